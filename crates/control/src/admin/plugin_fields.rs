@@ -1,0 +1,171 @@
+//! What a client may say about a plugin, and what a draft becomes by it. Knows the fields that
+//! existing clients send, also those that mean nothing here; the rules of a draft are the model's.
+
+use super::error::ApiError;
+use super::extract::Named;
+use serde::Deserialize;
+use serde_json::{Map, Value};
+use sidegate_model::plugin::PluginDraft;
+use std::collections::BTreeMap;
+
+/// The hook this gateway runs.
+const CUSTOM_ENDPOINT: &str = "custom_endpoint";
+
+/// Every hook a plugin can name. Those besides [`CUSTOM_ENDPOINT`] are kept and not acted upon.
+const HOOKS: [&str; 11] = [
+    "pre_auth",
+    "auth",
+    "post_auth",
+    "on_response",
+    "data_collection",
+    "studio_ui",
+    "portal_ui",
+    "agent",
+    "object_hooks",
+    CUSTOM_ENDPOINT,
+    "resource_provider",
+];
+
+/// The fields of a body. Absent and `null` both mean: nothing said.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PluginFields {
+    name: Option<String>,
+    description: Option<String>,
+    command: Option<String>,
+    slug: Option<String>,
+    config: Option<Map<String, Value>>,
+    options: Option<BTreeMap<String, String>>,
+    hook_type: Option<String>,
+    hook_types: Option<Vec<String>>,
+    is_active: Option<bool>,
+    checksum: Option<String>,
+    namespace: Option<String>,
+    oci_reference: Option<String>,
+    /// Read and not needed: a plugin is loaded as soon as it is active.
+    #[serde(rename = "load_immediately")]
+    _load_immediately: Option<bool>,
+    /// Read and not needed: the hooks that are given always count.
+    #[serde(rename = "hook_types_customized")]
+    _hook_types_customized: Option<bool>,
+}
+
+impl Named for PluginFields {
+    const TYPE: &'static str = "plugin";
+}
+
+impl PluginFields {
+    /// The plugin a client wants to create.
+    pub(crate) fn into_draft(self) -> Result<PluginDraft, ApiError> {
+        self.amend(PluginDraft {
+            name: String::new(),
+            description: String::new(),
+            command: String::new(),
+            config: Map::new(),
+            options: BTreeMap::new(),
+            hook_type: CUSTOM_ENDPOINT.to_owned(),
+            hook_types: vec![CUSTOM_ENDPOINT.to_owned()],
+            is_active: true,
+        })
+    }
+
+    /// `draft` with everything replaced that was said; configuration and options as a whole.
+    pub(crate) fn amend(self, draft: PluginDraft) -> Result<PluginDraft, ApiError> {
+        let mut problems = self.unsupported();
+        let config_given = self.config.is_some();
+        let mut config = self.config.unwrap_or(draft.config);
+        if let Some(slug) = self.slug {
+            problems.extend(put_slug(&mut config, slug, config_given).err());
+        }
+        let old_hooks = Hooks {
+            primary: draft.hook_type,
+            all: draft.hook_types,
+        };
+        let hooks = Hooks::settle(self.hook_type, self.hook_types, old_hooks);
+        problems.extend(hooks.problems());
+        let draft = PluginDraft {
+            name: self.name.unwrap_or(draft.name),
+            description: self.description.unwrap_or(draft.description),
+            command: self.command.unwrap_or(draft.command),
+            config,
+            options: self.options.unwrap_or(draft.options),
+            hook_type: hooks.primary,
+            hook_types: hooks.all,
+            is_active: self.is_active.unwrap_or(draft.is_active),
+        };
+        let broken_rules = draft.validate().err().unwrap_or_default();
+        problems.extend(broken_rules.iter().map(ToString::to_string));
+        ApiError::all_of(problems).map_or(Ok(draft), Err)
+    }
+
+    /// Fields of existing clients that mean something only where they are not empty.
+    fn unsupported(&self) -> Vec<String> {
+        let fields = [
+            ("checksum", &self.checksum),
+            ("namespace", &self.namespace),
+            ("oci_reference", &self.oci_reference),
+        ];
+        let is_said = |value: &Option<String>| value.as_ref().is_some_and(|text| !text.is_empty());
+        fields
+            .into_iter()
+            .filter(|(_, value)| is_said(value))
+            .map(|(name, _)| format!("{name}: not supported yet, leave it out"))
+            .collect()
+    }
+}
+
+/// The slug lives in the configuration; beside it, it is a second way to say the same.
+fn put_slug(
+    config: &mut Map<String, Value>,
+    slug: String,
+    config_given: bool,
+) -> Result<(), String> {
+    match config.get("slug") {
+        Some(other) if config_given && *other != Value::String(slug.clone()) => {
+            return Err(format!(
+                "slug: {slug:?} here and {other} in config.slug are two different things; say one"
+            ));
+        }
+        _ if slug.is_empty() => config.remove("slug"),
+        _ => config.insert("slug".to_owned(), Value::String(slug)),
+    };
+    Ok(())
+}
+
+/// A primary hook and all hooks, which always include it.
+struct Hooks {
+    primary: String,
+    all: Vec<String>,
+}
+
+impl Hooks {
+    /// A new primary hook takes the place of the old one where no list is given with it; a new
+    /// list without the old primary hook has its first as primary.
+    fn settle(primary: Option<String>, all: Option<Vec<String>>, old: Self) -> Self {
+        let all_given = all.is_some();
+        let mut all = all.unwrap_or(old.all);
+        let primary = match primary {
+            Some(primary) => primary,
+            None if all.is_empty() || all.contains(&old.primary) => old.primary.clone(),
+            None => all[0].clone(),
+        };
+        if !all.contains(&primary) {
+            if !all_given {
+                all.retain(|hook| *hook != old.primary);
+            }
+            all.insert(0, primary.clone());
+        }
+        Self { primary, all }
+    }
+
+    fn problems(&self) -> Vec<String> {
+        let unknown = self
+            .all
+            .iter()
+            .filter(|hook| !HOOKS.contains(&hook.as_str()));
+        let known = HOOKS.join(", ");
+        unknown
+            .map(|hook| format!("hook_types: {hook:?} is unknown, known are {known}"))
+            .collect()
+    }
+}

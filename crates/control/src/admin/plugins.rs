@@ -1,0 +1,257 @@
+//! Plugins over HTTP: list, create, show, change, delete, reload, status. Knows shapes; what a
+//! client may say is in `plugin_fields`, and running plugins is the data plane's.
+
+use super::error::{ApiError, found};
+use super::extract::{Attributes, Id, Query};
+use super::plugin_fields::PluginFields;
+use super::state::AdminState;
+use super::types::{Document, Resource, listing_of, page_document, read_page, time_text};
+use axum::Json;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use sidegate_model::endpoint::{Endpoint, Method};
+use sidegate_model::plugin::{Plugin, PluginId};
+use sidegate_model::status::{PluginState, PluginStatus};
+use sidegate_store::PluginFilter;
+use std::collections::BTreeMap;
+
+#[derive(Serialize)]
+struct PluginAttributes {
+    name: String,
+    description: String,
+    slug: Option<String>,
+    command: String,
+    config: Map<String, Value>,
+    options: BTreeMap<String, String>,
+    hook_type: String,
+    hook_types: Vec<String>,
+    is_active: bool,
+    reloads: u32,
+    status: StatusAttributes,
+    created_at: String,
+    updated_at: String,
+}
+
+#[derive(Serialize)]
+struct StatusAttributes {
+    state: &'static str,
+    reason: Option<String>,
+    warnings: Vec<String>,
+    pid: Option<u32>,
+    restarts: u32,
+    ready_since: Option<String>,
+}
+
+#[derive(Serialize)]
+struct WholeStatusAttributes {
+    name: String,
+    slug: Option<String>,
+    is_active: bool,
+    #[serde(flatten)]
+    status: StatusAttributes,
+    endpoints: Vec<EndpointAttributes>,
+}
+
+#[derive(Serialize)]
+struct EndpointAttributes {
+    path: String,
+    methods: Vec<&'static str>,
+    require_auth: bool,
+    stream_response: bool,
+    description: String,
+    metadata: BTreeMap<String, String>,
+}
+
+fn slug_of(plugin: &Plugin) -> Option<String> {
+    plugin
+        .draft
+        .slug()
+        .ok()
+        .flatten()
+        .map(|slug| slug.to_string())
+}
+
+fn shape(plugin: Plugin, statuses: &[PluginStatus]) -> Resource<PluginAttributes> {
+    let status = status_of(&plugin, statuses);
+    let slug = slug_of(&plugin);
+    let draft = plugin.draft;
+    let attributes = PluginAttributes {
+        name: draft.name,
+        description: draft.description,
+        slug,
+        command: draft.command,
+        config: draft.config,
+        options: draft.options,
+        hook_type: draft.hook_type,
+        hook_types: draft.hook_types,
+        is_active: draft.is_active,
+        reloads: plugin.reloads,
+        status,
+        created_at: time_text(plugin.created_at),
+        updated_at: time_text(plugin.updated_at),
+    };
+    Resource::new("plugins", plugin.id, attributes)
+}
+
+fn status_of(plugin: &Plugin, statuses: &[PluginStatus]) -> StatusAttributes {
+    if let Some(status) = statuses.iter().find(|status| status.id == plugin.id) {
+        return StatusAttributes {
+            state: status.state.as_str(),
+            reason: status.reason.clone(),
+            warnings: status.warnings.clone(),
+            pid: status.pid,
+            restarts: status.restarts,
+            ready_since: status.ready_since.map(time_text),
+        };
+    }
+    let (state, reason) = if plugin.draft.is_active {
+        (
+            PluginState::Starting,
+            "the data plane has not taken it up yet",
+        )
+    } else {
+        (PluginState::Stopped, "it is not active")
+    };
+    StatusAttributes {
+        state: state.as_str(),
+        reason: Some(reason.to_owned()),
+        warnings: Vec::new(),
+        pid: None,
+        restarts: 0,
+        ready_since: None,
+    }
+}
+
+fn shape_endpoint(endpoint: &Endpoint) -> EndpointAttributes {
+    EndpointAttributes {
+        path: endpoint.path.clone(),
+        methods: endpoint.methods.iter().map(Method::as_str).collect(),
+        require_auth: endpoint.require_auth,
+        stream_response: endpoint.stream_response,
+        description: endpoint.description.clone(),
+        metadata: endpoint.metadata.clone(),
+    }
+}
+
+/// How to narrow a list of plugins.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PluginQuery {
+    page: Option<u32>,
+    #[serde(alias = "page_size")]
+    limit: Option<u32>,
+    name: Option<String>,
+    hook_type: Option<String>,
+    is_active: Option<bool>,
+}
+
+/// `GET /plugins`
+pub(crate) async fn list(
+    State(state): State<AdminState>,
+    Query(query): Query<PluginQuery>,
+) -> Result<Response, ApiError> {
+    let page = read_page(query.page, query.limit)?;
+    let filter = PluginFilter {
+        is_active: query.is_active,
+        hook_type: query.hook_type,
+    };
+    let store = state.control.store();
+    let listing = match query.name {
+        Some(name) => {
+            let named = found(store.plugin_by_name(&name).await)?;
+            listing_of(named.filter(|plugin| passes(plugin, &filter)), page)
+        }
+        None => store.list_plugins(&filter, page).await?,
+    };
+    let statuses = state.plane.plugins();
+    Ok(Json(page_document(listing, |plugin| shape(plugin, &statuses))).into_response())
+}
+
+fn passes(plugin: &Plugin, filter: &PluginFilter) -> bool {
+    let draft = &plugin.draft;
+    filter
+        .is_active
+        .is_none_or(|wanted| wanted == draft.is_active)
+        && filter
+            .hook_type
+            .as_ref()
+            .is_none_or(|hook| *hook == draft.hook_type || draft.hook_types.contains(hook))
+}
+
+/// `POST /plugins`
+pub(crate) async fn create(
+    State(state): State<AdminState>,
+    Attributes(fields): Attributes<PluginFields>,
+) -> Result<Response, ApiError> {
+    let published = state.control.create_plugin(fields.into_draft()?).await?;
+    let plugin = published.value;
+    let shape = || shape(plugin, &state.plane.plugins());
+    Ok(state.created(published.revision, "plugins", shape).await)
+}
+
+/// `GET /plugins/{id}`
+pub(crate) async fn show(
+    State(state): State<AdminState>,
+    Id(id): Id,
+) -> Result<Response, ApiError> {
+    let plugin = state.control.store().plugin(PluginId(id)).await?;
+    Ok(Json(Document::plain(shape(plugin, &state.plane.plugins()))).into_response())
+}
+
+/// `PATCH /plugins/{id}`
+pub(crate) async fn change(
+    State(state): State<AdminState>,
+    Id(id): Id,
+    Attributes(fields): Attributes<PluginFields>,
+) -> Result<Response, ApiError> {
+    let amend = |draft| fields.amend(draft);
+    let published = state.control.update_plugin(PluginId(id), amend).await?;
+    let plugin = published.value;
+    let shape = || shape(plugin, &state.plane.plugins());
+    Ok(state.changed(published.revision, shape).await)
+}
+
+/// `POST /plugins/{id}/reload`
+pub(crate) async fn reload(
+    State(state): State<AdminState>,
+    Id(id): Id,
+) -> Result<Response, ApiError> {
+    let published = state.control.reload_plugin(PluginId(id)).await?;
+    let plugin = published.value;
+    let shape = || shape(plugin, &state.plane.plugins());
+    Ok(state.changed(published.revision, shape).await)
+}
+
+/// `DELETE /plugins/{id}`
+pub(crate) async fn delete(
+    State(state): State<AdminState>,
+    Id(id): Id,
+) -> Result<Response, ApiError> {
+    let published = state.control.delete_plugin(PluginId(id)).await?;
+    Ok(state.deleted(published).await)
+}
+
+/// `GET /plugins/{id}/status`
+pub(crate) async fn status(
+    State(state): State<AdminState>,
+    Id(id): Id,
+) -> Result<Response, ApiError> {
+    let plugin = state.control.store().plugin(PluginId(id)).await?;
+    let statuses = state.plane.plugins();
+    let own = statuses.iter().find(|status| status.id == plugin.id);
+    let endpoints = own.map_or(&[][..], |status| &status.endpoints);
+    let attributes = WholeStatusAttributes {
+        slug: slug_of(&plugin),
+        is_active: plugin.draft.is_active,
+        status: status_of(&plugin, &statuses),
+        endpoints: endpoints
+            .iter()
+            .map(|endpoint| shape_endpoint(endpoint))
+            .collect(),
+        name: plugin.draft.name,
+    };
+    let resource = Resource::new("plugin-status", plugin.id, attributes);
+    Ok(Json(Document::plain(resource)).into_response())
+}

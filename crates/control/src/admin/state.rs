@@ -1,0 +1,121 @@
+//! What every admin handler works with, and the answer to a change: it waits until the change is
+//! live, for a limited time.
+
+use super::types::{Document, Resource};
+use crate::control::Control;
+use crate::plane::DataPlane;
+use crate::publish::Published;
+use axum::Json;
+use axum::response::{IntoResponse, Response};
+use http::header::LOCATION;
+use http::{HeaderName, HeaderValue, StatusCode};
+use serde::Serialize;
+use sidegate_model::snapshot::Revision;
+use sidegate_model::token::TokenHash;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Says on every answer to a change whether the change was live when the answer was sent.
+pub(crate) const APPLIED: HeaderName = HeaderName::from_static("x-sidegate-applied");
+
+/// How the admin API is to behave.
+#[derive(Debug, Clone)]
+pub struct ControlSettings {
+    /// SHA-256 of the token that every request must present.
+    pub admin_token: TokenHash,
+    /// The longest a request may take, body included.
+    pub request_timeout: Duration,
+    /// The longest an answer waits for its change to be live.
+    pub apply_timeout: Duration,
+    /// How long open connections may go on after the shutdown began.
+    pub shutdown_timeout: Duration,
+    /// Most connections at a time; more wait to be accepted.
+    pub max_connections: usize,
+}
+
+impl ControlSettings {
+    /// The usual settings for an admin token.
+    pub fn new(admin_token: TokenHash) -> Self {
+        Self {
+            admin_token,
+            request_timeout: Duration::from_secs(30),
+            apply_timeout: Duration::from_secs(2),
+            shutdown_timeout: Duration::from_secs(5),
+            max_connections: 256,
+        }
+    }
+}
+
+/// What handlers share.
+#[derive(Clone)]
+pub(crate) struct AdminState {
+    pub(crate) control: Control,
+    pub(crate) plane: Arc<dyn DataPlane>,
+    pub(crate) settings: Arc<ControlSettings>,
+}
+
+#[derive(Serialize)]
+struct ChangeMeta {
+    applied: bool,
+}
+
+impl AdminState {
+    /// 201 with what was created and where it is found.
+    pub(crate) async fn created<A: Serialize>(
+        &self,
+        revision: Revision,
+        collection: &str,
+        shape: impl FnOnce() -> Resource<A>,
+    ) -> Response {
+        let applied = self.applied(revision).await;
+        let resource = shape();
+        let location = format!("/api/v1/{collection}/{}", resource.id());
+        let mut response = answer(StatusCode::CREATED, applied, resource);
+        if let Ok(location) = HeaderValue::from_str(&location) {
+            response.headers_mut().insert(LOCATION, location);
+        }
+        response
+    }
+
+    /// 200 with what was changed, as it is once the change is live.
+    pub(crate) async fn changed<A: Serialize>(
+        &self,
+        revision: Revision,
+        shape: impl FnOnce() -> Resource<A>,
+    ) -> Response {
+        let applied = self.applied(revision).await;
+        answer(StatusCode::OK, applied, shape())
+    }
+
+    /// 204: it is gone.
+    pub(crate) async fn deleted<T>(&self, published: Published<T>) -> Response {
+        let applied = self.applied(published.revision).await;
+        ([(APPLIED, applied_text(applied))], StatusCode::NO_CONTENT).into_response()
+    }
+
+    async fn applied(&self, revision: Revision) -> bool {
+        let waiting = self.plane.applied(revision);
+        let applied = tokio::time::timeout(self.settings.apply_timeout, waiting)
+            .await
+            .is_ok();
+        if !applied {
+            tracing::warn!(
+                revision,
+                "a change is stored, but the data plane does not serve it yet"
+            );
+        }
+        applied
+    }
+}
+
+fn answer<A: Serialize>(status: StatusCode, applied: bool, data: Resource<A>) -> Response {
+    let document = Document {
+        data,
+        meta: Some(ChangeMeta { applied }),
+    };
+    (status, [(APPLIED, applied_text(applied))], Json(document)).into_response()
+}
+
+fn applied_text(applied: bool) -> HeaderValue {
+    HeaderValue::from_static(if applied { "true" } else { "false" })
+}

@@ -1,0 +1,165 @@
+//! Desired state and everything that may be done to it: each change is stored and published in one
+//! turn. Knows what a change means for the snapshot, and nothing of HTTP.
+
+use crate::publish::{Published, Publisher};
+use sidegate_model::app::{App, AppDraft, AppId};
+use sidegate_model::plugin::{Plugin, PluginDraft, PluginId};
+use sidegate_model::snapshot::Snapshot;
+use sidegate_model::token::{Token, TokenId};
+use sidegate_store::{DeletedApp, NewTokenRow, Store, StoreError};
+use std::sync::Arc;
+use tokio::sync::watch;
+
+/// The control plane of one installation. Copies act on the same state.
+#[derive(Clone)]
+pub struct Control {
+    store: Store,
+    publisher: Publisher,
+}
+
+impl Control {
+    /// Reads the desired state and begins to publish it. The receiver has the first snapshot.
+    ///
+    /// # Errors
+    /// Fails when the store cannot be read.
+    ///
+    /// ```
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+    /// let store = sidegate_store::Store::open("sqlite::memory:").await?;
+    /// let (_control, desired) = sidegate_control::Control::start(store).await?;
+    /// assert_eq!(desired.borrow().revision, 0);
+    /// # Ok::<_, sidegate_store::StoreError>(())
+    /// # }).unwrap();
+    /// ```
+    pub async fn start(store: Store) -> Result<(Self, watch::Receiver<Arc<Snapshot>>), StoreError> {
+        let publisher = Publisher::start(store.clone()).await?;
+        let desired = publisher.subscribe();
+        Ok((Self { store, publisher }, desired))
+    }
+
+    /// For reading; whoever writes here goes around the publishing.
+    pub(crate) fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// Registers an app.
+    ///
+    /// # Errors
+    /// Those of [`Store::create_app`].
+    pub async fn create_app(&self, draft: AppDraft) -> Result<Published<App>, StoreError> {
+        let write = |store: Store| async move { store.create_app(&draft).await };
+        self.publisher.change(write, with_app).await
+    }
+
+    /// Changes an app: `amend` gets what is stored and says what shall be. Nothing comes between
+    /// its reading and the writing.
+    ///
+    /// # Errors
+    /// What `amend` says, and those of [`Store::update_app`].
+    pub async fn update_app<E, M>(&self, id: AppId, amend: M) -> Result<Published<App>, E>
+    where
+        E: From<StoreError> + Send + 'static,
+        M: FnOnce(AppDraft) -> Result<AppDraft, E> + Send + 'static,
+    {
+        let write = move |store: Store| async move {
+            let draft = amend(store.app(id).await?.into_draft())?;
+            Ok(store.update_app(id, &draft).await?)
+        };
+        self.publisher.change(write, with_app).await
+    }
+
+    /// Deletes an app and its tokens.
+    ///
+    /// # Errors
+    /// Those of [`Store::delete_app`].
+    pub async fn delete_app(&self, id: AppId) -> Result<Published<DeletedApp>, StoreError> {
+        let write = move |store: Store| async move { store.delete_app(id).await };
+        let apply = |snapshot: Snapshot, deleted: &DeletedApp| {
+            let mut next = snapshot.with_app(deleted.app.id, None);
+            for hash in &deleted.token_hashes {
+                next.tokens.remove(hash);
+            }
+            next
+        };
+        self.publisher.change(write, apply).await
+    }
+
+    /// Keeps a new token.
+    ///
+    /// # Errors
+    /// Those of [`Store::create_token`].
+    pub async fn create_token(&self, new: NewTokenRow) -> Result<Published<Token>, StoreError> {
+        let write = |store: Store| async move { store.create_token(&new).await };
+        let apply = |mut snapshot: Snapshot, token: &Token| {
+            snapshot.tokens.insert(token.clone());
+            snapshot
+        };
+        self.publisher.change(write, apply).await
+    }
+
+    /// Makes a token invalid for good.
+    ///
+    /// # Errors
+    /// Those of [`Store::revoke_token`].
+    pub async fn revoke_token(&self, id: TokenId) -> Result<Published<Token>, StoreError> {
+        let write = move |store: Store| async move { store.revoke_token(id).await };
+        let apply = |mut snapshot: Snapshot, token: &Token| {
+            snapshot.tokens.remove(&token.hash);
+            snapshot
+        };
+        self.publisher.change(write, apply).await
+    }
+
+    /// Registers a plugin; an active one is started by whoever follows the snapshots.
+    ///
+    /// # Errors
+    /// Those of [`Store::create_plugin`].
+    pub async fn create_plugin(&self, draft: PluginDraft) -> Result<Published<Plugin>, StoreError> {
+        let write = |store: Store| async move { store.create_plugin(&draft).await };
+        self.publisher.change(write, with_plugin).await
+    }
+
+    /// Changes a plugin, as [`Control::update_app`] does an app.
+    ///
+    /// # Errors
+    /// What `amend` says, and those of [`Store::update_plugin`].
+    pub async fn update_plugin<E, M>(&self, id: PluginId, amend: M) -> Result<Published<Plugin>, E>
+    where
+        E: From<StoreError> + Send + 'static,
+        M: FnOnce(PluginDraft) -> Result<PluginDraft, E> + Send + 'static,
+    {
+        let write = move |store: Store| async move {
+            let draft = amend(store.plugin(id).await?.draft)?;
+            Ok(store.update_plugin(id, &draft).await?)
+        };
+        self.publisher.change(write, with_plugin).await
+    }
+
+    /// Asks for a new instance of a plugin.
+    ///
+    /// # Errors
+    /// Those of [`Store::bump_reload`].
+    pub async fn reload_plugin(&self, id: PluginId) -> Result<Published<Plugin>, StoreError> {
+        let write = move |store: Store| async move { store.bump_reload(id).await };
+        self.publisher.change(write, with_plugin).await
+    }
+
+    /// Deletes a plugin.
+    ///
+    /// # Errors
+    /// Those of [`Store::delete_plugin`].
+    pub async fn delete_plugin(&self, id: PluginId) -> Result<Published<Plugin>, StoreError> {
+        let write = move |store: Store| async move { store.delete_plugin(id).await };
+        let apply = |snapshot: Snapshot, plugin: &Plugin| snapshot.with_plugin(plugin.id, None);
+        self.publisher.change(write, apply).await
+    }
+}
+
+fn with_app(snapshot: Snapshot, app: &App) -> Snapshot {
+    snapshot.with_app(app.id, Some(app.clone()))
+}
+
+/// An inactive plugin is stored, but not part of what shall run.
+fn with_plugin(snapshot: Snapshot, plugin: &Plugin) -> Snapshot {
+    snapshot.with_plugin(plugin.id, plugin.draft.is_active.then(|| plugin.spec()))
+}

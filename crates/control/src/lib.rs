@@ -1,0 +1,15 @@
+//! The control plane: the admin API and the publishing of snapshots. It never sees a client's
+//! request and never runs a plugin; what it knows of a data plane is [`DataPlane`].
+//!
+//! Reading order: `publish` (store, then snapshot), `control` (what may be done to desired state),
+//! `plane` (what a data plane is asked), `admin` (all of it over HTTP).
+
+mod admin;
+mod control;
+mod plane;
+mod publish;
+
+pub use admin::{ControlSettings, protected_routes, serve};
+pub use control::Control;
+pub use plane::DataPlane;
+pub use publish::{Published, Publisher};

@@ -1,0 +1,157 @@
+//! Publishing: every write to the store is followed by the next snapshot, in the same order.
+//!
+//! Write and publication are one turn, and turns are taken one after the other, so revisions never
+//! go backwards. A snapshot is made from its predecessor and the one change; the store is read in
+//! full only at the start and whenever the revision says that something else happened in between.
+//! Knows neither HTTP nor what a change means.
+
+use sidegate_model::snapshot::{Revision, Snapshot};
+use sidegate_store::{Store, StoreError, Written};
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{Mutex, OwnedMutexGuard, watch};
+
+/// Pauses between attempts to read the store again after a change could not be followed.
+const RELOAD_PAUSES: [Duration; 3] = [
+    Duration::from_millis(50),
+    Duration::from_millis(200),
+    Duration::from_millis(800),
+];
+
+/// A change that is stored, with the revision that holds it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Published<T> {
+    /// What the write gave back.
+    pub value: T,
+    /// The revision from which on the change is part of the desired state.
+    pub revision: Revision,
+}
+
+/// Writes to the store and publishes what came of it. Copies share one sequence of snapshots.
+#[derive(Clone)]
+pub struct Publisher {
+    store: Store,
+    sender: watch::Sender<Arc<Snapshot>>,
+    turn: Arc<Mutex<Turn>>,
+}
+
+/// The right to write and publish; held by one change at a time.
+struct Turn {
+    /// The published snapshot may lack something that is stored.
+    is_behind: bool,
+}
+
+impl Publisher {
+    /// Reads everything once and publishes it.
+    ///
+    /// # Errors
+    /// Fails when the store cannot be read.
+    pub async fn start(store: Store) -> Result<Self, StoreError> {
+        let snapshot = store.load_snapshot().await?;
+        let (sender, _) = watch::channel(Arc::new(snapshot));
+        let turn = Arc::new(Mutex::new(Turn { is_behind: false }));
+        Ok(Self {
+            store,
+            sender,
+            turn,
+        })
+    }
+
+    /// Follows the desired state. The current snapshot is there at once.
+    pub fn subscribe(&self) -> watch::Receiver<Arc<Snapshot>> {
+        self.sender.subscribe()
+    }
+
+    /// Takes a turn: performs `write`, then publishes what `apply` makes of the snapshot before.
+    ///
+    /// Once the turn has begun it runs to its end even if the caller goes away, so that nothing is
+    /// stored without being published.
+    ///
+    /// # Errors
+    /// Whatever `write` fails with; then nothing is published.
+    pub async fn change<T, E, W, F, A>(&self, write: W, apply: A) -> Result<Published<T>, E>
+    where
+        T: Send + 'static,
+        E: Send + 'static,
+        W: FnOnce(Store) -> F + Send + 'static,
+        F: Future<Output = Result<Written<T>, E>> + Send,
+        A: FnOnce(Snapshot, &T) -> Snapshot + Send + 'static,
+    {
+        let turn = self.turn.clone().lock_owned().await;
+        let publisher = self.clone();
+        let task = tokio::spawn(async move { publisher.take_turn(turn, write, apply).await });
+        match task.await {
+            Ok(outcome) => outcome,
+            Err(failed) => match failed.try_into_panic() {
+                Ok(panic) => std::panic::resume_unwind(panic),
+                // The runtime is shutting down; the caller ends with it.
+                Err(_) => std::future::pending().await,
+            },
+        }
+    }
+
+    async fn take_turn<T, E, W, F, A>(
+        &self,
+        mut turn: OwnedMutexGuard<Turn>,
+        write: W,
+        apply: A,
+    ) -> Result<Published<T>, E>
+    where
+        W: FnOnce(Store) -> F,
+        F: Future<Output = Result<Written<T>, E>>,
+        A: FnOnce(Snapshot, &T) -> Snapshot,
+    {
+        let was_behind = std::mem::replace(&mut turn.is_behind, true);
+        let outcome = write(self.store.clone()).await;
+        let current = self.sender.borrow().clone();
+        match &outcome {
+            Ok(written) if !was_behind && written.revision == current.revision => {
+                turn.is_behind = false;
+            }
+            Ok(written) if !was_behind && written.revision == current.revision + 1 => {
+                let next = apply(Snapshot::clone(&current), &written.value).at(written.revision);
+                self.publish(&mut turn, next);
+            }
+            Ok(_) => self.catch_up(&mut turn).await,
+            // A write can fail to answer and yet have happened; only the store knows.
+            Err(_) => match self.store.revision().await {
+                Ok(revision) if !was_behind && revision == current.revision => {
+                    turn.is_behind = false;
+                }
+                _ => self.catch_up(&mut turn).await,
+            },
+        }
+        outcome.map(|written| Published {
+            value: written.value,
+            revision: written.revision,
+        })
+    }
+
+    async fn catch_up(&self, turn: &mut Turn) {
+        let mut pauses = RELOAD_PAUSES.into_iter();
+        loop {
+            match self.store.load_snapshot().await {
+                Ok(snapshot) => return self.publish(turn, snapshot),
+                Err(error) => {
+                    let Some(pause) = pauses.next() else {
+                        tracing::error!(%error, "stored changes are not live: the store cannot be read; the next change tries again");
+                        return;
+                    };
+                    tokio::time::sleep(pause).await;
+                }
+            }
+        }
+    }
+
+    fn publish(&self, turn: &mut Turn, next: Snapshot) {
+        self.sender.send_if_modified(|current| {
+            let is_newer = next.revision > current.revision;
+            if is_newer {
+                *current = Arc::new(next);
+            }
+            is_newer
+        });
+        turn.is_behind = false;
+    }
+}

@@ -1,0 +1,231 @@
+//! An admin API on a real socket, over a real database and a data plane that only says yes. Every
+//! answer is checked for what all answers promise.
+
+use futures_util::future::BoxFuture;
+use reqwest::header::HeaderMap;
+use reqwest::{Method, RequestBuilder, StatusCode};
+use serde_json::Value;
+use sidegate_control::{Control, ControlSettings, DataPlane, serve};
+use sidegate_model::endpoint::EndpointTable;
+use sidegate_model::snapshot::{Revision, Snapshot};
+use sidegate_model::status::{PluginState, PluginStatus};
+use sidegate_model::token::TokenHash;
+use sidegate_store::Store;
+use sidegate_wire::plugin::EndpointRegistration;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+use tokio::sync::{oneshot, watch};
+use tokio::task::JoinHandle;
+
+pub(crate) const ADMIN_TOKEN: &str = "sga_correct-horse";
+
+/// A data plane that has applied whatever was published, unless it is told to stall.
+pub(crate) struct FakePlane {
+    pub(crate) desired: watch::Receiver<Arc<Snapshot>>,
+    pub(crate) stalls: watch::Sender<bool>,
+    pub(crate) panics: AtomicBool,
+}
+
+impl DataPlane for FakePlane {
+    fn plugins(&self) -> Vec<PluginStatus> {
+        assert!(!self.panics.load(Ordering::Relaxed), "told to panic");
+        let endpoints = EndpointTable::build(vec![EndpointRegistration {
+            path: "/files/*".into(),
+            methods: vec!["POST".into(), "GET".into()],
+            description: "keeps files".into(),
+            require_auth: true,
+            metadata: [("tier".to_owned(), "gold".to_owned())].into(),
+            ..Default::default()
+        }]);
+        let snapshot = self.desired.borrow().clone();
+        let status = |spec: &Arc<sidegate_model::plugin::PluginSpec>| PluginStatus {
+            id: spec.id,
+            name: spec.name.clone(),
+            slug: spec.slug.clone(),
+            state: PluginState::Ready,
+            reason: None,
+            warnings: vec!["runs as root".to_owned()],
+            pid: Some(4711),
+            restarts: spec.reloads,
+            ready_since: Some(1_700_000_000_000),
+            endpoints: endpoints.endpoints().to_vec(),
+        };
+        snapshot.plugins.values().map(status).collect()
+    }
+
+    fn applied(&self, revision: Revision) -> BoxFuture<'_, ()> {
+        let (mut desired, mut stalls) = (self.desired.clone(), self.stalls.subscribe());
+        Box::pin(async move {
+            let _ = stalls.wait_for(|stalls| !stalls).await;
+            let _ = desired
+                .wait_for(|snapshot| snapshot.revision >= revision)
+                .await;
+        })
+    }
+}
+
+pub(crate) struct Admin {
+    pub(crate) plane: Arc<FakePlane>,
+    pub(crate) control: Control,
+    pub(crate) store: Store,
+    pub(crate) server: JoinHandle<()>,
+    pub(crate) address: std::net::SocketAddr,
+    pub(crate) shutdown: Option<oneshot::Sender<()>>,
+    client: reqwest::Client,
+    _folder: TempDir,
+}
+
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) json: Value,
+}
+
+impl Answer {
+    /// The answer, which must have this status.
+    pub(crate) fn expect(self, status: u16) -> Self {
+        assert_eq!(self.status, status, "{:?}", self.json);
+        self
+    }
+
+    pub(crate) fn attributes(&self) -> &Value {
+        &self.json["data"]["attributes"]
+    }
+
+    pub(crate) fn id(&self) -> u32 {
+        self.json["data"]["id"].as_str().unwrap().parse().unwrap()
+    }
+
+    pub(crate) fn details(&self) -> Vec<&str> {
+        let errors = self.json["errors"].as_array().unwrap();
+        errors
+            .iter()
+            .map(|error| error["detail"].as_str().unwrap())
+            .collect()
+    }
+
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers
+            .get(name)
+            .unwrap_or_else(|| panic!("no {name}"))
+            .to_str()
+            .unwrap()
+    }
+}
+
+impl Admin {
+    pub(crate) async fn start() -> Self {
+        Self::start_with(|_| {}).await
+    }
+
+    pub(crate) async fn start_with(adjust: impl FnOnce(&mut ControlSettings)) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let dsn = format!("sqlite://{}", folder.path().join("test.db").display());
+        let store = Store::open(&dsn).await.unwrap();
+        let (control, desired) = Control::start(store.clone()).await.unwrap();
+        let (stalls, panics) = (watch::Sender::new(false), AtomicBool::new(false));
+        let plane = Arc::new(FakePlane {
+            desired,
+            stalls,
+            panics,
+        });
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (shutdown, ended) = oneshot::channel::<()>();
+        let mut settings = ControlSettings::new(TokenHash::of(ADMIN_TOKEN));
+        adjust(&mut settings);
+        let until = async {
+            let _ = ended.await;
+        };
+        let serving = serve(listener, settings, control.clone(), plane.clone(), until);
+        let server = tokio::spawn(serving);
+        let client = reqwest::Client::builder()
+            .timeout(Duration::from_secs(20))
+            .build()
+            .unwrap();
+        let shutdown = Some(shutdown);
+        Self {
+            plane,
+            control,
+            store,
+            server,
+            address,
+            shutdown,
+            client,
+            _folder: folder,
+        }
+    }
+
+    pub(crate) fn snapshot(&self) -> Arc<Snapshot> {
+        self.plane.desired.borrow().clone()
+    }
+
+    /// A request without token.
+    pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        self.client
+            .request(method, format!("http://{}{path}", self.address))
+    }
+
+    pub(crate) async fn call(&self, method: Method, path: &str, body: Option<Value>) -> Answer {
+        let request = self.request(method, path).bearer_auth(ADMIN_TOKEN);
+        let request = match body {
+            Some(body) => request.json(&body),
+            None => request,
+        };
+        send(request).await
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        self.call(Method::GET, path, None).await
+    }
+
+    pub(crate) async fn post(&self, path: &str, body: Value) -> Answer {
+        self.call(Method::POST, path, Some(body)).await
+    }
+
+    pub(crate) async fn patch(&self, path: &str, body: Value) -> Answer {
+        self.call(Method::PATCH, path, Some(body)).await
+    }
+
+    pub(crate) async fn delete(&self, path: &str) -> Answer {
+        self.call(Method::DELETE, path, None).await
+    }
+
+    pub(crate) async fn post_text(&self, path: &str, content_type: &str, body: String) -> Answer {
+        let request = self.request(Method::POST, path).bearer_auth(ADMIN_TOKEN);
+        send(request.header("content-type", content_type).body(body)).await
+    }
+}
+
+/// Sends and checks what every answer promises.
+pub(crate) async fn send(request: RequestBuilder) -> Answer {
+    let response = request.send().await.unwrap();
+    let (status, headers) = (response.status(), response.headers().clone());
+    let body = response.bytes().await.unwrap();
+    assert!(headers.contains_key("x-request-id"), "{status}");
+    assert_eq!(headers["cache-control"], "no-store");
+    assert!(!headers.contains_key("access-control-allow-origin"));
+    let json = if body.is_empty() {
+        Value::Null
+    } else {
+        serde_json::from_slice(&body).unwrap()
+    };
+    if status.is_client_error() || status.is_server_error() {
+        let errors = json["errors"].as_array().expect("errors");
+        assert!(!errors.is_empty());
+        for error in errors {
+            assert_eq!(error.as_object().unwrap().len(), 2, "{error}");
+            assert!(!error["title"].as_str().unwrap().is_empty());
+            assert!(!error["detail"].as_str().unwrap().is_empty());
+        }
+    }
+    Answer {
+        status,
+        headers,
+        json,
+    }
+}

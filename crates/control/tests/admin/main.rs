@@ -1,0 +1,8 @@
+//! The admin API as its clients see it: over a socket, with a real database.
+
+mod access;
+mod apps_and_tokens;
+mod harness;
+mod live;
+mod plugins;
+mod refusals;

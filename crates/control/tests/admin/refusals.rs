@@ -1,0 +1,173 @@
+//! Requests that cannot be served: the status, and words that say what to do.
+
+use crate::harness::{Admin, send};
+use reqwest::Method;
+use serde_json::json;
+use std::sync::atomic::Ordering;
+
+#[tokio::test]
+async fn a_method_that_is_not_there_is_405_with_the_ones_that_are() {
+    let admin = Admin::start().await;
+    let answer = admin
+        .call(Method::PUT, "/api/v1/plugins/1", None)
+        .await
+        .expect(405);
+    let mut allowed: Vec<_> = answer.header("allow").split(',').map(str::trim).collect();
+    allowed.sort_unstable();
+    assert_eq!(allowed, ["DELETE", "GET", "HEAD", "PATCH"]);
+}
+
+#[tokio::test]
+async fn bodies_that_are_no_json_object_say_what_is_wrong() {
+    let admin = Admin::start().await;
+    let rows = [
+        ("", "empty"),
+        ("{\"name\": ", "not valid JSON"),
+        ("[]", "not a JSON object"),
+        ("{\"nam\": 1}", "nam"),
+        ("{\"data\": 1}", "data:"),
+        ("{\"data\": {}, \"more\": 1}", "more: this field is unknown"),
+        (
+            "{\"data\": {\"attributes\": {}, \"links\": 1}}",
+            "data.links: this field is unknown",
+        ),
+        (
+            "{\"data\": {\"type\": \"token\", \"attributes\": {}}}",
+            "data.type: this address takes \"app\"",
+        ),
+        ("{\"data\": {\"type\": \"app\"}}", "data.attributes:"),
+        (
+            "{\"data\": {\"attributes\": {\"rate_limit\": -1}}}",
+            "data.attributes.rate_limit:",
+        ),
+        ("{\"metadata\": 5}", "metadata:"),
+    ];
+    for (body, words) in rows {
+        let answer = admin
+            .post_text("/api/v1/apps", "application/json", body.to_owned())
+            .await;
+        let answer = answer.expect(400);
+        assert!(
+            answer.details()[0].contains(words),
+            "{body}: {:?}",
+            answer.details()
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_wrong_type_deep_inside_is_named_by_its_path() {
+    let admin = Admin::start().await;
+    let body = json!({"name": "a", "command": "/p", "options": {"lenient_done": true}});
+    let answer = admin.post("/api/v1/plugins", body).await.expect(400);
+    assert!(
+        answer.details()[0].starts_with("options.lenient_done: "),
+        "{:?}",
+        answer.details()
+    );
+    let body = json!({"app_id": 1, "scopes": ["a", 2]});
+    let answer = admin.post("/api/v1/tokens", body).await.expect(400);
+    assert!(
+        answer.details()[0].starts_with("scopes[1]: "),
+        "{:?}",
+        answer.details()
+    );
+}
+
+#[tokio::test]
+async fn only_json_is_taken() {
+    let admin = Admin::start().await;
+    let form = "application/x-www-form-urlencoded";
+    let answer = admin
+        .post_text("/api/v1/apps", form, "{}".to_owned())
+        .await
+        .expect(415);
+    assert!(answer.details()[0].contains("application/json"));
+    let with_charset = "Application/JSON; charset=utf-8";
+    admin
+        .post_text("/api/v1/apps", with_charset, "{}".to_owned())
+        .await
+        .expect(400);
+}
+
+#[tokio::test]
+async fn a_body_above_two_mebibytes_is_413_and_one_of_exactly_that_is_read() {
+    let admin = Admin::start().await;
+    let limit = 2 * 1024 * 1024;
+    let fitting = format!("{:limit$}", "{}");
+    admin
+        .post_text("/api/v1/apps", "application/json", fitting)
+        .await
+        .expect(400);
+    let larger = format!("{:1$}", "{}", limit + 1);
+    admin
+        .post_text("/api/v1/apps", "application/json", larger)
+        .await
+        .expect(413);
+}
+
+#[tokio::test]
+async fn queries_are_checked_as_strictly_as_bodies() {
+    let admin = Admin::start().await;
+    let rows = [
+        ("/api/v1/plugins?page=0", "page"),
+        ("/api/v1/plugins?limit=101", "limit"),
+        ("/api/v1/plugins?page=x", "page"),
+        ("/api/v1/plugins?is_active=maybe", "is_active"),
+        ("/api/v1/plugins?hooktype=x", "hooktype"),
+        ("/api/v1/apps?limit=-1", "limit"),
+        ("/api/v1/tokens?app_id=x", "app_id"),
+    ];
+    for (path, field) in rows {
+        let answer = admin.get(path).await.expect(400);
+        assert!(
+            answer.details()[0].contains(field),
+            "{path}: {:?}",
+            answer.details()
+        );
+    }
+}
+
+#[tokio::test]
+async fn what_does_not_exist_is_404_whatever_is_asked_of_it() {
+    let admin = Admin::start().await;
+    for noun in ["plugins", "apps", "tokens"] {
+        for id in ["99", "abc", "-1", "4294967296"] {
+            let path = format!("/api/v1/{noun}/{id}");
+            admin.get(&path).await.expect(404);
+            admin.delete(&path).await.expect(404);
+            if noun != "tokens" {
+                admin.patch(&path, json!({})).await.expect(404);
+            }
+        }
+    }
+    admin
+        .call(Method::POST, "/api/v1/plugins/99/reload", None)
+        .await
+        .expect(404);
+    admin.get("/api/v1/plugins/99/status").await.expect(404);
+}
+
+#[tokio::test]
+async fn a_panic_ends_one_request_and_an_unavailable_store_is_503_without_internals() {
+    let admin = Admin::start().await;
+    admin.plane.panics.store(true, Ordering::Relaxed);
+    let answer = admin.get("/api/v1/routes").await.expect(500);
+    assert!(!answer.json.to_string().contains("told to panic"));
+    admin.plane.panics.store(false, Ordering::Relaxed);
+    admin.get("/api/v1/routes").await.expect(200);
+
+    admin.store.close().await;
+    let answer = admin.get("/api/v1/apps").await.expect(503);
+    assert_eq!(answer.header("retry-after"), "1");
+    assert!(
+        !answer.json.to_string().contains("pool"),
+        "{:?}",
+        answer.json
+    );
+    let body = json!({"name": "a", "owner_email": "a@b"});
+    admin.post("/api/v1/apps", body).await.expect(503);
+    send(admin.request(Method::GET, "/api/v1/health"))
+        .await
+        .expect(200);
+}

@@ -1,0 +1,104 @@
+//! The body of every answer: nothing, whole bytes, or a plugin's stream; with what must live
+//! exactly as long as its last byte.
+
+use super::access_log::Record;
+use super::connection::OpenRequest;
+use super::stream::{Aborted, StreamBody};
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+enum Content {
+    Empty,
+    Full(Bytes),
+    Stream(Box<StreamBody>),
+}
+
+/// The body of an answer.
+pub struct EdgeBody {
+    content: Content,
+    record: Option<Box<Record>>,
+    _open: Option<OpenRequest>,
+}
+
+impl EdgeBody {
+    /// No body.
+    pub fn empty() -> Self {
+        Self {
+            content: Content::Empty,
+            record: None,
+            _open: None,
+        }
+    }
+
+    /// Whole bytes.
+    pub fn full(bytes: Bytes) -> Self {
+        let content = if bytes.is_empty() {
+            Content::Empty
+        } else {
+            Content::Full(bytes)
+        };
+        Self {
+            content,
+            record: None,
+            _open: None,
+        }
+    }
+
+    /// A plugin's stream.
+    pub fn stream(stream: StreamBody) -> Self {
+        Self {
+            content: Content::Stream(Box::new(stream)),
+            record: None,
+            _open: None,
+        }
+    }
+
+    /// Attaches what ends with the last byte: the record of the request and its place on the
+    /// connection.
+    pub fn owning(&mut self, record: Record, open: OpenRequest) {
+        self.record = Some(Box::new(record));
+        self._open = Some(open);
+    }
+}
+
+impl Body for EdgeBody {
+    type Data = Bytes;
+    type Error = Aborted;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Aborted>>> {
+        let this = self.get_mut();
+        let next = match &mut this.content {
+            Content::Empty => None,
+            Content::Full(_) => match std::mem::replace(&mut this.content, Content::Empty) {
+                Content::Full(bytes) => Some(Ok(bytes)),
+                _ => None,
+            },
+            Content::Stream(stream) => ready!(stream.poll_chunk(cx)),
+        };
+        if let Some(record) = &mut this.record {
+            match &next {
+                Some(Ok(bytes)) => record.add_bytes(bytes.len()),
+                Some(Err(aborted)) => record.aborted(aborted.reason),
+                None => record.complete(),
+            }
+        }
+        Poll::Ready(next.map(|result| result.map(Frame::data)))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        matches!(self.content, Content::Empty)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.content {
+            Content::Empty => SizeHint::with_exact(0),
+            Content::Full(bytes) => SizeHint::with_exact(bytes.len() as u64),
+            Content::Stream(stream) => stream.size_hint(),
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! What is known of one client connection, shared between its socket and its requests.
+
+use futures_util::task::AtomicWaker;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::task::Waker;
+
+/// One client connection.
+#[derive(Debug)]
+pub struct Connection {
+    /// The other end.
+    pub peer: SocketAddr,
+    /// The other end's address as text, made once.
+    pub peer_text: String,
+    /// The shard that carries it.
+    pub shard: usize,
+    /// Requests that have not been answered to the last byte.
+    open: AtomicUsize,
+    /// Requests that ever began.
+    begun: AtomicUsize,
+    idle: AtomicWaker,
+    reset: AtomicBool,
+}
+
+/// An open request on a connection; ends when dropped.
+#[derive(Debug)]
+pub struct OpenRequest(Arc<Connection>);
+
+impl Drop for OpenRequest {
+    fn drop(&mut self) {
+        if self.0.open.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.0.idle.wake();
+        }
+    }
+}
+
+impl Connection {
+    /// A connection from `peer`, carried by a shard.
+    pub fn new(peer: SocketAddr, shard: usize) -> Arc<Self> {
+        Arc::new(Self {
+            peer,
+            peer_text: canonical(peer.ip()).to_string(),
+            shard,
+            open: AtomicUsize::new(0),
+            begun: AtomicUsize::new(0),
+            idle: AtomicWaker::new(),
+            reset: AtomicBool::new(false),
+        })
+    }
+
+    /// Counts a request until the result is dropped.
+    pub fn begin(self: &Arc<Self>) -> OpenRequest {
+        self.open.fetch_add(1, Ordering::AcqRel);
+        self.begun.fetch_add(1, Ordering::Relaxed);
+        OpenRequest(self.clone())
+    }
+
+    /// Whether every request has been answered.
+    pub fn is_idle(&self) -> bool {
+        self.open.load(Ordering::Acquire) == 0
+    }
+
+    /// How many requests ever began.
+    pub fn served(&self) -> usize {
+        self.begun.load(Ordering::Relaxed)
+    }
+
+    /// Wakes `waker` when the last open request ends.
+    pub fn wake_when_idle(&self, waker: &Waker) {
+        self.idle.register(waker);
+    }
+
+    /// Ends the connection with a reset, for answers whose end is the end of the connection.
+    pub fn reset_on_close(&self) {
+        self.reset.store(true, Ordering::Release);
+    }
+
+    /// Whether it is to end with a reset.
+    pub fn wants_reset(&self) -> bool {
+        self.reset.load(Ordering::Acquire)
+    }
+}
+
+/// An IPv4 address that came through an IPv6 socket, in its own form.
+pub fn canonical(ip: IpAddr) -> IpAddr {
+    ip.to_canonical()
+}

@@ -1,0 +1,201 @@
+//! What accompanies a request from its first byte to its last: its id, its connection, its start,
+//! and the parts of the gateway it needs.
+
+use super::connection::Connection;
+use super::guarded_io::Patience;
+use super::head::HeadLimits;
+use crate::generation::{CurrentGeneration, Generation};
+use crate::metrics::Metrics;
+use sidegate_model::status::PluginStatus;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+/// Limits of the edge. Sizes in bytes.
+#[derive(Debug, Clone)]
+pub struct EdgeLimits {
+    /// Largest request body.
+    pub max_body_bytes: usize,
+    /// A unary call to a plugin.
+    pub unary_timeout: Duration,
+    /// A stream, from the request to its last byte.
+    pub stream_timeout: Duration,
+    /// A pause within a stream; `None` is no limit.
+    pub stream_idle_timeout: Option<Duration>,
+    /// From the first byte of a request head to its last.
+    pub header_read_timeout: Duration,
+    /// A pause within a request body.
+    pub body_idle_timeout: Duration,
+    /// A whole request body.
+    pub body_total_timeout: Duration,
+    /// A connection without a request.
+    pub keep_alive_idle: Duration,
+    /// Request line and headers together.
+    pub max_header_bytes: usize,
+    /// Header lines.
+    pub max_headers: usize,
+    /// Client connections at one time.
+    pub max_connections: usize,
+    /// Open requests after the gateway was told to stop.
+    pub drain_timeout: Duration,
+}
+
+impl Default for EdgeLimits {
+    fn default() -> Self {
+        let seconds = Duration::from_secs;
+        Self {
+            max_body_bytes: 1024 * 1024,
+            unary_timeout: seconds(60),
+            stream_timeout: seconds(300),
+            stream_idle_timeout: None,
+            header_read_timeout: seconds(10),
+            body_idle_timeout: seconds(30),
+            body_total_timeout: seconds(300),
+            keep_alive_idle: seconds(120),
+            max_header_bytes: 64 * 1024,
+            max_headers: 100,
+            max_connections: 10_000,
+            drain_timeout: seconds(30),
+        }
+    }
+}
+
+impl EdgeLimits {
+    /// The part that guards HTTP/1 heads.
+    pub fn head(&self) -> HeadLimits {
+        HeadLimits {
+            max_bytes: self.max_header_bytes,
+            max_headers: self.max_headers,
+        }
+    }
+
+    /// The part that guards waiting.
+    pub fn patience(&self) -> Patience {
+        Patience {
+            head: self.header_read_timeout,
+            idle: self.keep_alive_idle,
+            stalled_write: self.stream_timeout.max(self.unary_timeout),
+        }
+    }
+}
+
+/// A network of trusted proxies: an address and how many of its bits count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Network {
+    address: IpAddr,
+    bits: u8,
+}
+
+impl Network {
+    /// Reads `10.0.0.0/8` or a single address.
+    ///
+    /// # Errors
+    /// A text that names what was given and the accepted form.
+    ///
+    /// ```
+    /// use sidegate_gateway::edge::context::Network;
+    /// let network = Network::parse("10.0.0.0/8").unwrap();
+    /// assert!(network.contains("10.9.8.7".parse().unwrap()));
+    /// assert!(!network.contains("11.0.0.1".parse().unwrap()));
+    /// ```
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let wrong = || format!("{text:?} is no address or network: write 10.0.0.1 or 10.0.0.0/8");
+        let (address, bits) = match text.split_once('/') {
+            Some((address, bits)) => (address, Some(bits)),
+            None => (text, None),
+        };
+        let address: IpAddr = address.trim().parse().map_err(|_| wrong())?;
+        let most = if address.is_ipv4() { 32 } else { 128 };
+        let bits = match bits {
+            Some(bits) => bits
+                .trim()
+                .parse()
+                .ok()
+                .filter(|b| *b <= most)
+                .ok_or_else(wrong)?,
+            None => most,
+        };
+        Ok(Self { address, bits })
+    }
+
+    /// Whether an address belongs to it.
+    pub fn contains(&self, ip: IpAddr) -> bool {
+        match (self.address, ip.to_canonical()) {
+            (IpAddr::V4(net), IpAddr::V4(ip)) => {
+                let shift = 32 - u32::from(self.bits);
+                u32::from(net).checked_shr(shift) == u32::from(ip).checked_shr(shift)
+            }
+            (IpAddr::V6(net), IpAddr::V6(ip)) => {
+                let shift = 128 - u32::from(self.bits);
+                u128::from(net).checked_shr(shift) == u128::from(ip).checked_shr(shift)
+            }
+            _ => false,
+        }
+    }
+}
+
+/// Where `/ready` learns what the plugins do.
+pub type StatusSource = Arc<dyn Fn() -> Vec<PluginStatus> + Send + Sync>;
+
+/// The parts of the gateway that a request needs; one for all shards.
+pub struct Edge {
+    /// The slot of the serving generation.
+    pub current: Arc<CurrentGeneration>,
+    /// Limits.
+    pub limits: EdgeLimits,
+    /// Proxies whose forwarding headers are believed.
+    pub trusted_proxies: Vec<Network>,
+    /// Name of this node, for plugins.
+    pub edge_id: String,
+    /// Namespace of this node, for plugins.
+    pub edge_namespace: String,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
+    /// What the plugins do.
+    pub statuses: StatusSource,
+    /// The zero of the clock that quotas use.
+    pub started: Instant,
+    /// Whether the gateway is stopping.
+    pub stopping: AtomicBool,
+}
+
+impl Edge {
+    /// Whether the gateway is stopping.
+    pub fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Relaxed)
+    }
+}
+
+/// One request.
+pub struct RequestContext {
+    /// Its id.
+    pub id: String,
+    /// Its connection.
+    pub connection: Arc<Connection>,
+    /// When its head was complete.
+    pub start: Instant,
+    /// The moment it sees.
+    pub generation: Arc<Generation>,
+    /// The gateway.
+    pub edge: Arc<Edge>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn networks_know_their_members() {
+        let within =
+            |net: &str, ip: &str| Network::parse(net).unwrap().contains(ip.parse().unwrap());
+        assert!(within("0.0.0.0/0", "1.2.3.4"));
+        assert!(within("127.0.0.1", "::ffff:127.0.0.1"));
+        assert!(within("fd00::/8", "fd12::1"));
+        assert!(!within("fd00::/8", "127.0.0.1"));
+        assert!(!within("127.0.0.1", "127.0.0.2"));
+        for bad in ["", "x", "10.0.0.0/33", "10.0.0.0/x", "::/129"] {
+            assert!(Network::parse(bad).is_err(), "{bad}");
+        }
+    }
+}

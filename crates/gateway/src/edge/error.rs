@@ -1,0 +1,197 @@
+//! From a failure to what the client sees of it: one body shape, one header that tells who failed.
+
+use super::body::EdgeBody;
+use super::refusal::Refusal;
+use crate::lane::CallError;
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue, Response, StatusCode, header};
+use serde::Serialize;
+use sidegate_model::path::PathError;
+use sidegate_wire::ErrorCode;
+use std::borrow::Cow;
+
+/// Tells who failed: `client`, `gateway` or `plugin`.
+pub const ERROR_SOURCE: HeaderName = HeaderName::from_static("x-sidegate-error");
+
+/// A request that gets an error for an answer.
+#[derive(Debug)]
+pub struct EdgeError {
+    /// Which row of the error table.
+    pub code: ErrorCode,
+    /// Text for the client.
+    pub public: Cow<'static, str>,
+    /// Text for the log.
+    pub internal: Cow<'static, str>,
+    /// A status that replaces the table's.
+    pub status: Option<StatusCode>,
+    /// Further headers of the answer.
+    pub headers: Vec<(HeaderName, HeaderValue)>,
+}
+
+#[derive(Serialize)]
+struct Body<'a> {
+    error: &'a str,
+    code: &'static str,
+    request_id: &'a str,
+}
+
+impl EdgeError {
+    /// An error with the table's own text.
+    pub fn new(code: ErrorCode) -> Self {
+        Self::public(code, code.public_message())
+    }
+
+    /// An error with a better public text.
+    pub fn public(code: ErrorCode, text: impl Into<Cow<'static, str>>) -> Self {
+        Self {
+            code,
+            public: text.into(),
+            internal: Cow::Borrowed(""),
+            status: None,
+            headers: Vec::new(),
+        }
+    }
+
+    /// Adds what only the log may say.
+    #[must_use]
+    pub fn because(mut self, internal: impl Into<Cow<'static, str>>) -> Self {
+        self.internal = internal.into();
+        self
+    }
+
+    /// Adds a header to the answer.
+    #[must_use]
+    pub fn with(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.push((name, value));
+        self
+    }
+
+    /// The plugin's own public error.
+    pub fn reported(status: Option<StatusCode>, text: String) -> Self {
+        let mut error = Self::new(ErrorCode::PluginReported);
+        if !text.is_empty() {
+            error.public = Cow::Owned(text);
+        }
+        error.status = status;
+        error
+    }
+
+    /// The status of the answer.
+    pub fn status(&self) -> StatusCode {
+        let of_table = StatusCode::from_u16(self.code.http_status());
+        self.status
+            .unwrap_or(of_table.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR))
+    }
+
+    /// The answer.
+    pub fn into_response(self, request_id: &str) -> Response<EdgeBody> {
+        let status = self.status();
+        let body = body(self.code, &self.public, request_id);
+        let mut response = Response::new(EdgeBody::full(body));
+        *response.status_mut() = status;
+        let headers = response.headers_mut();
+        headers.extend(self.headers);
+        headers.insert(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("application/json"),
+        );
+        headers.insert(
+            ERROR_SOURCE,
+            HeaderValue::from_static(self.code.source().as_str()),
+        );
+        if let Some(seconds) = self.code.retry_after_seconds() {
+            headers
+                .entry(header::RETRY_AFTER)
+                .or_insert_with(|| seconds.into());
+        }
+        response
+    }
+}
+
+fn body(code: ErrorCode, text: &str, request_id: &str) -> Bytes {
+    let body = Body {
+        error: text,
+        code: code.as_str(),
+        request_id,
+    };
+    serde_json::to_vec(&body).unwrap_or_default().into()
+}
+
+/// A whole HTTP/1.1 answer to a message that never became a request.
+pub fn raw_refusal(refusal: Refusal, request_id: &str) -> Vec<u8> {
+    let body = body(refusal.code, refusal.message, request_id);
+    let status =
+        StatusCode::from_u16(refusal.code.http_status()).unwrap_or(StatusCode::BAD_REQUEST);
+    let reason = status.canonical_reason().unwrap_or("Refused");
+    let mut answer = format!(
+        "HTTP/1.1 {} {reason}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\
+         Connection: close\r\nX-Request-ID: {request_id}\r\nX-Sidegate-Error: {}\r\n\r\n",
+        status.as_u16(),
+        body.len(),
+        refusal.code.source(),
+    )
+    .into_bytes();
+    answer.extend_from_slice(&body);
+    answer
+}
+
+impl From<Refusal> for EdgeError {
+    fn from(refusal: Refusal) -> Self {
+        Self::public(refusal.code, refusal.message)
+    }
+}
+
+impl From<PathError> for EdgeError {
+    fn from(error: PathError) -> Self {
+        match error {
+            PathError::NotPlugin => Self::new(ErrorCode::NotFound),
+            fault => Self::public(ErrorCode::InvalidRequest, fault.to_string()),
+        }
+    }
+}
+
+impl From<CallError> for EdgeError {
+    fn from(error: CallError) -> Self {
+        let code = match error {
+            CallError::Unreachable(_) => ErrorCode::PluginUnavailable,
+            CallError::BrokeOff(_) => ErrorCode::PluginBrokeOff,
+            CallError::Status { .. } => ErrorCode::PluginError,
+            CallError::Protocol(_) => ErrorCode::PluginProtocol,
+        };
+        Self::new(code).because(error.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures_util::FutureExt as _;
+    use http_body_util::BodyExt as _;
+
+    #[test]
+    fn internal_text_never_reaches_the_client() {
+        for code in ErrorCode::ALL {
+            let error = EdgeError::new(*code).because("dial unix /run/secret.sock");
+            let (head, body) = error.into_response("r").into_parts();
+            let body = body.collect().now_or_never().unwrap().unwrap().to_bytes();
+            let shown = format!("{head:?} {}", String::from_utf8_lossy(&body));
+            assert!(shown.contains(code.as_str()));
+            assert!(!shown.contains("secret"), "{shown}");
+        }
+    }
+
+    #[test]
+    fn a_raw_refusal_is_a_whole_answer() {
+        let text = String::from_utf8(raw_refusal(Refusal::invalid("no \"x\""), "req_1")).unwrap();
+        let (head, body) = text.split_once("\r\n\r\n").unwrap();
+        assert!(head.starts_with("HTTP/1.1 400 Bad Request\r\n"), "{head}");
+        assert!(
+            head.contains(&format!("Content-Length: {}\r\n", body.len())),
+            "{head}"
+        );
+        let json: serde_json::Value = serde_json::from_str(body).unwrap();
+        assert_eq!(json["error"], "no \"x\"");
+        assert_eq!(json["code"], "invalid_request");
+        assert_eq!(json["request_id"], "req_1");
+    }
+}

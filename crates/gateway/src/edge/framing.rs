@@ -1,0 +1,315 @@
+//! Where an HTTP/1 message begins and ends, read strictly: what two parsers could read differently
+//! is refused before the HTTP library sees it.
+//!
+//! Pure: bytes go in, verdicts come out. It looks at heads and at the borders of bodies, never at
+//! what they mean.
+
+use super::head::{BodyKind, HeadLimits, check_head, check_trailer};
+use super::refusal::Refusal;
+
+/// Longest line of a chunk size with its extensions, in bytes.
+const MAX_CHUNK_LINE: usize = 256;
+/// Most bytes of trailers after a chunked body.
+const MAX_TRAILER_BYTES: usize = 8 * 1024;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    Head,
+    Sized(u64),
+    ChunkSize,
+    ChunkData(u64),
+    ChunkEnd,
+    Trailers { seen: usize },
+}
+
+/// The position within the messages of one connection.
+#[derive(Debug)]
+pub struct Framing {
+    limits: HeadLimits,
+    phase: Phase,
+    /// Bytes of the unfinished line or head that were looked at already.
+    scanned: usize,
+}
+
+impl Framing {
+    /// At the start of a connection.
+    pub fn new(limits: HeadLimits) -> Self {
+        Self {
+            limits,
+            phase: Phase::Head,
+            scanned: 0,
+        }
+    }
+
+    /// Whether the last message is complete and the next has not begun.
+    pub fn between_messages(&self) -> bool {
+        self.phase == Phase::Head
+    }
+
+    /// Bytes of the current body that may be read past this type, when their number is known.
+    pub fn plain_body_left(&self) -> Option<u64> {
+        match self.phase {
+            Phase::Sized(left) | Phase::ChunkData(left) => Some(left),
+            _ => None,
+        }
+    }
+
+    /// Tells that `n` bytes of a body were read past this type; at most
+    /// [`Framing::plain_body_left`].
+    pub fn skip(&mut self, n: u64) {
+        match &mut self.phase {
+            Phase::Sized(left) => {
+                *left -= n;
+                if *left == 0 {
+                    self.phase = Phase::Head;
+                }
+            }
+            Phase::ChunkData(left) => {
+                *left -= n;
+                if *left == 0 {
+                    self.phase = Phase::ChunkEnd;
+                }
+            }
+            _ => debug_assert_eq!(n, 0, "only body bytes are skipped"),
+        }
+    }
+
+    /// Looks at bytes not yet approved and says how many of them, from the front, are sound and
+    /// may be handed on. `0` asks for more bytes.
+    ///
+    /// # Errors
+    /// [`Refusal`]; nothing after it may be handed on.
+    pub fn approve(&mut self, bytes: &[u8]) -> Result<usize, Refusal> {
+        let mut done = 0;
+        while done < bytes.len() {
+            let taken = match self.step(&bytes[done..]) {
+                // What came before the fault is sound; the fault shows again when it comes first.
+                Err(_) if done > 0 => break,
+                verdict => verdict?,
+            };
+            if taken == 0 {
+                break;
+            }
+            done += taken;
+            self.scanned = 0;
+        }
+        Ok(done)
+    }
+
+    fn step(&mut self, bytes: &[u8]) -> Result<usize, Refusal> {
+        match self.phase {
+            Phase::Head => self.head(bytes),
+            Phase::Sized(left) | Phase::ChunkData(left) => {
+                let n = usize::try_from(left).unwrap_or(usize::MAX).min(bytes.len());
+                self.skip(n as u64);
+                Ok(n)
+            }
+            Phase::ChunkSize => self.chunk_size(bytes),
+            Phase::ChunkEnd => self.chunk_end(bytes),
+            Phase::Trailers { seen } => self.trailer(bytes, seen),
+        }
+    }
+
+    fn head(&mut self, bytes: &[u8]) -> Result<usize, Refusal> {
+        if bytes.starts_with(b"\r\n") {
+            return Ok(2);
+        }
+        let from = self.scanned.saturating_sub(3);
+        let end = bytes[from..]
+            .windows(4)
+            .position(|w| w == b"\r\n\r\n")
+            .map(|at| from + at + 4);
+        let Some(end) = end else {
+            // A line feed of its own would be a border to some and none to others.
+            check_line_ends(&bytes[self.scanned.saturating_sub(1)..], self.scanned > 0)?;
+            self.scanned = bytes.len();
+            return self.limits.check_unfinished(bytes).map(|()| 0);
+        };
+        check_line_ends(&bytes[..end], false)?;
+        self.phase = match check_head(&bytes[..end], &self.limits)? {
+            BodyKind::None | BodyKind::Sized(0) => Phase::Head,
+            BodyKind::Sized(n) => Phase::Sized(n),
+            BodyKind::Chunked => Phase::ChunkSize,
+        };
+        Ok(end)
+    }
+
+    fn chunk_size(&mut self, bytes: &[u8]) -> Result<usize, Refusal> {
+        let Some(line) = take_line(bytes, MAX_CHUNK_LINE)? else {
+            return Ok(0);
+        };
+        let digits = line.iter().take_while(|b| b.is_ascii_hexdigit()).count();
+        let rest = &line[digits..];
+        let extension_ok = rest.is_empty()
+            || (rest[0] == b';' && rest.iter().all(|b| (0x20..0x7f).contains(b) || *b == b'\t'));
+        if !(1..=15).contains(&digits) || !extension_ok {
+            return Err(Refusal::invalid(
+                "a chunk of the body has a broken size line",
+            ));
+        }
+        let size = line[..digits].iter().fold(0_u64, |sum, digit| {
+            sum << 4 | u64::from(char::from(*digit).to_digit(16).unwrap_or_default())
+        });
+        self.phase = if size == 0 {
+            Phase::Trailers { seen: 0 }
+        } else {
+            Phase::ChunkData(size)
+        };
+        Ok(line.len() + 2)
+    }
+
+    fn chunk_end(&mut self, bytes: &[u8]) -> Result<usize, Refusal> {
+        if !b"\r\n".starts_with(&bytes[..bytes.len().min(2)]) {
+            return Err(Refusal::invalid(
+                "a chunk of the body is longer than it says",
+            ));
+        }
+        if bytes.len() < 2 {
+            return Ok(0);
+        }
+        self.phase = Phase::ChunkSize;
+        Ok(2)
+    }
+
+    fn trailer(&mut self, bytes: &[u8], seen: usize) -> Result<usize, Refusal> {
+        let left = MAX_TRAILER_BYTES.saturating_sub(seen);
+        let Some(line) = take_line(bytes, left)? else {
+            return Ok(0);
+        };
+        let taken = line.len() + 2;
+        if line.is_empty() {
+            self.phase = Phase::Head;
+        } else {
+            check_trailer(line)?;
+            self.phase = Phase::Trailers { seen: seen + taken };
+        }
+        Ok(taken)
+    }
+}
+
+/// A line up to its CR LF (not included); `None` while it is unfinished.
+fn take_line(bytes: &[u8], limit: usize) -> Result<Option<&[u8]>, Refusal> {
+    let Some(end) = bytes.iter().position(|b| *b == b'\n') else {
+        if bytes.len() > limit {
+            return Err(Refusal::invalid(
+                "a line within the chunked body is too long",
+            ));
+        }
+        return Ok(None);
+    };
+    match bytes[..end].strip_suffix(b"\r") {
+        Some(line) if !line.contains(&b'\r') && line.len() <= limit => Ok(Some(line)),
+        _ => Err(Refusal::invalid(
+            "a line within the chunked body does not end in CR LF",
+        )),
+    }
+}
+
+/// Every CR is followed by LF and every LF follows a CR. A CR at the very end is still open.
+fn check_line_ends(bytes: &[u8], continued: bool) -> Result<(), Refusal> {
+    let bad = Err(Refusal::invalid(
+        "a line of the request head does not end in CR LF",
+    ));
+    for (at, byte) in bytes.iter().enumerate() {
+        match byte {
+            b'\n' if at == 0 && continued => {}
+            b'\n' if at == 0 || bytes[at - 1] != b'\r' => return bad,
+            b'\r' if at + 1 < bytes.len() && bytes[at + 1] != b'\n' => return bad,
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn framing() -> Framing {
+        Framing::new(HeadLimits {
+            max_bytes: 1024,
+            max_headers: 10,
+        })
+    }
+
+    fn refused(bytes: &[u8]) -> bool {
+        let mut framing = framing();
+        match framing.approve(bytes) {
+            Ok(sound) => framing.approve(&bytes[sound..]).is_err(),
+            Err(_) => true,
+        }
+    }
+
+    #[test]
+    fn sound_messages_pass_whole() {
+        for message in [
+            "GET / HTTP/1.1\r\nHost: a\r\n\r\n",
+            "\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n",
+            "GET / HTTP/1.0\r\n\r\n",
+            "POST / HTTP/1.1\r\nHost: a:80\r\nContent-Length: 3\r\n\r\nabcGET / HTTP/1.1\r\nHost: a\r\n\r\n",
+            "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3;x=y\r\nabc\r\n0\r\nX: y\r\n\r\n",
+        ] {
+            let mut framing = framing();
+            assert_eq!(
+                framing.approve(message.as_bytes()),
+                Ok(message.len()),
+                "{message:?}"
+            );
+            assert!(framing.between_messages(), "{message:?}");
+        }
+    }
+
+    #[test]
+    fn what_two_parsers_could_read_differently_is_refused() {
+        for message in [
+            "GET / HTTP/1.1\n\n",
+            "GET / HTTP/1.1\r\nHost: a\nX: y\r\n\r\n",
+            "GET / HTTP/1.1\r\nHost: a\rX: y\r\n\r\n",
+            "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\nabc\r\n0\r\n\r\n",
+            "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0x3\r\nabc\r\n0\r\n\r\n",
+            "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nabc\r\n0\r\n\r\n",
+            "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n-1\r\nabc\r\n0\r\n\r\n",
+            "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nContent-Length: 5\r\n\r\n",
+        ] {
+            assert!(refused(message.as_bytes()), "{message:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn the_verdict_does_not_depend_on_how_bytes_arrive(
+            body in proptest::collection::vec(any::<u8>(), 1..40),
+            chunk in 1_usize..9,
+            cut in 1_usize..30,
+        ) {
+            let mut message = b"POST /x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n".to_vec();
+            for part in body.chunks(chunk) {
+                message.extend(format!("{:x}\r\n", part.len()).bytes());
+                message.extend(part);
+                message.extend(b"\r\n");
+            }
+            message.extend(b"0\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n");
+            let (mut framing, mut waiting) = (framing(), Vec::new());
+            for piece in message.chunks(cut) {
+                waiting.extend(piece);
+                let approved = framing.approve(&waiting).unwrap();
+                waiting.drain(..approved);
+            }
+            prop_assert!(waiting.is_empty());
+            prop_assert!(framing.between_messages());
+        }
+
+        #[test]
+        fn arbitrary_bytes_never_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200), cut in 1_usize..20) {
+            let (mut framing, mut waiting) = (framing(), Vec::new());
+            for piece in bytes.chunks(cut) {
+                waiting.extend(piece);
+                match framing.approve(&waiting) {
+                    Ok(approved) => { waiting.drain(..approved); }
+                    Err(_) => break,
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,348 @@
+//! The rules for one HTTP/1 request head: request line, header lines, and what they say of the
+//! body.
+
+use super::refusal::Refusal;
+use sidegate_wire::ErrorCode;
+
+/// Limits on a request head.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HeadLimits {
+    /// Most bytes of request line and headers together.
+    pub max_bytes: usize,
+    /// Most header lines.
+    pub max_headers: usize,
+}
+
+const TOO_LARGE: Refusal = Refusal {
+    code: ErrorCode::HeadersTooLarge,
+    message: "the request headers are larger than this gateway accepts",
+};
+const URI_TOO_LONG: Refusal = Refusal {
+    code: ErrorCode::UriTooLong,
+    message: "the request target is longer than this gateway accepts",
+};
+
+impl HeadLimits {
+    /// Whether an unfinished head may still grow.
+    ///
+    /// # Errors
+    /// Refuses a head that is too large already.
+    pub fn check_unfinished(&self, bytes: &[u8]) -> Result<(), Refusal> {
+        if bytes.len() <= self.max_bytes {
+            return Ok(());
+        }
+        Err(if bytes.contains(&b'\n') {
+            TOO_LARGE
+        } else {
+            URI_TOO_LONG
+        })
+    }
+}
+
+/// How the body after a head is delimited.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BodyKind {
+    /// There is none.
+    None,
+    /// So many bytes.
+    Sized(u64),
+    /// Chunks.
+    Chunked,
+}
+
+#[derive(Default)]
+struct Seen<'a> {
+    host: Option<&'a [u8]>,
+    length: Option<u64>,
+    chunked: bool,
+}
+
+/// Checks a whole head, from the request line to the empty line.
+///
+/// # Errors
+/// [`Refusal`] with words for the client.
+pub fn check_head(head: &[u8], limits: &HeadLimits) -> Result<BodyKind, Refusal> {
+    let mut lines = head
+        .split(|b| *b == b'\n')
+        .map(|line| line.strip_suffix(b"\r").unwrap_or(line));
+    let request_line = lines.next().unwrap_or_default();
+    if head.len() > limits.max_bytes {
+        return Err(if request_line.len() > limits.max_bytes / 2 {
+            URI_TOO_LONG
+        } else {
+            TOO_LARGE
+        });
+    }
+    let is_http_10 = check_request_line(request_line)?;
+    let mut seen = Seen::default();
+    let mut count = 0;
+    for line in lines.take_while(|line| !line.is_empty()) {
+        count += 1;
+        if count > limits.max_headers {
+            return Err(TOO_LARGE);
+        }
+        let (name, value) = split_header(line)?;
+        note(&mut seen, name, value)?;
+    }
+    if is_http_10 && seen.chunked {
+        return Err(Refusal::invalid("HTTP/1.0 has no Transfer-Encoding"));
+    }
+    if !is_http_10 && seen.host.is_none() {
+        return Err(Refusal::invalid("the Host header is missing"));
+    }
+    match (seen.chunked, seen.length) {
+        (true, Some(_)) => Err(Refusal::invalid(
+            "Content-Length and Transfer-Encoding exclude each other",
+        )),
+        (true, None) => Ok(BodyKind::Chunked),
+        (false, Some(length)) => Ok(BodyKind::Sized(length)),
+        (false, None) => Ok(BodyKind::None),
+    }
+}
+
+/// Checks a line after the last chunk.
+///
+/// # Errors
+/// Refuses broken lines and names that would change where the message ends.
+pub fn check_trailer(line: &[u8]) -> Result<(), Refusal> {
+    let (name, _) = split_header(line)?;
+    let reserved = [
+        "content-length",
+        "transfer-encoding",
+        "host",
+        "authorization",
+    ];
+    if reserved
+        .iter()
+        .any(|r| name.eq_ignore_ascii_case(r.as_bytes()))
+    {
+        return Err(Refusal::invalid(
+            "a trailer names a header that belongs into the head",
+        ));
+    }
+    Ok(())
+}
+
+/// Answers whether it is HTTP/1.0.
+fn check_request_line(line: &[u8]) -> Result<bool, Refusal> {
+    let bad = Refusal::invalid("the request line is not of the form METHOD TARGET HTTP/1.1");
+    let mut parts = line.split(|b| *b == b' ');
+    let (Some(method), Some(target), Some(version), None) =
+        (parts.next(), parts.next(), parts.next(), parts.next())
+    else {
+        return Err(bad);
+    };
+    if method.is_empty() || method.len() > 32 || !method.iter().all(|b| is_token(*b)) {
+        return Err(bad);
+    }
+    if method == b"CONNECT" {
+        return Err(Refusal::invalid("CONNECT is not served here"));
+    }
+    if target.is_empty() || target.iter().any(|b| *b <= b' ' || *b == 0x7f) {
+        return Err(bad);
+    }
+    if std::str::from_utf8(target).is_err() {
+        return Err(Refusal::invalid("the request target is not UTF-8"));
+    }
+    if target
+        .iter()
+        .any(|b| matches!(b, b'#' | b'\\' | b'"' | b'<' | b'>'))
+    {
+        return Err(Refusal::invalid(
+            "the request target has a character that must be encoded",
+        ));
+    }
+    match version {
+        b"HTTP/1.1" => Ok(false),
+        b"HTTP/1.0" => Ok(true),
+        _ => Err(bad),
+    }
+}
+
+fn split_header(line: &[u8]) -> Result<(&[u8], &[u8]), Refusal> {
+    let bad = Refusal::invalid("a header line is not of the form Name: value");
+    let colon = line.iter().position(|b| *b == b':').ok_or(bad)?;
+    let (name, value) = (&line[..colon], &line[colon + 1..]);
+    if name.is_empty() || !name.iter().all(|b| is_token(*b)) {
+        return Err(bad);
+    }
+    if value
+        .iter()
+        .any(|b| (*b < b' ' && *b != b'\t') || *b == 0x7f)
+    {
+        return Err(Refusal::invalid("a header value has a control character"));
+    }
+    Ok((name, value.trim_ascii()))
+}
+
+fn note<'a>(seen: &mut Seen<'a>, name: &[u8], value: &'a [u8]) -> Result<(), Refusal> {
+    if name.eq_ignore_ascii_case(b"host") {
+        if seen.host.replace(value).is_some() {
+            return Err(Refusal::invalid("there is more than one Host header"));
+        }
+        if !is_host(value) {
+            return Err(Refusal::invalid(
+                "the Host header is not of the form host or host:port",
+            ));
+        }
+    } else if name.eq_ignore_ascii_case(b"content-length") {
+        let digits = !value.is_empty() && value.len() <= 18 && value.iter().all(u8::is_ascii_digit);
+        let length = std::str::from_utf8(value).ok().and_then(|v| v.parse().ok());
+        let (true, Some(length)) = (digits, length) else {
+            return Err(Refusal::invalid("Content-Length is not a number"));
+        };
+        if seen.length.replace(length).is_some() {
+            return Err(Refusal::invalid(
+                "there is more than one Content-Length header",
+            ));
+        }
+    } else if name.eq_ignore_ascii_case(b"transfer-encoding") {
+        if seen.chunked || !value.eq_ignore_ascii_case(b"chunked") {
+            return Err(Refusal::invalid(
+                "the only Transfer-Encoding served is chunked, once",
+            ));
+        }
+        seen.chunked = true;
+    }
+    Ok(())
+}
+
+/// Whether bytes are `host` or `host:port`, with nothing that some read as more.
+pub fn is_host(value: &[u8]) -> bool {
+    let allowed = |b: &u8| {
+        b.is_ascii_alphanumeric()
+            || matches!(b, b'.' | b'-' | b'_' | b'~' | b':' | b'[' | b']' | b'%')
+    };
+    !value.is_empty() && value.len() <= 300 && value.iter().all(allowed) && port_is_fine(value)
+}
+
+fn port_is_fine(value: &[u8]) -> bool {
+    let after_host = match value.iter().position(|b| *b == b']') {
+        Some(end) if value[0] == b'[' => &value[end + 1..],
+        Some(_) => return false,
+        None if value.contains(&b'[') => return false,
+        None => match value.iter().position(|b| *b == b':') {
+            Some(colon) if colon > 0 => &value[colon..],
+            Some(_) => return false,
+            None => return true,
+        },
+    };
+    match after_host.split_first() {
+        None => true,
+        Some((b':', port)) => port.len() <= 5 && port.iter().all(u8::is_ascii_digit),
+        Some(_) => false,
+    }
+}
+
+fn is_token(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMITS: HeadLimits = HeadLimits {
+        max_bytes: 400,
+        max_headers: 4,
+    };
+
+    fn check(head: &str) -> Result<BodyKind, Refusal> {
+        check_head(head.as_bytes(), &LIMITS)
+    }
+
+    #[test]
+    fn bodies_are_delimited_in_one_way_only() {
+        let with = |lines: &str| check(&format!("POST / HTTP/1.1\r\nHost: a\r\n{lines}\r\n"));
+        assert_eq!(with(""), Ok(BodyKind::None));
+        assert_eq!(with("Content-Length: 12\r\n"), Ok(BodyKind::Sized(12)));
+        assert_eq!(
+            with("transfer-encoding: CHUNKED\r\n"),
+            Ok(BodyKind::Chunked)
+        );
+        for bad in [
+            "Content-Length: 1\r\nContent-Length: 1\r\n",
+            "Content-Length: +1\r\n",
+            "Content-Length: 1, 1\r\n",
+            "Content-Length:\r\n",
+            "Content-Length: 0x1\r\n",
+            "Content-Length: 1\r\nTransfer-Encoding: chunked\r\n",
+            "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n",
+            "Transfer-Encoding: gzip, chunked\r\n",
+            "Transfer-Encoding: xchunked\r\n",
+            "Transfer-Encoding : chunked\r\n",
+            "X: a\r\n folded\r\n",
+            "X y: a\r\n",
+            ": a\r\n",
+            "X\r\n",
+            "X: a\0b\r\n",
+        ] {
+            assert!(with(bad).is_err(), "{bad:?}");
+        }
+        assert!(check("POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n").is_err());
+    }
+
+    #[test]
+    fn host_is_one_plain_host() {
+        for good in [
+            "a",
+            "a.example:8081",
+            "127.0.0.1:80",
+            "[::1]:80",
+            "[::1]",
+            "a:",
+        ] {
+            assert!(is_host(good.as_bytes()), "{good}");
+        }
+        for bad in [
+            "", "a b", "a,b", "u@a", "a/b", "a:b", "a:1:2", ":80", "[::1", "a]", "[::1]x",
+            "a:123456",
+        ] {
+            assert!(!is_host(bad.as_bytes()), "{bad}");
+        }
+        assert!(check("GET / HTTP/1.1\r\n\r\n").is_err());
+        assert!(check("GET / HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n").is_err());
+        assert!(check("GET / HTTP/1.0\r\n\r\n").is_ok());
+    }
+
+    #[test]
+    fn request_lines_have_three_parts_and_one_blank_between() {
+        for bad in [
+            "GET  / HTTP/1.1",
+            "GET / HTTP/1.1 ",
+            "GET /",
+            "GET / HTTP/2.0",
+            "G T / HTTP/1.1",
+            "GET /#x HTTP/1.1",
+            "CONNECT a:1 HTTP/1.1",
+        ] {
+            assert!(
+                check(&format!("{bad}\r\nHost: a\r\n\r\n")).is_err(),
+                "{bad}"
+            );
+        }
+    }
+
+    #[test]
+    fn limits_name_what_was_too_large() {
+        let long = "a".repeat(500);
+        let code = |head: String| check(&head).unwrap_err().code;
+        assert_eq!(
+            code(format!("GET /{long} HTTP/1.1\r\nHost: a\r\n\r\n")),
+            ErrorCode::UriTooLong
+        );
+        assert_eq!(
+            code(format!("GET / HTTP/1.1\r\nHost: a\r\nX: {long}\r\n\r\n")),
+            ErrorCode::HeadersTooLarge
+        );
+        let many = "X: y\r\n".repeat(4);
+        assert_eq!(
+            code(format!("GET / HTTP/1.1\r\nHost: a\r\n{many}\r\n")),
+            ErrorCode::HeadersTooLarge
+        );
+        assert_eq!(
+            LIMITS.check_unfinished(&[b'a'; 401]).unwrap_err().code,
+            ErrorCode::UriTooLong
+        );
+    }
+}

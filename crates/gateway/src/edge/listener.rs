@@ -1,0 +1,217 @@
+//! One shard's listener: accepts, encrypts, finds out the protocol version, and drains at the end.
+
+use super::connection::Connection;
+use super::context::Edge;
+use super::guarded_io::{GuardedIo, Socket};
+use super::respond::respond;
+use super::tls::TlsIdentity;
+use bytes::BytesMut;
+use hyper::server::conn::{http1, http2};
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use std::io;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::io::AsyncReadExt as _;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+/// The pause after the operating system refused a connection, for example for want of files.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// Streams at one time on one HTTP/2 connection.
+const MAX_STREAMS: u32 = 1024;
+
+/// One shard of the edge.
+pub struct Shard {
+    /// What all shards share.
+    pub edge: Arc<Edge>,
+    /// Its number.
+    pub number: usize,
+    /// Its certificate, where clients come over TLS.
+    pub tls: Option<TlsIdentity>,
+    /// Places for client connections, shared by all shards.
+    pub places: Arc<Semaphore>,
+    /// Told when the gateway stops.
+    pub stop: CancellationToken,
+}
+
+impl Shard {
+    /// Accepts until told to stop, then lets open requests finish within the drain limit.
+    pub async fn serve(self, listener: TcpListener) {
+        let shard = Arc::new(self);
+        let connections = TaskTracker::new();
+        loop {
+            let Some((socket, connection, place)) = shard.accept(&listener).await else {
+                break;
+            };
+            let shard = shard.clone();
+            connections.spawn(async move {
+                shard.edge.metrics.connection_opened();
+                let ended = shard.connection(socket, &connection).await;
+                if let Err(error) = ended {
+                    tracing::debug!(client = %connection.peer_text, %error, "connection ended");
+                }
+                shard.edge.metrics.connection_closed();
+                drop(place);
+            });
+        }
+        drop(listener);
+        connections.close();
+        if timeout(shard.edge.limits.drain_timeout, connections.wait())
+            .await
+            .is_err()
+        {
+            tracing::warn!(
+                open = connections.len(),
+                "connections still open at the drain limit"
+            );
+        }
+    }
+
+    async fn accept(
+        &self,
+        listener: &TcpListener,
+    ) -> Option<(TcpStream, Arc<Connection>, OwnedSemaphorePermit)> {
+        loop {
+            let accepting = async {
+                let place = self
+                    .places
+                    .clone()
+                    .acquire_owned()
+                    .await
+                    .map_err(io::Error::other)?;
+                let (socket, peer) = listener.accept().await?;
+                Ok::<_, io::Error>((socket, Connection::new(peer, self.number), place))
+            };
+            let accepted = tokio::select! {
+                accepted = accepting => accepted,
+                () = self.stop.cancelled() => return None,
+            };
+            match accepted {
+                Ok(accepted) => return Some(accepted),
+                Err(error) => {
+                    tracing::warn!(%error, "cannot accept a connection");
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                }
+            }
+        }
+    }
+
+    async fn connection(&self, tcp: TcpStream, connection: &Arc<Connection>) -> Result<(), Ended> {
+        tcp.set_nodelay(true)?;
+        let patience = self.edge.limits.header_read_timeout;
+        let (mut socket, negotiated) = match &self.tls {
+            None => (Socket::Plain(tcp), None),
+            Some(tls) => {
+                let tls = timeout(patience, tls.acceptor().accept(tcp)).await??;
+                let protocol = tls.get_ref().1.alpn_protocol().map(<[u8]>::to_vec);
+                (Socket::Tls(Box::new(tls)), protocol)
+            }
+        };
+        let sniffed = timeout(patience, sniff(&mut socket)).await??;
+        let is_h2 = negotiated.as_deref() == Some(b"h2") || sniffed.starts_with(PREFACE);
+        let limits = &self.edge.limits;
+        let guard = if is_h2 { None } else { Some(limits.head()) };
+        let io = GuardedIo::new(
+            socket,
+            connection.clone(),
+            limits.patience(),
+            sniffed,
+            guard,
+        );
+        if is_h2 {
+            self.http2(io, connection).await
+        } else {
+            self.http1(io, connection).await
+        }
+    }
+
+    async fn http1(&self, io: GuardedIo, connection: &Arc<Connection>) -> Result<(), Ended> {
+        let service = service_fn(|request| respond(self.edge.clone(), connection.clone(), request));
+        let limits = &self.edge.limits;
+        let serving = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(None)
+            .max_headers(limits.max_headers)
+            .max_buf_size(limits.max_header_bytes.max(256 * 1024))
+            .serve_connection(TokioIo::new(io), service);
+        let mut serving = pin!(serving);
+        tokio::select! {
+            ended = serving.as_mut() => return Ok(ended?),
+            () = self.stop.cancelled() => serving.as_mut().graceful_shutdown(),
+        }
+        Ok(serving.await?)
+    }
+
+    async fn http2(&self, io: GuardedIo, connection: &Arc<Connection>) -> Result<(), Ended> {
+        let service = service_fn(|request| respond(self.edge.clone(), connection.clone(), request));
+        let limits = &self.edge.limits;
+        let serving = http2::Builder::new(TokioExecutor::new())
+            .timer(TokioTimer::new())
+            .max_concurrent_streams(MAX_STREAMS)
+            .max_header_list_size(u32::try_from(limits.max_header_bytes).unwrap_or(u32::MAX))
+            .initial_stream_window_size(256 * 1024)
+            .initial_connection_window_size(1024 * 1024)
+            .keep_alive_interval(Duration::from_secs(30))
+            .keep_alive_timeout(Duration::from_secs(20))
+            .serve_connection(TokioIo::new(io), service);
+        let mut serving = pin!(serving);
+        let mut stopping = false;
+        loop {
+            tokio::select! {
+                ended = serving.as_mut() => return Ok(ended?),
+                () = self.stop.cancelled(), if !stopping => {}
+                () = idle_for(connection, limits.keep_alive_idle), if !stopping => {}
+            }
+            stopping = true;
+            serving.as_mut().graceful_shutdown();
+        }
+    }
+}
+
+/// Resolves when a connection had no open request for a whole `limit`.
+async fn idle_for(connection: &Connection, limit: Duration) {
+    loop {
+        std::future::poll_fn(|cx| {
+            connection.wake_when_idle(cx.waker());
+            if connection.is_idle() {
+                std::task::Poll::Ready(())
+            } else {
+                std::task::Poll::Pending
+            }
+        })
+        .await;
+        let before = connection.served();
+        tokio::time::sleep(limit).await;
+        if connection.is_idle() && connection.served() == before {
+            return;
+        }
+    }
+}
+
+/// Reads as much as is needed to tell HTTP/2 with prior knowledge from HTTP/1.
+async fn sniff(socket: &mut Socket) -> io::Result<BytesMut> {
+    let mut seen = BytesMut::with_capacity(1024);
+    while seen.len() < PREFACE.len() && PREFACE.starts_with(&seen) {
+        if socket.read_buf(&mut seen).await? == 0 {
+            break;
+        }
+    }
+    Ok(seen)
+}
+
+/// Why a connection ended otherwise than expected; for the log.
+#[derive(Debug, thiserror::Error)]
+enum Ended {
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    #[error("the client was too slow")]
+    TooSlow(#[from] tokio::time::error::Elapsed),
+    #[error(transparent)]
+    Http(#[from] hyper::Error),
+}

@@ -1,0 +1,27 @@
+//! The edge: from a client's socket to the generation and back.
+//!
+//! Reading order: [`listener`] accepts; [`guarded_io`] with [`framing`] and [`head`] guards the
+//! socket; [`respond`] frames a request and [`handle`] tells its story; [`request`], [`dispatch`],
+//! [`response`] and [`stream`] are its steps towards the plugin and back. Never imports the host.
+
+pub mod access_log;
+pub mod body;
+pub mod connection;
+pub mod context;
+pub mod dispatch;
+pub mod error;
+pub mod framing;
+pub mod guarded_io;
+pub mod handle;
+pub mod head;
+pub mod headers;
+pub mod listener;
+pub mod operations;
+pub mod refusal;
+pub mod request;
+pub mod request_id;
+pub mod respond;
+pub mod response;
+pub mod sanity;
+pub mod stream;
+pub mod tls;

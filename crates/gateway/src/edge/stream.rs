@@ -1,0 +1,194 @@
+//! The body of a streamed answer: a plugin's chunks, passed on one by one as the client takes them.
+//!
+//! A truncated stream never looks complete: whatever goes wrong after the headers aborts. Nothing
+//! is gathered and nothing of the gateway's own is inserted.
+
+use super::connection::Connection;
+use crate::instance::Chunks;
+use bytes::Bytes;
+use http_body::SizeHint;
+use sidegate_wire::plugin::EndpointResponseChunk;
+use sidegate_wire::plugin::endpoint_response_chunk::ChunkType;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+use tokio::time::{Instant, Sleep};
+
+/// How long a plugin may go on with its call after DONE, until it is cancelled.
+const AFTER_DONE: Duration = Duration::from_secs(10);
+
+/// A streamed answer that was cut; the connection or the HTTP/2 stream ends with an error.
+#[derive(Debug, Clone, Copy, thiserror::Error)]
+#[error("{reason}")]
+pub struct Aborted {
+    /// Why, in words for the log.
+    pub reason: &'static str,
+}
+
+/// How long a stream may last and pause.
+pub struct StreamLimits {
+    /// When it ends at the latest.
+    pub deadline: Instant,
+    /// The longest pause.
+    pub idle: Option<Duration>,
+}
+
+/// What a chunk means for the stream.
+enum Step {
+    Data(Bytes),
+    Nothing,
+    Done,
+    Abort(&'static str),
+}
+
+/// A streamed answer after its headers.
+pub struct StreamBody {
+    chunks: Option<Chunks>,
+    first: Option<Bytes>,
+    deadline: Pin<Box<Sleep>>,
+    idle: Option<(Duration, Pin<Box<Sleep>>)>,
+    /// A stream that ends without DONE counts as complete.
+    lenient: bool,
+    /// Bytes that a Content-Length of the plugin still promises.
+    promised: Option<u64>,
+    /// HTTP/1.0: the end of the connection is the end of the answer.
+    ends_with_connection: Option<Arc<Connection>>,
+}
+
+impl StreamBody {
+    /// The rest of a stream whose headers are known; `first` is data that came before any headers.
+    pub fn new(chunks: Chunks, first: Option<Bytes>, limits: &StreamLimits, lenient: bool) -> Self {
+        Self {
+            chunks: Some(chunks),
+            first,
+            deadline: Box::pin(tokio::time::sleep_until(limits.deadline)),
+            idle: limits
+                .idle
+                .map(|pause| (pause, Box::pin(tokio::time::sleep(pause)))),
+            lenient,
+            promised: None,
+            ends_with_connection: None,
+        }
+    }
+
+    /// The answer promised this many bytes.
+    pub fn promise(&mut self, bytes: u64) {
+        self.promised = Some(bytes);
+    }
+
+    /// The answer's end is told by the end of this connection.
+    pub fn ends_with(&mut self, connection: Arc<Connection>) {
+        self.ends_with_connection = Some(connection);
+    }
+
+    /// What is known of the length.
+    pub fn size_hint(&self) -> SizeHint {
+        self.promised
+            .map_or_else(SizeHint::new, SizeHint::with_exact)
+    }
+
+    /// The next bytes for the client; `None` at an orderly end.
+    pub fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Aborted>>> {
+        if self.chunks.is_none() {
+            return Poll::Ready(None);
+        }
+        if self.deadline.as_mut().poll(cx).is_ready() {
+            return self.abort("the stream lasted longer than its limit");
+        }
+        if let Some(data) = self.first.take() {
+            return self.pass(data);
+        }
+        loop {
+            match ready!(self.poll_step(cx)) {
+                Step::Data(data) => return self.pass(data),
+                Step::Nothing => {}
+                Step::Abort(reason) => return self.abort(reason),
+                Step::Done if self.promised.is_some_and(|left| left > 0) => {
+                    return self.abort("the stream is shorter than its Content-Length");
+                }
+                Step::Done => {
+                    self.finish();
+                    return Poll::Ready(None);
+                }
+            }
+        }
+    }
+
+    fn poll_step(&mut self, cx: &mut Context<'_>) -> Poll<Step> {
+        let Some(chunks) = &mut self.chunks else {
+            return Poll::Ready(Step::Done);
+        };
+        let Poll::Ready(next) = chunks.poll_next(cx) else {
+            return match &mut self.idle {
+                Some((_, timer)) => timer
+                    .as_mut()
+                    .poll(cx)
+                    .map(|()| Step::Abort("the stream paused longer than its limit")),
+                None => Poll::Pending,
+            };
+        };
+        if let Some((pause, timer)) = &mut self.idle {
+            timer.as_mut().reset(Instant::now() + *pause);
+        }
+        Poll::Ready(match next {
+            Some(Ok(chunk)) => meaning(chunk),
+            Some(Err(error)) => {
+                tracing::debug!(%error, "stream of plugin ended with an error");
+                Step::Abort("the plugin's stream broke off")
+            }
+            None if self.lenient => Step::Done,
+            None => Step::Abort("the plugin's stream ended without DONE"),
+        })
+    }
+
+    fn pass(&mut self, data: Bytes) -> Poll<Option<Result<Bytes, Aborted>>> {
+        if let Some(left) = &mut self.promised {
+            match left.checked_sub(data.len() as u64) {
+                Some(rest) => *left = rest,
+                None => return self.abort("the stream is longer than its Content-Length"),
+            }
+        }
+        Poll::Ready(Some(Ok(data)))
+    }
+
+    fn abort(&mut self, reason: &'static str) -> Poll<Option<Result<Bytes, Aborted>>> {
+        self.chunks = None;
+        if let Some(connection) = &self.ends_with_connection {
+            connection.reset_on_close();
+        }
+        Poll::Ready(Some(Err(Aborted { reason })))
+    }
+
+    /// After DONE the plugin's handler may finish in peace, for a while.
+    fn finish(&mut self) {
+        if let Some(chunks) = self.chunks.take() {
+            let_finish(chunks);
+        }
+    }
+}
+
+/// Lets a plugin's call end by itself, ignoring what it still says, and cancels it after a while.
+pub fn let_finish(mut chunks: Chunks) {
+    tokio::spawn(async move {
+        let rest = async { while let Some(Ok(_)) = chunks.next().await {} };
+        if tokio::time::timeout(AFTER_DONE, rest).await.is_err() {
+            tracing::warn!("a plugin's stream went on after DONE and was cancelled");
+        }
+    });
+}
+
+fn meaning(chunk: EndpointResponseChunk) -> Step {
+    match chunk.r#type() {
+        ChunkType::Body if chunk.data.is_empty() => Step::Nothing,
+        ChunkType::Body => Step::Data(chunk.data),
+        ChunkType::Done => Step::Done,
+        ChunkType::Error => Step::Abort("the plugin reported an error within its stream"),
+        ChunkType::Headers => {
+            tracing::warn!(
+                "a plugin sent headers twice in one stream; the second ones are ignored"
+            );
+            Step::Nothing
+        }
+    }
+}

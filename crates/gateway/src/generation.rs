@@ -1,0 +1,192 @@
+//! The generation: routes, identities and plugin instances of one moment, and the slot that holds
+//! the current one.
+//!
+//! A request loads the generation once and sees one consistent moment until it ends. Nothing edits
+//! a generation; the host publishes the next one. What is counted lives outside.
+
+use crate::instance::Instance;
+use arc_swap::ArcSwap;
+use sidegate_model::app::{App, AppId};
+use sidegate_model::convert;
+use sidegate_model::endpoint::EndpointTable;
+use sidegate_model::plugin::{PluginSpec, Slug};
+use sidegate_model::quota::Quota;
+use sidegate_model::snapshot::{Revision, Snapshot, TokenTable};
+use sidegate_wire::plugin as wire;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// A plugin mounted under its slug.
+#[derive(Clone)]
+pub struct Mount {
+    /// What the operator said.
+    pub plugin: Arc<PluginSpec>,
+    /// Where it is mounted.
+    pub slug: Slug,
+    /// What it offers; of the last good instance while none runs, empty before the first one.
+    pub endpoints: Arc<EndpointTable>,
+    /// Who answers.
+    pub target: Target,
+}
+
+/// Who answers for a plugin right now.
+#[derive(Clone)]
+pub enum Target {
+    /// A running process.
+    Ready(Arc<Instance>),
+    /// A process is being started.
+    Starting,
+    /// No process, and none is being started.
+    Unavailable,
+}
+
+/// An app as requests need it, prepared once.
+pub struct AppIdentity {
+    /// The app.
+    pub app: Arc<App>,
+    /// The app as plugins see it.
+    pub message: wire::App,
+    /// Its running count, shared by all generations.
+    pub quota: Arc<Quota>,
+}
+
+/// Everything a request needs to know about one moment.
+#[derive(Default)]
+pub struct Generation {
+    /// The snapshot it was made from.
+    pub revision: Revision,
+    mounts: HashMap<Box<str>, Arc<Mount>>,
+    /// Tokens by hash.
+    pub tokens: TokenTable,
+    apps: Arc<HashMap<AppId, Arc<AppIdentity>>>,
+}
+
+impl Generation {
+    /// The plugin mounted under a slug.
+    pub fn mount(&self, slug: &str) -> Option<&Arc<Mount>> {
+        self.mounts.get(slug)
+    }
+
+    /// An app by its number.
+    pub fn app(&self, id: AppId) -> Option<&Arc<AppIdentity>> {
+        self.apps.get(&id)
+    }
+}
+
+/// The slot with the generation that serves now.
+#[derive(Default)]
+pub struct CurrentGeneration {
+    slot: ArcSwap<Generation>,
+    quotas: Mutex<HashMap<AppId, Arc<Quota>>>,
+}
+
+impl CurrentGeneration {
+    /// The generation that serves now.
+    pub fn load(&self) -> Arc<Generation> {
+        self.slot.load_full()
+    }
+
+    /// Makes the next generation from desired state and what runs, and lets it serve. Called by
+    /// one task only, so that generations follow each other.
+    pub fn publish(&self, snapshot: &Snapshot, mounts: Vec<Mount>) {
+        let before = self.load();
+        let apps = self.identities(snapshot, &before.apps);
+        let mounts = mounts
+            .into_iter()
+            .map(|m| (m.slug.as_str().into(), Arc::new(m)))
+            .collect();
+        self.slot.store(Arc::new(Generation {
+            revision: snapshot.revision,
+            mounts,
+            tokens: snapshot.tokens.clone(),
+            apps,
+        }));
+    }
+
+    /// Prepares the apps, keeping what did not change.
+    fn identities(
+        &self,
+        snapshot: &Snapshot,
+        before: &Arc<HashMap<AppId, Arc<AppIdentity>>>,
+    ) -> Arc<HashMap<AppId, Arc<AppIdentity>>> {
+        let unchanged = |id: &AppId, app: &Arc<App>| {
+            before
+                .get(id)
+                .filter(|kept| Arc::ptr_eq(&kept.app, app))
+                .cloned()
+        };
+        if before.len() == snapshot.apps.len()
+            && snapshot
+                .apps
+                .iter()
+                .all(|(id, app)| unchanged(id, app).is_some())
+        {
+            return before.clone();
+        }
+        let mut quotas = self.quotas.lock().unwrap_or_else(PoisonError::into_inner);
+        quotas.retain(|id, _| snapshot.apps.contains_key(id));
+        let prepared = snapshot.apps.iter().map(|(id, app)| {
+            let identity = unchanged(id, app).unwrap_or_else(|| {
+                let quota = quotas.entry(*id).or_default().clone();
+                Arc::new(AppIdentity {
+                    message: convert::app(app),
+                    app: app.clone(),
+                    quota,
+                })
+            });
+            (*id, identity)
+        });
+        Arc::new(prepared.collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::Map;
+    use sidegate_model::quota::Verdict;
+
+    fn app(id: u32, rate_limit: u32) -> App {
+        App {
+            id: AppId(id),
+            name: format!("app {id}"),
+            description: String::new(),
+            owner_email: "o@example.com".into(),
+            is_active: true,
+            monthly_budget: 0.0,
+            rate_limit,
+            metadata: Map::new(),
+            created_at: 0,
+            updated_at: 0,
+        }
+    }
+
+    #[test]
+    fn counts_outlive_every_swap() {
+        let current = CurrentGeneration::default();
+        let snapshot = Snapshot::default().with_app(AppId(1), Some(app(1, 1)));
+        current.publish(&snapshot, vec![]);
+        let quota = current.load().app(AppId(1)).unwrap().quota.clone();
+        assert!(matches!(quota.take(1, 0), Verdict::Pass(_)));
+        current.publish(&snapshot.with_app(AppId(1), Some(app(1, 1))).at(2), vec![]);
+        let quota = current.load().app(AppId(1)).unwrap().quota.clone();
+        assert!(matches!(quota.take(1, 0), Verdict::Refuse { .. }));
+    }
+
+    #[test]
+    fn unchanged_apps_are_not_prepared_again() {
+        let current = CurrentGeneration::default();
+        let snapshot = Snapshot::default()
+            .with_app(AppId(1), Some(app(1, 0)))
+            .with_app(AppId(2), Some(app(2, 0)));
+        current.publish(&snapshot, vec![]);
+        let before = current.load();
+        current.publish(&snapshot.with_app(AppId(2), Some(app(2, 5))).at(1), vec![]);
+        let after = current.load();
+        assert!(Arc::ptr_eq(
+            before.app(AppId(1)).unwrap(),
+            after.app(AppId(1)).unwrap()
+        ));
+        assert_eq!(after.app(AppId(2)).unwrap().message.rate_limit, 5);
+    }
+}

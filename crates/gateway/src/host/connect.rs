@@ -1,0 +1,81 @@
+//! From a started process to a connection: its first line, then its socket.
+
+use super::fault::{Fault, last_words};
+use super::process::Process;
+use hyper_util::rt::TokioIo;
+use sidegate_wire::{Handshake, Network};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use tokio::net::UnixStream;
+use tokio::time::{sleep, timeout};
+use tonic::transport::{Channel, Endpoint};
+
+/// How long connecting may take; the plugin listens before it prints.
+const DIAL: Duration = Duration::from_secs(5);
+/// How long the first line may take after the process has ended.
+const LAST_LINE: Duration = Duration::from_millis(250);
+
+/// Waits for the handshake and gives the path of the socket it names.
+pub(super) async fn await_handshake(
+    process: &mut Process,
+    limit: Duration,
+) -> Result<PathBuf, Fault> {
+    let exited = process.exited();
+    // What it printed just before its end still counts; a grandchild may keep its stdout open.
+    let ended = async {
+        exited.await;
+        sleep(LAST_LINE).await;
+        None
+    };
+    let first_line = async {
+        tokio::select! {
+            line = process.first_line() => line,
+            nothing = ended => nothing,
+        }
+    };
+    let line = match timeout(limit, first_line).await {
+        Err(_) => {
+            return Err(Fault::Late {
+                limit,
+                words: last_words(process.last_words()),
+            });
+        }
+        Ok(None) => return Err(ended_early(process).await),
+        Ok(Some(line)) => line,
+    };
+    let handshake = Handshake::parse(&String::from_utf8_lossy(&line))?;
+    match handshake.network {
+        _ if handshake.certificate.is_some() => Err(Fault::Unsupported("a certificate")),
+        Network::Tcp(_) => Err(Fault::Unsupported("a TCP address")),
+        Network::Unix(path) => Ok(path),
+    }
+}
+
+async fn ended_early(process: &mut Process) -> Fault {
+    let exit = process.ended_just_now().await;
+    let words = last_words(process.last_words());
+    match exit {
+        Some(exit) => Fault::EndedEarly {
+            exit: exit.to_string(),
+            words,
+        },
+        None => Fault::Silent { words },
+    }
+}
+
+/// Connects to a plugin's socket.
+pub(super) async fn dial(socket: &Path) -> Result<Channel, Fault> {
+    let path = socket.to_owned();
+    let connector = tower::service_fn(move |_| {
+        let path = path.clone();
+        async move { UnixStream::connect(path).await.map(TokioIo::new) }
+    });
+    Endpoint::from_static("http://localhost")
+        .connect_timeout(DIAL)
+        .connect_with_connector(connector)
+        .await
+        .map_err(|source| Fault::Dial {
+            path: socket.to_owned(),
+            source,
+        })
+}

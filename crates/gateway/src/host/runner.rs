@@ -1,0 +1,285 @@
+//! One process from its start to its end: spawned, connected, initialised, watched, stopped.
+//!
+//! Follows orders and tells what happened; what follows from it is decided in `state`. Cleans up
+//! after itself on every way out.
+
+use super::connect::{await_handshake, dial};
+use super::fault::{Fault, last_words};
+use super::logs::RecentLines;
+use super::process::Process;
+use super::session::Session;
+use super::settings::{HostLimits, HostSettings};
+use super::state::Serial;
+use crate::instance::{Features, Instance, SMALL_MESSAGE_BYTES};
+use sidegate_model::endpoint::EndpointTable;
+use sidegate_model::plugin::PluginSpec;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{Semaphore, mpsc, watch};
+
+/// What a request needs beside its body, in bytes, for the warning about large bodies.
+const HEADER_ROOM: usize = 64 * 1024;
+/// Between two looks whether any request still remembers a draining instance.
+const DRAIN_LOOK: Duration = Duration::from_millis(10);
+
+/// What all processes of the host share.
+pub(super) struct Setup {
+    pub(super) settings: HostSettings,
+    /// Bounds how many start at once.
+    pub(super) starts: Semaphore,
+}
+
+/// What a process is to do now; a later one never goes back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Order {
+    Run,
+    Drain,
+    Stop,
+}
+
+/// A process that passed every step of its start.
+pub(super) struct Ready {
+    pub(super) instance: Arc<Instance>,
+    pub(super) endpoints: Arc<EndpointTable>,
+    pub(super) pid: u32,
+    pub(super) warnings: Vec<String>,
+}
+
+/// What happened to a process.
+pub(super) enum News {
+    Started(Box<Ready>),
+    Failed {
+        reason: String,
+        hopeless: bool,
+    },
+    Drained,
+    /// Nothing is left of it. Always comes, and last.
+    Gone,
+}
+
+/// Looks after one process.
+pub(super) struct Runner {
+    pub(super) serial: Serial,
+    pub(super) spec: Arc<PluginSpec>,
+    pub(super) setup: Arc<Setup>,
+    pub(super) recent: Arc<RecentLines>,
+    pub(super) orders: watch::Receiver<Order>,
+    pub(super) news: mpsc::Sender<(Serial, News)>,
+}
+
+/// Why a process that served does so no more.
+enum Ending {
+    Ordered,
+    Exited,
+    Unwell(Fault),
+}
+
+impl Runner {
+    /// Carries the process through its life.
+    pub(super) async fn run(mut self) {
+        self.live().await;
+        self.tell(News::Gone).await;
+    }
+
+    async fn live(&mut self) {
+        let setup = self.setup.clone();
+        let Some(Ok(permit)) = unless_stopped(&mut self.orders, setup.starts.acquire()).await
+        else {
+            return;
+        };
+        let HostSettings {
+            runtime_dir,
+            environment,
+            ..
+        } = &setup.settings;
+        let spawned = Process::spawn(&self.spec, runtime_dir, environment, self.recent.clone());
+        let mut process = match spawned.await {
+            Ok(process) => process,
+            Err(fault) => return self.fail(&fault).await,
+        };
+        let start = establish(&mut process, &self.spec, &setup.settings);
+        let established = unless_stopped(&mut self.orders, start).await;
+        drop(permit);
+        match established {
+            None => drop(process.end(Duration::ZERO).await),
+            Some(Ok((session, ready))) => self.serve(process, session, ready).await,
+            Some(Err(fault)) => {
+                let fault = explain(fault, &mut process).await;
+                self.fail(&fault).await;
+                process.end(Duration::ZERO).await;
+            }
+        }
+    }
+
+    async fn serve(&mut self, mut process: Process, session: Session, ready: Ready) {
+        let instance = ready.instance.clone();
+        self.tell(News::Started(Box::new(ready))).await;
+        let fault = match self.watch(&process, &session, &instance).await {
+            Ending::Ordered => return self.stop(process, session, &instance).await,
+            Ending::Unwell(fault) => fault,
+            Ending::Exited => Fault::Internal("the process ended"),
+        };
+        let in_flight = instance.in_flight();
+        instance.close();
+        let fault = explain(fault, &mut process).await;
+        let (plugin, pid) = (&self.spec.name, process.pid());
+        tracing::warn!(plugin, pid, in_flight, %fault, "plugin process is given up");
+        self.fail(&fault).await;
+        drop(session);
+        process.end(Duration::ZERO).await;
+    }
+
+    async fn watch(
+        &mut self,
+        process: &Process,
+        session: &Session,
+        instance: &Arc<Instance>,
+    ) -> Ending {
+        let exited = process.exited();
+        let unwell = session.unwell();
+        tokio::pin!(exited, unwell);
+        let mut drained = false;
+        loop {
+            let order = *self.orders.borrow_and_update();
+            if order == Order::Stop {
+                return Ending::Ordered;
+            }
+            tokio::select! {
+                biased;
+                _ = &mut exited => return Ending::Exited,
+                changed = self.orders.changed() => if changed.is_err() {
+                    return Ending::Ordered;
+                },
+                fault = &mut unwell => return Ending::Unwell(fault),
+                () = forgotten(instance), if order == Order::Drain && !drained => {
+                    drained = true;
+                    self.tell(News::Drained).await;
+                }
+            }
+        }
+    }
+
+    async fn stop(&self, process: Process, session: Session, instance: &Instance) {
+        let limits = &self.setup.settings.limits;
+        let exited = process.exited();
+        let gone = tokio::select! {
+            _ = exited => true,
+            () = session.say_goodbye() => false,
+        };
+        let grace = if gone {
+            Duration::ZERO
+        } else {
+            limits.kill_grace
+        };
+        let pid = process.pid();
+        let exit = process.end(grace).await;
+        instance.close();
+        tracing::info!(plugin = self.spec.name, pid, %exit, "plugin process stopped");
+    }
+
+    async fn fail(&self, fault: &Fault) {
+        let hopeless = fault.is_hopeless();
+        self.tell(News::Failed {
+            reason: fault.to_string(),
+            hopeless,
+        })
+        .await;
+    }
+
+    async fn tell(&self, news: News) {
+        // Nobody listens only when the host itself is being torn down.
+        let _ = self.news.send((self.serial, news)).await;
+    }
+}
+
+/// Everything between the start of the process and its first request.
+async fn establish(
+    process: &mut Process,
+    spec: &Arc<PluginSpec>,
+    settings: &HostSettings,
+) -> Result<(Session, Ready), Fault> {
+    let limits: &HostLimits = &settings.limits;
+    let socket = await_handshake(process, limits.start).await?;
+    let session = Session::open(dial(&socket).await?, process.sink(), limits.clone());
+    let exited = process.exited();
+    let set_up = async {
+        let features = session.initialize(spec).await?;
+        let registrations = session.registrations().await?;
+        session.ping().await?;
+        Ok::<_, Fault>((features, registrations))
+    };
+    let (features, registrations) = tokio::select! {
+        answers = set_up => answers?,
+        _ = exited => return Err(Fault::Internal("the process ended")),
+    };
+    let features = Features::from_announced(&features);
+    let endpoints = Arc::new(EndpointTable::build(registrations));
+    let ready = Ready {
+        instance: Instance::new(spec.clone(), &socket, features, settings.shards),
+        warnings: warnings(spec, &endpoints, features, settings.max_body_bytes),
+        endpoints,
+        pid: process.pid(),
+    };
+    Ok((session, ready))
+}
+
+/// What an operator should know although the plugin runs.
+fn warnings(
+    spec: &PluginSpec,
+    endpoints: &EndpointTable,
+    features: Features,
+    max_body_bytes: usize,
+) -> Vec<String> {
+    let mut warnings = Vec::new();
+    if spec.slug.is_none() && !endpoints.endpoints().is_empty() {
+        warnings.push("Plugin has endpoint registrations but no 'slug' in config".to_owned());
+    }
+    if max_body_bytes.saturating_add(HEADER_ROOM) > SMALL_MESSAGE_BYTES && !features.large_messages
+    {
+        warnings.push(format!(
+            "bodies of up to {max_body_bytes} bytes are allowed, but this plugin takes requests of \
+             {SMALL_MESSAGE_BYTES} bytes at most: larger ones are answered with 413"
+        ));
+    }
+    warnings.extend(endpoints.problems().iter().cloned());
+    warnings
+}
+
+/// Where the process has ended, that explains a failed call better than the call does.
+async fn explain(fault: Fault, process: &mut Process) -> Fault {
+    if !matches!(
+        fault,
+        Fault::Call { .. } | Fault::Dial { .. } | Fault::Internal(_)
+    ) {
+        return fault;
+    }
+    match process.ended_just_now().await {
+        Some(exit) => Fault::Ended {
+            exit: exit.to_string(),
+            words: last_words(process.last_words()),
+        },
+        None => fault,
+    }
+}
+
+/// Waits until no request holds the instance: neither an open call nor a generation that names it
+/// and may still lead to one. Whoever waits here holds the last reference.
+async fn forgotten(instance: &Arc<Instance>) {
+    loop {
+        instance.drained().await;
+        if Arc::strong_count(instance) == 1 {
+            return;
+        }
+        tokio::time::sleep(DRAIN_LOOK).await;
+    }
+}
+
+async fn unless_stopped<T>(
+    orders: &mut watch::Receiver<Order>,
+    work: impl Future<Output = T>,
+) -> Option<T> {
+    tokio::select! {
+        _ = orders.wait_for(|order| *order == Order::Stop) => None,
+        result = work => Some(result),
+    }
+}

@@ -1,0 +1,235 @@
+//! The host's own calls to a running plugin: set-up, heartbeat, its output over gRPC, and the
+//! polite part of its end.
+//!
+//! Every call has a deadline. Requests of clients do not come this way.
+
+use super::fault::Fault;
+use super::logs::{LogSink, Stream};
+use super::settings::HostLimits;
+use sidegate_model::convert::plugin_config;
+use sidegate_model::plugin::PluginSpec;
+use sidegate_wire::handshake::{FEATURE_HEADER_LIST, FEATURE_LARGE_MESSAGES, FEATURE_RAW_PATH};
+use sidegate_wire::plugin as wire;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep, timeout};
+use tonic::transport::Channel;
+use tonic::{Code, Request, Response, Status};
+use wire::grpc_broker_client::GrpcBrokerClient;
+use wire::grpc_controller_client::GrpcControllerClient;
+use wire::grpc_stdio_client::GrpcStdioClient;
+use wire::plugin_service_client::PluginServiceClient;
+
+/// Largest answer to a call of the host, in bytes: a plugin may describe many endpoints.
+const MAX_ANSWER_BYTES: usize = 64 * 1024 * 1024;
+
+/// What the gateway can do beyond the original contract.
+const FEATURES: [&str; 3] = [
+    FEATURE_HEADER_LIST,
+    FEATURE_RAW_PATH,
+    FEATURE_LARGE_MESSAGES,
+];
+
+/// The connection over which the host looks after one process.
+pub(super) struct Session {
+    plugin: PluginServiceClient<Channel>,
+    controller: GrpcControllerClient<Channel>,
+    limits: HostLimits,
+    broker: JoinSet<()>,
+    _stdio: JoinSet<()>,
+}
+
+impl Session {
+    /// Takes a connection; from now on the plugin's output over gRPC is read.
+    pub(super) fn open(channel: Channel, sink: &LogSink, limits: HostLimits) -> Self {
+        // Neither call returns before the plugin sends something, so each lives in its own task.
+        let mut stdio = JoinSet::new();
+        stdio.spawn(read_stdio(channel.clone(), sink.clone()));
+        let mut broker = JoinSet::new();
+        broker.spawn(hold_broker(channel.clone()));
+        let plugin =
+            PluginServiceClient::new(channel.clone()).max_decoding_message_size(MAX_ANSWER_BYTES);
+        let controller = GrpcControllerClient::new(channel);
+        Self {
+            plugin,
+            controller,
+            limits,
+            broker,
+            _stdio: stdio,
+        }
+    }
+
+    /// Gives the plugin its configuration and returns the features it announced. Once per process.
+    pub(super) async fn initialize(&self, spec: &PluginSpec) -> Result<Vec<String>, Fault> {
+        let request = wire::InitRequest {
+            config: plugin_config(spec.id, &spec.config),
+            features: FEATURES.map(str::to_owned).into(),
+        };
+        let mut plugin = self.plugin.clone();
+        let limit = self.limits.initialize;
+        let answer = call("Initialize", limit, request, |r| plugin.initialize(r)).await;
+        let answer = answer.map_err(|(fault, _)| fault)?;
+        if !answer.success {
+            let told = answer.error_message.chars().take(500).collect::<String>();
+            return Err(Fault::Refused(if told.is_empty() {
+                "no reason given".into()
+            } else {
+                told
+            }));
+        }
+        Ok(answer.features)
+    }
+
+    /// What the plugin offers; nothing, when it does not know the question.
+    pub(super) async fn registrations(&self) -> Result<Vec<wire::EndpointRegistration>, Fault> {
+        let mut plugin = self.plugin.clone();
+        let request = wire::GetEndpointRegistrationsRequest {};
+        let limit = self.limits.registrations;
+        let answer = call("GetEndpointRegistrations", limit, request, |r| {
+            plugin.get_endpoint_registrations(r)
+        });
+        match answer.await {
+            Ok(answer) => Ok(answer.registrations),
+            Err((_, Some(Code::Unimplemented))) => Ok(Vec::new()),
+            Err((fault, _)) => Err(fault),
+        }
+    }
+
+    /// Asks whether it is well.
+    pub(super) async fn ping(&self) -> Result<(), Fault> {
+        let now = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default()
+            .as_secs();
+        let request = wire::PingRequest {
+            timestamp: now.cast_signed(),
+        };
+        let mut plugin = self.plugin.clone();
+        match call("Ping", self.limits.ping, request, |r| plugin.ping(r)).await {
+            Ok(answer) if answer.healthy => Ok(()),
+            Ok(_) => Err(Fault::Unhealthy),
+            // It answered, which is what was asked.
+            Err((_, Some(Code::Unimplemented))) => Ok(()),
+            Err((fault, _)) => Err(fault),
+        }
+    }
+
+    /// Pings for ever; returns what was wrong as soon as a ping fails.
+    pub(super) async fn unwell(&self) -> Fault {
+        loop {
+            sleep(self.limits.ping_every).await;
+            if let Err(fault) = self.ping().await {
+                return fault;
+            }
+        }
+    }
+
+    /// Everything before the process itself is ended. A plugin that lets one call run into its
+    /// deadline is not asked anything more.
+    pub(super) async fn say_goodbye(mut self) {
+        let begun = Instant::now();
+        if self.close_session().await.is_ok() && self.shutdown().await.is_ok() {
+            self.broker.shutdown().await;
+            // The server may be gone before it answers: any result is success.
+            let mut controller = self.controller.clone();
+            let limit = self.limits.kill_grace;
+            let _ = call("GRPCController.Shutdown", limit, wire::Empty {}, |r| {
+                controller.shutdown(r)
+            })
+            .await;
+        }
+        tracing::debug!(took = ?begun.elapsed(), "plugin was asked to end");
+    }
+
+    async fn close_session(&self) -> Result<(), Fault> {
+        let mut plugin = self.plugin.clone();
+        let request = wire::CloseSessionRequest {
+            reason: "unload".into(),
+        };
+        let limit = self.limits.close_session;
+        in_time(call("CloseSession", limit, request, |r| plugin.close_session(r)).await)
+    }
+
+    async fn shutdown(&self) -> Result<(), Fault> {
+        let mut plugin = self.plugin.clone();
+        let limit = self.limits.shutdown;
+        let told = limit.as_secs().div_ceil(2).cast_signed();
+        let request = wire::ShutdownRequest {
+            timeout_seconds: told,
+        };
+        in_time(call("Shutdown", limit, request, |r| plugin.shutdown(r)).await)
+    }
+}
+
+/// At the end only silence counts as a failure: errors are the plugin's own business then.
+fn in_time<T>(result: Result<T, (Fault, Option<Code>)>) -> Result<(), Fault> {
+    match result {
+        Err((fault @ Fault::Timeout { .. }, _)) => Err(fault),
+        _ => Ok(()),
+    }
+}
+
+/// One call with its deadline, told to the plugin and kept here. An error comes with its code.
+async fn call<Q, A, F>(
+    name: &'static str,
+    limit: Duration,
+    message: Q,
+    send: impl FnOnce(Request<Q>) -> F,
+) -> Result<A, (Fault, Option<Code>)>
+where
+    F: Future<Output = Result<Response<A>, Status>>,
+{
+    let mut request = Request::new(message);
+    request.set_timeout(limit);
+    match timeout(limit, send(request)).await {
+        Ok(Ok(answer)) => Ok(answer.into_inner()),
+        Ok(Err(status)) if is_timeout(&status) => Err((Fault::Timeout { call: name, limit }, None)),
+        Ok(Err(status)) => {
+            let message = status.message().chars().take(500).collect();
+            let code = status.code();
+            Err((
+                Fault::Call {
+                    call: name,
+                    code,
+                    message,
+                },
+                Some(code),
+            ))
+        }
+        Err(_) => Err((Fault::Timeout { call: name, limit }, None)),
+    }
+}
+
+/// The deadline travels with the call, so that either side can be the first to see it pass.
+fn is_timeout(status: &Status) -> bool {
+    status.code() == Code::DeadlineExceeded
+        || (status.code() == Code::Cancelled && status.message() == "Timeout expired")
+}
+
+async fn read_stdio(channel: Channel, sink: LogSink) {
+    let mut stdout = sink.writer(Stream::Stdout);
+    let mut stderr = sink.writer(Stream::Stderr);
+    // Every end is normal: old plugins lack the service, others end it when they stop.
+    if let Ok(answer) = GrpcStdioClient::new(channel).stream_stdio(()).await {
+        let mut pieces = answer.into_inner();
+        while let Ok(Some(piece)) = pieces.message().await {
+            match piece.channel() {
+                wire::stdio_data::Channel::Stdout => stdout.write(&piece.data),
+                wire::stdio_data::Channel::Stderr => stderr.write(&piece.data),
+                wire::stdio_data::Channel::Invalid => {}
+            }
+        }
+    }
+    stdout.finish();
+    stderr.finish();
+}
+
+/// Keeps the broker's stream open as plugins expect it. Host services will announce themselves on
+/// it; what the plugin announces is not used.
+async fn hold_broker(channel: Channel) {
+    let nothing = futures_util::stream::pending::<wire::ConnInfo>();
+    if let Ok(answer) = GrpcBrokerClient::new(channel).start_stream(nothing).await {
+        let mut announced = answer.into_inner();
+        while let Ok(Some(_)) = announced.message().await {}
+    }
+}

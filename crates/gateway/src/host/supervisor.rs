@@ -1,0 +1,273 @@
+//! One task per plugin: turns wishes, news and passing time into events, lets `state` decide, shows
+//! the outcome and carries it out.
+//!
+//! Shares nothing with other supervisors, so that a slow or broken plugin delays nobody.
+
+use super::private_dir::random;
+use super::runner::{News, Order, Runner, Setup};
+use super::state::{Action, Edition, Event, Life, Moment, Serial};
+use super::view::{Record, View};
+use sidegate_model::UnixMillis;
+use sidegate_model::plugin::{PluginId, PluginSpec};
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::{Id, JoinError, JoinSet};
+use tokio::time::{Instant, sleep_until};
+
+/// What the host wants of a plugin.
+#[derive(Debug, Clone)]
+pub(super) enum Wish {
+    /// Run this.
+    Run(Arc<PluginSpec>),
+    /// Run no more; finish open requests.
+    Stop,
+    /// End now.
+    Quit,
+}
+
+/// A view for the host. It answers when requests are led by it, so that only then old instances
+/// begin to drain.
+pub(super) struct Update {
+    pub(super) id: PluginId,
+    pub(super) view: View,
+    pub(super) published: oneshot::Sender<()>,
+}
+
+/// Looks after one plugin.
+pub(super) struct Supervisor {
+    setup: Arc<Setup>,
+    wishes: watch::Receiver<Wish>,
+    updates: mpsc::Sender<Update>,
+    life: Life,
+    record: Record,
+    edition: Edition,
+    began: Instant,
+    /// Nobody will wish for anything any more.
+    closing: bool,
+    pending: VecDeque<Event>,
+    runners: JoinSet<()>,
+    serials: HashMap<Id, Serial>,
+    orders: HashMap<Serial, watch::Sender<Order>>,
+    /// Handed to each runner.
+    tell: mpsc::Sender<(Serial, News)>,
+    news: mpsc::Receiver<(Serial, News)>,
+}
+
+impl Supervisor {
+    /// A supervisor for the plugin that the first wish names.
+    pub(super) fn new(
+        setup: Arc<Setup>,
+        spec: &Arc<PluginSpec>,
+        wishes: watch::Receiver<Wish>,
+        updates: mpsc::Sender<Update>,
+    ) -> Self {
+        let limits = &setup.settings.limits;
+        let (tell, news) = mpsc::channel(32);
+        Self {
+            life: Life::new(limits.restart.clone(), limits.drain),
+            record: Record::new(spec.clone()),
+            edition: Edition(0),
+            began: Instant::now(),
+            closing: false,
+            pending: VecDeque::new(),
+            runners: JoinSet::new(),
+            serials: HashMap::new(),
+            orders: HashMap::new(),
+            tell,
+            news,
+            setup,
+            wishes,
+            updates,
+        }
+    }
+
+    /// Works until the host has no more wishes and nothing of the plugin is left.
+    pub(super) async fn run(mut self) {
+        self.wishes.mark_changed();
+        while !(self.closing && self.life.is_over() && self.runners.is_empty()) {
+            match self.pending.pop_front() {
+                Some(event) => self.take(event).await,
+                None => self.listen().await,
+            }
+        }
+    }
+
+    /// Waits for the next thing to happen and notes the events it means.
+    async fn listen(&mut self) {
+        let deadline = self.life.deadline().map(|at| self.began + at);
+        let far = self.began + Duration::from_secs(u64::from(u32::MAX));
+        tokio::select! {
+            changed = self.wishes.changed(), if !self.closing => match changed {
+                Ok(()) => self.note_wish(),
+                Err(_) => self.quit(),
+            },
+            Some((serial, news)) = self.news.recv() => self.note_news(serial, news),
+            Some(ended) = self.runners.join_next_with_id() => self.note_end(&ended),
+            () = sleep_until(deadline.unwrap_or(far)) => self.pending.push_back(Event::Tick),
+        }
+    }
+
+    fn note_wish(&mut self) {
+        let wish = self.wishes.borrow_and_update().clone();
+        match wish {
+            Wish::Run(spec) if self.life.is_wanted() && spec == self.record.spec => {}
+            Wish::Run(spec) => {
+                self.record.spec = spec;
+                self.edition.0 += 1;
+                self.pending.push_back(Event::Wanted(self.edition));
+            }
+            Wish::Stop => self.pending.push_back(Event::Unwanted),
+            Wish::Quit => self.quit(),
+        }
+    }
+
+    fn quit(&mut self) {
+        self.closing = true;
+        self.pending.push_back(Event::Quit);
+    }
+
+    fn note_news(&mut self, serial: Serial, news: News) {
+        self.pending.push_back(match news {
+            News::Started(ready) => {
+                // A start that was given up meanwhile ends by itself.
+                if !self.life.awaits(serial) {
+                    return;
+                }
+                self.record.endpoints = ready.endpoints.clone();
+                self.record.serving = Some((ready, now_millis()));
+                Event::Started(serial)
+            }
+            News::Failed { reason, hopeless } => Event::Failed {
+                serial,
+                reason,
+                hopeless,
+            },
+            News::Drained => Event::Drained(serial),
+            News::Gone => Event::Gone(serial),
+        });
+    }
+
+    /// A runner tells before it ends; one that panicked could not.
+    fn note_end(&mut self, ended: &Result<(Id, ()), JoinError>) {
+        let (id, panicked) = match ended {
+            Ok((id, ())) => (*id, false),
+            Err(error) => (error.id(), true),
+        };
+        let Some(serial) = self.serials.remove(&id) else {
+            return;
+        };
+        self.orders.remove(&serial);
+        if panicked {
+            let reason = "internal error of the gateway: the task of this process ended".to_owned();
+            tracing::error!(plugin = self.record.spec.name, start = serial.0, reason);
+            self.pending.push_back(Event::Failed {
+                serial,
+                reason,
+                hopeless: false,
+            });
+            self.pending.push_back(Event::Gone(serial));
+        }
+    }
+
+    async fn take(&mut self, event: Event) {
+        let moment = Moment {
+            at: self.began.elapsed(),
+            chance: chance(),
+        };
+        let about = event.clone();
+        let actions = self.life.on(event, moment);
+        self.log(&about);
+        if self.life.serving().is_none() {
+            self.record.serving = None;
+        }
+        self.show().await;
+        for action in actions {
+            self.act(action);
+        }
+    }
+
+    fn log(&self, event: &Event) {
+        let plugin = &self.record.spec.name;
+        let state = self.life.state().as_str();
+        match (event, &self.record.serving) {
+            (Event::Started(_), Some((ready, _))) => {
+                let (pid, endpoints) = (ready.pid, ready.endpoints.endpoints().len());
+                tracing::info!(plugin, pid, endpoints, "plugin is ready");
+                for warning in &ready.warnings {
+                    tracing::warn!(plugin, pid, "{warning}");
+                }
+            }
+            (Event::Failed { reason, .. }, _) => {
+                let restarts = self.life.restarts();
+                tracing::warn!(plugin, state, restarts, reason, "plugin failed");
+            }
+            (Event::Wanted(_) | Event::Unwanted, _) => {
+                tracing::debug!(plugin, state, "plugin's desired state changed");
+            }
+            _ => {}
+        }
+    }
+
+    async fn show(&self) {
+        let (published, seen) = oneshot::channel();
+        let update = Update {
+            id: self.record.spec.id,
+            view: self.record.view(&self.life),
+            published,
+        };
+        if self.updates.send(update).await.is_ok() {
+            // It fails only when the host is gone, and then nobody is led anywhere.
+            let _ = seen.await;
+        }
+    }
+
+    fn act(&mut self, action: Action) {
+        match action {
+            Action::Start(serial, edition) => self.start(serial, edition),
+            Action::Drain(serial) => self.order(serial, Order::Drain),
+            Action::Stop(serial) => self.order(serial, Order::Stop),
+        }
+    }
+
+    fn start(&mut self, serial: Serial, edition: Edition) {
+        let (orders, received) = watch::channel(Order::Run);
+        self.record.recent = Arc::default();
+        let runner = Runner {
+            serial,
+            spec: self.record.spec.clone(),
+            setup: self.setup.clone(),
+            recent: self.record.recent.clone(),
+            orders: received,
+            news: self.tell.clone(),
+        };
+        let plugin = &self.record.spec.name;
+        tracing::debug!(
+            plugin,
+            start = serial.0,
+            edition = edition.0,
+            "plugin is being started"
+        );
+        self.orders.insert(serial, orders);
+        let id = self.runners.spawn(runner.run()).id();
+        self.serials.insert(id, serial);
+    }
+
+    fn order(&self, serial: Serial, order: Order) {
+        if let Some(orders) = self.orders.get(&serial) {
+            orders.send_replace(order);
+        }
+    }
+}
+
+fn chance() -> f64 {
+    f64::from(random() as u32) / f64::from(u32::MAX)
+}
+
+fn now_millis() -> UnixMillis {
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    UnixMillis::try_from(since.as_millis()).unwrap_or(UnixMillis::MAX)
+}

@@ -1,0 +1,142 @@
+//! What a supervisor shows of its plugin: what the edge needs, and what operators may know.
+
+use super::logs::RecentLines;
+use super::runner::Ready;
+use super::state::Life;
+use crate::generation::{Mount, Target};
+use sidegate_model::UnixMillis;
+use sidegate_model::endpoint::EndpointTable;
+use sidegate_model::plugin::PluginSpec;
+use sidegate_model::status::{PluginState, PluginStatus};
+use std::sync::Arc;
+
+/// One plugin at one moment.
+pub(super) struct View {
+    /// The spec of the instance that serves, else the wanted one.
+    pub(super) spec: Arc<PluginSpec>,
+    /// Who answers; `None` for a plugin nobody wants.
+    pub(super) target: Option<Target>,
+    /// What it offers; of the last good instance while none serves.
+    pub(super) endpoints: Arc<EndpointTable>,
+    pub(super) status: PluginStatus,
+    /// What its latest process printed last.
+    pub(super) recent: Arc<RecentLines>,
+    /// Nothing of it runs, and nobody wants it to.
+    pub(super) over: bool,
+}
+
+/// What outlives the processes of a plugin.
+pub(super) struct Record {
+    /// The wanted spec, or the last one that was wanted.
+    pub(super) spec: Arc<PluginSpec>,
+    /// Of the last good instance.
+    pub(super) endpoints: Arc<EndpointTable>,
+    /// Of the latest process.
+    pub(super) recent: Arc<RecentLines>,
+    /// The instance that serves, and since when.
+    pub(super) serving: Option<(Box<Ready>, UnixMillis)>,
+}
+
+impl Record {
+    pub(super) fn new(spec: Arc<PluginSpec>) -> Self {
+        Self {
+            spec,
+            endpoints: Arc::default(),
+            recent: Arc::default(),
+            serving: None,
+        }
+    }
+
+    /// The view of a plugin with this life.
+    pub(super) fn view(&self, life: &Life) -> View {
+        let serving = self.serving.as_ref();
+        let spec = serving.map_or(&self.spec, |(ready, _)| ready.instance.plugin());
+        let target = match serving {
+            _ if !life.is_wanted() => None,
+            Some((ready, _)) => Some(Target::Ready(ready.instance.clone())),
+            None if life.is_starting() => Some(Target::Starting),
+            None => Some(Target::Unavailable),
+        };
+        let warnings = serving
+            .map(|(ready, _)| ready.warnings.clone())
+            .unwrap_or_default();
+        let status = PluginStatus {
+            state: life.state(),
+            reason: life.reason(),
+            warnings: life.warning().into_iter().chain(warnings).collect(),
+            pid: serving.map(|(ready, _)| ready.pid),
+            restarts: life.restarts(),
+            ready_since: serving.map(|(_, since)| *since),
+            endpoints: serving
+                .map(|_| self.endpoints.endpoints().to_vec())
+                .unwrap_or_default(),
+            ..blank_status(spec, PluginState::Stopped)
+        };
+        View {
+            spec: spec.clone(),
+            target,
+            endpoints: self.endpoints.clone(),
+            status,
+            recent: self.recent.clone(),
+            over: life.is_over(),
+        }
+    }
+}
+
+impl View {
+    /// A plugin whose supervisor has not spoken yet.
+    pub(super) fn starting(spec: &Arc<PluginSpec>) -> Self {
+        Self {
+            spec: spec.clone(),
+            target: Some(Target::Starting),
+            endpoints: Arc::default(),
+            status: blank_status(spec, PluginState::Starting),
+            recent: Arc::default(),
+            over: false,
+        }
+    }
+
+    /// A plugin that lost its supervisor.
+    pub(super) fn lost(spec: &Arc<PluginSpec>) -> Self {
+        let reason =
+            "internal error: its supervisor ended; it is started again with the next change";
+        Self {
+            target: Some(Target::Unavailable),
+            status: stopped_status(spec, reason.to_owned()),
+            ..Self::starting(spec)
+        }
+    }
+
+    /// How it is mounted, if it is.
+    pub(super) fn mount(&self) -> Option<Mount> {
+        Some(Mount {
+            plugin: self.spec.clone(),
+            slug: self.spec.slug.clone()?,
+            endpoints: self.endpoints.clone(),
+            target: self.target.clone()?,
+        })
+    }
+}
+
+/// The status of a plugin that cannot be run, with the reason.
+pub(super) fn stopped_status(spec: &PluginSpec, reason: String) -> PluginStatus {
+    PluginStatus {
+        reason: Some(reason),
+        ..blank_status(spec, PluginState::Stopped)
+    }
+}
+
+fn blank_status(spec: &PluginSpec, state: PluginState) -> PluginStatus {
+    PluginStatus {
+        id: spec.id,
+        name: spec.name.clone(),
+        slug: spec.slug.clone(),
+        state,
+        reason: None,
+        warnings: Vec::new(),
+        pid: None,
+        restarts: 0,
+        ready_since: None,
+        endpoints: Vec::new(),
+    }
+}

@@ -1,0 +1,228 @@
+//! From a presented token to a caller.
+
+use crate::generation::{AppIdentity, Generation};
+use crate::route::lookup::Match;
+use http::{HeaderMap, header};
+use sidegate_model::UnixMillis;
+use sidegate_model::token::{Token, TokenHash};
+use sidegate_wire::ErrorCode;
+use std::sync::Arc;
+
+/// Where a token was found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Carrier {
+    /// `Authorization: Bearer …`
+    Header,
+    /// `?token=…`
+    Query,
+}
+
+/// An app that proved itself with a token.
+#[derive(Clone)]
+pub struct KnownApp {
+    /// The app.
+    pub identity: Arc<AppIdentity>,
+    /// Its token.
+    pub token: Arc<Token>,
+    /// Where the token came from; it is removed there.
+    pub carrier: Carrier,
+}
+
+/// Proof that it is known who calls.
+pub enum Caller {
+    /// Nobody needs to know.
+    Anonymous,
+    /// An app.
+    App(KnownApp),
+}
+
+/// Why a caller is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Refused {
+    /// The kind of answer.
+    pub code: ErrorCode,
+    /// Words for the client.
+    pub public: &'static str,
+    /// The `error` of `WWW-Authenticate`, where a token was presented.
+    pub challenge: Option<&'static str>,
+}
+
+const MISSING: Refused = Refused {
+    code: ErrorCode::Unauthorized,
+    public: "a token is required: send Authorization: Bearer <token>",
+    challenge: None,
+};
+const INVALID: Refused = Refused {
+    code: ErrorCode::Unauthorized,
+    public: "the token is not valid",
+    challenge: Some("invalid_token"),
+};
+const EXPIRED: Refused = Refused {
+    public: "the token has expired",
+    ..INVALID
+};
+const INACTIVE: Refused = Refused {
+    public: "the app of this token is not active",
+    ..INVALID
+};
+const TWICE: Refused = Refused {
+    code: ErrorCode::InvalidRequest,
+    public: "there is more than one token parameter in the query",
+    challenge: None,
+};
+const UNDECIDED: Refused = Refused {
+    code: ErrorCode::IdentityUnavailable,
+    public: "the caller cannot be identified right now",
+    challenge: None,
+};
+
+/// Finds out who calls a matched endpoint, at `now`.
+///
+/// # Errors
+/// [`Refused`] where a token is demanded and none is good, or where it cannot be decided.
+pub fn authenticate(
+    generation: &Generation,
+    matched: &Match,
+    headers: &HeaderMap,
+    query: Option<&str>,
+    now: UnixMillis,
+) -> Result<Caller, Refused> {
+    let required = matched.endpoint.require_auth;
+    if !required && !matched.mount.plugin.options.optional_auth {
+        return Ok(Caller::Anonymous);
+    }
+    let known = presented(headers, query)
+        .and_then(|(text, carrier)| identify(generation, &text, carrier, now));
+    match known {
+        Ok(known) => Ok(Caller::App(known)),
+        Err(refused) if !required && refused.code == ErrorCode::Unauthorized => {
+            Ok(Caller::Anonymous)
+        }
+        Err(refused) => Err(refused),
+    }
+}
+
+fn identify(
+    generation: &Generation,
+    presented: &str,
+    carrier: Carrier,
+    now: UnixMillis,
+) -> Result<KnownApp, Refused> {
+    let token = generation
+        .tokens
+        .get(&TokenHash::of(presented))
+        .ok_or(INVALID)?;
+    if token.is_expired(now) {
+        return Err(EXPIRED);
+    }
+    let identity = generation.app(token.app_id).ok_or(UNDECIDED)?;
+    if !identity.app.is_active {
+        return Err(INACTIVE);
+    }
+    Ok(KnownApp {
+        identity: identity.clone(),
+        token: token.clone(),
+        carrier,
+    })
+}
+
+/// The token a request presents: the bearer header, else the query parameter.
+fn presented(headers: &HeaderMap, query: Option<&str>) -> Result<(String, Carrier), Refused> {
+    if let Some(text) = bearer(headers) {
+        return Ok((text.to_owned(), Carrier::Header));
+    }
+    let mut values = query
+        .unwrap_or_default()
+        .split('&')
+        .filter_map(token_parameter);
+    match (values.next(), values.next()) {
+        (Some(_), Some(_)) => Err(TWICE),
+        (Some(value), None) if !value.is_empty() => {
+            Ok((unescape(value).ok_or(INVALID)?, Carrier::Query))
+        }
+        _ => Err(MISSING),
+    }
+}
+
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, rest) = value.split_once(' ')?;
+    let token = rest.trim();
+    (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty()).then_some(token)
+}
+
+/// The value of a query part that is `token=…`.
+pub fn token_parameter(part: &str) -> Option<&str> {
+    part.strip_prefix("token=")
+        .or_else(|| (part == "token").then_some(""))
+}
+
+fn unescape(text: &str) -> Option<String> {
+    let mut out = Vec::with_capacity(text.len());
+    let mut bytes = text.bytes();
+    while let Some(byte) = bytes.next() {
+        if byte != b'%' {
+            out.push(byte);
+            continue;
+        }
+        let digit = |b: Option<u8>| b.and_then(|b| char::from(b).to_digit(16));
+        let (high, low) = (digit(bytes.next())?, digit(bytes.next())?);
+        out.push(u8::try_from(high << 4 | low).ok()?);
+    }
+    String::from_utf8(out).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http::HeaderValue;
+
+    fn found(
+        authorization: Option<&'static str>,
+        query: Option<&str>,
+    ) -> Result<(String, Carrier), Refused> {
+        let mut headers = HeaderMap::new();
+        if let Some(value) = authorization {
+            headers.insert(header::AUTHORIZATION, HeaderValue::from_static(value));
+        }
+        presented(&headers, query)
+    }
+
+    #[test]
+    fn the_scheme_is_read_in_any_letter_case() {
+        for value in ["Bearer t", "bearer t", "BEARER  t "] {
+            assert_eq!(
+                found(Some(value), None),
+                Ok(("t".into(), Carrier::Header)),
+                "{value}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_query_counts_where_no_bearer_is_sent() {
+        assert_eq!(
+            found(None, Some("a=1&token=t%2D1")),
+            Ok(("t-1".into(), Carrier::Query))
+        );
+        assert_eq!(
+            found(Some("Basic x"), Some("token=t")),
+            Ok(("t".into(), Carrier::Query))
+        );
+        assert_eq!(
+            found(Some("Bearer h"), Some("token=q")),
+            Ok(("h".into(), Carrier::Header))
+        );
+        assert_eq!(found(None, Some("token=a&token=b")), Err(TWICE));
+        for none in [
+            None,
+            Some(""),
+            Some("token="),
+            Some("token"),
+            Some("mytoken=x"),
+        ] {
+            assert_eq!(found(None, none), Err(MISSING), "{none:?}");
+        }
+        assert_eq!(found(Some("t"), None), Err(MISSING));
+    }
+}

@@ -1,0 +1,5 @@
+//! Who calls, and whether that caller may call now. Looks at headers only; reads no body and asks
+//! no database.
+
+pub mod admit;
+pub mod authenticate;

@@ -1,0 +1,217 @@
+//! One running process of a plugin, as the request path sees it: calls, and how many are open.
+//!
+//! Starting and stopping the process is the host's work; this type only knows its socket.
+
+use crate::lane::{CallError, CallKind, Lane, Messages, frame};
+use bytes::Bytes;
+use sidegate_model::plugin::PluginSpec;
+use sidegate_wire::handshake::{FEATURE_HEADER_LIST, FEATURE_RAW_PATH};
+use sidegate_wire::plugin as wire;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+/// What the gRPC server of a Go plugin takes in one message, in bytes.
+pub const SMALL_MESSAGE_BYTES: usize = 4 * 1024 * 1024;
+
+/// The extensions of the contract that a plugin announced.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Features {
+    /// Ordered, repeatable headers in both directions.
+    pub header_list: bool,
+    /// The raw path in requests.
+    pub raw_path: bool,
+    /// Requests above 4 MiB are taken.
+    pub large_messages: bool,
+}
+
+impl Features {
+    /// Reads the features a plugin named in its answer to Initialize.
+    pub fn from_announced(names: &[String]) -> Self {
+        let has = |name: &str| names.iter().any(|n| n == name);
+        Self {
+            header_list: has(FEATURE_HEADER_LIST),
+            raw_path: has(FEATURE_RAW_PATH),
+            large_messages: has(sidegate_wire::handshake::FEATURE_LARGE_MESSAGES),
+        }
+    }
+}
+
+/// One running process.
+pub struct Instance {
+    plugin: Arc<PluginSpec>,
+    features: Features,
+    lanes: Box<[Lane]>,
+    usage: Arc<Usage>,
+    closed: CancellationToken,
+}
+
+#[derive(Default)]
+struct Usage {
+    open: AtomicUsize,
+    idle: Notify,
+}
+
+/// Keeps an instance from being stopped while a call is open.
+pub struct InUse {
+    usage: Arc<Usage>,
+}
+
+impl Drop for InUse {
+    fn drop(&mut self) {
+        if self.usage.open.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.usage.idle.notify_waiters();
+        }
+    }
+}
+
+impl Instance {
+    /// A process that listens on `socket`, with one lane for each of the edge's `shards`.
+    pub fn new(
+        plugin: Arc<PluginSpec>,
+        socket: &Path,
+        features: Features,
+        shards: usize,
+    ) -> Arc<Self> {
+        let closed = CancellationToken::new();
+        let lanes = (0..shards.max(1))
+            .map(|_| Lane::new(socket, closed.clone()))
+            .collect();
+        Arc::new(Self {
+            plugin,
+            features,
+            lanes,
+            usage: Arc::default(),
+            closed,
+        })
+    }
+
+    /// What this process runs.
+    pub fn plugin(&self) -> &Arc<PluginSpec> {
+        &self.plugin
+    }
+
+    /// What the plugin announced.
+    pub fn features(&self) -> Features {
+        self.features
+    }
+
+    /// Largest encoded request that the plugin takes, in bytes.
+    pub fn max_request_bytes(&self) -> usize {
+        if self.features.large_messages {
+            u32::MAX as usize
+        } else {
+            SMALL_MESSAGE_BYTES
+        }
+    }
+
+    /// Calls that are open now.
+    pub fn in_flight(&self) -> usize {
+        self.usage.open.load(Ordering::Acquire)
+    }
+
+    /// Waits until no call is open.
+    pub async fn drained(&self) {
+        loop {
+            let idle = self.usage.idle.notified();
+            tokio::pin!(idle);
+            idle.as_mut().enable();
+            if self.in_flight() == 0 {
+                return;
+            }
+            idle.await;
+        }
+    }
+
+    /// The process is gone: every open call fails now, and no new one begins.
+    pub fn close(&self) {
+        self.closed.cancel();
+    }
+
+    /// Asks for one answer, from the shard with the given number.
+    ///
+    /// # Errors
+    /// See [`CallError`].
+    pub async fn unary(
+        &self,
+        shard: usize,
+        request: &wire::EndpointRequest,
+        limit: Duration,
+    ) -> Result<wire::EndpointResponse, CallError> {
+        const METHOD: &str = "/plugin.PluginService/HandleEndpointRequest";
+        let _in_use = self.enter();
+        let lane = &self.lanes[shard % self.lanes.len()];
+        let messages = lane
+            .call(CallKind::Unary, METHOD, frame(request)?, limit)
+            .await?;
+        decode(messages.only().await?)
+    }
+
+    /// Opens a stream, from the shard with the given number. Dropping it cancels the plugin's call.
+    ///
+    /// # Errors
+    /// See [`CallError`].
+    pub async fn stream(
+        &self,
+        shard: usize,
+        request: &wire::EndpointRequest,
+        limit: Duration,
+    ) -> Result<Chunks, CallError> {
+        const METHOD: &str = "/plugin.PluginService/HandleEndpointRequestStream";
+        let in_use = self.enter();
+        let lane = &self.lanes[shard % self.lanes.len()];
+        let messages = lane
+            .call(CallKind::Streaming, METHOD, frame(request)?, limit)
+            .await?;
+        Ok(Chunks {
+            messages,
+            _in_use: in_use,
+        })
+    }
+
+    fn enter(&self) -> InUse {
+        self.usage.open.fetch_add(1, Ordering::AcqRel);
+        InUse {
+            usage: self.usage.clone(),
+        }
+    }
+}
+
+/// The chunks of one stream.
+pub struct Chunks {
+    messages: Messages,
+    _in_use: InUse,
+}
+
+impl Chunks {
+    /// The next chunk; `None` when the plugin's call ended with status 0.
+    ///
+    /// # Errors
+    /// See [`CallError`].
+    pub fn poll_next(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<wire::EndpointResponseChunk, CallError>>> {
+        Poll::Ready(match ready!(self.messages.poll_next(cx)) {
+            Some(Ok(message)) => Some(decode(message)),
+            Some(Err(error)) => Some(Err(error)),
+            None => None,
+        })
+    }
+
+    /// [`Chunks::poll_next`] as a future.
+    ///
+    /// # Errors
+    /// See [`CallError`].
+    pub async fn next(&mut self) -> Option<Result<wire::EndpointResponseChunk, CallError>> {
+        std::future::poll_fn(|cx| self.poll_next(cx)).await
+    }
+}
+
+fn decode<M: prost::Message + Default>(message: Bytes) -> Result<M, CallError> {
+    M::decode(message).map_err(|e| CallError::Protocol(format!("undecodable message: {e}")))
+}

@@ -1,0 +1,414 @@
+//! One shard's connections to one plugin process: gRPC calls written straight onto HTTP/2.
+//!
+//! Unary calls and streams travel on separate connections, so that readers who stall on a stream
+//! never hold up an ordinary answer. Knows frames and gRPC framing, nothing of endpoints.
+
+use arc_swap::ArcSwap;
+use bytes::{Buf, Bytes, BytesMut};
+use h2::client::SendRequest;
+use h2::{Reason, RecvStream};
+use http::{HeaderMap, HeaderValue, Method, Request, Uri};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+use tokio::net::UnixStream;
+use tokio::sync::OnceCell;
+use tokio_util::sync::CancellationToken;
+
+/// Largest unary answer that is taken, in bytes.
+const MAX_MESSAGE_BYTES: usize = 256 * 1024 * 1024;
+/// How long connecting to a plugin's socket may take.
+const CONNECT_DEADLINE: Duration = Duration::from_secs(5);
+/// The plugin is told a little more than our own limit, so that ours decides.
+const DEADLINE_MARGIN: Duration = Duration::from_secs(1);
+
+const MIB: u32 = 1024 * 1024;
+
+/// Which of a lane's connections a call takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CallKind {
+    /// One answer.
+    Unary,
+    /// A stream of messages.
+    Streaming,
+}
+
+/// Why a call to a plugin came to nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum CallError {
+    /// The process cannot be reached; nothing was sent.
+    #[error("plugin cannot be reached: {0}")]
+    Unreachable(String),
+    /// The connection or the stream ended before the answer did.
+    #[error("plugin broke off: {0}")]
+    BrokeOff(String),
+    /// The plugin answered with a gRPC status.
+    #[error("plugin answered with gRPC status {code}: {message}")]
+    Status {
+        /// The numeric gRPC status.
+        code: i32,
+        /// The plugin's text; internal, never shown to a client.
+        message: String,
+    },
+    /// The answer breaks the contract.
+    #[error("plugin answer breaks the contract: {0}")]
+    Protocol(String),
+}
+
+struct Connection {
+    requests: SendRequest<Bytes>,
+}
+
+/// A slot for one connection: made at first use, replaced when it breaks.
+struct Slot {
+    kind: CallKind,
+    cell: ArcSwap<OnceCell<Connection>>,
+}
+
+/// The connections of one shard to one process.
+pub struct Lane {
+    socket: PathBuf,
+    authority: &'static str,
+    unary: Slot,
+    streaming: Slot,
+    closed: CancellationToken,
+}
+
+impl Lane {
+    /// Prepares a lane to the socket; connects at first use. `closed` ends all its calls at once.
+    pub fn new(socket: &Path, closed: CancellationToken) -> Self {
+        let slot = |kind| Slot {
+            kind,
+            cell: ArcSwap::from_pointee(OnceCell::new()),
+        };
+        Self {
+            socket: socket.to_owned(),
+            authority: "localhost",
+            unary: slot(CallKind::Unary),
+            streaming: slot(CallKind::Streaming),
+            closed,
+        }
+    }
+
+    /// Sends one request message and waits for the answer's headers. `limit` travels as the
+    /// call's deadline; keeping it is the caller's duty. Dropping the result cancels the call.
+    ///
+    /// # Errors
+    /// See [`CallError`].
+    pub async fn call(
+        &self,
+        kind: CallKind,
+        method: &'static str,
+        framed: Bytes,
+        limit: Duration,
+    ) -> Result<Messages, CallError> {
+        let slot = match kind {
+            CallKind::Unary => &self.unary,
+            CallKind::Streaming => &self.streaming,
+        };
+        let requests = self.ready(slot).await?;
+        let request = request_head(self.authority, method, limit)
+            .map_err(|e| CallError::Protocol(e.to_string()))?;
+        let mut requests = requests;
+        let (answer, mut body) = requests
+            .send_request(request, false)
+            .map_err(|e| CallError::BrokeOff(e.to_string()))?;
+        body.send_data(framed, true)
+            .map_err(|e| CallError::BrokeOff(e.to_string()))?;
+        let answer = answer
+            .await
+            .map_err(|e| CallError::BrokeOff(e.to_string()))?;
+        let (head, body) = answer.into_parts();
+        if !head.status.is_success() {
+            return Err(CallError::Protocol(format!("HTTP status {}", head.status)));
+        }
+        let mut messages = Messages {
+            body,
+            buffer: BytesMut::new(),
+            ended: false,
+        };
+        if head.headers.contains_key("grpc-status") {
+            messages.ended = true;
+            status(&head.headers)?;
+        }
+        Ok(messages)
+    }
+
+    async fn ready(&self, slot: &Slot) -> Result<SendRequest<Bytes>, CallError> {
+        for _ in 0..2 {
+            let cell = slot.cell.load_full();
+            let connection = cell.get_or_try_init(|| self.connect(slot.kind)).await?;
+            if let Ok(requests) = connection.requests.clone().ready().await {
+                return Ok(requests);
+            }
+            slot.cell.compare_and_swap(&cell, Arc::new(OnceCell::new()));
+        }
+        Err(CallError::Unreachable("connection closed".to_owned()))
+    }
+
+    async fn connect(&self, kind: CallKind) -> Result<Connection, CallError> {
+        let unreachable = |e: String| CallError::Unreachable(e);
+        if self.closed.is_cancelled() {
+            return Err(unreachable("the process has ended".to_owned()));
+        }
+        let connecting = async {
+            let io = UnixStream::connect(&self.socket)
+                .await
+                .map_err(|e| e.to_string())?;
+            client(kind)
+                .handshake::<_, Bytes>(io)
+                .await
+                .map_err(|e| e.to_string())
+        };
+        let (requests, connection) = tokio::time::timeout(CONNECT_DEADLINE, connecting)
+            .await
+            .map_err(|_| unreachable("connecting took too long".to_owned()))?
+            .map_err(unreachable)?;
+        let closed = self.closed.clone();
+        tokio::spawn(async move {
+            // Dropping the connection fails every call on it at once.
+            tokio::select! {
+                ended = connection => {
+                    if let Err(error) = ended {
+                        tracing::debug!(%error, "connection to plugin ended");
+                    }
+                }
+                () = closed.cancelled() => {}
+            }
+        });
+        Ok(Connection { requests })
+    }
+}
+
+fn client(kind: CallKind) -> h2::client::Builder {
+    let mut builder = h2::client::Builder::new();
+    builder
+        .enable_push(false)
+        .initial_connection_window_size(1 << 30)
+        .initial_window_size(match kind {
+            CallKind::Unary => 4 * MIB,
+            CallKind::Streaming => 64 * 1024,
+        })
+        .max_frame_size(MIB)
+        .max_send_buffer_size(16 * MIB as usize)
+        .max_concurrent_reset_streams(1024)
+        // Small chunks that wait for a slow reader must not end the connection of all others.
+        .data_frame_budget(1 << 40);
+    builder
+}
+
+fn request_head(
+    authority: &'static str,
+    method: &'static str,
+    limit: Duration,
+) -> Result<Request<()>, http::Error> {
+    let uri = Uri::builder()
+        .scheme("http")
+        .authority(authority)
+        .path_and_query(method)
+        .build()?;
+    let millis = (limit + DEADLINE_MARGIN).as_millis().min(99_999_999);
+    Request::builder()
+        .method(Method::POST)
+        .version(http::Version::HTTP_2)
+        .uri(uri)
+        .header("te", HeaderValue::from_static("trailers"))
+        .header("content-type", HeaderValue::from_static("application/grpc"))
+        .header("grpc-timeout", format!("{millis}m"))
+        .body(())
+}
+
+/// The messages of one answer, in order. Dropping it cancels the call.
+pub struct Messages {
+    body: RecvStream,
+    buffer: BytesMut,
+    ended: bool,
+}
+
+impl Messages {
+    /// The next whole message; `None` after an orderly end (gRPC status 0).
+    ///
+    /// # Errors
+    /// See [`CallError`]; after an error the stream has ended.
+    pub fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, CallError>>> {
+        loop {
+            match take_message(&mut self.buffer) {
+                Ok(Some(message)) => return Poll::Ready(Some(Ok(message))),
+                Ok(None) => {}
+                Err(error) => return Poll::Ready(Some(Err(error))),
+            }
+            if self.ended {
+                return Poll::Ready(None);
+            }
+            match ready!(self.body.poll_data(cx)) {
+                Some(Ok(data)) => {
+                    // Room is given back as frames are taken, and frames are only taken when the
+                    // client's side wants more: back-pressure reaches the plugin.
+                    let _ = self.body.flow_control().release_capacity(data.len());
+                    self.buffer.extend_from_slice(&data);
+                }
+                Some(Err(error)) => {
+                    self.ended = true;
+                    return Poll::Ready(Some(Err(broke_off(&error))));
+                }
+                None => {
+                    let end = ready!(self.poll_end(cx));
+                    self.ended = true;
+                    return Poll::Ready(end.err().map(Err));
+                }
+            }
+        }
+    }
+
+    fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), CallError>> {
+        let trailers = match ready!(self.body.poll_trailers(cx)) {
+            Ok(trailers) => trailers,
+            Err(error) => return Poll::Ready(Err(broke_off(&error))),
+        };
+        if !self.buffer.is_empty() {
+            return Poll::Ready(Err(CallError::BrokeOff(
+                "ended within a message".to_owned(),
+            )));
+        }
+        Poll::Ready(match trailers {
+            Some(trailers) => status(&trailers),
+            None => Err(CallError::BrokeOff("ended without a status".to_owned())),
+        })
+    }
+
+    /// [`Messages::poll_next`] as a future.
+    ///
+    /// # Errors
+    /// See [`CallError`].
+    pub async fn next(&mut self) -> Option<Result<Bytes, CallError>> {
+        std::future::poll_fn(|cx| self.poll_next(cx)).await
+    }
+
+    /// The single message of a unary answer.
+    ///
+    /// # Errors
+    /// See [`CallError`]; no message or a second one is a broken contract.
+    pub async fn only(mut self) -> Result<Bytes, CallError> {
+        let Some(first) = self.next().await else {
+            return Err(CallError::Protocol("no message in the answer".to_owned()));
+        };
+        let first = first?;
+        match self.next().await {
+            None => Ok(first),
+            Some(Ok(_)) => Err(CallError::Protocol(
+                "two messages in a unary answer".to_owned(),
+            )),
+            Some(Err(error)) => Err(error),
+        }
+    }
+}
+
+fn broke_off(error: &h2::Error) -> CallError {
+    match error.reason() {
+        Some(reason) if reason != Reason::NO_ERROR => CallError::BrokeOff(reason.to_string()),
+        _ => CallError::BrokeOff(error.to_string()),
+    }
+}
+
+/// Cuts one length-prefixed message off the buffer, if it is whole.
+fn take_message(buffer: &mut BytesMut) -> Result<Option<Bytes>, CallError> {
+    let Some((prefix, _)) = buffer.split_first_chunk::<5>() else {
+        return Ok(None);
+    };
+    if prefix[0] != 0 {
+        return Err(CallError::Protocol("compressed message".to_owned()));
+    }
+    let length = u32::from_be_bytes([prefix[1], prefix[2], prefix[3], prefix[4]]) as usize;
+    if length > MAX_MESSAGE_BYTES {
+        return Err(CallError::Protocol(format!("a message of {length} bytes")));
+    }
+    if buffer.len() < 5 + length {
+        buffer.reserve(5 + length - buffer.len());
+        return Ok(None);
+    }
+    buffer.advance(5);
+    Ok(Some(buffer.split_to(length).freeze()))
+}
+
+fn status(headers: &HeaderMap) -> Result<(), CallError> {
+    let code = headers
+        .get("grpc-status")
+        .and_then(|value| value.to_str().ok())
+        .and_then(|text| text.parse::<i32>().ok())
+        .ok_or_else(|| CallError::Protocol("no readable grpc-status".to_owned()))?;
+    if code == 0 {
+        return Ok(());
+    }
+    let message = headers
+        .get("grpc-message")
+        .map(|value| {
+            String::from_utf8_lossy(value.as_bytes())
+                .chars()
+                .take(1000)
+                .collect()
+        })
+        .unwrap_or_default();
+    Err(CallError::Status { code, message })
+}
+
+/// Puts the gRPC prefix before an encoded message.
+///
+/// # Errors
+/// Fails for messages above 4 GiB, which no limit lets through.
+pub fn frame(message: &impl prost::Message) -> Result<Bytes, CallError> {
+    let length = message.encoded_len();
+    let prefix =
+        u32::try_from(length).map_err(|_| CallError::Protocol("request above 4 GiB".to_owned()))?;
+    let mut framed = BytesMut::with_capacity(5 + length);
+    framed.extend_from_slice(&[0]);
+    framed.extend_from_slice(&prefix.to_be_bytes());
+    message
+        .encode(&mut framed)
+        .map_err(|e| CallError::Protocol(e.to_string()))?;
+    Ok(framed.freeze())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn messages_come_out_whole_however_they_are_cut(
+            payloads in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..50), 0..10),
+            cut in 1_usize..20,
+        ) {
+            let mut wire = Vec::new();
+            for payload in &payloads {
+                wire.push(0);
+                wire.extend_from_slice(&u32::try_from(payload.len()).unwrap().to_be_bytes());
+                wire.extend_from_slice(payload);
+            }
+            let (mut buffer, mut seen) = (BytesMut::new(), Vec::new());
+            for piece in wire.chunks(cut) {
+                buffer.extend_from_slice(piece);
+                while let Some(message) = take_message(&mut buffer).unwrap() {
+                    seen.push(message.to_vec());
+                }
+            }
+            prop_assert_eq!(seen, payloads);
+            prop_assert!(buffer.is_empty());
+        }
+
+        #[test]
+        fn cutting_arbitrary_bytes_never_panics(bytes in proptest::collection::vec(any::<u8>(), 0..64)) {
+            let _ = take_message(&mut BytesMut::from(&bytes[..]));
+        }
+    }
+
+    #[test]
+    fn an_absurd_length_is_refused_before_memory_is_reserved() {
+        let mut buffer = BytesMut::from(&[0, 0xff, 0xff, 0xff, 0xff][..]);
+        assert!(matches!(
+            take_message(&mut buffer),
+            Err(CallError::Protocol(_))
+        ));
+    }
+}

@@ -1,0 +1,17 @@
+//! The data plane of Sidegate: from a client's socket to a plugin and back, and the supervision of
+//! the plugin processes.
+//!
+//! Reading order: [`run`] puts the parts together; [`edge`] carries a request; [`route`] and
+//! [`identity`] answer its first two questions; [`generation`] is the one immutable value in which
+//! the edge and the plugin [`host`] meet; [`instance`] is one running plugin process, reached over
+//! a [`lane`]. There is no SQL and no admin API here.
+
+pub mod edge;
+pub mod generation;
+pub mod host;
+pub mod identity;
+pub mod instance;
+pub mod lane;
+pub mod metrics;
+pub mod route;
+pub mod run;

@@ -1,0 +1,83 @@
+//! From a method and path to an endpoint of a mounted plugin.
+
+use crate::generation::{Generation, Mount, Target};
+use sidegate_model::endpoint::{Endpoint, Method, MethodSet, Resolution};
+use sidegate_model::path::PluginPath;
+use sidegate_wire::ErrorCode;
+use std::sync::Arc;
+
+/// Proof that a request names an endpoint.
+pub struct Match {
+    /// The plugin's mount.
+    pub mount: Arc<Mount>,
+    /// The endpoint.
+    pub endpoint: Arc<Endpoint>,
+    /// The path, in both readings.
+    pub path: PluginPath,
+    /// The method the plugin sees: GET for a HEAD that is served by GET.
+    pub method: Method,
+    /// HEAD through GET: the answer's body is dropped.
+    pub via_get: bool,
+}
+
+/// What a method and path come to.
+pub enum Found {
+    /// An endpoint.
+    Match(Match),
+    /// An OPTIONS that the gateway answers itself.
+    Options(MethodSet),
+}
+
+/// Why nothing was found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Miss {
+    /// No such plugin or path.
+    NotFound,
+    /// The path is known, the method is not.
+    MethodNotAllowed(MethodSet),
+    /// The two readings of the path name different endpoints.
+    Ambiguous,
+    /// The plugin is there, but it never told its endpoints, because it does not run.
+    Unavailable(ErrorCode),
+}
+
+/// Finds what `method` on `path` names.
+///
+/// # Errors
+/// See [`Miss`].
+pub fn lookup(generation: &Generation, method: &str, path: PluginPath) -> Result<Found, Miss> {
+    let mount = generation.mount(path.slug()).ok_or(Miss::NotFound)?;
+    // Methods are case-sensitive: `get` is not GET.
+    let method = Method::parse(method).filter(|m| m.as_str() == method);
+    let endpoints = &mount.endpoints;
+    let resolution = endpoints.resolve(method, path.relative());
+    if let Some(key) = path.segment_key()
+        && endpoints.resolve(method, key) != resolution
+    {
+        return Err(Miss::Ambiguous);
+    }
+    match (resolution, method) {
+        (Resolution::Endpoint { endpoint, via_get }, Some(method)) => {
+            let method = if via_get { Method::Get } else { method };
+            Ok(Found::Match(Match {
+                mount: mount.clone(),
+                endpoint,
+                path,
+                method,
+                via_get,
+            }))
+        }
+        (Resolution::Options(allow), _) => Ok(Found::Options(allow)),
+        (Resolution::MethodNotAllowed(allow), _) => Err(Miss::MethodNotAllowed(allow)),
+        _ if endpoints.endpoints().is_empty() => Err(unknown_endpoints(&mount.target)),
+        _ => Err(Miss::NotFound),
+    }
+}
+
+fn unknown_endpoints(target: &Target) -> Miss {
+    match target {
+        Target::Ready(_) => Miss::NotFound,
+        Target::Starting => Miss::Unavailable(ErrorCode::PluginStarting),
+        Target::Unavailable => Miss::Unavailable(ErrorCode::PluginUnavailable),
+    }
+}

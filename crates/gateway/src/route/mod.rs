@@ -1,0 +1,3 @@
+//! Which endpoint a request names. Looks at method and path only.
+
+pub mod lookup;

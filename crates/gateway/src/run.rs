@@ -1,0 +1,206 @@
+//! The gateway put together: the plugin host on the caller's runtime, and one edge shard on a
+//! thread of its own for each core.
+
+use crate::edge::context::{Edge, EdgeLimits, Network};
+use crate::edge::listener::Shard;
+use crate::edge::tls::TlsIdentity;
+use crate::generation::CurrentGeneration;
+use crate::host::{HostError, HostHandle, HostSettings};
+use crate::metrics::Metrics;
+use sidegate_model::snapshot::{Revision, Snapshot};
+use sidegate_model::status::PluginStatus;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+use tokio::sync::{Semaphore, oneshot, watch};
+use tokio_util::sync::CancellationToken;
+
+/// Everything the gateway must be told.
+#[derive(Clone)]
+pub struct GatewaySettings {
+    /// Where clients connect; port 0 takes a free one.
+    pub addr: SocketAddr,
+    /// Edge shards, each a thread with a runtime of its own; at least 1.
+    pub shards: usize,
+    /// The certificate for TLS; `None` serves plain HTTP.
+    pub tls: Option<TlsIdentity>,
+    /// Limits of the edge.
+    pub limits: EdgeLimits,
+    /// Proxies whose forwarding headers are believed.
+    pub trusted_proxies: Vec<Network>,
+    /// Name of this node, for plugins.
+    pub edge_id: String,
+    /// Namespace of this node, for plugins.
+    pub edge_namespace: String,
+    /// How plugins are run.
+    pub host: HostSettings,
+}
+
+/// Why the gateway cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum GatewayError {
+    /// The address cannot be listened on.
+    #[error("cannot listen on {addr}: {source}")]
+    Listen {
+        /// The address.
+        addr: SocketAddr,
+        /// What the operating system says.
+        source: io::Error,
+    },
+    /// A thread cannot be started.
+    #[error("cannot start a shard: {0}")]
+    Shard(io::Error),
+    /// Plugins cannot be run.
+    #[error(transparent)]
+    Host(#[from] HostError),
+}
+
+/// A running gateway.
+pub struct Gateway {
+    addr: SocketAddr,
+    edge: Arc<Edge>,
+    host: Arc<HostHandle>,
+    stop: CancellationToken,
+    shards: Vec<oneshot::Receiver<()>>,
+}
+
+/// Starts the gateway. Must be called within a tokio runtime, which then carries the host.
+///
+/// # Errors
+/// See [`GatewayError`]; nothing is left running after one.
+pub fn start(
+    settings: GatewaySettings,
+    snapshots: watch::Receiver<Arc<Snapshot>>,
+) -> Result<Gateway, GatewayError> {
+    let shards = settings.shards.max(1);
+    let listen = |source| GatewayError::Listen {
+        addr: settings.addr,
+        source,
+    };
+    let (addr, listeners) = listeners(settings.addr, shards).map_err(listen)?;
+    let current = Arc::new(CurrentGeneration::default());
+    let host = Arc::new(crate::host::start(
+        settings.host,
+        snapshots,
+        current.clone(),
+    )?);
+    let source = host.clone();
+    let edge = Arc::new(Edge {
+        current,
+        trusted_proxies: settings.trusted_proxies,
+        edge_id: settings.edge_id,
+        edge_namespace: settings.edge_namespace,
+        metrics: Arc::new(Metrics::default()),
+        statuses: Arc::new(move || source.statuses()),
+        started: Instant::now(),
+        stopping: AtomicBool::new(false),
+        limits: settings.limits,
+    });
+    let stop = CancellationToken::new();
+    let places = Arc::new(Semaphore::new(edge.limits.max_connections));
+    let mut ended = Vec::new();
+    for (number, listener) in listeners.into_iter().enumerate() {
+        let (edge, tls) = (edge.clone(), settings.tls.clone());
+        let (places, stop) = (places.clone(), stop.clone());
+        let shard = Shard {
+            edge,
+            number,
+            tls,
+            places,
+            stop,
+        };
+        ended.push(run_shard(shard, listener).map_err(GatewayError::Shard)?);
+    }
+    Ok(Gateway {
+        addr,
+        edge,
+        host,
+        stop,
+        shards: ended,
+    })
+}
+
+impl Gateway {
+    /// Where clients connect.
+    pub fn local_addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// What the plugins do.
+    pub fn plugins(&self) -> Vec<PluginStatus> {
+        self.host.statuses()
+    }
+
+    /// Tells the revision that serves, and its changes.
+    pub fn applied(&self) -> watch::Receiver<Revision> {
+        self.host.applied()
+    }
+
+    /// A handle to what the plugins do, for others than the gateway's owner.
+    pub fn host(&self) -> Arc<HostHandle> {
+        self.host.clone()
+    }
+
+    /// Stops: no new connection, open requests finish within the drain limit, then the plugins.
+    pub async fn shutdown(self) {
+        self.edge.stopping.store(true, Ordering::Relaxed);
+        self.stop.cancel();
+        for shard in self.shards {
+            // An error means that the shard's thread is gone, which is what is waited for.
+            let _ = shard.await;
+        }
+        self.host.shutdown().await;
+    }
+}
+
+/// Runs a shard on a thread of its own; the receiver resolves when it ended.
+fn run_shard(shard: Shard, listener: std::net::TcpListener) -> io::Result<oneshot::Receiver<()>> {
+    let (done, ended) = oneshot::channel();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let name = format!("edge-{}", shard.number);
+    std::thread::Builder::new().name(name).spawn(move || {
+        runtime.block_on(async move {
+            match tokio::net::TcpListener::from_std(listener) {
+                Ok(listener) => shard.serve(listener).await,
+                Err(error) => tracing::error!(%error, "a shard cannot use its listener"),
+            }
+        });
+        // Tasks that outlived the drain limit are dropped here, which cuts their connections.
+        runtime.shutdown_timeout(Duration::from_secs(1));
+        let _ = done.send(());
+    })?;
+    Ok(ended)
+}
+
+/// One listener for each shard, on one port.
+fn listeners(
+    addr: SocketAddr,
+    shards: usize,
+) -> io::Result<(SocketAddr, Vec<std::net::TcpListener>)> {
+    // Without sharing first: the port of another process must be an error, not a share.
+    let probe = listener(addr, false)?;
+    let addr = SocketAddr::new(addr.ip(), probe.local_addr()?.port());
+    if shards == 1 {
+        return Ok((addr, vec![probe]));
+    }
+    drop(probe);
+    let all = (0..shards)
+        .map(|_| listener(addr, true))
+        .collect::<io::Result<Vec<_>>>()?;
+    Ok((addr, all))
+}
+
+fn listener(addr: SocketAddr, shared: bool) -> io::Result<std::net::TcpListener> {
+    use socket2::{Domain, Protocol, Socket, Type};
+    let socket = Socket::new(Domain::for_address(addr), Type::STREAM, Some(Protocol::TCP))?;
+    socket.set_reuse_address(true)?;
+    socket.set_reuse_port(shared)?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&addr.into())?;
+    socket.listen(4096)?;
+    Ok(socket.into())
+}

@@ -1,0 +1,251 @@
+//! A host with a folder of its own, and the means to look at it and at its processes.
+
+use serde_json::{Map, Value};
+use sidegate_gateway::generation::{CurrentGeneration, Mount, Target};
+use sidegate_gateway::host::{self, HostHandle, HostLimits, HostSettings, RestartLimits};
+use sidegate_gateway::instance::Instance;
+use sidegate_model::plugin::{PluginId, PluginOptions, PluginSpec, Slug};
+use sidegate_model::snapshot::Snapshot;
+use sidegate_model::status::PluginStatus;
+use sidegate_wire::plugin::{EndpointRequest, EndpointResponse};
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+use tokio::sync::watch;
+
+/// Longest wait for anything in these tests.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+pub(crate) struct Bench {
+    pub(crate) dir: TempDir,
+    pub(crate) host: HostHandle,
+    pub(crate) current: Arc<CurrentGeneration>,
+    snapshots: watch::Sender<Arc<Snapshot>>,
+}
+
+/// Short deadlines, so that failures show quickly.
+pub(crate) fn limits() -> HostLimits {
+    HostLimits {
+        start: Duration::from_secs(10),
+        close_session: Duration::from_secs(2),
+        shutdown: Duration::from_secs(2),
+        kill_grace: Duration::from_millis(500),
+        drain: Duration::from_secs(10),
+        restart: RestartLimits {
+            base: Duration::from_millis(20),
+            max: Duration::from_millis(100),
+            park_after: 3,
+            ..RestartLimits::default()
+        },
+        ..HostLimits::default()
+    }
+}
+
+impl Bench {
+    pub(crate) fn new() -> Self {
+        Self::with(limits())
+    }
+
+    pub(crate) fn with(limits: HostLimits) -> Self {
+        let dir = TempDir::new().unwrap();
+        let (snapshots, received) = watch::channel(Arc::default());
+        let current = Arc::new(CurrentGeneration::default());
+        let settings = HostSettings {
+            runtime_dir: dir.path().join("run"),
+            environment: std::env::vars_os()
+                .filter(|(name, _)| name == "PATH")
+                .chain([
+                    ("GATEWAY_SECRET".into(), "hidden".into()),
+                    ("LC_TIME".into(), "C".into()),
+                ])
+                .collect(),
+            shards: 1,
+            edge_id: "edge".into(),
+            edge_namespace: String::new(),
+            max_body_bytes: 1024 * 1024,
+            limits,
+        };
+        let host = host::start(settings, received, current.clone()).unwrap();
+        Self {
+            dir,
+            host,
+            current,
+            snapshots,
+        }
+    }
+
+    /// Writes a shell script; `$PIDS` in it is the file to note process ids in.
+    pub(crate) fn script(&self, name: &str, body: &str) -> String {
+        let path = self.dir.path().join(name);
+        let pids = self.pids_file(name);
+        fs::write(
+            &path,
+            format!(
+                "#!/bin/sh\nPIDS={}\necho $$ >> $PIDS\n{body}\n",
+                pids.display()
+            ),
+        )
+        .unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+        format!("file://{}", path.display())
+    }
+
+    fn pids_file(&self, name: &str) -> PathBuf {
+        self.dir.path().join(format!("{name}.pids"))
+    }
+
+    /// The processes a script noted.
+    pub(crate) fn pids(&self, name: &str) -> Vec<u32> {
+        let noted = fs::read_to_string(self.pids_file(name)).unwrap_or_default();
+        noted
+            .lines()
+            .map(|line| line.trim().parse().unwrap())
+            .collect()
+    }
+
+    pub(crate) fn set(&self, id: u32, spec: Option<PluginSpec>) -> u64 {
+        let before = self.snapshots.borrow().clone();
+        let revision = before.revision + 1;
+        let next = Snapshot::clone(&before)
+            .with_plugin(PluginId(id), spec)
+            .at(revision);
+        self.snapshots.send_replace(Arc::new(next));
+        revision
+    }
+
+    pub(crate) fn want(&self, spec: PluginSpec) -> u64 {
+        self.set(spec.id.0, Some(spec))
+    }
+
+    pub(crate) async fn applied(&self, revision: u64) {
+        let mut applied = self.host.applied();
+        let wait = applied.wait_for(|seen| *seen >= revision);
+        tokio::time::timeout(PATIENCE, wait).await.unwrap().unwrap();
+    }
+
+    pub(crate) fn status(&self, id: u32) -> Option<PluginStatus> {
+        self.host
+            .statuses()
+            .into_iter()
+            .find(|status| status.id == PluginId(id))
+    }
+
+    /// Waits until the plugin's status is as wanted.
+    pub(crate) async fn status_where(
+        &self,
+        id: u32,
+        wanted: impl Fn(&PluginStatus) -> bool,
+    ) -> PluginStatus {
+        let mut last = None;
+        let begun = Instant::now();
+        while begun.elapsed() < PATIENCE {
+            last = self.status(id);
+            if let Some(status) = last.take_if(|status| wanted(status)) {
+                return status;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        panic!("the status never was as wanted; at last: {last:?}");
+    }
+
+    pub(crate) fn mount(&self, slug: &str) -> Option<Arc<Mount>> {
+        self.current.load().mount(slug).cloned()
+    }
+
+    /// The instance that serves a slug now.
+    pub(crate) fn instance(&self, slug: &str) -> Option<Arc<Instance>> {
+        match &self.mount(slug)?.target {
+            Target::Ready(instance) => Some(instance.clone()),
+            Target::Starting | Target::Unavailable => None,
+        }
+    }
+
+    /// Every private folder that exists.
+    pub(crate) fn private_dirs(&self) -> usize {
+        fs::read_dir(self.dir.path().join("run")).unwrap().count()
+    }
+}
+
+pub(crate) fn spec(id: u32, slug: &str, command: &str) -> PluginSpec {
+    let mut config = Map::new();
+    if !slug.is_empty() {
+        config.insert("slug".into(), Value::from(slug));
+    }
+    PluginSpec {
+        id: PluginId(id),
+        name: format!("plugin {id}"),
+        slug: Slug::parse(slug).ok(),
+        command: command.into(),
+        config,
+        options: PluginOptions::default(),
+        reloads: 0,
+    }
+}
+
+pub(crate) trait With {
+    fn with(self, key: &str, value: &str) -> Self;
+    fn reloaded(self) -> Self;
+}
+
+impl With for PluginSpec {
+    fn with(mut self, key: &str, value: &str) -> Self {
+        self.config.insert(key.into(), Value::from(value));
+        self
+    }
+
+    fn reloaded(mut self) -> Self {
+        self.reloads += 1;
+        self
+    }
+}
+
+/// Waits until something holds.
+pub(crate) async fn eventually(what: &str, holds: impl Fn() -> bool) {
+    let begun = Instant::now();
+    while !holds() {
+        assert!(begun.elapsed() < PATIENCE, "never came true: {what}");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+/// Whether a process runs; one that ended and only waits to be reaped does not.
+pub(crate) fn alive(pid: u32) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    stat.rsplit_once(") ")
+        .is_some_and(|(_, rest)| !rest.starts_with(['Z', 'X']))
+}
+
+/// Sends a signal.
+pub(crate) fn signal(pid: u32, signal: rustix::process::Signal) {
+    let pid = rustix::process::Pid::from_raw(pid.cast_signed()).unwrap();
+    rustix::process::kill_process(pid, signal).unwrap();
+}
+
+/// A GET of a path, as the edge would send it.
+pub(crate) async fn get(instance: &Instance, path: &str) -> Result<EndpointResponse, String> {
+    let (path, query) = path.split_once('?').unwrap_or((path, ""));
+    let request = EndpointRequest {
+        method: "GET".into(),
+        path: format!("/plugins/x{path}"),
+        relative_path: path.into(),
+        path_segments: path
+            .split('/')
+            .filter(|s| !s.is_empty())
+            .map(str::to_owned)
+            .collect(),
+        query_string: query.into(),
+        ..EndpointRequest::default()
+    };
+    instance
+        .unary(0, &request, PATIENCE)
+        .await
+        .map_err(|error| error.to_string())
+}
+
+/// The body of an answer as text.
+pub(crate) fn text(answer: EndpointResponse) -> String {
+    String::from_utf8(answer.body.to_vec()).unwrap()
+}

@@ -1,0 +1,180 @@
+//! The app: who calls, with which limits and which operator-defined metadata.
+
+use crate::UnixMillis;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+/// Number of an app; the same number a plugin sees on the wire.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct AppId(pub u32);
+
+impl std::fmt::Display for AppId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// A registered caller. Tokens belong to an app; its metadata is what plugins base access rules on.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct App {
+    /// Number, given by the store.
+    pub id: AppId,
+    /// Unique display name, 1 to 255 characters.
+    pub name: String,
+    /// Free text.
+    pub description: String,
+    /// E-mail address of the owner.
+    pub owner_email: String,
+    /// An inactive app's tokens are refused.
+    pub is_active: bool,
+    /// Budget a month, in the operator's currency; carried for plugins, not enforced here.
+    pub monthly_budget: f64,
+    /// Requests a minute on plugin endpoints; 0 means unlimited.
+    pub rate_limit: u32,
+    /// Operator-defined values; a JSON object.
+    pub metadata: Map<String, Value>,
+    /// When it was created.
+    pub created_at: UnixMillis,
+    /// When it was last changed.
+    pub updated_at: UnixMillis,
+}
+
+/// The fields of an app that a person chooses; everything else is given by the store.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AppDraft {
+    /// See [`App::name`].
+    pub name: String,
+    /// See [`App::description`].
+    pub description: String,
+    /// See [`App::owner_email`].
+    pub owner_email: String,
+    /// See [`App::is_active`].
+    pub is_active: bool,
+    /// See [`App::monthly_budget`].
+    pub monthly_budget: f64,
+    /// See [`App::rate_limit`].
+    pub rate_limit: u32,
+    /// See [`App::metadata`].
+    pub metadata: Map<String, Value>,
+}
+
+impl App {
+    /// What a person chose of it, to be changed and saved again.
+    pub fn into_draft(self) -> AppDraft {
+        AppDraft {
+            name: self.name,
+            description: self.description,
+            owner_email: self.owner_email,
+            is_active: self.is_active,
+            monthly_budget: self.monthly_budget,
+            rate_limit: self.rate_limit,
+            metadata: self.metadata,
+        }
+    }
+}
+
+/// Why a draft of an app cannot be accepted. The text names the field and what to do.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{field}: {problem}")]
+pub struct InvalidApp {
+    /// The field at fault.
+    pub field: &'static str,
+    /// What is wrong and what would be right.
+    pub problem: String,
+}
+
+/// Largest rate limit: the wire carries it as a signed 32-bit number.
+pub const MAX_RATE_LIMIT: u32 = i32::MAX as u32;
+
+impl AppDraft {
+    /// Checks every field and reports all that is wrong at once.
+    ///
+    /// # Errors
+    /// One [`InvalidApp`] for each field that breaks its rule.
+    pub fn validate(&self) -> Result<(), Vec<InvalidApp>> {
+        let mut problems = Vec::new();
+        let mut wrong = |field, problem: &str| {
+            problems.push(InvalidApp {
+                field,
+                problem: problem.to_owned(),
+            });
+        };
+        if self.name.trim().is_empty() || self.name.chars().count() > 255 {
+            wrong("name", "give a name of 1 to 255 characters");
+        }
+        if self.name.chars().any(char::is_control) {
+            wrong("name", "remove the control characters");
+        }
+        if !is_email(&self.owner_email) {
+            wrong("owner_email", "give an address of the form name@host");
+        }
+        if !self.monthly_budget.is_finite() || self.monthly_budget < 0.0 {
+            wrong("monthly_budget", "give a number that is 0 or more");
+        }
+        if self.rate_limit > MAX_RATE_LIMIT {
+            wrong(
+                "rate_limit",
+                "give requests a minute, at most 2147483647; 0 means unlimited",
+            );
+        }
+        if problems.is_empty() {
+            Ok(())
+        } else {
+            Err(problems)
+        }
+    }
+}
+
+fn is_email(text: &str) -> bool {
+    let Some((name, host)) = text.rsplit_once('@') else {
+        return false;
+    };
+    !name.is_empty()
+        && !host.is_empty()
+        && text.len() <= 255
+        && !text.chars().any(|c| c.is_whitespace() || c.is_control())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn draft() -> AppDraft {
+        AppDraft {
+            name: "billing".into(),
+            description: String::new(),
+            owner_email: "ops@example.com".into(),
+            is_active: true,
+            monthly_budget: 0.0,
+            rate_limit: 0,
+            metadata: Map::new(),
+        }
+    }
+
+    #[test]
+    fn a_complete_draft_is_accepted() {
+        assert_eq!(draft().validate(), Ok(()));
+    }
+
+    #[test]
+    fn every_wrong_field_is_reported_at_once() {
+        let bad = AppDraft {
+            name: " ".into(),
+            owner_email: "nobody".into(),
+            monthly_budget: f64::NAN,
+            rate_limit: u32::MAX,
+            ..draft()
+        };
+        let fields: Vec<_> = bad
+            .validate()
+            .unwrap_err()
+            .iter()
+            .map(|e| e.field)
+            .collect();
+        assert_eq!(
+            fields,
+            ["name", "owner_email", "monthly_budget", "rate_limit"]
+        );
+    }
+}

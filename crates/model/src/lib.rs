@@ -1,0 +1,21 @@
+//! The nouns of Sidegate and the rules they obey: plugins, endpoints, paths, apps, tokens, quotas
+//! and the snapshot that carries them from the control plane to the data plane.
+//!
+//! Nothing here does input or output, reads a clock or knows an async runtime; times are passed in
+//! as Unix milliseconds. Reading order: [`plugin`], [`endpoint`], [`path`], [`app`], [`token`],
+//! [`quota`], [`snapshot`], [`status`], [`convert`], [`duration`].
+
+pub mod app;
+pub mod convert;
+pub mod duration;
+pub mod endpoint;
+pub mod path;
+pub mod plugin;
+pub mod quota;
+pub mod scope;
+pub mod snapshot;
+pub mod status;
+pub mod token;
+
+/// A point in time: milliseconds since the Unix epoch.
+pub type UnixMillis = i64;

@@ -1,0 +1,282 @@
+//! The path of a request, read in the two ways a plugin may read it.
+//!
+//! A plugin sees `path_segments` (cut at the raw slashes, then decoded) and `relative_path`
+//! (decoded as a whole). `a%2Fb` is one segment in the first reading and two in the second. Where
+//! a route could be named differently by the two, the request is refused, so that no encoding
+//! slips past a protected route.
+
+use std::borrow::Cow;
+
+/// Stands for a decoded `/` inside a segment in [`PluginPath::segment_key`]; never in a real path.
+const INNER_SLASH: &str = "\0";
+
+/// A request path under `/plugins/`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PluginPath {
+    decoded: String,
+    slug: std::ops::Range<usize>,
+    segments: Vec<String>,
+    segment_key: Option<String>,
+}
+
+/// Why a path is not served.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum PathError {
+    /// Not of the form `/plugins/{slug}…`.
+    #[error("not a plugin path")]
+    NotPlugin,
+    /// A `%` that is not followed by two hexadecimal digits.
+    #[error("the path has a broken percent escape")]
+    BrokenEscape,
+    /// Decodes to bytes that are no text.
+    #[error("the path is not UTF-8 after decoding")]
+    NotUtf8,
+    /// Has a `..` segment.
+    #[error("the path has a '..' segment")]
+    Traversal,
+    /// Has a NUL character.
+    #[error("the path has a NUL character")]
+    Nul,
+    /// An encoded slash in the part that names the plugin.
+    #[error("the path can be read in two ways")]
+    Ambiguous,
+}
+
+impl PluginPath {
+    /// Reads the raw path of a request target (without query).
+    ///
+    /// # Errors
+    /// [`PathError`]; everything but `NotPlugin` is the client's fault.
+    ///
+    /// ```
+    /// use sidegate_model::path::PluginPath;
+    /// let path = PluginPath::parse("/plugins/files/a%2Fb/c").unwrap();
+    /// assert_eq!(path.slug(), "files");
+    /// assert_eq!(path.relative(), "/a/b/c");
+    /// assert_eq!(path.segments(), ["a/b", "c"]);
+    /// ```
+    pub fn parse(raw: &str) -> Result<Self, PathError> {
+        let mut raw_segments = raw
+            .strip_prefix('/')
+            .ok_or(PathError::NotPlugin)?
+            .split('/');
+        let mount = decode(raw_segments.next().unwrap_or_default())?;
+        if mount.starts_with("plugins/") {
+            return Err(PathError::Ambiguous);
+        }
+        if mount != "plugins" {
+            return Err(PathError::NotPlugin);
+        }
+        let raw_slug = raw_segments.next().unwrap_or_default();
+        let slug = decode(raw_slug)?;
+        if slug.is_empty() {
+            return Err(PathError::NotPlugin);
+        }
+        if slug.contains('/') {
+            return Err(PathError::Ambiguous);
+        }
+        if slug == ".." {
+            return Err(PathError::Traversal);
+        }
+        let decoded = decode(raw)?.into_owned();
+        let start = "/plugins/".len();
+        let slug = start..start + slug.len();
+        Self::read_rest(raw_segments, decoded, slug)
+    }
+
+    fn read_rest<'a>(
+        raw_rest: impl Iterator<Item = &'a str>,
+        decoded: String,
+        slug: std::ops::Range<usize>,
+    ) -> Result<Self, PathError> {
+        if decoded[slug.end..]
+            .split('/')
+            .any(|segment| segment == "..")
+        {
+            return Err(PathError::Traversal);
+        }
+        let mut segments = Vec::new();
+        let mut differs = false;
+        for raw in raw_rest {
+            let segment = decode(raw)?;
+            differs |= segment.contains('/');
+            segments.push(segment.into_owned());
+        }
+        let segment_key = differs.then(|| {
+            segments
+                .iter()
+                .map(|s| format!("/{}", s.replace('/', INNER_SLASH)))
+                .collect()
+        });
+        let first = segments
+            .iter()
+            .position(|s| !s.is_empty())
+            .unwrap_or(segments.len());
+        segments.drain(..first);
+        let last = segments
+            .iter()
+            .rposition(|s| !s.is_empty())
+            .map_or(0, |at| at + 1);
+        segments.truncate(last);
+        Ok(Self {
+            decoded,
+            slug,
+            segments,
+            segment_key,
+        })
+    }
+
+    /// The name of the plugin's mount.
+    pub fn slug(&self) -> &str {
+        &self.decoded[self.slug.clone()]
+    }
+
+    /// The whole decoded path.
+    pub fn full(&self) -> &str {
+        &self.decoded
+    }
+
+    /// The decoded path after the slug; `/` at the mount itself.
+    pub fn relative(&self) -> &str {
+        match &self.decoded[self.slug.end..] {
+            "" => "/",
+            rest => rest,
+        }
+    }
+
+    /// The segments after the slug, outer slashes removed, each decoded after the cut.
+    pub fn segments(&self) -> &[String] {
+        &self.segments
+    }
+
+    /// The path as the segments spell it, for a second lookup; `None` where both readings agree.
+    pub fn segment_key(&self) -> Option<&str> {
+        self.segment_key.as_deref()
+    }
+
+    /// Hands out the owned parts a plugin's request needs: full, relative, segments.
+    pub fn into_parts(self) -> (String, String, Vec<String>) {
+        let relative = self.relative().to_owned();
+        (self.decoded, relative, self.segments)
+    }
+}
+
+fn decode(raw: &str) -> Result<Cow<'_, str>, PathError> {
+    if raw.as_bytes().contains(&0) {
+        return Err(PathError::Nul);
+    }
+    if !raw.as_bytes().contains(&b'%') {
+        return Ok(Cow::Borrowed(raw));
+    }
+    let mut out = Vec::with_capacity(raw.len());
+    let mut bytes = raw.bytes();
+    while let Some(byte) = bytes.next() {
+        if byte == b'%' {
+            let (high, low) = (hex(bytes.next())?, hex(bytes.next())?);
+            out.push(high << 4 | low);
+        } else {
+            out.push(byte);
+        }
+    }
+    if out.contains(&0) {
+        return Err(PathError::Nul);
+    }
+    String::from_utf8(out)
+        .map(Cow::Owned)
+        .map_err(|_| PathError::NotUtf8)
+}
+
+fn hex(byte: Option<u8>) -> Result<u8, PathError> {
+    let digit = byte
+        .and_then(|b| char::from(b).to_digit(16))
+        .ok_or(PathError::BrokenEscape)?;
+    u8::try_from(digit).map_err(|_| PathError::BrokenEscape)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn read(raw: &str) -> (String, String, Vec<String>) {
+        PluginPath::parse(raw).unwrap().into_parts()
+    }
+
+    #[test]
+    fn paths_of_the_page_are_cut_as_it_says() {
+        let rows: &[(&str, &str, &[&str])] = &[
+            ("/plugins/s", "/", &[]),
+            ("/plugins/s/", "/", &[]),
+            ("/plugins/s/mcp", "/mcp", &["mcp"]),
+            (
+                "/plugins/s/users/123/profile",
+                "/users/123/profile",
+                &["users", "123", "profile"],
+            ),
+            ("/plugins/s/a/", "/a/", &["a"]),
+            ("/plugins/s/a//b", "/a//b", &["a", "", "b"]),
+            ("/plugins/s/a%2Fb%20c", "/a/b c", &["a/b c"]),
+            ("/plugins/s/a..b", "/a..b", &["a..b"]),
+        ];
+        for (raw, relative, segments) in rows {
+            let (_, got, cut) = read(raw);
+            assert_eq!(got, *relative, "{raw}");
+            assert_eq!(cut, *segments, "{raw}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_honest_plugin_path_is_refused() {
+        let rows = [
+            ("/", PathError::NotPlugin),
+            ("/plugins", PathError::NotPlugin),
+            ("/plugins/", PathError::NotPlugin),
+            ("/pluginsx/s", PathError::NotPlugin),
+            ("//plugins/s", PathError::NotPlugin),
+            ("/plugins%2Fs/x", PathError::Ambiguous),
+            ("/plugins/s%2Fx", PathError::Ambiguous),
+            ("/plugins/s/..", PathError::Traversal),
+            ("/plugins/s/%2e%2E/x", PathError::Traversal),
+            ("/plugins/s/a%2F..%2Fb", PathError::Traversal),
+            ("/plugins/../x", PathError::Traversal),
+            ("/plugins/s/%ff", PathError::NotUtf8),
+            ("/plugins/s/%c3/%a4", PathError::NotUtf8),
+            ("/plugins/s/%4", PathError::BrokenEscape),
+            ("/plugins/s/%zz", PathError::BrokenEscape),
+            ("/plugins/s/%00", PathError::Nul),
+        ];
+        for (raw, error) in rows {
+            assert_eq!(PluginPath::parse(raw), Err(error), "{raw}");
+        }
+    }
+
+    #[test]
+    fn the_second_reading_exists_only_where_it_differs() {
+        assert_eq!(
+            PluginPath::parse("/plugins/s/a/b").unwrap().segment_key(),
+            None
+        );
+        assert_eq!(
+            PluginPath::parse("/plugins/s/a%20b").unwrap().segment_key(),
+            None
+        );
+        let both = PluginPath::parse("/plugins/s/a%2Fb/c").unwrap();
+        assert_eq!(both.segment_key(), Some("/a\0b/c"));
+    }
+
+    proptest! {
+        #[test]
+        fn reading_never_panics(raw in "\\PC{0,40}") {
+            let _ = PluginPath::parse(&raw);
+            let _ = PluginPath::parse(&format!("/plugins/{raw}"));
+        }
+
+        #[test]
+        fn no_reading_ever_holds_a_parent_segment(raw in "(/|\\.|%2e|%2F|a){0,16}") {
+            if let Ok(path) = PluginPath::parse(&format!("/plugins/s/{raw}")) {
+                prop_assert!(path.segments().iter().all(|s| s != ".."));
+                prop_assert!(path.relative().split('/').all(|s| s != ".."));
+            }
+        }
+    }
+}

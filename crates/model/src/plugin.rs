@@ -1,0 +1,366 @@
+//! The plugin: a program the operator registered, and what the operator said about it.
+
+use crate::UnixMillis;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// Number of a plugin; the same number the plugin sees as `_plugin_id`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct PluginId(pub u32);
+
+impl std::fmt::Display for PluginId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// The name under which a plugin's endpoints are mounted: `[a-z0-9][a-z0-9._-]{0,62}`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Slug(Arc<str>);
+
+/// A text that is no slug.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "slug {0:?} is not valid: use 1 to 63 characters from a-z, 0-9, '.', '_' and '-', starting with a letter or digit"
+)]
+pub struct InvalidSlug(pub String);
+
+impl Slug {
+    /// Checks and takes a slug.
+    ///
+    /// # Errors
+    /// [`InvalidSlug`] names the text and the rule.
+    ///
+    /// ```
+    /// use sidegate_model::plugin::Slug;
+    /// assert_eq!(Slug::parse("my-mcp").unwrap().as_str(), "my-mcp");
+    /// assert!(Slug::parse("My MCP").is_err());
+    /// ```
+    pub fn parse(text: &str) -> Result<Self, InvalidSlug> {
+        let first = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();
+        let later = |b: u8| first(b) || matches!(b, b'.' | b'_' | b'-');
+        let bytes = text.as_bytes();
+        if (1..=63).contains(&bytes.len()) && first(bytes[0]) && bytes.iter().all(|b| later(*b)) {
+            Ok(Self(text.into()))
+        } else {
+            Err(InvalidSlug(text.chars().take(100).collect()))
+        }
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Display for Slug {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// How a plugin is reached.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Command {
+    /// `file:///absolute/path`: a program the gateway starts.
+    File(PathBuf),
+}
+
+/// A command that cannot be run.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidCommand {
+    /// No form this gateway knows.
+    #[error("command {0:?} is not supported: use file:///absolute/path/to/program")]
+    Form(String),
+    /// A relative path.
+    #[error("command {0:?} is not absolute: use file:///absolute/path/to/program")]
+    Relative(String),
+    /// Something that could mean another file than it says.
+    #[error("command {0:?} contains '..' or a control character: give the plain absolute path")]
+    Suspicious(String),
+}
+
+impl Command {
+    /// Reads a command as an operator writes it: `file:///abs/path`, or the bare absolute path.
+    ///
+    /// # Errors
+    /// [`InvalidCommand`] names the command and the accepted form.
+    pub fn parse(text: &str) -> Result<Self, InvalidCommand> {
+        let shown = || text.chars().take(200).collect::<String>();
+        let path = match text.split_once("://") {
+            Some(("file", path)) => path,
+            Some(_) => return Err(InvalidCommand::Form(shown())),
+            None => text,
+        };
+        if path.is_empty() || text.len() > 1024 {
+            return Err(InvalidCommand::Form(shown()));
+        }
+        if path.chars().any(char::is_control) || path.split('/').any(|part| part == "..") {
+            return Err(InvalidCommand::Suspicious(shown()));
+        }
+        if !path.starts_with('/') {
+            return Err(InvalidCommand::Relative(shown()));
+        }
+        Ok(Self::File(PathBuf::from(path)))
+    }
+}
+
+/// The operator's word to the gateway about one plugin; never sent to the plugin.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PluginOptions {
+    /// A valid token fills the caller's identity also where none is demanded.
+    pub optional_auth: bool,
+    /// The plugin receives the caller's gateway token instead of having it removed.
+    pub pass_token: bool,
+    /// A stream that ends without DONE counts as complete.
+    pub lenient_done: bool,
+}
+
+/// An option that is unknown or has an unusable value.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidOption {
+    /// No such option.
+    #[error("option {0:?} is unknown: known are {known}", known = PluginOptions::NAMES.join(", "))]
+    Unknown(String),
+    /// A value that does not fit.
+    #[error("option {name}: {value:?} is not valid: use true or false")]
+    NotBool {
+        /// The option.
+        name: String,
+        /// What was given.
+        value: String,
+    },
+}
+
+impl PluginOptions {
+    /// Every option there is.
+    pub const NAMES: &'static [&'static str] = &["optional_auth", "pass_token", "lenient_done"];
+
+    /// Reads options as the operator wrote them.
+    ///
+    /// # Errors
+    /// The first [`InvalidOption`] in the order of names.
+    pub fn parse(raw: &BTreeMap<String, String>) -> Result<Self, InvalidOption> {
+        let mut options = Self::default();
+        for (name, value) in raw {
+            let target = match name.as_str() {
+                "optional_auth" => &mut options.optional_auth,
+                "pass_token" => &mut options.pass_token,
+                "lenient_done" => &mut options.lenient_done,
+                _ => return Err(InvalidOption::Unknown(name.clone())),
+            };
+            *target = value.parse().map_err(|_| InvalidOption::NotBool {
+                name: name.clone(),
+                value: value.clone(),
+            })?;
+        }
+        Ok(options)
+    }
+}
+
+/// What the data plane must know to run a plugin. A changed value means a new instance.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PluginSpec {
+    /// Number, given by the store.
+    pub id: PluginId,
+    /// Unique name, by which people and logs call it.
+    pub name: String,
+    /// Where its endpoints are mounted; `None` when its configuration has no `slug`.
+    pub slug: Option<Slug>,
+    /// The command as the operator wrote it; parsed when it is started.
+    pub command: String,
+    /// The configuration the plugin receives in Initialize; holds `slug` too.
+    pub config: Map<String, Value>,
+    /// The operator's word to the gateway.
+    pub options: PluginOptions,
+    /// Grows with every explicit reload, so that a reload is a change like any other.
+    pub reloads: u32,
+}
+
+/// A plugin as it is stored and shown.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Plugin {
+    /// Number, given by the store.
+    pub id: PluginId,
+    /// Grows with every explicit reload.
+    pub reloads: u32,
+    /// What the operator chose.
+    pub draft: PluginDraft,
+    /// When it was registered.
+    pub created_at: UnixMillis,
+    /// When it was last changed.
+    pub updated_at: UnixMillis,
+}
+
+/// The fields of a plugin that a person chooses.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PluginDraft {
+    /// Unique name, 1 to 255 characters.
+    pub name: String,
+    /// Free text.
+    pub description: String,
+    /// `file:///absolute/path`.
+    pub command: String,
+    /// The plugin's configuration; a JSON object.
+    pub config: Map<String, Value>,
+    /// Options for the gateway, by name.
+    pub options: BTreeMap<String, String>,
+    /// Primary hook; `custom_endpoint` for what this gateway runs.
+    pub hook_type: String,
+    /// All hooks.
+    pub hook_types: Vec<String>,
+    /// An inactive plugin is not run and has no routes.
+    pub is_active: bool,
+}
+
+/// Why a draft of a plugin cannot be accepted. The text names the field and what to do.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{field}: {problem}")]
+pub struct InvalidPlugin {
+    /// The field at fault.
+    pub field: &'static str,
+    /// What is wrong and what would be right.
+    pub problem: String,
+}
+
+/// Largest configuration, as JSON text, in bytes.
+pub const MAX_CONFIG_BYTES: usize = 1024 * 1024;
+
+impl PluginDraft {
+    /// The slug its configuration names, if any.
+    ///
+    /// # Errors
+    /// [`InvalidPlugin`] when `config.slug` is no text or breaks the slug rule.
+    pub fn slug(&self) -> Result<Option<Slug>, InvalidPlugin> {
+        let wrong = |problem: String| InvalidPlugin {
+            field: "config.slug",
+            problem,
+        };
+        match self.config.get("slug") {
+            None => Ok(None),
+            Some(Value::String(text)) if text.is_empty() => Ok(None),
+            Some(Value::String(text)) => Slug::parse(text)
+                .map(Some)
+                .map_err(|e| wrong(e.to_string())),
+            Some(other) => Err(wrong(format!("{other} is not a text: write it in quotes"))),
+        }
+    }
+
+    /// Checks every field and reports all that is wrong at once.
+    ///
+    /// # Errors
+    /// One [`InvalidPlugin`] for each field that breaks its rule.
+    pub fn validate(&self) -> Result<(), Vec<InvalidPlugin>> {
+        let mut problems = Vec::new();
+        let name_ok = !self.name.trim().is_empty()
+            && self.name.chars().count() <= 255
+            && !self.name.chars().any(char::is_control);
+        if !name_ok {
+            let problem = "give a name of 1 to 255 printable characters".to_owned();
+            problems.push(InvalidPlugin {
+                field: "name",
+                problem,
+            });
+        }
+        if let Err(e) = Command::parse(&self.command) {
+            problems.push(InvalidPlugin {
+                field: "command",
+                problem: e.to_string(),
+            });
+        }
+        problems.extend(self.slug().err());
+        if let Err(e) = PluginOptions::parse(&self.options) {
+            problems.push(InvalidPlugin {
+                field: "options",
+                problem: e.to_string(),
+            });
+        }
+        let size = serde_json::to_vec(&self.config).map_or(usize::MAX, |text| text.len());
+        if size > MAX_CONFIG_BYTES {
+            let problem = format!("{size} bytes of JSON: keep it within {MAX_CONFIG_BYTES}");
+            problems.push(InvalidPlugin {
+                field: "config",
+                problem,
+            });
+        }
+        if problems.is_empty() {
+            Ok(())
+        } else {
+            Err(problems)
+        }
+    }
+}
+
+impl Plugin {
+    /// What the data plane needs of it. Fields that became invalid since they were saved read as
+    /// absent, so that one bad row never hides the others.
+    pub fn spec(&self) -> PluginSpec {
+        PluginSpec {
+            id: self.id,
+            name: self.draft.name.clone(),
+            slug: self.draft.slug().unwrap_or_default(),
+            command: self.draft.command.clone(),
+            config: self.draft.config.clone(),
+            options: PluginOptions::parse(&self.draft.options).unwrap_or_default(),
+            reloads: self.reloads,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slugs_follow_their_rule() {
+        let long = "a".repeat(63);
+        for good in ["a", "0", "my-mcp", "v1.2_x", long.as_str()] {
+            assert!(Slug::parse(good).is_ok(), "{good}");
+        }
+        let longer = "a".repeat(64);
+        for bad in [
+            "",
+            "-a",
+            ".a",
+            "_a",
+            "A",
+            "a b",
+            "a/b",
+            "ä",
+            longer.as_str(),
+        ] {
+            assert!(Slug::parse(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn commands_are_absolute_files_and_nothing_else() {
+        assert_eq!(
+            Command::parse("file:///opt/p"),
+            Ok(Command::File("/opt/p".into()))
+        );
+        assert_eq!(Command::parse("/opt/p"), Ok(Command::File("/opt/p".into())));
+        for bad in [
+            "",
+            "file://",
+            "file://rel/p",
+            "p",
+            "http://x/y",
+            "file:///a/../b",
+            "file:///a\nb",
+        ] {
+            assert!(Command::parse(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_option_names_the_known_ones() {
+        let raw = BTreeMap::from([("optional-auth".to_owned(), "true".to_owned())]);
+        let text = PluginOptions::parse(&raw).unwrap_err().to_string();
+        assert!(text.contains("optional_auth"), "{text}");
+    }
+}

@@ -1,0 +1,23 @@
+//! Scopes: the words a token carries and a plugin may check.
+
+/// Most scopes a token can carry.
+pub const MAX_SCOPES: usize = 64;
+
+/// Checks one scope: 1 to 128 printable ASCII characters without blank, comma, quote or backslash.
+///
+/// # Errors
+/// A text that names the scope at fault and the rule.
+///
+/// ```
+/// assert!(sidegate_model::scope::check("files.read").is_ok());
+/// assert!(sidegate_model::scope::check("two words").is_err());
+/// ```
+pub fn check(scope: &str) -> Result<(), String> {
+    let allowed = |b: u8| b.is_ascii_graphic() && !matches!(b, b'"' | b'\\' | b',');
+    if !scope.is_empty() && scope.len() <= 128 && scope.bytes().all(allowed) {
+        return Ok(());
+    }
+    Err(format!(
+        "scope {scope:?}: use 1 to 128 printable ASCII characters without blank, comma, quote or backslash"
+    ))
+}

@@ -1,0 +1,72 @@
+//! What a plugin is doing, as operators see it.
+
+use crate::UnixMillis;
+use crate::endpoint::Endpoint;
+use crate::plugin::{PluginId, Slug};
+use std::sync::Arc;
+
+/// Where a plugin is in its life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum PluginState {
+    /// Its process is being started and initialised.
+    Starting,
+    /// It serves.
+    Ready,
+    /// It ended or could not be started; another start follows after a pause.
+    Backoff,
+    /// It failed too often; only an operator's reload or a changed spec starts it again.
+    Parked,
+    /// It is being stopped and finishes its last requests.
+    Draining,
+    /// It does not run: the operator disabled it, or it cannot be run at all.
+    Stopped,
+}
+
+impl PluginState {
+    /// Every state.
+    pub const ALL: [Self; 6] = [
+        Self::Starting,
+        Self::Ready,
+        Self::Backoff,
+        Self::Parked,
+        Self::Draining,
+        Self::Stopped,
+    ];
+
+    /// The lower-case word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Starting => "starting",
+            Self::Ready => "ready",
+            Self::Backoff => "backoff",
+            Self::Parked => "parked",
+            Self::Draining => "draining",
+            Self::Stopped => "stopped",
+        }
+    }
+}
+
+/// One plugin's state at one moment.
+#[derive(Debug, Clone)]
+pub struct PluginStatus {
+    /// Number of the plugin.
+    pub id: PluginId,
+    /// Its name.
+    pub name: String,
+    /// Where it is mounted, if anywhere.
+    pub slug: Option<Slug>,
+    /// Where it is in its life.
+    pub state: PluginState,
+    /// Why it is not ready, in words for an operator.
+    pub reason: Option<String>,
+    /// What an operator should know although it runs.
+    pub warnings: Vec<String>,
+    /// Process id of the instance that serves.
+    pub pid: Option<u32>,
+    /// How often it was started again after it ended by itself.
+    pub restarts: u32,
+    /// Since when the instance serves.
+    pub ready_since: Option<UnixMillis>,
+    /// Its mounted endpoints.
+    pub endpoints: Vec<Arc<Endpoint>>,
+}

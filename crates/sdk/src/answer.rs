@@ -1,0 +1,203 @@
+//! Answers one request: finds the handler, runs it, and turns its end into what the host reads.
+//!
+//! Either call of the host reaches either kind of handler. An error without words for the client
+//! goes to the log, and the host learns only that the plugin failed.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::StreamExt as _;
+use serde_json::json;
+use sidegate_wire::plugin::endpoint_response_chunk::ChunkType;
+use sidegate_wire::plugin::{EndpointRequest, EndpointResponse, EndpointResponseChunk};
+use tonic::Status;
+use tracing::Instrument as _;
+
+use crate::endpoints::Answerer;
+use crate::error::{Error, Public, Result};
+use crate::guard::{Failure, guarded};
+use crate::handler::Boxed;
+use crate::program::Ready;
+use crate::request::Request;
+use crate::response::Response;
+use crate::route::Match;
+use crate::stream::{Chunks, Closed, Finisher, ResponseStream};
+
+/// How long a streaming handler may take to notice that its client has gone.
+const ABANDONED_GRACE: Duration = Duration::from_secs(10);
+/// How much of a stream is collected for a host that asked for a whole answer.
+const COLLECTED_BYTES: usize = 16 * 1024 * 1024;
+
+/// What a failed handler leaves to say.
+enum Verdict {
+    Public(Public),
+    Hidden(Status),
+}
+
+/// Answers as a whole. The handler is dropped at its next await when the host gives up.
+pub(crate) async fn whole(
+    ready: &Arc<Ready>,
+    message: EndpointRequest,
+) -> Result<EndpointResponse, Status> {
+    let request = Request::from_wire(message);
+    let span = span(&request);
+    async {
+        let outcome = match ready.routes.find(request.method(), request.relative_path()) {
+            Match::Found(Answerer::Whole(handler)) => guarded(|| handler(request)).await,
+            Match::Found(Answerer::Stream(_)) => return collect(stream(ready, request)).await,
+            nowhere => Ok(refusal(ready, &nowhere)),
+        };
+        let response = match outcome.map_err(judge) {
+            Ok(response) => response,
+            Err(Verdict::Public(public)) => public.into(),
+            Err(Verdict::Hidden(status)) => return Err(status),
+        };
+        Ok(response.into_wire(ready.header_list))
+    }
+    .instrument(span)
+    .await
+}
+
+/// Answers piece by piece, from a task of its own that ends with the handler, or some time after
+/// the chunks are dropped.
+pub(crate) fn stream(ready: &Arc<Ready>, request: Request) -> Chunks {
+    let (stream, chunks) = ResponseStream::open(ready.header_list);
+    let span = span(&request);
+    tokio::spawn(run(Arc::clone(ready), request, stream).instrument(span));
+    chunks
+}
+
+async fn run(ready: Arc<Ready>, request: Request, stream: ResponseStream) {
+    let finisher = stream.finisher();
+    let outcome = tokio::select! {
+        outcome = guarded(|| drive(&ready, request, stream)) => outcome,
+        () = abandoned(&finisher) => {
+            tracing::warn!("a streaming handler outlived its client and was dropped");
+            return;
+        }
+    };
+    let told = match outcome.map_err(judge) {
+        Ok(()) => finisher.done().await,
+        Err(Verdict::Public(public)) => finisher.public_error(public).await,
+        Err(Verdict::Hidden(status)) => finisher.hidden_error(status).await,
+    };
+    if told == Err(Closed) {
+        tracing::debug!("the client went before the stream was complete");
+    }
+}
+
+fn drive(ready: &Ready, request: Request, mut stream: ResponseStream) -> Boxed<Result<()>> {
+    let answer = match ready.routes.find(request.method(), request.relative_path()) {
+        Match::Found(Answerer::Stream(handler)) => return handler(request, stream),
+        Match::Found(Answerer::Whole(handler)) => handler(request),
+        nowhere => {
+            let refusal = refusal(ready, &nowhere);
+            Box::pin(async { Ok(refusal) })
+        }
+    };
+    Box::pin(async move {
+        let response = answer.await?;
+        match response.error_text() {
+            Some(text) => Err(Error::public(response.status(), text)),
+            None => stream.headers(response).await,
+        }
+    })
+}
+
+async fn abandoned(finisher: &Finisher) {
+    finisher.closed().await;
+    tokio::time::sleep(ABANDONED_GRACE).await;
+}
+
+/// The gateway asks only for what was announced, so a client hardly ever sees these.
+fn refusal(ready: &Ready, nowhere: &Match<'_>) -> Response {
+    match nowhere {
+        Match::OtherMethods(allow) => {
+            Response::json(&json!({"error": "this address does not accept this method"}))
+                .with_status(405)
+                .header("Allow", allow)
+        }
+        _ if ready.routes.registrations().is_empty() => {
+            Response::error(501, "this plugin serves no endpoints")
+        }
+        Match::Found(_) | Match::Unknown => {
+            Response::error(404, "nothing is served at this address")
+        }
+    }
+}
+
+/// Decides who hears about a failure, and tells the log.
+fn judge(failure: Failure) -> Verdict {
+    match failure {
+        Failure::Error(error) if error.downcast_ref::<Closed>().is_some() => {
+            Verdict::Hidden(Status::cancelled("the client has gone"))
+        }
+        Failure::Error(error) => {
+            let text = error.to_string();
+            if let Some(public) = error.into_public() {
+                tracing::debug!(error = text, status = public.status, "the handler refused");
+                return Verdict::Public(public);
+            }
+            tracing::error!(error = text, "the handler failed");
+            Verdict::Hidden(Status::unknown(
+                "the handler failed; the plugin's log says why",
+            ))
+        }
+        Failure::Panic(text) => {
+            tracing::error!(
+                panic = text,
+                "the handler panicked; only this request failed"
+            );
+            Verdict::Hidden(Status::internal(
+                "the handler panicked; the plugin's log says where",
+            ))
+        }
+    }
+}
+
+/// A stream as one answer, for a host that asked for one.
+async fn collect(mut chunks: Chunks) -> Result<EndpointResponse, Status> {
+    let mut response = EndpointResponse::default();
+    let mut body = Vec::new();
+    while let Some(chunk) = chunks.next().await.transpose()? {
+        match chunk.r#type() {
+            ChunkType::Headers => {
+                let EndpointResponseChunk {
+                    status_code,
+                    headers,
+                    header_list,
+                    ..
+                } = chunk;
+                response = EndpointResponse {
+                    status_code,
+                    headers,
+                    header_list,
+                    ..response
+                };
+            }
+            ChunkType::Body if body.len() + chunk.data.len() > COLLECTED_BYTES => {
+                let text = "the endpoint streams more than fits into one answer";
+                return Err(Status::resource_exhausted(text));
+            }
+            ChunkType::Body => body.extend_from_slice(&chunk.data),
+            ChunkType::Done => {
+                response.body = body.into();
+                return Ok(response);
+            }
+            ChunkType::Error if response == EndpointResponse::default() => {
+                response.status_code = chunk.status_code;
+                response.error_message = chunk.error_message;
+                return Ok(response);
+            }
+            ChunkType::Error => break,
+        }
+    }
+    Err(Status::unknown(
+        "the handler failed; the plugin's log says why",
+    ))
+}
+
+/// Carries the id of the request into everything a handler logs.
+fn span(request: &Request) -> tracing::Span {
+    tracing::error_span!("request", request_id = request.request_id())
+}

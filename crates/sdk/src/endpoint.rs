@@ -1,0 +1,99 @@
+//! One address a plugin answers, as it is announced to the host. Knows no handler.
+
+use sidegate_wire::plugin::EndpointRegistration;
+
+/// Every method the gateway passes on.
+pub(crate) const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
+
+/// An address below the plugin's mount: a path, the methods it answers and what the gateway does
+/// before it asks the plugin.
+///
+/// A path is exact (`/users`) or ends in `/*` (`/files/*`, `/*`), which stands for everything
+/// below. Exact paths come before wildcards, longer wildcards before shorter ones. An endpoint that
+/// names no method answers `GET`; `GET` endpoints serve `HEAD` as well.
+///
+/// ```
+/// use sidegate_sdk::{Endpoint, Plugin, Request, Response};
+///
+/// let files = Endpoint::new("/files/*")
+///     .methods(["GET", "PUT"])
+///     .require_auth(true)
+///     .description("The files of the calling app");
+/// Plugin::new("files", "1.0.0").endpoint(files, async |_: Request| Response::empty());
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+#[must_use = "an endpoint does nothing until it is given to a plugin"]
+pub struct Endpoint {
+    registration: EndpointRegistration,
+}
+
+impl Endpoint {
+    /// An endpoint at this path.
+    pub fn new(path: impl Into<String>) -> Self {
+        let registration = EndpointRegistration {
+            path: path.into(),
+            ..Default::default()
+        };
+        Self { registration }
+    }
+
+    /// Adds a method.
+    pub fn method(mut self, method: &str) -> Self {
+        let method = method.to_ascii_uppercase();
+        if !self.registration.methods.contains(&method) {
+            self.registration.methods.push(method);
+        }
+        self
+    }
+
+    /// Adds methods.
+    pub fn methods<'a>(self, methods: impl IntoIterator<Item = &'a str>) -> Self {
+        methods.into_iter().fold(self, Self::method)
+    }
+
+    /// Adds every method there is.
+    pub fn any_method(self) -> Self {
+        self.methods(METHODS)
+    }
+
+    /// Whether the gateway lets only callers with a valid token through. The request then names
+    /// the caller's app.
+    pub fn require_auth(mut self, required: bool) -> Self {
+        self.registration.require_auth = required;
+        self
+    }
+
+    /// What the endpoint is for, for people.
+    pub fn description(mut self, text: impl Into<String>) -> Self {
+        self.registration.description = text.into();
+        self
+    }
+
+    /// Adds a note of the plugin's own, which the gateway keeps and shows.
+    pub fn metadata(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
+        self.registration.metadata.insert(key.into(), value.into());
+        self
+    }
+
+    /// The announcement of this endpoint.
+    pub(crate) fn into_registration(self, stream_response: bool) -> EndpointRegistration {
+        let Self { mut registration } = self;
+        if registration.methods.is_empty() {
+            registration.methods.push("GET".to_owned());
+        }
+        registration.stream_response = stream_response;
+        registration
+    }
+}
+
+impl From<&str> for Endpoint {
+    fn from(path: &str) -> Self {
+        Self::new(path)
+    }
+}
+
+impl From<String> for Endpoint {
+    fn from(path: String) -> Self {
+        Self::new(path)
+    }
+}

@@ -1,0 +1,242 @@
+//! Headers as they stand on the wire: an ordered list in which names may repeat.
+//!
+//! Knows the spelling of names and the rules for joining values, but not who sends them.
+
+use std::collections::HashMap;
+use std::fmt;
+
+use bytes::Bytes;
+use sidegate_wire::plugin::HeaderField;
+
+/// The one header whose values must never be joined with commas.
+const SET_COOKIE: &str = "set-cookie";
+/// Separates the pairs of cookies; a comma would be part of one.
+const COOKIE: &str = "cookie";
+
+/// An ordered list of headers. Names are compared without regard to letter case and may repeat;
+/// a value is bytes, almost always text.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Headers {
+    fields: Vec<(String, Bytes)>,
+}
+
+/// Why a header cannot be sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum InvalidHeader {
+    #[error("the name is not a token of letters, digits and !#$%&'*+-.^_`|~")]
+    Name,
+    #[error("the value has a line break or another control character")]
+    Value,
+}
+
+impl Headers {
+    /// The first value of a header, when it is text.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.get_bytes(name)
+            .and_then(|value| std::str::from_utf8(value).ok())
+    }
+
+    /// The first value of a header.
+    pub fn get_bytes(&self, name: &str) -> Option<&[u8]> {
+        let found = self
+            .fields
+            .iter()
+            .find(|(known, _)| known.eq_ignore_ascii_case(name));
+        found.map(|(_, value)| value.as_ref())
+    }
+
+    /// Every value of a header, in order.
+    pub fn get_all<'a, 'n>(
+        &'a self,
+        name: &'n str,
+    ) -> impl Iterator<Item = &'a [u8]> + use<'a, 'n> {
+        let named = self
+            .fields
+            .iter()
+            .filter(move |(known, _)| known.eq_ignore_ascii_case(name));
+        named.map(|(_, value)| value.as_ref())
+    }
+
+    /// Whether a header is there at all.
+    pub fn contains(&self, name: &str) -> bool {
+        self.get_bytes(name).is_some()
+    }
+
+    /// Every header, in order.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        self.fields
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_ref()))
+    }
+
+    /// How many headers there are; a repeated one counts each time.
+    pub fn len(&self) -> usize {
+        self.fields.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.fields.is_empty()
+    }
+
+    /// Adds a header after the others, also one that is there already.
+    pub(crate) fn append(&mut self, name: &str, value: &[u8]) -> Result<(), InvalidHeader> {
+        check(name, value)?;
+        self.fields
+            .push((name.to_owned(), Bytes::copy_from_slice(value)));
+        Ok(())
+    }
+
+    pub(crate) fn remove(&mut self, name: &str) {
+        self.fields
+            .retain(|(known, _)| !known.eq_ignore_ascii_case(name));
+    }
+
+    /// What a host sent as a list. It is taken as it is: the host has checked it.
+    pub(crate) fn from_list(list: Vec<HeaderField>) -> Self {
+        let fields = list
+            .into_iter()
+            .map(|field| (field.name, field.value))
+            .collect();
+        Self { fields }
+    }
+
+    /// What a host sent as a map, sorted by name, for maps have no order.
+    pub(crate) fn from_map(map: HashMap<String, String>) -> Self {
+        let mut fields: Vec<_> = map
+            .into_iter()
+            .map(|(name, value)| (name, Bytes::from(value)))
+            .collect();
+        fields.sort();
+        Self { fields }
+    }
+
+    pub(crate) fn to_list(&self) -> Vec<HeaderField> {
+        let field = |(name, value): &(String, Bytes)| HeaderField {
+            name: name.clone(),
+            value: value.clone(),
+        };
+        self.fields.iter().map(field).collect()
+    }
+
+    /// One text for each name, for hosts that know no list: values are joined as RFC 9110 allows;
+    /// of several `Set-Cookie`, which cannot be joined, the first stays.
+    pub(crate) fn to_map(&self) -> HashMap<String, String> {
+        let mut map: HashMap<String, String> = HashMap::with_capacity(self.fields.len());
+        for (name, value) in &self.fields {
+            let separator = match () {
+                () if name.eq_ignore_ascii_case(SET_COOKIE) => None,
+                () if name.eq_ignore_ascii_case(COOKIE) => Some("; "),
+                () => Some(", "),
+            };
+            let value = String::from_utf8_lossy(value);
+            match (map.get_mut(&canonical(name)), separator) {
+                (None, _) => _ = map.insert(canonical(name), value.into_owned()),
+                (Some(joined), Some(separator)) => {
+                    joined.push_str(separator);
+                    joined.push_str(&value);
+                }
+                (Some(_), None) => {}
+            }
+        }
+        map
+    }
+}
+
+/// Names only: values may be credentials.
+impl fmt::Debug for Headers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list()
+            .entries(self.fields.iter().map(|(name, _)| name))
+            .finish()
+    }
+}
+
+fn check(name: &str, value: &[u8]) -> Result<(), InvalidHeader> {
+    let token = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
+    if name.is_empty() || !name.bytes().all(token) {
+        return Err(InvalidHeader::Name);
+    }
+    if value
+        .iter()
+        .any(|b| (b.is_ascii_control() && *b != b'\t') || *b == 0x7f)
+    {
+        return Err(InvalidHeader::Value);
+    }
+    Ok(())
+}
+
+/// The spelling under which hosts and plugins look a name up: `x-request-id` → `X-Request-Id`.
+pub(crate) fn canonical(name: &str) -> String {
+    let mut word_starts = true;
+    name.chars()
+        .map(|c| {
+            let c = if word_starts {
+                c.to_ascii_uppercase()
+            } else {
+                c.to_ascii_lowercase()
+            };
+            word_starts = c == '-';
+            c
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(fields: &[(&str, &str)]) -> Headers {
+        let mut headers = Headers::default();
+        for (name, value) in fields {
+            headers.append(name, value.as_bytes()).unwrap();
+        }
+        headers
+    }
+
+    #[test]
+    fn lookup_ignores_case_and_keeps_every_value_in_order() {
+        let headers = headers(&[("X-A", "1"), ("b", "2"), ("x-a", "3")]);
+        assert_eq!(headers.get("x-A"), Some("1"));
+        assert_eq!(headers.get_all("X-a").collect::<Vec<_>>(), [b"1", b"3"]);
+        assert_eq!(headers.get("c"), None);
+    }
+
+    #[test]
+    fn the_map_joins_what_may_be_joined() {
+        let headers = headers(&[
+            ("vary", "a"),
+            ("VARY", "b"),
+            ("set-cookie", "x=1"),
+            ("set-cookie", "y=2"),
+            ("etag", "e"),
+        ]);
+        let map = headers.to_map();
+        assert_eq!(map["Vary"], "a, b");
+        assert_eq!(map["Set-Cookie"], "x=1");
+        assert_eq!(map["Etag"], "e");
+        assert_eq!(headers.to_list().len(), 5);
+    }
+
+    #[test]
+    fn what_would_break_a_message_is_refused() {
+        let mut headers = Headers::default();
+        assert_eq!(headers.append("", b"x"), Err(InvalidHeader::Name));
+        assert_eq!(headers.append("a b", b"x"), Err(InvalidHeader::Name));
+        assert_eq!(headers.append("a:", b"x"), Err(InvalidHeader::Name));
+        assert_eq!(
+            headers.append("a", b"x\r\nSet-Cookie: y"),
+            Err(InvalidHeader::Value)
+        );
+        assert_eq!(headers.append("a", b"x\0"), Err(InvalidHeader::Value));
+        assert_eq!(headers.append("a", "ä\tö".as_bytes()), Ok(()));
+        assert_eq!(headers.append("b", b"\xff"), Ok(()));
+        assert_eq!(headers.len(), 2);
+    }
+
+    #[test]
+    fn debug_output_holds_no_values() {
+        let text = format!("{:?}", headers(&[("Authorization", "secret")]));
+        assert_eq!(text, "[\"Authorization\"]");
+    }
+}

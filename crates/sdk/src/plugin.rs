@@ -1,0 +1,236 @@
+//! The description of a plugin, from its name to its last function. Where authors start.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use crate::about::About;
+use crate::config::Config;
+use crate::endpoint::Endpoint;
+use crate::endpoints::{Endpoints, shorthands};
+use crate::error::Result;
+use crate::handler::{Boxed, Handler, StreamHandler};
+use crate::program::{Program, Started};
+use crate::serve;
+
+type Initialize<S> = Box<dyn FnOnce(Config) -> Boxed<Result<S>> + Send>;
+type LateEndpoints<S> = Box<dyn FnOnce(&S) -> Endpoints<S> + Send>;
+type Shutdown<S> = Box<dyn FnOnce(Arc<S>) -> Boxed<Result<()>> + Send>;
+
+/// A plugin: its endpoints, what it does with its configuration, and what it tells of itself.
+///
+/// `S` is the plugin's state, which [`initialize`](Self::initialize) makes and handlers share.
+///
+/// ```no_run
+/// use std::sync::Arc;
+/// use sidegate_sdk::{Config, Plugin, Request, Response};
+///
+/// struct Greeter {
+///     greeting: String,
+/// }
+///
+/// #[tokio::main]
+/// async fn main() -> sidegate_sdk::Result<()> {
+///     Plugin::new("greeter", "1.0.0")
+///         .initialize(async |config: Config| {
+///             Ok(Greeter { greeting: config.require("greeting")?.to_owned() })
+///         })
+///         .get("/*", async |req: Request, state: Arc<Greeter>| {
+///             Response::text(format!("{}, {}", state.greeting, req.segments()[0]))
+///         })
+///         .serve()
+///         .await
+/// }
+/// ```
+#[must_use = "a plugin does nothing until it serves"]
+pub struct Plugin<S = ()> {
+    about: About,
+    initialize: Initialize<S>,
+    endpoints: Endpoints<S>,
+    late_endpoints: Option<LateEndpoints<S>>,
+    shutdown: Option<Shutdown<S>>,
+}
+
+impl Plugin {
+    /// A plugin without endpoints.
+    pub fn new(name: impl Into<String>, version: impl Into<String>) -> Self {
+        Self {
+            about: About::new(name.into(), version.into()),
+            initialize: Box::new(|_| Box::pin(async { Ok(()) })),
+            endpoints: Endpoints::new(),
+            late_endpoints: None,
+            shutdown: None,
+        }
+    }
+
+    /// Reads the configuration, once, before any request, and makes the state that handlers share.
+    /// An error refuses the configuration: the operator reads its text, and the plugin is not
+    /// served.
+    ///
+    /// Endpoints added before keep working; a `shutdown` or `endpoints` function given before is
+    /// called with the state it was written for.
+    pub fn initialize<S, F, Fut>(self, initialize: F) -> Plugin<S>
+    where
+        S: Send + Sync + 'static,
+        F: FnOnce(Config) -> Fut + Send + 'static,
+        Fut: Future<Output = Result<S>> + Send + 'static,
+    {
+        let mut endpoints = self.endpoints;
+        if let Some(late) = self.late_endpoints {
+            endpoints.append(late(&()));
+        }
+        Plugin {
+            about: self.about,
+            initialize: Box::new(|config| Box::pin(initialize(config))),
+            endpoints: endpoints.without_state(()),
+            late_endpoints: None,
+            shutdown: self
+                .shutdown
+                .map(|hook| -> Shutdown<S> { Box::new(|_| hook(Arc::new(()))) }),
+        }
+    }
+}
+
+impl<S: Send + Sync + 'static> Plugin<S> {
+    /// What the plugin is for, for people.
+    pub fn description(mut self, text: impl Into<String>) -> Self {
+        self.about.description = text.into();
+        self
+    }
+
+    /// Adds an endpoint whose handler answers as a whole. See [`Handler`] for its shape.
+    pub fn endpoint<H, Shape>(mut self, endpoint: impl Into<Endpoint>, handler: H) -> Self
+    where
+        H: Handler<S, Shape>,
+    {
+        self.endpoints = self.endpoints.endpoint(endpoint, handler);
+        self
+    }
+
+    /// Adds an endpoint whose handler answers piece by piece. See
+    /// [`ResponseStream`](crate::ResponseStream).
+    pub fn stream<H, Shape>(mut self, endpoint: impl Into<Endpoint>, handler: H) -> Self
+    where
+        H: StreamHandler<S, Shape>,
+    {
+        self.endpoints = self.endpoints.stream(endpoint, handler);
+        self
+    }
+
+    shorthands! {}
+
+    /// Adds endpoints that depend on the configuration, and so on the state. The host learns of
+    /// them after it has initialized the plugin.
+    ///
+    /// ```
+    /// use sidegate_sdk::{Config, Endpoint, Endpoints, Plugin, Request, Response};
+    ///
+    /// Plugin::new("lab", "1.0.0")
+    ///     .initialize(async |config: Config| config.flag("require_auth", false))
+    ///     .endpoints(|require_auth: &bool| {
+    ///         let all = Endpoint::new("/*").require_auth(*require_auth);
+    ///         Endpoints::new().any(all, async |_: Request| Response::empty())
+    ///     });
+    /// ```
+    pub fn endpoints<F>(mut self, endpoints: F) -> Self
+    where
+        F: FnOnce(&S) -> Endpoints<S> + Send + 'static,
+    {
+        self.late_endpoints = Some(match self.late_endpoints.take() {
+            None => Box::new(endpoints),
+            Some(earlier) => Box::new(|state| {
+                let mut all = earlier(state);
+                all.append(endpoints(state));
+                all
+            }),
+        });
+        self
+    }
+
+    /// Runs once, before the process ends in order.
+    pub fn shutdown<F, Fut>(mut self, shutdown: F) -> Self
+    where
+        F: FnOnce(Arc<S>) -> Fut + Send + 'static,
+        Fut: Future<Output = Result<()>> + Send + 'static,
+    {
+        self.shutdown = Some(Box::new(|state| Box::pin(shutdown(state))));
+        self
+    }
+
+    /// The JSON Schema of the configuration, from which forms are made.
+    pub fn config_schema(mut self, json: impl Into<String>) -> Self {
+        self.about.schema = Some(json.into());
+        self
+    }
+
+    /// The manifest, in place of the one that is made of name, version and description.
+    pub fn manifest(mut self, json: impl Into<String>) -> Self {
+        self.about.manifest = Some(json.into());
+        self
+    }
+
+    /// Adds a file of the plugin's user interface: `asset("/ui/app.js", "text/javascript",
+    /// include_bytes!("app.js"))`.
+    pub fn asset(
+        mut self,
+        path: &str,
+        mime_type: impl Into<String>,
+        content: impl AsRef<[u8]>,
+    ) -> Self {
+        self.about
+            .add_asset(path, mime_type.into(), content.as_ref());
+        self
+    }
+
+    /// Serves until the host ends it. To be called in `main`, before anything is printed to
+    /// stdout: the first line there is the host's.
+    ///
+    /// From here on `tracing` events go to the host as structured log lines on stderr, unless a
+    /// subscriber is set already ([`HostLog`](crate::HostLog) is the layer for your own), and
+    /// panics are logged.
+    ///
+    /// # Errors
+    /// When the program was not started by a host, which its text explains, when the description
+    /// of the plugin is unsound, and when no socket can be made.
+    pub async fn serve(self) -> Result<()> {
+        serve::serve(self.into_program()?).await
+    }
+
+    /// The plugin without its types.
+    pub(crate) fn into_program(self) -> Result<Program> {
+        let Self {
+            about,
+            initialize,
+            endpoints,
+            late_endpoints,
+            shutdown,
+        } = self;
+        let early = endpoints.registrations();
+        let start = move |config| -> Boxed<Result<Started>> {
+            Box::pin(async move {
+                let state = Arc::new(initialize(config).await?);
+                let mut endpoints = endpoints;
+                if let Some(late) = late_endpoints {
+                    endpoints.append(late(&state));
+                }
+                let endpoints = endpoints.bind(&state);
+                let on_shutdown = shutdown
+                    .map(|hook| -> crate::program::ShutdownHook { Box::new(move || hook(state)) });
+                Ok(Started {
+                    endpoints,
+                    on_shutdown,
+                })
+            })
+        };
+        Program::new(about, early, Box::new(start))
+    }
+}
+
+impl<S> std::fmt::Debug for Plugin<S> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Plugin")
+            .field("name", &self.about.name)
+            .field("version", &self.about.version)
+            .field("endpoints", &self.endpoints)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,125 @@
+//! A plugin as the host meets it: first announced, then initialized, then shut down.
+//!
+//! The author's state type is gone here; handlers carry it inside. Knows no transport.
+
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use sidegate_wire::plugin::EndpointRegistration;
+
+use crate::about::About;
+use crate::config::Config;
+use crate::endpoints::Answerer;
+use crate::error::{Error, Result};
+use crate::guard::{Failure, guarded};
+use crate::handler::Boxed;
+use crate::route::{self, Routes};
+
+/// Turns the configuration into a plugin that can answer.
+pub(crate) type Initializer = Box<dyn FnOnce(Config) -> Boxed<Result<Started>> + Send>;
+/// What the author wants done at the end.
+pub(crate) type ShutdownHook = Box<dyn FnOnce() -> Boxed<Result<()>> + Send>;
+
+/// What initialization yields.
+pub(crate) struct Started {
+    pub(crate) endpoints: Vec<(EndpointRegistration, Answerer)>,
+    pub(crate) on_shutdown: Option<ShutdownHook>,
+}
+
+/// One plugin in one process.
+pub(crate) struct Program {
+    pub(crate) about: About,
+    /// The endpoints that do not depend on the configuration.
+    early: Vec<EndpointRegistration>,
+    initializer: Mutex<Option<Initializer>>,
+    ready: OnceLock<Arc<Ready>>,
+}
+
+/// An initialized plugin.
+pub(crate) struct Ready {
+    pub(crate) routes: Routes,
+    /// The host reads headers as a list.
+    pub(crate) header_list: bool,
+    on_shutdown: Mutex<Option<ShutdownHook>>,
+}
+
+impl Program {
+    /// A program that announces sound endpoints only.
+    ///
+    /// # Errors
+    /// Everything that is wrong, at once.
+    pub(crate) fn new(
+        about: About,
+        early: Vec<EndpointRegistration>,
+        initializer: Initializer,
+    ) -> Result<Self> {
+        let mut problems = about.problems();
+        problems.extend(route::check(&early));
+        if !problems.is_empty() {
+            return Err(Error::new(format!(
+                "this plugin cannot start: {}",
+                problems.join("; ")
+            )));
+        }
+        let initializer = Mutex::new(Some(initializer));
+        Ok(Self {
+            about,
+            early,
+            initializer,
+            ready: OnceLock::new(),
+        })
+    }
+
+    /// Initializes once; a process whose initialization failed is of no further use.
+    pub(crate) async fn initialize(&self, config: Config, header_list: bool) -> Result<()> {
+        let Some(initializer) = take(&self.initializer) else {
+            return Err(Error::new(
+                "this process was initialized before; start a new one",
+            ));
+        };
+        let started = guarded(|| initializer(config))
+            .await
+            .map_err(|failure| match failure {
+                Failure::Error(error) => error,
+                Failure::Panic(text) => Error::new(format!("initialization panicked: {text}")),
+            })?;
+        let announced: Vec<_> = started.endpoints.iter().map(|(r, _)| r.clone()).collect();
+        let problems = route::check(&announced);
+        if !problems.is_empty() {
+            return Err(Error::new(problems.join("; ")));
+        }
+        let ready = Ready {
+            routes: Routes::new(started.endpoints),
+            header_list,
+            on_shutdown: Mutex::new(started.on_shutdown),
+        };
+        let first = self.ready.set(Arc::new(ready)).is_ok();
+        assert!(
+            first,
+            "the initializer, of which there is one, has run twice"
+        );
+        Ok(())
+    }
+
+    /// The plugin once it is initialized.
+    pub(crate) fn ready(&self) -> Option<&Arc<Ready>> {
+        self.ready.get()
+    }
+
+    /// What is announced now: everything once initialized, what is known of it before.
+    pub(crate) fn registrations(&self) -> &[EndpointRegistration] {
+        self.ready()
+            .map_or(&self.early, |ready| ready.routes.registrations())
+    }
+
+    /// Runs the author's last function, at most once in the life of the process.
+    pub(crate) async fn shutdown(&self) -> Result<(), Failure> {
+        match self.ready().and_then(|ready| take(&ready.on_shutdown)) {
+            Some(hook) => guarded(hook).await,
+            None => Ok(()),
+        }
+    }
+}
+
+fn take<T>(slot: &Mutex<Option<T>>) -> Option<T> {
+    slot.lock().unwrap_or_else(PoisonError::into_inner).take()
+}

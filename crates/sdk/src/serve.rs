@@ -1,0 +1,254 @@
+//! The life of a plugin process: the cookie, the socket, the first line, the service, the end.
+
+use std::ffi::OsString;
+use std::fmt;
+use std::io::Write as _;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use sidegate_wire::handshake::{
+    APP_PROTOCOL, COOKIE_KEY, COOKIE_VALUE, ENV_CLIENT_CERT, ENV_PROTOCOL_VERSIONS, ENV_TMPDIR,
+    ENV_UNIX_SOCKET_DIR, Handshake, Network,
+};
+use tokio::net::UnixListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+use crate::error::{Error, Result};
+use crate::log;
+use crate::program::Program;
+use crate::service;
+
+/// Longest path the system binds a socket to. In bytes, without the closing NUL.
+const SOCKET_PATH_BYTES: usize = 107;
+
+/// Serves until the host, or SIGTERM, ends the process.
+pub(crate) async fn serve(program: Program) -> Result<()> {
+    let orders = Orders::read(|name| std::env::var_os(name))
+        .map_err(|refusal| Error::new(refusal.explain(&program.about.name)))?;
+    log::install();
+    log::log_panics();
+    if !orders.version_agreed {
+        tracing::warn!("the host names no protocol version that this plugin speaks");
+    }
+    let stop = CancellationToken::new();
+    watch_signals(&stop)?;
+    let socket = Socket::bind(&orders.socket_folder)?;
+    announce(&socket.path)?;
+    service::run(Arc::new(program), socket.listener, stop).await
+}
+
+/// What the host's environment asks for.
+#[derive(Debug, PartialEq)]
+struct Orders {
+    socket_folder: PathBuf,
+    version_agreed: bool,
+}
+
+/// Why a program does not start as a plugin.
+#[derive(Debug, PartialEq, Eq)]
+enum Refusal {
+    NoHost,
+    Tls,
+}
+
+impl Orders {
+    fn read(variable: impl Fn(&str) -> Option<OsString>) -> Result<Self, Refusal> {
+        if variable(COOKIE_KEY).is_none_or(|cookie| cookie != COOKIE_VALUE) {
+            return Err(Refusal::NoHost);
+        }
+        let set = |name| variable(name).filter(|value| !value.is_empty());
+        if set(ENV_CLIENT_CERT).is_some() {
+            return Err(Refusal::Tls);
+        }
+        let folder = set(ENV_UNIX_SOCKET_DIR).or_else(|| set(ENV_TMPDIR));
+        let versions = set(ENV_PROTOCOL_VERSIONS);
+        let agreed = |versions: &str| {
+            versions
+                .split(',')
+                .any(|v| v.trim().parse() == Ok(APP_PROTOCOL))
+        };
+        Ok(Self {
+            socket_folder: folder.map_or_else(std::env::temp_dir, PathBuf::from),
+            version_agreed: versions.is_none_or(|v| v.to_str().is_some_and(agreed)),
+        })
+    }
+}
+
+impl Refusal {
+    fn explain(&self, name: &str) -> String {
+        match self {
+            Self::NoHost => format!(
+                "\"{name}\" is a Sidegate plugin; a gateway starts it, it does not run on its own.\n\
+                 Register it with: sidegate plugin add --name {name} --slug {name} --command file://{}\n\
+                 (A host tells that it is one with {COOKIE_KEY}={COOKIE_VALUE} in the environment.)",
+                std::env::current_exe().unwrap_or_default().display()
+            ),
+            Self::Tls => format!(
+                "\"{name}\" cannot serve TLS yet, but the host asks for it ({ENV_CLIENT_CERT} is set).\n\
+                 Register the plugin without mutual TLS."
+            ),
+        }
+    }
+}
+
+/// The plugin's socket; its file goes with it.
+struct Socket {
+    listener: UnixListener,
+    path: SocketPath,
+}
+
+/// A socket file that is removed when this is dropped.
+struct SocketPath(PathBuf);
+
+impl Socket {
+    /// Binds a socket of a random name that only the same user can reach.
+    fn bind(folder: &Path) -> Result<Self> {
+        let path = std::path::absolute(folder.join(format!("plugin{:016x}", random()?)))?;
+        check_path(&path)?;
+        let bind = || {
+            let listener = UnixListener::bind(&path)?;
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600))?;
+            Ok::<_, std::io::Error>(listener)
+        };
+        let doing = || format!("make the plugin's socket in {}", folder.display());
+        let listener = bind().map_err(|error| Error::from(error).context(doing()))?;
+        Ok(Self {
+            listener,
+            path: SocketPath(path),
+        })
+    }
+}
+
+impl Drop for SocketPath {
+    fn drop(&mut self) {
+        // The host sweeps the folder; a file that is gone already is no loss.
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+impl fmt::Display for SocketPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.display().fmt(f)
+    }
+}
+
+fn random() -> Result<u64> {
+    getrandom::u64()
+        .map_err(|error| Error::new(format!("the system has no random numbers: {error}")))
+}
+
+fn check_path(path: &Path) -> Result<()> {
+    let text = path.to_str().unwrap_or_default();
+    if text.is_empty() || text.contains(['|', '\n']) {
+        return Err(Error::new(format!(
+            "the socket folder {path:?} must be UTF-8 text without '|' and line breaks"
+        )));
+    }
+    if text.len() > SOCKET_PATH_BYTES {
+        return Err(Error::new(format!(
+            "the socket path {text} is longer than {SOCKET_PATH_BYTES} bytes; \
+             set {ENV_UNIX_SOCKET_DIR} to a shorter folder"
+        )));
+    }
+    Ok(())
+}
+
+/// Prints the one line the host waits for. The socket accepts already.
+fn announce(path: &SocketPath) -> Result<()> {
+    let line = Handshake::new(Network::Unix(path.0.clone())).line();
+    let mut stdout = std::io::stdout().lock();
+    let printed = stdout
+        .write_all(line.as_bytes())
+        .and_then(|()| stdout.flush());
+    printed.map_err(|error| Error::from(error).context("print the handshake line"))
+}
+
+/// Ctrl-C in a terminal reaches the host and its plugins alike; only the host decides then.
+/// SIGTERM stops the plugin.
+fn watch_signals(stop: &CancellationToken) -> Result<()> {
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let stop = stop.clone();
+    tokio::spawn(async move {
+        loop {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => break stop.cancel(),
+                () = stop.cancelled() => break,
+            }
+        }
+    });
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(variables: &[(&str, &str)]) -> Result<Orders, Refusal> {
+        let find = |name: &str| variables.iter().find(|(known, _)| *known == name);
+        Orders::read(|name| find(name).map(|(_, value)| OsString::from(value)))
+    }
+
+    #[test]
+    fn without_the_cookie_the_program_explains_itself_in_three_lines() {
+        assert_eq!(read(&[]), Err(Refusal::NoHost));
+        assert_eq!(read(&[(COOKIE_KEY, "v2")]), Err(Refusal::NoHost));
+        let text = Refusal::NoHost.explain("hello");
+        assert_eq!(text.lines().count(), 3);
+        assert!(text.contains("sidegate plugin add --name hello"), "{text}");
+    }
+
+    #[test]
+    fn the_socket_folder_is_the_most_particular_one_that_is_set() {
+        let cookie = (COOKIE_KEY, COOKIE_VALUE);
+        let folder = |more: &[(&str, &str)]| {
+            let orders = read(&[&[cookie], more].concat()).unwrap();
+            orders.socket_folder
+        };
+        let (dir, tmp) = ((ENV_UNIX_SOCKET_DIR, "/d"), (ENV_TMPDIR, "/t"));
+        assert_eq!(folder(&[tmp, dir]), Path::new("/d"));
+        assert_eq!(folder(&[tmp, (ENV_UNIX_SOCKET_DIR, "")]), Path::new("/t"));
+        assert_eq!(folder(&[]), std::env::temp_dir());
+    }
+
+    #[test]
+    fn versions_are_compared_and_tls_is_refused() {
+        let cookie = (COOKIE_KEY, COOKIE_VALUE);
+        let agreed = |versions| {
+            read(&[cookie, (ENV_PROTOCOL_VERSIONS, versions)])
+                .unwrap()
+                .version_agreed
+        };
+        assert!(agreed("1") && agreed("2, 1") && agreed("") && !agreed("2,3"));
+        assert_eq!(
+            read(&[cookie, (ENV_CLIENT_CERT, "-----BEGIN")]),
+            Err(Refusal::Tls)
+        );
+    }
+
+    #[tokio::test]
+    async fn the_socket_is_private_and_its_file_goes_with_it() {
+        let folder = std::env::temp_dir();
+        let socket = Socket::bind(&folder).unwrap();
+        let path = socket.path.0.clone();
+        assert_eq!(
+            std::fs::metadata(&path).unwrap().permissions().mode() & 0o777,
+            0o600
+        );
+        drop(socket);
+        assert!(!path.exists());
+        let deep = folder.join("x".repeat(SOCKET_PATH_BYTES));
+        assert!(
+            Socket::bind(&deep)
+                .err()
+                .unwrap()
+                .to_string()
+                .contains("longer than")
+        );
+        assert!(Socket::bind(Path::new("/does/not/exist")).is_err());
+        assert!(Socket::bind(Path::new("/a|b")).is_err());
+    }
+}

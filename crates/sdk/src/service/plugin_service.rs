@@ -1,0 +1,440 @@
+//! `PluginService`: what the host asks of a plugin while it runs.
+//!
+//! The first half is what this SDK offers. The second half answers for hooks it does not offer yet,
+//! the way plugins do that lack them.
+
+use std::sync::Arc;
+
+use sidegate_wire::handshake::{FEATURE_HEADER_LIST, FEATURE_LARGE_MESSAGES, FEATURE_RAW_PATH};
+use sidegate_wire::plugin as wire;
+use sidegate_wire::plugin::plugin_service_server::PluginService;
+use tokio_util::sync::CancellationToken;
+use tonic::{Request, Response, Status};
+
+use super::Streamed;
+use crate::answer;
+use crate::config::Config;
+use crate::guard::Failure;
+use crate::program::{Program, Ready};
+use crate::request;
+use crate::session::Sessions;
+use crate::stream::Chunks;
+
+/// What this SDK can do beyond the original contract.
+const FEATURES: [&str; 3] = [
+    FEATURE_HEADER_LIST,
+    FEATURE_RAW_PATH,
+    FEATURE_LARGE_MESSAGES,
+];
+
+/// What is said where a hook must be refused in words.
+const NOT_OFFERED: &str = "plugin does not provide this";
+
+/// The answer of every call.
+type Answer<T> = Result<Response<T>, Status>;
+
+pub(super) struct PluginCalls {
+    program: Arc<Program>,
+    sessions: Sessions,
+    stop: CancellationToken,
+}
+
+impl PluginCalls {
+    pub(super) fn new(program: Arc<Program>, stop: CancellationToken) -> Self {
+        Self {
+            program,
+            sessions: Sessions::new(),
+            stop,
+        }
+    }
+
+    fn ready(&self) -> Result<&Arc<Ready>, Status> {
+        let ready = self.program.ready();
+        ready.ok_or_else(|| Status::failed_precondition("the plugin is not initialized"))
+    }
+}
+
+#[tonic::async_trait]
+impl PluginService for PluginCalls {
+    async fn initialize(&self, request: Request<wire::InitRequest>) -> Answer<wire::InitResponse> {
+        let wire::InitRequest { config, features } = request.into_inner();
+        let header_list = features
+            .iter()
+            .any(|feature| feature == FEATURE_HEADER_LIST);
+        let outcome = self
+            .program
+            .initialize(Config::from_wire(config), header_list)
+            .await;
+        if let Err(error) = &outcome {
+            tracing::error!(%error, "the plugin cannot be initialized");
+        }
+        Ok(Response::new(wire::InitResponse {
+            success: outcome.is_ok(),
+            error_message: outcome
+                .err()
+                .map(|error| error.to_string())
+                .unwrap_or_default(),
+            features: FEATURES.map(str::to_owned).to_vec(),
+        }))
+    }
+
+    async fn ping(&self, request: Request<wire::PingRequest>) -> Answer<wire::PingResponse> {
+        let timestamp = request.get_ref().timestamp;
+        Ok(Response::new(wire::PingResponse {
+            timestamp,
+            healthy: true,
+        }))
+    }
+
+    /// The process lives on until the controller or a signal ends it.
+    async fn shutdown(&self, _: Request<wire::ShutdownRequest>) -> Answer<wire::ShutdownResponse> {
+        self.sessions.close("shutdown");
+        match self.program.shutdown().await {
+            Ok(()) => Ok(Response::new(wire::ShutdownResponse { success: true })),
+            Err(Failure::Error(error)) => Err(Status::unknown(error.to_string())),
+            Err(Failure::Panic(text)) => Err(Status::internal(format!("panicked: {text}"))),
+        }
+    }
+
+    async fn get_endpoint_registrations(
+        &self,
+        _: Request<wire::GetEndpointRegistrationsRequest>,
+    ) -> Answer<wire::GetEndpointRegistrationsResponse> {
+        let registrations = self.program.registrations().to_vec();
+        Ok(Response::new(wire::GetEndpointRegistrationsResponse {
+            registrations,
+        }))
+    }
+
+    async fn handle_endpoint_request(
+        &self,
+        request: Request<wire::EndpointRequest>,
+    ) -> Answer<wire::EndpointResponse> {
+        answer::whole(self.ready()?, request.into_inner())
+            .await
+            .map(Response::new)
+    }
+
+    type HandleEndpointRequestStreamStream = Chunks;
+
+    async fn handle_endpoint_request_stream(
+        &self,
+        request: Request<wire::EndpointRequest>,
+    ) -> Answer<Chunks> {
+        let request = request::Request::from_wire(request.into_inner());
+        Ok(Response::new(answer::stream(self.ready()?, request)))
+    }
+
+    async fn open_session(
+        &self,
+        request: Request<wire::OpenSessionRequest>,
+    ) -> Answer<wire::OpenSessionResponse> {
+        let session = self.sessions.open(request.into_inner());
+        let stopped = async {
+            self.stop.cancelled().await;
+            self.sessions.close("shutdown");
+            std::future::pending().await
+        };
+        tokio::select! {
+            closed = session => Ok(Response::new(closed)),
+            never = stopped => never,
+        }
+    }
+
+    async fn close_session(
+        &self,
+        request: Request<wire::CloseSessionRequest>,
+    ) -> Answer<wire::CloseSessionResponse> {
+        self.sessions.close(&request.get_ref().reason);
+        Ok(Response::new(wire::CloseSessionResponse {
+            success: true,
+            ..Default::default()
+        }))
+    }
+
+    async fn get_asset(
+        &self,
+        request: Request<wire::GetAssetRequest>,
+    ) -> Answer<wire::GetAssetResponse> {
+        let about = &self.program.about;
+        Ok(Response::new(
+            match about.asset(&request.get_ref().asset_path) {
+                Some(asset) => wire::GetAssetResponse {
+                    success: true,
+                    content: asset.content.clone(),
+                    mime_type: asset.mime_type.clone(),
+                    content_length: length(&asset.content),
+                    ..Default::default()
+                },
+                None if about.assets.is_empty() => wire::GetAssetResponse {
+                    error_message: "plugin does not provide UI assets".to_owned(),
+                    ..Default::default()
+                },
+                None => wire::GetAssetResponse {
+                    error_message: "asset not found".to_owned(),
+                    ..Default::default()
+                },
+            },
+        ))
+    }
+
+    async fn list_assets(
+        &self,
+        request: Request<wire::ListAssetsRequest>,
+    ) -> Answer<wire::ListAssetsResponse> {
+        let assets = &self.program.about.assets;
+        if assets.is_empty() {
+            let error_message = "plugin does not provide UI assets".to_owned();
+            return Ok(Response::new(wire::ListAssetsResponse {
+                error_message,
+                ..Default::default()
+            }));
+        }
+        let prefix = request.get_ref().path_prefix.trim_start_matches('/');
+        let listed = assets
+            .iter()
+            .filter(|(path, _)| path[1..].starts_with(prefix));
+        let assets = listed.map(|(path, asset)| wire::AssetInfo {
+            path: path.clone(),
+            mime_type: asset.mime_type.clone(),
+            size: length(&asset.content),
+        });
+        let assets = assets.collect();
+        Ok(Response::new(wire::ListAssetsResponse {
+            success: true,
+            assets,
+            ..Default::default()
+        }))
+    }
+
+    async fn get_manifest(
+        &self,
+        _: Request<wire::GetManifestRequest>,
+    ) -> Answer<wire::GetManifestResponse> {
+        Ok(Response::new(wire::GetManifestResponse {
+            success: true,
+            manifest_json: self.program.about.manifest(),
+            ..Default::default()
+        }))
+    }
+
+    async fn get_config_schema(
+        &self,
+        _: Request<wire::GetConfigSchemaRequest>,
+    ) -> Answer<wire::GetConfigSchemaResponse> {
+        Ok(Response::new(wire::GetConfigSchemaResponse {
+            success: true,
+            schema_json: self.program.about.schema().to_owned(),
+            ..Default::default()
+        }))
+    }
+
+    // ---- Hooks this SDK does not offer ----
+
+    async fn process_pre_auth(
+        &self,
+        _: Request<wire::PluginRequest>,
+    ) -> Answer<wire::PluginResponse> {
+        Ok(Response::new(wire::PluginResponse::default()))
+    }
+
+    async fn process_post_auth(
+        &self,
+        _: Request<wire::EnrichedRequest>,
+    ) -> Answer<wire::PluginResponse> {
+        Ok(Response::new(wire::PluginResponse::default()))
+    }
+
+    async fn authenticate(&self, _: Request<wire::AuthRequest>) -> Answer<wire::AuthResponse> {
+        Ok(Response::new(wire::AuthResponse {
+            error_message: NOT_OFFERED.to_owned(),
+            ..Default::default()
+        }))
+    }
+
+    async fn get_app_by_credential(
+        &self,
+        _: Request<wire::GetAppRequest>,
+    ) -> Answer<wire::GetAppResponse> {
+        Ok(Response::new(wire::GetAppResponse {
+            error_message: NOT_OFFERED.to_owned(),
+            ..Default::default()
+        }))
+    }
+
+    async fn get_user_by_credential(
+        &self,
+        _: Request<wire::GetUserRequest>,
+    ) -> Answer<wire::GetUserResponse> {
+        Ok(Response::new(wire::GetUserResponse {
+            error_message: NOT_OFFERED.to_owned(),
+            ..Default::default()
+        }))
+    }
+
+    async fn on_before_write_headers(
+        &self,
+        _: Request<wire::HeadersRequest>,
+    ) -> Answer<wire::HeadersResponse> {
+        Ok(Response::new(wire::HeadersResponse::default()))
+    }
+
+    async fn on_before_write(
+        &self,
+        _: Request<wire::ResponseWriteRequest>,
+    ) -> Answer<wire::ResponseWriteResponse> {
+        Ok(Response::new(wire::ResponseWriteResponse::default()))
+    }
+
+    async fn on_stream_complete(
+        &self,
+        _: Request<wire::StreamCompleteRequest>,
+    ) -> Answer<wire::StreamCompleteResponse> {
+        Ok(Response::new(wire::StreamCompleteResponse::default()))
+    }
+
+    async fn handle_proxy_log(
+        &self,
+        _: Request<wire::ProxyLogRequest>,
+    ) -> Answer<wire::DataCollectionResponse> {
+        Ok(Response::new(wire::DataCollectionResponse {
+            success: true,
+            ..Default::default()
+        }))
+    }
+
+    async fn handle_analytics(
+        &self,
+        _: Request<wire::AnalyticsRequest>,
+    ) -> Answer<wire::DataCollectionResponse> {
+        Ok(Response::new(wire::DataCollectionResponse {
+            success: true,
+            ..Default::default()
+        }))
+    }
+
+    async fn handle_budget_usage(
+        &self,
+        _: Request<wire::BudgetUsageRequest>,
+    ) -> Answer<wire::DataCollectionResponse> {
+        Ok(Response::new(wire::DataCollectionResponse {
+            success: true,
+            ..Default::default()
+        }))
+    }
+
+    async fn call(&self, _: Request<wire::CallRequest>) -> Answer<wire::CallResponse> {
+        Ok(Response::new(wire::CallResponse {
+            error_message: NOT_OFFERED.to_owned(),
+            ..Default::default()
+        }))
+    }
+
+    async fn portal_call(
+        &self,
+        _: Request<wire::PortalCallRequest>,
+    ) -> Answer<wire::PortalCallResponse> {
+        Ok(Response::new(wire::PortalCallResponse {
+            error_message: NOT_OFFERED.to_owned(),
+            ..Default::default()
+        }))
+    }
+
+    async fn get_object_hook_registrations(
+        &self,
+        _: Request<wire::GetObjectHookRegistrationsRequest>,
+    ) -> Answer<wire::GetObjectHookRegistrationsResponse> {
+        Ok(Response::new(
+            wire::GetObjectHookRegistrationsResponse::default(),
+        ))
+    }
+
+    async fn handle_object_hook(
+        &self,
+        _: Request<wire::ObjectHookRequest>,
+    ) -> Answer<wire::ObjectHookResponse> {
+        Ok(Response::new(wire::ObjectHookResponse {
+            allow_operation: true,
+            ..Default::default()
+        }))
+    }
+
+    async fn accept_edge_payload(
+        &self,
+        _: Request<wire::EdgePayloadRequest>,
+    ) -> Answer<wire::EdgePayloadResponse> {
+        Ok(Response::new(wire::EdgePayloadResponse {
+            error_message: NOT_OFFERED.to_owned(),
+            ..Default::default()
+        }))
+    }
+
+    async fn get_resource_type_registrations(
+        &self,
+        _: Request<wire::GetResourceTypeRegistrationsRequest>,
+    ) -> Answer<wire::GetResourceTypeRegistrationsResponse> {
+        Ok(Response::new(
+            wire::GetResourceTypeRegistrationsResponse::default(),
+        ))
+    }
+
+    async fn list_resource_instances(
+        &self,
+        _: Request<wire::ListResourceInstancesRequest>,
+    ) -> Answer<wire::ListResourceInstancesResponse> {
+        Ok(Response::new(wire::ListResourceInstancesResponse {
+            error_message: NOT_OFFERED.to_owned(),
+            ..Default::default()
+        }))
+    }
+
+    async fn get_resource_instance(
+        &self,
+        _: Request<wire::GetResourceInstanceRequest>,
+    ) -> Answer<wire::GetResourceInstanceResponse> {
+        Ok(Response::new(wire::GetResourceInstanceResponse {
+            error_message: NOT_OFFERED.to_owned(),
+            ..Default::default()
+        }))
+    }
+
+    async fn create_resource_instance(
+        &self,
+        _: Request<wire::CreateResourceInstanceRequest>,
+    ) -> Answer<wire::CreateResourceInstanceResponse> {
+        Ok(Response::new(wire::CreateResourceInstanceResponse {
+            error_message: NOT_OFFERED.to_owned(),
+            ..Default::default()
+        }))
+    }
+
+    async fn validate_resource_selection(
+        &self,
+        _: Request<wire::ValidateResourceSelectionRequest>,
+    ) -> Answer<wire::ValidateResourceSelectionResponse> {
+        Ok(Response::new(wire::ValidateResourceSelectionResponse {
+            valid: true,
+            ..Default::default()
+        }))
+    }
+
+    type HandleAgentMessageStream = Streamed<wire::AgentMessageChunk>;
+
+    async fn handle_agent_message(
+        &self,
+        _: Request<wire::AgentMessageRequest>,
+    ) -> Answer<Self::HandleAgentMessageStream> {
+        Err(Status::unknown(NOT_OFFERED))
+    }
+
+    async fn execute_scheduled_task(
+        &self,
+        _: Request<wire::ExecuteScheduledTaskRequest>,
+    ) -> Answer<wire::ExecuteScheduledTaskResponse> {
+        Err(Status::unknown(NOT_OFFERED))
+    }
+}
+
+fn length(content: &[u8]) -> i64 {
+    i64::try_from(content.len()).expect("no file in memory is that large")
+}

@@ -1,0 +1,28 @@
+//! A host in a box: runs a plugin inside a test, over a real socket and the real protocol, without
+//! a gateway and without a process.
+//!
+//! ```
+//! use sidegate_sdk::testing::Host;
+//! use sidegate_sdk::{Plugin, Request, Response};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> sidegate_sdk::Result<()> {
+//! let plugin = Plugin::new("hello", "1.0.0")
+//!     .get("/hello", async |req: Request| format!("hello {}", req.query("name").unwrap_or_default()));
+//! let host = Host::start(plugin, [("slug", "x")]).await?;
+//! let answer = host.get("/hello?name=you").await;
+//! assert_eq!((answer.status(), answer.text()), (200, "hello you"));
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Handlers can also be called directly, with a request made by
+//! [`Request::builder`](crate::Request::builder). Nothing here knows how a gateway authenticates or
+//! limits: a test says who calls with [`RequestBuilder::app`](crate::RequestBuilder::app).
+
+mod answer;
+mod folder;
+mod host;
+
+pub use answer::{Answer, AnswerStream, End};
+pub use host::Host;

@@ -1,0 +1,64 @@
+//! What can be asked of the program, and which command does it.
+//!
+//! It knows the names of the commands; each command knows its own arguments.
+
+use crate::commands::{app, config, plugin, routes, serve, token, version};
+use crate::error::Failure;
+use clap::{Parser, Subcommand};
+use std::future::Future;
+
+/// An edge gateway for plugins: programs that serve HTTP under /plugins/{slug}/.
+///
+/// `sidegate serve` runs the gateway. The other commands talk to its admin API, at SIDEGATE_URL,
+/// with SIDEGATE_ADMIN_TOKEN or the file admin.token in DATA_DIR. They exit with 0 when it was done,
+/// 1 when it failed and 2 when the arguments or settings were wrong.
+#[derive(Debug, Parser)]
+#[command(name = "sidegate", version, disable_help_subcommand = true, max_term_width = 100)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Serve(Box<serve::Arguments>),
+    Plugin(plugin::Arguments),
+    App(app::Arguments),
+    Token(token::Arguments),
+    Routes(routes::Arguments),
+    Config(Box<config::Arguments>),
+    Version(version::Arguments),
+}
+
+/// Reads the arguments of this process and does what they ask.
+///
+/// # Errors
+/// Why it was not done. Wrong arguments do not come back: clap explains them and exits with 2.
+pub(crate) fn run() -> Result<(), Failure> {
+    match Arguments::parse().command {
+        Command::Serve(arguments) => serve::run(&arguments),
+        Command::Plugin(arguments) => wait(plugin::run(&arguments)),
+        Command::App(arguments) => wait(app::run(&arguments)),
+        Command::Token(arguments) => wait(token::run(&arguments)),
+        Command::Routes(arguments) => wait(routes::run(&arguments)),
+        Command::Config(arguments) => config::run(&arguments),
+        Command::Version(arguments) => version::run(&arguments),
+    }
+}
+
+fn wait(command: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|e| Failure::failed(format!("no runtime: {e}")))?;
+    runtime.block_on(command)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_arguments_contradict_themselves_nowhere() {
+        Arguments::command().debug_assert();
+    }
+}

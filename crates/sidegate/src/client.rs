@@ -1,0 +1,274 @@
+//! The client of the admin API: one method for each kind of call, with deadlines, and errors that
+//! say what a person can do.
+//!
+//! It knows paths and envelopes, not what plugins, apps and tokens are.
+
+use crate::config::layers::{Environment, Flags, Layers};
+use crate::config::resolved::{ClientConfig, Secret};
+use crate::data_dir;
+use crate::error::Failure;
+use crate::output::text;
+use clap::Args;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use reqwest::{Method, StatusCode};
+use serde_json::Value;
+use std::path::PathBuf;
+use std::time::Duration;
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+const CALL_TIMEOUT: Duration = Duration::from_secs(30);
+const PAGE_SIZE: usize = 100;
+/// No list is asked for further than this; it ends the walk through a list that never ends.
+const MAX_PAGES: usize = 10_000;
+
+/// Collections whose members the API itself finds by name.
+const ASKED_BY_NAME: &[&str] = &["plugins", "apps"];
+
+/// The flags that say where the admin API is.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Connection {
+    /// Address of the admin API [env: SIDEGATE_URL] [default: http://localhost:8080]
+    #[arg(long, value_name = "URL")]
+    url: Option<String>,
+    /// Folder with the file admin.token, used when SIDEGATE_ADMIN_TOKEN is not set
+    /// [env: DATA_DIR] [default: ./data]
+    #[arg(long, value_name = "PATH")]
+    data_dir: Option<PathBuf>,
+}
+
+impl Connection {
+    /// Finds the address and the token.
+    ///
+    /// # Errors
+    /// Wrong settings, or no token anywhere.
+    pub(crate) fn open(&self) -> Result<AdminApi, Failure> {
+        let mut flags = Flags::default();
+        if let Some(url) = &self.url {
+            flags.texts.insert("SIDEGATE_URL", url.clone());
+        }
+        if let Some(folder) = &self.data_dir {
+            flags.texts.insert("DATA_DIR", folder.to_string_lossy().into_owned());
+        }
+        let (layers, mut problems) = Layers::collect(&Environment::of_process(), &flags);
+        let config = match ClientConfig::resolve(&layers) {
+            Ok(config) if problems.is_empty() => config,
+            Ok(_) => return Err(Failure::settings(&problems)),
+            Err(more) => {
+                problems.extend(more);
+                return Err(Failure::settings(&problems));
+            }
+        };
+        AdminApi::new(config)
+    }
+}
+
+/// A connection to the admin API.
+pub(crate) struct AdminApi {
+    http: reqwest::Client,
+    url: String,
+    token: Secret,
+    token_from: String,
+}
+
+impl AdminApi {
+    fn new(config: ClientConfig) -> Result<Self, Failure> {
+        let file = data_dir::admin_token_path(&config.data_dir);
+        let (token, token_from) = match config.admin_token {
+            Some(token) => (token, "SIDEGATE_ADMIN_TOKEN".to_owned()),
+            None => (data_dir::read_admin_token(&file)?, file.display().to_string()),
+        };
+        let http = reqwest::Client::builder()
+            .connect_timeout(CONNECT_TIMEOUT)
+            .timeout(CALL_TIMEOUT)
+            // The admin API is near; a proxy meant for the wide world would not find it.
+            .no_proxy()
+            .redirect(reqwest::redirect::Policy::none())
+            .build()
+            .map_err(|e| Failure::failed(format!("no HTTP client: {e}")))?;
+        Ok(Self { http, url: config.url, token, token_from })
+    }
+
+    /// Asks for something; gives the `data` of the answer.
+    pub(crate) async fn get(&self, path: &str) -> Result<Value, Failure> {
+        Ok(take_data(self.call(Method::GET, path, None).await?))
+    }
+
+    /// Creates something, or tells something to happen; gives the `data` of the answer.
+    pub(crate) async fn post(&self, path: &str, body: &Value) -> Result<Value, Failure> {
+        Ok(take_data(self.call(Method::POST, path, Some(body)).await?))
+    }
+
+    /// Changes fields; gives the `data` of the answer.
+    pub(crate) async fn patch(&self, path: &str, body: &Value) -> Result<Value, Failure> {
+        Ok(take_data(self.call(Method::PATCH, path, Some(body)).await?))
+    }
+
+    /// Deletes something.
+    pub(crate) async fn delete(&self, path: &str) -> Result<(), Failure> {
+        self.call(Method::DELETE, path, None).await.map(drop)
+    }
+
+    /// Everything in a collection, over all its pages.
+    pub(crate) async fn all(&self, collection: &str) -> Result<Vec<Value>, Failure> {
+        let mut found = Vec::new();
+        let separator = if collection.contains('?') { '&' } else { '?' };
+        for page in 1..=MAX_PAGES {
+            let path = format!("{collection}{separator}page={page}&limit={PAGE_SIZE}");
+            let answer = self.call(Method::GET, &path, None).await?;
+            let last = answer["meta"]["total_pages"].as_u64().unwrap_or(1);
+            let items = take_data(answer).as_array().cloned().unwrap_or_default();
+            let is_empty = items.is_empty();
+            found.extend(items);
+            if is_empty || page as u64 >= last {
+                break;
+            }
+        }
+        Ok(found)
+    }
+
+    /// The one member of a collection with this id or, when no id fits, this name.
+    pub(crate) async fn find(&self, collection: &str, wanted: &str) -> Result<Value, Failure> {
+        if wanted.parse::<u32>().is_ok() {
+            let (status, answer) =
+                self.ask(Method::GET, &format!("{collection}/{wanted}"), None).await?;
+            match status {
+                StatusCode::NOT_FOUND => {}
+                _ if status.is_success() => return Ok(take_data(answer)),
+                _ => return Err(self.refused(status, &answer)),
+            }
+        }
+        let mut named = if ASKED_BY_NAME.contains(&collection) {
+            let name = utf8_percent_encode(wanted, NON_ALPHANUMERIC);
+            self.all(&format!("{collection}?name={name}")).await?
+        } else {
+            self.all(collection).await?
+        };
+        named.retain(|member| text(member, "name") == wanted);
+        only_one(collection, wanted, named)
+    }
+
+    async fn call(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+    ) -> Result<Value, Failure> {
+        let (status, answer) = self.ask(method, path, body).await?;
+        if status.is_success() { Ok(answer) } else { Err(self.refused(status, &answer)) }
+    }
+
+    async fn ask(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+    ) -> Result<(StatusCode, Value), Failure> {
+        let mut request = self
+            .http
+            .request(method, format!("{}/api/v1/{path}", self.url))
+            .bearer_auth(self.token.reveal());
+        if let Some(body) = body {
+            request = request.json(body);
+        }
+        let response = request.send().await.map_err(|e| self.unreachable(&e))?;
+        let status = response.status();
+        let bytes = response.bytes().await.map_err(|e| self.unreachable(&e))?;
+        let answer = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
+        if answer.is_null() && !bytes.is_empty() {
+            return Err(self.not_an_admin_api(status));
+        }
+        Ok((status, answer))
+    }
+
+    fn unreachable(&self, error: &reqwest::Error) -> Failure {
+        let mut reason: &dyn std::error::Error = error;
+        while let Some(source) = reason.source() {
+            reason = source;
+        }
+        let what = if error.is_timeout() { "does not answer in time" } else { "cannot be reached" };
+        Failure::failed(format!("the admin API at {} {what} ({reason})", self.url))
+            .hint("start the gateway with `sidegate serve`, or set SIDEGATE_URL to where it runs")
+    }
+
+    fn not_an_admin_api(&self, status: StatusCode) -> Failure {
+        let status = status.as_u16();
+        Failure::failed(format!("{} answered {status} with something that is not JSON", self.url))
+            .hint("set SIDEGATE_URL to the admin API (port 8080), not to the port of the clients")
+    }
+
+    fn refused(&self, status: StatusCode, answer: &Value) -> Failure {
+        let said = problems_of(answer);
+        match status {
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Failure::failed(format!(
+                "the admin API at {} does not accept the token from {}",
+                self.url, self.token_from
+            ))
+            .hint("set SIDEGATE_ADMIN_TOKEN, or --data-dir to the data folder of that gateway"),
+            _ if said.is_empty() => self.not_an_admin_api(status),
+            _ => Failure::failed(said),
+        }
+    }
+}
+
+fn take_data(mut answer: Value) -> Value {
+    match answer.get_mut("data") {
+        Some(data) => data.take(),
+        None => answer,
+    }
+}
+
+/// What an error answer says: `{"errors":[{"title","detail"}]}` or `{"error": "…"}`.
+fn problems_of(answer: &Value) -> String {
+    let errors = answer["errors"].as_array().map_or(&[][..], Vec::as_slice);
+    let lines: Vec<_> = errors
+        .iter()
+        .filter_map(|error| error["detail"].as_str().or_else(|| error["title"].as_str()))
+        .collect();
+    if lines.is_empty() {
+        answer["error"].as_str().unwrap_or_default().to_owned()
+    } else {
+        lines.join("\n  ")
+    }
+}
+
+fn only_one(
+    collection: &str,
+    wanted: &str,
+    mut named: Vec<Value>,
+) -> Result<Value, Failure> {
+    let noun = collection.trim_end_matches('s');
+    match named.len() {
+        1 => Ok(named.remove(0)),
+        0 => Err(Failure::failed(format!("there is no {noun} with the name or id {wanted:?}"))
+            .hint(format!("`sidegate {noun} list` shows what there is"))),
+        count => {
+            let ids: Vec<_> = named.iter().map(|member| text(member, "id")).collect();
+            let ids = ids.join(", ");
+            Err(Failure::failed(format!("{count} {noun}s are named {wanted:?}"))
+                .hint(format!("use one of the ids {ids}")))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_name_that_is_not_there_or_not_unique_is_said_with_a_way_out() {
+        let missing = only_one("plugins", "eco", vec![]).unwrap_err();
+        assert_eq!(missing.message, "there is no plugin with the name or id \"eco\"");
+        let twins = vec![json!({"id": "3"}), json!({"id": "4"})];
+        let twice = only_one("tokens", "twin", twins).unwrap_err();
+        assert_eq!(twice.message, "2 tokens are named \"twin\"");
+        assert_eq!(twice.hint.as_deref(), Some("use one of the ids 3, 4"));
+    }
+
+    #[test]
+    fn all_problems_of_an_answer_are_told() {
+        let many = json!({"errors": [{"title": "Bad", "detail": "name: a"}, {"title": "b"}]});
+        assert_eq!(problems_of(&many), "name: a\n  b");
+        assert_eq!(problems_of(&json!({"error": "Unauthorized"})), "Unauthorized");
+    }
+}

@@ -1,0 +1,80 @@
+//! `sidegate config`: every setting, its value and where it came from; or the manual.
+//!
+//! It shows what `serve` would see; it starts nothing.
+
+use crate::config::layers::{Environment, Layers};
+use crate::config::raw::{Kind, SETTINGS, Setting};
+use crate::config::resolved::Config;
+use crate::config::{legacy, reference};
+use crate::error::Failure;
+use crate::output::{Output, print, text};
+use crate::setting_flags::SettingFlags;
+use clap::Args;
+use serde_json::{Value, json};
+
+/// Show every setting, its value and where it came from
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    /// Print the manual of all settings, in Markdown
+    #[arg(long, conflicts_with_all = ["output", "quiet"])]
+    reference: bool,
+    #[command(flatten)]
+    output: Output,
+    #[command(flatten)]
+    flags: SettingFlags,
+}
+
+/// Runs the command.
+pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
+    if arguments.reference {
+        return print(&reference::page());
+    }
+    let environment = Environment::of_process();
+    let (layers, mut problems) = Layers::collect(&environment, &arguments.flags.0);
+    let rows: Vec<Value> = SETTINGS.iter().map(|row| shown(row, &layers)).collect();
+    arguments.output.list(
+        &rows,
+        &[
+            ("SETTING", |row| text(row, "id")),
+            ("VALUE", |row| text(row, "value")),
+            ("FROM", |row| text(row, "origin")),
+        ],
+    )?;
+    if let Some(warning) = legacy::warning(&environment) {
+        eprintln!("warning: {warning}");
+    }
+    problems.extend(legacy::unknown_role(&environment));
+    problems.extend(Config::resolve(&layers).err().unwrap_or_default());
+    if problems.is_empty() { Ok(()) } else { Err(Failure::settings(&problems)) }
+}
+
+fn shown(row: &Setting, layers: &Layers) -> Value {
+    let (text, origin) = layers.get(row);
+    let value = match row.kind {
+        Kind::Secret if !text.is_empty() => "(hidden)".to_owned(),
+        _ => without_password(text),
+    };
+    json!({"id": row.variable, "value": value, "origin": origin.to_string()})
+}
+
+/// Hides the password of an address such as `scheme://user:password@host`.
+fn without_password(text: &str) -> String {
+    let parts = text.split_once("://").and_then(|(scheme, rest)| {
+        let (who, host) = rest.rsplit_once('@')?;
+        let (user, _) = who.split_once(':')?;
+        Some(format!("{scheme}://{user}:(hidden)@{host}"))
+    });
+    parts.unwrap_or_else(|| text.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_in_an_address_is_not_shown() {
+        let shown = without_password("postgres://me:p@ss:word@db/x");
+        assert_eq!(shown, "postgres://me:(hidden)@db/x");
+        assert_eq!(without_password("sqlite:./data/a.db"), "sqlite:./data/a.db");
+    }
+}

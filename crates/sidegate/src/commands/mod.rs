@@ -1,0 +1,12 @@
+//! The commands, one file each. Every file says which arguments its command has and runs it; what
+//! several need lies in the files above this folder.
+
+pub(crate) mod app;
+pub(crate) mod config;
+pub(crate) mod plugin;
+pub(crate) mod plugin_add;
+pub(crate) mod plugin_wait;
+pub(crate) mod routes;
+pub(crate) mod serve;
+pub(crate) mod token;
+pub(crate) mod version;

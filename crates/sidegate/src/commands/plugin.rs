@@ -1,0 +1,198 @@
+//! `sidegate plugin`: the programs that serve, from registration to removal.
+//!
+//! It asks the admin API; what a plugin does is decided by the gateway.
+
+use super::plugin_add::Add;
+use super::plugin_wait::{Outcome, Wait};
+use crate::client::{AdminApi, Connection};
+use crate::error::Failure;
+use crate::output::{Column, Output, field, plain, text};
+use clap::{Args, Subcommand};
+use serde_json::{Value, json};
+
+const COLUMNS: &[Column] = &[
+    ("ID", |plugin| text(plugin, "id")),
+    ("NAME", |plugin| text(plugin, "name")),
+    ("SLUG", |plugin| text(plugin, "slug")),
+    ("STATE", |plugin| status(plugin, "state")),
+    ("RESTARTS", |plugin| status(plugin, "restarts")),
+    ("COMMAND", |plugin| text(plugin, "command")),
+];
+
+const DETAILS: &[Column] = &[
+    ("id", |plugin| text(plugin, "id")),
+    ("name", |plugin| text(plugin, "name")),
+    ("description", |plugin| text(plugin, "description")),
+    ("slug", |plugin| text(plugin, "slug")),
+    ("state", |plugin| status(plugin, "state")),
+    ("reason", |plugin| status(plugin, "reason")),
+    ("warnings", warnings),
+    ("process", |plugin| status(plugin, "pid")),
+    ("restarts", |plugin| status(plugin, "restarts")),
+    ("command", |plugin| text(plugin, "command")),
+    ("config", |plugin| text(plugin, "config")),
+    ("options", |plugin| text(plugin, "options")),
+    ("endpoints", endpoints),
+];
+
+fn status(plugin: &Value, name: &str) -> String {
+    plain(&field(plugin, "status")[name])
+}
+
+fn warnings(plugin: &Value) -> String {
+    let warnings = field(plugin, "status")["warnings"].as_array().map_or(&[][..], Vec::as_slice);
+    warnings.iter().map(plain).collect::<Vec<_>>().join("\n")
+}
+
+fn endpoints(plugin: &Value) -> String {
+    let slug = text(plugin, "slug");
+    let shown = |endpoint: &Value| {
+        let token = if endpoint["require_auth"] == true { "  (needs a token)" } else { "" };
+        let (methods, path) = (text(endpoint, "methods"), text(endpoint, "path"));
+        format!("{methods} /plugins/{slug}{path}{token}")
+    };
+    let endpoints = field(plugin, "endpoints").as_array().map_or(&[][..], Vec::as_slice);
+    endpoints.iter().map(shown).collect::<Vec<_>>().join("\n")
+}
+
+/// Manage plugins, the programs that serve endpoints
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    Add(Box<Add>),
+    List(List),
+    Show(One),
+    /// Start a disabled plugin and wait until it serves
+    Enable(Started),
+    /// Stop a plugin, and keep what is known of it
+    Disable(One),
+    /// Stop a plugin and forget it
+    Remove(One),
+    /// Start a plugin anew, for example after its program changed
+    Reload(Started),
+}
+
+/// List all plugins
+#[derive(Debug, Args)]
+struct List {
+    #[command(flatten)]
+    connection: Connection,
+    #[command(flatten)]
+    output: Output,
+}
+
+/// One plugin, by name or id
+#[derive(Debug, Args)]
+struct One {
+    /// Name or id
+    plugin: String,
+    #[command(flatten)]
+    connection: Connection,
+    #[command(flatten)]
+    output: Output,
+}
+
+/// A plugin that is told to run
+#[derive(Debug, Args)]
+struct Started {
+    /// Name or id
+    plugin: String,
+    #[command(flatten)]
+    wait: Wait,
+    #[command(flatten)]
+    connection: Connection,
+    #[command(flatten)]
+    output: Output,
+}
+
+/// Runs the command.
+pub(crate) async fn run(arguments: &Arguments) -> Result<(), Failure> {
+    match &arguments.action {
+        Action::Add(add) => {
+            let body = add.body()?;
+            let api = add.connection.open()?;
+            let plugin = api.post("plugins", &body).await?;
+            follow(&api, &text(&plugin, "id"), &Value::Null, (&add.wait, &add.output)).await
+        }
+        Action::List(list) => {
+            let plugins = list.connection.open()?.all("plugins").await?;
+            list.output.list(&plugins, COLUMNS)
+        }
+        Action::Show(one) => {
+            let api = one.connection.open()?;
+            let id = text(&api.find("plugins", &one.plugin).await?, "id");
+            one.output.one(&whole(&api, &id).await?, DETAILS)
+        }
+        Action::Enable(started) => {
+            let (api, id) = started.find().await?;
+            api.patch(&format!("plugins/{id}"), &active(true)).await?;
+            follow(&api, &id, &Value::Null, (&started.wait, &started.output)).await
+        }
+        Action::Reload(started) => {
+            let (api, id) = started.find().await?;
+            let before = api.get(&format!("plugins/{id}/status")).await?;
+            api.post(&format!("plugins/{id}/reload"), &json!({})).await?;
+            follow(&api, &id, &before, (&started.wait, &started.output)).await
+        }
+        Action::Disable(one) => {
+            let api = one.connection.open()?;
+            let id = text(&api.find("plugins", &one.plugin).await?, "id");
+            api.patch(&format!("plugins/{id}"), &active(false)).await?;
+            one.output.one(&whole(&api, &id).await?, DETAILS)
+        }
+        Action::Remove(one) => {
+            let api = one.connection.open()?;
+            let plugin = api.find("plugins", &one.plugin).await?;
+            let id = text(&plugin, "id");
+            api.delete(&format!("plugins/{id}")).await?;
+            eprintln!("plugin {} ({id}) is removed", text(&plugin, "name"));
+            one.output.removed(&plugin)
+        }
+    }
+}
+
+impl Started {
+    async fn find(&self) -> Result<(AdminApi, String), Failure> {
+        let api = self.connection.open()?;
+        let id = text(&api.find("plugins", &self.plugin).await?, "id");
+        Ok((api, id))
+    }
+}
+
+fn active(is_active: bool) -> Value {
+    json!({"data": {"type": "plugin", "attributes": {"is_active": is_active}}})
+}
+
+/// A plugin with what it serves now; the one shape in which every command here prints a plugin.
+async fn whole(api: &AdminApi, id: &str) -> Result<Value, Failure> {
+    let status = api.get(&format!("plugins/{id}/status")).await?;
+    let mut plugin = api.get(&format!("plugins/{id}")).await?;
+    plugin["attributes"]["endpoints"] = field(&status, "endpoints").clone();
+    Ok(plugin)
+}
+
+/// Waits as asked, prints the plugin as it is then, and fails when it failed. What was asked is
+/// stored in any case, so the data is printed in any case.
+async fn follow(
+    api: &AdminApi,
+    id: &str,
+    before: &Value,
+    (wait, output): (&Wait, &Output),
+) -> Result<(), Failure> {
+    let outcome = wait.for_plugin(api, id, before).await?;
+    let plugin = whole(api, id).await?;
+    output.one(&plugin, DETAILS)?;
+    match outcome {
+        None | Some(Outcome::Ready) => Ok(()),
+        Some(Outcome::Failed(reason) | Outcome::Pending(reason)) => {
+            let name = text(&plugin, "name");
+            Err(Failure::failed(format!("plugin {name} did not become ready: {reason}"))
+                .hint(format!("`sidegate plugin show {id}` shows how it goes on")))
+        }
+    }
+}

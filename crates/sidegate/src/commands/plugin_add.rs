@@ -1,0 +1,137 @@
+//! `sidegate plugin add`: what is said about a new plugin becomes one request.
+//!
+//! It knows how a configuration is put together, not what it means; the plugin does.
+
+use super::plugin_wait::Wait;
+use crate::client::Connection;
+use crate::error::Failure;
+use crate::output::Output;
+use crate::pairs::{JsonPair, Pair, object, object_of_file};
+use clap::Args;
+use serde_json::{Map, Value, json};
+use std::path::PathBuf;
+
+/// Register a plugin, start it and wait until it serves
+#[derive(Debug, Args)]
+pub(crate) struct Add {
+    /// Unique name, by which people and logs call it
+    #[arg(long)]
+    name: String,
+    /// Where its endpoints are mounted: /plugins/{slug}/
+    #[arg(long)]
+    slug: Option<String>,
+    /// The program, as file:///absolute/path
+    #[arg(long)]
+    command: String,
+    /// Free text
+    #[arg(long, value_name = "TEXT")]
+    description: Option<String>,
+    /// A text in the plugin's configuration
+    #[arg(long, value_name = "KEY=VALUE")]
+    set: Vec<Pair>,
+    /// A JSON value in the plugin's configuration
+    #[arg(long, value_name = "KEY=JSON")]
+    set_json: Vec<JsonPair>,
+    /// JSON file with the plugin's configuration; --set and --slug win over it
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// A word to the gateway about this plugin, for example optional_auth=true
+    #[arg(long, value_name = "KEY=VALUE")]
+    option: Vec<Pair>,
+    #[command(flatten)]
+    pub(super) wait: Wait,
+    #[command(flatten)]
+    pub(super) connection: Connection,
+    #[command(flatten)]
+    pub(super) output: Output,
+}
+
+impl Add {
+    /// The body of the request.
+    ///
+    /// # Errors
+    /// When the configuration file cannot be used, or something is said twice.
+    pub(super) fn body(&self) -> Result<Value, Failure> {
+        let attributes = json!({
+            "name": self.name,
+            "description": self.description.as_deref().unwrap_or_default(),
+            "command": self.command,
+            "config": self.configuration()?,
+            "options": object(&self.option, &[])?,
+        });
+        Ok(json!({"data": {"type": "plugin", "attributes": attributes}}))
+    }
+
+    fn configuration(&self) -> Result<Map<String, Value>, Failure> {
+        let mut config = match &self.config {
+            Some(path) => object_of_file(path)?,
+            None => Map::new(),
+        };
+        let said = object(&self.set, &self.set_json)?;
+        if let (Some(slug), Some(other)) = (&self.slug, said.get("slug"))
+            && other.as_str() != Some(slug)
+        {
+            let message = format!("--slug {slug} and --set slug={other} differ: say it once");
+            return Err(Failure::usage(message));
+        }
+        config.extend(said);
+        if let Some(slug) = &self.slug {
+            config.insert("slug".into(), json!(slug));
+        }
+        Ok(config)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    #[derive(Parser)]
+    struct Program {
+        #[command(flatten)]
+        add: Add,
+    }
+
+    fn add(arguments: &[&str]) -> Add {
+        let always = ["add", "--name", "n", "--command", "file:///p"];
+        Program::parse_from(always.iter().chain(arguments)).add
+    }
+
+    #[test]
+    fn arguments_win_over_the_file_and_texts_stay_texts() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("c.json");
+        std::fs::write(&file, r#"{"a": 1, "b": {"c": true}, "slug": "old"}"#).unwrap();
+        let file = file.to_str().unwrap();
+        let add = add(&["--config", file, "--set", "a=2", "--set-json", "l=[1]", "--slug", "s"]);
+        let body = add.body().unwrap();
+        let expected = json!({"a": "2", "b": {"c": true}, "l": [1], "slug": "s"});
+        assert_eq!(body["data"]["attributes"]["config"], expected);
+    }
+
+    #[test]
+    fn options_go_to_the_gateway_and_not_into_the_configuration() {
+        let body = add(&["--option", "pass_token=true"]).body().unwrap();
+        assert_eq!(body["data"]["attributes"]["options"], json!({"pass_token": "true"}));
+        assert_eq!(body["data"]["attributes"]["config"], json!({}));
+    }
+
+    #[test]
+    fn two_different_slugs_are_refused() {
+        let failure = add(&["--slug", "a", "--set", "slug=b"]).body().unwrap_err();
+        assert!(failure.message.contains("say it once"), "{}", failure.message);
+        assert!(add(&["--slug", "a", "--set", "slug=a"]).body().is_ok());
+    }
+
+    #[test]
+    fn a_configuration_file_that_is_no_object_is_refused_by_name() {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, text) in [("list.json", "[1]"), ("broken.json", "{")] {
+            let path = folder.path().join(name);
+            std::fs::write(&path, text).unwrap();
+            let failure = add(&["--config", path.to_str().unwrap()]).body().unwrap_err();
+            assert!(failure.message.contains(name), "{}", failure.message);
+        }
+    }
+}

@@ -1,0 +1,41 @@
+//! `sidegate serve`: runs the gateway until it is asked to stop.
+//!
+//! It turns settings into a running role; what the role does is told in `role.rs`.
+
+use crate::config::layers::{Environment, Layers};
+use crate::config::legacy;
+use crate::config::resolved::Config;
+use crate::error::Failure;
+use crate::setting_flags::SettingFlags;
+use crate::{logging, role};
+use clap::Args;
+use std::path::PathBuf;
+
+/// Run the gateway: clients, plugins, admin API and database in one process
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    /// Write the addresses and the process id here as JSON, once both listeners accept
+    #[arg(long, value_name = "PATH")]
+    ready_file: Option<PathBuf>,
+    #[command(flatten)]
+    flags: SettingFlags,
+}
+
+/// Runs the command; comes back when the gateway has stopped.
+pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
+    let environment = Environment::of_process();
+    let (layers, mut problems) = Layers::collect(&environment, &arguments.flags.0);
+    problems.extend(legacy::unknown_role(&environment));
+    let config = match Config::resolve(&layers) {
+        Ok(config) if problems.is_empty() => config,
+        outcome => {
+            problems.extend(outcome.err().unwrap_or_default());
+            return Err(Failure::settings(&problems));
+        }
+    };
+    logging::start(&config.log, environment.get("NO_COLOR").is_none());
+    if let Some(warning) = legacy::warning(&environment) {
+        tracing::warn!("{warning}");
+    }
+    role::standalone(&config, arguments.ready_file.as_deref())
+}

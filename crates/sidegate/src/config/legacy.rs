@@ -1,0 +1,128 @@
+//! Variables of environment files written for other gateways of this kind: those that mean
+//! nothing here are named in one warning, so that nobody believes they work.
+//!
+//! It changes no setting.
+
+use super::layers::{Environment, Problem};
+
+/// Names that are looked for as they are.
+const NAMES: &[&str] = &[
+    "READ_TIMEOUT",
+    "WRITE_TIMEOUT",
+    "DATABASE_TYPE",
+    "DB_MAX_OPEN_CONNS",
+    "DB_MAX_IDLE_CONNS",
+    "DB_CONN_MAX_LIFETIME",
+    "DB_AUTO_MIGRATE",
+    "DB_LOG_LEVEL",
+    "GATEWAY_TIMEOUT",
+    "GATEWAY_MAX_REQUEST_SIZE",
+    "GATEWAY_MAX_RESPONSE_SIZE",
+    "GATEWAY_DEFAULT_RATE_LIMIT",
+    "GATEWAY_ENABLE_FILTERS",
+    "GATEWAY_ENABLE_ANALYTICS",
+    "ENCRYPTION_KEY",
+    "JWT_SECRET",
+    "BCRYPT_COST",
+    "TOKEN_LENGTH",
+    "SESSION_TIMEOUT",
+    "ENABLE_RATE_LIMITING",
+    "ENABLE_IP_WHITELIST",
+    "ENABLE_METRICS",
+    "METRICS_PATH",
+    "ENABLE_TRACING",
+    "TRACING_ENDPOINT",
+    "ENABLE_PROFILING",
+    "CACHE_ENABLED",
+    "CACHE_MAX_SIZE",
+    "CACHE_TTL",
+    "CACHE_CLEANUP_INTERVAL",
+    "CACHE_PERSIST_TO_DB",
+    "CONTROL_ENDPOINT",
+    "EDGE_AUTH_TOKEN",
+    "EDGE_HEARTBEAT_INTERVAL",
+    "EDGE_RECONNECT_INTERVAL",
+    "EDGE_SYNC_TIMEOUT",
+    "EDGE_SKIP_TLS_VERIFY",
+    "EDGE_ALLOW_INSECURE",
+    "PLUGINS_CONFIG_PATH",
+    "MICROGATEWAY_ALLOW_ALL_PLUGIN_PATHS",
+    "ALLOW_INTERNAL_NETWORK_ACCESS",
+    "PLUGIN_BLOCK_INTERNAL_URLS",
+    "PLUGIN_COMMAND_ALLOWLIST",
+    "TYK_AI_LICENSE",
+];
+
+/// Beginnings of families of names.
+const FAMILIES: &[&str] = &[
+    "ANALYTICS_",
+    "GRPC_AUTH_TOKEN",
+    "GRPC_HOST",
+    "GRPC_PORT",
+    "GRPC_MAX_",
+    "GRPC_TLS_",
+    "EDGE_TLS_",
+    "EDGE_TOKEN_CACHE_",
+    "CONTROL_PAYLOAD_",
+    "PLUGINS_CONFIG_SERVICE_",
+    "OCI_PLUGINS_",
+];
+
+/// The one warning about variables that mean nothing here, if any is set.
+pub(crate) fn warning(environment: &Environment) -> Option<String> {
+    let ignored: Vec<&str> = environment
+        .names()
+        .filter(|name| {
+            NAMES.contains(name) || FAMILIES.iter().any(|family| name.starts_with(family))
+        })
+        .collect();
+    (!ignored.is_empty()).then(|| {
+        format!(
+            "these environment variables mean nothing to this gateway and are ignored: {} \
+             (`sidegate config` lists the settings there are)",
+            ignored.join(", ")
+        )
+    })
+}
+
+/// A role that this gateway does not have. To start anyway, in another role, would look like
+/// success to somebody who waits for configuration from elsewhere.
+pub(crate) fn unknown_role(environment: &Environment) -> Option<Problem> {
+    let role = environment.get("GATEWAY_MODE")?.to_string_lossy();
+    (role != "standalone").then(|| Problem {
+        place: "env GATEWAY_MODE".to_owned(),
+        what: format!("role {role:?} does not exist here: unset it or write standalone"),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::layers::tests::environment;
+    use super::*;
+
+    #[test]
+    fn one_warning_names_all_ignored_variables_and_no_other() {
+        let environment = environment(&[
+            ("PORT", "1"),
+            ("EDGE_ID", "e"),
+            ("WRITE_TIMEOUT", "300s"),
+            ("OCI_PLUGINS_TIMEOUT", "30s"),
+            ("GRPC_PORT", "50051"),
+            ("HOME", "/root"),
+            ("JWT_SECRET", ""),
+        ]);
+        let warning = warning(&environment).unwrap();
+        assert!(warning.contains("ignored: GRPC_PORT, OCI_PLUGINS_TIMEOUT, WRITE_TIMEOUT ("));
+    }
+
+    #[test]
+    fn nothing_is_said_when_nothing_is_ignored() {
+        assert_eq!(warning(&environment(&[("PORT", "1"), ("IDLE_TIMEOUT", "1s")])), None);
+    }
+
+    #[test]
+    fn another_role_is_refused() {
+        assert!(unknown_role(&environment(&[("GATEWAY_MODE", "edge")])).is_some());
+        assert_eq!(unknown_role(&environment(&[("GATEWAY_MODE", "standalone")])), None);
+    }
+}

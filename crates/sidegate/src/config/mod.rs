@@ -1,0 +1,10 @@
+//! The settings, in reading order: [`raw`] is the table of all there are, [`layers`] finds what
+//! was said about them and where, [`resolved`] says what it means, [`reference`] prints the manual.
+//! Nothing outside this folder reads the environment or a settings file.
+
+pub(crate) mod layers;
+pub(crate) mod legacy;
+pub(crate) mod network;
+pub(crate) mod raw;
+pub(crate) mod reference;
+pub(crate) mod resolved;

@@ -1,0 +1,302 @@
+//! The table of settings: the one place that says which there are, how each is written, what it
+//! is when nobody says anything, and what it means. `docs/config.md` is printed from it.
+//!
+//! It knows texts only; what they mean as values is said in `resolved.rs`.
+
+/// One row of the table. The key in the file and the flag follow from the variable's name.
+#[derive(Debug)]
+pub(crate) struct Setting {
+    /// Name of the environment variable.
+    pub(crate) variable: &'static str,
+    /// What its text must be.
+    pub(crate) kind: Kind,
+    /// The text that counts when nobody sets it.
+    pub(crate) default: &'static str,
+    /// Its manual, in Markdown, one paragraph.
+    pub(crate) doc: &'static str,
+}
+
+/// What the text of a setting must be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// A TCP port; 0 lets the system choose.
+    Port,
+    /// An IP address, or `localhost`.
+    Host,
+    /// A file or folder.
+    Path,
+    /// Any text.
+    Text,
+    /// A text that is never shown.
+    Secret,
+    /// A whole number, at least this.
+    Number(u64),
+    /// A duration such as `1m30s`, more than zero.
+    Duration,
+    /// A duration, where zero has a meaning of its own.
+    DurationOrZero,
+    /// `true` or `false`.
+    Switch,
+    /// One of these words.
+    Word(&'static [&'static str]),
+    /// IP addresses and networks, separated by commas.
+    Networks,
+}
+
+impl Kind {
+    /// How the documentation calls it.
+    pub(crate) fn describe(self) -> String {
+        match self {
+            Self::Port => "port".into(),
+            Self::Host => "IP address".into(),
+            Self::Path => "path".into(),
+            Self::Text => "text".into(),
+            Self::Secret => "secret".into(),
+            Self::Number(0) => "number".into(),
+            Self::Number(least) => format!("number ≥ {least}"),
+            Self::Duration => "duration > 0".into(),
+            Self::DurationOrZero => "duration".into(),
+            Self::Switch => "true or false".into(),
+            Self::Word(words) => words.join(", "),
+            Self::Networks => "networks".into(),
+        }
+    }
+}
+
+/// The words of `LOG_LEVEL`. The last two are what other gateways call the level `error`.
+pub(crate) const LOG_LEVELS: &[&str] =
+    &["trace", "debug", "info", "warn", "error", "off", "fatal", "panic"];
+
+impl Setting {
+    /// The key in the settings file: the variable in lower case, without the product's prefix.
+    pub(crate) fn key(&self) -> String {
+        self.variable.trim_start_matches("SIDEGATE_").to_lowercase()
+    }
+
+    /// The flag without its two dashes. A secret has none: arguments are visible to every process.
+    pub(crate) fn flag(&self) -> Option<String> {
+        (self.kind != Kind::Secret).then(|| self.key().replace('_', "-"))
+    }
+
+    /// The first sentence of the manual, for `--help`.
+    pub(crate) fn summary(&self) -> &'static str {
+        self.doc.split_once(". ").map_or(self.doc, |(first, _)| first).trim_end_matches('.')
+    }
+}
+
+/// The row of a variable.
+///
+/// # Panics
+/// When the table has no such row: names are written in this crate only.
+pub(crate) fn setting(variable: &str) -> &'static Setting {
+    SETTINGS
+        .iter()
+        .find(|row| row.variable == variable)
+        .expect("the code asks only for settings of the table")
+}
+
+const fn row(
+    variable: &'static str,
+    kind: Kind,
+    default: &'static str,
+    doc: &'static str,
+) -> Setting {
+    Setting { variable, kind, default, doc }
+}
+
+/// Every setting, in the order of the manual.
+pub(crate) const SETTINGS: &[Setting] = &[
+    row(
+        "PORT",
+        Kind::Port,
+        "8081",
+        "Port on which clients reach the plugins. 0 lets the system choose a free one.",
+    ),
+    row(
+        "HOST",
+        Kind::Host,
+        "0.0.0.0",
+        "Address on which clients reach the plugins. `::` listens on IPv6 (on Linux on IPv4 too).",
+    ),
+    row(
+        "ADMIN_PORT",
+        Kind::Port,
+        "8080",
+        "Port of the admin API, which the command line talks to. 0 lets the system choose.",
+    ),
+    row(
+        "ADMIN_HOST",
+        Kind::Host,
+        "127.0.0.1",
+        "Address of the admin API. It speaks plain HTTP and can start programs: leave it on the \
+         machine itself, or put something that encrypts in front of it.",
+    ),
+    row(
+        "DATA_DIR",
+        Kind::Path,
+        "./data",
+        "Folder for everything the gateway keeps: the database and the file `admin.token`. It is \
+         created for the owner only, and one gateway at a time can use it.",
+    ),
+    row(
+        "DATABASE_DSN",
+        Kind::Text,
+        "",
+        "Where the database is: `sqlite:///absolute/path.db`, `sqlite://relative/path.db`, or \
+         `file:path.db` as in older environment files. Empty means `sidegate.db` in `DATA_DIR`.",
+    ),
+    row(
+        "LOG_LEVEL",
+        Kind::Word(LOG_LEVELS),
+        "info",
+        "The least important messages that are still written to stderr.",
+    ),
+    row(
+        "LOG_FORMAT",
+        Kind::Word(&["text", "json"]),
+        "text",
+        "Form of the log: lines for people, or one JSON object a line for machines.",
+    ),
+    row(
+        "TLS_ENABLED",
+        Kind::Switch,
+        "false",
+        "Serve clients over TLS, with HTTP/2 and HTTP/1.1 by negotiation. Needs both paths below.",
+    ),
+    row(
+        "TLS_CERT_PATH",
+        Kind::Path,
+        "",
+        "PEM file with the certificate chain, the gateway's own certificate first.",
+    ),
+    row("TLS_KEY_PATH", Kind::Path, "", "PEM file with the private key of the certificate."),
+    row(
+        "PLUGIN_ENDPOINT_MAX_BODY_SIZE",
+        Kind::Number(1),
+        "1048576",
+        "Largest request body in bytes. A body of exactly this size passes, one byte more is \
+         answered with 413 before the plugin hears of it. Plugins written in Go take messages of \
+         about 4 MiB unless they were built to take more.",
+    ),
+    row(
+        "PLUGIN_ENDPOINT_TIMEOUT",
+        Kind::Duration,
+        "60s",
+        "How long a plugin may take for one complete answer. Then the client gets 504.",
+    ),
+    row(
+        "PLUGIN_ENDPOINT_STREAM_TIMEOUT",
+        Kind::Duration,
+        "5m",
+        "How long one streamed answer may last in total. A stream that has begun is then broken \
+         off; one that has sent nothing yet is answered with 504.",
+    ),
+    row(
+        "PLUGIN_ENDPOINT_STREAM_IDLE_TIMEOUT",
+        Kind::DurationOrZero,
+        "0",
+        "How long a stream may stay silent before it is broken off. 0 switches this off.",
+    ),
+    row(
+        "TRUSTED_PROXIES",
+        Kind::Networks,
+        "",
+        "Addresses and networks whose word about the client's address (`X-Forwarded-For`) is \
+         believed, for example `10.0.0.0/8,192.168.1.7`. Empty believes nobody: the client is who \
+         opened the connection.",
+    ),
+    row(
+        "EDGE_ID",
+        Kind::Text,
+        "",
+        "Name of this gateway, handed to plugins as `edge_id` with every request.",
+    ),
+    row(
+        "EDGE_NAMESPACE",
+        Kind::Text,
+        "",
+        "Namespace of this gateway, handed to plugins as `edge_namespace` with every request.",
+    ),
+    row(
+        "SHUTDOWN_TIMEOUT",
+        Kind::DurationOrZero,
+        "30s",
+        "How long requests in flight may take to finish once the gateway is asked to stop. What \
+         still runs then is broken off. 0 waits for nobody.",
+    ),
+    row(
+        "GATEWAY_SHARDS",
+        Kind::Number(0),
+        "0",
+        "Threads that serve requests, each with connections of its own. 0 means one a core.",
+    ),
+    row(
+        "READ_HEADER_TIMEOUT",
+        Kind::Duration,
+        "10s",
+        "How long a client may take to send the head of a request.",
+    ),
+    row(
+        "BODY_IDLE_TIMEOUT",
+        Kind::Duration,
+        "30s",
+        "How long a client may pause while it sends a body.",
+    ),
+    row(
+        "IDLE_TIMEOUT",
+        Kind::Duration,
+        "120s",
+        "How long a connection without a request is kept open.",
+    ),
+    row(
+        "MAX_HEADER_BYTES",
+        Kind::Number(8192),
+        "65536",
+        "Largest head of a request in bytes: request line and headers together.",
+    ),
+    row("MAX_HEADERS", Kind::Number(1), "100", "Most headers that one request may have."),
+    row(
+        "MAX_CONNECTIONS",
+        Kind::Number(1),
+        "10000",
+        "Most connections of clients at one time. Further ones wait until one ends.",
+    ),
+    row(
+        "SIDEGATE_ADMIN_TOKEN",
+        Kind::Secret,
+        "",
+        "The bearer token of the admin API. Empty means the file `admin.token` in `DATA_DIR`, \
+         which the gateway writes at its first start, readable by the owner only.",
+    ),
+    row(
+        "SIDEGATE_URL",
+        Kind::Text,
+        "http://localhost:8080",
+        "Where the command line finds the admin API. It is of no interest to `sidegate serve`. The \
+         command line connects directly, whatever proxy the environment names.",
+    ),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn every_setting_has_a_name_of_its_own_and_a_manual() {
+        let variables: BTreeSet<_> = SETTINGS.iter().map(|s| s.variable).collect();
+        let keys: BTreeSet<_> = SETTINGS.iter().map(Setting::key).collect();
+        assert_eq!((variables.len(), keys.len()), (SETTINGS.len(), SETTINGS.len()));
+        for row in SETTINGS {
+            assert!(row.doc.ends_with('.'), "{}", row.variable);
+            assert!(!row.summary().is_empty(), "{}", row.variable);
+        }
+    }
+
+    #[test]
+    fn a_secret_cannot_be_given_where_every_process_can_read_it() {
+        assert_eq!(setting("SIDEGATE_ADMIN_TOKEN").flag(), None);
+        assert_eq!(setting("SIDEGATE_URL").flag().as_deref(), Some("url"));
+        assert_eq!(setting("ADMIN_PORT").flag().as_deref(), Some("admin-port"));
+    }
+}

@@ -1,0 +1,445 @@
+//! What the settings mean: texts become addresses, durations, sizes and paths, each checked, all
+//! problems found in one pass.
+//!
+//! It reads no environment and opens no file; `layers.rs` brings the texts.
+
+use super::layers::{Layers, Origin, Problem};
+use super::network::Network;
+use super::raw::{Setting, setting};
+use sidegate_model::duration::parse_duration;
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// A text that never shows in logs or debug output.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Secret(String);
+
+impl Secret {
+    /// Takes a secret.
+    pub(crate) fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// The text itself, for the one place that sends or compares it.
+    pub(crate) fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(…)")
+    }
+}
+
+/// Everything `sidegate serve` needs to know.
+#[derive(Debug)]
+pub(crate) struct Config {
+    /// Where clients connect.
+    pub(crate) gateway_addr: SocketAddr,
+    /// Where the admin API listens.
+    pub(crate) admin_addr: SocketAddr,
+    /// The folder for everything that is kept.
+    pub(crate) data_dir: PathBuf,
+    /// The database, with the default filled in.
+    pub(crate) database_dsn: String,
+    /// What is logged, and how.
+    pub(crate) log: Log,
+    /// Certificate and key, when clients come over TLS.
+    pub(crate) tls: Option<TlsPaths>,
+    /// Limits and deadlines of requests and connections.
+    pub(crate) limits: Limits,
+    /// Whose word about a client's address is believed.
+    pub(crate) trusted_proxies: Vec<Network>,
+    /// Name of this gateway, for plugins.
+    pub(crate) edge_id: String,
+    /// Namespace of this gateway, for plugins.
+    pub(crate) edge_namespace: String,
+    /// How many threads serve; 0 is one a core.
+    pub(crate) shards: usize,
+    /// The admin token, when the operator chose it.
+    pub(crate) admin_token: Option<Secret>,
+}
+
+/// What is logged, and how.
+#[derive(Debug, Clone)]
+pub(crate) struct Log {
+    /// A word of [`super::raw::LOG_LEVELS`].
+    pub(crate) level: String,
+    /// One JSON object a line instead of text.
+    pub(crate) json: bool,
+}
+
+/// The files of a TLS identity.
+#[derive(Debug)]
+pub(crate) struct TlsPaths {
+    /// PEM file with the chain.
+    pub(crate) certificate: PathBuf,
+    /// PEM file with the key.
+    pub(crate) key: PathBuf,
+}
+
+/// Limits and deadlines of requests and connections.
+#[derive(Debug)]
+pub(crate) struct Limits {
+    /// Bytes.
+    pub(crate) max_body_bytes: usize,
+    /// For one complete answer.
+    pub(crate) unary_timeout: Duration,
+    /// For one stream in total.
+    pub(crate) stream_timeout: Duration,
+    /// For the silence between two chunks of a stream; `None` is for ever.
+    pub(crate) stream_idle_timeout: Option<Duration>,
+    /// For the head of a request.
+    pub(crate) header_read_timeout: Duration,
+    /// For a pause within a body.
+    pub(crate) body_idle_timeout: Duration,
+    /// For a connection between requests.
+    pub(crate) keep_alive_idle: Duration,
+    /// Bytes.
+    pub(crate) max_header_bytes: usize,
+    /// Number of headers.
+    pub(crate) max_headers: usize,
+    /// Connections at one time.
+    pub(crate) max_connections: usize,
+    /// For requests in flight when the gateway stops.
+    pub(crate) drain_timeout: Duration,
+}
+
+/// What the commands that talk to the admin API need to know.
+#[derive(Debug)]
+pub(crate) struct ClientConfig {
+    /// Where the admin API is, without a slash at the end.
+    pub(crate) url: String,
+    /// The token, when it was named.
+    pub(crate) admin_token: Option<Secret>,
+    /// Where the file with the token is otherwise.
+    pub(crate) data_dir: PathBuf,
+}
+
+impl Config {
+    /// Gives the texts their meaning.
+    ///
+    /// # Errors
+    /// Every problem there is, not just the first.
+    pub(crate) fn resolve(layers: &Layers) -> Result<Self, Vec<Problem>> {
+        let mut read = Reader { layers, problems: Vec::new() };
+        let data_dir = read.path("DATA_DIR");
+        let config = Self {
+            gateway_addr: SocketAddr::new(read.host("HOST"), read.port("PORT")),
+            admin_addr: SocketAddr::new(read.host("ADMIN_HOST"), read.port("ADMIN_PORT")),
+            database_dsn: match read.text("DATABASE_DSN") {
+                dsn if dsn.is_empty() => sqlite_address(&data_dir.join("sidegate.db")),
+                dsn => dsn,
+            },
+            data_dir,
+            log: Log { level: read.word("LOG_LEVEL"), json: read.word("LOG_FORMAT") == "json" },
+            tls: read.tls(),
+            limits: read.limits(),
+            trusted_proxies: read.networks("TRUSTED_PROXIES"),
+            edge_id: read.text("EDGE_ID"),
+            edge_namespace: read.text("EDGE_NAMESPACE"),
+            shards: read.number("GATEWAY_SHARDS"),
+            admin_token: read.secret("SIDEGATE_ADMIN_TOKEN"),
+        };
+        if listen_on_the_same(config.gateway_addr, config.admin_addr) {
+            let port = config.admin_addr.port();
+            let what = format!("the admin API has port {port} too: choose another for one of them");
+            read.wrong("PORT", what);
+        }
+        if read.problems.is_empty() { Ok(config) } else { Err(read.problems) }
+    }
+}
+
+impl ClientConfig {
+    /// Gives the texts that matter to a command their meaning, and leaves the others alone.
+    ///
+    /// # Errors
+    /// Every problem there is, not just the first.
+    pub(crate) fn resolve(layers: &Layers) -> Result<Self, Vec<Problem>> {
+        let mut read = Reader { layers, problems: Vec::new() };
+        let config = Self {
+            url: read.url("SIDEGATE_URL"),
+            admin_token: read.secret("SIDEGATE_ADMIN_TOKEN"),
+            data_dir: read.path("DATA_DIR"),
+        };
+        if read.problems.is_empty() { Ok(config) } else { Err(read.problems) }
+    }
+}
+
+/// The address of a database file; the two characters that mean something in it are masked.
+fn sqlite_address(path: &Path) -> String {
+    format!("sqlite:{}", path.to_string_lossy().replace('%', "%25").replace('?', "%3F"))
+}
+
+fn listen_on_the_same(a: SocketAddr, b: SocketAddr) -> bool {
+    let overlap = a.ip() == b.ip() || a.ip().is_unspecified() || b.ip().is_unspecified();
+    a.port() != 0 && a.port() == b.port() && overlap
+}
+
+/// Reads texts as values. A text that is wrong is noted and some value stands in for it, so that
+/// reading goes on; nothing of it leaves this file when there are notes.
+struct Reader<'a> {
+    layers: &'a Layers,
+    problems: Vec<Problem>,
+}
+
+impl Reader<'_> {
+    fn raw(&self, variable: &str) -> (String, Origin) {
+        let (text, origin) = self.layers.get(setting(variable));
+        (text.trim().to_owned(), origin.clone())
+    }
+
+    fn wrong(&mut self, variable: &str, what: String) {
+        let row: &Setting = setting(variable);
+        let place = match self.layers.get(row).1 {
+            Origin::Default => row.variable.to_owned(),
+            origin => origin.to_string(),
+        };
+        self.problems.push(Problem { place, what });
+    }
+
+    fn text(&self, variable: &str) -> String {
+        self.raw(variable).0
+    }
+
+    fn secret(&mut self, variable: &str) -> Option<Secret> {
+        let text = self.text(variable);
+        if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+            let what = "has characters that no header can carry: use letters, digits, '-' and '_'";
+            self.wrong(variable, what.to_owned());
+        }
+        (!text.is_empty()).then(|| Secret::new(text))
+    }
+
+    fn path(&self, variable: &str) -> PathBuf {
+        PathBuf::from(self.text(variable))
+    }
+
+    fn number<T: TryFrom<u64> + Default>(&mut self, variable: &str) -> T {
+        let text = self.text(variable);
+        let least = match setting(variable).kind {
+            super::raw::Kind::Number(least) => least,
+            _ => 0,
+        };
+        let number = text.parse::<u64>().ok().filter(|number| *number >= least);
+        number.and_then(|number| T::try_from(number).ok()).unwrap_or_else(|| {
+            self.wrong(variable, format!("{text:?} is no whole number from {least} upwards"));
+            T::default()
+        })
+    }
+
+    fn port(&mut self, variable: &str) -> u16 {
+        let text = self.text(variable);
+        text.parse().unwrap_or_else(|_| {
+            self.wrong(variable, format!("{text:?} is no port: use a number from 0 to 65535"));
+            0
+        })
+    }
+
+    fn host(&mut self, variable: &str) -> IpAddr {
+        let text = self.text(variable);
+        let bare = text.strip_prefix('[').and_then(|t| t.strip_suffix(']')).unwrap_or(&text);
+        match bare.parse() {
+            Ok(address) => address,
+            Err(_) if bare == "localhost" => Ipv4Addr::LOCALHOST.into(),
+            Err(_) => {
+                self.wrong(variable, format!("{text:?} is no IP address: use one such as 0.0.0.0"));
+                Ipv4Addr::LOCALHOST.into()
+            }
+        }
+    }
+
+    fn duration(&mut self, variable: &str) -> Duration {
+        let text = self.text(variable);
+        let zero_is_fine = setting(variable).kind == super::raw::Kind::DurationOrZero;
+        match parse_duration(&text) {
+            Ok(Duration::ZERO) if !zero_is_fine => {
+                self.wrong(variable, "must be more than 0: write for example 60s".to_owned());
+                Duration::ZERO
+            }
+            Ok(duration) => duration,
+            Err(e) => {
+                self.wrong(variable, e.to_string());
+                Duration::ZERO
+            }
+        }
+    }
+
+    fn word(&mut self, variable: &str) -> String {
+        let text = self.text(variable).to_lowercase();
+        if let super::raw::Kind::Word(words) = setting(variable).kind
+            && !words.contains(&text.as_str())
+        {
+            self.wrong(variable, format!("{text:?} is not valid: use one of {}", words.join(", ")));
+        }
+        text
+    }
+
+    fn switch(&mut self, variable: &str) -> bool {
+        let text = self.text(variable);
+        match text.to_lowercase().as_str() {
+            "true" | "1" => true,
+            "false" | "0" => false,
+            _ => {
+                self.wrong(variable, format!("{text:?} is not valid: use true or false"));
+                false
+            }
+        }
+    }
+
+    fn networks(&mut self, variable: &str) -> Vec<Network> {
+        let text = self.text(variable);
+        let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
+        let (mut networks, mut wrong) = (Vec::new(), Vec::new());
+        for item in items {
+            match Network::parse(item) {
+                Ok(network) => networks.push(network),
+                Err(e) => wrong.push(e),
+            }
+        }
+        for what in wrong {
+            self.wrong(variable, what);
+        }
+        networks
+    }
+
+    fn url(&mut self, variable: &str) -> String {
+        let text = self.text(variable).trim_end_matches('/').to_owned();
+        let host = text.strip_prefix("http://").unwrap_or_default();
+        if host.is_empty() || host.contains(char::is_whitespace) {
+            let what = format!("{text:?} is no address of an admin API: use http://host:port");
+            self.wrong(variable, what);
+        }
+        text
+    }
+
+    fn tls(&mut self) -> Option<TlsPaths> {
+        let enabled = self.switch("TLS_ENABLED");
+        let paths =
+            TlsPaths { certificate: self.path("TLS_CERT_PATH"), key: self.path("TLS_KEY_PATH") };
+        if !enabled {
+            return None;
+        }
+        for (variable, path) in
+            [("TLS_CERT_PATH", &paths.certificate), ("TLS_KEY_PATH", &paths.key)]
+        {
+            if path.as_os_str().is_empty() {
+                self.wrong(variable, "TLS_ENABLED needs it: name the PEM file".to_owned());
+            }
+        }
+        Some(paths)
+    }
+
+    fn limits(&mut self) -> Limits {
+        let idle = self.duration("PLUGIN_ENDPOINT_STREAM_IDLE_TIMEOUT");
+        Limits {
+            max_body_bytes: self.number("PLUGIN_ENDPOINT_MAX_BODY_SIZE"),
+            unary_timeout: self.duration("PLUGIN_ENDPOINT_TIMEOUT"),
+            stream_timeout: self.duration("PLUGIN_ENDPOINT_STREAM_TIMEOUT"),
+            stream_idle_timeout: (!idle.is_zero()).then_some(idle),
+            header_read_timeout: self.duration("READ_HEADER_TIMEOUT"),
+            body_idle_timeout: self.duration("BODY_IDLE_TIMEOUT"),
+            keep_alive_idle: self.duration("IDLE_TIMEOUT"),
+            max_header_bytes: self.number("MAX_HEADER_BYTES"),
+            max_headers: self.number("MAX_HEADERS"),
+            max_connections: self.number("MAX_CONNECTIONS"),
+            drain_timeout: self.duration("SHUTDOWN_TIMEOUT"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::layers::tests::{environment, flags};
+    use super::super::layers::{Environment, Flags};
+    use super::*;
+
+    fn resolve(pairs: &[(&str, &str)]) -> Result<Config, Vec<String>> {
+        let (layers, problems) = Layers::collect(&environment(pairs), &Flags::default());
+        assert_eq!(problems, []);
+        Config::resolve(&layers).map_err(|all| all.iter().map(Problem::to_string).collect())
+    }
+
+    #[test]
+    fn without_any_setting_the_documented_defaults_count() {
+        let config = resolve(&[]).unwrap();
+        assert_eq!(config.gateway_addr.to_string(), "0.0.0.0:8081");
+        assert_eq!(config.admin_addr.to_string(), "127.0.0.1:8080");
+        assert_eq!(config.database_dsn, "sqlite:./data/sidegate.db");
+        assert_eq!(config.limits.max_body_bytes, 1_048_576);
+        assert_eq!(config.limits.unary_timeout, Duration::from_secs(60));
+        assert_eq!(config.limits.stream_timeout, Duration::from_secs(300));
+        assert_eq!(config.limits.stream_idle_timeout, None);
+        assert!(config.tls.is_none() && config.admin_token.is_none());
+    }
+
+    #[test]
+    fn all_problems_are_reported_at_once_with_place_and_advice() {
+        let problems = resolve(&[
+            ("PORT", "99999"),
+            ("HOST", "example.com"),
+            ("LOG_LEVEL", "loud"),
+            ("TLS_ENABLED", "yes"),
+            ("PLUGIN_ENDPOINT_MAX_BODY_SIZE", "0"),
+            ("PLUGIN_ENDPOINT_STREAM_TIMEOUT", "30"),
+            ("PLUGIN_ENDPOINT_TIMEOUT", "0s"),
+            ("TRUSTED_PROXIES", "10.0.0.0/40, nobody"),
+            ("MAX_HEADERS", "many"),
+        ])
+        .unwrap_err();
+        insta::assert_snapshot!(problems.join("\n"), @r#"
+        env HOST: "example.com" is no IP address: use one such as 0.0.0.0
+        env PORT: "99999" is no port: use a number from 0 to 65535
+        env LOG_LEVEL: "loud" is not valid: use one of trace, debug, info, warn, error, off, fatal, panic
+        env TLS_ENABLED: "yes" is not valid: use true or false
+        env PLUGIN_ENDPOINT_MAX_BODY_SIZE: "0" is no whole number from 1 upwards
+        env PLUGIN_ENDPOINT_TIMEOUT: must be more than 0: write for example 60s
+        env PLUGIN_ENDPOINT_STREAM_TIMEOUT: duration "30" has a number without a unit: add ns, us, ms, s, m, h or d, as in 30s
+        env MAX_HEADERS: "many" is no whole number from 1 upwards
+        env TRUSTED_PROXIES: "10.0.0.0/40" is no address or network: write 10.0.0.7 or 10.0.0.0/8
+        env TRUSTED_PROXIES: "nobody" is no address or network: write 10.0.0.7 or 10.0.0.0/8
+        "#);
+    }
+
+    #[test]
+    fn tls_needs_both_files() {
+        let problems = resolve(&[("TLS_ENABLED", "true")]).unwrap_err();
+        assert_eq!(problems.len(), 2, "{problems:?}");
+        let both = [("TLS_ENABLED", "true"), ("TLS_CERT_PATH", "c"), ("TLS_KEY_PATH", "k")];
+        assert!(resolve(&both).unwrap().tls.is_some());
+    }
+
+    #[test]
+    fn both_listeners_on_one_port_are_refused_but_any_port_twice_is_fine() {
+        let problems = resolve(&[("PORT", "8080")]).unwrap_err();
+        assert_eq!(
+            problems,
+            ["env PORT: the admin API has port 8080 too: choose another for one of them"]
+        );
+        assert!(resolve(&[("PORT", "0"), ("ADMIN_PORT", "0")]).is_ok());
+        let apart =
+            [("HOST", "127.0.0.2"), ("PORT", "9"), ("ADMIN_HOST", "127.0.0.1"), ("ADMIN_PORT", "9")];
+        assert!(resolve(&apart).is_ok());
+    }
+
+    #[test]
+    fn a_client_command_ignores_settings_that_only_the_server_needs() {
+        let environment = environment(&[("PORT", "nonsense"), ("SIDEGATE_ADMIN_TOKEN", "t0p")]);
+        let (layers, _) = Layers::collect(&environment, &flags(&[("SIDEGATE_URL", "http://h:1/")]));
+        let client = ClientConfig::resolve(&layers).unwrap();
+        assert_eq!(client.url, "http://h:1");
+        assert!(!format!("{client:?}").contains("t0p"), "{client:?}");
+    }
+
+    #[test]
+    fn an_address_of_another_kind_is_refused() {
+        for bad in ["localhost:8080", "https://h", "http://", "unix:///x"] {
+            let flags = flags(&[("SIDEGATE_URL", bad)]);
+            let (layers, _) = Layers::collect(&Environment::default(), &flags);
+            assert!(ClientConfig::resolve(&layers).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,178 @@
+//! The folder in which a gateway keeps everything: its lock, and where the admin token lies.
+//!
+//! It knows files, not what the database or the token are for.
+
+use crate::config::resolved::Secret;
+use crate::error::Failure;
+use sidegate_model::token::NewToken;
+use std::fs::{DirBuilder, File, OpenOptions, Permissions, TryLockError};
+use std::io::{ErrorKind, Read as _, Seek as _, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+
+/// Proof that this process alone uses a data folder; given back when it is dropped.
+#[derive(Debug)]
+pub(crate) struct DataDir {
+    _lock: File,
+}
+
+impl DataDir {
+    /// Creates the folder if need be and takes its lock.
+    ///
+    /// # Errors
+    /// When the folder cannot be used, or another gateway uses it.
+    pub(crate) fn take(folder: &Path) -> Result<Self, Failure> {
+        let shown = folder.display();
+        let cannot = |what: &str, e: std::io::Error| {
+            Failure::failed(format!("the data folder {shown} {what}: {e}"))
+                .hint("set DATA_DIR to a folder that this user may write")
+        };
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(folder)
+            .map_err(|e| cannot("cannot be created", e))?;
+        let path = folder.join("sidegate.lock");
+        let mut lock = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(path)
+            .map_err(|e| cannot("cannot be written", e))?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::Error(e)) => return Err(cannot("cannot be locked", e)),
+            Err(TryLockError::WouldBlock) => {
+                let mut holder = String::new();
+                let _ = lock.read_to_string(&mut holder);
+                let holder = holder.trim();
+                return Err(Failure::failed(format!(
+                    "the data folder {shown} is in use by another gateway (process {holder})"
+                ))
+                .hint("stop that process, or set DATA_DIR to another folder"));
+            }
+        }
+        lock.set_len(0)
+            .and_then(|()| lock.rewind())
+            .and_then(|()| writeln!(lock, "{}", std::process::id()))
+            .map_err(|e| cannot("cannot be written", e))?;
+        Ok(Self { _lock: lock })
+    }
+}
+
+/// Where the generated admin token lies.
+pub(crate) fn admin_token_path(folder: &Path) -> PathBuf {
+    folder.join("admin.token")
+}
+
+/// The admin token of the gateway that holds this folder: the one it made at its first start, or a
+/// new one, written readable by the owner only.
+///
+/// # Errors
+/// When the file cannot be read or written, or the system gives no randomness.
+pub(crate) fn admin_token_of(_: &DataDir, folder: &Path) -> Result<Secret, Failure> {
+    let path = admin_token_path(folder);
+    if path.exists() {
+        // Somebody may have copied the folder with a careless umask.
+        let _ = std::fs::set_permissions(&path, Permissions::from_mode(0o600));
+        return read_admin_token(&path);
+    }
+    let token = NewToken::generate()
+        .map_err(|e| Failure::failed(format!("the system gives no randomness: {e}")))?;
+    write_at_once(&path, &format!("{}\n", token.reveal()))?;
+    Ok(Secret::new(token.reveal()))
+}
+
+/// Reads the admin token for a command.
+///
+/// # Errors
+/// When it is not there or not readable, with what to do instead.
+pub(crate) fn read_admin_token(path: &Path) -> Result<Secret, Failure> {
+    let hint = "start the gateway once with `sidegate serve`, set --data-dir (or DATA_DIR) to its \
+                data folder, or set SIDEGATE_ADMIN_TOKEN";
+    let shown = path.display();
+    match std::fs::read_to_string(path) {
+        Ok(text) if text.trim().is_empty() => {
+            Err(Failure::failed(format!("the admin token file {shown} is empty")).hint(hint))
+        }
+        Ok(text) => Ok(Secret::new(text.trim())),
+        Err(e) if e.kind() == ErrorKind::NotFound => {
+            Err(Failure::failed(format!("there is no admin token: {shown} does not exist"))
+                .hint(hint))
+        }
+        Err(e) => {
+            Err(Failure::failed(format!("the admin token file {shown} cannot be read: {e}"))
+                .hint(hint))
+        }
+    }
+}
+
+/// Writes a file for the owner only, so that a reader sees all of it or nothing.
+///
+/// # Errors
+/// Names the file and what the system said.
+pub(crate) fn write_at_once(path: &Path, text: &str) -> Result<(), Failure> {
+    let mut draft = path.as_os_str().to_owned();
+    draft.push(format!(".{}.tmp", std::process::id()));
+    let draft = PathBuf::from(draft);
+    let write = || {
+        // A draft that an earlier process left behind may have other permissions.
+        let _ = std::fs::remove_file(&draft);
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?;
+        file.write_all(text.as_bytes())?;
+        file.sync_all()?;
+        std::fs::rename(&draft, path)
+    };
+    write().map_err(|e| {
+        Failure::failed(format!("{} cannot be written: {e}", path.display()))
+            .hint("name a path in a folder that exists and that this user may write")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_data_folder_belongs_to_one_gateway_at_a_time() {
+        let parent = tempfile::tempdir().unwrap();
+        let folder = parent.path().join("deep/data");
+        let first = DataDir::take(&folder).unwrap();
+        let second = DataDir::take(&folder).unwrap_err();
+        let pid = std::process::id();
+        assert!(second.message.contains(&format!("(process {pid})")), "{}", second.message);
+        drop(first);
+        assert!(DataDir::take(&folder).is_ok());
+    }
+
+    #[test]
+    fn a_new_data_folder_is_for_its_owner_only() {
+        let parent = tempfile::tempdir().unwrap();
+        let folder = parent.path().join("data");
+        let _taken = DataDir::take(&folder).unwrap();
+        assert_eq!(std::fs::metadata(&folder).unwrap().permissions().mode() & 0o777, 0o700);
+    }
+
+    #[test]
+    fn the_admin_token_is_made_once_and_for_its_owner_only() {
+        let parent = tempfile::tempdir().unwrap();
+        let taken = DataDir::take(parent.path()).unwrap();
+        let first = admin_token_of(&taken, parent.path()).unwrap();
+        let path = admin_token_path(parent.path());
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(admin_token_of(&taken, parent.path()).unwrap(), first);
+        assert_eq!(read_admin_token(&path).unwrap(), first);
+        std::fs::write(&path, "\n").unwrap();
+        assert!(admin_token_of(&taken, parent.path()).is_err());
+    }
+
+    #[test]
+    fn a_missing_token_says_where_it_was_looked_for() {
+        let parent = tempfile::tempdir().unwrap();
+        let failure = read_admin_token(&admin_token_path(parent.path())).unwrap_err();
+        assert!(failure.message.contains("admin.token"), "{}", failure.message);
+        assert!(failure.hint.is_some());
+    }
+}

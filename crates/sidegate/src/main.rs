@@ -1,0 +1,28 @@
+//! The program `sidegate`: the server and the command line that steers it.
+//!
+//! Reading order: [`arguments`] says what can be asked, [`commands`] does it, [`config`] brings the
+//! settings, [`role`] wires the server together. This crate alone reads the environment, settings
+//! files and arguments.
+
+mod arguments;
+mod client;
+mod commands;
+mod config;
+mod data_dir;
+mod error;
+mod logging;
+mod output;
+mod pairs;
+mod plane;
+mod role;
+mod setting_flags;
+mod signals;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    match arguments::run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(),
+    }
+}

@@ -1,0 +1,141 @@
+//! The roles of this program; so far one: everything in one process.
+//!
+//! It puts store, control plane and data plane together and holds the order of their start and
+//! stop; it knows what they do only by name.
+
+use crate::config::resolved::{Config, Secret};
+use crate::data_dir::{self, DataDir};
+use crate::error::Failure;
+use crate::plane::{self, Gateway};
+use crate::signals::StopSignals;
+use serde_json::json;
+use sidegate_control::{Control, ControlSettings};
+use sidegate_model::token::TokenHash;
+use sidegate_store::Store;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+/// Threads for supervision, admin API and database; requests have threads of their own.
+const CONTROL_THREADS: usize = 2;
+/// How long tasks that nobody waits for may take at the very end.
+const LAST_TASKS: Duration = Duration::from_secs(2);
+
+/// Runs gateway, control plane and store in this process until it is asked to stop.
+///
+/// # Errors
+/// Why it could not start, or that it was forced to stop.
+pub(crate) fn standalone(config: &Config, ready_file: Option<&Path>) -> Result<(), Failure> {
+    let taken = DataDir::take(&config.data_dir)?;
+    let token = match &config.admin_token {
+        Some(token) => token.clone(),
+        None => data_dir::admin_token_of(&taken, &config.data_dir)?,
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(CONTROL_THREADS)
+        .thread_name("sidegate-control")
+        .enable_all()
+        .build()
+        .map_err(|e| Failure::failed(format!("no runtime: {e}")))?;
+    let outcome = runtime.block_on(run(config, &token, ready_file));
+    runtime.shutdown_timeout(LAST_TASKS);
+    outcome
+}
+
+async fn run(config: &Config, token: &Secret, ready_file: Option<&Path>) -> Result<(), Failure> {
+    let mut signals = StopSignals::listen()?;
+    let running = Running::start(config, token).await?;
+    running.announce(config);
+    if let Some(path) = ready_file {
+        data_dir::write_at_once(path, &running.ready_text())?;
+    }
+    let signal = signals.next().await;
+    tracing::info!(signal, "stopping; a second signal stops at once");
+    if let Some(path) = ready_file {
+        let _ = std::fs::remove_file(path);
+    }
+    tokio::select! {
+        () = running.stop() => {
+            tracing::info!("stopped");
+            Ok(())
+        }
+        signal = signals.next() => {
+            Err(Failure::failed(format!("stopped at once, by a second signal ({signal})")))
+        }
+    }
+}
+
+/// All parts of a running server.
+struct Running {
+    store: Store,
+    gateway: Arc<Gateway>,
+    admin_addr: SocketAddr,
+    admin: JoinHandle<()>,
+    stop_admin: oneshot::Sender<()>,
+}
+
+impl Running {
+    async fn start(config: &Config, token: &Secret) -> Result<Self, Failure> {
+        let store = Store::open(&config.database_dsn)
+            .await
+            .map_err(|e| Failure::failed(e.to_string()).hint("see DATABASE_DSN and DATA_DIR"))?;
+        let (control, desired) = Control::start(store.clone())
+            .await
+            .map_err(|e| Failure::failed(format!("the desired state cannot be read: {e}")))?;
+        // Before the plugins, so that a taken port costs nobody a start.
+        let listener = TcpListener::bind(config.admin_addr).await.map_err(|e| {
+            Failure::failed(format!("the admin API cannot listen on {}: {e}", config.admin_addr))
+                .hint("stop what listens there, or set ADMIN_PORT (or ADMIN_HOST) to another")
+        })?;
+        let admin_addr = listener.local_addr().unwrap_or(config.admin_addr);
+        let gateway = Arc::new(plane::start(config, desired).await?);
+        let settings = ControlSettings::new(TokenHash::of(token.reveal()));
+        let (stop_admin, stopped) = oneshot::channel::<()>();
+        let shutdown = async {
+            // A sender that is gone says the same as one that has spoken.
+            let _ = stopped.await;
+        };
+        let serving =
+            sidegate_control::serve(listener, settings, control, gateway.clone(), shutdown);
+        let admin = tokio::spawn(serving);
+        Ok(Self { store, gateway, admin_addr, admin, stop_admin })
+    }
+
+    fn announce(&self, config: &Config) {
+        let scheme = if config.tls.is_some() { "https" } else { "http" };
+        let clients = format!("{scheme}://{}", self.gateway.local_addr());
+        let admin = format!("http://{}", self.admin_addr);
+        if config.log.json {
+            tracing::info!(clients, admin, "sidegate listens");
+        } else {
+            eprintln!("sidegate listens: clients {clients}, admin API {admin}");
+        }
+        if !self.admin_addr.ip().is_loopback() {
+            tracing::warn!(%admin, "the admin API is reachable from other machines, unencrypted");
+        }
+    }
+
+    fn ready_text(&self) -> String {
+        let ready = json!({
+            "gateway_addr": self.gateway.local_addr().to_string(),
+            "admin_addr": self.admin_addr.to_string(),
+            "pid": std::process::id(),
+        });
+        format!("{ready}\n")
+    }
+
+    /// Clients first, then plugins (both the gateway's business), then the admin API, which can
+    /// tell until the end how far it is, then the database.
+    async fn stop(self) {
+        self.gateway.shutdown().await;
+        let _ = self.stop_admin.send(());
+        if let Err(error) = self.admin.await {
+            tracing::error!(%error, "the admin API ended badly");
+        }
+        self.store.close().await;
+    }
+}

@@ -1,0 +1,122 @@
+//! The commands against a running server: what they print, and how they fail.
+
+use crate::harness::{Server, program, run};
+use serde_json::json;
+
+#[test]
+fn apps_are_created_changed_and_deleted_by_name_or_id() {
+    let server = Server::start();
+    let create = ["app", "create", "--name", "billing", "--owner-email", "ops@example.com"];
+    let metadata = ["--metadata", "mcp_access=allowed", "--metadata-json", "levels=[1,2]"];
+    let rate = ["--rate-limit", "60", "--quiet"];
+    let id = server.run(&[&create[..], &metadata, &rate].concat()).data();
+    let show = server.run(&["app", "show", "billing", "--output", "json"]).json();
+    assert_eq!(show["id"], id.trim());
+    let attributes = &show["attributes"];
+    assert_eq!(attributes["metadata"], json!({"mcp_access": "allowed", "levels": [1, 2]}));
+    assert_eq!(attributes["rate_limit"], 60);
+
+    let update = ["app", "update", id.trim(), "--metadata", "allowed_operations=GET"];
+    let more = ["--remove-metadata", "levels", "--active", "false", "--output", "json"];
+    let updated = server.run(&[&update[..], &more].concat()).json();
+    let attributes = &updated["attributes"];
+    let expected = json!({"mcp_access": "allowed", "allowed_operations": "GET"});
+    assert_eq!(attributes["metadata"], expected);
+    assert_eq!((&attributes["is_active"], &attributes["rate_limit"]), (&json!(false), &json!(60)));
+
+    assert!(server.run(&["app", "list"]).data().contains("billing"));
+    assert_eq!(server.run(&["app", "delete", "billing"]).data(), "");
+    assert_eq!(server.run(&["app", "list", "--output", "json"]).json(), json!([]));
+}
+
+#[test]
+fn a_token_is_shown_once_and_quiet_prints_nothing_but_its_value() {
+    let server = Server::start();
+    server.run(&["app", "create", "--name", "a", "--owner-email", "o@x"]).data();
+    let create = ["token", "create", "--app", "a", "--scopes", "read,write", "--expires", "24h"];
+    let value = server.run(&[&create[..], &["--name", "ci", "--quiet"]].concat()).data();
+    let value = value.strip_suffix('\n').unwrap();
+    assert!(value.starts_with("sgt_") && !value.contains(char::is_whitespace), "{value}");
+
+    let tokens = server.run(&["token", "list", "--app", "a", "--output", "json"]).json();
+    assert!(!tokens.to_string().contains(value));
+    assert_eq!(tokens[0]["attributes"]["scopes"], json!(["read", "write"]));
+    assert!(tokens[0]["attributes"]["expires_at"].is_string());
+
+    server.run(&["token", "revoke", "ci"]).data();
+    assert_eq!(server.run(&["token", "list", "--quiet"]).data(), "");
+    let again = server.run(&["token", "revoke", "ci"]).failure(1);
+    assert!(again.contains("there is no token with the name or id \"ci\""), "{again}");
+}
+
+#[test]
+fn lists_are_complete_over_many_pages() {
+    let server = Server::start();
+    let token = std::fs::read_to_string(server.data_dir().join("admin.token")).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let http = reqwest::Client::new();
+        for number in 0..203 {
+            let app = json!({"name": format!("app {number}"), "owner_email": "o@x"});
+            let url = format!("http://{}/api/v1/apps", server.admin_addr());
+            let answer = http.post(url).bearer_auth(token.trim()).json(&app).send().await.unwrap();
+            assert_eq!(answer.status(), 201);
+        }
+    });
+    assert_eq!(server.run(&["app", "list", "--quiet"]).data().lines().count(), 203);
+    assert_eq!(server.run(&["app", "show", "app 202", "--quiet"]).data(), "203\n");
+}
+
+#[test]
+fn a_refusal_names_every_field_at_fault() {
+    let server = Server::start();
+    let add = ["plugin", "add", "--name", "p", "--slug", "Not A Slug", "--command", "rel/path"];
+    let stderr = server.run(&add).failure(1);
+    assert!(stderr.contains("command:") && stderr.contains("config.slug:"), "{stderr}");
+    let stderr = server.run(&["app", "update", "nobody", "--rate-limit", "1"]).failure(1);
+    assert!(stderr.contains("sidegate app list"), "{stderr}");
+    server.run(&["app", "create", "--name", "a", "--owner-email", "o@x"]).data();
+    let stderr = server.run(&["app", "update", "a"]).failure(2);
+    assert!(stderr.contains("nothing to change"), "{stderr}");
+}
+
+#[test]
+fn a_plugin_that_cannot_start_is_stored_and_reported_with_its_reason() {
+    let server = Server::start();
+    let add = ["plugin", "add", "--name", "gone", "--slug", "gone", "--command", "file:///no/such"];
+    let stderr = server.run(&add).failure(1);
+    assert!(stderr.contains("plugin gone did not become ready: "), "{stderr}");
+    let id = server.run(&["plugin", "list", "--quiet"]).data();
+    let disabled = server.run(&["plugin", "disable", id.trim(), "--output", "json"]).json();
+    assert_eq!(disabled["attributes"]["is_active"], false);
+    assert_eq!(disabled["attributes"]["status"]["state"], "stopped");
+    server.run(&["plugin", "enable", "gone", "--no-wait"]).data();
+    server.run(&["plugin", "remove", "gone"]).data();
+    assert_eq!(server.run(&["plugin", "list", "--output", "json"]).json(), json!([]));
+    assert_eq!(server.run(&["routes", "--output", "json"]).json(), json!([]));
+}
+
+#[test]
+fn a_server_that_is_not_there_is_said_with_what_to_do() {
+    let output = program(&["app", "list", "--url", "http://127.0.0.1:1"])
+        .env("SIDEGATE_ADMIN_TOKEN", "t")
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    insta::assert_snapshot!(String::from_utf8(output.stderr).unwrap(), @"
+    error: the admin API at http://127.0.0.1:1 cannot be reached (Connection refused (os error 111))
+    hint: start the gateway with `sidegate serve`, or set SIDEGATE_URL to where it runs
+    ");
+}
+
+#[test]
+fn a_missing_and_a_wrong_admin_token_are_told_apart() {
+    let server = Server::start();
+    let url = format!("http://{}", server.admin_addr());
+    let missing = run(&["app", "list", "--url", &url, "--data-dir", "/no/such"]).failure(1);
+    assert!(missing.contains("/no/such/admin.token does not exist"), "{missing}");
+    let wrong = server.command(&["app", "list"]).env("SIDEGATE_ADMIN_TOKEN", "wrong").output();
+    let wrong = String::from_utf8(wrong.unwrap().stderr).unwrap();
+    assert!(wrong.contains("does not accept the token from SIDEGATE_ADMIN_TOKEN"), "{wrong}");
+    assert!(!wrong.contains("\"wrong\""));
+}

@@ -1,0 +1,173 @@
+//! Starts the program in an environment of its own and ends it again, whatever the test does.
+
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+
+/// How long anything may take before a test gives up.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+
+/// What a finished command left behind.
+#[derive(Debug)]
+pub(crate) struct Finished {
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+impl From<Output> for Finished {
+    fn from(output: Output) -> Self {
+        Self {
+            code: output.status.code(),
+            stdout: String::from_utf8(output.stdout).unwrap(),
+            stderr: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+}
+
+impl Finished {
+    /// Its data, when all went well.
+    #[track_caller]
+    pub(crate) fn data(self) -> String {
+        assert_eq!(self.code, Some(0), "{self:?}");
+        self.stdout
+    }
+
+    /// Its data as JSON, when all went well.
+    #[track_caller]
+    pub(crate) fn json(self) -> Value {
+        serde_json::from_str(&self.data()).unwrap()
+    }
+
+    /// What it said, when it failed as it should.
+    #[track_caller]
+    pub(crate) fn failure(self, code: i32) -> String {
+        assert_eq!(self.code, Some(code), "{self:?}");
+        self.stderr
+    }
+}
+
+/// The program with nothing in its environment and no terminal.
+pub(crate) fn program(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_sidegate"));
+    command.args(arguments).env_clear().stdin(Stdio::null());
+    command
+}
+
+/// Runs the program to its end.
+pub(crate) fn run(arguments: &[&str]) -> Finished {
+    program(arguments).output().unwrap().into()
+}
+
+/// A running server with a data folder of its own.
+pub(crate) struct Server {
+    child: Child,
+    folder: TempDir,
+    admin: String,
+}
+
+impl Server {
+    /// Starts a server on free ports and waits until it listens.
+    pub(crate) fn start() -> Self {
+        Self::start_with(&[])
+    }
+
+    /// The same with further arguments.
+    pub(crate) fn start_with(arguments: &[&str]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let ready = folder.path().join("ready.json");
+        let mut command = serve(&folder.path().join("data"));
+        command.arg("--ready-file").arg(&ready).args(arguments);
+        let log = std::fs::File::create(folder.path().join("log")).unwrap();
+        let mut child = command.stderr(log).spawn().unwrap();
+        let deadline = Instant::now() + PATIENCE;
+        let text = loop {
+            if let Ok(text) = std::fs::read_to_string(&ready) {
+                break text;
+            }
+            let log = || std::fs::read_to_string(folder.path().join("log")).unwrap();
+            assert!(child.try_wait().unwrap().is_none(), "it ended: {}", log());
+            assert!(Instant::now() < deadline, "not ready: {}", log());
+            std::thread::sleep(Duration::from_millis(10));
+        };
+        let said: Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(said["pid"], child.id());
+        let admin = said["admin_addr"].as_str().unwrap().to_owned();
+        Self { child, folder, admin }
+    }
+
+    /// Where it keeps everything.
+    pub(crate) fn data_dir(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
+    /// Where the ready file is while it runs.
+    pub(crate) fn ready_file(&self) -> PathBuf {
+        self.folder.path().join("ready.json")
+    }
+
+    /// Where its admin API listens.
+    pub(crate) fn admin_addr(&self) -> &str {
+        &self.admin
+    }
+
+    /// What it logged so far.
+    pub(crate) fn log(&self) -> String {
+        std::fs::read_to_string(self.folder.path().join("log")).unwrap()
+    }
+
+    /// A command that talks to this server.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = program(arguments);
+        command.env("SIDEGATE_URL", format!("http://{}", self.admin));
+        command.env("DATA_DIR", self.data_dir());
+        command
+    }
+
+    /// Runs a command against this server.
+    pub(crate) fn run(&self, arguments: &[&str]) -> Finished {
+        self.command(arguments).output().unwrap().into()
+    }
+
+    /// Sends it a signal by name.
+    pub(crate) fn signal(&self, name: &str) {
+        let pid = self.child.id().to_string();
+        let sent = Command::new("kill").args(["-s", name, &pid]).status().unwrap();
+        assert!(sent.success());
+    }
+
+    /// Waits for its end and gives the exit code.
+    pub(crate) fn ended(&mut self) -> Option<i32> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status.code();
+            }
+            assert!(Instant::now() < deadline, "it does not end: {}", self.log());
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if self.child.try_wait().is_ok_and(|ended| ended.is_none()) {
+            self.signal("TERM");
+            let deadline = Instant::now() + PATIENCE;
+            while Instant::now() < deadline && self.child.try_wait().is_ok_and(|e| e.is_none()) {
+                std::thread::sleep(Duration::from_millis(10));
+            }
+            let _ = self.child.kill();
+            let _ = self.child.wait();
+        }
+    }
+}
+
+/// `sidegate serve` on free ports of this machine.
+pub(crate) fn serve(data_dir: &Path) -> Command {
+    let mut command = program(&["serve", "--host", "127.0.0.1", "--port", "0", "--admin-port", "0"]);
+    command.arg("--data-dir").arg(data_dir);
+    command
+}

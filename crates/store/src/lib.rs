@@ -1,0 +1,54 @@
+//! Persistence of Sidegate: apps, tokens and plugins, the revision that counts their changes, and
+//! the snapshot of all of it. The only place with SQL; it knows no HTTP, no admin API and no
+//! process.
+//!
+//! Reading order: `store` (opening and transactions), `apps`, `tokens`, `plugins`, `snapshot`
+//! (what is kept, each with its SQL), `sql` (how a statement reaches a database), `sqlite`, `dsn`.
+//!
+//! Another database is added as one more variant in `store` and `sql`, a file beside `sqlite` and
+//! a folder of migrations. The statements use only what SQLite and PostgreSQL share.
+//!
+//! ```
+//! use serde_json::Map;
+//! use sidegate_model::app::AppDraft;
+//! use sidegate_store::{Store, StoreError};
+//!
+//! # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+//! let store = Store::open("sqlite::memory:").await?;
+//! let draft = AppDraft {
+//!     name: "billing".to_owned(),
+//!     description: String::new(),
+//!     owner_email: "ops@example.com".to_owned(),
+//!     is_active: true,
+//!     monthly_budget: 0.0,
+//!     rate_limit: 0,
+//!     metadata: Map::new(),
+//! };
+//! let created = store.create_app(&draft).await?;
+//! assert_eq!(store.app(created.value.id).await?, created.value);
+//! assert_eq!(store.load_snapshot().await?.revision, created.revision);
+//! # Ok::<_, StoreError>(())
+//! # }).unwrap();
+//! ```
+
+mod apps;
+mod dsn;
+mod error;
+mod page;
+mod plugins;
+mod revision;
+mod snapshot;
+mod sql;
+mod sqlite;
+mod store;
+#[cfg(test)]
+mod suite;
+mod tokens;
+
+pub use apps::DeletedApp;
+pub use error::StoreError;
+pub use page::{Listing, Page};
+pub use plugins::PluginFilter;
+pub use revision::Written;
+pub use store::Store;
+pub use tokens::NewTokenRow;

@@ -1,0 +1,255 @@
+//! Plugins: how they are kept and found, and that no two share a name or a slug. It runs none.
+
+use crate::error::StoreError;
+use crate::page::{Listing, Page};
+use crate::revision::Written;
+use crate::sql::{Param, Row, Tx, json_text, params};
+use crate::store::Store;
+use sidegate_model::plugin::{Plugin, PluginDraft, PluginId};
+
+/// Which plugins to list; the default is all.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PluginFilter {
+    /// Only active or only inactive ones.
+    pub is_active: Option<bool>,
+    /// Only those with this hook, as their primary or one of their others.
+    pub hook_type: Option<String>,
+}
+
+impl Store {
+    /// Saves a new plugin.
+    ///
+    /// # Errors
+    /// [`StoreError::Invalid`], [`StoreError::Conflict`] when the name or the slug is taken.
+    pub async fn create_plugin(&self, draft: &PluginDraft) -> Result<Written<Plugin>, StoreError> {
+        let slug = checked_slug(draft)?;
+        let mut write = self.begin_write().await?;
+        require_free(&mut write.tx, &draft.name, slug.as_deref(), None).await?;
+        let mut params = draft_params(draft, slug);
+        params.push(write.now.into());
+        let row = write.tx.first(INSERT, params).await?;
+        let plugin = read(row.as_ref().expect("an insert returns its row"))?;
+        write.changed(plugin).await
+    }
+
+    /// The plugin with this number.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`].
+    pub async fn plugin(&self, id: PluginId) -> Result<Plugin, StoreError> {
+        require(&mut self.begin_read().await?, id).await
+    }
+
+    /// The plugin with exactly this name.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`].
+    pub async fn plugin_by_name(&self, name: &str) -> Result<Plugin, StoreError> {
+        let mut tx = self.begin_read().await?;
+        let row = tx
+            .first("SELECT * FROM plugins WHERE name = $1", params![name])
+            .await?;
+        read(&row.ok_or_else(|| StoreError::not_found("plugin", format!("{name:?}")))?)
+    }
+
+    /// One page of the plugins that pass `filter`, oldest first.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn list_plugins(
+        &self,
+        filter: &PluginFilter,
+        page: Page,
+    ) -> Result<Listing<Plugin>, StoreError> {
+        let mut tx = self.begin_read().await?;
+        let total = tx.first(COUNT, filter_params(filter)).await?;
+        let total = total.map_or(Ok(0), |row| row.of("plugin").number("total"))?;
+        let mut params = filter_params(filter);
+        params.extend(params![page.size(), page.offset()]);
+        let rows = tx.all(LIST, params).await?;
+        Ok(Listing {
+            items: rows.iter().map(read).collect::<Result<_, _>>()?,
+            total,
+            page,
+        })
+    }
+
+    /// Gives a plugin the content of `draft`; equal content changes nothing.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`], [`StoreError::Invalid`], [`StoreError::Conflict`].
+    pub async fn update_plugin(
+        &self,
+        id: PluginId,
+        draft: &PluginDraft,
+    ) -> Result<Written<Plugin>, StoreError> {
+        let slug = checked_slug(draft)?;
+        let mut write = self.begin_write().await?;
+        let before = require(&mut write.tx, id).await?;
+        require_free(&mut write.tx, &draft.name, slug.as_deref(), Some(id)).await?;
+        let mut params = draft_params(draft, slug);
+        params.extend(params![write.now, id.0]);
+        match write.tx.first(UPDATE, params).await? {
+            Some(row) => write.changed(read(&row)?).await,
+            None => write.unchanged(before).await,
+        }
+    }
+
+    /// Counts one more explicit reload, which is a change although the draft stays the same.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`].
+    pub async fn bump_reload(&self, id: PluginId) -> Result<Written<Plugin>, StoreError> {
+        let sql = "UPDATE plugins SET reloads = reloads + 1 WHERE id = $1 RETURNING *";
+        self.write_one(sql, id).await
+    }
+
+    /// Deletes a plugin and returns what it was.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`].
+    pub async fn delete_plugin(&self, id: PluginId) -> Result<Written<Plugin>, StoreError> {
+        self.write_one("DELETE FROM plugins WHERE id = $1 RETURNING *", id)
+            .await
+    }
+
+    async fn write_one(
+        &self,
+        sql: &'static str,
+        id: PluginId,
+    ) -> Result<Written<Plugin>, StoreError> {
+        let mut write = self.begin_write().await?;
+        let row = write.tx.first(sql, params![id.0]).await?;
+        let plugin = read(&row.ok_or_else(|| StoreError::not_found("plugin", id))?)?;
+        write.changed(plugin).await
+    }
+}
+
+/// Every active plugin, for the snapshot.
+pub(crate) async fn active(tx: &mut Tx) -> Result<Vec<Plugin>, StoreError> {
+    let sql = "SELECT * FROM plugins WHERE is_active = $1";
+    tx.all(sql, params![true]).await?.iter().map(read).collect()
+}
+
+const INSERT: &str = "INSERT INTO plugins (name, description, command, slug, config, options, \
+     hook_type, hook_types, is_active, reloads, created_at, updated_at) \
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 0, $10, $10) RETURNING *";
+
+/// Touches the row only when something differs.
+const UPDATE: &str = "UPDATE plugins SET name = $1, description = $2, command = $3, slug = $4, \
+     config = $5, options = $6, hook_type = $7, hook_types = $8, is_active = $9, \
+     updated_at = $10 WHERE id = $11 AND (name, description, command, slug, config, options, \
+     hook_type, hook_types, is_active) IS DISTINCT FROM ($1, $2, $3, $4, $5, $6, $7, $8, $9) \
+     RETURNING *";
+
+/// A slug among all plugins, running or not: activating one must never fail for its slug.
+const HOLDERS: &str = "SELECT id, name, slug FROM plugins WHERE name = $1 OR slug = $2 ORDER BY id";
+
+const COUNT: &str = "SELECT count(*) AS total FROM plugins WHERE is_active IN ($1, $2) AND \
+     (hook_type LIKE $3 ESCAPE '\\' OR hook_types LIKE $4 ESCAPE '\\')";
+const LIST: &str = "SELECT * FROM plugins WHERE is_active IN ($1, $2) AND \
+     (hook_type LIKE $3 ESCAPE '\\' OR hook_types LIKE $4 ESCAPE '\\') \
+     ORDER BY id LIMIT $5 OFFSET $6";
+
+/// `$1` to `$4` of [`COUNT`] and [`LIST`]. Hooks are looked up as a quoted text in their JSON list.
+fn filter_params(filter: &PluginFilter) -> Vec<Param> {
+    let (either, or) = filter
+        .is_active
+        .map_or((true, false), |wanted| (wanted, wanted));
+    let (primary, any) = match &filter.hook_type {
+        None => ("%".to_owned(), "%".to_owned()),
+        Some(hook) => (escaped(hook), format!("%{}%", escaped(&json_text(hook)))),
+    };
+    params![either, or, primary, any]
+}
+
+/// A LIKE pattern that stands for exactly `text`.
+fn escaped(text: &str) -> String {
+    text.replace('\\', r"\\")
+        .replace('%', r"\%")
+        .replace('_', r"\_")
+}
+
+fn checked_slug(draft: &PluginDraft) -> Result<Option<String>, StoreError> {
+    draft
+        .validate()
+        .map_err(|problems| StoreError::invalid("plugin", &problems))?;
+    let slug = draft
+        .slug()
+        .map_err(|problem| StoreError::invalid("plugin", &[problem]))?;
+    Ok(slug.map(|slug| slug.to_string()))
+}
+
+/// `$1` to `$9` of [`INSERT`] and [`UPDATE`].
+fn draft_params(draft: &PluginDraft, slug: Option<String>) -> Vec<Param> {
+    params![
+        draft.name.as_str(),
+        draft.description.as_str(),
+        draft.command.as_str(),
+        slug,
+        json_text(&draft.config),
+        json_text(&draft.options),
+        draft.hook_type.as_str(),
+        json_text(&draft.hook_types),
+        draft.is_active,
+    ]
+}
+
+async fn require(tx: &mut Tx, id: PluginId) -> Result<Plugin, StoreError> {
+    let row = tx
+        .first("SELECT * FROM plugins WHERE id = $1", params![id.0])
+        .await?;
+    read(&row.ok_or_else(|| StoreError::not_found("plugin", id))?)
+}
+
+async fn require_free(
+    tx: &mut Tx,
+    name: &str,
+    slug: Option<&str>,
+    own: Option<PluginId>,
+) -> Result<(), StoreError> {
+    let rows = tx
+        .all(HOLDERS, params![name, slug.map(str::to_owned)])
+        .await?;
+    for row in &rows {
+        let row = row.of("plugin");
+        let holder = PluginId(row.number("id")?);
+        if own == Some(holder) {
+            continue;
+        }
+        let holder_name: &str = row.get("name")?;
+        let detail = if holder_name == name {
+            format!("the name {name:?} is taken by plugin {holder}; choose another")
+        } else {
+            let slug = slug.unwrap_or_default();
+            format!(
+                "the slug {slug:?} is taken by plugin {holder} ({holder_name:?}); choose another"
+            )
+        };
+        return Err(StoreError::Conflict {
+            what: "plugin",
+            detail,
+        });
+    }
+    Ok(())
+}
+
+fn read(row: &Row) -> Result<Plugin, StoreError> {
+    let row = row.of("plugin");
+    Ok(Plugin {
+        id: PluginId(row.number("id")?),
+        reloads: row.number("reloads")?,
+        draft: PluginDraft {
+            name: row.get("name")?,
+            description: row.get("description")?,
+            command: row.get("command")?,
+            config: row.json("config")?,
+            options: row.json("options")?,
+            hook_type: row.get("hook_type")?,
+            hook_types: row.json("hook_types")?,
+            is_active: row.get("is_active")?,
+        },
+        created_at: row.get("created_at")?,
+        updated_at: row.get("updated_at")?,
+    })
+}

@@ -1,0 +1,74 @@
+//! The revision: the number that grows with every change of content, in the transaction of that
+//! change. A write can only end through here, so no change can forget it.
+
+use crate::error::StoreError;
+use crate::sql::{Row, Tx, params};
+use sidegate_model::snapshot::Revision;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// What a write left behind.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Written<T> {
+    /// The thing as it is stored now; for a removal, as it was.
+    pub value: T,
+    /// The revision with this write in it; the one before when the write changed nothing.
+    pub revision: Revision,
+}
+
+/// A transaction that writes. Dropped before its end it changes nothing.
+pub(crate) struct Write {
+    /// For the statements.
+    pub(crate) tx: Tx,
+    /// The moment of the write, in Unix milliseconds.
+    pub(crate) now: i64,
+}
+
+impl Write {
+    pub(crate) fn new(tx: Tx) -> Self {
+        Self {
+            tx,
+            now: unix_millis(),
+        }
+    }
+
+    /// Ends a write that changed content.
+    pub(crate) async fn changed<T>(mut self, value: T) -> Result<Written<T>, StoreError> {
+        let row = self
+            .tx
+            .first(
+                "UPDATE revision SET value = value + 1 RETURNING value",
+                params![],
+            )
+            .await?;
+        let revision = number(row.as_ref())?;
+        self.tx.commit().await?;
+        Ok(Written { value, revision })
+    }
+
+    /// Ends a write that found everything as it should be.
+    pub(crate) async fn unchanged<T>(mut self, value: T) -> Result<Written<T>, StoreError> {
+        Ok(Written {
+            value,
+            revision: read(&mut self.tx).await?,
+        })
+    }
+}
+
+/// The revision that `tx` sees.
+pub(crate) async fn read(tx: &mut Tx) -> Result<Revision, StoreError> {
+    let row = tx.first("SELECT value FROM revision", params![]).await?;
+    number(row.as_ref())
+}
+
+fn number(row: Option<&Row>) -> Result<Revision, StoreError> {
+    row.ok_or_else(|| StoreError::not_found("revision", 1))?
+        .of("revision")
+        .number("value")
+}
+
+fn unix_millis() -> i64 {
+    let since_epoch = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX)
+}

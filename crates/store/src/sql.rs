@@ -1,0 +1,171 @@
+//! How a statement reaches a database and how its rows are read: parameters, rows and transactions
+//! that hide which database it is. It knows no table.
+
+use crate::error::StoreError;
+use serde::de::DeserializeOwned;
+use sqlx::sqlite::{Sqlite, SqliteArguments, SqliteRow};
+use sqlx::{Decode, Row as _, Type};
+
+/// One value bound to a statement. `None` is NULL.
+pub(crate) enum Param {
+    Int(Option<i64>),
+    Real(f64),
+    Bool(Option<bool>),
+    Text(Option<String>),
+    Blob(Vec<u8>),
+}
+
+macro_rules! param_from {
+    ($($from:ty => |$value:ident| $param:expr;)+) => {
+        $(impl From<$from> for Param {
+            fn from($value: $from) -> Self {
+                $param
+            }
+        })+
+    };
+}
+
+param_from! {
+    i64 => |value| Self::Int(Some(value));
+    u32 => |value| Self::Int(Some(value.into()));
+    Option<i64> => |value| Self::Int(value);
+    f64 => |value| Self::Real(value);
+    bool => |value| Self::Bool(Some(value));
+    Option<bool> => |value| Self::Bool(value);
+    &str => |value| Self::Text(Some(value.to_owned()));
+    String => |value| Self::Text(Some(value));
+    Option<String> => |value| Self::Text(value);
+    [u8; 32] => |value| Self::Blob(value.to_vec());
+}
+
+/// The parameters of a statement, in the order of `$1`, `$2`, ….
+macro_rules! params {
+    ($($value:expr),* $(,)?) => { vec![$($crate::sql::Param::from($value)),*] };
+}
+pub(crate) use params;
+
+/// One transaction. Dropped without [`Tx::commit`] it changes nothing.
+pub(crate) enum Tx {
+    Sqlite(sqlx::Transaction<'static, Sqlite>),
+}
+
+impl Tx {
+    /// Runs a statement to its end and returns its rows.
+    pub(crate) async fn all(
+        &mut self,
+        sql: &'static str,
+        params: Vec<Param>,
+    ) -> Result<Vec<Row>, StoreError> {
+        match self {
+            Self::Sqlite(tx) => {
+                let rows = sqlite_query(sql, params).fetch_all(&mut **tx).await?;
+                Ok(rows.into_iter().map(Row::Sqlite).collect())
+            }
+        }
+    }
+
+    /// Like [`Tx::all`] for statements with at most one row.
+    pub(crate) async fn first(
+        &mut self,
+        sql: &'static str,
+        params: Vec<Param>,
+    ) -> Result<Option<Row>, StoreError> {
+        Ok(self.all(sql, params).await?.into_iter().next())
+    }
+
+    /// Makes everything since the start durable.
+    pub(crate) async fn commit(self) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite(tx) => Ok(tx.commit().await?),
+        }
+    }
+}
+
+fn sqlite_query(
+    sql: &'static str,
+    params: Vec<Param>,
+) -> sqlx::query::Query<'static, Sqlite, SqliteArguments> {
+    params
+        .into_iter()
+        .fold(sqlx::query(sql), |query, param| match param {
+            Param::Int(value) => query.bind(value),
+            Param::Real(value) => query.bind(value),
+            Param::Bool(value) => query.bind(value),
+            Param::Text(value) => query.bind(value),
+            Param::Blob(value) => query.bind(value),
+        })
+}
+
+/// One row of a result.
+pub(crate) enum Row {
+    Sqlite(SqliteRow),
+}
+
+impl Row {
+    /// Reads the row as a `what`, which errors will name.
+    pub(crate) fn of(&self, what: &'static str) -> Fields<'_> {
+        Fields { row: self, what }
+    }
+
+    fn value<'r, T>(&'r self, field: &str) -> Result<T, sqlx::Error>
+    where
+        T: Decode<'r, Sqlite> + Type<Sqlite>,
+    {
+        match self {
+            Self::Sqlite(row) => row.try_get(field),
+        }
+    }
+}
+
+/// The fields of one row, by name.
+pub(crate) struct Fields<'r> {
+    row: &'r Row,
+    what: &'static str,
+}
+
+impl<'r> Fields<'r> {
+    /// A value as the database has it.
+    pub(crate) fn get<T>(&self, field: &'static str) -> Result<T, StoreError>
+    where
+        T: Decode<'r, Sqlite> + Type<Sqlite>,
+    {
+        self.row.value(field).map_err(|e| self.damaged(field, e))
+    }
+
+    /// A whole number that must fit `N`.
+    pub(crate) fn number<N: TryFrom<i64>>(&self, field: &'static str) -> Result<N, StoreError> {
+        let number: i64 = self.get(field)?;
+        N::try_from(number)
+            .map_err(|_| self.damaged(field, format!("{number} is outside the allowed range")))
+    }
+
+    /// A value that is stored as JSON text.
+    pub(crate) fn json<T: DeserializeOwned>(&self, field: &'static str) -> Result<T, StoreError> {
+        serde_json::from_str(self.get(field)?).map_err(|e| self.damaged(field, e))
+    }
+
+    /// Thirty-two bytes.
+    pub(crate) fn hash(&self, field: &'static str) -> Result<[u8; 32], StoreError> {
+        let bytes: &[u8] = self.get(field)?;
+        bytes.try_into().map_err(|e| self.damaged(field, e))
+    }
+
+    fn damaged(
+        &self,
+        field: &'static str,
+        source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+    ) -> StoreError {
+        let id = self.row.value("id").unwrap_or_default();
+        StoreError::Damaged {
+            what: self.what,
+            id,
+            field,
+            source: source.into(),
+        }
+    }
+}
+
+/// Writes a value as JSON text.
+pub(crate) fn json_text<T: serde::Serialize>(value: &T) -> String {
+    serde_json::to_string(value).expect("maps with text keys and lists of texts are always JSON")
+}

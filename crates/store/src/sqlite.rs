@@ -1,0 +1,250 @@
+//! SQLite: how the file is made, opened and brought to the current schema. It knows no table but
+//! what the migrations do.
+
+use crate::error::StoreError;
+use crate::sql::Tx;
+use sqlx::SqlSafeStr as _;
+use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteConnection, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+};
+use std::fs::{DirBuilder, OpenOptions};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// How long a statement waits for another process that holds the file.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a request waits for a free connection, behind the writers before it.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
+const WAL_RETRY_PAUSE: Duration = Duration::from_millis(20);
+const READERS: u32 = 4;
+/// "SGAT" in the header of a file says that it is ours.
+const APPLICATION_ID: i64 = 0x5347_4154;
+const MARK_AS_OURS: &str = "PRAGMA application_id = 0x53474154";
+
+const MIGRATIONS: &[(i64, &str, &str)] = &[(
+    1,
+    "apps, tokens and plugins",
+    include_str!("../migrations/sqlite/0001_apps_tokens_plugins.sql"),
+)];
+
+/// An open SQLite database. Writers queue for one connection; readers have their own and are never
+/// held up by a writer.
+#[derive(Clone, Debug)]
+pub(crate) struct SqliteBackend {
+    writer: SqlitePool,
+    readers: SqlitePool,
+}
+
+impl SqliteBackend {
+    /// Opens a file; makes it and its folder, for the owner only, when `create` is set.
+    pub(crate) async fn open_file(path: &Path, create: bool) -> Result<Self, StoreError> {
+        // A relative name could start with "file:", which SQLite would read as an address.
+        let path = std::path::absolute(path).map_err(|e| unusable(path, &e))?;
+        prepare_file(path.clone(), create).await?;
+        Self::open_prepared(&path)
+            .await
+            .map_err(|e| e.while_opening(&path))
+    }
+
+    async fn open_prepared(path: &Path) -> Result<Self, StoreError> {
+        let options = connect_options().filename(path);
+        let writer = pool(1).connect_with(options.clone()).await?;
+        migrate(&writer, path).await?;
+        use_wal(&writer).await?;
+        let readers = pool(READERS).min_connections(0);
+        Ok(Self {
+            writer,
+            readers: readers.connect_lazy_with(options.read_only(true)),
+        })
+    }
+
+    /// Opens a new database in memory, which lives as long as its one connection.
+    pub(crate) async fn open_memory() -> Result<Self, StoreError> {
+        let writer = pool(1)
+            .connect_with(connect_options().in_memory(true))
+            .await?;
+        migrate(&writer, Path::new(":memory:")).await?;
+        Ok(Self {
+            readers: writer.clone(),
+            writer,
+        })
+    }
+
+    pub(crate) async fn begin_read(&self) -> Result<Tx, StoreError> {
+        Ok(Tx::Sqlite(self.readers.begin().await?))
+    }
+
+    /// Takes the write lock at once, so that the transaction can never fail for being late.
+    pub(crate) async fn begin_write(&self) -> Result<Tx, StoreError> {
+        Ok(Tx::Sqlite(self.writer.begin_with("BEGIN IMMEDIATE").await?))
+    }
+
+    pub(crate) async fn close(&self) {
+        self.readers.close().await;
+        // Last, because only a connection that may write can fold the log into the file.
+        self.writer.close().await;
+    }
+}
+
+fn connect_options() -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .foreign_keys(true)
+        .busy_timeout(BUSY_TIMEOUT)
+        // A revoked token must stay revoked after a power cut.
+        .synchronous(SqliteSynchronous::Full)
+}
+
+/// Connections never age: an in-memory database would vanish with its connection.
+fn pool(size: u32) -> SqlitePoolOptions {
+    SqlitePoolOptions::new()
+        .max_connections(size)
+        .min_connections(1)
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .acquire_timeout(ACQUIRE_TIMEOUT)
+}
+
+async fn prepare_file(path: PathBuf, create: bool) -> Result<(), StoreError> {
+    let prepare = move || {
+        let prepared = if create { create_file(&path) } else { Ok(()) };
+        prepared
+            .and_then(|()| check_file(&path))
+            .map_err(|e| unusable(&path, &e))
+    };
+    tokio::task::spawn_blocking(prepare)
+        .await
+        .expect("making a file does not panic")
+}
+
+/// Closing a file drops every lock its process has on it, SQLite's too. So a file is closed here
+/// only while nobody else in this process can have opened it, and never opened just to look.
+static MAKING_FILE: Mutex<()> = Mutex::new(());
+
+/// The mode is given on creation, so that there is no moment in which others may read; SQLite gives
+/// its side files the mode of the file.
+fn create_file(path: &Path) -> io::Result<()> {
+    let _alone = MAKING_FILE.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(folder) = path.parent() {
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(folder)?;
+    }
+    match OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)
+    {
+        Err(e) if e.kind() != io::ErrorKind::AlreadyExists => Err(e),
+        _ => Ok(()),
+    }
+}
+
+fn check_file(path: &Path) -> io::Result<()> {
+    match std::fs::metadata(path)? {
+        found if found.is_dir() => Err(io::ErrorKind::IsADirectory.into()),
+        found if found.is_file() => Ok(()),
+        _ => Err(io::Error::other("not a regular file")),
+    }
+}
+
+fn unusable(path: &Path, error: &io::Error) -> StoreError {
+    let advice = match error.kind() {
+        io::ErrorKind::PermissionDenied => "permission denied; check the owner and the mode",
+        io::ErrorKind::NotFound => "there is no such file, or its folder cannot be made",
+        io::ErrorKind::IsADirectory => "it is a folder; name a file in it",
+        io::ErrorKind::NotADirectory | io::ErrorKind::AlreadyExists => {
+            "a part of its path is not a folder"
+        }
+        io::ErrorKind::ReadOnlyFilesystem => "the file system is read-only",
+        io::ErrorKind::StorageFull => "the disk is full; free some space",
+        _ => "the file cannot be used",
+    };
+    let problem = format!("{advice} ({error})");
+    StoreError::Open {
+        path: path.display().to_string(),
+        problem,
+        source: None,
+    }
+}
+
+/// Brings the schema up to date under the write lock, so that two programs that start at the same
+/// moment do not both do it.
+async fn migrate(writer: &SqlitePool, path: &Path) -> Result<(), StoreError> {
+    let mut tx = writer.begin_with("BEGIN IMMEDIATE").await?;
+    refuse_foreign(&mut tx, path).await?;
+    let migrations = MIGRATIONS.iter().map(|(version, description, sql)| {
+        let kind = MigrationType::Simple;
+        Migration::new(
+            *version,
+            (*description).into(),
+            kind,
+            (*sql).into_sql_str(),
+            false,
+        )
+    });
+    let migrator = Migrator::with_migrations(migrations.collect());
+    // Not `run`: through it the compiler cannot see that opening a store is `Send`.
+    let migrated = migrator.run_direct(None, &mut *tx, false).await;
+    migrated.map_err(|e| not_migrated(e, path))?;
+    // On every start, because SQLite opens a file it may only read without a word.
+    sqlx::query(MARK_AS_OURS).execute(&mut *tx).await?;
+    Ok(tx.commit().await?)
+}
+
+async fn refuse_foreign(tx: &mut SqliteConnection, path: &Path) -> Result<(), StoreError> {
+    let id: i64 = sqlx::query_scalar("PRAGMA application_id")
+        .fetch_one(&mut *tx)
+        .await?;
+    let tables: i64 = sqlx::query_scalar("SELECT count(*) FROM sqlite_schema")
+        .fetch_one(&mut *tx)
+        .await?;
+    if id == APPLICATION_ID || tables == 0 {
+        return Ok(());
+    }
+    let problem = "it belongs to another program; give Sidegate a file of its own".to_owned();
+    Err(StoreError::Open {
+        path: path.display().to_string(),
+        problem,
+        source: None,
+    })
+}
+
+fn not_migrated(error: MigrateError, path: &Path) -> StoreError {
+    let problem = match &error {
+        MigrateError::VersionMissing(_) => {
+            "it was written by a newer Sidegate; use that version, or restore a backup"
+        }
+        MigrateError::VersionMismatch(_) => {
+            "its schema is that of another build of Sidegate; use that build, or restore a backup"
+        }
+        _ => "its schema could not be brought up to date; nothing was changed",
+    };
+    let problem = problem.to_owned();
+    StoreError::Open {
+        path: path.display().to_string(),
+        problem,
+        source: Some(error.into()),
+    }
+}
+
+/// Turns on the write-ahead log. SQLite does not wait for this lock by itself.
+async fn use_wal(writer: &SqlitePool) -> Result<(), StoreError> {
+    let deadline = Instant::now() + BUSY_TIMEOUT;
+    loop {
+        match sqlx::query("PRAGMA journal_mode = WAL")
+            .fetch_all(writer)
+            .await
+        {
+            Ok(_) => return Ok(()),
+            Err(e) if Instant::now() >= deadline => return Err(e.into()),
+            Err(_) => tokio::time::sleep(WAL_RETRY_PAUSE).await,
+        }
+    }
+}

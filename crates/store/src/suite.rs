@@ -1,0 +1,127 @@
+//! What every database must keep to. Each promise is a function that gets an empty store; the
+//! macro below runs all of them for each kind of database, so another kind is one more line there.
+
+mod apps;
+mod plugins;
+mod tokens;
+mod writes;
+
+use crate::{NewTokenRow, Page, Store};
+use serde_json::{Value, json};
+use sidegate_model::app::{AppDraft, AppId};
+use sidegate_model::plugin::PluginDraft;
+use sidegate_model::token::TokenHash;
+use std::collections::BTreeMap;
+
+macro_rules! for_each_database {
+    ($($noun:ident: $($promise:ident)+;)+) => {
+        mod sqlite_file {
+            $($(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $promise() {
+                let folder = tempfile::tempdir().unwrap();
+                let dsn = format!("sqlite://{}/suite.db", folder.path().display());
+                let store = crate::Store::open(&dsn).await.unwrap();
+                super::$noun::$promise(&store).await;
+                store.close().await;
+            })+)+
+        }
+
+        mod sqlite_memory {
+            $($(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $promise() {
+                let store = crate::Store::open("sqlite::memory:").await.unwrap();
+                super::$noun::$promise(&store).await;
+            })+)+
+        }
+    };
+}
+
+for_each_database! {
+    apps:
+        what_is_saved_is_what_is_read
+        any_text_and_json_survives
+        app_names_are_unique
+        an_invalid_app_is_refused_with_every_problem
+        an_app_that_is_not_there_is_named
+        apps_are_listed_in_pages
+        deleting_an_app_deletes_and_returns_its_tokens
+        an_app_number_is_never_given_again;
+    tokens:
+        a_token_is_saved_by_its_hash
+        a_token_needs_its_app
+        the_same_token_is_not_saved_twice
+        an_invalid_token_is_refused_with_every_problem
+        tokens_are_listed_by_app
+        a_revoked_token_is_gone;
+    plugins:
+        a_plugin_is_saved_and_read
+        plugin_names_are_unique
+        a_slug_conflict_names_the_slug_and_its_holder
+        a_plugin_may_keep_change_and_free_its_slug
+        an_invalid_plugin_is_refused_with_every_problem
+        a_reload_counts_and_changes_nothing_else
+        plugins_are_filtered_and_paged
+        a_plugin_number_is_never_given_again;
+    writes:
+        every_write_grows_the_revision_by_one
+        a_write_that_changes_nothing_keeps_the_revision
+        a_refused_write_changes_nothing
+        an_abandoned_write_changes_nothing
+        parallel_writers_lose_nothing_and_the_revision_strictly_grows
+        a_slug_wanted_by_many_is_given_once
+        a_snapshot_holds_active_plugins_all_apps_and_all_tokens
+        every_snapshot_is_of_one_moment
+        ten_thousand_tokens_load;
+}
+
+fn app(name: &str) -> AppDraft {
+    let Value::Object(metadata) = json!({"mcp_access": true, "allowed": ["a", {"b": null}]}) else {
+        unreachable!()
+    };
+    AppDraft {
+        name: name.to_owned(),
+        description: "who pays".to_owned(),
+        owner_email: "ops@example.com".to_owned(),
+        is_active: true,
+        monthly_budget: 12.5,
+        rate_limit: 60,
+        metadata,
+    }
+}
+
+fn plugin(name: &str, slug: Option<&str>) -> PluginDraft {
+    let mut config = serde_json::Map::new();
+    config.insert("limit".to_owned(), json!(10));
+    if let Some(slug) = slug {
+        config.insert("slug".to_owned(), json!(slug));
+    }
+    PluginDraft {
+        name: name.to_owned(),
+        description: "does things".to_owned(),
+        command: "file:///opt/plugins/p".to_owned(),
+        config,
+        options: BTreeMap::from([("pass_token".to_owned(), "true".to_owned())]),
+        hook_type: "custom_endpoint".to_owned(),
+        hook_types: vec!["custom_endpoint".to_owned()],
+        is_active: true,
+    }
+}
+
+fn token(app_id: AppId, text: &str) -> NewTokenRow {
+    NewTokenRow {
+        app_id,
+        name: "ci".to_owned(),
+        hash: TokenHash::of(text),
+        hint: "sgt_abcd".to_owned(),
+        scopes: vec!["files.read".to_owned(), "files.write".to_owned()],
+        expires_at: Some(1_900_000_000_000),
+    }
+}
+
+async fn saved_app(store: &Store, name: &str) -> AppId {
+    store.create_app(&app(name)).await.unwrap().value.id
+}
+
+fn page(number: u32, size: u32) -> Page {
+    Page::new(number, size).unwrap()
+}
