@@ -1,1 +1,37 @@
-//! Placeholder.
+//! The harness of the end-to-end stories: it starts the real programs, speaks to them over real
+//! sockets, and checks on every answer what nobody remembers to check.
+//!
+//! In reading order: [`story`] bounds a test in time; [`Gateway`] is a running gateway with a folder
+//! of its own; [`Request`], [`Answer`] and [`Stream`] are for ordinary HTTP, [`Raw`] for the other
+//! kind; [`eventually()`] is the only way to wait.
+
+mod admin;
+mod answer;
+mod app;
+mod binaries;
+mod body;
+mod certificate;
+mod cli;
+mod client;
+mod eventually;
+mod gateway;
+mod invariants;
+mod plugin;
+mod process;
+mod raw;
+mod story;
+
+pub use admin::Admin;
+pub use answer::{Answer, GatewayError};
+pub use app::{App, AppBuilder, TokenBuilder};
+pub use binaries::program;
+pub use body::{BrokenOff, Stream};
+pub use certificate::Certificate;
+pub use cli::{Cli, Finished};
+pub use client::{Connection, Request, Version};
+pub use eventually::{PATIENCE, eventually, pause, within};
+pub use gateway::{Gateway, GatewayBuilder};
+pub use plugin::{Plugin, PluginBuilder};
+pub use process::{is_alive, kill, resident_kib};
+pub use raw::{Ending, Raw};
+pub use story::story;

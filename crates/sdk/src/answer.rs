@@ -14,7 +14,7 @@ use tonic::Status;
 use tracing::Instrument as _;
 
 use crate::endpoints::Answerer;
-use crate::error::{Error, Public, Result};
+use crate::error::{Public, Result};
 use crate::guard::{Failure, guarded};
 use crate::handler::Boxed;
 use crate::program::Ready;
@@ -97,10 +97,7 @@ fn drive(ready: &Ready, request: Request, mut stream: ResponseStream) -> Boxed<R
     };
     Box::pin(async move {
         let response = answer.await?;
-        match response.error_text() {
-            Some(text) => Err(Error::public(response.status(), text)),
-            None => stream.headers(response).await,
-        }
+        stream.headers(response).await
     })
 }
 
@@ -200,4 +197,70 @@ async fn collect(mut chunks: Chunks) -> Result<EndpointResponse, Status> {
 /// Carries the id of the request into everything a handler logs.
 fn span(request: &Request) -> tracing::Span {
     tracing::error_span!("request", request_id = request.request_id())
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::sync::oneshot;
+
+    use super::*;
+    use crate::about::About;
+    use crate::config::Config;
+    use crate::endpoints::Endpoints;
+    use crate::program::{Program, Started};
+
+    async fn ready(endpoints: Endpoints) -> Arc<Ready> {
+        let endpoints = endpoints.bind(&Arc::new(()));
+        let started = Started {
+            endpoints,
+            on_shutdown: None,
+        };
+        let initializer = Box::new(|_| -> Boxed<_> { Box::pin(async { Ok(started) }) });
+        let about = About::new("test".to_owned(), "1".to_owned());
+        let program = Program::new(about, Vec::new(), initializer).unwrap();
+        program.initialize(Config::default(), true).await.unwrap();
+        Arc::clone(program.ready().unwrap())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_handler_that_ignores_that_its_client_has_gone_is_dropped_after_the_grace() {
+        let (alive, dropped) = oneshot::channel::<()>();
+        let alive = std::sync::Mutex::new(Some(alive));
+        let deaf = move |_: Request, _: ResponseStream| {
+            let alive = alive.lock().unwrap().take();
+            async move {
+                std::future::pending::<()>().await;
+                drop(alive);
+                Ok(())
+            }
+        };
+        let ready = ready(Endpoints::new().stream("/*", deaf)).await;
+        let start = tokio::time::Instant::now();
+        drop(stream(&ready, Request::builder().build()));
+        assert!(dropped.await.is_err());
+        assert_eq!(start.elapsed(), ABANDONED_GRACE);
+    }
+
+    #[tokio::test]
+    async fn a_stream_that_fits_no_answer_is_an_error_and_its_handler_learns_it() {
+        let (told, learnt) = oneshot::channel();
+        let told = std::sync::Mutex::new(Some(told));
+        let endless = move |_: Request, mut out: ResponseStream| {
+            let told = told.lock().unwrap().take();
+            async move {
+                while out.send(vec![0; 1 << 20]).await.is_ok() {}
+                told.map(|told| told.send(()));
+                Ok(())
+            }
+        };
+        let ready = ready(Endpoints::new().stream("/*", endless)).await;
+        let message = EndpointRequest {
+            method: "GET".to_owned(),
+            relative_path: "/".to_owned(),
+            ..EndpointRequest::default()
+        };
+        let status = whole(&ready, message).await.unwrap_err();
+        assert_eq!(status.code(), tonic::Code::ResourceExhausted);
+        learnt.await.unwrap();
+    }
 }

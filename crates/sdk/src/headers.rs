@@ -3,15 +3,16 @@
 //! Knows the spelling of names and the rules for joining values, but not who sends them.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::fmt;
 
 use bytes::Bytes;
 use sidegate_wire::plugin::HeaderField;
 
 /// The one header whose values must never be joined with commas.
-const SET_COOKIE: &str = "set-cookie";
+const SET_COOKIE: &str = "Set-Cookie";
 /// Separates the pairs of cookies; a comma would be part of one.
-const COOKIE: &str = "cookie";
+const COOKIE: &str = "Cookie";
 
 /// An ordered list of headers. Names are compared without regard to letter case and may repeat;
 /// a value is bytes, almost always text.
@@ -124,19 +125,15 @@ impl Headers {
     pub(crate) fn to_map(&self) -> HashMap<String, String> {
         let mut map: HashMap<String, String> = HashMap::with_capacity(self.fields.len());
         for (name, value) in &self.fields {
-            let separator = match () {
-                () if name.eq_ignore_ascii_case(SET_COOKIE) => None,
-                () if name.eq_ignore_ascii_case(COOKIE) => Some("; "),
-                () => Some(", "),
-            };
-            let value = String::from_utf8_lossy(value);
-            match (map.get_mut(&canonical(name)), separator) {
-                (None, _) => _ = map.insert(canonical(name), value.into_owned()),
-                (Some(joined), Some(separator)) => {
-                    joined.push_str(separator);
-                    joined.push_str(&value);
+            let text = String::from_utf8_lossy(value);
+            match map.entry(canonical(name)) {
+                Entry::Vacant(vacant) => _ = vacant.insert(text.into_owned()),
+                Entry::Occupied(first) if first.key() == SET_COOKIE => {}
+                Entry::Occupied(mut joined) => {
+                    let separator = if joined.key() == COOKIE { "; " } else { ", " };
+                    joined.get_mut().push_str(separator);
+                    joined.get_mut().push_str(&text);
                 }
-                (Some(_), None) => {}
             }
         }
         map

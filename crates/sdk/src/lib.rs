@@ -58,3 +58,8 @@ pub use request::Request;
 pub use request_builder::RequestBuilder;
 pub use response::Response;
 pub use stream::{Closed, ResponseStream};
+
+/// Compiles the examples of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

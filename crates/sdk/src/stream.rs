@@ -93,8 +93,12 @@ impl ResponseStream {
     /// Sends status and headers. A body set on the response is sent as the first piece.
     ///
     /// # Errors
-    /// [`Closed`] when the client has gone; an error when headers were sent before.
+    /// [`Closed`] when the client has gone; an error when headers were sent before. Of a
+    /// [`Response::error`] nothing is sent: it comes back as the public error to return.
     pub async fn headers(&mut self, head: Response) -> Result<()> {
+        if let Some(text) = head.error_text() {
+            return Err(Error::public(head.status(), text));
+        }
         if self.started.swap(true, Ordering::Relaxed) {
             return Err(Error::new("the headers of this stream were sent before"));
         }
@@ -260,6 +264,17 @@ mod tests {
         assert!(stream.headers(Response::new(500)).await.is_err());
         drop(stream);
         assert_eq!(kinds(chunks).await, [ChunkType::Headers, ChunkType::Body]);
+    }
+
+    #[tokio::test]
+    async fn an_error_as_headers_comes_back_to_be_returned() {
+        let (mut stream, _chunks) = ResponseStream::open(true);
+        let error = stream
+            .headers(Response::error(403, "no"))
+            .await
+            .unwrap_err();
+        assert_eq!(error.as_public(), Some((403, "no")));
+        stream.headers(Response::new(200)).await.unwrap();
     }
 
     #[tokio::test]

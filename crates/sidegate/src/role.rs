@@ -92,7 +92,7 @@ impl Running {
                 .hint("stop what listens there, or set ADMIN_PORT (or ADMIN_HOST) to another")
         })?;
         let admin_addr = listener.local_addr().unwrap_or(config.admin_addr);
-        let gateway = Arc::new(plane::start(config, desired).await?);
+        let gateway = Arc::new(plane::start(config, desired)?);
         let settings = ControlSettings::new(TokenHash::of(token.reveal()));
         let (stop_admin, stopped) = oneshot::channel::<()>();
         let shutdown = async {

@@ -2,6 +2,7 @@
 //! refusal names the field at fault. Knows no noun; what values mean is the caller's business.
 
 use super::error::ApiError;
+use super::state::AdminState;
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{FromRequest, FromRequestParts, Path, Request};
 use bytes::Bytes;
@@ -10,27 +11,23 @@ use http::header::CONTENT_TYPE;
 use http::request::Parts;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
-use std::time::Duration;
 
 /// Largest request body, in bytes.
 pub(crate) const MAX_BODY_BYTES: usize = 2 * 1024 * 1024;
 
-/// How long a client may take to send its body.
-const BODY_DEADLINE: Duration = Duration::from_secs(10);
-
 /// The attributes a client sent, either as `{"data":{"type":…,"attributes":{…}}}` or flat.
 pub(crate) struct Attributes<T>(pub(crate) T);
 
-impl<S: Send + Sync, T: Named + DeserializeOwned> FromRequest<S> for Attributes<T> {
+impl<T: Named + DeserializeOwned> FromRequest<AdminState> for Attributes<T> {
     type Rejection = ApiError;
 
-    async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
+    async fn from_request(request: Request, state: &AdminState) -> Result<Self, ApiError> {
         check_content_type(&request)?;
         let reading = Bytes::from_request(request, state);
-        let body = match tokio::time::timeout(BODY_DEADLINE, reading).await {
+        let body = match tokio::time::timeout(state.settings.body_timeout, reading).await {
             Ok(body) => body.map_err(|rejection| unreadable(&rejection))?,
             Err(_) => {
-                let detail = "the body did not arrive completely within 10 seconds";
+                let detail = "the body did not arrive completely in time";
                 return Err(ApiError::new(StatusCode::REQUEST_TIMEOUT, detail));
             }
         };

@@ -7,15 +7,17 @@ use crate::control::Control;
 use crate::plane::DataPlane;
 use axum::Router;
 use hyper::server::conn::http1;
+use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::service::TowerToHyperService;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
+use tower::ServiceExt as _;
 
 /// How long a client may take to send a request's head, the pause before it included.
 const HEAD_DEADLINE: Duration = Duration::from_secs(30);
@@ -25,6 +27,10 @@ const MAX_HEAD_BYTES: usize = 64 * 1024;
 
 /// Pause after the system refused a connection, for want of file descriptors as a rule.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// What is still read of a client that sends on after its answer, and for how long.
+const DRAIN_BYTES: u64 = 16 * 1024 * 1024;
+const DRAIN_DEADLINE: Duration = Duration::from_secs(1);
 
 /// Serves the admin API until `shutdown` resolves; then running requests may finish, within
 /// [`ControlSettings::shutdown_timeout`].
@@ -83,21 +89,35 @@ pub async fn serve(
 async fn serve_connection(stream: TcpStream, router: Router, mut ending: watch::Receiver<bool>) {
     // Answers are small and written at once; waiting for more would only delay them.
     let _ = stream.set_nodelay(true);
-    let service = TowerToHyperService::new(router);
-    let mut builder = http1::Builder::new();
-    builder
+    let service = service_fn(move |request| Box::pin(router.clone().oneshot(request)));
+    let mut connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_DEADLINE)
-        .max_buf_size(MAX_HEAD_BYTES);
-    let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
+        .max_buf_size(MAX_HEAD_BYTES)
+        .serve_connection(TokioIo::new(stream), service);
+    let is_ending = async {
+        let _ = ending.wait_for(|ending| *ending).await;
+    };
     let outcome = tokio::select! {
-        outcome = connection.as_mut() => outcome,
-        () = async { let _ = ending.wait_for(|ending| *ending).await; } => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
+        outcome = poll_fn(|cx| connection.poll_without_shutdown(cx)) => outcome,
+        () = is_ending => {
+            std::pin::Pin::new(&mut connection).graceful_shutdown();
+            poll_fn(|cx| connection.poll_without_shutdown(cx)).await
         }
     };
-    if let Err(error) = outcome {
-        tracing::debug!(%error, "an admin connection ended early");
+    match outcome {
+        Ok(()) => close(connection.into_parts().io.into_inner()).await,
+        Err(error) => tracing::debug!(%error, "an admin connection ended early"),
     }
+}
+
+/// Closes so that an answer given early is not lost on a client that is still sending: a socket
+/// that is dropped with unread bytes takes back what it sent.
+async fn close(mut stream: TcpStream) {
+    let drain = async {
+        stream.shutdown().await?;
+        tokio::io::copy(&mut stream.take(DRAIN_BYTES), &mut tokio::io::sink()).await
+    };
+    // Whether the client heard all of it is its own business from here on.
+    let _ = tokio::time::timeout(DRAIN_DEADLINE, drain).await;
 }

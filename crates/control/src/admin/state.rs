@@ -25,6 +25,8 @@ pub struct ControlSettings {
     pub admin_token: TokenHash,
     /// The longest a request may take, body included.
     pub request_timeout: Duration,
+    /// The longest a client may take to send a body.
+    pub body_timeout: Duration,
     /// The longest an answer waits for its change to be live.
     pub apply_timeout: Duration,
     /// How long open connections may go on after the shutdown began.
@@ -39,6 +41,7 @@ impl ControlSettings {
         Self {
             admin_token,
             request_timeout: Duration::from_secs(30),
+            body_timeout: Duration::from_secs(10),
             apply_timeout: Duration::from_secs(2),
             shutdown_timeout: Duration::from_secs(5),
             max_connections: 256,

@@ -17,7 +17,7 @@ pub(crate) struct Resource<A> {
 
 impl<A> Resource<A> {
     /// Puts attributes under a type and an id.
-    pub(crate) fn new(r#type: &'static str, id: impl ToString, attributes: A) -> Self {
+    pub(crate) fn new(r#type: &'static str, id: impl std::fmt::Display, attributes: A) -> Self {
         Self {
             r#type,
             id: id.to_string(),

@@ -40,7 +40,7 @@ async fn published_revisions_only_grow_and_end_where_the_store_ends() {
     let mut desired = admin.plane.desired.clone();
     let watcher = tokio::spawn(async move {
         let mut seen = vec![desired.borrow_and_update().revision];
-        while *seen.last().unwrap() < 120 {
+        while *seen.last().unwrap() < 112 {
             desired.changed().await.unwrap();
             seen.push(desired.borrow_and_update().revision);
         }

@@ -1,9 +1,12 @@
 //! Requests that cannot be served: the status, and words that say what to do.
 
-use crate::harness::{Admin, send};
+use crate::harness::{ADMIN_TOKEN, Admin, send};
 use reqwest::Method;
 use serde_json::json;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 
 #[tokio::test]
 async fn a_method_that_is_not_there_is_405_with_the_ones_that_are() {
@@ -94,14 +97,13 @@ async fn only_json_is_taken() {
 async fn a_body_above_two_mebibytes_is_413_and_one_of_exactly_that_is_read() {
     let admin = Admin::start().await;
     let limit = 2 * 1024 * 1024;
-    let fitting = format!("{:limit$}", "{}");
+    let padded = |length: usize| format!("{{}}{}", " ".repeat(length - 2));
     admin
-        .post_text("/api/v1/apps", "application/json", fitting)
+        .post_text("/api/v1/apps", "application/json", padded(limit))
         .await
         .expect(400);
-    let larger = format!("{:1$}", "{}", limit + 1);
     admin
-        .post_text("/api/v1/apps", "application/json", larger)
+        .post_text("/api/v1/apps", "application/json", padded(limit + 1))
         .await
         .expect(413);
 }
@@ -170,4 +172,43 @@ async fn a_panic_ends_one_request_and_an_unavailable_store_is_503_without_intern
     send(admin.request(Method::GET, "/api/v1/health"))
         .await
         .expect(200);
+}
+
+#[tokio::test]
+async fn a_body_that_never_ends_is_408_and_a_handler_that_never_ends_is_503() {
+    let admin = Admin::start_with(|settings| {
+        settings.body_timeout = Duration::from_millis(50);
+        settings.apply_timeout = Duration::from_secs(60);
+        settings.request_timeout = Duration::from_millis(500);
+    })
+    .await;
+    let mut slow = TcpStream::connect(admin.address).await.unwrap();
+    let head = format!(
+        "POST /api/v1/apps HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {ADMIN_TOKEN}\r\n\
+         content-type: application/json\r\ncontent-length: 100\r\n\r\n{{"
+    );
+    slow.write_all(head.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    slow.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
+
+    admin.plane.stalls.send_replace(true);
+    let body = json!({"name": "a", "owner_email": "a@b"});
+    admin.post("/api/v1/apps", body).await.expect(503);
+    assert_eq!(admin.snapshot().apps.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_refusal_reaches_a_client_that_is_still_sending() {
+    let admin = Admin::start().await;
+    let mut sending = TcpStream::connect(admin.address).await.unwrap();
+    let head = "POST /api/v1/apps HTTP/1.1\r\nhost: x\r\ncontent-length: 100000000\r\n\r\n";
+    sending.write_all(head.as_bytes()).await.unwrap();
+    let chunk = vec![b' '; 64 * 1024];
+    for _ in 0..128 {
+        sending.write_all(&chunk).await.unwrap();
+    }
+    let mut answer = [0; 13];
+    sending.read_exact(&mut answer).await.unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 401 ");
 }

@@ -27,6 +27,13 @@ pub struct Connection {
 #[derive(Debug)]
 pub struct OpenRequest(Arc<Connection>);
 
+impl OpenRequest {
+    /// The connection it came on.
+    pub fn connection(&self) -> &Arc<Connection> {
+        &self.0
+    }
+}
+
 impl Drop for OpenRequest {
     fn drop(&mut self) {
         if self.0.open.fetch_sub(1, Ordering::AcqRel) == 1 {

@@ -100,7 +100,7 @@ impl Network {
     /// assert!(!network.contains("11.0.0.1".parse().unwrap()));
     /// ```
     pub fn parse(text: &str) -> Result<Self, String> {
-        let wrong = || format!("{text:?} is no address or network: write 10.0.0.1 or 10.0.0.0/8");
+        let wrong = || format!("{text:?} is no address or network: write 10.0.0.7 or 10.0.0.0/8");
         let (address, bits) = match text.split_once('/') {
             Some((address, bits)) => (address, Some(bits)),
             None => (text, None),

@@ -132,7 +132,7 @@ impl Shard {
     }
 
     async fn http1(&self, io: GuardedIo, connection: &Arc<Connection>) -> Result<(), Ended> {
-        let service = service_fn(|request| respond(self.edge.clone(), connection.clone(), request));
+        let service = service_fn(|request| respond(self.edge.clone(), connection.begin(), request));
         let limits = &self.edge.limits;
         let serving = http1::Builder::new()
             .timer(TokioTimer::new())
@@ -149,7 +149,7 @@ impl Shard {
     }
 
     async fn http2(&self, io: GuardedIo, connection: &Arc<Connection>) -> Result<(), Ended> {
-        let service = service_fn(|request| respond(self.edge.clone(), connection.clone(), request));
+        let service = service_fn(|request| respond(self.edge.clone(), connection.begin(), request));
         let limits = &self.edge.limits;
         let serving = http2::Builder::new(TokioExecutor::new())
             .timer(TokioTimer::new())

@@ -3,7 +3,7 @@
 
 use super::access_log::Record;
 use super::body::EdgeBody;
-use super::connection::Connection;
+use super::connection::OpenRequest;
 use super::context::{Edge, RequestContext};
 use super::error::EdgeError;
 use super::handle::handle;
@@ -19,16 +19,16 @@ use std::time::Instant;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// Answers one request.
+/// Answers one request, which has been open on its connection since its head was read.
 ///
 /// # Errors
 /// Never.
 pub async fn respond(
     edge: Arc<Edge>,
-    connection: Arc<Connection>,
+    open: OpenRequest,
     request: Request<Incoming>,
 ) -> Result<Response<EdgeBody>, Infallible> {
-    let open = connection.begin();
+    let connection = open.connection().clone();
     let generation = edge.current.load();
     let id = request_id::of(request.headers());
     let context = RequestContext {

@@ -74,8 +74,14 @@ pub(super) async fn dial(socket: &Path) -> Result<Channel, Fault> {
         .connect_timeout(DIAL)
         .connect_with_connector(connector)
         .await
-        .map_err(|source| Fault::Dial {
+        .map_err(|error| Fault::Dial {
             path: socket.to_owned(),
-            source,
+            cause: first_cause(&error),
         })
+}
+
+/// What the system said, below the layers that say no more than that it failed.
+fn first_cause(error: &(dyn std::error::Error + 'static)) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    causes.last().map(ToString::to_string).unwrap_or_default()
 }

@@ -38,11 +38,8 @@ pub(super) enum Fault {
         "announced {0}, which is not supported: a plugin listens on a unix socket, without TLS"
     )]
     Unsupported(&'static str),
-    #[error("socket {path} cannot be reached: {source}", path = path.display())]
-    Dial {
-        path: PathBuf,
-        source: tonic::transport::Error,
-    },
+    #[error("socket {path} cannot be reached: {cause}", path = path.display())]
+    Dial { path: PathBuf, cause: String },
     #[error("{call} got no answer within {limit:?}")]
     Timeout { call: &'static str, limit: Duration },
     #[error("{call} failed: {code:?}: {message}")]

@@ -107,6 +107,21 @@ struct Supervised {
     view: View,
 }
 
+impl Supervised {
+    /// Wakes the supervisor only if the wish is another one.
+    fn wish(&self, wish: Wish) {
+        self.wish.send_if_modified(|wished| {
+            let same = match (&*wished, &wish) {
+                (Wish::Run(before), Wish::Run(now)) => Arc::ptr_eq(before, now),
+                (Wish::Stop, Wish::Stop) | (Wish::Quit, Wish::Quit) => true,
+                _ => false,
+            };
+            *wished = wish;
+            !same
+        });
+    }
+}
+
 struct Host {
     setup: Arc<Setup>,
     current: Arc<CurrentGeneration>,
@@ -154,23 +169,22 @@ impl Host {
         (self.desired, self.refused) = without_slug_conflicts(&snapshot);
         self.snapshot = snapshot;
         for (id, spec) in self.desired.clone() {
-            let wish = Wish::Run(spec.clone());
             match self.supervised.get(&id).filter(|s| !s.wish.is_closed()) {
-                Some(supervised) => drop(supervised.wish.send_replace(wish)),
-                None => self.supervise(id, &spec, wish),
+                Some(supervised) => supervised.wish(Wish::Run(spec)),
+                None => self.supervise(id, &spec),
             }
         }
         for (id, supervised) in &self.supervised {
             if !self.desired.contains_key(id) {
-                supervised.wish.send_replace(Wish::Stop);
+                supervised.wish(Wish::Stop);
             }
         }
         self.publish();
         self.applied.send_replace(self.snapshot.revision);
     }
 
-    fn supervise(&mut self, id: PluginId, spec: &Arc<PluginSpec>, wish: Wish) {
-        let (wish, wishes) = watch::channel(wish);
+    fn supervise(&mut self, id: PluginId, spec: &Arc<PluginSpec>) {
+        let (wish, wishes) = watch::channel(Wish::Run(spec.clone()));
         let updates = self.updates_to.clone();
         let supervisor = Supervisor::new(self.setup.clone(), spec, wishes, updates);
         let task = self.tasks.spawn(supervisor.run()).id();
@@ -259,7 +273,7 @@ impl Host {
     /// Ends every plugin at once. Supervisors still show what happens until they are done.
     async fn shut_down(mut self) {
         for supervised in self.supervised.values() {
-            supervised.wish.send_replace(Wish::Quit);
+            supervised.wish(Wish::Quit);
         }
         self.desired.clear();
         let deadline = self.setup.settings.limits.stop();

@@ -3,7 +3,7 @@
 //! Reading order: [`host`] compares desired state with what runs and publishes generations;
 //! `supervisor` looks after one plugin and lets `state` decide, which is pure; `runner` carries one
 //! process from its start to its end with the help of `process` (the child and its group),
-//! `connect` (first line, socket), `session` (calls to the plugin) and `logs` (what it prints).
+//! `connect` (first line, socket), `session` (calls to the plugin), `logs` and `line` (what it prints).
 //! Knows nothing of HTTP: it meets the edge in the generation and in the instance only.
 
 mod connect;
@@ -13,9 +13,11 @@ mod fault;
     reason = "the host's own task inside the host's folder"
 )]
 mod host;
+mod line;
 mod logs;
 mod private_dir;
 mod process;
+mod random;
 mod runner;
 mod session;
 mod settings;

@@ -1,10 +1,9 @@
 //! Private folders: one for each plugin process, mode 0700, for its socket and temporary files.
 
 use super::fault::Fault;
+use super::random::random;
 use rustix::process::geteuid;
-use std::collections::hash_map::RandomState;
 use std::fs::{self, DirBuilder, Permissions};
-use std::hash::{BuildHasher, Hasher};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
@@ -106,11 +105,6 @@ impl Drop for PrivateDir {
             tracing::warn!(path = %self.0.display(), %error, "private folder of a plugin stays behind");
         }
     }
-}
-
-/// A number nobody can foretell; not for secrets.
-pub(super) fn random() -> u64 {
-    RandomState::new().build_hasher().finish()
 }
 
 #[cfg(test)]

@@ -4,7 +4,8 @@
 //! Knows the environment that plugins expect, but neither their handshake nor their services.
 
 use super::fault::Fault;
-use super::logs::{LineWriter, LogSink, MAX_LINE_BYTES, RecentLines, Stream};
+use super::line::MAX_LINE_BYTES;
+use super::logs::{LineWriter, LogSink, RecentLines, Stream};
 use super::private_dir::PrivateDir;
 use rustix::process::{Pid, Signal, kill_process_group};
 use sidegate_model::plugin::{Command, PluginSpec};

@@ -15,7 +15,7 @@ use sidegate_model::endpoint::EndpointTable;
 use sidegate_model::plugin::PluginSpec;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::sync::{Semaphore, SemaphorePermit, mpsc, watch};
 
 /// What a request needs beside its body, in bytes, for the warning about large bodies.
 const HEADER_ROOM: usize = 64 * 1024;
@@ -98,8 +98,11 @@ impl Runner {
             Err(fault) => return self.fail(&fault).await,
         };
         let start = establish(&mut process, &self.spec, &setup.settings);
-        let established = unless_stopped(&mut self.orders, start).await;
-        drop(permit);
+        let slot = setup.settings.limits.start_slot;
+        let established = tokio::select! {
+            established = unless_stopped(&mut self.orders, start) => established,
+            never = release_after(slot, permit) => never,
+        };
         match established {
             None => drop(process.end(Duration::ZERO).await),
             Some(Ok((session, ready))) => self.serve(process, session, ready).await,
@@ -274,6 +277,13 @@ async fn forgotten(instance: &Arc<Instance>) {
     }
 }
 
+/// Lets go of the permit after a while. Never returns.
+async fn release_after<T>(slot: Duration, permit: SemaphorePermit<'_>) -> T {
+    tokio::time::sleep(slot).await;
+    drop(permit);
+    std::future::pending().await
+}
+
 async fn unless_stopped<T>(
     orders: &mut watch::Receiver<Order>,
     work: impl Future<Output = T>,
@@ -281,5 +291,34 @@ async fn unless_stopped<T>(
     tokio::select! {
         _ = orders.wait_for(|order| *order == Order::Stop) => None,
         result = work => Some(result),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sidegate_model::plugin::{PluginId, PluginOptions};
+
+    #[test]
+    fn bodies_that_a_plugin_cannot_take_are_warned_about_unless_it_takes_large_messages() {
+        let spec = PluginSpec {
+            id: PluginId(1),
+            name: String::new(),
+            slug: None,
+            command: String::new(),
+            config: serde_json::Map::new(),
+            options: PluginOptions::default(),
+            reloads: 0,
+        };
+        let none = EndpointTable::default();
+        let count = |features, max| warnings(&spec, &none, features, max).len();
+        let small = Features::default();
+        let large = Features {
+            large_messages: true,
+            ..small
+        };
+        let just = SMALL_MESSAGE_BYTES - HEADER_ROOM;
+        assert_eq!((count(small, just), count(small, just + 1)), (0, 1));
+        assert_eq!(count(large, usize::MAX), 0);
     }
 }

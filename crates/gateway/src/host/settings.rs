@@ -50,6 +50,9 @@ pub struct HostLimits {
     pub kill_grace: Duration,
     /// How many plugins may be starting at once.
     pub concurrent_starts: usize,
+    /// After this long a start no longer counts as one of those, so that plugins that hang never
+    /// keep others waiting.
+    pub start_slot: Duration,
     /// When a plugin that failed is started again.
     pub restart: RestartLimits,
 }
@@ -87,6 +90,7 @@ impl Default for HostLimits {
             drain: Duration::from_secs(300),
             kill_grace: Duration::from_secs(2),
             concurrent_starts: 8,
+            start_slot: Duration::from_secs(2),
             restart: RestartLimits::default(),
         }
     }

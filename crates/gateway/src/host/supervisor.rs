@@ -3,7 +3,7 @@
 //!
 //! Shares nothing with other supervisors, so that a slow or broken plugin delays nobody.
 
-use super::private_dir::random;
+use super::random::chance;
 use super::runner::{News, Order, Runner, Setup};
 use super::state::{Action, Edition, Event, Life, Moment, Serial};
 use super::view::{Record, View};
@@ -259,10 +259,6 @@ impl Supervisor {
             orders.send_replace(order);
         }
     }
-}
-
-fn chance() -> f64 {
-    f64::from(random() as u32) / f64::from(u32::MAX)
 }
 
 fn now_millis() -> UnixMillis {

@@ -247,5 +247,5 @@ pub(crate) async fn get(instance: &Instance, path: &str) -> Result<EndpointRespo
 
 /// The body of an answer as text.
 pub(crate) fn text(answer: EndpointResponse) -> String {
-    String::from_utf8(answer.body.to_vec()).unwrap()
+    String::from_utf8(answer.body.into()).unwrap()
 }

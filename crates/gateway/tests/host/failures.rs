@@ -87,7 +87,7 @@ async fn a_handshake_without_a_socket_behind_it_is_a_failure() {
     )
     .await;
     assert!(
-        reason.contains("socket /nonexistent/s cannot be reached"),
+        reason.contains("socket /nonexistent/s cannot be reached: No such file"),
         "{reason}"
     );
 }

@@ -225,7 +225,9 @@ async fn a_failed_reload_leaves_the_old_instance_serving_and_says_why() {
 #[tokio::test]
 async fn a_plugin_that_hangs_in_initialize_delays_nobody_and_is_ended_at_its_deadline() {
     let bench = Bench::with(HostLimits {
-        initialize: Duration::from_millis(500),
+        initialize: Duration::from_secs(1),
+        concurrent_starts: 1,
+        start_slot: Duration::from_millis(50),
         ..limits()
     });
     bench.want(good(1).with("start", "hang"));
@@ -238,7 +240,7 @@ async fn a_plugin_that_hangs_in_initialize_delays_nobody_and_is_ended_at_its_dea
         status
             .reason
             .unwrap()
-            .contains("Initialize got no answer within 500ms")
+            .contains("Initialize got no answer within 1s")
     );
     assert!(get(&bench.instance("s2").unwrap(), "/pid").await.is_ok());
     bench.host.shutdown().await;

@@ -1,5 +1,7 @@
 //! The plugin host with real processes: what fails and how it is told, and a good plugin's life.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod bench;
 mod failures;
 mod life;

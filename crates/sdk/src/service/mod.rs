@@ -39,8 +39,11 @@ const STREAM_WINDOW_BYTES: u32 = 4 << 20;
 pub(crate) const CONNECTION_WINDOW_BYTES: u32 = 1 << 30;
 /// Calls that the host gave up before the plugin saw them; a thousand clients may leave at once.
 const PENDING_RESETS: usize = 1 << 20;
-/// How long calls that run may take to end once the plugin is told to stop. Hosts wait twice this.
-const STOP_GRACE: Duration = Duration::from_secs(1);
+/// How long calls that run may take to end once the plugin is told to stop. Hosts kill a plugin two
+/// seconds after they told it, so this and the next one stay below that together.
+const STOP_GRACE: Duration = Duration::from_millis(700);
+/// How long the author's last function may take when the host did not ask for it before.
+const LAST_GRACE: Duration = Duration::from_secs(1);
 
 /// A stream of any kind, as the services answer with.
 type Streamed<T> = std::pin::Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
@@ -59,8 +62,10 @@ pub(crate) async fn run(
     let incoming = UnixListenerStream::new(listener);
     let served = router.serve_with_incoming_shutdown(incoming, stop.clone().cancelled_owned());
     let outcome = bounded(served, stop).await;
-    if let Err(failure) = program.shutdown().await {
-        tracing::error!(?failure, "the shutdown function failed");
+    match tokio::time::timeout(LAST_GRACE, program.shutdown()).await {
+        Ok(Ok(())) => {}
+        Ok(Err(failure)) => tracing::error!(?failure, "the shutdown function failed"),
+        Err(_) => tracing::error!("the shutdown function took too long and was dropped"),
     }
     outcome.map_err(|error| Error::from(error).context("serve on the plugin's socket"))
 }

@@ -4,7 +4,6 @@
 
 pub(crate) mod layers;
 pub(crate) mod legacy;
-pub(crate) mod network;
 pub(crate) mod raw;
 pub(crate) mod reference;
 pub(crate) mod resolved;

@@ -4,7 +4,7 @@
 //! It reads no environment and opens no file; `layers.rs` brings the texts.
 
 use super::layers::{Layers, Origin, Problem};
-use super::network::Network;
+use sidegate_gateway::edge::context::Network;
 use super::raw::{Setting, setting};
 use sidegate_model::duration::parse_duration;
 use std::fmt;

@@ -1,0 +1,125 @@
+//! The admin API as a client sees it: JSON in, JSON out, always with the admin token.
+
+use crate::client::{Connection, Version};
+use serde_json::Value;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// A client of the admin API.
+#[derive(Clone)]
+pub struct Admin {
+    addr: SocketAddr,
+    token: String,
+    secrets: Arc<Mutex<Vec<String>>>,
+}
+
+impl Admin {
+    pub(crate) fn new(addr: SocketAddr, token: String) -> Self {
+        let secrets = Arc::new(Mutex::new(vec![token.clone()]));
+        Self { addr, token, secrets }
+    }
+
+    /// Where it listens.
+    pub fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// Notes a text that must never show in a log.
+    pub fn keep_secret(&self, text: &str) {
+        self.secrets.lock().unwrap_or_else(PoisonError::into_inner).push(text.to_owned());
+    }
+
+    /// Every text that must never show in a log.
+    pub(crate) fn secrets(&self) -> Vec<String> {
+        self.secrets.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Asks; gives the status and the body, which is null where there is none. The path is below
+    /// `/api/v1/`.
+    ///
+    /// # Panics
+    /// When the answer is no JSON, or an error has not the shape of errors.
+    pub async fn call(&self, method: &str, path: &str, body: Option<&Value>) -> (u16, Value) {
+        self.call_as(Some(&self.token), method, path, body).await
+    }
+
+    /// The same under another token, or without one.
+    ///
+    /// # Panics
+    /// As [`Admin::call`].
+    pub async fn call_as(
+        &self,
+        token: Option<&str>,
+        method: &str,
+        path: &str,
+        body: Option<&Value>,
+    ) -> (u16, Value) {
+        let connection = Connection::open(self.addr, Version::Http1).await;
+        let mut request = connection.request(method, &format!("/api/v1/{path}"));
+        if let Some(token) = token {
+            request = request.bearer(token);
+        }
+        if let Some(body) = body {
+            request = request.header("content-type", "application/json").body(body.to_string());
+        }
+        let stream = request.try_open().await.expect("the admin API answers");
+        let answer = stream.whole().await.expect("the admin API answers completely");
+        assert!(answer.headers.contains_key("x-request-id"), "{method} {path}: no request id");
+        let json = if answer.body.is_empty() { Value::Null } else { answer.json() };
+        if !answer.status.is_success() {
+            let first = &json["errors"][0];
+            assert!(first["title"].is_string() && first["detail"].is_string(), "{json}");
+        }
+        (answer.status.as_u16(), json)
+    }
+
+    /// Asks for something; gives the `data` of the answer.
+    ///
+    /// # Panics
+    /// When it is refused.
+    pub async fn get(&self, path: &str) -> Value {
+        self.done("GET", path, None).await
+    }
+
+    /// Creates something or makes something happen; gives the `data` of the answer.
+    ///
+    /// # Panics
+    /// When it is refused.
+    pub async fn post(&self, path: &str, body: &Value) -> Value {
+        self.done("POST", path, Some(body)).await
+    }
+
+    /// Changes something; gives the `data` of the answer.
+    ///
+    /// # Panics
+    /// When it is refused.
+    pub async fn patch(&self, path: &str, body: &Value) -> Value {
+        self.done("PATCH", path, Some(body)).await
+    }
+
+    /// Deletes something.
+    ///
+    /// # Panics
+    /// When it is refused.
+    pub async fn delete(&self, path: &str) {
+        self.done("DELETE", path, None).await;
+    }
+
+    /// Asks for something that must be refused; gives the status and everything that was said.
+    ///
+    /// # Panics
+    /// When it is done.
+    pub async fn refused(&self, method: &str, path: &str, body: &Value) -> (u16, String) {
+        let (status, json) = self.call(method, path, Some(body)).await;
+        assert!(status >= 400, "{method} {path} was not refused: {json}");
+        let errors = json["errors"].as_array().cloned().unwrap_or_default();
+        let details: Vec<_> = errors.iter().filter_map(|e| e["detail"].as_str()).collect();
+        (status, details.join("\n"))
+    }
+
+    async fn done(&self, method: &str, path: &str, body: Option<&Value>) -> Value {
+        let (status, mut json) = self.call(method, path, body).await;
+        assert!((200..300).contains(&status), "{method} {path}: {status} {json}");
+        json["data"].take()
+    }
+}

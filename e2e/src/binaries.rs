@@ -1,0 +1,16 @@
+//! Where the programs are that stories start: next to the tests, in Cargo's target folder.
+
+use std::path::PathBuf;
+
+/// The path of a program of this workspace.
+///
+/// # Panics
+/// When it was not built, with what to do.
+pub fn program(name: &str) -> PathBuf {
+    let test = std::env::current_exe().expect("a running program has a path");
+    let folders = test.ancestors().skip(1).take(3);
+    let found = folders.map(|folder| folder.join(name)).find(|path| path.is_file());
+    found.unwrap_or_else(|| {
+        panic!("the program {name} is not built: run 'make test' or cargo build --workspace --bins first")
+    })
+}

@@ -1,0 +1,56 @@
+//! A certificate for `localhost`, in files for the gateway and as trust for a client.
+
+use rustls::{ClientConfig, RootCertStore};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+
+/// A self-signed certificate with its key.
+pub struct Certificate {
+    /// PEM file with the certificate.
+    pub certificate: PathBuf,
+    /// PEM file with the key.
+    pub key: PathBuf,
+    der: rustls_pki_types::CertificateDer<'static>,
+}
+
+impl Certificate {
+    /// Makes one, with its files in this folder.
+    ///
+    /// # Panics
+    /// When the folder cannot be written to.
+    pub fn in_folder(folder: &Path) -> Self {
+        let made = rcgen::generate_simple_self_signed(["localhost".to_owned()])
+            .expect("a name and a fresh key make a certificate");
+        let (certificate, key) = (folder.join("certificate.pem"), folder.join("key.pem"));
+        std::fs::write(&certificate, made.cert.pem()).expect("the folder can be written to");
+        std::fs::write(&key, made.signing_key.serialize_pem()).expect("the folder can be written to");
+        Self { certificate, key, der: made.cert.der().clone() }
+    }
+
+    /// Connects as a client that trusts only this certificate and offers these protocols.
+    ///
+    /// # Panics
+    /// When the handshake fails.
+    pub async fn connect(
+        &self,
+        addr: std::net::SocketAddr,
+        protocols: &[&str],
+    ) -> TlsStream<TcpStream> {
+        let mut roots = RootCertStore::empty();
+        roots.add(self.der.clone()).expect("our own certificate is well-formed");
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let mut config = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .expect("the provider has the usual versions")
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        config.alpn_protocols = protocols.iter().map(|name| name.as_bytes().to_vec()).collect();
+        let tcp = TcpStream::connect(addr).await.expect("the gateway accepts connections");
+        let name = "localhost".try_into().expect("localhost is a name");
+        let connector = TlsConnector::from(Arc::new(config));
+        connector.connect(name, tcp).await.expect("the handshake succeeds")
+    }
+}

@@ -1,0 +1,334 @@
+//! A running gateway: the real program with a folder, ports and an environment of its own. When a
+//! story lets go of it, it is ended, and nothing of it and its plugins may be left.
+
+use crate::admin::Admin;
+use crate::app::AppBuilder;
+use crate::binaries::program;
+use crate::cli::Cli;
+use crate::client::{Connection, Request, Version};
+use crate::eventually::{PATIENCE, comes_true, eventually};
+use crate::plugin::{Plugin, PluginBuilder};
+use crate::process::{children, is_alive, kill, signal};
+use crate::raw::Raw;
+use rustix::process::Signal;
+use serde_json::Value;
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread::panicking;
+use std::time::Duration;
+use tempfile::TempDir;
+
+/// The admin token of every gateway of the stories.
+const ADMIN_TOKEN: &str = "sga_the-stories-own-admin-token";
+/// How long processes may take to vanish after the gateway has ended.
+const VANISH: Duration = Duration::from_secs(3);
+
+/// A gateway that is about to start.
+#[must_use = "a gateway is started by start"]
+pub struct GatewayBuilder {
+    environment: Vec<(String, String)>,
+    folder: TempDir,
+}
+
+impl GatewayBuilder {
+    /// Adds a variable to its environment, in place of what the harness would set.
+    pub fn env(mut self, name: &str, value: impl AsRef<std::ffi::OsStr>) -> Self {
+        let value = value.as_ref().to_str().expect("stories use text here");
+        self.environment.retain(|(known, _)| known != name);
+        self.environment.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// A folder that lives as long as the gateway.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Starts it and waits until it listens.
+    ///
+    /// # Panics
+    /// When it does not; its log is printed.
+    pub async fn start(self) -> Gateway {
+        let Self { environment, folder } = self;
+        let mut running = Running::spawn(&environment, folder.path());
+        let text = eventually("the gateway is ready", async || {
+            assert!(running.has_not_ended(), "the gateway ended at its start");
+            fs::read_to_string(ready_file(folder.path())).ok()
+        })
+        .await;
+        let said: Value = serde_json::from_str(&text).expect("the ready file is JSON");
+        assert_eq!(said["pid"], running.child.id());
+        let addr = |key: &str| -> SocketAddr {
+            let addr = said[key].as_str().and_then(|addr| addr.parse().ok());
+            addr.unwrap_or_else(|| panic!("{key} in the ready file: {said}"))
+        };
+        let admin = Admin::new(addr("admin_addr"), ADMIN_TOKEN.to_owned());
+        Gateway { addr: addr("gateway_addr"), admin, running: Some(running), environment, folder }
+    }
+}
+
+fn ready_file(folder: &Path) -> PathBuf {
+    folder.join("ready.json")
+}
+
+/// A running gateway.
+pub struct Gateway {
+    addr: SocketAddr,
+    admin: Admin,
+    running: Option<Running>,
+    environment: Vec<(String, String)>,
+    // Last, so that it outlives the process.
+    folder: TempDir,
+}
+
+impl Gateway {
+    /// A gateway with the usual settings.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub async fn start() -> Self {
+        Self::builder().start().await
+    }
+
+    /// A gateway with other settings.
+    ///
+    /// # Panics
+    /// When there is no room for a folder.
+    pub fn builder() -> GatewayBuilder {
+        let folder = tempfile::Builder::new().prefix("sg").tempdir().expect("a temporary folder");
+        let builder = GatewayBuilder { environment: Vec::new(), folder };
+        let data_dir = builder.folder.path().join("data");
+        builder
+            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+            .env("HOST", "127.0.0.1")
+            .env("PORT", "0")
+            .env("ADMIN_PORT", "0")
+            .env("DATA_DIR", data_dir)
+            .env("SIDEGATE_ADMIN_TOKEN", ADMIN_TOKEN)
+            // A story that leaves a stream open shall not wait for it at the end.
+            .env("SHUTDOWN_TIMEOUT", "1s")
+            .env("LOG_LEVEL", "debug")
+    }
+
+    /// Where clients connect.
+    pub fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// The address of a path.
+    pub fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.addr)
+    }
+
+    /// Its process.
+    ///
+    /// # Panics
+    /// When it was ended.
+    pub fn pid(&self) -> u32 {
+        self.running.as_ref().expect("it was not ended before").child.id()
+    }
+
+    /// Where it keeps everything.
+    pub fn data_dir(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
+    /// A folder for the story's own files.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// What it logged so far.
+    pub fn log(&self) -> String {
+        fs::read_to_string(log_file(self.folder.path())).unwrap_or_default()
+    }
+
+    /// Its admin API.
+    pub fn admin(&self) -> &Admin {
+        &self.admin
+    }
+
+    /// The command line, told where this gateway is.
+    pub fn cli(&self) -> Cli {
+        let url = format!("http://{}", self.admin.addr());
+        Cli::with(&[("SIDEGATE_URL", &url), ("SIDEGATE_ADMIN_TOKEN", ADMIN_TOKEN)])
+    }
+
+    /// Begins a plugin, mounted under its name.
+    pub fn plugin(&self, name: &str) -> PluginBuilder {
+        PluginBuilder::new(self.admin.clone(), name)
+    }
+
+    /// A plugin that was registered otherwise.
+    pub fn plugin_by_id(&self, id: u32) -> Plugin {
+        Plugin::new(self.admin.clone(), id)
+    }
+
+    /// Runs the plugin `lab` under `/plugins/lab/`.
+    ///
+    /// # Panics
+    /// When it does not become ready.
+    pub async fn lab(&self) -> Plugin {
+        self.plugin("lab").ready().await
+    }
+
+    /// Begins an app.
+    pub fn app(&self, name: &str) -> AppBuilder {
+        AppBuilder::new(self.admin.clone(), name)
+    }
+
+    /// A token of an app nobody cares about.
+    ///
+    /// # Panics
+    /// When it is refused.
+    pub async fn token(&self) -> String {
+        self.app("somebody").create().await.token().create().await
+    }
+
+    /// Begins a GET.
+    pub fn get(&self, path: &str) -> Request {
+        self.request("GET", path)
+    }
+
+    /// Begins a POST.
+    pub fn post(&self, path: &str) -> Request {
+        self.request("POST", path)
+    }
+
+    /// Begins a request.
+    pub fn request(&self, method: &str, path: &str) -> Request {
+        Request::new(self.addr, method, path)
+    }
+
+    /// A connection that several requests can share.
+    pub async fn connection(&self, version: Version) -> Connection {
+        Connection::open(self.addr, version).await
+    }
+
+    /// A connection for bytes.
+    pub async fn raw(&self) -> Raw {
+        Raw::connect(self.addr).await
+    }
+
+    /// The processes of its plugins.
+    pub fn plugin_pids(&self) -> Vec<u32> {
+        children(self.pid())
+    }
+
+    /// Asks it to stop and does not wait.
+    pub fn begin_to_stop(&self) {
+        signal(self.pid(), Signal::TERM);
+    }
+
+    /// Ends it in order and starts it again on the same folder; its ports may change.
+    ///
+    /// # Panics
+    /// When one of it fails.
+    pub async fn restart(mut self) -> Self {
+        self.stop();
+        let folder = std::mem::replace(&mut self.folder, TempDir::new().expect("a folder"));
+        let environment = std::mem::take(&mut self.environment);
+        GatewayBuilder { environment, folder }.start().await
+    }
+
+    /// Ends it in order.
+    ///
+    /// # Panics
+    /// When it does not end well, leaves a process, or has a secret in its log.
+    pub fn stop(&mut self) {
+        let Some(mut running) = self.running.take() else { return };
+        let problems = running.end(&self.admin.secrets());
+        assert!(problems.is_empty(), "{}", problems.join("\n"));
+    }
+}
+
+impl Drop for Gateway {
+    fn drop(&mut self) {
+        if !panicking() {
+            return self.stop();
+        }
+        if let Some(mut running) = self.running.take() {
+            eprintln!("--- the gateway's log:\n{}--- its end", self.log());
+            for problem in running.end(&[]) {
+                eprintln!("{problem}");
+            }
+        }
+    }
+}
+
+fn log_file(folder: &Path) -> PathBuf {
+    folder.join("log")
+}
+
+/// The process, ended when dropped.
+struct Running {
+    child: Child,
+    log: PathBuf,
+}
+
+impl Running {
+    fn spawn(environment: &[(String, String)], folder: &Path) -> Self {
+        let log = log_file(folder);
+        let file = fs::File::options().create(true).append(true).open(&log);
+        let file = file.expect("the folder can be written to");
+        let mut command = Command::new(program("sidegate"));
+        command
+            .args(["serve", "--ready-file"])
+            .arg(ready_file(folder))
+            .env_clear()
+            .envs(environment.iter().map(|(name, value)| (name, value)))
+            .stdin(Stdio::null())
+            .stdout(file.try_clone().expect("a file can be shared"))
+            .stderr(file);
+        let child = command.spawn().expect("the gateway's program can be started");
+        Self { child, log }
+    }
+
+    fn has_not_ended(&mut self) -> bool {
+        self.child.try_wait().is_ok_and(|ended| ended.is_none())
+    }
+
+    /// Ends it, by force where it must be, and tells everything that was not as promised.
+    fn end(&mut self, secrets: &[String]) -> Vec<String> {
+        let mut problems = Vec::new();
+        let plugins = children(self.child.id());
+        if self.has_not_ended() {
+            signal(self.child.id(), Signal::TERM);
+        }
+        if !comes_true(PATIENCE, || !self.has_not_ended()) {
+            problems.push(format!("the gateway did not end within {PATIENCE:?} after SIGTERM"));
+            let _ = self.child.kill();
+        }
+        match self.child.wait() {
+            Ok(status) if status.success() => {}
+            ended => problems.push(format!("the gateway ended with {ended:?}")),
+        }
+        comes_true(VANISH, || !plugins.iter().any(|pid| is_alive(*pid)));
+        for pid in plugins.into_iter().filter(|pid| is_alive(*pid)) {
+            problems.push(format!("plugin process {pid} is left"));
+            kill(pid);
+        }
+        problems.extend(self.leaks(secrets));
+        problems
+    }
+
+    fn leaks(&self, secrets: &[String]) -> Vec<String> {
+        let log = fs::read(&self.log).unwrap_or_default();
+        let log = String::from_utf8_lossy(&log);
+        let found = secrets.iter().filter(|secret| log.contains(secret.as_str()));
+        found.map(|secret| format!("the log holds the secret {secret:?}")).collect()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if self.has_not_ended() {
+            if let Ok(log) = fs::read_to_string(&self.log) {
+                eprintln!("--- the gateway's log:\n{log}--- its end");
+            }
+            self.end(&[]);
+        }
+    }
+}

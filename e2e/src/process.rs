@@ -1,0 +1,49 @@
+//! Processes by their ids: alive, killed, children of one another.
+
+use rustix::process::{Pid, Signal, kill_process};
+use std::fs;
+
+/// Whether a process runs; one that ended and only waits to be reaped does not.
+pub fn is_alive(pid: u32) -> bool {
+    stat(pid).is_some_and(|(state, _)| !matches!(state, 'Z' | 'X'))
+}
+
+/// Kills a process at once, as `kill -9` does.
+///
+/// # Panics
+/// When there is no such process.
+pub fn kill(pid: u32) {
+    signal(pid, Signal::KILL);
+}
+
+/// The memory a process holds, in KiB.
+///
+/// # Panics
+/// When there is no such process.
+pub fn resident_kib(pid: u32) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("the process runs");
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let number = line.and_then(|rest| rest.split_whitespace().next());
+    number.and_then(|text| text.parse().ok()).expect("a process has a resident size")
+}
+
+pub(crate) fn signal(pid: u32, signal: Signal) {
+    let pid = Pid::from_raw(pid.cast_signed()).expect("a process id is positive");
+    kill_process(pid, signal).expect("the process is there and ours");
+}
+
+/// The processes that `parent` started and that still run.
+pub(crate) fn children(parent: u32) -> Vec<u32> {
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    pids.filter(|pid| stat(*pid).is_some_and(|(_, found)| found == parent)).collect()
+}
+
+/// The state of a process and its parent.
+fn stat(pid: u32) -> Option<(char, u32)> {
+    let text = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The program's name, in parentheses, may hold anything.
+    let (_, rest) = text.rsplit_once(") ")?;
+    let mut fields = rest.split(' ');
+    Some((fields.next()?.chars().next()?, fields.next()?.parse().ok()?))
+}

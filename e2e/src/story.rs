@@ -1,0 +1,26 @@
+//! The frame of a story: a runtime of its own, and an end in any case.
+
+use std::pin::pin;
+use std::time::Duration;
+
+/// The longest a story may take.
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// Runs a story to its end.
+///
+/// # Panics
+/// With the story, or when it takes longer than a minute.
+pub fn story(told: impl Future<Output = ()>) {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("the system has room for another runtime");
+    runtime.block_on(async {
+        // Pinned outside of the timeout: what the story holds is dropped after the panic began, so
+        // that a gateway knows it should show its log.
+        let mut told = pin!(told);
+        if tokio::time::timeout(LIMIT, told.as_mut()).await.is_err() {
+            panic!("the story did not come to an end within {LIMIT:?}");
+        }
+    });
+}

@@ -1,0 +1,2 @@
+//! All stories, as one program.
+mod errors;
