@@ -94,7 +94,12 @@ impl Answer {
         let source = source.unwrap_or_else(|| panic!("not an error: {}", self.describe()));
         let json = self.json();
         let text = |key: &str| json[key].as_str().unwrap_or_default().to_owned();
-        GatewayError { status: self.status.as_u16(), code: text("code"), source, text: text("error") }
+        GatewayError {
+            status: self.status.as_u16(),
+            code: text("code"),
+            source,
+            text: text("error"),
+        }
     }
 
     /// Asserts that this is a certain error of the gateway: status, code and who failed.

@@ -36,10 +36,7 @@ impl BrokenOff {
 }
 
 impl Stream {
-    pub(crate) fn new(
-        answer: hyper::Response<Incoming>,
-        connection: Box<dyn Any + Send>,
-    ) -> Self {
+    pub(crate) fn new(answer: hyper::Response<Incoming>, connection: Box<dyn Any + Send>) -> Self {
         let (head, body) = answer.into_parts();
         Self { status: head.status, headers: head.headers, body, _connection: connection }
     }

@@ -26,7 +26,8 @@ impl Certificate {
             .expect("a name and a fresh key make a certificate");
         let (certificate, key) = (folder.join("certificate.pem"), folder.join("key.pem"));
         std::fs::write(&certificate, made.cert.pem()).expect("the folder can be written to");
-        std::fs::write(&key, made.signing_key.serialize_pem()).expect("the folder can be written to");
+        std::fs::write(&key, made.signing_key.serialize_pem())
+            .expect("the folder can be written to");
         Self { certificate, key, der: made.cert.der().clone() }
     }
 

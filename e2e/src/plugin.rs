@@ -156,7 +156,8 @@ impl Plugin {
     /// When none ever does.
     pub async fn wait_other_pid(&self, old: u32) -> u32 {
         let other = |status: &Value| {
-            status["state"] == "ready" && status["pid"].as_u64().is_some_and(|p| p != old.into())
+            status["state"] == "ready"
+                && status["pid"].as_u64().is_some_and(|pid| pid != u64::from(old))
         };
         number(&self.wait_for("another process serves", other).await["pid"])
     }

@@ -33,10 +33,7 @@ pub(crate) fn write(root: &Path) -> Result<()> {
     let folder = generated_folder(root);
     let wanted = generate(root)?;
     fs::create_dir_all(&folder).with_context(|| format!("create {}", folder.display()))?;
-    for name in read_sources(&folder)?
-        .keys()
-        .filter(|name| !wanted.contains_key(*name))
-    {
+    for name in read_sources(&folder)?.keys().filter(|name| !wanted.contains_key(*name)) {
         fs::remove_file(folder.join(name)).with_context(|| format!("remove {name}"))?;
     }
     for (name, text) in &wanted {
@@ -85,9 +82,7 @@ fn generate(root: &Path) -> Result<Sources> {
     for message in ZERO_COPY {
         builder = builder.bytes(message);
     }
-    builder
-        .compile_fds(descriptors)
-        .context("generate Rust code")?;
+    builder.compile_fds(descriptors).context("generate Rust code")?;
     format(root, &scratch.folder)?;
     read_sources(&scratch.folder)
 }
@@ -95,17 +90,11 @@ fn generate(root: &Path) -> Result<Sources> {
 fn compile(include: &Path) -> Result<FileDescriptorSet> {
     let mut files = Vec::new();
     collect_protos(include, &mut files)?;
-    ensure!(
-        !files.is_empty(),
-        "no .proto file below {}",
-        include.display()
-    );
+    ensure!(!files.is_empty(), "no .proto file below {}", include.display());
     files.sort();
     let mut compiler = Compiler::new([include])?;
     compiler.include_imports(true).include_source_info(true);
-    compiler
-        .open_files(&files)
-        .context("compile the protocol files")?;
+    compiler.open_files(&files).context("compile the protocol files")?;
     Ok(compiler.file_descriptor_set())
 }
 
@@ -114,10 +103,7 @@ fn collect_protos(folder: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
         let path = entry?.path();
         if path.is_dir() {
             collect_protos(&path, files)?;
-        } else if path
-            .extension()
-            .is_some_and(|extension| extension == "proto")
-        {
+        } else if path.extension().is_some_and(|extension| extension == "proto") {
             files.push(path);
         }
     }
@@ -125,10 +111,8 @@ fn collect_protos(folder: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
 }
 
 fn format(root: &Path, folder: &Path) -> Result<()> {
-    let files: Vec<PathBuf> = read_sources(folder)?
-        .into_keys()
-        .map(|name| folder.join(name))
-        .collect();
+    let files: Vec<PathBuf> =
+        read_sources(folder)?.into_keys().map(|name| folder.join(name)).collect();
     let status = Command::new("rustfmt")
         .args(["--edition", "2024", "--config-path"])
         .arg(root.join("rustfmt.toml"))
@@ -149,11 +133,7 @@ fn read_sources(folder: &Path) -> Result<Sources> {
     }
     for entry in fs::read_dir(folder).with_context(|| format!("read {}", folder.display()))? {
         let path = entry?.path();
-        let name = path
-            .file_name()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .into_owned();
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         if name.ends_with(".rs") {
             let text = fs::read_to_string(&path).with_context(|| format!("read {name}"))?;
             sources.insert(name, text);

@@ -13,11 +13,8 @@ use std::time::Duration;
 use tokio::sync::{Mutex, OwnedMutexGuard, watch};
 
 /// Pauses between attempts to read the store again after a change could not be followed.
-const RELOAD_PAUSES: [Duration; 3] = [
-    Duration::from_millis(50),
-    Duration::from_millis(200),
-    Duration::from_millis(800),
-];
+const RELOAD_PAUSES: [Duration; 3] =
+    [Duration::from_millis(50), Duration::from_millis(200), Duration::from_millis(800)];
 
 /// A change that is stored, with the revision that holds it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,11 +48,7 @@ impl Publisher {
         let snapshot = store.load_snapshot().await?;
         let (sender, _) = watch::channel(Arc::new(snapshot));
         let turn = Arc::new(Mutex::new(Turn { is_behind: false }));
-        Ok(Self {
-            store,
-            sender,
-            turn,
-        })
+        Ok(Self { store, sender, turn })
     }
 
     /// Follows the desired state. The current snapshot is there at once.
@@ -122,10 +115,7 @@ impl Publisher {
                 _ => self.catch_up(&mut turn).await,
             },
         }
-        outcome.map(|written| Published {
-            value: written.value,
-            revision: written.revision,
-        })
+        outcome.map(|written| Published { value: written.value, revision: written.revision })
     }
 
     async fn catch_up(&self, turn: &mut Turn) {

@@ -21,13 +21,9 @@ async fn main() -> sidegate_sdk::Result<()> {
                 "refuse" => return Err(Error::new("start must not be refuse")),
                 _ => {}
             }
-            Ok(Subject {
-                farewell: config.get("farewell").map(str::to_owned),
-            })
+            Ok(Subject { farewell: config.get("farewell").map(str::to_owned) })
         })
-        .get("/pid", async |_: Request| {
-            Response::text(std::process::id().to_string())
-        })
+        .get("/pid", async |_: Request| Response::text(std::process::id().to_string()))
         .get("/sleep", async |_: Request| {
             tokio::time::sleep(Duration::from_millis(1500)).await;
             Response::text(std::process::id().to_string())

@@ -91,10 +91,7 @@ impl CurrentGeneration {
     pub fn publish(&self, snapshot: &Snapshot, mounts: Vec<Mount>) {
         let before = self.load();
         let apps = self.identities(snapshot, &before.apps);
-        let mounts = mounts
-            .into_iter()
-            .map(|m| (m.slug.as_str().into(), Arc::new(m)))
-            .collect();
+        let mounts = mounts.into_iter().map(|m| (m.slug.as_str().into(), Arc::new(m))).collect();
         self.slot.store(Arc::new(Generation {
             revision: snapshot.revision,
             mounts,
@@ -110,16 +107,10 @@ impl CurrentGeneration {
         before: &Arc<HashMap<AppId, Arc<AppIdentity>>>,
     ) -> Arc<HashMap<AppId, Arc<AppIdentity>>> {
         let unchanged = |id: &AppId, app: &Arc<App>| {
-            before
-                .get(id)
-                .filter(|kept| Arc::ptr_eq(&kept.app, app))
-                .cloned()
+            before.get(id).filter(|kept| Arc::ptr_eq(&kept.app, app)).cloned()
         };
         if before.len() == snapshot.apps.len()
-            && snapshot
-                .apps
-                .iter()
-                .all(|(id, app)| unchanged(id, app).is_some())
+            && snapshot.apps.iter().all(|(id, app)| unchanged(id, app).is_some())
         {
             return before.clone();
         }
@@ -128,11 +119,7 @@ impl CurrentGeneration {
         let prepared = snapshot.apps.iter().map(|(id, app)| {
             let identity = unchanged(id, app).unwrap_or_else(|| {
                 let quota = quotas.entry(*id).or_default().clone();
-                Arc::new(AppIdentity {
-                    message: convert::app(app),
-                    app: app.clone(),
-                    quota,
-                })
+                Arc::new(AppIdentity { message: convert::app(app), app: app.clone(), quota })
             });
             (*id, identity)
         });
@@ -183,10 +170,7 @@ mod tests {
         let before = current.load();
         current.publish(&snapshot.with_app(AppId(2), Some(app(2, 5))).at(1), vec![]);
         let after = current.load();
-        assert!(Arc::ptr_eq(
-            before.app(AppId(1)).unwrap(),
-            after.app(AppId(1)).unwrap()
-        ));
+        assert!(Arc::ptr_eq(before.app(AppId(1)).unwrap(), after.app(AppId(1)).unwrap()));
         assert_eq!(after.app(AppId(2)).unwrap().message.rate_limit, 5);
     }
 }

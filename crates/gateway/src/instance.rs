@@ -78,16 +78,8 @@ impl Instance {
         shards: usize,
     ) -> Arc<Self> {
         let closed = CancellationToken::new();
-        let lanes = (0..shards.max(1))
-            .map(|_| Lane::new(socket, closed.clone()))
-            .collect();
-        Arc::new(Self {
-            plugin,
-            features,
-            lanes,
-            usage: Arc::default(),
-            closed,
-        })
+        let lanes = (0..shards.max(1)).map(|_| Lane::new(socket, closed.clone())).collect();
+        Arc::new(Self { plugin, features, lanes, usage: Arc::default(), closed })
     }
 
     /// What this process runs.
@@ -102,11 +94,7 @@ impl Instance {
 
     /// Largest encoded request that the plugin takes, in bytes.
     pub fn max_request_bytes(&self) -> usize {
-        if self.features.large_messages {
-            u32::MAX as usize
-        } else {
-            SMALL_MESSAGE_BYTES
-        }
+        if self.features.large_messages { u32::MAX as usize } else { SMALL_MESSAGE_BYTES }
     }
 
     /// Calls that are open now.
@@ -145,9 +133,7 @@ impl Instance {
         const METHOD: &str = "/plugin.PluginService/HandleEndpointRequest";
         let _in_use = self.enter();
         let lane = &self.lanes[shard % self.lanes.len()];
-        let messages = lane
-            .call(CallKind::Unary, METHOD, frame(request)?, limit)
-            .await?;
+        let messages = lane.call(CallKind::Unary, METHOD, frame(request)?, limit).await?;
         decode(messages.only().await?)
     }
 
@@ -164,20 +150,13 @@ impl Instance {
         const METHOD: &str = "/plugin.PluginService/HandleEndpointRequestStream";
         let in_use = self.enter();
         let lane = &self.lanes[shard % self.lanes.len()];
-        let messages = lane
-            .call(CallKind::Streaming, METHOD, frame(request)?, limit)
-            .await?;
-        Ok(Chunks {
-            messages,
-            _in_use: in_use,
-        })
+        let messages = lane.call(CallKind::Streaming, METHOD, frame(request)?, limit).await?;
+        Ok(Chunks { messages, _in_use: in_use })
     }
 
     fn enter(&self) -> InUse {
         self.usage.open.fetch_add(1, Ordering::AcqRel);
-        InUse {
-            usage: self.usage.clone(),
-        }
+        InUse { usage: self.usage.clone() }
     }
 }
 

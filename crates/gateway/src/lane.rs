@@ -78,10 +78,7 @@ pub struct Lane {
 impl Lane {
     /// Prepares a lane to the socket; connects at first use. `closed` ends all its calls at once.
     pub fn new(socket: &Path, closed: CancellationToken) -> Self {
-        let slot = |kind| Slot {
-            kind,
-            cell: ArcSwap::from_pointee(OnceCell::new()),
-        };
+        let slot = |kind| Slot { kind, cell: ArcSwap::from_pointee(OnceCell::new()) };
         Self {
             socket: socket.to_owned(),
             authority: "localhost",
@@ -114,20 +111,13 @@ impl Lane {
         let (answer, mut body) = requests
             .send_request(request, false)
             .map_err(|e| CallError::BrokeOff(e.to_string()))?;
-        body.send_data(framed, true)
-            .map_err(|e| CallError::BrokeOff(e.to_string()))?;
-        let answer = answer
-            .await
-            .map_err(|e| CallError::BrokeOff(e.to_string()))?;
+        body.send_data(framed, true).map_err(|e| CallError::BrokeOff(e.to_string()))?;
+        let answer = answer.await.map_err(|e| CallError::BrokeOff(e.to_string()))?;
         let (head, body) = answer.into_parts();
         if !head.status.is_success() {
             return Err(CallError::Protocol(format!("HTTP status {}", head.status)));
         }
-        let mut messages = Messages {
-            body,
-            buffer: BytesMut::new(),
-            ended: false,
-        };
+        let mut messages = Messages { body, buffer: BytesMut::new(), ended: false };
         if head.headers.contains_key("grpc-status") {
             messages.ended = true;
             status(&head.headers)?;
@@ -153,13 +143,8 @@ impl Lane {
             return Err(unreachable("the process has ended".to_owned()));
         }
         let connecting = async {
-            let io = UnixStream::connect(&self.socket)
-                .await
-                .map_err(|e| e.to_string())?;
-            client(kind)
-                .handshake::<_, Bytes>(io)
-                .await
-                .map_err(|e| e.to_string())
+            let io = UnixStream::connect(&self.socket).await.map_err(|e| e.to_string())?;
+            client(kind).handshake::<_, Bytes>(io).await.map_err(|e| e.to_string())
         };
         let (requests, connection) = tokio::time::timeout(CONNECT_DEADLINE, connecting)
             .await
@@ -203,11 +188,7 @@ fn request_head(
     method: &'static str,
     limit: Duration,
 ) -> Result<Request<()>, http::Error> {
-    let uri = Uri::builder()
-        .scheme("http")
-        .authority(authority)
-        .path_and_query(method)
-        .build()?;
+    let uri = Uri::builder().scheme("http").authority(authority).path_and_query(method).build()?;
     let millis = (limit + DEADLINE_MARGIN).as_millis().min(99_999_999);
     Request::builder()
         .method(Method::POST)
@@ -267,9 +248,7 @@ impl Messages {
             Err(error) => return Poll::Ready(Err(broke_off(&error))),
         };
         if !self.buffer.is_empty() {
-            return Poll::Ready(Err(CallError::BrokeOff(
-                "ended within a message".to_owned(),
-            )));
+            return Poll::Ready(Err(CallError::BrokeOff("ended within a message".to_owned())));
         }
         Poll::Ready(match trailers {
             Some(trailers) => status(&trailers),
@@ -296,9 +275,7 @@ impl Messages {
         let first = first?;
         match self.next().await {
             None => Ok(first),
-            Some(Ok(_)) => Err(CallError::Protocol(
-                "two messages in a unary answer".to_owned(),
-            )),
+            Some(Ok(_)) => Err(CallError::Protocol("two messages in a unary answer".to_owned())),
             Some(Err(error)) => Err(error),
         }
     }
@@ -342,12 +319,7 @@ fn status(headers: &HeaderMap) -> Result<(), CallError> {
     }
     let message = headers
         .get("grpc-message")
-        .map(|value| {
-            String::from_utf8_lossy(value.as_bytes())
-                .chars()
-                .take(1000)
-                .collect()
-        })
+        .map(|value| String::from_utf8_lossy(value.as_bytes()).chars().take(1000).collect())
         .unwrap_or_default();
     Err(CallError::Status { code, message })
 }
@@ -363,9 +335,7 @@ pub fn frame(message: &impl prost::Message) -> Result<Bytes, CallError> {
     let mut framed = BytesMut::with_capacity(5 + length);
     framed.extend_from_slice(&[0]);
     framed.extend_from_slice(&prefix.to_be_bytes());
-    message
-        .encode(&mut framed)
-        .map_err(|e| CallError::Protocol(e.to_string()))?;
+    message.encode(&mut framed).map_err(|e| CallError::Protocol(e.to_string()))?;
     Ok(framed.freeze())
 }
 
@@ -406,9 +376,6 @@ mod tests {
     #[test]
     fn an_absurd_length_is_refused_before_memory_is_reserved() {
         let mut buffer = BytesMut::from(&[0, 0xff, 0xff, 0xff, 0xff][..]);
-        assert!(matches!(
-            take_message(&mut buffer),
-            Err(CallError::Protocol(_))
-        ));
+        assert!(matches!(take_message(&mut buffer), Err(CallError::Protocol(_))));
     }
 }

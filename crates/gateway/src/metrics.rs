@@ -51,11 +51,7 @@ pub struct RouteLabels {
 impl Default for RouteLabels {
     fn default() -> Self {
         let none = Label::new("-");
-        Self {
-            plugin: none.clone(),
-            route: none.clone(),
-            method: none,
-        }
+        Self { plugin: none.clone(), route: none.clone(), method: none }
     }
 }
 
@@ -85,9 +81,8 @@ pub struct Metrics {
     connections: Gauge,
 }
 
-const BUCKETS: [f64; 12] = [
-    0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0, 30.0, 60.0,
-];
+const BUCKETS: [f64; 12] =
+    [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0, 30.0, 60.0];
 
 impl Default for Metrics {
     fn default() -> Self {
@@ -108,27 +103,11 @@ impl Default for Metrics {
             "From the request's head to the answer's last byte",
             metrics.seconds.clone(),
         );
-        r.register(
-            "response_body_bytes",
-            "Bytes of answers' bodies",
-            metrics.bytes.clone(),
-        );
-        r.register(
-            "aborted_streams",
-            "Answers cut before their end",
-            metrics.aborted.clone(),
-        );
+        r.register("response_body_bytes", "Bytes of answers' bodies", metrics.bytes.clone());
+        r.register("aborted_streams", "Answers cut before their end", metrics.aborted.clone());
         r.register("errors", "Errors by code", metrics.errors.clone());
-        r.register(
-            "requests_in_flight",
-            "Requests not yet answered",
-            metrics.in_flight.clone(),
-        );
-        r.register(
-            "connections",
-            "Open client connections",
-            metrics.connections.clone(),
-        );
+        r.register("requests_in_flight", "Requests not yet answered", metrics.in_flight.clone());
+        r.register("connections", "Open client connections", metrics.connections.clone());
         metrics
     }
 }
@@ -148,32 +127,16 @@ impl Metrics {
         bytes: u64,
     ) {
         self.in_flight.dec();
-        let RouteLabels {
-            plugin,
-            route,
-            method,
-        } = labels.clone();
+        let RouteLabels { plugin, route, method } = labels.clone();
         let status = status.as_u16();
-        self.requests
-            .get_or_create(&StatusLabels {
-                plugin,
-                route,
-                method,
-                status,
-            })
-            .inc();
-        self.seconds
-            .get_or_create(labels)
-            .observe(took.as_secs_f64());
+        self.requests.get_or_create(&StatusLabels { plugin, route, method, status }).inc();
+        self.seconds.get_or_create(labels).observe(took.as_secs_f64());
         self.bytes.get_or_create(labels).inc_by(bytes);
     }
 
     /// An answer was an error of the table.
     pub fn error(&self, labels: &RouteLabels, code: &'static str) {
-        let labels = ErrorLabels {
-            plugin: labels.plugin.clone(),
-            code: Label::new(code),
-        };
+        let labels = ErrorLabels { plugin: labels.plugin.clone(), code: Label::new(code) };
         self.errors.get_or_create(&labels).inc();
     }
 
@@ -214,10 +177,8 @@ fn write_plugins(out: &mut String, plugins: &[PluginStatus]) {
         for state in PluginState::ALL {
             let on = u8::from(state == plugin.state);
             let state = state.as_str();
-            let _ = writeln!(
-                out,
-                "sidegate_plugin_state{{plugin=\"{name}\",state=\"{state}\"}} {on}"
-            );
+            let _ =
+                writeln!(out, "sidegate_plugin_state{{plugin=\"{name}\",state=\"{state}\"}} {on}");
         }
     }
     out.push_str("# HELP sidegate_plugin_restarts Starts after an instance ended by itself.\n");
@@ -233,7 +194,5 @@ fn write_plugins(out: &mut String, plugins: &[PluginStatus]) {
 }
 
 fn escape(text: &str) -> String {
-    text.replace('\\', "\\\\")
-        .replace('"', "\\\"")
-        .replace('\n', "\\n")
+    text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
 }

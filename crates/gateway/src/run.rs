@@ -75,17 +75,10 @@ pub fn start(
     snapshots: watch::Receiver<Arc<Snapshot>>,
 ) -> Result<Gateway, GatewayError> {
     let shards = settings.shards.max(1);
-    let listen = |source| GatewayError::Listen {
-        addr: settings.addr,
-        source,
-    };
+    let listen = |source| GatewayError::Listen { addr: settings.addr, source };
     let (addr, listeners) = listeners(settings.addr, shards).map_err(listen)?;
     let current = Arc::new(CurrentGeneration::default());
-    let host = Arc::new(crate::host::start(
-        settings.host,
-        snapshots,
-        current.clone(),
-    )?);
+    let host = Arc::new(crate::host::start(settings.host, snapshots, current.clone())?);
     let source = host.clone();
     let edge = Arc::new(Edge {
         current,
@@ -104,22 +97,10 @@ pub fn start(
     for (number, listener) in listeners.into_iter().enumerate() {
         let (edge, tls) = (edge.clone(), settings.tls.clone());
         let (places, stop) = (places.clone(), stop.clone());
-        let shard = Shard {
-            edge,
-            number,
-            tls,
-            places,
-            stop,
-        };
+        let shard = Shard { edge, number, tls, places, stop };
         ended.push(run_shard(shard, listener).map_err(GatewayError::Shard)?);
     }
-    Ok(Gateway {
-        addr,
-        edge,
-        host,
-        stop,
-        shards: ended,
-    })
+    Ok(Gateway { addr, edge, host, stop, shards: ended })
 }
 
 impl Gateway {
@@ -158,9 +139,7 @@ impl Gateway {
 /// Runs a shard on a thread of its own; the receiver resolves when it ended.
 fn run_shard(shard: Shard, listener: std::net::TcpListener) -> io::Result<oneshot::Receiver<()>> {
     let (done, ended) = oneshot::channel();
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let name = format!("edge-{}", shard.number);
     std::thread::Builder::new().name(name).spawn(move || {
         runtime.block_on(async move {
@@ -188,9 +167,7 @@ fn listeners(
         return Ok((addr, vec![probe]));
     }
     drop(probe);
-    let all = (0..shards)
-        .map(|_| listener(addr, true))
-        .collect::<io::Result<Vec<_>>>()?;
+    let all = (0..shards).map(|_| listener(addr, true)).collect::<io::Result<Vec<_>>>()?;
     Ok((addr, all))
 }
 

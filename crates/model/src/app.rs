@@ -95,10 +95,7 @@ impl AppDraft {
     pub fn validate(&self) -> Result<(), Vec<InvalidApp>> {
         let mut problems = Vec::new();
         let mut wrong = |field, problem: &str| {
-            problems.push(InvalidApp {
-                field,
-                problem: problem.to_owned(),
-            });
+            problems.push(InvalidApp { field, problem: problem.to_owned() });
         };
         if self.name.trim().is_empty() || self.name.chars().count() > 255 {
             wrong("name", "give a name of 1 to 255 characters");
@@ -113,16 +110,9 @@ impl AppDraft {
             wrong("monthly_budget", "give a number that is 0 or more");
         }
         if self.rate_limit > MAX_RATE_LIMIT {
-            wrong(
-                "rate_limit",
-                "give requests a minute, at most 2147483647; 0 means unlimited",
-            );
+            wrong("rate_limit", "give requests a minute, at most 2147483647; 0 means unlimited");
         }
-        if problems.is_empty() {
-            Ok(())
-        } else {
-            Err(problems)
-        }
+        if problems.is_empty() { Ok(()) } else { Err(problems) }
     }
 }
 
@@ -166,15 +156,7 @@ mod tests {
             rate_limit: u32::MAX,
             ..draft()
         };
-        let fields: Vec<_> = bad
-            .validate()
-            .unwrap_err()
-            .iter()
-            .map(|e| e.field)
-            .collect();
-        assert_eq!(
-            fields,
-            ["name", "owner_email", "monthly_budget", "rate_limit"]
-        );
+        let fields: Vec<_> = bad.validate().unwrap_err().iter().map(|e| e.field).collect();
+        assert_eq!(fields, ["name", "owner_email", "monthly_budget", "rate_limit"]);
     }
 }

@@ -21,10 +21,8 @@ use std::fmt::Write as _;
 /// assert_eq!(sent["_plugin_id"], "7");
 /// ```
 pub fn plugin_config(id: PluginId, config: &Map<String, Value>) -> HashMap<String, String> {
-    let mut sent: HashMap<_, _> = config
-        .iter()
-        .map(|(key, value)| (key.clone(), text(value, "null")))
-        .collect();
+    let mut sent: HashMap<_, _> =
+        config.iter().map(|(key, value)| (key.clone(), text(value, "null"))).collect();
     sent.insert("_plugin_id".to_owned(), id.to_string());
     sent
 }
@@ -39,11 +37,7 @@ pub fn app(app: &App) -> wire::App {
         is_active: app.is_active,
         monthly_budget: app.monthly_budget,
         rate_limit: i32::try_from(app.rate_limit).unwrap_or(i32::MAX),
-        metadata: app
-            .metadata
-            .iter()
-            .map(|(k, v)| (k.clone(), text(v, "")))
-            .collect(),
+        metadata: app.metadata.iter().map(|(k, v)| (k.clone(), text(v, ""))).collect(),
         plugin_resources: Vec::new(),
     }
 }
@@ -146,10 +140,7 @@ mod tests {
             (json!(0.00001), "1e-05"),
             (json!(1e-7), "1e-07"),
             (json!(null), "null"),
-            (
-                json!({"b": [1.5, null], "a": "<&>"}),
-                r#"{"a":"\u003c\u0026\u003e","b":[1.5,null]}"#,
-            ),
+            (json!({"b": [1.5, null], "a": "<&>"}), r#"{"a":"\u003c\u0026\u003e","b":[1.5,null]}"#),
         ];
         for (value, expected) in rows {
             assert_eq!(text(&value, "null"), expected);

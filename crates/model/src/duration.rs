@@ -102,9 +102,7 @@ pub fn parse_duration(text: &str) -> Result<Duration, InvalidDuration> {
             .ok_or_else(|| InvalidDuration::TooLong(shown()))?;
         rest = after;
     }
-    u64::try_from(nanos)
-        .map(Duration::from_nanos)
-        .map_err(|_| InvalidDuration::TooLong(shown()))
+    u64::try_from(nanos).map(Duration::from_nanos).map_err(|_| InvalidDuration::TooLong(shown()))
 }
 
 /// Writes a duration so that [`parse_duration`] reads the same value again, in the fewest parts.
@@ -124,10 +122,8 @@ pub fn format_duration(duration: Duration) -> String {
     let mut out = String::new();
     if nanos < SECOND {
         let units = [(MILLISECOND, "ms"), (MICROSECOND, "us"), (NANOSECOND, "ns")];
-        let (unit, name) = units
-            .into_iter()
-            .find(|(unit, _)| nanos >= *unit)
-            .unwrap_or((NANOSECOND, "ns"));
+        let (unit, name) =
+            units.into_iter().find(|(unit, _)| nanos >= *unit).unwrap_or((NANOSECOND, "ns"));
         write_part(&mut out, nanos, unit, name);
         return out;
     }
@@ -163,20 +159,10 @@ fn unit_nanos(unit: &str) -> Option<u64> {
 
 fn part_nanos(whole: &str, fraction: &str, unit_nanos: u64) -> Option<u128> {
     let digits = &fraction[..fraction.len().min(FRACTION_DIGITS)];
-    let whole: u128 = if whole.is_empty() {
-        0
-    } else {
-        whole.parse().ok()?
-    };
-    let tail: u128 = if digits.is_empty() {
-        0
-    } else {
-        digits.parse().ok()?
-    };
+    let whole: u128 = if whole.is_empty() { 0 } else { whole.parse().ok()? };
+    let tail: u128 = if digits.is_empty() { 0 } else { digits.parse().ok()? };
     let scale = 10_u128.pow(u32::try_from(digits.len()).ok()?);
-    whole
-        .checked_mul(unit_nanos.into())?
-        .checked_add(tail * u128::from(unit_nanos) / scale)
+    whole.checked_mul(unit_nanos.into())?.checked_add(tail * u128::from(unit_nanos) / scale)
 }
 
 fn write_part(out: &mut String, nanos: u64, unit: u64, name: &str) {
@@ -218,11 +204,7 @@ mod tests {
             ("9223372036854775807ns", i64::MAX as u64),
         ];
         for (text, nanos) in rows {
-            assert_eq!(
-                parse_duration(text),
-                Ok(Duration::from_nanos(nanos)),
-                "{text}"
-            );
+            assert_eq!(parse_duration(text), Ok(Duration::from_nanos(nanos)), "{text}");
         }
     }
 

@@ -26,21 +26,12 @@ pub enum Method {
 
 impl Method {
     /// Every method, in the order of an `Allow` header.
-    pub const ALL: [Self; 7] = [
-        Self::Get,
-        Self::Head,
-        Self::Post,
-        Self::Put,
-        Self::Patch,
-        Self::Delete,
-        Self::Options,
-    ];
+    pub const ALL: [Self; 7] =
+        [Self::Get, Self::Head, Self::Post, Self::Put, Self::Patch, Self::Delete, Self::Options];
 
     /// Reads a method in any letter case; `None` for all others.
     pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL
-            .into_iter()
-            .find(|m| m.as_str().eq_ignore_ascii_case(text))
+        Self::ALL.into_iter().find(|m| m.as_str().eq_ignore_ascii_case(text))
     }
 
     /// The upper-case name.
@@ -183,23 +174,20 @@ impl EndpointTable {
     fn add(&mut self, registration: wire::EndpointRegistration) {
         let path = registration.path;
         if let Err(reason) = check_path(&path) {
-            self.problems
-                .push(format!("endpoint {path:?} skipped: {reason}"));
+            self.problems.push(format!("endpoint {path:?} skipped: {reason}"));
             return;
         }
         let mut methods = MethodSet::default();
         for name in &registration.methods {
             match Method::parse(name) {
                 Some(method) => methods.insert(method),
-                None => self.problems.push(format!(
-                    "endpoint {path:?}: unknown method {name:?} ignored"
-                )),
+                None => self
+                    .problems
+                    .push(format!("endpoint {path:?}: unknown method {name:?} ignored")),
             }
         }
         if methods.is_empty() {
-            self.problems.push(format!(
-                "endpoint {path:?} skipped: it names no known method"
-            ));
+            self.problems.push(format!("endpoint {path:?} skipped: it names no known method"));
             return;
         }
         let endpoint = Arc::new(Endpoint {
@@ -253,23 +241,14 @@ impl EndpointTable {
     /// Finds what `method` on `path` (relative to the slug, starting with `/`) names: exact before
     /// wildcard, longer wildcard before shorter, each for the method itself first.
     pub fn resolve(&self, method: Option<Method>, path: &str) -> Resolution {
-        let find = |wanted: Method| {
-            self.candidates(path)
-                .find_map(|m| m[wanted as usize].clone())
-        };
+        let find = |wanted: Method| self.candidates(path).find_map(|m| m[wanted as usize].clone());
         if let Some(endpoint) = method.and_then(find) {
-            return Resolution::Endpoint {
-                endpoint,
-                via_get: false,
-            };
+            return Resolution::Endpoint { endpoint, via_get: false };
         }
         if method == Some(Method::Head)
             && let Some(endpoint) = find(Method::Get)
         {
-            return Resolution::Endpoint {
-                endpoint,
-                via_get: true,
-            };
+            return Resolution::Endpoint { endpoint, via_get: true };
         }
         let allow = self.allow(path);
         match method {
@@ -290,20 +269,14 @@ impl EndpointTable {
     }
 
     fn candidates<'a>(&'a self, path: &'a str) -> impl Iterator<Item = &'a ByMethod> {
-        let cuts = path
-            .match_indices('/')
-            .map(|(at, _)| at + 1)
-            .take(self.deepest);
+        let cuts = path.match_indices('/').map(|(at, _)| at + 1).take(self.deepest);
         let mut prefixes: Vec<&ByMethod> = Vec::new();
         if self.deepest == 1 {
             prefixes.extend(self.prefixes.get("/"));
         } else {
             prefixes.extend(cuts.filter_map(|end| self.prefixes.get(&path[..end])));
         }
-        self.exact
-            .get(path)
-            .into_iter()
-            .chain(prefixes.into_iter().rev())
+        self.exact.get(path).into_iter().chain(prefixes.into_iter().rev())
     }
 }
 
@@ -350,23 +323,10 @@ mod tests {
 
     #[test]
     fn exact_comes_before_the_longest_wildcard() {
-        let t = table(&[
-            ("/*", &["GET"]),
-            ("/files/*", &["GET"]),
-            ("/files/a", &["get"]),
-        ]);
-        assert_eq!(
-            found(&t, Method::Get, "/files/a").as_deref(),
-            Some("/files/a")
-        );
-        assert_eq!(
-            found(&t, Method::Get, "/files/b").as_deref(),
-            Some("/files/*")
-        );
-        assert_eq!(
-            found(&t, Method::Get, "/files/").as_deref(),
-            Some("/files/*")
-        );
+        let t = table(&[("/*", &["GET"]), ("/files/*", &["GET"]), ("/files/a", &["get"])]);
+        assert_eq!(found(&t, Method::Get, "/files/a").as_deref(), Some("/files/a"));
+        assert_eq!(found(&t, Method::Get, "/files/b").as_deref(), Some("/files/*"));
+        assert_eq!(found(&t, Method::Get, "/files/").as_deref(), Some("/files/*"));
         assert_eq!(found(&t, Method::Get, "/files").as_deref(), Some("/*"));
         assert_eq!(found(&t, Method::Get, "/").as_deref(), Some("/*"));
     }
@@ -395,14 +355,8 @@ mod tests {
             panic!("expected 405");
         };
         assert_eq!(allow.to_string(), "GET, HEAD, POST, OPTIONS");
-        assert!(matches!(
-            t.resolve(None, "/a"),
-            Resolution::MethodNotAllowed(_)
-        ));
-        assert!(matches!(
-            t.resolve(Some(Method::Options), "/a"),
-            Resolution::Options(_)
-        ));
+        assert!(matches!(t.resolve(None, "/a"), Resolution::MethodNotAllowed(_)));
+        assert!(matches!(t.resolve(Some(Method::Options), "/a"), Resolution::Options(_)));
         assert_eq!(t.resolve(Some(Method::Options), "/b"), Resolution::NotFound);
     }
 

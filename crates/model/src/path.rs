@@ -56,10 +56,7 @@ impl PluginPath {
     /// assert_eq!(path.segments(), ["a/b", "c"]);
     /// ```
     pub fn parse(raw: &str) -> Result<Self, PathError> {
-        let mut raw_segments = raw
-            .strip_prefix('/')
-            .ok_or(PathError::NotPlugin)?
-            .split('/');
+        let mut raw_segments = raw.strip_prefix('/').ok_or(PathError::NotPlugin)?.split('/');
         let mount = decode(raw_segments.next().unwrap_or_default())?;
         if mount.starts_with("plugins/") {
             return Err(PathError::Ambiguous);
@@ -89,10 +86,7 @@ impl PluginPath {
         decoded: String,
         slug: std::ops::Range<usize>,
     ) -> Result<Self, PathError> {
-        if decoded[slug.end..]
-            .split('/')
-            .any(|segment| segment == "..")
-        {
+        if decoded[slug.end..].split('/').any(|segment| segment == "..") {
             return Err(PathError::Traversal);
         }
         let mut segments = Vec::new();
@@ -103,27 +97,13 @@ impl PluginPath {
             segments.push(segment.into_owned());
         }
         let segment_key = differs.then(|| {
-            segments
-                .iter()
-                .map(|s| format!("/{}", s.replace('/', INNER_SLASH)))
-                .collect()
+            segments.iter().map(|s| format!("/{}", s.replace('/', INNER_SLASH))).collect()
         });
-        let first = segments
-            .iter()
-            .position(|s| !s.is_empty())
-            .unwrap_or(segments.len());
+        let first = segments.iter().position(|s| !s.is_empty()).unwrap_or(segments.len());
         segments.drain(..first);
-        let last = segments
-            .iter()
-            .rposition(|s| !s.is_empty())
-            .map_or(0, |at| at + 1);
+        let last = segments.iter().rposition(|s| !s.is_empty()).map_or(0, |at| at + 1);
         segments.truncate(last);
-        Ok(Self {
-            decoded,
-            slug,
-            segments,
-            segment_key,
-        })
+        Ok(Self { decoded, slug, segments, segment_key })
     }
 
     /// The name of the plugin's mount.
@@ -181,15 +161,11 @@ fn decode(raw: &str) -> Result<Cow<'_, str>, PathError> {
     if out.contains(&0) {
         return Err(PathError::Nul);
     }
-    String::from_utf8(out)
-        .map(Cow::Owned)
-        .map_err(|_| PathError::NotUtf8)
+    String::from_utf8(out).map(Cow::Owned).map_err(|_| PathError::NotUtf8)
 }
 
 fn hex(byte: Option<u8>) -> Result<u8, PathError> {
-    let digit = byte
-        .and_then(|b| char::from(b).to_digit(16))
-        .ok_or(PathError::BrokenEscape)?;
+    let digit = byte.and_then(|b| char::from(b).to_digit(16)).ok_or(PathError::BrokenEscape)?;
     u8::try_from(digit).map_err(|_| PathError::BrokenEscape)
 }
 
@@ -208,11 +184,7 @@ mod tests {
             ("/plugins/s", "/", &[]),
             ("/plugins/s/", "/", &[]),
             ("/plugins/s/mcp", "/mcp", &["mcp"]),
-            (
-                "/plugins/s/users/123/profile",
-                "/users/123/profile",
-                &["users", "123", "profile"],
-            ),
+            ("/plugins/s/users/123/profile", "/users/123/profile", &["users", "123", "profile"]),
             ("/plugins/s/a/", "/a/", &["a"]),
             ("/plugins/s/a//b", "/a//b", &["a", "", "b"]),
             ("/plugins/s/a%2Fb%20c", "/a/b c", &["a/b c"]),
@@ -252,14 +224,8 @@ mod tests {
 
     #[test]
     fn the_second_reading_exists_only_where_it_differs() {
-        assert_eq!(
-            PluginPath::parse("/plugins/s/a/b").unwrap().segment_key(),
-            None
-        );
-        assert_eq!(
-            PluginPath::parse("/plugins/s/a%20b").unwrap().segment_key(),
-            None
-        );
+        assert_eq!(PluginPath::parse("/plugins/s/a/b").unwrap().segment_key(), None);
+        assert_eq!(PluginPath::parse("/plugins/s/a%20b").unwrap().segment_key(), None);
         let both = PluginPath::parse("/plugins/s/a%2Fb/c").unwrap();
         assert_eq!(both.segment_key(), Some("/a\0b/c"));
     }

@@ -153,10 +153,9 @@ impl PluginOptions {
                 "lenient_done" => &mut options.lenient_done,
                 _ => return Err(InvalidOption::Unknown(name.clone())),
             };
-            *target = value.parse().map_err(|_| InvalidOption::NotBool {
-                name: name.clone(),
-                value: value.clone(),
-            })?;
+            *target = value
+                .parse()
+                .map_err(|_| InvalidOption::NotBool { name: name.clone(), value: value.clone() })?;
         }
         Ok(options)
     }
@@ -236,16 +235,13 @@ impl PluginDraft {
     /// # Errors
     /// [`InvalidPlugin`] when `config.slug` is no text or breaks the slug rule.
     pub fn slug(&self) -> Result<Option<Slug>, InvalidPlugin> {
-        let wrong = |problem: String| InvalidPlugin {
-            field: "config.slug",
-            problem,
-        };
+        let wrong = |problem: String| InvalidPlugin { field: "config.slug", problem };
         match self.config.get("slug") {
             None => Ok(None),
             Some(Value::String(text)) if text.is_empty() => Ok(None),
-            Some(Value::String(text)) => Slug::parse(text)
-                .map(Some)
-                .map_err(|e| wrong(e.to_string())),
+            Some(Value::String(text)) => {
+                Slug::parse(text).map(Some).map_err(|e| wrong(e.to_string()))
+            }
             Some(other) => Err(wrong(format!("{other} is not a text: write it in quotes"))),
         }
     }
@@ -261,37 +257,21 @@ impl PluginDraft {
             && !self.name.chars().any(char::is_control);
         if !name_ok {
             let problem = "give a name of 1 to 255 printable characters".to_owned();
-            problems.push(InvalidPlugin {
-                field: "name",
-                problem,
-            });
+            problems.push(InvalidPlugin { field: "name", problem });
         }
         if let Err(e) = Command::parse(&self.command) {
-            problems.push(InvalidPlugin {
-                field: "command",
-                problem: e.to_string(),
-            });
+            problems.push(InvalidPlugin { field: "command", problem: e.to_string() });
         }
         problems.extend(self.slug().err());
         if let Err(e) = PluginOptions::parse(&self.options) {
-            problems.push(InvalidPlugin {
-                field: "options",
-                problem: e.to_string(),
-            });
+            problems.push(InvalidPlugin { field: "options", problem: e.to_string() });
         }
         let size = serde_json::to_vec(&self.config).map_or(usize::MAX, |text| text.len());
         if size > MAX_CONFIG_BYTES {
             let problem = format!("{size} bytes of JSON: keep it within {MAX_CONFIG_BYTES}");
-            problems.push(InvalidPlugin {
-                field: "config",
-                problem,
-            });
+            problems.push(InvalidPlugin { field: "config", problem });
         }
-        if problems.is_empty() {
-            Ok(())
-        } else {
-            Err(problems)
-        }
+        if problems.is_empty() { Ok(()) } else { Err(problems) }
     }
 }
 
@@ -322,37 +302,18 @@ mod tests {
             assert!(Slug::parse(good).is_ok(), "{good}");
         }
         let longer = "a".repeat(64);
-        for bad in [
-            "",
-            "-a",
-            ".a",
-            "_a",
-            "A",
-            "a b",
-            "a/b",
-            "ä",
-            longer.as_str(),
-        ] {
+        for bad in ["", "-a", ".a", "_a", "A", "a b", "a/b", "ä", longer.as_str()] {
             assert!(Slug::parse(bad).is_err(), "{bad}");
         }
     }
 
     #[test]
     fn commands_are_absolute_files_and_nothing_else() {
-        assert_eq!(
-            Command::parse("file:///opt/p"),
-            Ok(Command::File("/opt/p".into()))
-        );
+        assert_eq!(Command::parse("file:///opt/p"), Ok(Command::File("/opt/p".into())));
         assert_eq!(Command::parse("/opt/p"), Ok(Command::File("/opt/p".into())));
-        for bad in [
-            "",
-            "file://",
-            "file://rel/p",
-            "p",
-            "http://x/y",
-            "file:///a/../b",
-            "file:///a\nb",
-        ] {
+        for bad in
+            ["", "file://", "file://rel/p", "p", "http://x/y", "file:///a/../b", "file:///a\nb"]
+        {
             assert!(Command::parse(bad).is_err(), "{bad}");
         }
     }

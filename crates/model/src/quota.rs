@@ -102,13 +102,7 @@ mod tests {
         for left in (0..5).rev() {
             assert!(matches!(quota.take(5, 7), Verdict::Pass(s) if s.remaining == left));
         }
-        assert!(matches!(
-            quota.take(5, 7),
-            Verdict::Refuse {
-                retry_after_seconds: 12,
-                ..
-            }
-        ));
+        assert!(matches!(quota.take(5, 7), Verdict::Refuse { retry_after_seconds: 12, .. }));
     }
 
     proptest! {

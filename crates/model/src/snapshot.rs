@@ -67,9 +67,7 @@ pub struct TokenTable {
 impl Default for TokenTable {
     fn default() -> Self {
         let empty = Arc::new(Shard::default());
-        Self {
-            shards: Arc::new(std::array::from_fn(|_| empty.clone())),
-        }
+        Self { shards: Arc::new(std::array::from_fn(|_| empty.clone())) }
     }
 }
 
@@ -170,12 +168,8 @@ mod tests {
         let table: TokenTable = (0..5000).map(|i| token(&i.to_string())).collect();
         let mut next = table.clone();
         next.insert(token("new"));
-        let shared = table
-            .shards
-            .iter()
-            .zip(next.shards.iter())
-            .filter(|(a, b)| Arc::ptr_eq(a, b))
-            .count();
+        let shared =
+            table.shards.iter().zip(next.shards.iter()).filter(|(a, b)| Arc::ptr_eq(a, b)).count();
         assert_eq!(shared, SHARDS - 1);
     }
 }

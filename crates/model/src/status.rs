@@ -24,14 +24,8 @@ pub enum PluginState {
 
 impl PluginState {
     /// Every state.
-    pub const ALL: [Self; 6] = [
-        Self::Starting,
-        Self::Ready,
-        Self::Backoff,
-        Self::Parked,
-        Self::Draining,
-        Self::Stopped,
-    ];
+    pub const ALL: [Self; 6] =
+        [Self::Starting, Self::Ready, Self::Backoff, Self::Parked, Self::Draining, Self::Stopped];
 
     /// The lower-case word.
     pub fn as_str(self) -> &'static str {

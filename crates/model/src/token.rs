@@ -72,9 +72,7 @@ impl NewToken {
     fn with_prefix(prefix: &str) -> Result<Self, getrandom::Error> {
         let mut bytes = [0_u8; 32];
         getrandom::fill(&mut bytes)?;
-        Ok(Self {
-            text: format!("{prefix}{}", URL_SAFE_NO_PAD.encode(bytes)),
-        })
+        Ok(Self { text: format!("{prefix}{}", URL_SAFE_NO_PAD.encode(bytes)) })
     }
 
     /// The text to hand to the person, once.
@@ -135,9 +133,7 @@ mod tests {
     fn a_new_token_has_the_prefix_and_256_random_bits() {
         let (a, b) = (NewToken::generate().unwrap(), NewToken::generate().unwrap());
         assert!(a.reveal().starts_with(TOKEN_PREFIX));
-        let random = URL_SAFE_NO_PAD
-            .decode(&a.reveal()[TOKEN_PREFIX.len()..])
-            .unwrap();
+        let random = URL_SAFE_NO_PAD.decode(&a.reveal()[TOKEN_PREFIX.len()..]).unwrap();
         assert_eq!(random.len(), 32);
         assert_ne!(a.reveal(), b.reveal());
         assert_eq!(a.hash(), TokenHash::of(a.reveal()));

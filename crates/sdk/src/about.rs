@@ -61,8 +61,7 @@ impl About {
 
     pub(crate) fn add_asset(&mut self, path: &str, mime_type: String, content: &[u8]) {
         let content = Bytes::copy_from_slice(content);
-        self.assets
-            .insert(asset_key(path), Asset { mime_type, content });
+        self.assets.insert(asset_key(path), Asset { mime_type, content });
     }
 
     /// Finds a file; its path may come with or without the leading slash.
@@ -76,10 +75,7 @@ impl About {
         if self.name.trim().is_empty() {
             problems.push("the plugin has no name".to_owned());
         }
-        for (what, text) in [
-            ("manifest", &self.manifest),
-            ("configuration schema", &self.schema),
-        ] {
+        for (what, text) in [("manifest", &self.manifest), ("configuration schema", &self.schema)] {
             match text.as_deref().map(serde_json::from_str::<Value>) {
                 None | Some(Ok(Value::Object(_))) => {}
                 Some(Ok(_)) => problems.push(format!("the {what} is no JSON object")),

@@ -136,18 +136,11 @@ fn judge(failure: Failure) -> Verdict {
                 return Verdict::Public(public);
             }
             tracing::error!(error = text, "the handler failed");
-            Verdict::Hidden(Status::unknown(
-                "the handler failed; the plugin's log says why",
-            ))
+            Verdict::Hidden(Status::unknown("the handler failed; the plugin's log says why"))
         }
         Failure::Panic(text) => {
-            tracing::error!(
-                panic = text,
-                "the handler panicked; only this request failed"
-            );
-            Verdict::Hidden(Status::internal(
-                "the handler panicked; the plugin's log says where",
-            ))
+            tracing::error!(panic = text, "the handler panicked; only this request failed");
+            Verdict::Hidden(Status::internal("the handler panicked; the plugin's log says where"))
         }
     }
 }
@@ -159,18 +152,8 @@ async fn collect(mut chunks: Chunks) -> Result<EndpointResponse, Status> {
     while let Some(chunk) = chunks.next().await.transpose()? {
         match chunk.r#type() {
             ChunkType::Headers => {
-                let EndpointResponseChunk {
-                    status_code,
-                    headers,
-                    header_list,
-                    ..
-                } = chunk;
-                response = EndpointResponse {
-                    status_code,
-                    headers,
-                    header_list,
-                    ..response
-                };
+                let EndpointResponseChunk { status_code, headers, header_list, .. } = chunk;
+                response = EndpointResponse { status_code, headers, header_list, ..response };
             }
             ChunkType::Body if body.len() + chunk.data.len() > COLLECTED_BYTES => {
                 let text = "the endpoint streams more than fits into one answer";
@@ -189,9 +172,7 @@ async fn collect(mut chunks: Chunks) -> Result<EndpointResponse, Status> {
             ChunkType::Error => break,
         }
     }
-    Err(Status::unknown(
-        "the handler failed; the plugin's log says why",
-    ))
+    Err(Status::unknown("the handler failed; the plugin's log says why"))
 }
 
 /// Carries the id of the request into everything a handler logs.
@@ -211,10 +192,7 @@ mod tests {
 
     async fn ready(endpoints: Endpoints) -> Arc<Ready> {
         let endpoints = endpoints.bind(&Arc::new(()));
-        let started = Started {
-            endpoints,
-            on_shutdown: None,
-        };
+        let started = Started { endpoints, on_shutdown: None };
         let initializer = Box::new(|_| -> Boxed<_> { Box::pin(async { Ok(started) }) });
         let about = About::new("test".to_owned(), "1".to_owned());
         let program = Program::new(about, Vec::new(), initializer).unwrap();

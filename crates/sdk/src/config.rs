@@ -34,10 +34,7 @@ impl Config {
     pub(crate) fn from_wire(mut map: HashMap<String, String>) -> Self {
         let plugin_id = map.remove(CONFIG_PLUGIN_ID).and_then(|id| id.parse().ok());
         map.remove(CONFIG_SERVICE_BROKER_ID);
-        Self {
-            values: map.into_iter().collect(),
-            plugin_id,
-        }
+        Self { values: map.into_iter().collect(), plugin_id }
     }
 
     /// The value of a key.
@@ -84,19 +81,11 @@ impl Config {
     /// # Errors
     /// Names the key when its value is none of these words.
     pub fn flag(&self, key: &str, default: bool) -> Result<bool> {
-        match self
-            .get(key)
-            .unwrap_or_default()
-            .trim()
-            .to_ascii_lowercase()
-            .as_str()
-        {
+        match self.get(key).unwrap_or_default().trim().to_ascii_lowercase().as_str() {
             "" => Ok(default),
             "true" | "1" | "yes" | "on" => Ok(true),
             "false" | "0" | "no" | "off" => Ok(false),
-            _ => Err(Error::new(format!(
-                "`{key}` in the configuration is neither true nor false"
-            ))),
+            _ => Err(Error::new(format!("`{key}` in the configuration is neither true nor false"))),
         }
     }
 
@@ -120,9 +109,7 @@ impl Config {
 
     /// Every key with its value, sorted.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.values
-            .iter()
-            .map(|(key, value)| (key.as_str(), value.as_str()))
+        self.values.iter().map(|(key, value)| (key.as_str(), value.as_str()))
     }
 
     /// The name under which the plugin is mounted: its endpoints are below `/plugins/{slug}/`.
@@ -152,10 +139,7 @@ where
     V: Into<String>,
 {
     fn from_iter<I: IntoIterator<Item = (K, V)>>(pairs: I) -> Self {
-        let map = pairs
-            .into_iter()
-            .map(|(key, value)| (key.into(), value.into()))
-            .collect();
+        let map = pairs.into_iter().map(|(key, value)| (key.into(), value.into())).collect();
         Self::from_wire(map)
     }
 }
@@ -163,9 +147,7 @@ where
 /// Keys only: values may be secrets.
 impl fmt::Debug for Config {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Config")
-            .field("keys", &self.values.keys())
-            .finish_non_exhaustive()
+        f.debug_struct("Config").field("keys", &self.values.keys()).finish_non_exhaustive()
     }
 }
 
@@ -175,11 +157,8 @@ mod tests {
 
     #[test]
     fn reserved_keys_are_hidden_and_the_id_is_read() {
-        let config = Config::from([
-            ("_plugin_id", "7"),
-            ("_service_broker_id", "1"),
-            ("slug", "s"),
-        ]);
+        let config =
+            Config::from([("_plugin_id", "7"), ("_service_broker_id", "1"), ("slug", "s")]);
         assert_eq!(config.plugin_id(), Some(7));
         assert_eq!(config.iter().collect::<Vec<_>>(), [("slug", "s")]);
     }

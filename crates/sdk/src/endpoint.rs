@@ -30,10 +30,7 @@ pub struct Endpoint {
 impl Endpoint {
     /// An endpoint at this path.
     pub fn new(path: impl Into<String>) -> Self {
-        let registration = EndpointRegistration {
-            path: path.into(),
-            ..Default::default()
-        };
+        let registration = EndpointRegistration { path: path.into(), ..Default::default() };
         Self { registration }
     }
 

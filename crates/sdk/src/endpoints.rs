@@ -32,9 +32,7 @@ pub(crate) enum Answerer {
 
 impl<S> Default for Endpoints<S> {
     fn default() -> Self {
-        Self {
-            entries: Vec::new(),
-        }
+        Self { entries: Vec::new() }
     }
 }
 
@@ -77,19 +75,11 @@ impl<S: Send + Sync + 'static> Endpoints<S> {
     /// The same handlers under another state; they used none.
     pub(crate) fn without_state<T: Send + Sync + 'static>(self, none: S) -> Endpoints<T> {
         let none = Arc::new(none);
-        let entries = self
-            .entries
-            .into_iter()
-            .map(|Entry { registration, bind }| {
-                let none = Arc::clone(&none);
-                Entry {
-                    registration,
-                    bind: Box::new(move |_| bind(none)),
-                }
-            });
-        Endpoints {
-            entries: entries.collect(),
-        }
+        let entries = self.entries.into_iter().map(|Entry { registration, bind }| {
+            let none = Arc::clone(&none);
+            Entry { registration, bind: Box::new(move |_| bind(none)) }
+        });
+        Endpoints { entries: entries.collect() }
     }
 
     pub(crate) fn append(&mut self, mut others: Self) {
@@ -97,10 +87,7 @@ impl<S: Send + Sync + 'static> Endpoints<S> {
     }
 
     pub(crate) fn registrations(&self) -> Vec<EndpointRegistration> {
-        self.entries
-            .iter()
-            .map(|entry| entry.registration.clone())
-            .collect()
+        self.entries.iter().map(|entry| entry.registration.clone()).collect()
     }
 
     /// Gives every handler its state.
@@ -145,8 +132,6 @@ impl<S: Send + Sync + 'static> Endpoints<S> {
 
 impl<S> std::fmt::Debug for Endpoints<S> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_list()
-            .entries(self.entries.iter().map(|entry| &entry.registration))
-            .finish()
+        f.debug_list().entries(self.entries.iter().map(|entry| &entry.registration)).finish()
     }
 }

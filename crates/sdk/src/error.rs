@@ -40,25 +40,14 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 impl Error {
     /// An error for the log.
     pub fn new(text: impl Into<String>) -> Self {
-        Self {
-            public: None,
-            text: text.into(),
-            source: None,
-        }
+        Self { public: None, text: text.into(), source: None }
     }
 
     /// An error for the client: the HTTP status of the answer and a text that is shown as it is.
     pub fn public(status: u16, text: impl Into<String>) -> Self {
         let text = text.into();
-        let public = Public {
-            status,
-            text: text.clone(),
-        };
-        Self {
-            public: Some(public),
-            text,
-            source: None,
-        }
+        let public = Public { status, text: text.clone() };
+        Self { public: Some(public), text, source: None }
     }
 
     /// Says what was going on when the error happened. A public error stays public; the added
@@ -71,16 +60,12 @@ impl Error {
 
     /// The status and the text for the client, when the error has them.
     pub fn as_public(&self) -> Option<(u16, &str)> {
-        self.public
-            .as_ref()
-            .map(|public| (public.status, public.text.as_str()))
+        self.public.as_ref().map(|public| (public.status, public.text.as_str()))
     }
 
     /// The error that was converted with `?`, when it is an `E`.
     pub fn downcast_ref<E: StdError + 'static>(&self) -> Option<&E> {
-        self.source
-            .as_ref()
-            .and_then(|source| source.downcast_ref())
+        self.source.as_ref().and_then(|source| source.downcast_ref())
     }
 
     pub(crate) fn into_public(self) -> Option<Public> {
@@ -91,11 +76,7 @@ impl Error {
 /// Every ordinary error becomes one for the log. ([`Error`] itself is therefore none.)
 impl<E: StdError + Send + Sync + 'static> From<E> for Error {
     fn from(source: E) -> Self {
-        Self {
-            public: None,
-            text: source.to_string(),
-            source: Some(Box::new(source)),
-        }
+        Self { public: None, text: source.to_string(), source: Some(Box::new(source)) }
     }
 }
 
@@ -139,10 +120,7 @@ mod tests {
         let cause = "x".parse::<u8>().unwrap_err();
         let error = Error::from(Load(cause));
         assert_eq!(error.as_public(), None);
-        assert_eq!(
-            format!("{error:?}"),
-            "cannot load: invalid digit found in string"
-        );
+        assert_eq!(format!("{error:?}"), "cannot load: invalid digit found in string");
         assert!(error.downcast_ref::<Load>().is_some());
     }
 }

@@ -33,16 +33,12 @@ pub(crate) enum InvalidHeader {
 impl Headers {
     /// The first value of a header, when it is text.
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.get_bytes(name)
-            .and_then(|value| std::str::from_utf8(value).ok())
+        self.get_bytes(name).and_then(|value| std::str::from_utf8(value).ok())
     }
 
     /// The first value of a header.
     pub fn get_bytes(&self, name: &str) -> Option<&[u8]> {
-        let found = self
-            .fields
-            .iter()
-            .find(|(known, _)| known.eq_ignore_ascii_case(name));
+        let found = self.fields.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
         found.map(|(_, value)| value.as_ref())
     }
 
@@ -51,10 +47,7 @@ impl Headers {
         &'a self,
         name: &'n str,
     ) -> impl Iterator<Item = &'a [u8]> + use<'a, 'n> {
-        let named = self
-            .fields
-            .iter()
-            .filter(move |(known, _)| known.eq_ignore_ascii_case(name));
+        let named = self.fields.iter().filter(move |(known, _)| known.eq_ignore_ascii_case(name));
         named.map(|(_, value)| value.as_ref())
     }
 
@@ -65,9 +58,7 @@ impl Headers {
 
     /// Every header, in order.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &[u8])> {
-        self.fields
-            .iter()
-            .map(|(name, value)| (name.as_str(), value.as_ref()))
+        self.fields.iter().map(|(name, value)| (name.as_str(), value.as_ref()))
     }
 
     /// How many headers there are; a repeated one counts each time.
@@ -83,31 +74,24 @@ impl Headers {
     /// Adds a header after the others, also one that is there already.
     pub(crate) fn append(&mut self, name: &str, value: &[u8]) -> Result<(), InvalidHeader> {
         check(name, value)?;
-        self.fields
-            .push((name.to_owned(), Bytes::copy_from_slice(value)));
+        self.fields.push((name.to_owned(), Bytes::copy_from_slice(value)));
         Ok(())
     }
 
     pub(crate) fn remove(&mut self, name: &str) {
-        self.fields
-            .retain(|(known, _)| !known.eq_ignore_ascii_case(name));
+        self.fields.retain(|(known, _)| !known.eq_ignore_ascii_case(name));
     }
 
     /// What a host sent as a list. It is taken as it is: the host has checked it.
     pub(crate) fn from_list(list: Vec<HeaderField>) -> Self {
-        let fields = list
-            .into_iter()
-            .map(|field| (field.name, field.value))
-            .collect();
+        let fields = list.into_iter().map(|field| (field.name, field.value)).collect();
         Self { fields }
     }
 
     /// What a host sent as a map, sorted by name, for maps have no order.
     pub(crate) fn from_map(map: HashMap<String, String>) -> Self {
-        let mut fields: Vec<_> = map
-            .into_iter()
-            .map(|(name, value)| (name, Bytes::from(value)))
-            .collect();
+        let mut fields: Vec<_> =
+            map.into_iter().map(|(name, value)| (name, Bytes::from(value))).collect();
         fields.sort();
         Self { fields }
     }
@@ -143,9 +127,7 @@ impl Headers {
 /// Names only: values may be credentials.
 impl fmt::Debug for Headers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list()
-            .entries(self.fields.iter().map(|(name, _)| name))
-            .finish()
+        f.debug_list().entries(self.fields.iter().map(|(name, _)| name)).finish()
     }
 }
 
@@ -154,10 +136,7 @@ fn check(name: &str, value: &[u8]) -> Result<(), InvalidHeader> {
     if name.is_empty() || !name.bytes().all(token) {
         return Err(InvalidHeader::Name);
     }
-    if value
-        .iter()
-        .any(|b| (b.is_ascii_control() && *b != b'\t') || *b == 0x7f)
-    {
+    if value.iter().any(|b| (b.is_ascii_control() && *b != b'\t') || *b == 0x7f) {
         return Err(InvalidHeader::Value);
     }
     Ok(())
@@ -168,11 +147,7 @@ pub(crate) fn canonical(name: &str) -> String {
     let mut word_starts = true;
     name.chars()
         .map(|c| {
-            let c = if word_starts {
-                c.to_ascii_uppercase()
-            } else {
-                c.to_ascii_lowercase()
-            };
+            let c = if word_starts { c.to_ascii_uppercase() } else { c.to_ascii_lowercase() };
             word_starts = c == '-';
             c
         })
@@ -221,10 +196,7 @@ mod tests {
         assert_eq!(headers.append("", b"x"), Err(InvalidHeader::Name));
         assert_eq!(headers.append("a b", b"x"), Err(InvalidHeader::Name));
         assert_eq!(headers.append("a:", b"x"), Err(InvalidHeader::Name));
-        assert_eq!(
-            headers.append("a", b"x\r\nSet-Cookie: y"),
-            Err(InvalidHeader::Value)
-        );
+        assert_eq!(headers.append("a", b"x\r\nSet-Cookie: y"), Err(InvalidHeader::Value));
         assert_eq!(headers.append("a", b"x\0"), Err(InvalidHeader::Value));
         assert_eq!(headers.append("a", "ä\tö".as_bytes()), Ok(()));
         assert_eq!(headers.append("b", b"\xff"), Ok(()));

@@ -39,9 +39,7 @@ impl HostLog {
     /// A layer that writes to stderr.
     #[must_use]
     pub fn new() -> Self {
-        Self {
-            write: write_to_stderr,
-        }
+        Self { write: write_to_stderr }
     }
 }
 
@@ -53,9 +51,7 @@ impl Default for HostLog {
 
 /// Makes [`HostLog`] the subscriber of the process, unless it has one.
 pub(crate) fn install() {
-    let level = std::env::var(ENV_LEVEL)
-        .ok()
-        .and_then(|level| level.parse().ok());
+    let level = std::env::var(ENV_LEVEL).ok().and_then(|level| level.parse().ok());
     let level = level.unwrap_or(LevelFilter::INFO);
     let quiet = QUIET.map(|target| (target, level.min(LevelFilter::WARN)));
     let targets = Targets::new().with_default(level).with_targets(quiet);
@@ -67,10 +63,7 @@ pub(crate) fn install() {
 /// Logs panics, with the place and, where asked for, the backtrace, like everything else.
 pub(crate) fn log_panics() {
     std::panic::set_hook(Box::new(|panic| {
-        let place = panic
-            .location()
-            .map(ToString::to_string)
-            .unwrap_or_default();
+        let place = panic.location().map(ToString::to_string).unwrap_or_default();
         let text = crate::guard::panic_text(panic.payload());
         let backtrace = std::backtrace::Backtrace::capture();
         match backtrace.status() {
@@ -101,13 +94,8 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for HostLog {
 
     fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
         let mut fields = Fields::default();
-        for span in context
-            .event_scope(event)
-            .into_iter()
-            .flatten()
-            .collect::<Vec<_>>()
-            .iter()
-            .rev()
+        for span in
+            context.event_scope(event).into_iter().flatten().collect::<Vec<_>>().iter().rev()
         {
             if let Some(outer) = span.extensions().get::<Fields>() {
                 fields.0.extend(outer.0.clone());
@@ -115,22 +103,14 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for HostLog {
         }
         event.record(&mut fields);
         let metadata = event.metadata();
-        (self.write)(&line(
-            *metadata.level(),
-            metadata.target(),
-            fields.0,
-            Timestamp::now(),
-        ));
+        (self.write)(&line(*metadata.level(), metadata.target(), fields.0, Timestamp::now()));
     }
 }
 
 /// One line with its newline.
 fn line(level: Level, module: &str, mut fields: Map<String, Value>, now: Timestamp) -> String {
     let message = fields.remove("message").unwrap_or_default();
-    fields.insert(
-        "@level".to_owned(),
-        level.as_str().to_ascii_lowercase().into(),
-    );
+    fields.insert("@level".to_owned(), level.as_str().to_ascii_lowercase().into());
     fields.insert("@message".to_owned(), message);
     fields.insert("@module".to_owned(), module.into());
     fields.insert("@timestamp".to_owned(), format!("{now:.6}").into());
@@ -184,10 +164,7 @@ impl Visit for Fields {
 }
 
 fn cut(text: &str) -> String {
-    match text
-        .char_indices()
-        .find(|(at, c)| at + c.len_utf8() > TEXT_BYTES)
-    {
+    match text.char_indices().find(|(at, c)| at + c.len_utf8() > TEXT_BYTES) {
         Some((at, _)) => format!("{}…", &text[..at]),
         None => text.to_owned(),
     }
@@ -202,14 +179,8 @@ mod tests {
     static LINES: Mutex<Vec<Value>> = Mutex::new(Vec::new());
 
     fn keep(line: &str) {
-        assert!(
-            line.ends_with("}\n") && !line.trim_end().contains('\n'),
-            "{line}"
-        );
-        LINES
-            .lock()
-            .unwrap()
-            .push(serde_json::from_str(line).unwrap());
+        assert!(line.ends_with("}\n") && !line.trim_end().contains('\n'), "{line}");
+        LINES.lock().unwrap().push(serde_json::from_str(line).unwrap());
     }
 
     #[test]
@@ -231,20 +202,12 @@ mod tests {
             );
         });
         let lines = LINES.lock().unwrap();
-        let [line] = lines.as_slice() else {
-            panic!("{lines:?}")
-        };
+        let [line] = lines.as_slice() else { panic!("{lines:?}") };
         assert_eq!(line["@level"], "warn");
         assert_eq!(line["@message"], "hello 1");
         assert_eq!(line["@module"], "sidegate_sdk::log::tests");
-        assert_eq!(
-            (&line["n"], &line["ok"], &line["late"]),
-            (&5.into(), &true.into(), &1.into())
-        );
-        assert_eq!(
-            (&line["text"], &line["request_id"]),
-            (&"a\nb".into(), &"r2".into())
-        );
+        assert_eq!((&line["n"], &line["ok"], &line["late"]), (&5.into(), &true.into(), &1.into()));
+        assert_eq!((&line["text"], &line["request_id"]), (&"a\nb".into(), &"r2".into()));
         assert_eq!(line["long"].as_str().unwrap().len(), TEXT_BYTES + "…".len());
         let timestamp = line["@timestamp"].as_str().unwrap();
         assert!(timestamp.ends_with('Z') && timestamp.len() == "2026-11-22T10:28:12.523486Z".len());

@@ -83,9 +83,7 @@ impl Plugin {
             initialize: Box::new(|config| Box::pin(initialize(config))),
             endpoints: endpoints.without_state(()),
             late_endpoints: None,
-            shutdown: self
-                .shutdown
-                .map(|hook| -> Shutdown<S> { Box::new(|_| hook(Arc::new(()))) }),
+            shutdown: self.shutdown.map(|hook| -> Shutdown<S> { Box::new(|_| hook(Arc::new(()))) }),
         }
     }
 }
@@ -176,8 +174,7 @@ impl<S: Send + Sync + 'static> Plugin<S> {
         mime_type: impl Into<String>,
         content: impl AsRef<[u8]>,
     ) -> Self {
-        self.about
-            .add_asset(path, mime_type.into(), content.as_ref());
+        self.about.add_asset(path, mime_type.into(), content.as_ref());
         self
     }
 
@@ -197,13 +194,7 @@ impl<S: Send + Sync + 'static> Plugin<S> {
 
     /// The plugin without its types.
     pub(crate) fn into_program(self) -> Result<Program> {
-        let Self {
-            about,
-            initialize,
-            endpoints,
-            late_endpoints,
-            shutdown,
-        } = self;
+        let Self { about, initialize, endpoints, late_endpoints, shutdown } = self;
         let early = endpoints.registrations();
         let start = move |config| -> Boxed<Result<Started>> {
             Box::pin(async move {
@@ -215,10 +206,7 @@ impl<S: Send + Sync + 'static> Plugin<S> {
                 let endpoints = endpoints.bind(&state);
                 let on_shutdown = shutdown
                     .map(|hook| -> crate::program::ShutdownHook { Box::new(move || hook(state)) });
-                Ok(Started {
-                    endpoints,
-                    on_shutdown,
-                })
+                Ok(Started { endpoints, on_shutdown })
             })
         };
         Program::new(about, early, Box::new(start))

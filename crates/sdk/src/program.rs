@@ -55,33 +55,21 @@ impl Program {
         let mut problems = about.problems();
         problems.extend(route::check(&early));
         if !problems.is_empty() {
-            return Err(Error::new(format!(
-                "this plugin cannot start: {}",
-                problems.join("; ")
-            )));
+            return Err(Error::new(format!("this plugin cannot start: {}", problems.join("; "))));
         }
         let initializer = Mutex::new(Some(initializer));
-        Ok(Self {
-            about,
-            early,
-            initializer,
-            ready: OnceLock::new(),
-        })
+        Ok(Self { about, early, initializer, ready: OnceLock::new() })
     }
 
     /// Initializes once; a process whose initialization failed is of no further use.
     pub(crate) async fn initialize(&self, config: Config, header_list: bool) -> Result<()> {
         let Some(initializer) = take(&self.initializer) else {
-            return Err(Error::new(
-                "this process was initialized before; start a new one",
-            ));
+            return Err(Error::new("this process was initialized before; start a new one"));
         };
-        let started = guarded(|| initializer(config))
-            .await
-            .map_err(|failure| match failure {
-                Failure::Error(error) => error,
-                Failure::Panic(text) => Error::new(format!("initialization panicked: {text}")),
-            })?;
+        let started = guarded(|| initializer(config)).await.map_err(|failure| match failure {
+            Failure::Error(error) => error,
+            Failure::Panic(text) => Error::new(format!("initialization panicked: {text}")),
+        })?;
         let announced: Vec<_> = started.endpoints.iter().map(|(r, _)| r.clone()).collect();
         let problems = route::check(&announced);
         if !problems.is_empty() {
@@ -93,10 +81,7 @@ impl Program {
             on_shutdown: Mutex::new(started.on_shutdown),
         };
         let first = self.ready.set(Arc::new(ready)).is_ok();
-        assert!(
-            first,
-            "the initializer, of which there is one, has run twice"
-        );
+        assert!(first, "the initializer, of which there is one, has run twice");
         Ok(())
     }
 
@@ -107,8 +92,7 @@ impl Program {
 
     /// What is announced now: everything once initialized, what is known of it before.
     pub(crate) fn registrations(&self) -> &[EndpointRegistration] {
-        self.ready()
-            .map_or(&self.early, |ready| ready.routes.registrations())
+        self.ready().map_or(&self.early, |ready| ready.routes.registrations())
     }
 
     /// Runs the author's last function, at most once in the life of the process.

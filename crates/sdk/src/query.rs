@@ -5,13 +5,10 @@ use percent_encoding::percent_decode;
 /// The pairs of a query string, decoded; a name without `=` has an empty value. Bytes that are no
 /// text are replaced, for a query must not make a request fail.
 pub(crate) fn pairs(query: &str) -> impl Iterator<Item = (String, String)> {
-    query
-        .split('&')
-        .filter(|pair| !pair.is_empty())
-        .map(|pair| {
-            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            (decode_form(name), decode_form(value))
-        })
+    query.split('&').filter(|pair| !pair.is_empty()).map(|pair| {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        (decode_form(name), decode_form(value))
+    })
 }
 
 fn decode_form(text: &str) -> String {
@@ -20,9 +17,7 @@ fn decode_form(text: &str) -> String {
 
 /// Replaces `%xx`; what is no text afterwards is replaced.
 pub(crate) fn decode(text: &str) -> String {
-    percent_decode(text.as_bytes())
-        .decode_utf8_lossy()
-        .into_owned()
+    percent_decode(text.as_bytes()).decode_utf8_lossy().into_owned()
 }
 
 #[cfg(test)]
@@ -41,11 +36,6 @@ mod tests {
             ("d", "\u{fffd}"),
             ("e", "1=2"),
         ];
-        assert!(
-            read.iter()
-                .map(|(n, v)| (n.as_str(), v.as_str()))
-                .eq(expected),
-            "{read:?}"
-        );
+        assert!(read.iter().map(|(n, v)| (n.as_str(), v.as_str())).eq(expected), "{read:?}");
     }
 }

@@ -110,9 +110,7 @@ impl Request {
 
     /// The first value of a query parameter, decoded.
     pub fn query(&self, name: &str) -> Option<String> {
-        self.query_pairs()
-            .find(|(known, _)| known == name)
-            .map(|(_, value)| value)
+        self.query_pairs().find(|(known, _)| known == name).map(|(_, value)| value)
     }
 
     /// Every query parameter, decoded, in order.
@@ -137,8 +135,7 @@ impl Request {
 
     /// The id under which host and client know this request.
     pub fn request_id(&self) -> &str {
-        self.context()
-            .map_or("", |context| context.request_id.as_str())
+        self.context().map_or("", |context| context.request_id.as_str())
     }
 
     /// A fact the host added to the request.
@@ -158,12 +155,8 @@ impl Request {
 
     /// The W3C trace context of the request.
     pub fn traceparent(&self) -> Option<&str> {
-        let traced = self
-            .context()
-            .and_then(|context| context.trace_context.get("traceparent"));
-        traced
-            .map(String::as_str)
-            .or_else(|| self.header("traceparent"))
+        let traced = self.context().and_then(|context| context.trace_context.get("traceparent"));
+        traced.map(String::as_str).or_else(|| self.header("traceparent"))
     }
 
     /// Whether the gateway checked a token and found it valid.

@@ -83,9 +83,7 @@ impl RequestBuilder {
     /// # Panics
     /// On a header that no client can send.
     pub fn header(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
-        self.headers
-            .append(name, value.as_ref())
-            .expect("a header that can be sent");
+        self.headers.append(name, value.as_ref()).expect("a header that can be sent");
         self
     }
 
@@ -131,9 +129,7 @@ impl RequestBuilder {
 
     /// Adds a fact of the host, such as `edge_id`.
     pub fn metadata(mut self, key: &str, value: &str) -> Self {
-        self.context()
-            .metadata
-            .insert(key.to_owned(), value.to_owned());
+        self.context().metadata.insert(key.to_owned(), value.to_owned());
         self
     }
 
@@ -151,11 +147,7 @@ impl RequestBuilder {
         let mut message = EndpointRequest {
             method: self.method,
             path: query::decode(&raw),
-            relative_path: if relative.is_empty() {
-                "/".to_owned()
-            } else {
-                relative
-            },
+            relative_path: if relative.is_empty() { "/".to_owned() } else { relative },
             path_segments: match inner {
                 "" => Vec::new(),
                 _ => inner.split('/').map(query::decode).collect(),
@@ -173,9 +165,7 @@ impl RequestBuilder {
     }
 
     fn context(&mut self) -> &mut PluginContext {
-        self.message
-            .context
-            .get_or_insert_with(PluginContext::default)
+        self.message.context.get_or_insert_with(PluginContext::default)
     }
 }
 
@@ -193,10 +183,7 @@ mod tests {
 
     #[test]
     fn a_host_without_extensions_sends_canonical_names_and_no_raw_path() {
-        let builder = Request::builder()
-            .path("/x%20y?q=1")
-            .header("x-a", "1")
-            .header("X-A", "2");
+        let builder = Request::builder().path("/x%20y?q=1").header("x-a", "1").header("X-A", "2");
         let message = builder.into_wire("s", false);
         assert_eq!(message.headers["X-A"], "1, 2");
         assert!(message.header_list.is_empty() && message.raw_path.is_empty());
@@ -207,10 +194,7 @@ mod tests {
 
     #[test]
     fn the_caller_and_the_context_reach_the_request() {
-        let app = App {
-            name: "a".to_owned(),
-            ..App::default()
-        };
+        let app = App { name: "a".to_owned(), ..App::default() };
         let req = Request::builder()
             .app(app)
             .scopes(["read"])
@@ -226,9 +210,7 @@ mod tests {
 
     #[test]
     fn debug_output_holds_neither_body_nor_query_nor_values() {
-        let builder = Request::builder()
-            .path("/?token=s3cret")
-            .header("Authorization", "s3cret");
+        let builder = Request::builder().path("/?token=s3cret").header("Authorization", "s3cret");
         let text = format!("{:?}", builder.body("s3cret").build());
         assert!(!text.contains("s3cret"), "{text}");
     }

@@ -84,15 +84,8 @@ impl Response {
     /// set on it are not sent.
     pub fn error(status: u16, text: impl Into<String>) -> Self {
         let text = text.into();
-        let text = if text.is_empty() {
-            "the plugin reported an error".to_owned()
-        } else {
-            text
-        };
-        Self {
-            error: Some(text),
-            ..Self::new(status)
-        }
+        let text = if text.is_empty() { "the plugin reported an error".to_owned() } else { text };
+        Self { error: Some(text), ..Self::new(status) }
     }
 
     /// The same with another status.
@@ -155,11 +148,7 @@ impl Response {
         EndpointResponse {
             status_code: i32::from(self.status),
             headers: self.headers.to_map(),
-            header_list: if header_list {
-                self.headers.to_list()
-            } else {
-                Vec::new()
-            },
+            header_list: if header_list { self.headers.to_list() } else { Vec::new() },
             body: self.body,
             error_message: self.error.unwrap_or_default(),
         }
@@ -171,11 +160,7 @@ impl Response {
             r#type: ChunkType::Headers.into(),
             status_code: i32::from(self.status),
             headers: self.headers.to_map(),
-            header_list: if header_list {
-                self.headers.to_list()
-            } else {
-                Vec::new()
-            },
+            header_list: if header_list { self.headers.to_list() } else { Vec::new() },
             ..EndpointResponseChunk::default()
         }
     }
@@ -184,12 +169,7 @@ impl Response {
 /// 200, without headers or body.
 impl Default for Response {
     fn default() -> Self {
-        Self {
-            status: 200,
-            headers: Headers::default(),
-            body: Bytes::new(),
-            error: None,
-        }
+        Self { status: 200, headers: Headers::default(), body: Bytes::new(), error: None }
     }
 }
 
@@ -205,9 +185,7 @@ mod tests {
 
     #[test]
     fn both_spellings_of_headers_are_filled_for_a_host_that_knows_both() {
-        let res = Response::empty()
-            .header("Set-Cookie", "a")
-            .header("Set-Cookie", "b");
+        let res = Response::empty().header("Set-Cookie", "a").header("Set-Cookie", "b");
         let wire = res.clone().into_wire(true);
         assert_eq!(wire.headers["Set-Cookie"], "a");
         assert_eq!(wire.header_list.len(), 2);
@@ -216,10 +194,8 @@ mod tests {
 
     #[test]
     fn what_cannot_be_sent_is_left_out_and_nothing_panics() {
-        let res = Response::new(0)
-            .header("X-Bad", "a\nb")
-            .header("bad name", "x")
-            .header("ok", "1");
+        let res =
+            Response::new(0).header("X-Bad", "a\nb").header("bad name", "x").header("ok", "1");
         assert_eq!(res.status(), 500);
         assert_eq!(res.headers().len(), 1);
         let keys = std::collections::HashMap::from([((1, 2), 3)]);
@@ -228,11 +204,6 @@ mod tests {
 
     #[test]
     fn an_error_always_has_a_text_for_without_one_it_would_be_a_success() {
-        assert!(
-            !Response::error(400, "")
-                .into_wire(true)
-                .error_message
-                .is_empty()
-        );
+        assert!(!Response::error(400, "").into_wire(true).error_message.is_empty());
     }
 }

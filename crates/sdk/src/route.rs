@@ -39,21 +39,11 @@ impl Routes {
                 Some(prefix) => prefixes.entry(prefix.to_owned()).or_default(),
                 None => exact.entry(registration.path.clone()).or_default(),
             };
-            methods.extend(
-                registration
-                    .methods
-                    .iter()
-                    .map(|method| (method.clone(), index)),
-            );
+            methods.extend(registration.methods.iter().map(|method| (method.clone(), index)));
         }
         let mut prefixes: Vec<_> = prefixes.into_iter().collect();
         prefixes.sort_by_key(|(prefix, _)| std::cmp::Reverse(prefix.len()));
-        Self {
-            registrations,
-            answerers,
-            exact,
-            prefixes,
-        }
+        Self { registrations, answerers, exact, prefixes }
     }
 
     pub(crate) fn registrations(&self) -> &[EndpointRegistration] {
@@ -67,11 +57,7 @@ impl Routes {
         }
         let known = |method: &&&str| self.lookup(method, path).is_some();
         let allowed: Vec<&str> = METHODS.iter().filter(known).copied().collect();
-        if allowed.is_empty() {
-            Match::Unknown
-        } else {
-            Match::OtherMethods(allowed.join(", "))
-        }
+        if allowed.is_empty() { Match::Unknown } else { Match::OtherMethods(allowed.join(", ")) }
     }
 
     fn lookup(&self, method: &str, path: &str) -> Option<usize> {
@@ -80,15 +66,10 @@ impl Routes {
     }
 
     fn registered(&self, method: &str, path: &str) -> Option<usize> {
-        let wildcards = self
-            .prefixes
-            .iter()
-            .filter(|(prefix, _)| path.starts_with(prefix));
+        let wildcards = self.prefixes.iter().filter(|(prefix, _)| path.starts_with(prefix));
         let exact = self.exact.get(path).into_iter();
         let mut candidates = exact.chain(wildcards.map(|(_, by_method)| by_method));
-        candidates
-            .find_map(|by_method| by_method.get(method))
-            .copied()
+        candidates.find_map(|by_method| by_method.get(method)).copied()
     }
 }
 
@@ -102,9 +83,8 @@ pub(crate) fn check(registrations: &[EndpointRegistration]) -> Vec<String> {
         }
         for method in methods {
             if !METHODS.contains(&method.as_str()) {
-                problems.push(format!(
-                    "endpoint \"{path}\": the gateway serves no method {method}"
-                ));
+                problems
+                    .push(format!("endpoint \"{path}\": the gateway serves no method {method}"));
             } else if !seen.insert((path, method)) {
                 problems.push(format!("endpoint \"{path}\": {method} has two handlers"));
             }
@@ -138,30 +118,18 @@ mod tests {
 
     fn registration(path: &str, methods: &[&str]) -> EndpointRegistration {
         let methods = methods.iter().map(|&method| method.to_owned()).collect();
-        EndpointRegistration {
-            path: path.to_owned(),
-            methods,
-            ..Default::default()
-        }
+        EndpointRegistration { path: path.to_owned(), methods, ..Default::default() }
     }
 
     fn routes(entries: &[(&str, &[&str])]) -> Routes {
         let answerer = || Answerer::Whole(Box::new(|_| Box::pin(async { Ok(Response::empty()) })));
-        Routes::new(
-            entries
-                .iter()
-                .map(|(p, m)| (registration(p, m), answerer()))
-                .collect(),
-        )
+        Routes::new(entries.iter().map(|(p, m)| (registration(p, m), answerer())).collect())
     }
 
     fn found(routes: &Routes, method: &str, path: &str) -> Option<String> {
         match routes.find(method, path) {
             Match::Found(answerer) => {
-                let at = routes
-                    .answerers
-                    .iter()
-                    .position(|known| std::ptr::eq(known, answerer));
+                let at = routes.answerers.iter().position(|known| std::ptr::eq(known, answerer));
                 Some(routes.registrations[at.unwrap()].path.clone())
             }
             _ => None,
@@ -170,12 +138,8 @@ mod tests {
 
     #[test]
     fn exact_comes_before_the_longest_wildcard_and_head_falls_to_get() {
-        let routes = routes(&[
-            ("/*", &["GET"]),
-            ("/a/*", &["GET"]),
-            ("/a/b", &["GET"]),
-            ("/x", &["POST"]),
-        ]);
+        let routes =
+            routes(&[("/*", &["GET"]), ("/a/*", &["GET"]), ("/a/b", &["GET"]), ("/x", &["POST"])]);
         assert_eq!(found(&routes, "GET", "/a/b").as_deref(), Some("/a/b"));
         assert_eq!(found(&routes, "HEAD", "/a/c").as_deref(), Some("/a/*"));
         assert_eq!(found(&routes, "GET", "/a").as_deref(), Some("/*"));
@@ -197,10 +161,7 @@ mod tests {
         ];
         assert_eq!(check(&faulty).len(), 5, "{:?}", check(&faulty));
         assert_eq!(
-            check(&[
-                registration("/*", &["GET"]),
-                registration("/a..b", &["GET"])
-            ]),
+            check(&[registration("/*", &["GET"]), registration("/a..b", &["GET"])]),
             [""; 0]
         );
     }

@@ -64,11 +64,8 @@ impl Orders {
         }
         let folder = set(ENV_UNIX_SOCKET_DIR).or_else(|| set(ENV_TMPDIR));
         let versions = set(ENV_PROTOCOL_VERSIONS);
-        let agreed = |versions: &str| {
-            versions
-                .split(',')
-                .any(|v| v.trim().parse() == Ok(APP_PROTOCOL))
-        };
+        let agreed =
+            |versions: &str| versions.split(',').any(|v| v.trim().parse() == Ok(APP_PROTOCOL));
         Ok(Self {
             socket_folder: folder.map_or_else(std::env::temp_dir, PathBuf::from),
             version_agreed: versions.is_none_or(|v| v.to_str().is_some_and(agreed)),
@@ -114,10 +111,7 @@ impl Socket {
         };
         let doing = || format!("make the plugin's socket in {}", folder.display());
         let listener = bind().map_err(|error| Error::from(error).context(doing()))?;
-        Ok(Self {
-            listener,
-            path: SocketPath(path),
-        })
+        Ok(Self { listener, path: SocketPath(path) })
     }
 }
 
@@ -159,9 +153,7 @@ fn check_path(path: &Path) -> Result<()> {
 fn announce(path: &SocketPath) -> Result<()> {
     let line = Handshake::new(Network::Unix(path.0.clone())).line();
     let mut stdout = std::io::stdout().lock();
-    let printed = stdout
-        .write_all(line.as_bytes())
-        .and_then(|()| stdout.flush());
+    let printed = stdout.write_all(line.as_bytes()).and_then(|()| stdout.flush());
     printed.map_err(|error| Error::from(error).context("print the handshake line"))
 }
 
@@ -217,16 +209,10 @@ mod tests {
     #[test]
     fn versions_are_compared_and_tls_is_refused() {
         let cookie = (COOKIE_KEY, COOKIE_VALUE);
-        let agreed = |versions| {
-            read(&[cookie, (ENV_PROTOCOL_VERSIONS, versions)])
-                .unwrap()
-                .version_agreed
-        };
+        let agreed =
+            |versions| read(&[cookie, (ENV_PROTOCOL_VERSIONS, versions)]).unwrap().version_agreed;
         assert!(agreed("1") && agreed("2, 1") && agreed("") && !agreed("2,3"));
-        assert_eq!(
-            read(&[cookie, (ENV_CLIENT_CERT, "-----BEGIN")]),
-            Err(Refusal::Tls)
-        );
+        assert_eq!(read(&[cookie, (ENV_CLIENT_CERT, "-----BEGIN")]), Err(Refusal::Tls));
     }
 
     #[tokio::test]
@@ -234,20 +220,11 @@ mod tests {
         let folder = std::env::temp_dir();
         let socket = Socket::bind(&folder).unwrap();
         let path = socket.path.0.clone();
-        assert_eq!(
-            std::fs::metadata(&path).unwrap().permissions().mode() & 0o777,
-            0o600
-        );
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         drop(socket);
         assert!(!path.exists());
         let deep = folder.join("x".repeat(SOCKET_PATH_BYTES));
-        assert!(
-            Socket::bind(&deep)
-                .err()
-                .unwrap()
-                .to_string()
-                .contains("longer than")
-        );
+        assert!(Socket::bind(&deep).err().unwrap().to_string().contains("longer than"));
         assert!(Socket::bind(Path::new("/does/not/exist")).is_err());
         assert!(Socket::bind(Path::new("/a|b")).is_err());
     }

@@ -19,19 +19,13 @@ pub(crate) struct Sessions {
 impl Sessions {
     pub(crate) fn new() -> Self {
         // Waiters leave with the first reason they see, so one slot is enough.
-        Self {
-            closed: broadcast::channel(1).0,
-        }
+        Self { closed: broadcast::channel(1).0 }
     }
 
     /// Waits for the end of a session.
     pub(crate) async fn open(&self, request: OpenSessionRequest) -> OpenSessionResponse {
         let timeout_ms = u64::try_from(request.timeout_ms).unwrap_or(0);
-        let timeout_ms = if timeout_ms == 0 {
-            DEFAULT_TIMEOUT_MS
-        } else {
-            timeout_ms
-        };
+        let timeout_ms = if timeout_ms == 0 { DEFAULT_TIMEOUT_MS } else { timeout_ms };
         let mut closed = self.closed.subscribe();
         let waited = tokio::time::timeout(Duration::from_millis(timeout_ms), closed.recv()).await;
         let reason = match waited {
@@ -42,10 +36,7 @@ impl Sessions {
         };
         OpenSessionResponse {
             success: true,
-            session_id: format!(
-                "session-{}-{}",
-                request.plugin_id, request.service_broker_id
-            ),
+            session_id: format!("session-{}-{}", request.plugin_id, request.service_broker_id),
             close_reason: reason.into(),
             ..OpenSessionResponse::default()
         }
@@ -69,11 +60,7 @@ mod tests {
     use super::*;
 
     fn request(timeout_ms: i32) -> OpenSessionRequest {
-        let ids = OpenSessionRequest {
-            plugin_id: 3,
-            service_broker_id: 1,
-            ..Default::default()
-        };
+        let ids = OpenSessionRequest { plugin_id: 3, service_broker_id: 1, ..Default::default() };
         OpenSessionRequest { timeout_ms, ..ids }
     }
 
@@ -90,10 +77,9 @@ mod tests {
     async fn closing_wakes_who_waits_and_says_why() {
         let sessions = Sessions::new();
         sessions.close("unload");
-        for (word, reason) in [
-            ("unload", CloseReason::ExplicitClose),
-            ("odd", CloseReason::PluginError),
-        ] {
+        for (word, reason) in
+            [("unload", CloseReason::ExplicitClose), ("odd", CloseReason::PluginError)]
+        {
             let mut waiting = Box::pin(sessions.open(request(60_000)));
             assert!(waiting.as_mut().now_or_never().is_none());
             sessions.close(word);

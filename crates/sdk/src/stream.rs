@@ -69,17 +69,7 @@ impl ResponseStream {
     pub(crate) fn open(header_list: bool) -> (Self, Chunks) {
         let (pieces, receiver) = mpsc::channel(PIECES_IN_FLIGHT);
         let started = Arc::new(AtomicBool::new(false));
-        (
-            Self {
-                pieces,
-                started,
-                header_list,
-            },
-            Chunks {
-                pieces: receiver,
-                over: false,
-            },
-        )
+        (Self { pieces, started, header_list }, Chunks { pieces: receiver, over: false })
     }
 
     pub(crate) fn finisher(&self) -> Finisher {
@@ -114,8 +104,7 @@ impl ResponseStream {
     /// [`Closed`] when the client has gone.
     pub async fn send(&mut self, piece: impl Into<Bytes>) -> Result<(), Closed> {
         if !self.started.swap(true, Ordering::Relaxed) {
-            self.put(Response::new(200).to_head(self.header_list))
-                .await?;
+            self.put(Response::new(200).to_head(self.header_list)).await?;
         }
         self.put_body(piece.into()).await
     }
@@ -134,12 +123,7 @@ impl ResponseStream {
         while !body.is_empty() {
             let data = body.split_to(body.len().min(PIECE_BYTES));
             let r#type = ChunkType::Body.into();
-            self.put(EndpointResponseChunk {
-                r#type,
-                data,
-                ..Default::default()
-            })
-            .await?;
+            self.put(EndpointResponseChunk { r#type, data, ..Default::default() }).await?;
         }
         Ok(())
     }
@@ -157,9 +141,7 @@ impl Finisher {
     /// The handler succeeded. One that sent nothing gave an empty 200.
     pub(crate) async fn done(self) -> Result<(), Closed> {
         if !self.started() {
-            self.0
-                .put(Response::new(200).to_head(self.0.header_list))
-                .await?;
+            self.0.put(Response::new(200).to_head(self.0.header_list)).await?;
         }
         self.end(ChunkType::Done, 0, String::new()).await
     }
@@ -168,15 +150,13 @@ impl Finisher {
     pub(crate) async fn public_error(self, public: Public) -> Result<(), Closed> {
         let response = Response::from(public);
         let text = response.error_text().unwrap_or_default().to_owned();
-        self.end(ChunkType::Error, response.status().into(), text)
-            .await
+        self.end(ChunkType::Error, response.status().into(), text).await
     }
 
     /// The handler failed without words for the client.
     pub(crate) async fn hidden_error(self, status: Status) -> Result<(), Closed> {
         if self.started() {
-            self.end(ChunkType::Error, 0, status.message().to_owned())
-                .await
+            self.end(ChunkType::Error, 0, status.message().to_owned()).await
         } else {
             self.0.pieces.send(Err(status)).await.map_err(|_| Closed)
         }
@@ -194,12 +174,8 @@ impl Finisher {
     async fn end(&self, kind: ChunkType, status_code: i32, text: String) -> Result<(), Closed> {
         let r#type = kind.into();
         let error_message = text;
-        let end = EndpointResponseChunk {
-            r#type,
-            status_code,
-            error_message,
-            ..Default::default()
-        };
+        let end =
+            EndpointResponseChunk { r#type, status_code, error_message, ..Default::default() };
         self.0.put(end).await
     }
 }
@@ -248,12 +224,7 @@ mod tests {
         stream.send("").await.unwrap();
         stream.send(vec![0; PIECE_BYTES + 1]).await.unwrap();
         finisher.done().await.unwrap();
-        let expected = [
-            ChunkType::Headers,
-            ChunkType::Body,
-            ChunkType::Body,
-            ChunkType::Done,
-        ];
+        let expected = [ChunkType::Headers, ChunkType::Body, ChunkType::Body, ChunkType::Done];
         assert_eq!(kinds(chunks).await, expected);
     }
 
@@ -269,10 +240,7 @@ mod tests {
     #[tokio::test]
     async fn an_error_as_headers_comes_back_to_be_returned() {
         let (mut stream, _chunks) = ResponseStream::open(true);
-        let error = stream
-            .headers(Response::error(403, "no"))
-            .await
-            .unwrap_err();
+        let error = stream.headers(Response::error(403, "no")).await.unwrap_err();
         assert_eq!(error.as_public(), Some((403, "no")));
         stream.headers(Response::new(200)).await.unwrap();
     }

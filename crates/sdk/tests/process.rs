@@ -45,24 +45,12 @@ impl Plugin {
             .env(ENV_UNIX_SOCKET_DIR, folder.path())
             .spawn()?;
         let mut lines = BufReader::new(child.stdout.take().expect("piped")).lines();
-        let line = tokio::time::timeout(SOON, lines.next_line())
-            .await??
-            .expect("a first line");
-        let Network::Unix(socket) = Handshake::parse(&line)?.network else {
-            panic!("{line}")
-        };
+        let line = tokio::time::timeout(SOON, lines.next_line()).await??.expect("a first line");
+        let Network::Unix(socket) = Handshake::parse(&line)?.network else { panic!("{line}") };
         assert_eq!(socket.parent(), Some(folder.path()));
-        let channel = Endpoint::try_from(format!("unix://{}", socket.display()))?
-            .connect()
-            .await?;
+        let channel = Endpoint::try_from(format!("unix://{}", socket.display()))?.connect().await?;
         let stderr = child.stderr.take().expect("piped");
-        Ok(Self {
-            child,
-            stderr,
-            socket,
-            channel,
-            _folder: folder,
-        })
+        Ok(Self { child, stderr, socket, channel, _folder: folder })
     }
 
     fn calls(&self) -> PluginServiceClient<Channel> {
@@ -70,16 +58,9 @@ impl Plugin {
     }
 
     async fn initialize(&self) -> TestResult {
-        let answer = self
-            .calls()
-            .initialize(InitRequest::default())
-            .await?
-            .into_inner();
+        let answer = self.calls().initialize(InitRequest::default()).await?.into_inner();
         assert!(answer.success, "{answer:?}");
-        assert_eq!(
-            answer.features,
-            ["header_list", "raw_path", "large_messages"]
-        );
+        assert_eq!(answer.features, ["header_list", "raw_path", "large_messages"]);
         Ok(())
     }
 
@@ -89,23 +70,13 @@ impl Plugin {
             relative_path: path.to_owned(),
             ..EndpointRequest::default()
         };
-        let answer = self
-            .calls()
-            .handle_endpoint_request(request)
-            .await?
-            .into_inner();
+        let answer = self.calls().handle_endpoint_request(request).await?.into_inner();
         Ok(String::from_utf8(answer.body.to_vec()).expect("text"))
     }
 
     async fn signal(&self, name: &str) -> TestResult {
         let pid = self.child.id().expect("running").to_string();
-        assert!(
-            Command::new("kill")
-                .args(["-s", name, &pid])
-                .status()
-                .await?
-                .success()
-        );
+        assert!(Command::new("kill").args(["-s", name, &pid]).status().await?.success());
         Ok(())
     }
 
@@ -115,10 +86,7 @@ impl Plugin {
         assert!(!self.socket.exists(), "the socket stayed behind");
         let mut text = String::new();
         self.stderr.read_to_string(&mut text).await?;
-        let lines = text
-            .lines()
-            .map(serde_json::from_str)
-            .collect::<Result<_, _>>()?;
+        let lines = text.lines().map(serde_json::from_str).collect::<Result<_, _>>()?;
         Ok((status.code(), lines))
     }
 }
@@ -126,11 +94,7 @@ impl Plugin {
 /// The plugin of these tests, in an empty environment.
 fn command() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_sidegate-sdk-probe"));
-    command
-        .env_clear()
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
+    command.env_clear().stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command.kill_on_drop(true);
     command
 }
@@ -151,11 +115,7 @@ async fn without_a_host_the_program_explains_itself_and_fails() -> TestResult {
 
 #[tokio::test]
 async fn a_host_that_asks_for_tls_is_told_that_there_is_none() -> TestResult {
-    let output = command()
-        .env(COOKIE_KEY, COOKIE_VALUE)
-        .env(ENV_CLIENT_CERT, "x")
-        .output()
-        .await?;
+    let output = command().env(COOKIE_KEY, COOKIE_VALUE).env(ENV_CLIENT_CERT, "x").output().await?;
     assert_eq!((output.status.code(), output.stdout.len()), (Some(1), 0));
     assert!(String::from_utf8(output.stderr)?.contains("cannot serve TLS yet"));
     Ok(())
@@ -166,70 +126,40 @@ async fn a_plugin_serves_everything_a_host_expects_and_stops_when_told() -> Test
     let plugin = Plugin::start().await?;
     let mut health = HealthClient::new(plugin.channel.clone());
     for (service, known) in [("plugin", true), ("", true), ("other", false)] {
-        let request = HealthCheckRequest {
-            service: service.to_owned(),
-        };
+        let request = HealthCheckRequest { service: service.to_owned() };
         assert_eq!(health.check(request).await.is_ok(), known, "{service}");
     }
     let mut provider = ConfigProviderServiceClient::new(plugin.channel.clone());
-    assert!(
-        provider
-            .ping(ConfigPingRequest { timestamp: 1 })
-            .await?
-            .get_ref()
-            .healthy
-    );
-    let manifest = provider
-        .get_manifest(GetManifestRequest {})
-        .await?
-        .into_inner()
-        .manifest_json;
+    assert!(provider.ping(ConfigPingRequest { timestamp: 1 }).await?.get_ref().healthy);
+    let manifest = provider.get_manifest(GetManifestRequest {}).await?.into_inner().manifest_json;
     assert!(manifest.contains("custom_endpoint"), "{manifest}");
 
     let mut calls = plugin.calls();
-    let early = calls
-        .get_endpoint_registrations(GetEndpointRegistrationsRequest {})
-        .await?;
+    let early = calls.get_endpoint_registrations(GetEndpointRegistrationsRequest {}).await?;
     assert!(!early.get_ref().registrations.is_empty());
-    assert_eq!(
-        plugin.get("/").await.unwrap_err().code(),
-        tonic::Code::FailedPrecondition
-    );
+    assert_eq!(plugin.get("/").await.unwrap_err().code(), tonic::Code::FailedPrecondition);
     plugin.initialize().await?;
     assert_eq!(plugin.get("/").await?, "probe");
 
     // The calls that a host leaves open for the life of the plugin.
     let (_hold, outgoing) = tokio::sync::mpsc::channel::<ConnInfo>(1);
     let outgoing = tokio_stream::wrappers::ReceiverStream::new(outgoing);
-    let broker = GrpcBrokerClient::new(plugin.channel.clone())
-        .start_stream(outgoing)
-        .await?;
-    let stdio = GrpcStdioClient::new(plugin.channel.clone())
-        .stream_stdio(())
-        .await?;
+    let broker = GrpcBrokerClient::new(plugin.channel.clone()).start_stream(outgoing).await?;
+    let stdio = GrpcStdioClient::new(plugin.channel.clone()).stream_stdio(()).await?;
     let mut session_calls = plugin.calls();
     let session = tokio::spawn(async move {
-        let request = OpenSessionRequest {
-            plugin_id: 1,
-            timeout_ms: 60_000,
-            ..Default::default()
-        };
+        let request = OpenSessionRequest { plugin_id: 1, timeout_ms: 60_000, ..Default::default() };
         session_calls.open_session(request).await
     });
 
-    GrpcControllerClient::new(plugin.channel.clone())
-        .shutdown(Empty {})
-        .await?;
+    GrpcControllerClient::new(plugin.channel.clone()).shutdown(Empty {}).await?;
     // Every end is right; that they end is the point.
     let _ = tokio::time::timeout(SOON, broker.into_inner().message()).await?;
     let _ = tokio::time::timeout(SOON, stdio.into_inner().message()).await?;
     let _ = tokio::time::timeout(SOON, session).await??;
     let (code, logged) = plugin.end().await?;
     assert_eq!(code, Some(0));
-    assert!(
-        logged.iter().any(|line| line["@message"] == "last words"),
-        "{logged:?}"
-    );
+    assert!(logged.iter().any(|line| line["@message"] == "last words"), "{logged:?}");
     Ok(())
 }
 
@@ -244,17 +174,10 @@ async fn a_call_that_hangs_does_not_keep_the_process() -> TestResult {
             relative_path: "/hang".to_owned(),
             ..EndpointRequest::default()
         };
-        calls
-            .handle_endpoint_request_stream(request)
-            .await?
-            .into_inner()
-            .message()
-            .await
+        calls.handle_endpoint_request_stream(request).await?.into_inner().message().await
     });
     assert_eq!(hanging_started(&plugin).await?, "1");
-    GrpcControllerClient::new(plugin.channel.clone())
-        .shutdown(Empty {})
-        .await?;
+    GrpcControllerClient::new(plugin.channel.clone()).shutdown(Empty {}).await?;
     assert_eq!(plugin.end().await?.0, Some(0));
     assert!(tokio::time::timeout(SOON, hanging).await??.is_err());
     Ok(())
@@ -280,10 +203,7 @@ async fn interrupts_are_left_to_the_host_and_sigterm_ends_in_order() -> TestResu
     plugin.signal("TERM").await?;
     let (code, logged) = plugin.end().await?;
     assert_eq!(code, Some(0));
-    assert!(
-        logged.iter().any(|line| line["@message"] == "last words"),
-        "{logged:?}"
-    );
+    assert!(logged.iter().any(|line| line["@message"] == "last words"), "{logged:?}");
     Ok(())
 }
 
@@ -300,37 +220,23 @@ async fn what_a_handler_logs_names_its_request_and_panics_are_logged() -> TestRe
         }),
         ..EndpointRequest::default()
     };
-    let failed = plugin
-        .calls()
-        .handle_endpoint_request(request)
-        .await
-        .unwrap_err();
+    let failed = plugin.calls().handle_endpoint_request(request).await.unwrap_err();
     assert_eq!(failed.code(), tonic::Code::Internal);
     assert_eq!(plugin.get("/").await?, "probe");
-    GrpcControllerClient::new(plugin.channel.clone())
-        .shutdown(Empty {})
-        .await?;
+    GrpcControllerClient::new(plugin.channel.clone()).shutdown(Empty {}).await?;
     let (_, logged) = plugin.end().await?;
     let find = |text: &str| {
-        let line = logged
-            .iter()
-            .find(|line| line["@message"].as_str().unwrap().starts_with(text));
+        let line = logged.iter().find(|line| line["@message"].as_str().unwrap().starts_with(text));
         line.unwrap_or_else(|| panic!("no line \"{text}\" in {logged:#?}"))
     };
     let said = find("about to panic");
-    assert_eq!(
-        (&said["@level"], &said["step"]),
-        (&"info".into(), &1.into())
-    );
+    assert_eq!((&said["@level"], &said["step"]), (&"info".into(), &1.into()));
     assert_eq!(
         (&said["@module"], &said["request_id"]),
         (&"sidegate_sdk_probe".into(), &"req_7".into())
     );
     let panic = find("panic: on purpose");
-    assert!(
-        panic["place"].as_str().unwrap().contains("plugin.rs:"),
-        "{panic}"
-    );
+    assert!(panic["place"].as_str().unwrap().contains("plugin.rs:"), "{panic}");
     assert_eq!(find("the handler panicked")["request_id"], "req_7");
     Ok(())
 }

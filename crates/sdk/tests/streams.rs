@@ -14,43 +14,26 @@ const SOON: Duration = Duration::from_secs(10);
 fn plugin() -> Plugin {
     Plugin::new("streams", "1")
         .stream("/three", async |_: Request, mut out: ResponseStream| {
-            out.headers(Response::event_stream().with_status(201))
-                .await?;
+            out.headers(Response::event_stream().with_status(201)).await?;
             for i in 0..3 {
                 out.send(format!("data: {i}\n\n")).await?;
             }
             Ok(())
         })
         .stream("/nothing", async |_: Request, _: ResponseStream| Ok(()))
-        .stream("/refused", async |_: Request, _: ResponseStream| {
-            Err(Error::public(403, "no"))
-        })
-        .stream("/failed", async |_: Request, _: ResponseStream| {
+        .stream("/refused", async |_: Request, _: ResponseStream| Err(Error::public(403, "no")))
+        .stream("/failed", async |_: Request, _: ResponseStream| Err(Error::new("secret")))
+        .stream("/failed-later", async |_: Request, mut out: ResponseStream| {
+            out.send("a").await?;
             Err(Error::new("secret"))
         })
-        .stream(
-            "/failed-later",
-            async |_: Request, mut out: ResponseStream| {
-                out.send("a").await?;
-                Err(Error::new("secret"))
-            },
-        )
-        .stream("/panic", async |_: Request, _: ResponseStream| {
+        .stream("/panic", async |_: Request, _: ResponseStream| panic!("secret"))
+        .stream("/panic-later", async |_: Request, mut out: ResponseStream| {
+            out.send("a").await?;
             panic!("secret")
         })
-        .stream(
-            "/panic-later",
-            async |_: Request, mut out: ResponseStream| {
-                out.send("a").await?;
-                panic!("secret")
-            },
-        )
-        .get("/whole", async |_: Request| {
-            Response::text("whole").header("X-A", "1")
-        })
-        .get("/whole-refused", async |_: Request| {
-            Response::error(409, "taken")
-        })
+        .get("/whole", async |_: Request| Response::text("whole").header("X-A", "1"))
+        .get("/whole-refused", async |_: Request| Response::error(409, "taken"))
 }
 
 fn get(path: &str) -> sidegate_sdk::RequestBuilder {
@@ -61,10 +44,7 @@ fn get(path: &str) -> sidegate_sdk::RequestBuilder {
 async fn a_stream_arrives_in_pieces_and_is_complete() -> Result<()> {
     let host = Host::start(plugin(), Config::default()).await?;
     let mut stream = host.stream(get("/three")).await;
-    assert_eq!(
-        (stream.status(), stream.header("content-type")),
-        (201, Some("text/event-stream"))
-    );
+    assert_eq!((stream.status(), stream.header("content-type")), (201, Some("text/event-stream")));
     assert_eq!(stream.next().await.as_deref(), Some(&b"data: 0\n\n"[..]));
     assert_eq!(stream.rest().await, "data: 1\n\ndata: 2\n\n");
     assert_eq!(stream.end(), Some(&End::Done));
@@ -78,10 +58,7 @@ async fn a_stream_arrives_in_pieces_and_is_complete() -> Result<()> {
 async fn a_failure_before_the_headers_is_an_answer_of_its_own() -> Result<()> {
     let host = Host::start(plugin(), Config::default()).await?;
     let refused = host.stream(get("/refused")).await;
-    assert_eq!(
-        (refused.status(), refused.end()),
-        (403, Some(&End::Error("no".to_owned())))
-    );
+    assert_eq!((refused.status(), refused.end()), (403, Some(&End::Error("no".to_owned()))));
     for path in ["/failed", "/panic"] {
         let stream = host.stream(get(path)).await;
         assert_eq!(stream.status(), 502, "{path}");
@@ -95,14 +72,8 @@ async fn a_failure_after_the_headers_never_looks_complete() -> Result<()> {
     let host = Host::start(plugin(), Config::default()).await?;
     for path in ["/failed-later", "/panic-later"] {
         let mut stream = host.stream(get(path)).await;
-        assert_eq!(
-            (stream.status(), stream.rest().await.as_ref()),
-            (200, &b"a"[..]),
-            "{path}"
-        );
-        let Some(End::Error(text)) = stream.end() else {
-            panic!("{path}: {stream:?}")
-        };
+        assert_eq!((stream.status(), stream.rest().await.as_ref()), (200, &b"a"[..]), "{path}");
+        let Some(End::Error(text)) = stream.end() else { panic!("{path}: {stream:?}") };
         assert!(!text.contains("secret"), "{text}");
     }
     Ok(())
@@ -132,25 +103,19 @@ fn endless(
     type Report = Arc<mpsc::UnboundedSender<&'static str>>;
     Plugin::new("endless", "1")
         .initialize(async |_| Ok(report))
-        .stream(
-            "/waits",
-            async |_: Request, mut out: ResponseStream, report: Report| {
-                out.send("first").await?;
-                out.closed().await;
-                report.send("closed")?;
-                Ok(())
-            },
-        )
-        .stream(
-            "/sends",
-            async |_: Request, mut out: ResponseStream, report: Report| {
-                while out.send("x").await.is_ok() {
-                    tokio::task::yield_now().await;
-                }
-                report.send("send failed")?;
-                Ok(())
-            },
-        )
+        .stream("/waits", async |_: Request, mut out: ResponseStream, report: Report| {
+            out.send("first").await?;
+            out.closed().await;
+            report.send("closed")?;
+            Ok(())
+        })
+        .stream("/sends", async |_: Request, mut out: ResponseStream, report: Report| {
+            while out.send("x").await.is_ok() {
+                tokio::task::yield_now().await;
+            }
+            report.send("send failed")?;
+            Ok(())
+        })
 }
 
 #[tokio::test]
@@ -161,11 +126,7 @@ async fn a_handler_learns_that_its_client_has_gone() -> Result<()> {
         let mut stream = host.stream(get(path)).await;
         assert!(stream.next().await.is_some());
         drop(stream);
-        assert_eq!(
-            tokio::time::timeout(SOON, reports.recv()).await?,
-            Some(expected),
-            "{path}"
-        );
+        assert_eq!(tokio::time::timeout(SOON, reports.recv()).await?, Some(expected), "{path}");
     }
     Ok(())
 }
@@ -181,16 +142,13 @@ async fn a_client_that_does_not_read_stops_the_handler_and_nobody_else() -> Resu
             let sent = Arc::clone(&sent);
             async |_| Ok(sent)
         })
-        .stream(
-            "/flood",
-            async |_: Request, mut out: ResponseStream, sent: Arc<Arc<AtomicU64>>| {
-                for _ in 0..MUCH / PIECE as u64 {
-                    out.send(vec![0; PIECE]).await?;
-                    sent.fetch_add(PIECE as u64, Ordering::Relaxed);
-                }
-                Ok(())
-            },
-        )
+        .stream("/flood", async |_: Request, mut out: ResponseStream, sent: Arc<Arc<AtomicU64>>| {
+            for _ in 0..MUCH / PIECE as u64 {
+                out.send(vec![0; PIECE]).await?;
+                sent.fetch_add(PIECE as u64, Ordering::Relaxed);
+            }
+            Ok(())
+        })
         .get("/alive", async |_: Request| "alive");
     let host = Host::start(plugin, Config::default()).await?;
     let mut stream = host.stream(get("/flood")).await;
@@ -202,10 +160,7 @@ async fn a_client_that_does_not_read_stops_the_handler_and_nobody_else() -> Resu
             assert_eq!(host.get("/alive").await.text(), "alive");
         }
     }
-    assert!(
-        before < MUCH / 2,
-        "{before} bytes were sent to a client that read none"
-    );
+    assert!(before < MUCH / 2, "{before} bytes were sent to a client that read none");
     assert_eq!(stream.rest().await.len() as u64, MUCH);
     assert_eq!(stream.end(), Some(&End::Done));
     Ok(())

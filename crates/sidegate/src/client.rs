@@ -231,11 +231,7 @@ fn problems_of(answer: &Value) -> String {
     }
 }
 
-fn only_one(
-    collection: &str,
-    wanted: &str,
-    mut named: Vec<Value>,
-) -> Result<Value, Failure> {
+fn only_one(collection: &str, wanted: &str, mut named: Vec<Value>) -> Result<Value, Failure> {
     let noun = collection.trim_end_matches('s');
     match named.len() {
         1 => Ok(named.remove(0)),

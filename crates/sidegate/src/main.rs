@@ -11,6 +11,7 @@ mod config;
 mod data_dir;
 mod error;
 mod logging;
+mod open_files;
 mod output;
 mod pairs;
 mod plane;

@@ -45,7 +45,8 @@ impl Output {
     /// Prints many resources, one a row.
     pub(crate) fn list(&self, resources: &[Value], columns: &[Column]) -> Result<(), Failure> {
         if self.quiet {
-            let ids: Vec<_> = resources.iter().map(|resource| text(resource, "id") + "\n").collect();
+            let ids: Vec<_> =
+                resources.iter().map(|resource| text(resource, "id") + "\n").collect();
             return print(&ids.concat());
         }
         if self.is_json() {

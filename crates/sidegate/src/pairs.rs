@@ -42,8 +42,9 @@ impl std::str::FromStr for JsonPair {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let Pair { key, value } = text.parse()?;
-        let value = serde_json::from_str(&value)
-            .map_err(|e| format!("{key}: this is not JSON ({e}): write key=[\"a\",1] and the like"))?;
+        let value = serde_json::from_str(&value).map_err(|e| {
+            format!("{key}: this is not JSON ({e}): write key=[\"a\",1] and the like")
+        })?;
         Ok(Self { key, value })
     }
 }

@@ -6,12 +6,15 @@
 use crate::config::resolved::{Config, Secret};
 use crate::data_dir::{self, DataDir};
 use crate::error::Failure;
-use crate::plane::{self, Gateway};
+use crate::plane::{self, Plane};
 use crate::signals::StopSignals;
 use serde_json::json;
 use sidegate_control::{Control, ControlSettings};
+use sidegate_gateway::host::HostHandle;
+use sidegate_gateway::run::{Gateway, GatewaySettings};
 use sidegate_model::token::TokenHash;
 use sidegate_store::Store;
+use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
@@ -24,12 +27,19 @@ use tokio::task::JoinHandle;
 const CONTROL_THREADS: usize = 2;
 /// How long tasks that nobody waits for may take at the very end.
 const LAST_TASKS: Duration = Duration::from_secs(2);
+/// How long plugins may take to end when nobody wants to wait for requests any more.
+const FORCED_STOP: Duration = Duration::from_secs(5);
 
 /// Runs gateway, control plane and store in this process until it is asked to stop.
 ///
 /// # Errors
 /// Why it could not start, or that it was forced to stop.
-pub(crate) fn standalone(config: &Config, ready_file: Option<&Path>) -> Result<(), Failure> {
+pub(crate) fn standalone(
+    config: &Config,
+    environment: Vec<(OsString, OsString)>,
+    ready_file: Option<&Path>,
+) -> Result<(), Failure> {
+    let gateway = plane::settings(config, environment)?;
     let taken = DataDir::take(&config.data_dir)?;
     let token = match &config.admin_token {
         Some(token) => token.clone(),
@@ -41,14 +51,20 @@ pub(crate) fn standalone(config: &Config, ready_file: Option<&Path>) -> Result<(
         .enable_all()
         .build()
         .map_err(|e| Failure::failed(format!("no runtime: {e}")))?;
-    let outcome = runtime.block_on(run(config, &token, ready_file));
+    let outcome = runtime.block_on(run(config, gateway, &token, ready_file));
     runtime.shutdown_timeout(LAST_TASKS);
     outcome
 }
 
-async fn run(config: &Config, token: &Secret, ready_file: Option<&Path>) -> Result<(), Failure> {
+async fn run(
+    config: &Config,
+    gateway: GatewaySettings,
+    token: &Secret,
+    ready_file: Option<&Path>,
+) -> Result<(), Failure> {
+    crate::open_files::raise_limit();
     let mut signals = StopSignals::listen()?;
-    let running = Running::start(config, token).await?;
+    let running = Running::start(config, gateway, token).await?;
     running.announce(config);
     if let Some(path) = ready_file {
         data_dir::write_at_once(path, &running.ready_text())?;
@@ -58,28 +74,42 @@ async fn run(config: &Config, token: &Secret, ready_file: Option<&Path>) -> Resu
     if let Some(path) = ready_file {
         let _ = std::fs::remove_file(path);
     }
+    let plugins = running.gateway.host();
     tokio::select! {
         () = running.stop() => {
             tracing::info!("stopped");
             Ok(())
         }
         signal = signals.next() => {
-            Err(Failure::failed(format!("stopped at once, by a second signal ({signal})")))
+            stop_plugins_now(&plugins, &mut signals).await;
+            Err(Failure::failed(format!("stopped without waiting, by a second signal ({signal})")))
         }
+    }
+}
+
+/// Requests are given up, but no process of a plugin may stay behind.
+async fn stop_plugins_now(plugins: &HostHandle, signals: &mut StopSignals) {
+    tokio::select! {
+        _ = tokio::time::timeout(FORCED_STOP, plugins.shutdown()) => {}
+        _ = signals.next() => {}
     }
 }
 
 /// All parts of a running server.
 struct Running {
     store: Store,
-    gateway: Arc<Gateway>,
+    gateway: Gateway,
     admin_addr: SocketAddr,
     admin: JoinHandle<()>,
     stop_admin: oneshot::Sender<()>,
 }
 
 impl Running {
-    async fn start(config: &Config, token: &Secret) -> Result<Self, Failure> {
+    async fn start(
+        config: &Config,
+        gateway: GatewaySettings,
+        token: &Secret,
+    ) -> Result<Self, Failure> {
         let store = Store::open(&config.database_dsn)
             .await
             .map_err(|e| Failure::failed(e.to_string()).hint("see DATABASE_DSN and DATA_DIR"))?;
@@ -92,15 +122,16 @@ impl Running {
                 .hint("stop what listens there, or set ADMIN_PORT (or ADMIN_HOST) to another")
         })?;
         let admin_addr = listener.local_addr().unwrap_or(config.admin_addr);
-        let gateway = Arc::new(plane::start(config, desired)?);
+        let gateway =
+            sidegate_gateway::run::start(gateway, desired).map_err(|e| plane::start_failure(&e))?;
         let settings = ControlSettings::new(TokenHash::of(token.reveal()));
         let (stop_admin, stopped) = oneshot::channel::<()>();
         let shutdown = async {
             // A sender that is gone says the same as one that has spoken.
             let _ = stopped.await;
         };
-        let serving =
-            sidegate_control::serve(listener, settings, control, gateway.clone(), shutdown);
+        let plane = Arc::new(Plane(gateway.host()));
+        let serving = sidegate_control::serve(listener, settings, control, plane, shutdown);
         let admin = tokio::spawn(serving);
         Ok(Self { store, gateway, admin_addr, admin, stop_admin })
     }

@@ -23,9 +23,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::Invalid`], [`StoreError::Conflict`] when the name is taken.
     pub async fn create_app(&self, draft: &AppDraft) -> Result<Written<App>, StoreError> {
-        draft
-            .validate()
-            .map_err(|problems| StoreError::invalid("app", &problems))?;
+        draft.validate().map_err(|problems| StoreError::invalid("app", &problems))?;
         let mut write = self.begin_write().await?;
         require_free_name(&mut write.tx, &draft.name, None).await?;
         let mut params = draft_params(draft);
@@ -49,9 +47,7 @@ impl Store {
     /// [`StoreError::NotFound`].
     pub async fn app_by_name(&self, name: &str) -> Result<App, StoreError> {
         let mut tx = self.begin_read().await?;
-        let row = tx
-            .first("SELECT * FROM apps WHERE name = $1", params![name])
-            .await?;
+        let row = tx.first("SELECT * FROM apps WHERE name = $1", params![name]).await?;
         read(&row.ok_or_else(|| StoreError::not_found("app", format!("{name:?}")))?)
     }
 
@@ -61,17 +57,11 @@ impl Store {
     /// [`StoreError::Unavailable`].
     pub async fn list_apps(&self, page: Page) -> Result<Listing<App>, StoreError> {
         let mut tx = self.begin_read().await?;
-        let total = tx
-            .first("SELECT count(*) AS total FROM apps", params![])
-            .await?;
+        let total = tx.first("SELECT count(*) AS total FROM apps", params![]).await?;
         let total = total.map_or(Ok(0), |row| row.of("app").number("total"))?;
         let sql = "SELECT * FROM apps ORDER BY id LIMIT $1 OFFSET $2";
         let rows = tx.all(sql, params![page.size(), page.offset()]).await?;
-        Ok(Listing {
-            items: rows.iter().map(read).collect::<Result<_, _>>()?,
-            total,
-            page,
-        })
+        Ok(Listing { items: rows.iter().map(read).collect::<Result<_, _>>()?, total, page })
     }
 
     /// Gives an app the content of `draft`; equal content changes nothing.
@@ -83,9 +73,7 @@ impl Store {
         id: AppId,
         draft: &AppDraft,
     ) -> Result<Written<App>, StoreError> {
-        draft
-            .validate()
-            .map_err(|problems| StoreError::invalid("app", &problems))?;
+        draft.validate().map_err(|problems| StoreError::invalid("app", &problems))?;
         let mut write = self.begin_write().await?;
         let before = require(&mut write.tx, id).await?;
         require_free_name(&mut write.tx, &draft.name, Some(id)).await?;
@@ -108,28 +96,19 @@ impl Store {
         let rows = write.tx.all(sql, params![id.0]).await?;
         let hash = |row: &Row| row.of("token").hash("hash").map(TokenHash);
         let token_hashes = rows.iter().map(hash).collect::<Result<_, _>>()?;
-        write
-            .tx
-            .all("DELETE FROM apps WHERE id = $1", params![id.0])
-            .await?;
+        write.tx.all("DELETE FROM apps WHERE id = $1", params![id.0]).await?;
         write.changed(DeletedApp { app, token_hashes }).await
     }
 }
 
 /// Every app, for the snapshot.
 pub(crate) async fn all(tx: &mut Tx) -> Result<Vec<App>, StoreError> {
-    tx.all("SELECT * FROM apps", params![])
-        .await?
-        .iter()
-        .map(read)
-        .collect()
+    tx.all("SELECT * FROM apps", params![]).await?.iter().map(read).collect()
 }
 
 /// The app with this number, as `tx` sees it.
 pub(crate) async fn require(tx: &mut Tx, id: AppId) -> Result<App, StoreError> {
-    let row = tx
-        .first("SELECT * FROM apps WHERE id = $1", params![id.0])
-        .await?;
+    let row = tx.first("SELECT * FROM apps WHERE id = $1", params![id.0]).await?;
     read(&row.ok_or_else(|| StoreError::not_found("app", id))?)
 }
 
@@ -166,10 +145,7 @@ async fn require_free_name(tx: &mut Tx, name: &str, own: Option<AppId>) -> Resul
         return Ok(());
     }
     let detail = format!("the name {name:?} is taken by app {holder}; choose another");
-    Err(StoreError::Conflict {
-        what: "app",
-        detail,
-    })
+    Err(StoreError::Conflict { what: "app", detail })
 }
 
 fn read(row: &Row) -> Result<App, StoreError> {

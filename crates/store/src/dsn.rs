@@ -32,20 +32,14 @@ impl Dsn {
         if name.is_empty() || name.chars().any(char::is_control) {
             return Err(StoreError::address(format!("it names no file: {FORMS}")));
         }
-        Ok(Self::SqliteFile {
-            path: PathBuf::from(&*name),
-            create: mode != Some(Mode::Existing),
-        })
+        Ok(Self::SqliteFile { path: PathBuf::from(&*name), create: mode != Some(Mode::Existing) })
     }
 }
 
 fn after_scheme(text: &str) -> Result<&str, StoreError> {
     let Some((scheme, rest)) = text.split_once(':') else {
         // "host=… dbname=…" is how PostgreSQL is addressed without a scheme.
-        let problem = if text
-            .split_whitespace()
-            .any(|word| word.starts_with("host="))
-        {
+        let problem = if text.split_whitespace().any(|word| word.starts_with("host=")) {
             format!("PostgreSQL is not supported yet: {FORMS}")
         } else {
             format!("it has no scheme: {FORMS}")
@@ -54,12 +48,12 @@ fn after_scheme(text: &str) -> Result<&str, StoreError> {
     };
     match scheme.to_ascii_lowercase().as_str() {
         "sqlite" | "file" => Ok(rest),
-        "postgres" | "postgresql" => Err(StoreError::address(format!(
-            "PostgreSQL is not supported yet: {FORMS}"
-        ))),
-        _ if scheme.bytes().all(|b| b.is_ascii_alphanumeric()) => Err(StoreError::address(
-            format!("scheme {scheme:?} is not supported: {FORMS}"),
-        )),
+        "postgres" | "postgresql" => {
+            Err(StoreError::address(format!("PostgreSQL is not supported yet: {FORMS}")))
+        }
+        _ if scheme.bytes().all(|b| b.is_ascii_alphanumeric()) => {
+            Err(StoreError::address(format!("scheme {scheme:?} is not supported: {FORMS}")))
+        }
         _ => Err(StoreError::address(format!("it has no scheme: {FORMS}"))),
     }
 }
@@ -82,9 +76,7 @@ fn mode(parameters: &str) -> Result<Option<Mode>, StoreError> {
             ("mode", "rw") => Some(Mode::Existing),
             ("mode", "memory") => Some(Mode::Memory),
             ("mode", "ro") => {
-                return Err(StoreError::address(
-                    "mode=ro: the store must be able to write",
-                ));
+                return Err(StoreError::address("mode=ro: the store must be able to write"));
             }
             ("mode" | "cache", _) => {
                 let problem = format!(
@@ -107,10 +99,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn file(path: &str) -> Dsn {
-        Dsn::SqliteFile {
-            path: path.into(),
-            create: true,
-        }
+        Dsn::SqliteFile { path: path.into(), create: true }
     }
 
     #[test]
@@ -127,10 +116,7 @@ mod tests {
         for (text, path) in rows {
             assert_eq!(Dsn::parse(text).unwrap(), file(path), "{text}");
         }
-        let existing = Dsn::SqliteFile {
-            path: "x.db".into(),
-            create: false,
-        };
+        let existing = Dsn::SqliteFile { path: "x.db".into(), create: false };
         assert_eq!(Dsn::parse("file:x.db?mode=rw").unwrap(), existing);
     }
 
@@ -149,18 +135,9 @@ mod tests {
     #[test]
     fn what_cannot_be_used_is_explained_without_repeating_a_password() {
         let rows = [
-            (
-                "postgres://me:hunter2@db/x",
-                "PostgreSQL is not supported yet",
-            ),
-            (
-                "postgresql://me:hunter2@db/x",
-                "PostgreSQL is not supported yet",
-            ),
-            (
-                "host=db user=me password=hunter2",
-                "PostgreSQL is not supported yet",
-            ),
+            ("postgres://me:hunter2@db/x", "PostgreSQL is not supported yet"),
+            ("postgresql://me:hunter2@db/x", "PostgreSQL is not supported yet"),
+            ("host=db user=me password=hunter2", "PostgreSQL is not supported yet"),
             ("mysql://me:hunter2@db/x", "\"mysql\" is not supported"),
             ("/var/lib/x.db", "no scheme"),
             ("me:hunter2@db", "\"me\" is not supported"),
@@ -168,10 +145,7 @@ mod tests {
             ("sqlite://", "names no file"),
             ("file:x.db?mode=ro", "must be able to write"),
             ("file:x.db?mode=hunter2", "mode is not valid"),
-            (
-                "file:x.db?_journal_mode=WAL",
-                "\"_journal_mode\" is unknown",
-            ),
+            ("file:x.db?_journal_mode=WAL", "\"_journal_mode\" is unknown"),
         ];
         for (text, expected) in rows {
             let error = Dsn::parse(text).unwrap_err().to_string();

@@ -77,33 +77,23 @@ pub enum StoreError {
 
 impl StoreError {
     pub(crate) fn not_found(what: &'static str, id: impl std::fmt::Display) -> Self {
-        Self::NotFound {
-            what,
-            id: id.to_string(),
-        }
+        Self::NotFound { what, id: id.to_string() }
     }
 
     pub(crate) fn invalid<E: ToString>(what: &'static str, problems: &[E]) -> Self {
-        Self::Invalid {
-            what,
-            problems: problems.iter().map(ToString::to_string).collect(),
-        }
+        Self::Invalid { what, problems: problems.iter().map(ToString::to_string).collect() }
     }
 
     pub(crate) fn address(problem: impl Into<String>) -> Self {
-        Self::Address {
-            problem: problem.into(),
-        }
+        Self::Address { problem: problem.into() }
     }
 
     /// The same trouble while the database at `path` was being opened.
     pub(crate) fn while_opening(self, path: &Path) -> Self {
         match self {
-            Self::Unavailable { problem, source } => Self::Open {
-                path: path.display().to_string(),
-                problem,
-                source: Some(source),
-            },
+            Self::Unavailable { problem, source } => {
+                Self::Open { path: path.display().to_string(), problem, source: Some(source) }
+            }
             other => other,
         }
     }
@@ -115,15 +105,9 @@ impl From<sqlx::Error> for StoreError {
             && e.kind() == ErrorKind::UniqueViolation
         {
             let detail = "another one with the same unique value was saved meanwhile; try again";
-            return Self::Conflict {
-                what: "entry",
-                detail: detail.to_owned(),
-            };
+            return Self::Conflict { what: "entry", detail: detail.to_owned() };
         }
-        Self::Unavailable {
-            problem: problem(&error).to_owned(),
-            source: error.into(),
-        }
+        Self::Unavailable { problem: problem(&error).to_owned(), source: error.into() }
     }
 }
 
@@ -140,10 +124,7 @@ fn problem(error: &sqlx::Error) -> &'static str {
 
 /// The primary result codes of SQLite that an operator can do something about.
 fn sqlite_problem(error: &dyn DatabaseError) -> &'static str {
-    let code = error
-        .code()
-        .and_then(|code| code.parse::<i32>().ok())
-        .unwrap_or(0);
+    let code = error.code().and_then(|code| code.parse::<i32>().ok()).unwrap_or(0);
     match code & 0xff {
         3 | 23 => "permission denied; check the owner and the mode of the file",
         5 | 6 => "another process keeps it locked; end that process or try again",

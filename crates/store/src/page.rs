@@ -34,10 +34,7 @@ impl Page {
         if problems.is_empty() {
             Ok(Self { number, size })
         } else {
-            Err(StoreError::Invalid {
-                what: "page",
-                problems,
-            })
+            Err(StoreError::Invalid { what: "page", problems })
         }
     }
 
@@ -58,10 +55,7 @@ impl Page {
 
 impl Default for Page {
     fn default() -> Self {
-        Self {
-            number: 1,
-            size: 20,
-        }
+        Self { number: 1, size: 20 }
     }
 }
 

@@ -46,9 +46,7 @@ impl Store {
     /// [`StoreError::NotFound`].
     pub async fn plugin_by_name(&self, name: &str) -> Result<Plugin, StoreError> {
         let mut tx = self.begin_read().await?;
-        let row = tx
-            .first("SELECT * FROM plugins WHERE name = $1", params![name])
-            .await?;
+        let row = tx.first("SELECT * FROM plugins WHERE name = $1", params![name]).await?;
         read(&row.ok_or_else(|| StoreError::not_found("plugin", format!("{name:?}")))?)
     }
 
@@ -67,11 +65,7 @@ impl Store {
         let mut params = filter_params(filter);
         params.extend(params![page.size(), page.offset()]);
         let rows = tx.all(LIST, params).await?;
-        Ok(Listing {
-            items: rows.iter().map(read).collect::<Result<_, _>>()?,
-            total,
-            page,
-        })
+        Ok(Listing { items: rows.iter().map(read).collect::<Result<_, _>>()?, total, page })
     }
 
     /// Gives a plugin the content of `draft`; equal content changes nothing.
@@ -109,8 +103,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::NotFound`].
     pub async fn delete_plugin(&self, id: PluginId) -> Result<Written<Plugin>, StoreError> {
-        self.write_one("DELETE FROM plugins WHERE id = $1 RETURNING *", id)
-            .await
+        self.write_one("DELETE FROM plugins WHERE id = $1 RETURNING *", id).await
     }
 
     async fn write_one(
@@ -153,9 +146,7 @@ const LIST: &str = "SELECT * FROM plugins WHERE is_active IN ($1, $2) AND \
 
 /// `$1` to `$4` of [`COUNT`] and [`LIST`]. Hooks are looked up as a quoted text in their JSON list.
 fn filter_params(filter: &PluginFilter) -> Vec<Param> {
-    let (either, or) = filter
-        .is_active
-        .map_or((true, false), |wanted| (wanted, wanted));
+    let (either, or) = filter.is_active.map_or((true, false), |wanted| (wanted, wanted));
     let (primary, any) = match &filter.hook_type {
         None => ("%".to_owned(), "%".to_owned()),
         Some(hook) => (escaped(hook), format!("%{}%", escaped(&json_text(hook)))),
@@ -165,18 +156,12 @@ fn filter_params(filter: &PluginFilter) -> Vec<Param> {
 
 /// A LIKE pattern that stands for exactly `text`.
 fn escaped(text: &str) -> String {
-    text.replace('\\', r"\\")
-        .replace('%', r"\%")
-        .replace('_', r"\_")
+    text.replace('\\', r"\\").replace('%', r"\%").replace('_', r"\_")
 }
 
 fn checked_slug(draft: &PluginDraft) -> Result<Option<String>, StoreError> {
-    draft
-        .validate()
-        .map_err(|problems| StoreError::invalid("plugin", &problems))?;
-    let slug = draft
-        .slug()
-        .map_err(|problem| StoreError::invalid("plugin", &[problem]))?;
+    draft.validate().map_err(|problems| StoreError::invalid("plugin", &problems))?;
+    let slug = draft.slug().map_err(|problem| StoreError::invalid("plugin", &[problem]))?;
     Ok(slug.map(|slug| slug.to_string()))
 }
 
@@ -196,9 +181,7 @@ fn draft_params(draft: &PluginDraft, slug: Option<String>) -> Vec<Param> {
 }
 
 async fn require(tx: &mut Tx, id: PluginId) -> Result<Plugin, StoreError> {
-    let row = tx
-        .first("SELECT * FROM plugins WHERE id = $1", params![id.0])
-        .await?;
+    let row = tx.first("SELECT * FROM plugins WHERE id = $1", params![id.0]).await?;
     read(&row.ok_or_else(|| StoreError::not_found("plugin", id))?)
 }
 
@@ -208,9 +191,7 @@ async fn require_free(
     slug: Option<&str>,
     own: Option<PluginId>,
 ) -> Result<(), StoreError> {
-    let rows = tx
-        .all(HOLDERS, params![name, slug.map(str::to_owned)])
-        .await?;
+    let rows = tx.all(HOLDERS, params![name, slug.map(str::to_owned)]).await?;
     for row in &rows {
         let row = row.of("plugin");
         let holder = PluginId(row.number("id")?);
@@ -226,10 +207,7 @@ async fn require_free(
                 "the slug {slug:?} is taken by plugin {holder} ({holder_name:?}); choose another"
             )
         };
-        return Err(StoreError::Conflict {
-            what: "plugin",
-            detail,
-        });
+        return Err(StoreError::Conflict { what: "plugin", detail });
     }
     Ok(())
 }

@@ -25,20 +25,14 @@ pub(crate) struct Write {
 
 impl Write {
     pub(crate) fn new(tx: Tx) -> Self {
-        Self {
-            tx,
-            now: unix_millis(),
-        }
+        Self { tx, now: unix_millis() }
     }
 
     /// Ends a write that changed content.
     pub(crate) async fn changed<T>(mut self, value: T) -> Result<Written<T>, StoreError> {
         let row = self
             .tx
-            .first(
-                "UPDATE revision SET value = value + 1 RETURNING value",
-                params![],
-            )
+            .first("UPDATE revision SET value = value + 1 RETURNING value", params![])
             .await?;
         let revision = number(row.as_ref())?;
         self.tx.commit().await?;
@@ -47,10 +41,7 @@ impl Write {
 
     /// Ends a write that found everything as it should be.
     pub(crate) async fn unchanged<T>(mut self, value: T) -> Result<Written<T>, StoreError> {
-        Ok(Written {
-            value,
-            revision: read(&mut self.tx).await?,
-        })
+        Ok(Written { value, revision: read(&mut self.tx).await? })
     }
 }
 
@@ -61,14 +52,10 @@ pub(crate) async fn read(tx: &mut Tx) -> Result<Revision, StoreError> {
 }
 
 fn number(row: Option<&Row>) -> Result<Revision, StoreError> {
-    row.ok_or_else(|| StoreError::not_found("revision", 1))?
-        .of("revision")
-        .number("value")
+    row.ok_or_else(|| StoreError::not_found("revision", 1))?.of("revision").number("value")
 }
 
 fn unix_millis() -> i64 {
-    let since_epoch = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
+    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX)
 }

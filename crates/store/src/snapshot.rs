@@ -26,11 +26,7 @@ impl Store {
         Ok(Snapshot {
             revision,
             plugins: Arc::new(specs.collect()),
-            apps: Arc::new(
-                apps.into_iter()
-                    .map(|app| (app.id, Arc::new(app)))
-                    .collect(),
-            ),
+            apps: Arc::new(apps.into_iter().map(|app| (app.id, Arc::new(app))).collect()),
             tokens: tokens.into_iter().collect(),
         })
     }

@@ -85,15 +85,13 @@ fn sqlite_query(
     sql: &'static str,
     params: Vec<Param>,
 ) -> sqlx::query::Query<'static, Sqlite, SqliteArguments> {
-    params
-        .into_iter()
-        .fold(sqlx::query(sql), |query, param| match param {
-            Param::Int(value) => query.bind(value),
-            Param::Real(value) => query.bind(value),
-            Param::Bool(value) => query.bind(value),
-            Param::Text(value) => query.bind(value),
-            Param::Blob(value) => query.bind(value),
-        })
+    params.into_iter().fold(sqlx::query(sql), |query, param| match param {
+        Param::Int(value) => query.bind(value),
+        Param::Real(value) => query.bind(value),
+        Param::Bool(value) => query.bind(value),
+        Param::Text(value) => query.bind(value),
+        Param::Blob(value) => query.bind(value),
+    })
 }
 
 /// One row of a result.
@@ -156,12 +154,7 @@ impl<'r> Fields<'r> {
         source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
     ) -> StoreError {
         let id = self.row.value("id").unwrap_or_default();
-        StoreError::Damaged {
-            what: self.what,
-            id,
-            field,
-            source: source.into(),
-        }
+        StoreError::Damaged { what: self.what, id, field, source: source.into() }
     }
 }
 

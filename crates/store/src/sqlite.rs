@@ -46,9 +46,7 @@ impl SqliteBackend {
         // A relative name could start with "file:", which SQLite would read as an address.
         let path = std::path::absolute(path).map_err(|e| unusable(path, &e))?;
         prepare_file(path.clone(), create).await?;
-        Self::open_prepared(&path)
-            .await
-            .map_err(|e| e.while_opening(&path))
+        Self::open_prepared(&path).await.map_err(|e| e.while_opening(&path))
     }
 
     async fn open_prepared(path: &Path) -> Result<Self, StoreError> {
@@ -57,22 +55,14 @@ impl SqliteBackend {
         migrate(&writer, path).await?;
         use_wal(&writer).await?;
         let readers = pool(READERS).min_connections(0);
-        Ok(Self {
-            writer,
-            readers: readers.connect_lazy_with(options.read_only(true)),
-        })
+        Ok(Self { writer, readers: readers.connect_lazy_with(options.read_only(true)) })
     }
 
     /// Opens a new database in memory, which lives as long as its one connection.
     pub(crate) async fn open_memory() -> Result<Self, StoreError> {
-        let writer = pool(1)
-            .connect_with(connect_options().in_memory(true))
-            .await?;
+        let writer = pool(1).connect_with(connect_options().in_memory(true)).await?;
         migrate(&writer, Path::new(":memory:")).await?;
-        Ok(Self {
-            readers: writer.clone(),
-            writer,
-        })
+        Ok(Self { readers: writer.clone(), writer })
     }
 
     pub(crate) async fn begin_read(&self) -> Result<Tx, StoreError> {
@@ -112,13 +102,9 @@ fn pool(size: u32) -> SqlitePoolOptions {
 async fn prepare_file(path: PathBuf, create: bool) -> Result<(), StoreError> {
     let prepare = move || {
         let prepared = if create { create_file(&path) } else { Ok(()) };
-        prepared
-            .and_then(|()| check_file(&path))
-            .map_err(|e| unusable(&path, &e))
+        prepared.and_then(|()| check_file(&path)).map_err(|e| unusable(&path, &e))
     };
-    tokio::task::spawn_blocking(prepare)
-        .await
-        .expect("making a file does not panic")
+    tokio::task::spawn_blocking(prepare).await.expect("making a file does not panic")
 }
 
 /// Closing a file drops every lock its process has on it, SQLite's too. So a file is closed here
@@ -130,17 +116,9 @@ static MAKING_FILE: Mutex<()> = Mutex::new(());
 fn create_file(path: &Path) -> io::Result<()> {
     let _alone = MAKING_FILE.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(folder) = path.parent() {
-        DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(folder)?;
+        DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
     }
-    match OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path)
-    {
+    match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
         Err(e) if e.kind() != io::ErrorKind::AlreadyExists => Err(e),
         _ => Ok(()),
     }
@@ -167,11 +145,7 @@ fn unusable(path: &Path, error: &io::Error) -> StoreError {
         _ => "the file cannot be used",
     };
     let problem = format!("{advice} ({error})");
-    StoreError::Open {
-        path: path.display().to_string(),
-        problem,
-        source: None,
-    }
+    StoreError::Open { path: path.display().to_string(), problem, source: None }
 }
 
 /// Brings the schema up to date under the write lock, so that two programs that start at the same
@@ -181,13 +155,7 @@ async fn migrate(writer: &SqlitePool, path: &Path) -> Result<(), StoreError> {
     refuse_foreign(&mut tx, path).await?;
     let migrations = MIGRATIONS.iter().map(|(version, description, sql)| {
         let kind = MigrationType::Simple;
-        Migration::new(
-            *version,
-            (*description).into(),
-            kind,
-            (*sql).into_sql_str(),
-            false,
-        )
+        Migration::new(*version, (*description).into(), kind, (*sql).into_sql_str(), false)
     });
     let migrator = Migrator::with_migrations(migrations.collect());
     // Not `run`: through it the compiler cannot see that opening a store is `Send`.
@@ -199,21 +167,14 @@ async fn migrate(writer: &SqlitePool, path: &Path) -> Result<(), StoreError> {
 }
 
 async fn refuse_foreign(tx: &mut SqliteConnection, path: &Path) -> Result<(), StoreError> {
-    let id: i64 = sqlx::query_scalar("PRAGMA application_id")
-        .fetch_one(&mut *tx)
-        .await?;
-    let tables: i64 = sqlx::query_scalar("SELECT count(*) FROM sqlite_schema")
-        .fetch_one(&mut *tx)
-        .await?;
+    let id: i64 = sqlx::query_scalar("PRAGMA application_id").fetch_one(&mut *tx).await?;
+    let tables: i64 =
+        sqlx::query_scalar("SELECT count(*) FROM sqlite_schema").fetch_one(&mut *tx).await?;
     if id == APPLICATION_ID || tables == 0 {
         return Ok(());
     }
     let problem = "it belongs to another program; give Sidegate a file of its own".to_owned();
-    Err(StoreError::Open {
-        path: path.display().to_string(),
-        problem,
-        source: None,
-    })
+    Err(StoreError::Open { path: path.display().to_string(), problem, source: None })
 }
 
 fn not_migrated(error: MigrateError, path: &Path) -> StoreError {
@@ -227,21 +188,14 @@ fn not_migrated(error: MigrateError, path: &Path) -> StoreError {
         _ => "its schema could not be brought up to date; nothing was changed",
     };
     let problem = problem.to_owned();
-    StoreError::Open {
-        path: path.display().to_string(),
-        problem,
-        source: Some(error.into()),
-    }
+    StoreError::Open { path: path.display().to_string(), problem, source: Some(error.into()) }
 }
 
 /// Turns on the write-ahead log. SQLite does not wait for this lock by itself.
 async fn use_wal(writer: &SqlitePool) -> Result<(), StoreError> {
     let deadline = Instant::now() + BUSY_TIMEOUT;
     loop {
-        match sqlx::query("PRAGMA journal_mode = WAL")
-            .fetch_all(writer)
-            .await
-        {
+        match sqlx::query("PRAGMA journal_mode = WAL").fetch_all(writer).await {
             Ok(_) => return Ok(()),
             Err(e) if Instant::now() >= deadline => return Err(e.into()),
             Err(_) => tokio::time::sleep(WAL_RETRY_PAUSE).await,

@@ -34,9 +34,7 @@ impl Store {
             Dsn::SqliteFile { path, create } => SqliteBackend::open_file(&path, create).await?,
             Dsn::SqliteMemory => SqliteBackend::open_memory().await?,
         };
-        Ok(Self {
-            backend: Backend::Sqlite(backend),
-        })
+        Ok(Self { backend: Backend::Sqlite(backend) })
     }
 
     /// How often content was changed so far.

@@ -39,25 +39,16 @@ impl NewTokenRow {
             problems.push("name: give at most 255 printable characters".to_owned());
         }
         if self.hint.chars().count() > MAX_HINT_CHARS {
-            problems.push(format!(
-                "hint: give at most {MAX_HINT_CHARS} characters of the token"
-            ));
+            problems.push(format!("hint: give at most {MAX_HINT_CHARS} characters of the token"));
         }
         if self.scopes.len() > scope::MAX_SCOPES {
             problems.push(format!("scopes: give at most {}", scope::MAX_SCOPES));
         }
-        problems.extend(
-            self.scopes
-                .iter()
-                .filter_map(|scope| scope::check(scope).err()),
-        );
+        problems.extend(self.scopes.iter().filter_map(|scope| scope::check(scope).err()));
         if problems.is_empty() {
             Ok(())
         } else {
-            Err(StoreError::Invalid {
-                what: "token",
-                problems,
-            })
+            Err(StoreError::Invalid { what: "token", problems })
         }
     }
 }
@@ -93,9 +84,7 @@ impl Store {
     /// [`StoreError::NotFound`].
     pub async fn token(&self, id: TokenId) -> Result<Token, StoreError> {
         let mut tx = self.begin_read().await?;
-        let row = tx
-            .first("SELECT * FROM tokens WHERE id = $1", params![id.0])
-            .await?;
+        let row = tx.first("SELECT * FROM tokens WHERE id = $1", params![id.0]).await?;
         read(&row.ok_or_else(|| StoreError::not_found("token", id))?)
     }
 
@@ -112,14 +101,8 @@ impl Store {
         let (low, high) = app.map_or((0, u32::MAX), |app| (app.0, app.0));
         let total = tx.first(COUNT, params![low, high]).await?;
         let total = total.map_or(Ok(0), |row| row.of("token").number("total"))?;
-        let rows = tx
-            .all(LIST, params![low, high, page.size(), page.offset()])
-            .await?;
-        Ok(Listing {
-            items: rows.iter().map(read).collect::<Result<_, _>>()?,
-            total,
-            page,
-        })
+        let rows = tx.all(LIST, params![low, high, page.size(), page.offset()]).await?;
+        Ok(Listing { items: rows.iter().map(read).collect::<Result<_, _>>()?, total, page })
     }
 
     /// Removes a token and returns what it was.
@@ -137,11 +120,7 @@ impl Store {
 
 /// Every token, for the snapshot.
 pub(crate) async fn all(tx: &mut Tx) -> Result<Vec<Token>, StoreError> {
-    tx.all("SELECT * FROM tokens", params![])
-        .await?
-        .iter()
-        .map(read)
-        .collect()
+    tx.all("SELECT * FROM tokens", params![]).await?.iter().map(read).collect()
 }
 
 const INSERT: &str = "INSERT INTO tokens (app_id, name, hash, hint, scopes, expires_at, created_at) \
@@ -159,10 +138,7 @@ async fn require_new_hash(tx: &mut Tx, hash: TokenHash) -> Result<(), StoreError
     };
     let holder = TokenId(row.of("token").number("id")?);
     let detail = format!("it is stored already as token {holder}; make a new one");
-    Err(StoreError::Conflict {
-        what: "token",
-        detail,
-    })
+    Err(StoreError::Conflict { what: "token", detail })
 }
 
 fn read(row: &Row) -> Result<Token, StoreError> {

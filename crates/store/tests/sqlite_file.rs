@@ -1,10 +1,7 @@
 //! The promises that only a file can keep or break: who may read it, what is in it, what survives
 //! and what is said when it cannot be used. Promises of every database are in the crate's suite.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "a helper of a test ends the test by panicking"
-)]
+#![expect(clippy::unwrap_used, reason = "a helper of a test ends the test by panicking")]
 
 use serde_json::Map;
 use sidegate_model::app::AppDraft;
@@ -53,14 +50,9 @@ async fn add_token(store: &Store) -> NewToken {
 
 /// Does to the file what the store would never do.
 async fn tamper(path: &Path, statements: impl SqlSafeStr) {
-    let options = SqliteConnectOptions::new()
-        .filename(path)
-        .create_if_missing(true);
+    let options = SqliteConnectOptions::new().filename(path).create_if_missing(true);
     let mut connection = SqliteConnection::connect_with(&options).await.unwrap();
-    sqlx::raw_sql(statements)
-        .execute(&mut connection)
-        .await
-        .unwrap();
+    sqlx::raw_sql(statements).execute(&mut connection).await.unwrap();
     connection.close().await.unwrap();
 }
 
@@ -78,10 +70,7 @@ async fn a_new_file_and_its_folder_are_for_the_owner_only() {
     add_token(&store).await;
     let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
     assert_eq!(mode(path.parent().unwrap()), 0o700);
-    let files: Vec<_> = fs::read_dir(path.parent().unwrap())
-        .unwrap()
-        .map(Result::unwrap)
-        .collect();
+    let files: Vec<_> = fs::read_dir(path.parent().unwrap()).unwrap().map(Result::unwrap).collect();
     assert!(files.len() >= 2, "the write-ahead log is in use");
     for file in files {
         assert_eq!(mode(&file.path()), 0o600, "{file:?}");
@@ -107,10 +96,7 @@ async fn reopening_keeps_everything() {
             store.list_tokens(None, Page::default()).await.unwrap(),
         ));
         store.close().await;
-        assert!(matches!(
-            store.revision().await,
-            Err(StoreError::Unavailable { .. })
-        ));
+        assert!(matches!(store.revision().await, Err(StoreError::Unavailable { .. })));
     }
 }
 
@@ -124,12 +110,7 @@ async fn what_was_answered_survives_without_a_close() {
     let copy = folder.path().join("copy.db");
     fs::copy(&path, &copy).unwrap();
     fs::copy(path.with_extension("db-wal"), copy.with_extension("db-wal")).unwrap();
-    let after = Store::open(&dsn(&copy))
-        .await
-        .unwrap()
-        .load_snapshot()
-        .await
-        .unwrap();
+    let after = Store::open(&dsn(&copy)).await.unwrap().load_snapshot().await.unwrap();
     assert_eq!(after.revision, 2);
     assert!(after.tokens.get(&secret.hash()).is_some());
 }
@@ -137,14 +118,9 @@ async fn what_was_answered_survives_without_a_close() {
 #[tokio::test]
 async fn a_tokens_text_is_never_in_the_file() {
     let folder = TempDir::new().unwrap();
-    let store = Store::open(&dsn(&folder.path().join("x.db")))
-        .await
-        .unwrap();
+    let store = Store::open(&dsn(&folder.path().join("x.db"))).await.unwrap();
     let secrets = [add_token(&store).await, add_token(&store).await];
-    store
-        .revoke_token(sidegate_model::token::TokenId(1))
-        .await
-        .unwrap();
+    store.revoke_token(sidegate_model::token::TokenId(1)).await.unwrap();
     let search = || {
         let mut seen_hash = false;
         for file in fs::read_dir(folder.path()).unwrap() {
@@ -196,14 +172,8 @@ async fn a_path_that_cannot_be_used_is_explained() {
     fs::write(&file, "x").unwrap();
     let rows = [
         (dsn(folder.path()), "it is a folder"),
-        (
-            dsn(&file.join("x.db")),
-            "a part of its path is not a folder",
-        ),
-        (
-            format!("file:{}/none.db?mode=rw", folder.path().display()),
-            "there is no such file",
-        ),
+        (dsn(&file.join("x.db")), "a part of its path is not a folder"),
+        (format!("file:{}/none.db?mode=rw", folder.path().display()), "there is no such file"),
         ("sqlite:///dev/null".to_owned(), "not a regular file"),
     ];
     for (dsn, expected) in rows {
@@ -211,11 +181,7 @@ async fn a_path_that_cannot_be_used_is_explained() {
         assert!(text.contains(expected), "{dsn}: {text}");
         assert!(text.starts_with("cannot open the database /"), "{text}");
     }
-    assert_eq!(
-        fs::read_dir(folder.path()).unwrap().count(),
-        1,
-        "nothing was made"
-    );
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "nothing was made");
 }
 
 #[tokio::test]
@@ -263,11 +229,7 @@ async fn a_damaged_file_is_explained_and_left_alone() {
 async fn a_database_of_another_program_is_refused_and_left_alone() {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("other.db");
-    tamper(
-        &path,
-        "CREATE TABLE apps (id INTEGER); INSERT INTO apps VALUES (1);",
-    )
-    .await;
+    tamper(&path, "CREATE TABLE apps (id INTEGER); INSERT INTO apps VALUES (1);").await;
     let before = fs::read(&path).unwrap();
     let text = refusal(&dsn(&path)).await;
     assert!(text.contains("belongs to another program"), "{text}");
@@ -295,10 +257,7 @@ async fn a_value_written_by_somebody_else_is_named() {
     tamper(&path, "UPDATE apps SET rate_limit = -1").await;
     let expected = "app 1 is damaged in the database: field rate_limit cannot be read";
     assert_eq!(store.app(id).await.unwrap_err().to_string(), expected);
-    assert_eq!(
-        store.load_snapshot().await.unwrap_err().to_string(),
-        expected
-    );
+    assert_eq!(store.load_snapshot().await.unwrap_err().to_string(), expected);
 }
 
 #[tokio::test]
@@ -306,9 +265,6 @@ async fn an_address_that_is_not_sqlite_is_explained_without_its_password() {
     let error = Store::open("postgres://me:hunter2@db/x").await.unwrap_err();
     assert!(matches!(error, StoreError::Address { .. }));
     let text = format!("{error} {error:?}");
-    assert!(
-        text.contains("PostgreSQL is not supported yet: use sqlite:///"),
-        "{text}"
-    );
+    assert!(text.contains("PostgreSQL is not supported yet: use sqlite:///"), "{text}");
     assert!(!text.contains("hunter2"), "{text}");
 }

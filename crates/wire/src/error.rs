@@ -175,16 +175,9 @@ mod tests {
         assert_eq!(names.len(), ErrorCode::ALL.len());
         for code in ErrorCode::ALL {
             assert_eq!(code.as_str().parse(), Ok(*code));
-            assert!(
-                code.as_str()
-                    .bytes()
-                    .all(|byte| byte.is_ascii_lowercase() || byte == b'_')
-            );
+            assert!(code.as_str().bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_'));
         }
-        assert_eq!(
-            "teapot".parse::<ErrorCode>(),
-            Err(UnknownErrorCode("teapot".to_owned()))
-        );
+        assert_eq!("teapot".parse::<ErrorCode>(), Err(UnknownErrorCode("teapot".to_owned())));
     }
 
     #[test]

@@ -147,10 +147,8 @@ impl Handshake {
     /// Reads the first line of a plugin's output. Space around it is ignored, and so are fields
     /// that are not known yet.
     pub fn parse(line: &str) -> Result<Self, HandshakeError> {
-        parse_fields(line.trim()).map_err(|fault| HandshakeError {
-            fault,
-            line: quote(line, QUOTE_LIMIT),
-        })
+        parse_fields(line.trim())
+            .map_err(|fault| HandshakeError { fault, line: quote(line, QUOTE_LIMIT) })
     }
 
     /// The line to print, with its newline. An address must hold neither `|` nor a newline.
@@ -165,11 +163,7 @@ impl fmt::Display for Handshake {
         if let Some(certificate) = &self.certificate {
             f.write_str(&STANDARD_NO_PAD.encode(certificate))?;
         }
-        if self.multiplexing {
-            f.write_str("|true")
-        } else {
-            Ok(())
-        }
+        if self.multiplexing { f.write_str("|true") } else { Ok(()) }
     }
 }
 
@@ -195,20 +189,10 @@ fn parse_fields(line: &str) -> Result<Handshake, HandshakeFault> {
     }
     let certificate = match rest.get(1) {
         None | Some(&"") => None,
-        Some(text) => Some(
-            STANDARD_NO_PAD
-                .decode(text)
-                .map_err(|_| HandshakeFault::Certificate)?,
-        ),
+        Some(text) => Some(STANDARD_NO_PAD.decode(text).map_err(|_| HandshakeFault::Certificate)?),
     };
     let multiplexing = rest.get(2) == Some(&"true");
-    Ok(Handshake {
-        core,
-        app,
-        network,
-        certificate,
-        multiplexing,
-    })
+    Ok(Handshake { core, app, network, certificate, multiplexing })
 }
 
 fn version(field: &str, wanted: u32) -> Option<u32> {
@@ -219,11 +203,7 @@ fn parse_network(network: &str, address: &str) -> Result<Network, HandshakeFault
     match network {
         "unix" => {
             let path = PathBuf::from(address);
-            if path.is_absolute() {
-                Ok(Network::Unix(path))
-            } else {
-                Err(HandshakeFault::Address)
-            }
+            if path.is_absolute() { Ok(Network::Unix(path)) } else { Err(HandshakeFault::Address) }
         }
         "tcp" => {
             let (host, port) = address.rsplit_once(':').ok_or(HandshakeFault::Address)?;
@@ -240,10 +220,7 @@ fn parse_network(network: &str, address: &str) -> Result<Network, HandshakeFault
 
 /// At most `limit` characters of a line, with everything unprintable escaped.
 fn quote(line: &str, limit: usize) -> String {
-    let mut escaped = line
-        .trim_end_matches(['\r', '\n'])
-        .chars()
-        .flat_map(char::escape_debug);
+    let mut escaped = line.trim_end_matches(['\r', '\n']).chars().flat_map(char::escape_debug);
     let mut quoted: String = escaped.by_ref().take(limit).collect();
     if escaped.next().is_some() {
         quoted.pop();
@@ -259,43 +236,28 @@ mod tests {
     use super::*;
 
     fn fault(line: &str) -> HandshakeFault {
-        Handshake::parse(line)
-            .expect_err("the line is wrong")
-            .fault()
+        Handshake::parse(line).expect_err("the line is wrong").fault()
     }
 
     #[test]
     fn reads_a_plain_line() {
         let handshake = Handshake::parse("1|1|unix|/run/x/plugin27|grpc|\n").unwrap();
-        assert_eq!(
-            handshake,
-            Handshake::new(Network::Unix("/run/x/plugin27".into()))
-        );
+        assert_eq!(handshake, Handshake::new(Network::Unix("/run/x/plugin27".into())));
         assert_eq!(handshake.line(), "1|1|unix|/run/x/plugin27|grpc|\n");
     }
 
     #[test]
     fn reads_a_certificate_and_the_multiplexing_field() {
         let handshake = Handshake::parse("1|1|tcp|127.0.0.1:10000|grpc|MII+/w|true\r\n").unwrap();
-        assert_eq!(
-            handshake.network,
-            Network::Tcp("127.0.0.1:10000".to_owned())
-        );
-        assert_eq!(
-            handshake.certificate.as_deref(),
-            Some(&[0x30, 0x82, 0x3e, 0xff][..])
-        );
+        assert_eq!(handshake.network, Network::Tcp("127.0.0.1:10000".to_owned()));
+        assert_eq!(handshake.certificate.as_deref(), Some(&[0x30, 0x82, 0x3e, 0xff][..]));
         assert!(handshake.multiplexing);
     }
 
     #[test]
     fn ignores_the_certificate_and_later_fields_when_they_are_missing_or_unknown() {
         let plain = Handshake::new(Network::Unix("/s".into()));
-        for line in [
-            "1|1|unix|/s|grpc",
-            "1|1|unix|/s|grpc||false",
-            "1|1|unix|/s|grpc|||new|9",
-        ] {
+        for line in ["1|1|unix|/s|grpc", "1|1|unix|/s|grpc||false", "1|1|unix|/s|grpc|||new|9"] {
             assert_eq!(Handshake::parse(line), Ok(plain.clone()), "{line}");
         }
     }
@@ -345,11 +307,7 @@ mod tests {
     fn handshake() -> impl Strategy<Value = Handshake> {
         let certificate = prop::option::of(prop::collection::vec(any::<u8>(), 1..700));
         (network(), certificate, any::<bool>()).prop_map(|(network, certificate, multiplexing)| {
-            Handshake {
-                certificate,
-                multiplexing,
-                ..Handshake::new(network)
-            }
+            Handshake { certificate, multiplexing, ..Handshake::new(network) }
         })
     }
 

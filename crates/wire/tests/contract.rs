@@ -11,18 +11,9 @@ use sidegate_wire::{config_provider, handshake, health};
 #[test]
 fn services_keep_their_full_names() {
     let names = [
-        (
-            plugin::plugin_service_server::SERVICE_NAME,
-            "plugin.PluginService",
-        ),
-        (
-            plugin::grpc_broker_server::SERVICE_NAME,
-            "plugin.GRPCBroker",
-        ),
-        (
-            plugin::grpc_controller_server::SERVICE_NAME,
-            "plugin.GRPCController",
-        ),
+        (plugin::plugin_service_server::SERVICE_NAME, "plugin.PluginService"),
+        (plugin::grpc_broker_server::SERVICE_NAME, "plugin.GRPCBroker"),
+        (plugin::grpc_controller_server::SERVICE_NAME, "plugin.GRPCController"),
         (plugin::grpc_stdio_server::SERVICE_NAME, "plugin.GRPCStdio"),
         (
             config_provider::config_provider_service_server::SERVICE_NAME,
@@ -47,25 +38,14 @@ fn a_chunk_is_encoded_as_old_plugins_expect() {
 
 #[test]
 fn broker_messages_carry_the_knock_in_field_four() {
-    let knock = conn_info::Knock {
-        knock: true,
-        ack: true,
-        error: String::new(),
-    };
-    let info = ConnInfo {
-        service_id: 3,
-        knock: Some(knock),
-        ..ConnInfo::default()
-    };
+    let knock = conn_info::Knock { knock: true, ack: true, error: String::new() };
+    let info = ConnInfo { service_id: 3, knock: Some(knock), ..ConnInfo::default() };
     assert_eq!(info.encode_to_vec(), b"\x08\x03\x22\x04\x08\x01\x10\x01");
 }
 
 #[test]
 fn sparse_field_numbers_are_kept() {
-    let response = ObjectHookResponse {
-        modified: true,
-        ..ObjectHookResponse::default()
-    };
+    let response = ObjectHookResponse { modified: true, ..ObjectHookResponse::default() };
     // Field 31, a varint.
     assert_eq!(response.encode_to_vec(), b"\xf8\x01\x01");
 }
@@ -73,22 +53,10 @@ fn sparse_field_numbers_are_kept() {
 #[test]
 fn extensions_start_at_a_thousand_and_cost_nothing_when_unused() {
     assert!(EndpointRequest::default().encode_to_vec().is_empty());
-    let field = HeaderField {
-        name: "a".to_owned(),
-        value: b"\xff".as_slice().into(),
-    };
-    let request = EndpointRequest {
-        header_list: vec![field],
-        ..EndpointRequest::default()
-    };
-    assert_eq!(
-        request.encode_to_vec(),
-        b"\xc2\x3e\x06\x0a\x01a\x12\x01\xff"
-    );
-    let raw = EndpointRequest {
-        raw_path: "/".into(),
-        ..EndpointRequest::default()
-    };
+    let field = HeaderField { name: "a".to_owned(), value: b"\xff".as_slice().into() };
+    let request = EndpointRequest { header_list: vec![field], ..EndpointRequest::default() };
+    assert_eq!(request.encode_to_vec(), b"\xc2\x3e\x06\x0a\x01a\x12\x01\xff");
+    let raw = EndpointRequest { raw_path: "/".into(), ..EndpointRequest::default() };
     assert_eq!(raw.encode_to_vec(), b"\xca\x3e\x01/");
 }
 

@@ -43,9 +43,8 @@ pub(crate) fn resp(req: &Request) -> Result<Response> {
 pub(crate) fn cookies(req: &Request) -> Result<Response> {
     let n = query_number(req, "n", 2, COOKIES)?;
     let response = Response::json(&json!({ "cookies": n }));
-    Ok((0..n).fold(response, |response, i| {
-        response.header("Set-Cookie", format!("c{i}=v{i}; Path=/"))
-    }))
+    Ok((0..n)
+        .fold(response, |response, i| response.header("Set-Cookie", format!("c{i}=v{i}; Path=/"))))
 }
 
 /// `/bytes/{n}`: byte `i` is `i % 251`, so that a shift or a gap shows.
@@ -89,20 +88,13 @@ pub(crate) fn method_only(req: &Request) -> Response {
 pub(crate) fn seen(req: &Request, lab: &Lab) -> Result<Response> {
     match req.query("nonce") {
         Some(nonce) => Ok(Response::json(&json!({ "seen": lab.seen(&nonce) }))),
-        None => Err(Error::public(
-            400,
-            "`nonce` must be the value of an X-Nonce header",
-        )),
+        None => Err(Error::public(400, "`nonce` must be the value of an X-Nonce header")),
     }
 }
 
 /// `/error?status=&text=`: an error with words for the client.
 pub(crate) fn error(req: &Request) -> Result<Response> {
-    let status = req
-        .query("status")
-        .map_or(Ok(500), |text| read_status("status", &text))?;
-    let text = req
-        .query("text")
-        .unwrap_or_else(|| "made to order".to_owned());
+    let status = req.query("status").map_or(Ok(500), |text| read_status("status", &text))?;
+    let text = req.query("text").unwrap_or_else(|| "made to order".to_owned());
     Ok(Response::error(status, text))
 }

@@ -24,9 +24,7 @@ pub(crate) async fn dispatch(req: Request, lab: Arc<Lab>) -> Result<Response> {
         ["hang"] => std::future::pending().await,
         ["crash"] => std::process::exit(CRASH),
         ["panic"] => panic!("the lab was asked to panic"),
-        ["fail"] => Err(Error::new(
-            "the lab was asked to fail; no client reads this",
-        )),
+        ["fail"] => Err(Error::new("the lab was asked to fail; no client reads this")),
         ["error"] => answers::error(&req),
         ["pid"] => Ok(Response::text(std::process::id().to_string())),
         ["stats"] => Ok(Response::json(&lab.stats())),

@@ -67,11 +67,7 @@ fn app(app: &App) -> Value {
 fn header_map(headers: &Headers) -> BTreeMap<String, String> {
     let mut map: BTreeMap<String, String> = BTreeMap::new();
     for (name, value) in headers.iter() {
-        let separator = if name.eq_ignore_ascii_case("cookie") {
-            "; "
-        } else {
-            ", "
-        };
+        let separator = if name.eq_ignore_ascii_case("cookie") { "; " } else { ", " };
         map.entry(canonical(name))
             .and_modify(|joined| joined.push_str(separator))
             .or_default()
@@ -81,10 +77,7 @@ fn header_map(headers: &Headers) -> BTreeMap<String, String> {
 }
 
 fn header_list(headers: &Headers) -> Vec<(&str, String)> {
-    headers
-        .iter()
-        .map(|(name, value)| (name, text(value)))
-        .collect()
+    headers.iter().map(|(name, value)| (name, text(value))).collect()
 }
 
 fn canonical(name: &str) -> String {
@@ -92,10 +85,7 @@ fn canonical(name: &str) -> String {
         Some((first, rest)) => first.to_ascii_uppercase() + &rest.to_ascii_lowercase(),
         None => String::new(),
     };
-    name.split('-')
-        .map(capitalized)
-        .collect::<Vec<_>>()
-        .join("-")
+    name.split('-').map(capitalized).collect::<Vec<_>>().join("-")
 }
 
 /// Bytes that are no UTF-8 are shown as ISO 8859-1, which loses none of them.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use sidegate_sdk::{Config, Endpoint, Endpoints, Plugin, Request, Response, ResponseStream};
+use sidegate_sdk::{Config, Endpoint, Endpoints, Plugin, Request, Response};
 
 use crate::dispatch::dispatch;
 use crate::stats::Lab;
@@ -35,9 +35,7 @@ pub fn plugin() -> Plugin<Lab> {
 
 fn endpoints(lab: &Lab) -> Endpoints<Lab> {
     let at = |path: &str, about: &str| {
-        Endpoint::new(path)
-            .description(about)
-            .require_auth(lab.require_auth())
+        Endpoint::new(path).description(about).require_auth(lab.require_auth())
     };
     let all = at("/*", "The request as JSON, and answers made to order").methods(METHODS);
     let events = at("/sse", "Server-sent events made to order").method("GET");
@@ -47,12 +45,7 @@ fn endpoints(lab: &Lab) -> Endpoints<Lab> {
         .endpoint(all, dispatch)
         .post(at("/method-only", "POST and nothing else"), dispatch)
         .endpoint(at("/head", "HEAD that is registered").method("HEAD"), head)
-        .stream(
-            events,
-            async |req: Request, out: ResponseStream, lab: Arc<Lab>| {
-                streams::sse(req, out, lab).await
-            },
-        )
+        .stream(events, streams::sse)
         .stream(oddities, exact::stream)
         .stream(flood, streams::bytes)
 }

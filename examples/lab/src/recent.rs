@@ -16,11 +16,7 @@ pub(crate) struct Recent<V> {
 impl<V> Recent<V> {
     pub(crate) fn new(limit: usize) -> Self {
         let (values, order) = (HashMap::new(), VecDeque::new());
-        Self {
-            limit,
-            values,
-            order,
-        }
+        Self { limit, values, order }
     }
 
     /// Remembers a key, or gives a known one a new value.

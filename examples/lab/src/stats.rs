@@ -62,11 +62,7 @@ impl Lab {
     pub(crate) fn open_stream(self: &Arc<Self>, id: Option<String>) -> OpenStream {
         self.opened.fetch_add(1, SeqCst);
         let lab = Arc::clone(self);
-        OpenStream {
-            lab,
-            id,
-            reason: "client_gone",
-        }
+        OpenStream { lab, id, reason: "client_gone" }
     }
 
     /// Everything that is counted.
@@ -135,9 +131,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 /// Memory in use; `None` where the system has no `/proc`.
 fn rss_bytes() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmRSS:"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
     let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
     Some(kibibytes * 1024)
 }

@@ -32,11 +32,7 @@ pub(crate) async fn sse(req: Request, mut out: ResponseStream, lab: Arc<Lab>) ->
 /// `/stream-bytes/{n}?piece=&id=`: the bytes of `/bytes/{n}` without its bound.
 pub(crate) async fn bytes(req: Request, mut out: ResponseStream, lab: Arc<Lab>) -> Result<()> {
     lab.saw(&req);
-    let n = number(
-        "n",
-        req.segments().get(1).map_or("", String::as_str),
-        u64::MAX,
-    )?;
+    let n = number("n", req.segments().get(1).map_or("", String::as_str), u64::MAX)?;
     let piece = query_number(&req, "piece", 64 * 1024, PIECE_BYTES)?.max(1);
     let open = lab.open_stream(req.query("id"));
     let outcome = async {
@@ -88,9 +84,7 @@ impl Order {
             None => EVENTS,
         };
         // As for any event source, an id that is not ours means: from the start.
-        let last = req
-            .header("Last-Event-ID")
-            .and_then(|id| id.trim().parse::<u64>().ok());
+        let last = req.header("Last-Event-ID").and_then(|id| id.trim().parse::<u64>().ok());
         let fail_at = match req.query("fail_at").as_deref() {
             Some("head") => Some(Failure::Head),
             Some(at) => Some(Failure::After(number("fail_at", at, u64::MAX)?)),
@@ -112,10 +106,7 @@ impl Order {
     async fn fill(&self, out: &mut ResponseStream, open: &OpenStream) -> Result<()> {
         wait(out, self.head_delay).await?;
         if self.fail_at == Some(Failure::Head) {
-            return Err(Error::public(
-                503,
-                "the lab was asked to fail before the headers",
-            ));
+            return Err(Error::public(503, "the lab was asked to fail before the headers"));
         }
         out.headers(Response::event_stream()).await?;
         wait(out, self.first_delay).await?;
@@ -128,18 +119,14 @@ impl Order {
             out.send(event).await?;
             open.sent(length);
             if self.fail_at == Some(Failure::After(i)) {
-                return Err(Error::new(format!(
-                    "the lab was asked to fail after event {i}"
-                )));
+                return Err(Error::new(format!("the lab was asked to fail after event {i}")));
             }
         }
         Ok(())
     }
 
     fn event(&self, i: u64) -> String {
-        let now = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default();
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let now_ms = u64::try_from(now.as_millis()).unwrap_or(u64::MAX);
         let event = if self.pad.is_empty() {
             json!({ "i": i, "t": now_ms })

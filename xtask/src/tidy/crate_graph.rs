@@ -14,10 +14,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("model", &["sidegate-wire"]),
     ("gateway", &["sidegate-model", "sidegate-wire"]),
     ("store", &["sidegate-model"]),
-    (
-        "control",
-        &["sidegate-model", "sidegate-store", "sidegate-wire"],
-    ),
+    ("control", &["sidegate-model", "sidegate-store", "sidegate-wire"]),
     (
         "sidegate",
         &[
@@ -36,25 +33,16 @@ const ALLOWED_TO_EXAMPLES: &[&str] = &["sidegate-sdk"];
 pub(super) fn check(repository: &Repository) -> Vec<Finding> {
     let packages = repository.packages.iter();
     let bound = packages.filter(|package| is_bound(package));
-    bound
-        .flat_map(|package| judge(repository, package))
-        .collect()
+    bound.flat_map(|package| judge(repository, package)).collect()
 }
 
 fn judge(repository: &Repository, package: &Package) -> Vec<Finding> {
     let finding = |message| Finding::new("crate-graph", &package.manifest_path(), 1, message);
     let name = &package.name;
     let Some(allowed) = allowed(package) else {
-        return vec![finding(format!(
-            "`{name}` has no row in the table of allowed dependencies"
-        ))];
+        return vec![finding(format!("`{name}` has no row in the table of allowed dependencies"))];
     };
-    let ours = |wanted: &str| {
-        repository
-            .packages
-            .iter()
-            .any(|package| package.name == wanted)
-    };
+    let ours = |wanted: &str| repository.packages.iter().any(|package| package.name == wanted);
     let mut findings = Vec::new();
     for wanted in dependencies(&package.manifest) {
         if ours(&wanted) && !allowed.contains(&wanted.as_str()) {
@@ -76,20 +64,14 @@ fn allowed(package: &Package) -> Option<&'static [&'static str]> {
         return Some(ALLOWED_TO_EXAMPLES);
     }
     let folder = package.folder.strip_prefix("crates/")?;
-    ALLOWED
-        .iter()
-        .find(|(name, _)| *name == folder)
-        .map(|(_, allowed)| *allowed)
+    ALLOWED.iter().find(|(name, _)| *name == folder).map(|(_, allowed)| *allowed)
 }
 
 /// Names of the packages that a manifest depends on outside of tests.
 fn dependencies(manifest: &Table) -> Vec<String> {
     let mut names = Vec::new();
     let platforms = manifest.get("target").and_then(toml::Value::as_table);
-    let platforms = platforms
-        .into_iter()
-        .flat_map(Table::values)
-        .filter_map(toml::Value::as_table);
+    let platforms = platforms.into_iter().flat_map(Table::values).filter_map(toml::Value::as_table);
     for table in platforms.chain([manifest]) {
         for kind in ["dependencies", "build-dependencies"] {
             let entries = table.get(kind).and_then(toml::Value::as_table);
@@ -111,19 +93,10 @@ mod tests {
         let manifest = format!("[package]\nname = \"it\"\n{dependencies}");
         let repository = Repository::of(&[
             (path.as_str(), manifest.as_str()),
-            (
-                "crates/wire/Cargo.toml",
-                "[package]\nname = \"sidegate-wire\"\n",
-            ),
-            (
-                "crates/store/Cargo.toml",
-                "[package]\nname = \"sidegate-store\"\n",
-            ),
+            ("crates/wire/Cargo.toml", "[package]\nname = \"sidegate-wire\"\n"),
+            ("crates/store/Cargo.toml", "[package]\nname = \"sidegate-store\"\n"),
         ]);
-        check(&repository)
-            .into_iter()
-            .map(|finding| finding.message)
-            .collect()
+        check(&repository).into_iter().map(|finding| finding.message).collect()
     }
 
     #[test]

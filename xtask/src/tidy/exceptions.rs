@@ -88,12 +88,7 @@ fn parse_line(line: usize, text: &str) -> Option<Exception> {
         Some((path, item)) => (path, Some(item.to_owned())),
         None => (path, None),
     };
-    Some(Exception {
-        line,
-        rule: rule.to_owned(),
-        path: path.to_owned(),
-        item,
-    })
+    Some(Exception { line, rule: rule.to_owned(), path: path.to_owned(), item })
 }
 
 #[cfg(test)]
@@ -107,15 +102,8 @@ mod tests {
     #[test]
     fn an_exception_covers_its_file_or_its_item_only() {
         let list = "# comment\n\nparameters a.rs:f # reason\nparameters b.rs # reason\n";
-        let findings = vec![
-            finding("a.rs", "f"),
-            finding("a.rs", "g"),
-            finding("b.rs", "h"),
-        ];
-        assert_eq!(
-            Exceptions::parse(list).apply(findings),
-            [finding("a.rs", "g")]
-        );
+        let findings = vec![finding("a.rs", "f"), finding("a.rs", "g"), finding("b.rs", "h")];
+        assert_eq!(Exceptions::parse(list).apply(findings), [finding("a.rs", "g")]);
     }
 
     #[test]
@@ -127,12 +115,9 @@ mod tests {
 
     #[test]
     fn an_exception_needs_a_reason() {
-        for list in [
-            "parameters a.rs\n",
-            "parameters a.rs #\n",
-            "parameters # reason\n",
-            "a b c # d\n",
-        ] {
+        for list in
+            ["parameters a.rs\n", "parameters a.rs #\n", "parameters # reason\n", "a b c # d\n"]
+        {
             assert_eq!(Exceptions::parse(list).apply(Vec::new()).len(), 1, "{list}");
         }
     }

@@ -37,10 +37,7 @@ mod tests {
 
     #[test]
     fn blank_lines_and_comments_do_not_count() {
-        assert_eq!(
-            net_lines("//! A.\n\n/* b\nc\n*/\n/* d */\nfn e() {} // f\n    // g\n"),
-            1
-        );
+        assert_eq!(net_lines("//! A.\n\n/* b\nc\n*/\n/* d */\nfn e() {} // f\n    // g\n"), 1);
     }
 
     #[test]

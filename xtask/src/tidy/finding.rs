@@ -19,13 +19,7 @@ pub(super) struct Finding {
 
 impl Finding {
     pub(super) fn new(rule: &'static str, file: &str, line: usize, message: String) -> Self {
-        Self {
-            file: file.to_owned(),
-            line,
-            rule,
-            item: None,
-            message,
-        }
+        Self { file: file.to_owned(), line, rule, item: None, message }
     }
 
     pub(super) fn of_item(mut self, item: String) -> Self {
@@ -36,10 +30,6 @@ impl Finding {
 
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{}:{}: {}: {}",
-            self.file, self.line, self.rule, self.message
-        )
+        write!(f, "{}:{}: {}: {}", self.file, self.line, self.rule, self.message)
     }
 }

@@ -17,12 +17,7 @@ pub(super) fn check(repository: &Repository) -> Vec<Finding> {
         for (index, line) in source.text.lines().enumerate() {
             for word in WORDS.iter().filter(|word| holds_word(line, word)) {
                 let message = format!("`{word}` is left over");
-                findings.push(Finding::new(
-                    "forbidden-words",
-                    &source.path,
-                    index + 1,
-                    message,
-                ));
+                findings.push(Finding::new("forbidden-words", &source.path, index + 1, message));
             }
         }
     }
@@ -42,10 +37,7 @@ mod tests {
 
     #[test]
     fn each_word_is_found_on_its_line() {
-        let text: String = WORDS
-            .iter()
-            .map(|word| format!("a();\n    {word}\n"))
-            .collect();
+        let text: String = WORDS.iter().map(|word| format!("a();\n    {word}\n")).collect();
         let findings = check(&Repository::of(&[("a.rs", &text)]));
         let lines: Vec<usize> = findings.iter().map(|finding| finding.line).collect();
         assert_eq!(lines, [2, 4, 6, 8]);

@@ -9,11 +9,7 @@ use super::module_tree::ModuleTree;
 use super::repository::{Package, Repository};
 
 pub(super) fn check(repository: &Repository) -> Vec<Finding> {
-    repository
-        .packages
-        .iter()
-        .flat_map(|package| forgotten(repository, package))
-        .collect()
+    repository.packages.iter().flat_map(|package| forgotten(repository, package)).collect()
 }
 
 fn forgotten(repository: &Repository, package: &Package) -> Vec<Finding> {
@@ -62,12 +58,8 @@ fn test_roots(repository: &Repository, package: &Package) -> Vec<String> {
 fn declared_roots(package: &Package, kinds: &[&str]) -> Vec<String> {
     let mut roots = Vec::new();
     for target in kinds.iter().filter_map(|kind| package.manifest.get(*kind)) {
-        let tables = target
-            .as_array()
-            .map_or(std::slice::from_ref(target), Vec::as_slice);
-        let paths = tables
-            .iter()
-            .filter_map(|table| table.get("path")?.as_str());
+        let tables = target.as_array().map_or(std::slice::from_ref(target), Vec::as_slice);
+        let paths = tables.iter().filter_map(|table| table.get("path")?.as_str());
         roots.extend(paths.map(|path| package.inside(path)));
     }
     roots
@@ -82,10 +74,7 @@ fn target_files(repository: &Repository, folder: &str) -> Vec<String> {
             Some((_, file)) => file == "main.rs",
         }
     };
-    files_below(repository, folder)
-        .filter(is_target)
-        .map(str::to_owned)
-        .collect()
+    files_below(repository, folder).filter(is_target).map(str::to_owned).collect()
 }
 
 fn files_below<'a>(repository: &'a Repository, folder: &str) -> impl Iterator<Item = &'a str> {
@@ -108,10 +97,7 @@ mod tests {
     const MANIFEST: (&str, &str) = ("e2e/Cargo.toml", "[package]\nname = \"e2e\"\n");
 
     fn found(files: &[(&str, &str)]) -> Vec<String> {
-        check(&Repository::of(files))
-            .into_iter()
-            .map(|finding| finding.file)
-            .collect()
+        check(&Repository::of(files)).into_iter().map(|finding| finding.file).collect()
     }
 
     #[test]
@@ -125,10 +111,7 @@ mod tests {
             ("e2e/tests/stories/mod.rs", ""),
             ("e2e/tests/stories/three.rs", ""),
         ];
-        assert_eq!(
-            found(&files),
-            ["e2e/tests/stories/three.rs", "e2e/tests/two.rs"]
-        );
+        assert_eq!(found(&files), ["e2e/tests/stories/three.rs", "e2e/tests/two.rs"]);
     }
 
     #[test]

@@ -16,10 +16,7 @@ pub(super) fn check(repository: &Repository) -> Vec<Finding> {
     let mut findings = Vec::new();
     for source in repository.sources() {
         if let Ok(syntax) = &source.syntax {
-            let mut functions = Functions {
-                path: &source.path,
-                findings: &mut findings,
-            };
+            let mut functions = Functions { path: &source.path, findings: &mut findings };
             functions.visit_file(syntax);
         }
     }
@@ -42,12 +39,7 @@ impl Functions<'_> {
             self.report("function-length", signature, (lines, LINE_LIMIT), "lines");
         }
         if parameters > PARAMETER_LIMIT {
-            self.report(
-                "parameters",
-                signature,
-                (parameters, PARAMETER_LIMIT),
-                "parameters",
-            );
+            self.report("parameters", signature, (parameters, PARAMETER_LIMIT), "parameters");
         }
     }
 
@@ -61,8 +53,7 @@ impl Functions<'_> {
         let line = signature.fn_token.span().start().line;
         let name = signature.ident.to_string();
         let message = format!("`{name}` has {found} {unit}, {limit} are allowed");
-        self.findings
-            .push(Finding::new(rule, self.path, line, message).of_item(name));
+        self.findings.push(Finding::new(rule, self.path, line, message).of_item(name));
     }
 }
 

@@ -14,62 +14,39 @@ struct Invariant {
 
 pub(super) fn check(repository: &Repository) -> Vec<Finding> {
     let Some(page) = &repository.architecture else {
-        return vec![Finding::new(
-            RULE,
-            ARCHITECTURE,
-            1,
-            "the page is missing".to_owned(),
-        )];
+        return vec![Finding::new(RULE, ARCHITECTURE, 1, "the page is missing".to_owned())];
     };
     let invariants = invariants(page);
     if invariants.is_empty() {
         let message = format!("no numbered list below the heading `{HEADING}`");
         return vec![Finding::new(RULE, ARCHITECTURE, 1, message)];
     }
-    invariants
-        .iter()
-        .flat_map(|invariant| judge(repository, invariant))
-        .collect()
+    invariants.iter().flat_map(|invariant| judge(repository, invariant)).collect()
 }
 
 fn judge(repository: &Repository, invariant: &Invariant) -> Vec<Finding> {
-    let names: Vec<&str> = code_words(&invariant.text)
-        .filter(|name| is_name(name))
-        .collect();
-    let (known, unknown): (Vec<&str>, Vec<&str>) = names
-        .into_iter()
-        .partition(|name| has_function(repository, name));
+    let names: Vec<&str> = code_words(&invariant.text).filter(|name| is_name(name)).collect();
+    let (known, unknown): (Vec<&str>, Vec<&str>) =
+        names.into_iter().partition(|name| has_function(repository, name));
     let finding = |message| Finding::new(RULE, ARCHITECTURE, invariant.line, message);
     if known.is_empty() && unknown.is_empty() {
-        return vec![finding(
-            "the invariant names no test in backticks".to_owned(),
-        )];
+        return vec![finding("the invariant names no test in backticks".to_owned())];
     }
     // Among real tests a short name may well be something else than a test.
-    let missing = unknown
-        .into_iter()
-        .filter(|name| known.is_empty() || name.matches('_').count() > 1);
-    missing
-        .map(|name| finding(format!("no function is called `{name}`")))
-        .collect()
+    let missing =
+        unknown.into_iter().filter(|name| known.is_empty() || name.matches('_').count() > 1);
+    missing.map(|name| finding(format!("no function is called `{name}`"))).collect()
 }
 
 /// The items of the numbered list below the heading, each with its continued lines.
 fn invariants(page: &str) -> Vec<Invariant> {
-    let lines = page
-        .lines()
-        .enumerate()
-        .skip_while(|(_, line)| line.trim_end() != HEADING)
-        .skip(1);
+    let lines = page.lines().enumerate().skip_while(|(_, line)| line.trim_end() != HEADING).skip(1);
     let mut invariants: Vec<Invariant> = Vec::new();
     for (index, line) in
         lines.take_while(|(_, line)| !line.starts_with("# ") && !line.starts_with("## "))
     {
         if is_numbered(line) {
-            invariants.push(Invariant {
-                line: index + 1,
-                text: line.to_owned(),
-            });
+            invariants.push(Invariant { line: index + 1, text: line.to_owned() });
         } else if let Some(last) = invariants.last_mut() {
             last.text.push('\n');
             last.text.push_str(line);

@@ -21,13 +21,9 @@ struct Place {
 }
 
 pub(super) fn check(repository: &Repository) -> Vec<Finding> {
-    let roots = repository
-        .packages
-        .iter()
-        .flat_map(|package| source_roots(repository, package));
-    let mut findings: Vec<Finding> = roots
-        .flat_map(|root| cycles(&ModuleTree::read(repository, &root)))
-        .collect();
+    let roots = repository.packages.iter().flat_map(|package| source_roots(repository, package));
+    let mut findings: Vec<Finding> =
+        roots.flat_map(|root| cycles(&ModuleTree::read(repository, &root))).collect();
     // A file may belong to two targets of a package.
     findings.sort();
     findings.dedup();
@@ -52,36 +48,16 @@ fn cycles(tree: &ModuleTree) -> Vec<Finding> {
 
 fn edges(tree: &ModuleTree) -> Edges {
     let mut edges = Edges::new();
-    for (id, module) in tree
-        .modules
-        .iter()
-        .enumerate()
-        .filter(|(_, module)| !module.for_tests)
-    {
-        let imports = module
-            .paths
-            .imports
-            .iter()
-            .map(|import| (&import.path, import.line));
-        let mentions = module
-            .paths
-            .mentions
-            .iter()
-            .map(|mention| (&mention.path, mention.line));
+    for (id, module) in tree.modules.iter().enumerate().filter(|(_, module)| !module.for_tests) {
+        let imports = module.paths.imports.iter().map(|import| (&import.path, import.line));
+        let mentions = module.paths.mentions.iter().map(|mention| (&mention.path, mention.line));
         for (path, line) in imports.chain(mentions) {
             let Some(target) = tree.resolve(id, path) else {
                 continue;
             };
             if let Some((from, to)) = siblings(tree, id, target) {
-                let place = Place {
-                    file: module.file.clone(),
-                    line,
-                };
-                let first = edges
-                    .entry(from)
-                    .or_default()
-                    .entry(to)
-                    .or_insert(place.clone());
+                let place = Place { file: module.file.clone(), line };
+                let first = edges.entry(from).or_default().entry(to).or_insert(place.clone());
                 *first = first.clone().min(place);
             }
         }
@@ -123,16 +99,10 @@ fn report(tree: &ModuleTree, edges: &Edges, cycle: &[ModuleId]) -> Finding {
         .map(|(from, to)| {
             let place = &edges[from][to];
             let name = &tree.modules[*to].name;
-            (
-                place,
-                format!("{}:{} uses `{name}`", place.file, place.line),
-            )
+            (place, format!("{}:{} uses `{name}`", place.file, place.line))
         })
         .collect();
-    let names: Vec<&str> = cycle
-        .iter()
-        .map(|id| tree.modules[*id].name.as_str())
-        .collect();
+    let names: Vec<&str> = cycle.iter().map(|id| tree.modules[*id].name.as_str()).collect();
     let words: Vec<&str> = places.iter().map(|(_, words)| words.as_str()).collect();
     let message = format!("modules need each other: {}", words.join(", "));
     let Place { file, line } = places[0].0;
@@ -145,16 +115,11 @@ mod tests {
 
     fn findings(files: &[(&str, &str)]) -> Vec<String> {
         let manifest = ("crates/a/Cargo.toml", "[package]\nname = \"a\"\n");
-        let files: Vec<(String, &str)> = files
-            .iter()
-            .map(|(path, text)| (format!("crates/a/src/{path}"), *text))
-            .collect();
+        let files: Vec<(String, &str)> =
+            files.iter().map(|(path, text)| (format!("crates/a/src/{path}"), *text)).collect();
         let mut all = vec![manifest];
         all.extend(files.iter().map(|(path, text)| (path.as_str(), *text)));
-        check(&Repository::of(&all))
-            .iter()
-            .map(ToString::to_string)
-            .collect()
+        check(&Repository::of(&all)).iter().map(ToString::to_string).collect()
     }
 
     #[test]
@@ -186,10 +151,7 @@ mod tests {
     fn circles_below_the_top_are_found() {
         let found = findings(&[
             ("lib.rs", "mod a;"),
-            (
-                "a.rs",
-                "mod x { use super::y::Y; } mod y { use super::x::X; }",
-            ),
+            ("a.rs", "mod x { use super::y::Y; } mod y { use super::x::X; }"),
         ]);
         assert_eq!(found.len(), 1);
     }

@@ -4,9 +4,7 @@ use super::finding::Finding;
 use super::repository::Repository;
 
 pub(super) fn check(repository: &Repository) -> Vec<Finding> {
-    let bare = repository
-        .sources()
-        .filter(|source| !is_documented(&source.text));
+    let bare = repository.sources().filter(|source| !is_documented(&source.text));
     let finding = |path: &str| {
         let message = "the file does not begin with a `//!` comment".to_owned();
         Finding::new("module-docs", path, 1, message)
@@ -15,10 +13,7 @@ pub(super) fn check(repository: &Repository) -> Vec<Finding> {
 }
 
 fn is_documented(text: &str) -> bool {
-    let words = text
-        .lines()
-        .next()
-        .and_then(|line| line.strip_prefix("//!"));
+    let words = text.lines().next().and_then(|line| line.strip_prefix("//!"));
     words.is_some_and(|words| !words.trim().is_empty())
 }
 

@@ -66,11 +66,8 @@ impl Paths {
                     joined = false;
                 }
                 TokenTree::Punct(mark) if mark.as_char() == ':' => {
-                    colons = if colons == 1 {
-                        2
-                    } else {
-                        usize::from(mark.spacing() == Spacing::Joint)
-                    };
+                    colons =
+                        if colons == 1 { 2 } else { usize::from(mark.spacing() == Spacing::Joint) };
                     joined = colons == 2 && !path.is_empty();
                     continue;
                 }
@@ -123,11 +120,7 @@ impl<'ast> Visit<'ast> for Paths {
             && let Some(first) = path.segments.first()
         {
             let line = first.ident.span().start().line;
-            let path = path
-                .segments
-                .iter()
-                .map(|segment| segment.ident.to_string())
-                .collect();
+            let path = path.segments.iter().map(|segment| segment.ident.to_string()).collect();
             self.mentions.push(Mention { path, line });
         }
         visit::visit_path(self, path);
@@ -156,11 +149,7 @@ fn flatten(tree: &UseTree, prefix: &mut Vec<String>, leaves: &mut Vec<Import>) {
         }
         let own_name = path.last().cloned().unwrap_or_default();
         let kind = kind.unwrap_or(ImportKind::Name(own_name));
-        leaves.push(Import {
-            path,
-            kind,
-            line: ident.span().start().line,
-        });
+        leaves.push(Import { path, kind, line: ident.span().start().line });
     };
     match tree {
         UseTree::Path(path) => {
@@ -183,32 +172,23 @@ fn flatten(tree: &UseTree, prefix: &mut Vec<String>, leaves: &mut Vec<Import>) {
         }
         UseTree::Glob(glob) => {
             let line = glob.star_token.spans[0].start().line;
-            leaves.push(Import {
-                path: prefix.clone(),
-                kind: ImportKind::Glob,
-                line,
-            });
+            leaves.push(Import { path: prefix.clone(), kind: ImportKind::Glob, line });
         }
     }
 }
 
 /// Whether the attributes say `#[cfg(test)]` or `#[cfg(all(test, …))]`.
 pub(super) fn is_for_tests_only(attributes: &[Attribute]) -> bool {
-    attributes
-        .iter()
-        .filter(|attribute| attribute.path().is_ident("cfg"))
-        .any(|attribute| {
-            let Meta::List(list) = &attribute.meta else {
-                return false;
-            };
-            let condition: String = list.tokens.to_string().split_whitespace().collect();
-            let parts = condition
-                .strip_prefix("all(")
-                .map_or(condition.as_str(), |all| {
-                    all.strip_suffix(')').unwrap_or(all)
-                });
-            parts.split(',').any(|part| part == "test") && !parts.contains("any(")
-        })
+    attributes.iter().filter(|attribute| attribute.path().is_ident("cfg")).any(|attribute| {
+        let Meta::List(list) = &attribute.meta else {
+            return false;
+        };
+        let condition: String = list.tokens.to_string().split_whitespace().collect();
+        let parts = condition
+            .strip_prefix("all(")
+            .map_or(condition.as_str(), |all| all.strip_suffix(')').unwrap_or(all));
+        parts.split(',').any(|part| part == "test") && !parts.contains("any(")
+    })
 }
 
 fn attributes(item: &Item) -> &[Attribute] {
@@ -236,21 +216,14 @@ mod tests {
     }
 
     fn mentions(text: &str) -> Vec<String> {
-        paths(text)
-            .mentions
-            .iter()
-            .map(|mention| mention.path.join("::"))
-            .collect()
+        paths(text).mentions.iter().map(|mention| mention.path.join("::")).collect()
     }
 
     #[test]
     fn imports_are_flattened() {
         let paths = paths("use a::{self, b as c, d::*, e as _};\nuse ::other::f;");
-        let found: Vec<(String, ImportKind)> = paths
-            .imports
-            .into_iter()
-            .map(|import| (import.path.join("::"), import.kind))
-            .collect();
+        let found: Vec<(String, ImportKind)> =
+            paths.imports.into_iter().map(|import| (import.path.join("::"), import.kind)).collect();
         let name = |name: &str| ImportKind::Name(name.to_owned());
         let expected = [
             ("a", name("a")),

@@ -89,14 +89,7 @@ impl ModuleTree {
         });
         for item in items {
             if let Item::Mod(item) = item {
-                self.read_child(
-                    repository,
-                    item,
-                    &Place {
-                        parent: Some(id),
-                        ..place.clone()
-                    },
-                );
+                self.read_child(repository, item, &Place { parent: Some(id), ..place.clone() });
             }
         }
     }
@@ -106,11 +99,7 @@ impl ModuleTree {
         let for_tests = place.for_tests || is_for_tests_only(&item.attrs);
         let below = join(&place.folder, &name);
         if let Some((_, items)) = &item.content {
-            let inline = Place {
-                folder: below,
-                for_tests,
-                ..place.clone()
-            };
+            let inline = Place { folder: below, for_tests, ..place.clone() };
             return self.read_items(repository, &name, items, &inline);
         }
         let candidates = match path_attribute(item) {
@@ -118,21 +107,13 @@ impl ModuleTree {
                 let file = join(folder_of(&place.file), &path);
                 vec![(file.clone(), folder_of(&file).to_owned())]
             }
-            None => vec![
-                (format!("{below}.rs"), below.clone()),
-                (format!("{below}/mod.rs"), below),
-            ],
+            None => {
+                vec![(format!("{below}.rs"), below.clone()), (format!("{below}/mod.rs"), below)]
+            }
         };
-        let found = candidates
-            .into_iter()
-            .find(|(file, _)| repository.source(file).is_some());
+        let found = candidates.into_iter().find(|(file, _)| repository.source(file).is_some());
         if let Some((file, folder)) = found {
-            let child = Place {
-                file,
-                folder,
-                parent: place.parent,
-                for_tests,
-            };
+            let child = Place { file, folder, parent: place.parent, for_tests };
             self.read_file(repository, &name, &child);
         }
     }
@@ -167,11 +148,7 @@ impl ModuleTree {
     }
 
     fn lookup(&self, module: ModuleId, name: &str, depth: usize) -> Option<Target> {
-        let child = self.modules[module]
-            .children
-            .get(name)
-            .copied()
-            .map(Target::Module);
+        let child = self.modules[module].children.get(name).copied().map(Target::Module);
         child.or_else(|| self.imported(module, name, depth))
     }
 
@@ -186,15 +163,11 @@ impl ModuleTree {
             return (import.path != [name]).then(|| self.walk(module, &import.path, depth))?;
         }
         let depth = depth.checked_sub(1)?;
-        let globs = imports
-            .iter()
-            .filter(|import| import.kind == ImportKind::Glob);
-        globs.into_iter().find_map(
-            |import| match self.walk_glob(module, &import.path, depth)? {
-                Target::Module(id) if id != module => self.lookup(id, name, depth),
-                _ => None,
-            },
-        )
+        let globs = imports.iter().filter(|import| import.kind == ImportKind::Glob);
+        globs.into_iter().find_map(|import| match self.walk_glob(module, &import.path, depth)? {
+            Target::Module(id) if id != module => self.lookup(id, name, depth),
+            _ => None,
+        })
     }
 
     fn walk_glob(&self, module: ModuleId, path: &[String], depth: usize) -> Option<Target> {
@@ -218,18 +191,13 @@ impl ModuleTree {
 }
 
 fn path_attribute(item: &ItemMod) -> Option<String> {
-    item.attrs
-        .iter()
-        .find_map(|attribute| match &attribute.meta {
-            Meta::NameValue(pair) if pair.path.is_ident("path") => match &pair.value {
-                syn::Expr::Lit(syn::ExprLit {
-                    lit: syn::Lit::Str(text),
-                    ..
-                }) => Some(text.value()),
-                _ => None,
-            },
+    item.attrs.iter().find_map(|attribute| match &attribute.meta {
+        Meta::NameValue(pair) if pair.path.is_ident("path") => match &pair.value {
+            syn::Expr::Lit(syn::ExprLit { lit: syn::Lit::Str(text), .. }) => Some(text.value()),
             _ => None,
-        })
+        },
+        _ => None,
+    })
 }
 
 fn folder_of(file: &str) -> &str {
@@ -260,23 +228,15 @@ mod tests {
     }
 
     fn resolved(tree: &ModuleTree, from: &str, path: &str) -> Option<String> {
-        let module = tree
-            .modules
-            .iter()
-            .position(|module| module.name == from)
-            .unwrap();
+        let module = tree.modules.iter().position(|module| module.name == from).unwrap();
         let path: Vec<String> = path.split("::").map(str::to_owned).collect();
-        tree.resolve(module, &path)
-            .map(|id| tree.modules[id].name.clone())
+        tree.resolve(module, &path).map(|id| tree.modules[id].name.clone())
     }
 
     #[test]
     fn modules_are_found_in_files_folders_and_inline() {
         let tree = tree(&[
-            (
-                "src/lib.rs",
-                "mod a; mod b; mod c { mod d; } #[path = \"odd/../f.rs\"] mod e;",
-            ),
+            ("src/lib.rs", "mod a; mod b; mod c { mod d; } #[path = \"odd/../f.rs\"] mod e;"),
             ("src/a.rs", "mod x;"),
             ("src/a/x.rs", ""),
             ("src/b/mod.rs", "mod y;"),
@@ -284,11 +244,7 @@ mod tests {
             ("src/c/d.rs", ""),
             ("src/f.rs", ""),
         ]);
-        let found: Vec<&str> = tree
-            .modules
-            .iter()
-            .map(|module| module.file.as_str())
-            .collect();
+        let found: Vec<&str> = tree.modules.iter().map(|module| module.file.as_str()).collect();
         let expected = [
             "src/lib.rs",
             "src/a.rs",
@@ -305,19 +261,13 @@ mod tests {
     #[test]
     fn paths_lead_to_the_module_that_declares_the_item() {
         let tree = tree(&[
-            (
-                "src/lib.rs",
-                "mod a; mod b; pub use b::inner::Thing; use std::fmt;",
-            ),
+            ("src/lib.rs", "mod a; mod b; pub use b::inner::Thing; use std::fmt;"),
             ("src/a.rs", "use super::*; use crate::b;"),
             ("src/b.rs", "mod inner;"),
             ("src/b/inner.rs", ""),
         ]);
         let name = |name: &str| Some(name.to_owned());
-        assert_eq!(
-            resolved(&tree, "a", "crate::b::inner::Thing"),
-            name("inner")
-        );
+        assert_eq!(resolved(&tree, "a", "crate::b::inner::Thing"), name("inner"));
         assert_eq!(resolved(&tree, "a", "crate::Thing::new"), name("inner"));
         assert_eq!(resolved(&tree, "a", "Thing"), name("inner"));
         assert_eq!(resolved(&tree, "a", "super::b::f"), name("b"));
@@ -330,10 +280,7 @@ mod tests {
 
     #[test]
     fn names_that_lead_in_circles_are_given_up() {
-        let tree = tree(&[(
-            "src/lib.rs",
-            "use a::a; use b; use c::*; use d as e; use e as d;",
-        )]);
+        let tree = tree(&[("src/lib.rs", "use a::a; use b; use c::*; use d as e; use e as d;")]);
         for path in ["a::x", "b::x", "c", "d", "e::x"] {
             assert_eq!(resolved(&tree, "crate", path), None, "{path}");
         }
@@ -341,10 +288,7 @@ mod tests {
 
     #[test]
     fn modules_for_tests_are_marked() {
-        let tree = tree(&[(
-            "src/lib.rs",
-            "#[cfg(test)] mod tests { mod more {} } mod a {}",
-        )]);
+        let tree = tree(&[("src/lib.rs", "#[cfg(test)] mod tests { mod more {} } mod a {}")]);
         let marks: Vec<bool> = tree.modules.iter().map(|module| module.for_tests).collect();
         assert_eq!(marks, [false, true, true, false]);
     }

@@ -36,11 +36,7 @@ impl Package {
 
     /// Path of something inside the package.
     pub(super) fn inside(&self, path: &str) -> String {
-        if self.folder.is_empty() {
-            path.to_owned()
-        } else {
-            format!("{}/{path}", self.folder)
-        }
+        if self.folder.is_empty() { path.to_owned() } else { format!("{}/{path}", self.folder) }
     }
 }
 
@@ -91,26 +87,16 @@ impl Repository {
         if path.ends_with(".rs") {
             let syntax = syn::parse_file(&text);
             let path = path.to_owned();
-            self.sources
-                .insert(path.clone(), Source { path, text, syntax });
+            self.sources.insert(path.clone(), Source { path, text, syntax });
         } else if path == ARCHITECTURE {
             self.architecture = Some(text);
         } else {
             let manifest: toml::Table =
                 text.parse().with_context(|| format!("{path} is no TOML"))?;
-            let name = manifest
-                .get("package")
-                .and_then(|package| package.get("name"));
+            let name = manifest.get("package").and_then(|package| package.get("name"));
             if let Some(name) = name.and_then(toml::Value::as_str).map(str::to_owned) {
-                let folder = path
-                    .trim_end_matches("Cargo.toml")
-                    .trim_end_matches('/')
-                    .to_owned();
-                self.packages.push(Package {
-                    folder,
-                    name,
-                    manifest,
-                });
+                let folder = path.trim_end_matches("Cargo.toml").trim_end_matches('/').to_owned();
+                self.packages.push(Package { folder, name, manifest });
             }
         }
         Ok(())
@@ -119,21 +105,11 @@ impl Repository {
 
 fn list_files(root: &Path) -> Result<Vec<String>> {
     let output = Command::new("git")
-        .args([
-            "ls-files",
-            "-z",
-            "--cached",
-            "--others",
-            "--exclude-standard",
-        ])
+        .args(["ls-files", "-z", "--cached", "--others", "--exclude-standard"])
         .current_dir(root)
         .output()
         .context("start git")?;
-    ensure!(
-        output.status.success(),
-        "git ls-files: {}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    ensure!(output.status.success(), "git ls-files: {}", String::from_utf8_lossy(&output.stderr));
     let names = String::from_utf8(output.stdout).context("a file name is not UTF-8")?;
     Ok(names.split_terminator('\0').map(str::to_owned).collect())
 }
@@ -162,9 +138,7 @@ mod tests {
             ("Cargo.toml", "[workspace]\n"),
             ("crates/a/Cargo.toml", "[package]\nname = \"sidegate-a\"\n"),
         ]);
-        let [package] = repository.packages.as_slice() else {
-            panic!("one package")
-        };
+        let [package] = repository.packages.as_slice() else { panic!("one package") };
         assert_eq!(package.name, "sidegate-a");
         assert_eq!(package.manifest_path(), "crates/a/Cargo.toml");
     }

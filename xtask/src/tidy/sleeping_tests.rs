@@ -52,17 +52,10 @@ impl<'ast> Visit<'ast> for ImportedSleeps {
     fn visit_item_use(&mut self, item: &'ast syn::ItemUse) {
         let sleeps = |import: &Import| {
             let parts: Vec<&str> = import.path.iter().map(String::as_str).collect();
-            matches!(
-                parts.as_slice(),
-                [.., "thread" | "time", "sleep" | "sleep_until"]
-            )
+            matches!(parts.as_slice(), [.., "thread" | "time", "sleep" | "sleep_until"])
         };
-        self.lines.extend(
-            imports(item)
-                .iter()
-                .filter(|import| sleeps(import))
-                .map(|import| import.line),
-        );
+        self.lines
+            .extend(imports(item).iter().filter(|import| sleeps(import)).map(|import| import.line));
         visit::visit_item_use(self, item);
     }
 }

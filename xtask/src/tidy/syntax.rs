@@ -7,12 +7,7 @@ pub(super) fn check(repository: &Repository) -> Vec<Finding> {
     let broken = repository.sources().filter_map(|source| {
         let error = source.syntax.as_ref().err()?;
         let line = error.span().start().line;
-        Some(Finding::new(
-            "syntax",
-            &source.path,
-            line,
-            format!("does not parse: {error}"),
-        ))
+        Some(Finding::new("syntax", &source.path, line, format!("does not parse: {error}")))
     });
     broken.collect()
 }

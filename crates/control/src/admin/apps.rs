@@ -119,9 +119,7 @@ pub(crate) async fn create(
 ) -> Result<Response, ApiError> {
     let published = state.control.create_app(fields.into_draft()?).await?;
     let app = published.value;
-    Ok(state
-        .created(published.revision, "apps", || shape(app))
-        .await)
+    Ok(state.created(published.revision, "apps", || shape(app)).await)
 }
 
 /// `GET /apps/{id}`
@@ -139,10 +137,7 @@ pub(crate) async fn change(
     Id(id): Id,
     Attributes(fields): Attributes<AppFields>,
 ) -> Result<Response, ApiError> {
-    let published = state
-        .control
-        .update_app(AppId(id), |draft| fields.amend(draft))
-        .await?;
+    let published = state.control.update_app(AppId(id), |draft| fields.amend(draft)).await?;
     let app = published.value;
     Ok(state.changed(published.revision, || shape(app)).await)
 }

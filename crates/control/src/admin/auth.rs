@@ -39,9 +39,7 @@ fn check(headers: &HeaderMap, expected: &TokenHash) -> Result<(), ApiError> {
 
 fn bearer(value: &str) -> Option<&str> {
     let (scheme, token) = value.split_once(' ')?;
-    scheme
-        .eq_ignore_ascii_case("bearer")
-        .then_some(token.trim())
+    scheme.eq_ignore_ascii_case("bearer").then_some(token.trim())
 }
 
 #[cfg(test)]
@@ -60,13 +58,7 @@ mod tests {
     fn only_the_token_itself_is_let_in() {
         assert!(is_let_in(&["Bearer secret"]));
         assert!(is_let_in(&["bEARER  secret "]));
-        for bad in [
-            &[][..],
-            &["secret"],
-            &["Basic secret"],
-            &["Bearer"],
-            &["Bearer "],
-        ] {
+        for bad in [&[][..], &["secret"], &["Basic secret"], &["Bearer"], &["Bearer "]] {
             assert!(!is_let_in(bad), "{bad:?}");
         }
         assert!(!is_let_in(&["Bearer secret2"]));

@@ -25,10 +25,7 @@ impl ApiError {
 
     /// 400 with everything that is wrong. `None` where nothing is.
     pub(crate) fn all_of(details: Vec<String>) -> Option<Self> {
-        (!details.is_empty()).then_some(Self {
-            status: StatusCode::BAD_REQUEST,
-            details,
-        })
+        (!details.is_empty()).then_some(Self { status: StatusCode::BAD_REQUEST, details })
     }
 
     /// 404: no such thing.
@@ -48,18 +45,12 @@ impl ApiError {
     /// 503: the same request can succeed later. `internal` goes to the log only.
     pub(crate) fn unavailable(internal: impl std::fmt::Display) -> Self {
         tracing::warn!(error = %internal, "admin request cannot be served now");
-        Self::new(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "not available right now; try again in a moment",
-        )
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "not available right now; try again in a moment")
     }
 
     /// Any other status.
     pub(crate) fn new(status: StatusCode, detail: impl Into<String>) -> Self {
-        Self {
-            status,
-            details: vec![detail.into()],
-        }
+        Self { status, details: vec![detail.into()] }
     }
 }
 
@@ -68,10 +59,9 @@ impl From<StoreError> for ApiError {
         match error {
             StoreError::NotFound { .. } => Self::not_found(error.to_string()),
             StoreError::Conflict { .. } => Self::new(StatusCode::CONFLICT, error.to_string()),
-            StoreError::Invalid { problems, .. } => Self {
-                status: StatusCode::BAD_REQUEST,
-                details: problems,
-            },
+            StoreError::Invalid { problems, .. } => {
+                Self { status: StatusCode::BAD_REQUEST, details: problems }
+            }
             StoreError::Unavailable { .. } => Self::unavailable(Chain(&error)),
             StoreError::Address { .. } | StoreError::Open { .. } | StoreError::Damaged { .. } => {
                 Self::internal(Chain(&error))
@@ -83,20 +73,14 @@ impl From<StoreError> for ApiError {
 impl From<Vec<InvalidApp>> for ApiError {
     fn from(problems: Vec<InvalidApp>) -> Self {
         let details = problems.iter().map(ToString::to_string).collect();
-        Self {
-            status: StatusCode::BAD_REQUEST,
-            details,
-        }
+        Self { status: StatusCode::BAD_REQUEST, details }
     }
 }
 
 impl From<Vec<InvalidPlugin>> for ApiError {
     fn from(problems: Vec<InvalidPlugin>) -> Self {
         let details = problems.iter().map(ToString::to_string).collect();
-        Self {
-            status: StatusCode::BAD_REQUEST,
-            details,
-        }
+        Self { status: StatusCode::BAD_REQUEST, details }
     }
 }
 
@@ -138,11 +122,7 @@ struct Problems<'a> {
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let title = self.status.canonical_reason().unwrap_or("Error");
-        let errors = self
-            .details
-            .iter()
-            .map(|detail| Problem { title, detail })
-            .collect();
+        let errors = self.details.iter().map(|detail| Problem { title, detail }).collect();
         let mut response = (self.status, Json(Problems { errors })).into_response();
         let header = match self.status {
             StatusCode::UNAUTHORIZED => Some((
@@ -152,9 +132,7 @@ impl IntoResponse for ApiError {
             StatusCode::SERVICE_UNAVAILABLE => Some((RETRY_AFTER, HeaderValue::from_static("1"))),
             _ => None,
         };
-        response
-            .headers_mut()
-            .extend(header.map(|(name, value)| (Some(name), value)));
+        response.headers_mut().extend(header.map(|(name, value)| (Some(name), value)));
         response
     }
 }

@@ -42,16 +42,8 @@ pub(crate) trait Named {
 }
 
 fn check_content_type(request: &Request) -> Result<(), ApiError> {
-    let given = request
-        .headers()
-        .get(CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok());
-    let essence = given
-        .unwrap_or_default()
-        .split(';')
-        .next()
-        .unwrap_or_default()
-        .trim();
+    let given = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let essence = given.unwrap_or_default().split(';').next().unwrap_or_default().trim();
     let essence = essence.to_ascii_lowercase();
     if essence == "application/json" || essence == "application/vnd.api+json" {
         return Ok(());
@@ -73,9 +65,7 @@ fn unreadable(rejection: &BytesRejection) -> ApiError {
 
 fn parse_attributes<T: DeserializeOwned>(body: &[u8], noun: &str) -> Result<T, ApiError> {
     if body.iter().all(u8::is_ascii_whitespace) {
-        return Err(ApiError::bad_request(
-            "the body is empty: send a JSON object",
-        ));
+        return Err(ApiError::bad_request("the body is empty: send a JSON object"));
     }
     let value: Value = serde_json::from_slice(body)
         .map_err(|error| ApiError::bad_request(format!("the body is not valid JSON: {error}")))?;
@@ -97,13 +87,8 @@ fn unwrap_resource(data: Value, noun: &str) -> Result<Map<String, Value>, ApiErr
     };
     only_known(&data, &["type", "id", "attributes"], "data.")?;
     let is_noun = |given: &str| given.strip_suffix('s').unwrap_or(given) == noun;
-    if data
-        .get("type")
-        .is_some_and(|given| !given.as_str().is_some_and(is_noun))
-    {
-        return Err(ApiError::bad_request(format!(
-            "data.type: this address takes {noun:?}"
-        )));
+    if data.get("type").is_some_and(|given| !given.as_str().is_some_and(is_noun)) {
+        return Err(ApiError::bad_request(format!("data.type: this address takes {noun:?}")));
     }
     match data.remove("attributes") {
         Some(Value::Object(attributes)) => Ok(attributes),
@@ -113,9 +98,7 @@ fn unwrap_resource(data: Value, noun: &str) -> Result<Map<String, Value>, ApiErr
 
 fn only_known(object: &Map<String, Value>, known: &[&str], path: &str) -> Result<(), ApiError> {
     let unknown = object.keys().filter(|key| !known.contains(&key.as_str()));
-    let details = unknown
-        .map(|key| format!("{path}{key}: this field is unknown here"))
-        .collect();
+    let details = unknown.map(|key| format!("{path}{key}: this field is unknown here")).collect();
     ApiError::all_of(details).map_or(Ok(()), Err)
 }
 
@@ -152,13 +135,13 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Query<T> {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
-        axum::extract::Query::try_from_uri(&parts.uri)
-            .map(|query| Self(query.0))
-            .map_err(|rejection| {
+        axum::extract::Query::try_from_uri(&parts.uri).map(|query| Self(query.0)).map_err(
+            |rejection| {
                 // The outer text only says that this is about the query; the inner names the field.
                 let reason = std::error::Error::source(&rejection).map(ToString::to_string);
                 let reason = reason.unwrap_or_else(|| rejection.body_text());
                 ApiError::bad_request(format!("query: {reason}"))
-            })
+            },
+        )
     }
 }

@@ -77,10 +77,7 @@ impl PluginFields {
         if let Some(slug) = self.slug {
             problems.extend(put_slug(&mut config, slug, config_given).err());
         }
-        let old_hooks = Hooks {
-            primary: draft.hook_type,
-            all: draft.hook_types,
-        };
+        let old_hooks = Hooks { primary: draft.hook_type, all: draft.hook_types };
         let hooks = Hooks::settle(self.hook_type, self.hook_types, old_hooks);
         problems.extend(hooks.problems());
         let draft = PluginDraft {
@@ -159,13 +156,8 @@ impl Hooks {
     }
 
     fn problems(&self) -> Vec<String> {
-        let unknown = self
-            .all
-            .iter()
-            .filter(|hook| !HOOKS.contains(&hook.as_str()));
+        let unknown = self.all.iter().filter(|hook| !HOOKS.contains(&hook.as_str()));
         let known = HOOKS.join(", ");
-        unknown
-            .map(|hook| format!("hook_types: {hook:?} is unknown, known are {known}"))
-            .collect()
+        unknown.map(|hook| format!("hook_types: {hook:?} is unknown, known are {known}")).collect()
     }
 }

@@ -65,12 +65,7 @@ struct EndpointAttributes {
 }
 
 fn slug_of(plugin: &Plugin) -> Option<String> {
-    plugin
-        .draft
-        .slug()
-        .ok()
-        .flatten()
-        .map(|slug| slug.to_string())
+    plugin.draft.slug().ok().flatten().map(|slug| slug.to_string())
 }
 
 fn shape(plugin: Plugin, statuses: &[PluginStatus]) -> Resource<PluginAttributes> {
@@ -107,10 +102,7 @@ fn status_of(plugin: &Plugin, statuses: &[PluginStatus]) -> StatusAttributes {
         };
     }
     let (state, reason) = if plugin.draft.is_active {
-        (
-            PluginState::Starting,
-            "the data plane has not taken it up yet",
-        )
+        (PluginState::Starting, "the data plane has not taken it up yet")
     } else {
         (PluginState::Stopped, "it is not active")
     };
@@ -153,10 +145,7 @@ pub(crate) async fn list(
     Query(query): Query<PluginQuery>,
 ) -> Result<Response, ApiError> {
     let page = read_page(query.page, query.limit)?;
-    let filter = PluginFilter {
-        is_active: query.is_active,
-        hook_type: query.hook_type,
-    };
+    let filter = PluginFilter { is_active: query.is_active, hook_type: query.hook_type };
     let store = state.control.store();
     let listing = match query.name {
         Some(name) => {
@@ -171,9 +160,7 @@ pub(crate) async fn list(
 
 fn passes(plugin: &Plugin, filter: &PluginFilter) -> bool {
     let draft = &plugin.draft;
-    filter
-        .is_active
-        .is_none_or(|wanted| wanted == draft.is_active)
+    filter.is_active.is_none_or(|wanted| wanted == draft.is_active)
         && filter
             .hook_type
             .as_ref()
@@ -246,10 +233,7 @@ pub(crate) async fn status(
         slug: slug_of(&plugin),
         is_active: plugin.draft.is_active,
         status: status_of(&plugin, &statuses),
-        endpoints: endpoints
-            .iter()
-            .map(|endpoint| shape_endpoint(endpoint))
-            .collect(),
+        endpoints: endpoints.iter().map(|endpoint| shape_endpoint(endpoint)).collect(),
         name: plugin.draft.name,
     };
     let resource = Resource::new("plugin-status", plugin.id, attributes);

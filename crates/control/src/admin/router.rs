@@ -24,26 +24,10 @@ fn table() -> Vec<Route> {
         (Method::GET, "/api/v1/plugins", get(plugins::list)),
         (Method::POST, "/api/v1/plugins", post(plugins::create)),
         (Method::GET, "/api/v1/plugins/{id}", get(plugins::show)),
-        (
-            Method::PATCH,
-            "/api/v1/plugins/{id}",
-            patch(plugins::change),
-        ),
-        (
-            Method::DELETE,
-            "/api/v1/plugins/{id}",
-            delete(plugins::delete),
-        ),
-        (
-            Method::POST,
-            "/api/v1/plugins/{id}/reload",
-            post(plugins::reload),
-        ),
-        (
-            Method::GET,
-            "/api/v1/plugins/{id}/status",
-            get(plugins::status),
-        ),
+        (Method::PATCH, "/api/v1/plugins/{id}", patch(plugins::change)),
+        (Method::DELETE, "/api/v1/plugins/{id}", delete(plugins::delete)),
+        (Method::POST, "/api/v1/plugins/{id}/reload", post(plugins::reload)),
+        (Method::GET, "/api/v1/plugins/{id}/status", get(plugins::status)),
         (Method::GET, "/api/v1/apps", get(apps::list)),
         (Method::POST, "/api/v1/apps", post(apps::create)),
         (Method::GET, "/api/v1/apps/{id}", get(apps::show)),
@@ -52,30 +36,21 @@ fn table() -> Vec<Route> {
         (Method::GET, "/api/v1/tokens", get(tokens::list)),
         (Method::POST, "/api/v1/tokens", post(tokens::create)),
         (Method::GET, "/api/v1/tokens/{id}", get(tokens::show)),
-        (
-            Method::DELETE,
-            "/api/v1/tokens/{id}",
-            delete(tokens::revoke),
-        ),
+        (Method::DELETE, "/api/v1/tokens/{id}", delete(tokens::revoke)),
         (Method::GET, "/api/v1/routes", get(routes::list)),
     ]
 }
 
 /// Every route that needs the admin token: method and path, with `{id}` for a number.
 pub fn protected_routes() -> Vec<(Method, &'static str)> {
-    table()
-        .into_iter()
-        .map(|(method, path, _)| (method, path))
-        .collect()
+    table().into_iter().map(|(method, path, _)| (method, path)).collect()
 }
 
 /// The whole admin API as one service.
 pub(crate) fn router(state: AdminState) -> Router {
     let protected = table()
         .into_iter()
-        .fold(Router::new(), |router, (_, path, handler)| {
-            router.route(path, handler)
-        });
+        .fold(Router::new(), |router, (_, path, handler)| router.route(path, handler));
     protected
         .fallback(nothing_here)
         .method_not_allowed_fallback(another_method)
@@ -91,10 +66,7 @@ async fn health() -> Response {
 }
 
 async fn nothing_here(uri: Uri) -> ApiError {
-    ApiError::not_found(format!(
-        "nothing is at {}; the API is under /api/v1",
-        uri.path()
-    ))
+    ApiError::not_found(format!("nothing is at {}; the API is under /api/v1", uri.path()))
 }
 
 async fn another_method(method: Method) -> ApiError {

@@ -53,19 +53,12 @@ fn shape(status: &PluginStatus, slug: &Slug, endpoint: &Endpoint) -> Resource<Ro
 pub(crate) async fn list(State(state): State<AdminState>) -> Response {
     let mut statuses = state.plane.plugins();
     statuses.sort_by_key(|status| status.id);
-    let mounted = statuses
-        .iter()
-        .filter_map(|status| Some((status, status.slug.as_ref()?)));
+    let mounted = statuses.iter().filter_map(|status| Some((status, status.slug.as_ref()?)));
     let data: Vec<_> = mounted
         .flat_map(|(status, slug)| {
-            status
-                .endpoints
-                .iter()
-                .map(move |endpoint| shape(status, slug, endpoint))
+            status.endpoints.iter().map(move |endpoint| shape(status, slug, endpoint))
         })
         .collect();
-    let meta = Some(Count {
-        total_count: data.len(),
-    });
+    let meta = Some(Count { total_count: data.len() });
     Json(Document { data, meta }).into_response()
 }

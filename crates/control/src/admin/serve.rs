@@ -43,11 +43,7 @@ pub async fn serve(
 ) {
     let slots = Arc::new(Semaphore::new(settings.max_connections));
     let settings = Arc::new(settings);
-    let router = router(AdminState {
-        control,
-        plane,
-        settings: settings.clone(),
-    });
+    let router = router(AdminState { control, plane, settings: settings.clone() });
     let (ending, _) = watch::channel(false);
     let mut connections = JoinSet::new();
     let mut shutdown = pin!(shutdown);
@@ -77,10 +73,7 @@ pub async fn serve(
     drop(listener);
     ending.send_replace(true);
     let finish = async { while connections.join_next().await.is_some() {} };
-    if tokio::time::timeout(settings.shutdown_timeout, finish)
-        .await
-        .is_err()
-    {
+    if tokio::time::timeout(settings.shutdown_timeout, finish).await.is_err() {
         tracing::warn!("admin connections were still open at the end and are cut");
     }
     connections.shutdown().await;

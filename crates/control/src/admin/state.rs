@@ -98,9 +98,7 @@ impl AdminState {
 
     async fn applied(&self, revision: Revision) -> bool {
         let waiting = self.plane.applied(revision);
-        let applied = tokio::time::timeout(self.settings.apply_timeout, waiting)
-            .await
-            .is_ok();
+        let applied = tokio::time::timeout(self.settings.apply_timeout, waiting).await.is_ok();
         if !applied {
             tracing::warn!(
                 revision,
@@ -112,10 +110,7 @@ impl AdminState {
 }
 
 fn answer<A: Serialize>(status: StatusCode, applied: bool, data: Resource<A>) -> Response {
-    let document = Document {
-        data,
-        meta: Some(ChangeMeta { applied }),
-    };
+    let document = Document { data, meta: Some(ChangeMeta { applied }) };
     (status, [(APPLIED, applied_text(applied))], Json(document)).into_response()
 }
 

@@ -34,10 +34,7 @@ impl Named for TokenFields {
 
 /// A duration as text, or the nanoseconds that existing clients send.
 #[derive(Debug, Deserialize)]
-#[serde(
-    untagged,
-    expecting = "write a duration in quotes, as in \"24h\", \"30d\" or \"1h30m\""
-)]
+#[serde(untagged, expecting = "write a duration in quotes, as in \"24h\", \"30d\" or \"1h30m\"")]
 enum ExpiresIn {
     Text(String),
     Nanoseconds(i64),
@@ -97,14 +94,7 @@ impl TokenFields {
         }
         let app_id = AppId(self.app_id.unwrap_or_default());
         let (hash, hint) = (secret.hash(), secret.hint());
-        Ok(NewTokenRow {
-            app_id,
-            name,
-            hash,
-            hint,
-            scopes,
-            expires_at,
-        })
+        Ok(NewTokenRow { app_id, name, hash, hint, scopes, expires_at })
     }
 }
 
@@ -117,9 +107,7 @@ fn read_end(
         (None, None) => Ok(None),
         (Some(_), Some(_)) => Err("expires_in: give this or expires_at, not both".to_owned()),
         (Some(expires_in), None) => {
-            let lasting = expires_in
-                .read()
-                .map_err(|problem| format!("expires_in: {problem}"))?;
+            let lasting = expires_in.read().map_err(|problem| format!("expires_in: {problem}"))?;
             let millis = UnixMillis::try_from(lasting.as_millis()).unwrap_or(UnixMillis::MAX);
             Ok(Some(now.saturating_add(millis)))
         }
@@ -178,11 +166,7 @@ pub(crate) async fn list(
     Query(query): Query<TokenQuery>,
 ) -> Result<Response, ApiError> {
     let page = read_page(query.page, query.limit)?;
-    let listing = state
-        .control
-        .store()
-        .list_tokens(query.app_id.map(AppId), page)
-        .await?;
+    let listing = state.control.store().list_tokens(query.app_id.map(AppId), page).await?;
     Ok(Json(page_document(listing, |token| shape(token, None))).into_response())
 }
 
@@ -193,19 +177,13 @@ pub(crate) async fn create(
 ) -> Result<Response, ApiError> {
     let secret = NewToken::generate().map_err(ApiError::internal)?;
     let row = fields.read(&secret, now_millis())?;
-    let published = state
-        .control
-        .create_token(row)
-        .await
-        .map_err(|error| match error {
-            // The app is part of the request, not the thing that was asked for.
-            StoreError::NotFound { .. } => ApiError::bad_request(format!("app_id: {error}")),
-            error => error.into(),
-        })?;
+    let published = state.control.create_token(row).await.map_err(|error| match error {
+        // The app is part of the request, not the thing that was asked for.
+        StoreError::NotFound { .. } => ApiError::bad_request(format!("app_id: {error}")),
+        error => error.into(),
+    })?;
     let (token, text) = (published.value, secret.reveal().to_owned());
-    Ok(state
-        .created(published.revision, "tokens", || shape(token, Some(text)))
-        .await)
+    Ok(state.created(published.revision, "tokens", || shape(token, Some(text))).await)
 }
 
 /// `GET /tokens/{id}`

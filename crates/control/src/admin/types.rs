@@ -18,11 +18,7 @@ pub(crate) struct Resource<A> {
 impl<A> Resource<A> {
     /// Puts attributes under a type and an id.
     pub(crate) fn new(r#type: &'static str, id: impl std::fmt::Display, attributes: A) -> Self {
-        Self {
-            r#type,
-            id: id.to_string(),
-            attributes,
-        }
+        Self { r#type, id: id.to_string(), attributes }
     }
 
     /// The id, as it stands in addresses.
@@ -60,18 +56,10 @@ pub(crate) struct Paging {
 /// Reads `page` (from 1) and `limit` (1 to 100, 20 when absent) of a query.
 pub(crate) fn read_page(page: Option<u32>, limit: Option<u32>) -> Result<Page, ApiError> {
     let usual = Page::default();
-    let (number, size) = (
-        page.unwrap_or(usual.number()),
-        limit.unwrap_or(usual.size()),
-    );
+    let (number, size) = (page.unwrap_or(usual.number()), limit.unwrap_or(usual.size()));
     Page::new(number, size).map_err(|_| {
-        let limits = format!(
-            "page counts from 1, limit goes from 1 to {}",
-            Page::MAX_SIZE
-        );
-        ApiError::bad_request(format!(
-            "page {number} with limit {size} cannot be shown: {limits}"
-        ))
+        let limits = format!("page counts from 1, limit goes from 1 to {}", Page::MAX_SIZE);
+        ApiError::bad_request(format!("page {number} with limit {size} cannot be shown: {limits}"))
     })
 }
 
@@ -93,10 +81,7 @@ pub(crate) fn page_document<T, A>(
         page_size: listing.page.size(),
         page_number: listing.page.number(),
     };
-    Document {
-        data: listing.items.into_iter().map(shape).collect(),
-        meta: Some(meta),
-    }
+    Document { data: listing.items.into_iter().map(shape).collect(), meta: Some(meta) }
 }
 
 /// A time as RFC 3339, in UTC.
@@ -108,8 +93,6 @@ pub(crate) fn time_text(millis: UnixMillis) -> String {
 
 /// The clock of the machine.
 pub(crate) fn now_millis() -> UnixMillis {
-    let since_epoch = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
+    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     UnixMillis::try_from(since_epoch.as_millis()).unwrap_or(UnixMillis::MAX)
 }

@@ -18,15 +18,10 @@ async fn every_route_refuses_a_missing_and_a_wrong_token() {
                 request = request.header("authorization", value);
             }
             let answer = send(request).await.expect(401);
-            assert!(
-                answer.header("www-authenticate").starts_with("Bearer"),
-                "{method} {path}"
-            );
+            assert!(answer.header("www-authenticate").starts_with("Bearer"), "{method} {path}");
         }
         let by_query = format!("{path}?token={ADMIN_TOKEN}");
-        send(admin.request(method.clone(), &by_query))
-            .await
-            .expect(401);
+        send(admin.request(method.clone(), &by_query)).await.expect(401);
         let answer = admin.call(method.clone(), &path, None).await;
         assert_ne!(answer.status, 401, "{method} {path}");
         assert_ne!(answer.status, 405, "{method} {path}");
@@ -36,17 +31,9 @@ async fn every_route_refuses_a_missing_and_a_wrong_token() {
 #[tokio::test]
 async fn only_health_is_open_and_unknown_addresses_tell_strangers_nothing() {
     let admin = Admin::start().await;
-    let health = send(admin.request(Method::GET, "/api/v1/health"))
-        .await
-        .expect(200);
+    let health = send(admin.request(Method::GET, "/api/v1/health")).await.expect(200);
     assert_eq!(health.json, serde_json::json!({ "status": "ok" }));
-    for path in [
-        "/",
-        "/api/v1",
-        "/api/v1/nothing",
-        "/api/v1/plugins/1/x",
-        "/health",
-    ] {
+    for path in ["/", "/api/v1", "/api/v1/nothing", "/api/v1/plugins/1/x", "/health"] {
         send(admin.request(Method::GET, path)).await.expect(401);
         admin.get(path).await.expect(404);
     }
@@ -55,12 +42,8 @@ async fn only_health_is_open_and_unknown_addresses_tell_strangers_nothing() {
 #[tokio::test]
 async fn a_clients_request_id_comes_back() {
     let admin = Admin::start().await;
-    let request = admin
-        .request(Method::GET, "/api/v1/health")
-        .header("x-request-id", "mine-1");
+    let request = admin.request(Method::GET, "/api/v1/health").header("x-request-id", "mine-1");
     assert_eq!(send(request).await.header("x-request-id"), "mine-1");
-    let request = admin
-        .request(Method::GET, "/api/v1/health")
-        .header("x-request-id", "not <mine>");
+    let request = admin.request(Method::GET, "/api/v1/health").header("x-request-id", "not <mine>");
     assert_ne!(send(request).await.header("x-request-id"), "not <mine>");
 }

@@ -67,10 +67,7 @@ async fn a_bad_or_taken_app_is_refused_and_nothing_changes() {
     let taken = json!({"name": "billing", "owner_email": "a@b"});
     let answer = admin.post("/api/v1/apps", taken).await.expect(409);
     assert!(answer.details()[0].contains("taken by app 1"));
-    admin
-        .patch("/api/v1/apps/1", json!({"owner_email": "x"}))
-        .await
-        .expect(400);
+    admin.patch("/api/v1/apps/1", json!({"owner_email": "x"})).await.expect(400);
     assert_eq!(admin.snapshot().revision, 1);
 }
 
@@ -86,23 +83,11 @@ async fn a_token_is_shown_once_and_only_its_hash_is_kept() {
     assert_eq!(answer.attributes()["expires_at"], Value::Null);
     assert_eq!(answer.attributes()["app_id"], 1);
 
-    let kept = admin
-        .snapshot()
-        .tokens
-        .get(&TokenHash::of(&text))
-        .cloned()
-        .unwrap();
+    let kept = admin.snapshot().tokens.get(&TokenHash::of(&text)).cloned().unwrap();
     assert_eq!((kept.app_id, kept.name.as_str()), (AppId(1), "ci"));
-    for path in [
-        "/api/v1/tokens",
-        "/api/v1/tokens?app_id=1",
-        "/api/v1/tokens/1",
-    ] {
+    for path in ["/api/v1/tokens", "/api/v1/tokens?app_id=1", "/api/v1/tokens/1"] {
         let shown = admin.get(path).await.expect(200).json.to_string();
-        assert!(
-            !shown.contains(&text) && shown.contains(&text[..8]),
-            "{path}: {shown}"
-        );
+        assert!(!shown.contains(&text) && shown.contains(&text[..8]), "{path}: {shown}");
     }
     let others = admin.get("/api/v1/tokens?app_id=2").await.expect(200);
     assert_eq!(others.json["meta"]["total_count"], 0);
@@ -115,15 +100,9 @@ async fn a_token_is_shown_once_and_only_its_hash_is_kept() {
 #[tokio::test]
 async fn an_app_takes_its_tokens_with_it() {
     let admin = with_app().await;
-    admin
-        .post("/api/v1/apps", json!({"name": "b", "owner_email": "b@x"}))
-        .await
-        .expect(201);
+    admin.post("/api/v1/apps", json!({"name": "b", "owner_email": "b@x"})).await.expect(201);
     for app_id in [1, 1, 2] {
-        admin
-            .post("/api/v1/tokens", json!({"app_id": app_id}))
-            .await
-            .expect(201);
+        admin.post("/api/v1/tokens", json!({"app_id": app_id})).await.expect(201);
     }
     admin.delete("/api/v1/apps/1").await.expect(204);
     let snapshot = admin.snapshot();
@@ -145,16 +124,9 @@ async fn the_end_of_a_token_is_told_in_words_nanoseconds_or_as_a_time() {
         wanted["app_id"] = json!(1);
         let id = admin.post("/api/v1/tokens", wanted).await.expect(201).id();
         assert_eq!(id as usize, index + 1);
-        let token = admin
-            .store
-            .token(sidegate_model::token::TokenId(id))
-            .await
-            .unwrap();
+        let token = admin.store.token(sidegate_model::token::TokenId(id)).await.unwrap();
         let got = token.expires_at.unwrap() - token.created_at;
-        assert!(
-            (lasting - 20_000..=lasting).contains(&got),
-            "{got} for {lasting}"
-        );
+        assert!((lasting - 20_000..=lasting).contains(&got), "{got} for {lasting}");
     }
     let exact = json!({"app_id": 1, "expires_at": "2999-01-31T12:00:00+01:00"});
     let answer = admin.post("/api/v1/tokens", exact).await.expect(201);
@@ -173,39 +145,19 @@ async fn an_end_that_was_hardly_meant_is_refused_with_a_hint() {
         (json!({"expires_in": "1M"}), "minutes"),
         (json!({"expires_in": 1.5}), "in quotes"),
         (json!({"expires_at": "tomorrow"}), "2030-01-31"),
-        (
-            json!({"expires_at": "2001-01-01T00:00:00Z"}),
-            "over already",
-        ),
-        (
-            json!({"expires_at": "2999-01-01T00:00:00Z", "expires_in": "1h"}),
-            "not both",
-        ),
+        (json!({"expires_at": "2001-01-01T00:00:00Z"}), "over already"),
+        (json!({"expires_at": "2999-01-01T00:00:00Z", "expires_in": "1h"}), "not both"),
         (json!({"scopes": ["two words"]}), "scopes[0]"),
     ];
     for (mut wanted, words) in rows {
         wanted["app_id"] = json!(1);
         let shown = wanted.to_string();
         let answer = admin.post("/api/v1/tokens", wanted).await.expect(400);
-        assert!(
-            answer.details()[0].contains(words),
-            "{shown}: {:?}",
-            answer.details()
-        );
+        assert!(answer.details()[0].contains(words), "{shown}: {:?}", answer.details());
     }
-    let answer = admin
-        .post("/api/v1/tokens", json!({"app_id": 77}))
-        .await
-        .expect(400);
-    assert!(
-        answer.details()[0].starts_with("app_id:"),
-        "{:?}",
-        answer.details()
-    );
-    let answer = admin
-        .post("/api/v1/tokens", json!({"name": "\u{7}"}))
-        .await
-        .expect(400);
+    let answer = admin.post("/api/v1/tokens", json!({"app_id": 77})).await.expect(400);
+    assert!(answer.details()[0].starts_with("app_id:"), "{:?}", answer.details());
+    let answer = admin.post("/api/v1/tokens", json!({"name": "\u{7}"})).await.expect(400);
     assert_eq!(answer.details().len(), 2);
     assert!(admin.snapshot().tokens.is_empty());
 }

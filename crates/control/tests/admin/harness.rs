@@ -1,10 +1,7 @@
 //! An admin API on a real socket, over a real database and a data plane that only says yes. Every
 //! answer is checked for what all answers promise.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "a harness fails like the test it serves"
-)]
+#![expect(clippy::unwrap_used, reason = "a harness fails like the test it serves")]
 
 use futures_util::future::BoxFuture;
 use reqwest::header::HeaderMap;
@@ -65,9 +62,7 @@ impl DataPlane for FakePlane {
         let (mut desired, mut stalls) = (self.desired.clone(), self.stalls.subscribe());
         Box::pin(async move {
             let _ = stalls.wait_for(|stalls| !stalls).await;
-            let _ = desired
-                .wait_for(|snapshot| snapshot.revision >= revision)
-                .await;
+            let _ = desired.wait_for(|snapshot| snapshot.revision >= revision).await;
         })
     }
 }
@@ -107,18 +102,11 @@ impl Answer {
 
     pub(crate) fn details(&self) -> Vec<&str> {
         let errors = self.json["errors"].as_array().unwrap();
-        errors
-            .iter()
-            .map(|error| error["detail"].as_str().unwrap())
-            .collect()
+        errors.iter().map(|error| error["detail"].as_str().unwrap()).collect()
     }
 
     pub(crate) fn header(&self, name: &str) -> &str {
-        self.headers
-            .get(name)
-            .unwrap_or_else(|| panic!("no {name}"))
-            .to_str()
-            .unwrap()
+        self.headers.get(name).unwrap_or_else(|| panic!("no {name}")).to_str().unwrap()
     }
 }
 
@@ -133,11 +121,7 @@ impl Admin {
         let store = Store::open(&dsn).await.unwrap();
         let (control, desired) = Control::start(store.clone()).await.unwrap();
         let (stalls, panics) = (watch::Sender::new(false), AtomicBool::new(false));
-        let plane = Arc::new(FakePlane {
-            desired,
-            stalls,
-            panics,
-        });
+        let plane = Arc::new(FakePlane { desired, stalls, panics });
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (shutdown, ended) = oneshot::channel::<()>();
@@ -148,21 +132,9 @@ impl Admin {
         };
         let serving = serve(listener, settings, control.clone(), plane.clone(), until);
         let server = tokio::spawn(serving);
-        let client = reqwest::Client::builder()
-            .timeout(Duration::from_secs(20))
-            .build()
-            .unwrap();
+        let client = reqwest::Client::builder().timeout(Duration::from_secs(20)).build().unwrap();
         let shutdown = Some(shutdown);
-        Self {
-            plane,
-            control,
-            store,
-            server,
-            address,
-            shutdown,
-            client,
-            _folder: folder,
-        }
+        Self { plane, control, store, server, address, shutdown, client, _folder: folder }
     }
 
     pub(crate) fn snapshot(&self) -> Arc<Snapshot> {
@@ -171,8 +143,7 @@ impl Admin {
 
     /// A request without token.
     pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
-        self.client
-            .request(method, format!("http://{}{path}", self.address))
+        self.client.request(method, format!("http://{}{path}", self.address))
     }
 
     pub(crate) async fn call(&self, method: Method, path: &str, body: Option<Value>) -> Answer {
@@ -214,11 +185,7 @@ pub(crate) async fn send(request: RequestBuilder) -> Answer {
     assert!(headers.contains_key("x-request-id"), "{status}");
     assert_eq!(headers["cache-control"], "no-store");
     assert!(!headers.contains_key("access-control-allow-origin"));
-    let json = if body.is_empty() {
-        Value::Null
-    } else {
-        serde_json::from_slice(&body).unwrap()
-    };
+    let json = if body.is_empty() { Value::Null } else { serde_json::from_slice(&body).unwrap() };
     if status.is_client_error() || status.is_server_error() {
         let errors = json["errors"].as_array().expect("errors");
         assert!(!errors.is_empty());
@@ -228,9 +195,5 @@ pub(crate) async fn send(request: RequestBuilder) -> Answer {
             assert!(!error["detail"].as_str().unwrap().is_empty());
         }
     }
-    Answer {
-        status,
-        headers,
-        json,
-    }
+    Answer { status, headers, json }
 }

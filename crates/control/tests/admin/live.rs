@@ -28,10 +28,7 @@ fn content(snapshot: &Snapshot) -> String {
     apps.sort_by_key(|app| app.id);
     let mut tokens: Vec<_> = snapshot.tokens.iter().collect();
     tokens.sort_by_key(|token| token.id);
-    format!(
-        "{} {apps:?} {tokens:?} {:?}",
-        snapshot.revision, snapshot.plugins
-    )
+    format!("{} {apps:?} {tokens:?} {:?}", snapshot.revision, snapshot.plugins)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -52,10 +49,7 @@ async fn published_revisions_only_grow_and_end_where_the_store_ends() {
             let name = format!("{number}-{round}");
             let app = json!({"name": name, "owner_email": "a@b"});
             let id = admin.post("/api/v1/apps", app).await.expect(201).id();
-            admin
-                .post("/api/v1/tokens", json!({"app_id": id}))
-                .await
-                .expect(201);
+            admin.post("/api/v1/tokens", json!({"app_id": id})).await.expect(201);
             let change = json!({"metadata": {"round": round}});
             admin.patch(&path("apps", id), change).await.expect(200);
             let plugin = json!({"name": name, "slug": name, "command": "/p"});
@@ -63,10 +57,7 @@ async fn published_revisions_only_grow_and_end_where_the_store_ends() {
             if round == 2 {
                 admin.delete(&path("apps", id)).await.expect(204);
                 admin.delete(&path("plugins", plugin)).await.expect(204);
-                admin
-                    .patch(&path("plugins", plugin), json!({}))
-                    .await
-                    .expect(404);
+                admin.patch(&path("plugins", plugin), json!({})).await.expect(404);
             }
         }
         // One change that is none: it must not count.
@@ -88,15 +79,8 @@ async fn concurrent_patches_of_one_app_lose_nothing() {
     let patches = (0..16_u32).map(|i| {
         let admin = &admin;
         async move {
-            let field = if i % 2 == 0 {
-                "rate_limit"
-            } else {
-                "monthly_budget"
-            };
-            admin
-                .patch("/api/v1/apps/1", json!({ field: 7 }))
-                .await
-                .expect(200);
+            let field = if i % 2 == 0 { "rate_limit" } else { "monthly_budget" };
+            admin.patch("/api/v1/apps/1", json!({ field: 7 })).await.expect(200);
         }
     });
     join_all(patches).await;
@@ -108,9 +92,8 @@ async fn concurrent_patches_of_one_app_lose_nothing() {
 async fn a_change_that_began_is_published_even_if_its_caller_goes_away() {
     let folder = tempfile::tempdir().unwrap();
     let dsn = format!("sqlite://{}", folder.path().join("t.db").display());
-    let publisher = sidegate_control::Publisher::start(Store::open(&dsn).await.unwrap())
-        .await
-        .unwrap();
+    let publisher =
+        sidegate_control::Publisher::start(Store::open(&dsn).await.unwrap()).await.unwrap();
     let mut desired = publisher.subscribe();
     let (began, beginning) = oneshot::channel();
     let go_on = std::sync::Arc::new(Notify::new());
@@ -124,30 +107,21 @@ async fn a_change_that_began_is_published_even_if_its_caller_goes_away() {
         let apply = |snapshot: Snapshot, app: &sidegate_model::app::App| {
             snapshot.with_app(app.id, Some(app.clone()))
         };
-        publisher
-            .change::<_, StoreError, _, _, _>(write, apply)
-            .await
+        publisher.change::<_, StoreError, _, _, _>(write, apply).await
     });
     beginning.await.unwrap();
     caller.abort();
     assert!(caller.await.unwrap_err().is_cancelled());
     go_on.notify_one();
     let published = desired.wait_for(|snapshot| snapshot.revision == 1);
-    let snapshot = tokio::time::timeout(Duration::from_secs(5), published)
-        .await
-        .unwrap()
-        .unwrap();
+    let snapshot = tokio::time::timeout(Duration::from_secs(5), published).await.unwrap().unwrap();
     assert_eq!(snapshot.apps.len(), 1);
 }
 
 #[tokio::test]
 async fn what_somebody_else_stored_comes_along_with_the_next_change() {
     let admin = Admin::start().await;
-    admin
-        .store
-        .create_app(&app("behind our back"))
-        .await
-        .unwrap();
+    admin.store.create_app(&app("behind our back")).await.unwrap();
     assert_eq!(admin.snapshot().apps.len(), 0);
     admin.control.create_app(app("ours")).await.unwrap();
     assert_eq!(admin.snapshot().apps.len(), 2);
@@ -161,9 +135,7 @@ async fn a_panic_in_a_write_is_not_the_end_of_publishing() {
     control.create_app(app("a")).await.unwrap();
     let panicking = tokio::spawn(async move {
         let amend = |_: AppDraft| -> Result<AppDraft, StoreError> { panic!("on purpose") };
-        control
-            .update_app(sidegate_model::app::AppId(1), amend)
-            .await
+        control.update_app(sidegate_model::app::AppId(1), amend).await
     });
     assert!(panicking.await.unwrap_err().is_panic());
     admin.control.create_app(app("b")).await.unwrap();
@@ -178,10 +150,7 @@ async fn an_answer_does_not_wait_forever_for_a_data_plane_that_stalls() {
     assert_eq!(answer.header("x-sidegate-applied"), "true");
     assert_eq!(answer.json["meta"]["applied"], true);
     admin.plane.stalls.send_replace(true);
-    let answer = admin
-        .patch("/api/v1/apps/1", json!({"rate_limit": 1}))
-        .await
-        .expect(200);
+    let answer = admin.patch("/api/v1/apps/1", json!({"rate_limit": 1})).await.expect(200);
     assert_eq!(answer.header("x-sidegate-applied"), "false");
     assert_eq!(answer.json["meta"]["applied"], false);
     let answer = admin.delete("/api/v1/apps/1").await.expect(204);
@@ -197,19 +166,13 @@ async fn a_request_that_runs_at_the_shutdown_is_answered() {
     let mut desired = admin.plane.desired.clone();
     let request = admin.post("/api/v1/apps", json!({"name": "a", "owner_email": "a@b"}));
     let meanwhile = async {
-        desired
-            .wait_for(|snapshot| snapshot.revision == 1)
-            .await
-            .unwrap();
+        desired.wait_for(|snapshot| snapshot.revision == 1).await.unwrap();
         shutdown.send(()).unwrap();
         stalls.send_replace(false);
     };
     let (answer, ()) = tokio::join!(request, meanwhile);
     answer.expect(201);
-    tokio::time::timeout(Duration::from_secs(5), &mut admin.server)
-        .await
-        .unwrap()
-        .unwrap();
+    tokio::time::timeout(Duration::from_secs(5), &mut admin.server).await.unwrap().unwrap();
 }
 
 #[tokio::test]
@@ -224,8 +187,5 @@ async fn an_idle_connection_does_not_hold_up_the_shutdown() {
     idle.read_exact(&mut first).await.unwrap();
     assert_eq!(&first, b"HTTP/1.1 200");
     admin.shutdown.take().unwrap().send(()).unwrap();
-    tokio::time::timeout(Duration::from_secs(4), &mut admin.server)
-        .await
-        .unwrap()
-        .unwrap();
+    tokio::time::timeout(Duration::from_secs(4), &mut admin.server).await.unwrap().unwrap();
 }

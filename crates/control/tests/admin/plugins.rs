@@ -39,29 +39,17 @@ async fn a_plugin_lives_from_its_registration_to_its_deletion() {
 
     let changes = json!({"hook_types": ["custom_endpoint", "studio_ui"], "description": "e"});
     let answer = admin.patch("/api/v1/plugins/1", changes).await.expect(200);
-    assert_eq!(
-        answer.attributes()["hook_types"],
-        json!(["custom_endpoint", "studio_ui"])
-    );
+    assert_eq!(answer.attributes()["hook_types"], json!(["custom_endpoint", "studio_ui"]));
     assert_eq!(answer.attributes()["config"]["depth"], 3);
 
-    let answer = admin
-        .call(Method::POST, "/api/v1/plugins/1/reload", None)
-        .await
-        .expect(200);
+    let answer = admin.call(Method::POST, "/api/v1/plugins/1/reload", None).await.expect(200);
     assert_eq!(answer.attributes()["reloads"], 1);
     assert_eq!(admin.snapshot().plugins[&PluginId(1)].reloads, 1);
 
-    let answer = admin
-        .patch("/api/v1/plugins/1", json!({"is_active": false}))
-        .await
-        .expect(200);
+    let answer = admin.patch("/api/v1/plugins/1", json!({"is_active": false})).await.expect(200);
     assert_eq!(answer.attributes()["status"]["state"], "stopped");
     assert!(admin.snapshot().plugins.is_empty());
-    admin
-        .patch("/api/v1/plugins/1", json!({"is_active": true}))
-        .await
-        .expect(200);
+    admin.patch("/api/v1/plugins/1", json!({"is_active": true})).await.expect(200);
     assert_eq!(admin.snapshot().plugins.len(), 1);
 
     let answer = admin.delete("/api/v1/plugins/1").await.expect(204);
@@ -73,10 +61,7 @@ async fn a_plugin_lives_from_its_registration_to_its_deletion() {
 #[tokio::test]
 async fn status_and_routes_show_what_the_data_plane_serves() {
     let admin = Admin::start().await;
-    admin
-        .post("/api/v1/plugins", body("files", "f"))
-        .await
-        .expect(201);
+    admin.post("/api/v1/plugins", body("files", "f")).await.expect(201);
     let status = admin.get("/api/v1/plugins/1/status").await.expect(200);
     assert_eq!(status.json["data"]["id"], "1");
     let attributes = status.attributes();
@@ -102,37 +87,15 @@ async fn status_and_routes_show_what_the_data_plane_serves() {
 #[tokio::test]
 async fn a_taken_name_or_slug_is_409_and_says_who_has_it() {
     let admin = Admin::start().await;
-    admin
-        .post("/api/v1/plugins", body("first", "s"))
-        .await
-        .expect(201);
-    let answer = admin
-        .post("/api/v1/plugins", body("second", "s"))
-        .await
-        .expect(409);
+    admin.post("/api/v1/plugins", body("first", "s")).await.expect(201);
+    let answer = admin.post("/api/v1/plugins", body("second", "s")).await.expect(409);
     assert!(answer.details()[0].contains("\"s\" is taken by plugin 1 (\"first\")"));
-    let answer = admin
-        .post("/api/v1/plugins", body("first", "t"))
-        .await
-        .expect(409);
+    let answer = admin.post("/api/v1/plugins", body("first", "t")).await.expect(409);
     assert!(answer.details()[0].contains("\"first\" is taken by plugin 1"));
-    admin
-        .post("/api/v1/plugins", body("second", "t"))
-        .await
-        .expect(201);
-    let answer = admin
-        .patch("/api/v1/plugins/2", json!({"slug": "s"}))
-        .await
-        .expect(409);
+    admin.post("/api/v1/plugins", body("second", "t")).await.expect(201);
+    let answer = admin.patch("/api/v1/plugins/2", json!({"slug": "s"})).await.expect(409);
     assert!(answer.details()[0].contains("first"));
-    assert_eq!(
-        admin.snapshot().plugins[&PluginId(2)]
-            .slug
-            .as_ref()
-            .unwrap()
-            .as_str(),
-        "t"
-    );
+    assert_eq!(admin.snapshot().plugins[&PluginId(2)].slug.as_ref().unwrap().as_str(), "t");
 }
 
 #[tokio::test]
@@ -143,15 +106,9 @@ async fn a_slug_beside_the_configuration_must_not_contradict_it() {
     assert!(answer.details()[0].contains("config.slug"));
     let same = json!({"name": "a", "command": "/p", "slug": "x", "config": {"slug": "x"}});
     admin.post("/api/v1/plugins", same).await.expect(201);
-    let answer = admin
-        .patch("/api/v1/plugins/1", json!({"slug": "z"}))
-        .await
-        .expect(200);
+    let answer = admin.patch("/api/v1/plugins/1", json!({"slug": "z"})).await.expect(200);
     assert_eq!(answer.attributes()["config"], json!({"slug": "z"}));
-    let answer = admin
-        .patch("/api/v1/plugins/1", json!({"slug": ""}))
-        .await
-        .expect(200);
+    let answer = admin.patch("/api/v1/plugins/1", json!({"slug": ""})).await.expect(200);
     assert_eq!(answer.attributes()["slug"], Value::Null);
 }
 
@@ -164,15 +121,9 @@ async fn everything_that_is_wrong_is_told_at_once() {
     });
     let answer = admin.post("/api/v1/plugins", bad).await.expect(400);
     let details = answer.details().join("\n");
-    for field in [
-        "name:",
-        "command:",
-        "config.slug:",
-        "options:",
-        "hook_types:",
-        "checksum:",
-        "namespace:",
-    ] {
+    for field in
+        ["name:", "command:", "config.slug:", "options:", "hook_types:", "checksum:", "namespace:"]
+    {
         assert!(details.contains(field), "{field} in {details}");
     }
     assert_eq!(admin.snapshot().revision, 0);
@@ -187,10 +138,7 @@ async fn fields_of_existing_clients_pass_while_they_say_nothing() {
         "hook_type": "custom_endpoint", "hook_types": [], "config": null, "is_active": true,
     });
     let answer = admin.post("/api/v1/plugins", reference).await.expect(201);
-    assert_eq!(
-        answer.attributes()["hook_types"],
-        json!(["custom_endpoint"])
-    );
+    assert_eq!(answer.attributes()["hook_types"], json!(["custom_endpoint"]));
     let wrapped = json!({"data": {"type": "plugins", "attributes": {"description": "w"}}});
     let answer = admin.patch("/api/v1/plugins/1", wrapped).await.expect(200);
     assert_eq!(answer.attributes()["description"], "w");
@@ -206,40 +154,19 @@ async fn lists_are_paged_filtered_and_found_by_name() {
         admin.post("/api/v1/plugins", plugin).await.expect(201);
     }
     let names = async |query: &str| {
-        let answer = admin
-            .get(&format!("/api/v1/plugins{query}"))
-            .await
-            .expect(200);
+        let answer = admin.get(&format!("/api/v1/plugins{query}")).await.expect(200);
         let data = answer.json["data"].as_array().unwrap();
         let name = |plugin: &Value| plugin["attributes"]["name"].as_str().unwrap().to_owned();
-        (
-            data.iter().map(name).collect::<Vec<_>>().join(","),
-            answer.json["meta"].clone(),
-        )
+        (data.iter().map(name).collect::<Vec<_>>().join(","), answer.json["meta"].clone())
     };
     let meta = |count: u32, pages: u32, size: u32, number: u32| json!({"total_count": count, "total_pages": pages, "page_size": size, "page_number": number});
-    assert_eq!(
-        names("").await,
-        ("p1,p2,p3,p4,p5".to_owned(), meta(5, 1, 20, 1))
-    );
-    assert_eq!(
-        names("?page=3&limit=2").await,
-        ("p5".to_owned(), meta(5, 3, 2, 3))
-    );
-    assert_eq!(
-        names("?page=4&limit=2").await,
-        (String::new(), meta(5, 3, 2, 4))
-    );
+    assert_eq!(names("").await, ("p1,p2,p3,p4,p5".to_owned(), meta(5, 1, 20, 1)));
+    assert_eq!(names("?page=3&limit=2").await, ("p5".to_owned(), meta(5, 3, 2, 3)));
+    assert_eq!(names("?page=4&limit=2").await, (String::new(), meta(5, 3, 2, 4)));
     assert_eq!(names("?page=4294967295&limit=100").await.0, "");
     assert_eq!(names("?is_active=true").await.0, "p1,p3,p5");
     assert_eq!(names("?hook_type=agent").await.0, "p4");
-    assert_eq!(
-        names("?name=p2").await,
-        ("p2".to_owned(), meta(1, 1, 20, 1))
-    );
-    assert_eq!(
-        names("?name=p2&is_active=true").await,
-        (String::new(), meta(0, 0, 20, 1))
-    );
+    assert_eq!(names("?name=p2").await, ("p2".to_owned(), meta(1, 1, 20, 1)));
+    assert_eq!(names("?name=p2&is_active=true").await, (String::new(), meta(0, 0, 20, 1)));
     assert_eq!(names("?name=nobody").await.0, "");
 }

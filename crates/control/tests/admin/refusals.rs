@@ -11,10 +11,7 @@ use tokio::net::TcpStream;
 #[tokio::test]
 async fn a_method_that_is_not_there_is_405_with_the_ones_that_are() {
     let admin = Admin::start().await;
-    let answer = admin
-        .call(Method::PUT, "/api/v1/plugins/1", None)
-        .await
-        .expect(405);
+    let answer = admin.call(Method::PUT, "/api/v1/plugins/1", None).await.expect(405);
     let mut allowed: Vec<_> = answer.header("allow").split(',').map(str::trim).collect();
     allowed.sort_unstable();
     assert_eq!(allowed, ["DELETE", "GET", "HEAD", "PATCH"]);
@@ -30,31 +27,19 @@ async fn bodies_that_are_no_json_object_say_what_is_wrong() {
         ("{\"nam\": 1}", "nam"),
         ("{\"data\": 1}", "data:"),
         ("{\"data\": {}, \"more\": 1}", "more: this field is unknown"),
-        (
-            "{\"data\": {\"attributes\": {}, \"links\": 1}}",
-            "data.links: this field is unknown",
-        ),
+        ("{\"data\": {\"attributes\": {}, \"links\": 1}}", "data.links: this field is unknown"),
         (
             "{\"data\": {\"type\": \"token\", \"attributes\": {}}}",
             "data.type: this address takes \"app\"",
         ),
         ("{\"data\": {\"type\": \"app\"}}", "data.attributes:"),
-        (
-            "{\"data\": {\"attributes\": {\"rate_limit\": -1}}}",
-            "data.attributes.rate_limit:",
-        ),
+        ("{\"data\": {\"attributes\": {\"rate_limit\": -1}}}", "data.attributes.rate_limit:"),
         ("{\"metadata\": 5}", "metadata:"),
     ];
     for (body, words) in rows {
-        let answer = admin
-            .post_text("/api/v1/apps", "application/json", body.to_owned())
-            .await;
+        let answer = admin.post_text("/api/v1/apps", "application/json", body.to_owned()).await;
         let answer = answer.expect(400);
-        assert!(
-            answer.details()[0].contains(words),
-            "{body}: {:?}",
-            answer.details()
-        );
+        assert!(answer.details()[0].contains(words), "{body}: {:?}", answer.details());
     }
 }
 
@@ -63,34 +48,20 @@ async fn a_wrong_type_deep_inside_is_named_by_its_path() {
     let admin = Admin::start().await;
     let body = json!({"name": "a", "command": "/p", "options": {"lenient_done": true}});
     let answer = admin.post("/api/v1/plugins", body).await.expect(400);
-    assert!(
-        answer.details()[0].starts_with("options.lenient_done: "),
-        "{:?}",
-        answer.details()
-    );
+    assert!(answer.details()[0].starts_with("options.lenient_done: "), "{:?}", answer.details());
     let body = json!({"app_id": 1, "scopes": ["a", 2]});
     let answer = admin.post("/api/v1/tokens", body).await.expect(400);
-    assert!(
-        answer.details()[0].starts_with("scopes[1]: "),
-        "{:?}",
-        answer.details()
-    );
+    assert!(answer.details()[0].starts_with("scopes[1]: "), "{:?}", answer.details());
 }
 
 #[tokio::test]
 async fn only_json_is_taken() {
     let admin = Admin::start().await;
     let form = "application/x-www-form-urlencoded";
-    let answer = admin
-        .post_text("/api/v1/apps", form, "{}".to_owned())
-        .await
-        .expect(415);
+    let answer = admin.post_text("/api/v1/apps", form, "{}".to_owned()).await.expect(415);
     assert!(answer.details()[0].contains("application/json"));
     let with_charset = "Application/JSON; charset=utf-8";
-    admin
-        .post_text("/api/v1/apps", with_charset, "{}".to_owned())
-        .await
-        .expect(400);
+    admin.post_text("/api/v1/apps", with_charset, "{}".to_owned()).await.expect(400);
 }
 
 #[tokio::test]
@@ -98,14 +69,8 @@ async fn a_body_above_two_mebibytes_is_413_and_one_of_exactly_that_is_read() {
     let admin = Admin::start().await;
     let limit = 2 * 1024 * 1024;
     let padded = |length: usize| format!("{{}}{}", " ".repeat(length - 2));
-    admin
-        .post_text("/api/v1/apps", "application/json", padded(limit))
-        .await
-        .expect(400);
-    admin
-        .post_text("/api/v1/apps", "application/json", padded(limit + 1))
-        .await
-        .expect(413);
+    admin.post_text("/api/v1/apps", "application/json", padded(limit)).await.expect(400);
+    admin.post_text("/api/v1/apps", "application/json", padded(limit + 1)).await.expect(413);
 }
 
 #[tokio::test]
@@ -122,11 +87,7 @@ async fn queries_are_checked_as_strictly_as_bodies() {
     ];
     for (path, field) in rows {
         let answer = admin.get(path).await.expect(400);
-        assert!(
-            answer.details()[0].contains(field),
-            "{path}: {:?}",
-            answer.details()
-        );
+        assert!(answer.details()[0].contains(field), "{path}: {:?}", answer.details());
     }
 }
 
@@ -143,10 +104,7 @@ async fn what_does_not_exist_is_404_whatever_is_asked_of_it() {
             }
         }
     }
-    admin
-        .call(Method::POST, "/api/v1/plugins/99/reload", None)
-        .await
-        .expect(404);
+    admin.call(Method::POST, "/api/v1/plugins/99/reload", None).await.expect(404);
     admin.get("/api/v1/plugins/99/status").await.expect(404);
 }
 
@@ -162,16 +120,10 @@ async fn a_panic_ends_one_request_and_an_unavailable_store_is_503_without_intern
     admin.store.close().await;
     let answer = admin.get("/api/v1/apps").await.expect(503);
     assert_eq!(answer.header("retry-after"), "1");
-    assert!(
-        !answer.json.to_string().contains("pool"),
-        "{:?}",
-        answer.json
-    );
+    assert!(!answer.json.to_string().contains("pool"), "{:?}", answer.json);
     let body = json!({"name": "a", "owner_email": "a@b"});
     admin.post("/api/v1/apps", body).await.expect(503);
-    send(admin.request(Method::GET, "/api/v1/health"))
-        .await
-        .expect(200);
+    send(admin.request(Method::GET, "/api/v1/health")).await.expect(200);
 }
 
 #[tokio::test]

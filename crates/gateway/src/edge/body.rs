@@ -25,34 +25,18 @@ pub struct EdgeBody {
 impl EdgeBody {
     /// No body.
     pub fn empty() -> Self {
-        Self {
-            content: Content::Empty,
-            record: None,
-            _open: None,
-        }
+        Self { content: Content::Empty, record: None, _open: None }
     }
 
     /// Whole bytes.
     pub fn full(bytes: Bytes) -> Self {
-        let content = if bytes.is_empty() {
-            Content::Empty
-        } else {
-            Content::Full(bytes)
-        };
-        Self {
-            content,
-            record: None,
-            _open: None,
-        }
+        let content = if bytes.is_empty() { Content::Empty } else { Content::Full(bytes) };
+        Self { content, record: None, _open: None }
     }
 
     /// A plugin's stream.
     pub fn stream(stream: StreamBody) -> Self {
-        Self {
-            content: Content::Stream(Box::new(stream)),
-            record: None,
-            _open: None,
-        }
+        Self { content: Content::Stream(Box::new(stream)), record: None, _open: None }
     }
 
     /// Attaches what ends with the last byte: the record of the request and its place on the

@@ -64,10 +64,7 @@ impl Default for EdgeLimits {
 impl EdgeLimits {
     /// The part that guards HTTP/1 heads.
     pub fn head(&self) -> HeadLimits {
-        HeadLimits {
-            max_bytes: self.max_header_bytes,
-            max_headers: self.max_headers,
-        }
+        HeadLimits { max_bytes: self.max_header_bytes, max_headers: self.max_headers }
     }
 
     /// The part that guards waiting.
@@ -108,12 +105,7 @@ impl Network {
         let address: IpAddr = address.trim().parse().map_err(|_| wrong())?;
         let most = if address.is_ipv4() { 32 } else { 128 };
         let bits = match bits {
-            Some(bits) => bits
-                .trim()
-                .parse()
-                .ok()
-                .filter(|b| *b <= most)
-                .ok_or_else(wrong)?,
+            Some(bits) => bits.trim().parse().ok().filter(|b| *b <= most).ok_or_else(wrong)?,
             None => most,
         };
         Ok(Self { address, bits })

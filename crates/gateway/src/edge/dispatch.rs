@@ -97,15 +97,12 @@ pub async fn stream(
     let limits = &context.edge.limits;
     let deadline = Instant::now() + limits.stream_timeout;
     let opening = async {
-        let mut chunks = instance
-            .stream(context.connection.shard, request, limits.stream_timeout)
-            .await?;
+        let mut chunks =
+            instance.stream(context.connection.shard, request, limits.stream_timeout).await?;
         let first = first_meaningful(&mut chunks).await?;
         Ok::<_, CallError>((chunks, first))
     };
-    let idle_end = limits
-        .stream_idle_timeout
-        .map(|pause| Instant::now() + pause);
+    let idle_end = limits.stream_idle_timeout.map(|pause| Instant::now() + pause);
     let end = idle_end.map_or(deadline, |idle| idle.min(deadline));
     let (chunks, first) = timeout_at(end, opening).await.map_err(|_| timed_out())??;
     let Some(first) = first else {
@@ -113,10 +110,7 @@ pub async fn stream(
             EdgeError::new(ErrorCode::PluginProtocol).because("the stream ended with nothing sent")
         );
     };
-    let stream_limits = StreamLimits {
-        deadline,
-        idle: limits.stream_idle_timeout,
-    };
+    let stream_limits = StreamLimits { deadline, idle: limits.stream_idle_timeout };
     match first.r#type() {
         ChunkType::Headers => Ok(Answer {
             status: status(first.status_code)?,

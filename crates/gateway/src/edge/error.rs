@@ -79,8 +79,7 @@ impl EdgeError {
     /// The status of the answer.
     pub fn status(&self) -> StatusCode {
         let of_table = StatusCode::from_u16(self.code.http_status());
-        self.status
-            .unwrap_or(of_table.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR))
+        self.status.unwrap_or(of_table.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR))
     }
 
     /// The answer.
@@ -91,29 +90,17 @@ impl EdgeError {
         *response.status_mut() = status;
         let headers = response.headers_mut();
         headers.extend(self.headers);
-        headers.insert(
-            header::CONTENT_TYPE,
-            HeaderValue::from_static("application/json"),
-        );
-        headers.insert(
-            ERROR_SOURCE,
-            HeaderValue::from_static(self.code.source().as_str()),
-        );
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        headers.insert(ERROR_SOURCE, HeaderValue::from_static(self.code.source().as_str()));
         if let Some(seconds) = self.code.retry_after_seconds() {
-            headers
-                .entry(header::RETRY_AFTER)
-                .or_insert_with(|| seconds.into());
+            headers.entry(header::RETRY_AFTER).or_insert_with(|| seconds.into());
         }
         response
     }
 }
 
 fn body(code: ErrorCode, text: &str, request_id: &str) -> Bytes {
-    let body = Body {
-        error: text,
-        code: code.as_str(),
-        request_id,
-    };
+    let body = Body { error: text, code: code.as_str(), request_id };
     serde_json::to_vec(&body).unwrap_or_default().into()
 }
 
@@ -185,10 +172,7 @@ mod tests {
         let text = String::from_utf8(raw_refusal(Refusal::invalid("no \"x\""), "req_1")).unwrap();
         let (head, body) = text.split_once("\r\n\r\n").unwrap();
         assert!(head.starts_with("HTTP/1.1 400 Bad Request\r\n"), "{head}");
-        assert!(
-            head.contains(&format!("Content-Length: {}\r\n", body.len())),
-            "{head}"
-        );
+        assert!(head.contains(&format!("Content-Length: {}\r\n", body.len())), "{head}");
         let json: serde_json::Value = serde_json::from_str(body).unwrap();
         assert_eq!(json["error"], "no \"x\"");
         assert_eq!(json["code"], "invalid_request");

@@ -34,11 +34,7 @@ pub struct Framing {
 impl Framing {
     /// At the start of a connection.
     pub fn new(limits: HeadLimits) -> Self {
-        Self {
-            limits,
-            phase: Phase::Head,
-            scanned: 0,
-        }
+        Self { limits, phase: Phase::Head, scanned: 0 }
     }
 
     /// Whether the last message is complete and the next has not begun.
@@ -115,10 +111,7 @@ impl Framing {
             return Ok(2);
         }
         let from = self.scanned.saturating_sub(3);
-        let end = bytes[from..]
-            .windows(4)
-            .position(|w| w == b"\r\n\r\n")
-            .map(|at| from + at + 4);
+        let end = bytes[from..].windows(4).position(|w| w == b"\r\n\r\n").map(|at| from + at + 4);
         let Some(end) = end else {
             // A line feed of its own would be a border to some and none to others.
             check_line_ends(&bytes[self.scanned.saturating_sub(1)..], self.scanned > 0)?;
@@ -143,26 +136,18 @@ impl Framing {
         let extension_ok = rest.is_empty()
             || (rest[0] == b';' && rest.iter().all(|b| (0x20..0x7f).contains(b) || *b == b'\t'));
         if !(1..=15).contains(&digits) || !extension_ok {
-            return Err(Refusal::invalid(
-                "a chunk of the body has a broken size line",
-            ));
+            return Err(Refusal::invalid("a chunk of the body has a broken size line"));
         }
         let size = line[..digits].iter().fold(0_u64, |sum, digit| {
             sum << 4 | u64::from(char::from(*digit).to_digit(16).unwrap_or_default())
         });
-        self.phase = if size == 0 {
-            Phase::Trailers { seen: 0 }
-        } else {
-            Phase::ChunkData(size)
-        };
+        self.phase = if size == 0 { Phase::Trailers { seen: 0 } } else { Phase::ChunkData(size) };
         Ok(line.len() + 2)
     }
 
     fn chunk_end(&mut self, bytes: &[u8]) -> Result<usize, Refusal> {
         if !b"\r\n".starts_with(&bytes[..bytes.len().min(2)]) {
-            return Err(Refusal::invalid(
-                "a chunk of the body is longer than it says",
-            ));
+            return Err(Refusal::invalid("a chunk of the body is longer than it says"));
         }
         if bytes.len() < 2 {
             return Ok(0);
@@ -191,25 +176,19 @@ impl Framing {
 fn take_line(bytes: &[u8], limit: usize) -> Result<Option<&[u8]>, Refusal> {
     let Some(end) = bytes.iter().position(|b| *b == b'\n') else {
         if bytes.len() > limit {
-            return Err(Refusal::invalid(
-                "a line within the chunked body is too long",
-            ));
+            return Err(Refusal::invalid("a line within the chunked body is too long"));
         }
         return Ok(None);
     };
     match bytes[..end].strip_suffix(b"\r") {
         Some(line) if !line.contains(&b'\r') && line.len() <= limit => Ok(Some(line)),
-        _ => Err(Refusal::invalid(
-            "a line within the chunked body does not end in CR LF",
-        )),
+        _ => Err(Refusal::invalid("a line within the chunked body does not end in CR LF")),
     }
 }
 
 /// Every CR is followed by LF and every LF follows a CR. A CR at the very end is still open.
 fn check_line_ends(bytes: &[u8], continued: bool) -> Result<(), Refusal> {
-    let bad = Err(Refusal::invalid(
-        "a line of the request head does not end in CR LF",
-    ));
+    let bad = Err(Refusal::invalid("a line of the request head does not end in CR LF"));
     for (at, byte) in bytes.iter().enumerate() {
         match byte {
             b'\n' if at == 0 && continued => {}
@@ -227,10 +206,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn framing() -> Framing {
-        Framing::new(HeadLimits {
-            max_bytes: 1024,
-            max_headers: 10,
-        })
+        Framing::new(HeadLimits { max_bytes: 1024, max_headers: 10 })
     }
 
     fn refused(bytes: &[u8]) -> bool {
@@ -251,11 +227,7 @@ mod tests {
             "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3;x=y\r\nabc\r\n0\r\nX: y\r\n\r\n",
         ] {
             let mut framing = framing();
-            assert_eq!(
-                framing.approve(message.as_bytes()),
-                Ok(message.len()),
-                "{message:?}"
-            );
+            assert_eq!(framing.approve(message.as_bytes()), Ok(message.len()), "{message:?}");
             assert!(framing.between_messages(), "{message:?}");
         }
     }

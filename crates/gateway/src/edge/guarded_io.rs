@@ -20,9 +20,9 @@ use tokio::time::{Instant, Sleep};
 use tokio_rustls::server::TlsStream;
 
 /// How long the rest of an unread request is taken after an early answer.
-const LINGER: Duration = Duration::from_secs(5);
+pub const LINGER: Duration = Duration::from_secs(5);
 /// How much of it is taken, in bytes.
-const LINGER_BYTES: u64 = 128 * 1024 * 1024;
+pub const LINGER_BYTES: u64 = 128 * 1024 * 1024;
 const READ_STEP: usize = 8 * 1024;
 
 const TOO_SLOW: Refusal = Refusal {
@@ -234,17 +234,10 @@ impl GuardedIo {
     fn poll_refused(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let in_body = self.framing.as_ref().is_some_and(|f| !f.between_messages());
         if in_body {
-            return Poll::Ready(Err(io::Error::new(
-                io::ErrorKind::InvalidData,
-                "broken body",
-            )));
+            return Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, "broken body")));
         }
         self.connection.wake_when_idle(cx.waker());
-        if self.connection.is_idle() {
-            Poll::Ready(Ok(()))
-        } else {
-            Poll::Pending
-        }
+        if self.connection.is_idle() { Poll::Ready(Ok(())) } else { Poll::Pending }
     }
 
     fn begin_closing(&mut self) -> Closing {
@@ -300,14 +293,9 @@ impl GuardedIo {
             return result;
         }
         let limit = self.patience.stalled_write;
-        let timer = self
-            .write_timer
-            .get_or_insert_with(|| Box::pin(tokio::time::sleep(limit)));
+        let timer = self.write_timer.get_or_insert_with(|| Box::pin(tokio::time::sleep(limit)));
         ready!(timer.as_mut().poll(cx));
-        Poll::Ready(Err(io::Error::new(
-            io::ErrorKind::TimedOut,
-            "client takes nothing",
-        )))
+        Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "client takes nothing")))
     }
 }
 
@@ -371,11 +359,8 @@ impl AsyncWrite for GuardedIo {
                         Ok(n) if n > 0 => n,
                         _ => answer.len(),
                     });
-                    this.closing = if left.is_empty() {
-                        Closing::Ending
-                    } else {
-                        Closing::Refusing(left)
-                    };
+                    this.closing =
+                        if left.is_empty() { Closing::Ending } else { Closing::Refusing(left) };
                 }
                 Closing::Ending => {
                     ready!(Pin::new(&mut this.socket).poll_shutdown(cx))?;

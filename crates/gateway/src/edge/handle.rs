@@ -5,14 +5,15 @@ use super::body::EdgeBody;
 use super::context::RequestContext;
 use super::dispatch;
 use super::error::EdgeError;
-use super::request;
+use super::request::{self, Admitted};
 use super::response::{self, Form};
 use super::sanity;
 use crate::identity::admit::{OverQuota, Permit, admit};
 use crate::identity::authenticate::{Caller, Refused, authenticate};
 use crate::metrics::{Label, RouteLabels};
 use crate::route::lookup::{Found, Match, Miss, lookup};
-use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use http::request::Parts;
+use http::{HeaderValue, Method, Response, StatusCode, header};
 use hyper::body::Incoming;
 use sidegate_model::UnixMillis;
 use sidegate_model::endpoint::MethodSet;
@@ -26,23 +27,24 @@ use std::time::{SystemTime, UNIX_EPOCH};
 /// [`EdgeError`], which becomes the answer.
 pub async fn handle(
     context: &RequestContext,
-    request: Request<Incoming>,
+    head: Parts,
+    body: &mut Incoming,
     record: &mut Record,
 ) -> Result<Response<EdgeBody>, EdgeError> {
-    sanity::check(&request)?;
-    let path = PluginPath::parse(request.uri().path())?;
-    let matched = match lookup(&context.generation, request.method().as_str(), path)? {
+    sanity::check(&head)?;
+    let path = PluginPath::parse(head.uri.path())?;
+    let matched = match lookup(&context.generation, head.method.as_str(), path)? {
         Found::Match(matched) => matched,
         Found::Options(allow) => return Ok(options(allow)),
     };
     record.labels = labels(&matched);
-    let caller = identify(context, &matched, &request)?;
+    let caller = identify(context, &matched, &head)?;
     if let Caller::App(known) = &caller {
         record.app = Some(known.identity.app.id.0);
     }
     let permit = admit(caller, nanos(context))?;
-    request::check_announced_size(&context.edge, request.body())?;
-    call(context, matched, permit, request).await
+    request::check_announced_size(&context.edge, body)?;
+    call(context, matched, permit, head, body).await
 }
 
 /// Reads the body, asks the plugin, and makes the answer.
@@ -50,17 +52,20 @@ async fn call(
     context: &RequestContext,
     matched: Match,
     permit: Permit,
-    request: Request<Incoming>,
+    head: Parts,
+    body: &mut Incoming,
 ) -> Result<Response<EdgeBody>, EdgeError> {
     let mount = matched.mount.clone();
     let streamed = matched.endpoint.stream_response;
     let form = Form {
-        version: request.version(),
-        is_head: request.method() == Method::HEAD,
+        version: head.version,
+        is_head: head.method == Method::HEAD,
         lenient_done: mount.plugin.options.lenient_done,
     };
     let instance = dispatch::instance(&mount.target)?;
-    let message = request::build(context, matched, &permit, instance.features(), request).await?;
+    let body = request::read_body(&context.edge, body).await?;
+    let admitted = Admitted { matched, permit: &permit, features: instance.features() };
+    let message = request::build(context, admitted, head, body);
     dispatch::check_size(instance, &message)?;
     let answer = if streamed {
         dispatch::stream(context, &permit, instance, &message).await?
@@ -70,27 +75,15 @@ async fn call(
     Ok(response::build(context, &permit, answer, form))
 }
 
-fn identify<B>(
-    context: &RequestContext,
-    matched: &Match,
-    request: &Request<B>,
-) -> Result<Caller, EdgeError> {
-    let query = request.uri().query();
-    Ok(authenticate(
-        &context.generation,
-        matched,
-        request.headers(),
-        query,
-        now(),
-    )?)
+fn identify(context: &RequestContext, matched: &Match, head: &Parts) -> Result<Caller, EdgeError> {
+    let query = head.uri.query();
+    Ok(authenticate(&context.generation, matched, &head.headers, query, now())?)
 }
 
 fn options(allow: MethodSet) -> Response<EdgeBody> {
     let mut response = Response::new(EdgeBody::empty());
     *response.status_mut() = StatusCode::NO_CONTENT;
-    response
-        .headers_mut()
-        .insert(header::ALLOW, allow_value(allow));
+    response.headers_mut().insert(header::ALLOW, allow_value(allow));
     response
 }
 
@@ -107,9 +100,7 @@ fn labels(matched: &Match) -> RouteLabels {
 }
 
 fn now() -> UnixMillis {
-    let since = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     UnixMillis::try_from(since.as_millis()).unwrap_or(UnixMillis::MAX)
 }
 

@@ -31,11 +31,7 @@ impl HeadLimits {
         if bytes.len() <= self.max_bytes {
             return Ok(());
         }
-        Err(if bytes.contains(&b'\n') {
-            TOO_LARGE
-        } else {
-            URI_TOO_LONG
-        })
+        Err(if bytes.contains(&b'\n') { TOO_LARGE } else { URI_TOO_LONG })
     }
 }
 
@@ -62,9 +58,8 @@ struct Seen<'a> {
 /// # Errors
 /// [`Refusal`] with words for the client.
 pub fn check_head(head: &[u8], limits: &HeadLimits) -> Result<BodyKind, Refusal> {
-    let mut lines = head
-        .split(|b| *b == b'\n')
-        .map(|line| line.strip_suffix(b"\r").unwrap_or(line));
+    let mut lines =
+        head.split(|b| *b == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line));
     let request_line = lines.next().unwrap_or_default();
     if head.len() > limits.max_bytes {
         return Err(if request_line.len() > limits.max_bytes / 2 {
@@ -91,9 +86,9 @@ pub fn check_head(head: &[u8], limits: &HeadLimits) -> Result<BodyKind, Refusal>
         return Err(Refusal::invalid("the Host header is missing"));
     }
     match (seen.chunked, seen.length) {
-        (true, Some(_)) => Err(Refusal::invalid(
-            "Content-Length and Transfer-Encoding exclude each other",
-        )),
+        (true, Some(_)) => {
+            Err(Refusal::invalid("Content-Length and Transfer-Encoding exclude each other"))
+        }
         (true, None) => Ok(BodyKind::Chunked),
         (false, Some(length)) => Ok(BodyKind::Sized(length)),
         (false, None) => Ok(BodyKind::None),
@@ -106,19 +101,9 @@ pub fn check_head(head: &[u8], limits: &HeadLimits) -> Result<BodyKind, Refusal>
 /// Refuses broken lines and names that would change where the message ends.
 pub fn check_trailer(line: &[u8]) -> Result<(), Refusal> {
     let (name, _) = split_header(line)?;
-    let reserved = [
-        "content-length",
-        "transfer-encoding",
-        "host",
-        "authorization",
-    ];
-    if reserved
-        .iter()
-        .any(|r| name.eq_ignore_ascii_case(r.as_bytes()))
-    {
-        return Err(Refusal::invalid(
-            "a trailer names a header that belongs into the head",
-        ));
+    let reserved = ["content-length", "transfer-encoding", "host", "authorization"];
+    if reserved.iter().any(|r| name.eq_ignore_ascii_case(r.as_bytes())) {
+        return Err(Refusal::invalid("a trailer names a header that belongs into the head"));
     }
     Ok(())
 }
@@ -144,13 +129,8 @@ fn check_request_line(line: &[u8]) -> Result<bool, Refusal> {
     if std::str::from_utf8(target).is_err() {
         return Err(Refusal::invalid("the request target is not UTF-8"));
     }
-    if target
-        .iter()
-        .any(|b| matches!(b, b'#' | b'\\' | b'"' | b'<' | b'>'))
-    {
-        return Err(Refusal::invalid(
-            "the request target has a character that must be encoded",
-        ));
+    if target.iter().any(|b| matches!(b, b'#' | b'\\' | b'"' | b'<' | b'>')) {
+        return Err(Refusal::invalid("the request target has a character that must be encoded"));
     }
     match version {
         b"HTTP/1.1" => Ok(false),
@@ -166,10 +146,7 @@ fn split_header(line: &[u8]) -> Result<(&[u8], &[u8]), Refusal> {
     if name.is_empty() || !name.iter().all(|b| is_token(*b)) {
         return Err(bad);
     }
-    if value
-        .iter()
-        .any(|b| (*b < b' ' && *b != b'\t') || *b == 0x7f)
-    {
+    if value.iter().any(|b| (*b < b' ' && *b != b'\t') || *b == 0x7f) {
         return Err(Refusal::invalid("a header value has a control character"));
     }
     Ok((name, value.trim_ascii()))
@@ -181,9 +158,7 @@ fn note<'a>(seen: &mut Seen<'a>, name: &[u8], value: &'a [u8]) -> Result<(), Ref
             return Err(Refusal::invalid("there is more than one Host header"));
         }
         if !is_host(value) {
-            return Err(Refusal::invalid(
-                "the Host header is not of the form host or host:port",
-            ));
+            return Err(Refusal::invalid("the Host header is not of the form host or host:port"));
         }
     } else if name.eq_ignore_ascii_case(b"content-length") {
         let digits = !value.is_empty() && value.len() <= 18 && value.iter().all(u8::is_ascii_digit);
@@ -192,15 +167,11 @@ fn note<'a>(seen: &mut Seen<'a>, name: &[u8], value: &'a [u8]) -> Result<(), Ref
             return Err(Refusal::invalid("Content-Length is not a number"));
         };
         if seen.length.replace(length).is_some() {
-            return Err(Refusal::invalid(
-                "there is more than one Content-Length header",
-            ));
+            return Err(Refusal::invalid("there is more than one Content-Length header"));
         }
     } else if name.eq_ignore_ascii_case(b"transfer-encoding") {
         if seen.chunked || !value.eq_ignore_ascii_case(b"chunked") {
-            return Err(Refusal::invalid(
-                "the only Transfer-Encoding served is chunked, once",
-            ));
+            return Err(Refusal::invalid("the only Transfer-Encoding served is chunked, once"));
         }
         seen.chunked = true;
     }
@@ -242,10 +213,7 @@ fn is_token(byte: u8) -> bool {
 mod tests {
     use super::*;
 
-    const LIMITS: HeadLimits = HeadLimits {
-        max_bytes: 400,
-        max_headers: 4,
-    };
+    const LIMITS: HeadLimits = HeadLimits { max_bytes: 400, max_headers: 4 };
 
     fn check(head: &str) -> Result<BodyKind, Refusal> {
         check_head(head.as_bytes(), &LIMITS)
@@ -256,10 +224,7 @@ mod tests {
         let with = |lines: &str| check(&format!("POST / HTTP/1.1\r\nHost: a\r\n{lines}\r\n"));
         assert_eq!(with(""), Ok(BodyKind::None));
         assert_eq!(with("Content-Length: 12\r\n"), Ok(BodyKind::Sized(12)));
-        assert_eq!(
-            with("transfer-encoding: CHUNKED\r\n"),
-            Ok(BodyKind::Chunked)
-        );
+        assert_eq!(with("transfer-encoding: CHUNKED\r\n"), Ok(BodyKind::Chunked));
         for bad in [
             "Content-Length: 1\r\nContent-Length: 1\r\n",
             "Content-Length: +1\r\n",
@@ -284,14 +249,7 @@ mod tests {
 
     #[test]
     fn host_is_one_plain_host() {
-        for good in [
-            "a",
-            "a.example:8081",
-            "127.0.0.1:80",
-            "[::1]:80",
-            "[::1]",
-            "a:",
-        ] {
+        for good in ["a", "a.example:8081", "127.0.0.1:80", "[::1]:80", "[::1]", "a:"] {
             assert!(is_host(good.as_bytes()), "{good}");
         }
         for bad in [
@@ -316,10 +274,7 @@ mod tests {
             "GET /#x HTTP/1.1",
             "CONNECT a:1 HTTP/1.1",
         ] {
-            assert!(
-                check(&format!("{bad}\r\nHost: a\r\n\r\n")).is_err(),
-                "{bad}"
-            );
+            assert!(check(&format!("{bad}\r\nHost: a\r\n\r\n")).is_err(), "{bad}");
         }
     }
 
@@ -327,10 +282,7 @@ mod tests {
     fn limits_name_what_was_too_large() {
         let long = "a".repeat(500);
         let code = |head: String| check(&head).unwrap_err().code;
-        assert_eq!(
-            code(format!("GET /{long} HTTP/1.1\r\nHost: a\r\n\r\n")),
-            ErrorCode::UriTooLong
-        );
+        assert_eq!(code(format!("GET /{long} HTTP/1.1\r\nHost: a\r\n\r\n")), ErrorCode::UriTooLong);
         assert_eq!(
             code(format!("GET / HTTP/1.1\r\nHost: a\r\nX: {long}\r\n\r\n")),
             ErrorCode::HeadersTooLarge
@@ -340,9 +292,6 @@ mod tests {
             code(format!("GET / HTTP/1.1\r\nHost: a\r\n{many}\r\n")),
             ErrorCode::HeadersTooLarge
         );
-        assert_eq!(
-            LIMITS.check_unfinished(&[b'a'; 401]).unwrap_err().code,
-            ErrorCode::UriTooLong
-        );
+        assert_eq!(LIMITS.check_unfinished(&[b'a'; 401]).unwrap_err().code, ErrorCode::UriTooLong);
     }
 }

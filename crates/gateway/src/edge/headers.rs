@@ -15,11 +15,7 @@ use std::collections::HashMap;
 pub fn canonical(name: &str) -> String {
     let mut start = true;
     let spell = |c: char| {
-        let spelled = if start {
-            c.to_ascii_uppercase()
-        } else {
-            c.to_ascii_lowercase()
-        };
+        let spelled = if start { c.to_ascii_uppercase() } else { c.to_ascii_lowercase() };
         start = c == '-';
         spelled
     };
@@ -28,18 +24,13 @@ pub fn canonical(name: &str) -> String {
 
 /// Request headers that plugins do not see as headers: framing, and what has a field of its own.
 fn is_withheld(name: &HeaderName) -> bool {
-    matches!(
-        *name,
-        header::HOST | header::TRANSFER_ENCODING | header::TRAILER
-    )
+    matches!(*name, header::HOST | header::TRANSFER_ENCODING | header::TRAILER)
 }
 
 /// The request's headers for the map of existing plugins: every value kept, joined.
 pub fn request_map(headers: &HeaderMap) -> HashMap<String, String> {
     let names = headers.keys().filter(|name| !is_withheld(name));
-    names
-        .map(|name| (canonical(name.as_str()), joined(headers, name)))
-        .collect()
+    names.map(|name| (canonical(name.as_str()), joined(headers, name))).collect()
 }
 
 fn joined(headers: &HeaderMap, name: &HeaderName) -> String {
@@ -60,23 +51,13 @@ pub fn request_list(headers: &HeaderMap) -> Vec<wire::HeaderField> {
     for name in headers.keys().filter(|name| !is_withheld(name)) {
         let spelled = canonical(name.as_str());
         if *name == header::COOKIE {
-            let pieces: Vec<_> = headers
-                .get_all(name)
-                .iter()
-                .map(HeaderValue::as_bytes)
-                .collect();
-            list.push(wire::HeaderField {
-                name: spelled,
-                value: pieces.join(&b"; "[..]).into(),
-            });
+            let pieces: Vec<_> = headers.get_all(name).iter().map(HeaderValue::as_bytes).collect();
+            list.push(wire::HeaderField { name: spelled, value: pieces.join(&b"; "[..]).into() });
             continue;
         }
         for value in headers.get_all(name) {
             let value = bytes::Bytes::copy_from_slice(value.as_bytes());
-            list.push(wire::HeaderField {
-                name: spelled.clone(),
-                value,
-            });
+            list.push(wire::HeaderField { name: spelled.clone(), value });
         }
     }
     list
@@ -139,10 +120,7 @@ pub fn response(map: HashMap<String, String>, list: Vec<wire::HeaderField>) -> H
 fn clean(value: &[u8]) -> Option<HeaderValue> {
     let control = |b: &u8| (*b < b' ' && *b != b'\t') || *b == 0x7f;
     if value.iter().any(control) {
-        let cleaned: Vec<u8> = value
-            .iter()
-            .map(|b| if control(b) { b' ' } else { *b })
-            .collect();
+        let cleaned: Vec<u8> = value.iter().map(|b| if control(b) { b' ' } else { *b }).collect();
         return HeaderValue::from_bytes(cleaned.trim_ascii()).ok();
     }
     HeaderValue::from_bytes(value.trim_ascii()).ok()
@@ -154,22 +132,15 @@ mod tests {
     use proptest::prelude::*;
 
     fn map(entries: &[(&str, &str)]) -> HashMap<String, String> {
-        entries
-            .iter()
-            .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
-            .collect()
+        entries.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect()
     }
 
     #[test]
     fn all_values_of_a_request_header_are_kept() {
         let mut headers = HeaderMap::new();
-        for (name, value) in [
-            ("x-a", "1"),
-            ("cookie", "a=1"),
-            ("x-a", "2"),
-            ("cookie", "b=2"),
-            ("host", "h"),
-        ] {
+        for (name, value) in
+            [("x-a", "1"), ("cookie", "a=1"), ("x-a", "2"), ("cookie", "b=2"), ("host", "h")]
+        {
             headers.append(name, HeaderValue::from_static(value));
         }
         let joined = request_map(&headers);
@@ -218,10 +189,7 @@ mod tests {
             name: "Set-Cookie".into(),
             value: value.into(),
         };
-        let out = response(
-            map(&[("Set-Cookie", "a=1")]),
-            vec![field("a=1"), field("b=2")],
-        );
+        let out = response(map(&[("Set-Cookie", "a=1")]), vec![field("a=1"), field("b=2")]);
         assert_eq!(out.get_all("set-cookie").iter().count(), 2);
     }
 

@@ -62,14 +62,8 @@ impl Shard {
         }
         drop(listener);
         connections.close();
-        if timeout(shard.edge.limits.drain_timeout, connections.wait())
-            .await
-            .is_err()
-        {
-            tracing::warn!(
-                open = connections.len(),
-                "connections still open at the drain limit"
-            );
+        if timeout(shard.edge.limits.drain_timeout, connections.wait()).await.is_err() {
+            tracing::warn!(open = connections.len(), "connections still open at the drain limit");
         }
     }
 
@@ -79,12 +73,7 @@ impl Shard {
     ) -> Option<(TcpStream, Arc<Connection>, OwnedSemaphorePermit)> {
         loop {
             let accepting = async {
-                let place = self
-                    .places
-                    .clone()
-                    .acquire_owned()
-                    .await
-                    .map_err(io::Error::other)?;
+                let place = self.places.clone().acquire_owned().await.map_err(io::Error::other)?;
                 let (socket, peer) = listener.accept().await?;
                 Ok::<_, io::Error>((socket, Connection::new(peer, self.number), place))
             };
@@ -117,18 +106,8 @@ impl Shard {
         let is_h2 = negotiated.as_deref() == Some(b"h2") || sniffed.starts_with(PREFACE);
         let limits = &self.edge.limits;
         let guard = if is_h2 { None } else { Some(limits.head()) };
-        let io = GuardedIo::new(
-            socket,
-            connection.clone(),
-            limits.patience(),
-            sniffed,
-            guard,
-        );
-        if is_h2 {
-            self.http2(io, connection).await
-        } else {
-            self.http1(io, connection).await
-        }
+        let io = GuardedIo::new(socket, connection.clone(), limits.patience(), sniffed, guard);
+        if is_h2 { self.http2(io, connection).await } else { self.http1(io, connection).await }
     }
 
     async fn http1(&self, io: GuardedIo, connection: &Arc<Connection>) -> Result<(), Ended> {
@@ -179,11 +158,7 @@ async fn idle_for(connection: &Connection, limit: Duration) {
     loop {
         std::future::poll_fn(|cx| {
             connection.wake_when_idle(cx.waker());
-            if connection.is_idle() {
-                std::task::Poll::Ready(())
-            } else {
-                std::task::Poll::Pending
-            }
+            if connection.is_idle() { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
         })
         .await;
         let before = connection.served();

@@ -12,10 +12,9 @@ pub fn answer(context: &RequestContext, method: &Method, path: &str) -> Option<R
         return None;
     }
     match path {
-        "/health" => Some(json_answer(
-            StatusCode::OK,
-            &json!({"status": "ok", "service": "sidegate"}),
-        )),
+        "/health" => {
+            Some(json_answer(StatusCode::OK, &json!({"status": "ok", "service": "sidegate"})))
+        }
         "/ready" => Some(ready(context)),
         "/metrics" => Some(metrics(context)),
         _ => None,
@@ -27,11 +26,7 @@ pub fn answer(context: &RequestContext, method: &Method, path: &str) -> Option<R
 fn ready(context: &RequestContext) -> Response<EdgeBody> {
     let plugins = (context.edge.statuses)();
     let is_ready = context.generation.revision > 0 && !context.edge.is_stopping();
-    let status = if is_ready {
-        StatusCode::OK
-    } else {
-        StatusCode::SERVICE_UNAVAILABLE
-    };
+    let status = if is_ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     let body = json!({
         "status": if is_ready { "ready" } else { "not ready" },
         "service": "sidegate",
@@ -54,9 +49,7 @@ fn metrics(context: &RequestContext) -> Response<EdgeBody> {
     let text = context.edge.metrics.render(&(context.edge.statuses)());
     let mut response = Response::new(EdgeBody::full(text.into()));
     let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-    response
-        .headers_mut()
-        .insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
     response
 }
 
@@ -64,10 +57,7 @@ fn json_answer(status: StatusCode, body: &Value) -> Response<EdgeBody> {
     let mut response = Response::new(EdgeBody::full(body.to_string().into()));
     *response.status_mut() = status;
     let headers = response.headers_mut();
-    headers.insert(
-        header::CONTENT_TYPE,
-        HeaderValue::from_static("application/json"),
-    );
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
 }

@@ -14,9 +14,6 @@ pub struct Refusal {
 impl Refusal {
     /// A message that breaks the rules of HTTP.
     pub const fn invalid(message: &'static str) -> Self {
-        Self {
-            code: ErrorCode::InvalidRequest,
-            message,
-        }
+        Self { code: ErrorCode::InvalidRequest, message }
     }
 }

@@ -9,7 +9,8 @@ use crate::identity::authenticate::{Carrier, token_parameter};
 use crate::instance::Features;
 use crate::route::lookup::Match;
 use bytes::{Bytes, BytesMut};
-use http::{HeaderMap, HeaderValue, Request, header};
+use http::request::Parts;
+use http::{HeaderMap, HeaderValue, header};
 use http_body_util::BodyExt as _;
 use hyper::body::{Body as _, Incoming};
 use sidegate_wire::ErrorCode;
@@ -18,23 +19,25 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use tokio::time::timeout;
 
-/// Builds the plugin's message. Consumes the request, body and all.
-///
-/// # Errors
-/// 413 for a body above the limit, 408 for one that does not arrive, 400 for a broken one.
-pub async fn build(
+/// What is known of a request when its body may be read.
+pub struct Admitted<'a> {
+    /// Where it goes.
+    pub matched: Match,
+    /// That it may.
+    pub permit: &'a Permit,
+    /// What the plugin understands.
+    pub features: Features,
+}
+
+/// Builds the plugin's message.
+pub fn build(
     context: &RequestContext,
-    matched: Match,
-    permit: &Permit,
-    features: Features,
-    request: Request<Incoming>,
-) -> Result<wire::EndpointRequest, EdgeError> {
-    let host = sanity::host(&request);
-    let (head, body) = request.into_parts();
-    let edge = &context.edge;
-    let body = timeout(edge.limits.body_total_timeout, read_body(edge, body))
-        .await
-        .map_err(|_| too_slow())??;
+    admitted: Admitted<'_>,
+    head: Parts,
+    body: Bytes,
+) -> wire::EndpointRequest {
+    let Admitted { matched, permit, features } = admitted;
+    let host = sanity::host(&head);
     let mut header_map = head.headers;
     let mut query = head.uri.query().unwrap_or_default().to_owned();
     let remote_addr = remote_addr(context, &header_map);
@@ -43,7 +46,7 @@ pub async fn build(
     }
     let (path, relative_path, path_segments) = matched.path.into_parts();
     let app = permit.app();
-    Ok(wire::EndpointRequest {
+    wire::EndpointRequest {
         method: matched.method.as_str().to_owned(),
         path,
         relative_path,
@@ -57,27 +60,18 @@ pub async fn build(
         context: Some(plugin_context(context, &header_map)),
         authenticated: app.is_some(),
         app: app.map(|known| known.identity.message.clone()),
-        scopes: app
-            .map(|known| known.token.scopes.clone())
-            .unwrap_or_default(),
-        header_list: if features.header_list {
-            headers::request_list(&header_map)
-        } else {
-            vec![]
-        },
+        scopes: app.map(|known| known.token.scopes.clone()).unwrap_or_default(),
+        header_list: if features.header_list { headers::request_list(&header_map) } else { vec![] },
         raw_path: if features.raw_path {
             Bytes::copy_from_slice(head.uri.path().as_bytes())
         } else {
             Bytes::new()
         },
-    })
+    }
 }
 
 fn too_slow() -> EdgeError {
-    EdgeError::public(
-        ErrorCode::RequestTimeout,
-        "the request body did not arrive in time",
-    )
+    EdgeError::public(ErrorCode::RequestTimeout, "the request body did not arrive in time")
 }
 
 fn too_large(edge: &Edge) -> EdgeError {
@@ -94,14 +88,19 @@ fn too_large(edge: &Edge) -> EdgeError {
 /// 413.
 pub fn check_announced_size(edge: &Edge, body: &Incoming) -> Result<(), EdgeError> {
     let announced = body.size_hint().lower();
-    if announced > edge.limits.max_body_bytes as u64 {
-        Err(too_large(edge))
-    } else {
-        Ok(())
-    }
+    if announced > edge.limits.max_body_bytes as u64 { Err(too_large(edge)) } else { Ok(()) }
 }
 
-async fn read_body(edge: &Edge, mut body: Incoming) -> Result<Bytes, EdgeError> {
+/// Reads a whole body.
+///
+/// # Errors
+/// 413 above the limit, 408 for one that does not arrive in time, 400 for a broken one.
+pub async fn read_body(edge: &Edge, body: &mut Incoming) -> Result<Bytes, EdgeError> {
+    let reading = timeout(edge.limits.body_total_timeout, read_frames(edge, body));
+    reading.await.map_err(|_| too_slow())?
+}
+
+async fn read_frames(edge: &Edge, body: &mut Incoming) -> Result<Bytes, EdgeError> {
     let limit = edge.limits.max_body_bytes;
     let mut first = Bytes::new();
     let mut rest = BytesMut::new();
@@ -133,11 +132,7 @@ async fn read_body(edge: &Edge, mut body: Incoming) -> Result<Bytes, EdgeError> 
         }
         rest.extend_from_slice(&data);
     }
-    Ok(if rest.is_empty() {
-        first
-    } else {
-        rest.freeze()
-    })
+    Ok(if rest.is_empty() { first } else { rest.freeze() })
 }
 
 /// Removes the token that the gateway consumed.
@@ -148,10 +143,7 @@ fn remove_token(permit: &Permit, headers: &mut HeaderMap, query: &mut String) {
             headers.remove(header::AUTHORIZATION);
         }
         Carrier::Query => {
-            let kept: Vec<_> = query
-                .split('&')
-                .filter(|p| token_parameter(p).is_none())
-                .collect();
+            let kept: Vec<_> = query.split('&').filter(|p| token_parameter(p).is_none()).collect();
             *query = kept.join("&");
         }
     }
@@ -159,20 +151,12 @@ fn remove_token(permit: &Permit, headers: &mut HeaderMap, query: &mut String) {
 
 /// The client's address: the peer's, or what a trusted proxy says.
 fn remote_addr(context: &RequestContext, headers: &HeaderMap) -> String {
-    let trusted = |ip: IpAddr| {
-        context
-            .edge
-            .trusted_proxies
-            .iter()
-            .any(|net| net.contains(ip))
-    };
+    let trusted = |ip: IpAddr| context.edge.trusted_proxies.iter().any(|net| net.contains(ip));
     if !trusted(context.connection.peer.ip()) {
         return context.connection.peer_text.clone();
     }
     let forwarded = headers.get_all("x-forwarded-for").iter().rev();
-    let hops = forwarded
-        .filter_map(|v| v.to_str().ok())
-        .flat_map(|line| line.rsplit(','));
+    let hops = forwarded.filter_map(|v| v.to_str().ok()).flat_map(|line| line.rsplit(','));
     let mut nearest = None;
     for hop in hops {
         let Ok(ip) = hop.trim().parse::<IpAddr>() else {
@@ -183,15 +167,7 @@ fn remote_addr(context: &RequestContext, headers: &HeaderMap) -> String {
             break;
         }
     }
-    let real = || {
-        headers
-            .get("x-real-ip")?
-            .to_str()
-            .ok()?
-            .trim()
-            .parse::<IpAddr>()
-            .ok()
-    };
+    let real = || headers.get("x-real-ip")?.to_str().ok()?.trim().parse::<IpAddr>().ok();
     let address = nearest.or_else(real).map(|ip| ip.to_string());
     address.unwrap_or_else(|| context.connection.peer_text.clone())
 }
@@ -199,16 +175,11 @@ fn remote_addr(context: &RequestContext, headers: &HeaderMap) -> String {
 fn plugin_context(context: &RequestContext, headers: &HeaderMap) -> wire::PluginContext {
     let mut metadata = HashMap::new();
     metadata.insert("edge_id".to_owned(), context.edge.edge_id.clone());
-    metadata.insert(
-        "edge_namespace".to_owned(),
-        context.edge.edge_namespace.clone(),
-    );
-    let trace = ["traceparent", "tracestate"]
-        .into_iter()
-        .filter_map(|name| {
-            let value = headers.get(name).map(HeaderValue::to_str)?.ok()?;
-            Some((name.to_owned(), value.to_owned()))
-        });
+    metadata.insert("edge_namespace".to_owned(), context.edge.edge_namespace.clone());
+    let trace = ["traceparent", "tracestate"].into_iter().filter_map(|name| {
+        let value = headers.get(name).map(HeaderValue::to_str)?.ok()?;
+        Some((name.to_owned(), value.to_owned()))
+    });
     wire::PluginContext {
         request_id: context.id.clone(),
         metadata,

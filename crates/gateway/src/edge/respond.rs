@@ -6,10 +6,13 @@ use super::body::EdgeBody;
 use super::connection::OpenRequest;
 use super::context::{Edge, RequestContext};
 use super::error::EdgeError;
+use super::guarded_io::{LINGER, LINGER_BYTES};
 use super::handle::handle;
 use super::{operations, request_id};
+use bytes::Bytes;
 use futures_util::FutureExt as _;
 use http::{HeaderName, HeaderValue, Request, Response, Version, header};
+use http_body_util::BodyExt as _;
 use hyper::body::{Body as _, Incoming};
 use sidegate_wire::ErrorCode;
 use std::convert::Infallible;
@@ -31,23 +34,17 @@ pub async fn respond(
     let connection = open.connection().clone();
     let generation = edge.current.load();
     let id = request_id::of(request.headers());
-    let context = RequestContext {
-        id,
-        connection,
-        start: Instant::now(),
-        generation,
-        edge,
-    };
-    let mut record = Record::new(&context, request.method().clone(), request.uri().path());
-    let version = request.version();
-    let has_body = !request.body().is_end_stream();
+    let context = RequestContext { id, connection, start: Instant::now(), generation, edge };
+    let (head, mut body) = request.into_parts();
+    let mut record = Record::new(&context, head.method.clone(), head.uri.path());
+    let version = head.version;
 
-    let result = match operations::answer(&context, request.method(), request.uri().path()) {
+    let result = match operations::answer(&context, &head.method, head.uri.path()) {
         Some(answer) => Ok(answer),
-        None => caught(handle(&context, request, &mut record)).await,
+        None => caught(handle(&context, head, &mut body, &mut record)).await,
     };
 
-    let failed = result.is_err();
+    let unread = !body.is_end_stream();
     let mut response = result.unwrap_or_else(|error| {
         if error.code == ErrorCode::Internal {
             tracing::error!(request_id = %context.id, "internal error: {}", error.internal);
@@ -58,11 +55,12 @@ pub async fn respond(
     if let Ok(value) = HeaderValue::from_str(&context.id) {
         response.headers_mut().insert(REQUEST_ID, value);
     }
-    // A body that was refused unread may still be on its way: this connection serves no other.
-    if failed && has_body && version < Version::HTTP_2 {
-        response
-            .headers_mut()
-            .insert(header::CONNECTION, HeaderValue::from_static("close"));
+    // A body that was not read may still be on its way: an HTTP/1 connection serves no other
+    // request and takes the rest while it closes, an HTTP/2 stream takes it here.
+    if unread && version < Version::HTTP_2 {
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    } else if unread {
+        tokio::spawn(take_rest(body));
     }
     record.status = response.status();
     response.body_mut().owning(record, open);
@@ -75,4 +73,21 @@ async fn caught(
 ) -> Result<Response<EdgeBody>, EdgeError> {
     let unwound = AssertUnwindSafe(handling).catch_unwind().await;
     unwound.unwrap_or_else(|_| Err(EdgeError::new(ErrorCode::Internal).because("a panic")))
+}
+
+/// Takes what a client still sends of a refused request, within bounds, so that the answer reaches
+/// clients that read only after they have sent.
+async fn take_rest(mut body: Incoming) {
+    let mut left = LINGER_BYTES;
+    let taking = async {
+        while let Some(Ok(frame)) = body.frame().await {
+            let size = frame.data_ref().map_or(0, Bytes::len) as u64;
+            left = left.saturating_sub(size);
+            if left == 0 {
+                break;
+            }
+        }
+    };
+    // What comes later is refused with a reset.
+    let _ = tokio::time::timeout(LINGER, taking).await;
 }

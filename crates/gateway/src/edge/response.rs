@@ -26,11 +26,7 @@ pub fn build(
     answer: Answer,
     form: Form,
 ) -> Response<EdgeBody> {
-    let Answer {
-        status,
-        mut headers,
-        content,
-    } = answer;
+    let Answer { status, mut headers, content } = answer;
     let promised = take_length(&mut headers);
     let bodiless = matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
     let body = match content {

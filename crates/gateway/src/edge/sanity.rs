@@ -2,18 +2,19 @@
 
 use super::head::is_host;
 use super::refusal::Refusal;
-use http::{Method, Request, Version, header};
+use http::request::Parts;
+use http::{Method, Version, header};
 
 /// Checks the request's target and headers as a whole.
 ///
 /// # Errors
 /// [`Refusal`] for what could be read in two ways.
-pub fn check<B>(request: &Request<B>) -> Result<(), Refusal> {
-    let uri = request.uri();
-    if request.method() == Method::CONNECT {
+pub fn check(head: &Parts) -> Result<(), Refusal> {
+    let uri = &head.uri;
+    if head.method == Method::CONNECT {
         return Err(Refusal::invalid("CONNECT is not served here"));
     }
-    let mut hosts = request.headers().get_all(header::HOST).iter();
+    let mut hosts = head.headers.get_all(header::HOST).iter();
     let host = hosts.next();
     if hosts.next().is_some() {
         return Err(Refusal::invalid("there is more than one Host header"));
@@ -21,68 +22,53 @@ pub fn check<B>(request: &Request<B>) -> Result<(), Refusal> {
     if let Some(scheme) = uri.scheme_str()
         && !matches!(scheme, "http" | "https")
     {
-        return Err(Refusal::invalid(
-            "the request target's scheme is not http or https",
-        ));
+        return Err(Refusal::invalid("the request target's scheme is not http or https"));
     }
     match (uri.authority(), host) {
         (Some(authority), host) => {
             if !is_host(authority.as_str().as_bytes()) {
-                return Err(Refusal::invalid(
-                    "the authority is not of the form host or host:port",
-                ));
+                return Err(Refusal::invalid("the authority is not of the form host or host:port"));
             }
-            if host.is_some_and(|h| {
-                !h.as_bytes()
-                    .eq_ignore_ascii_case(authority.as_str().as_bytes())
-            }) {
+            if host
+                .is_some_and(|h| !h.as_bytes().eq_ignore_ascii_case(authority.as_str().as_bytes()))
+            {
                 return Err(Refusal::invalid("Host and the request's authority differ"));
             }
         }
         (None, Some(host)) if !is_host(host.as_bytes()) => {
-            return Err(Refusal::invalid(
-                "the Host header is not of the form host or host:port",
-            ));
+            return Err(Refusal::invalid("the Host header is not of the form host or host:port"));
         }
-        (None, None) if request.version() != Version::HTTP_10 => {
+        (None, None) if head.version != Version::HTTP_10 => {
             return Err(Refusal::invalid("the Host header is missing"));
         }
         _ => {}
     }
-    if request
-        .headers()
-        .get_all(header::AUTHORIZATION)
-        .iter()
-        .nth(1)
-        .is_some()
-    {
-        return Err(Refusal::invalid(
-            "there is more than one Authorization header",
-        ));
+    if head.headers.get_all(header::AUTHORIZATION).iter().nth(1).is_some() {
+        return Err(Refusal::invalid("there is more than one Authorization header"));
     }
     Ok(())
 }
 
 /// The host a request names, as received; empty for an HTTP/1.0 request without one.
-pub fn host<B>(request: &Request<B>) -> String {
-    let of_uri = request.uri().authority().map(|a| a.as_str().to_owned());
+pub fn host(head: &Parts) -> String {
+    let of_uri = head.uri.authority().map(|a| a.as_str().to_owned());
     of_uri.unwrap_or_else(|| {
-        let host = request.headers().get(header::HOST);
-        host.map(|h| String::from_utf8_lossy(h.as_bytes()).into_owned())
-            .unwrap_or_default()
+        let host = head.headers.get(header::HOST);
+        host.map(|h| String::from_utf8_lossy(h.as_bytes()).into_owned()).unwrap_or_default()
     })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use http::Request;
 
-    fn request(uri: &str, hosts: &[&str]) -> Request<()> {
+    fn request(uri: &str, hosts: &[&str]) -> Parts {
         let mut builder = Request::builder().uri(uri);
         for host in hosts {
             builder = builder.header("host", *host);
         }
-        builder.body(()).unwrap()
+        builder.body(()).unwrap().into_parts().0
     }
 
     #[test]
@@ -110,6 +96,6 @@ mod tests {
             .header("authorization", "Bearer b")
             .body(())
             .unwrap();
-        assert!(check(&request).is_err());
+        assert!(check(&request.into_parts().0).is_err());
     }
 }

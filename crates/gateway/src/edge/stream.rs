@@ -63,9 +63,7 @@ impl StreamBody {
             chunks: Some(chunks),
             first,
             deadline: Box::pin(tokio::time::sleep_until(limits.deadline)),
-            idle: limits
-                .idle
-                .map(|pause| (pause, Box::pin(tokio::time::sleep(pause)))),
+            idle: limits.idle.map(|pause| (pause, Box::pin(tokio::time::sleep(pause)))),
             lenient,
             promised: None,
             ends_with_connection: None,
@@ -84,8 +82,7 @@ impl StreamBody {
 
     /// What is known of the length.
     pub fn size_hint(&self) -> SizeHint {
-        self.promised
-            .map_or_else(SizeHint::new, SizeHint::with_exact)
+        self.promised.map_or_else(SizeHint::new, SizeHint::with_exact)
     }
 
     /// The next bytes for the client; `None` at an orderly end.

@@ -35,10 +35,7 @@ pub(super) async fn await_handshake(
     };
     let line = match timeout(limit, first_line).await {
         Err(_) => {
-            return Err(Fault::Late {
-                limit,
-                words: last_words(process.last_words()),
-            });
+            return Err(Fault::Late { limit, words: last_words(process.last_words()) });
         }
         Ok(None) => return Err(ended_early(process).await),
         Ok(Some(line)) => line,
@@ -55,10 +52,7 @@ async fn ended_early(process: &mut Process) -> Fault {
     let exit = process.ended_just_now().await;
     let words = last_words(process.last_words());
     match exit {
-        Some(exit) => Fault::EndedEarly {
-            exit: exit.to_string(),
-            words,
-        },
+        Some(exit) => Fault::EndedEarly { exit: exit.to_string(), words },
         None => Fault::Silent { words },
     }
 }
@@ -74,10 +68,7 @@ pub(super) async fn dial(socket: &Path) -> Result<Channel, Fault> {
         .connect_timeout(DIAL)
         .connect_with_connector(connector)
         .await
-        .map_err(|error| Fault::Dial {
-            path: socket.to_owned(),
-            cause: first_cause(&error),
-        })
+        .map_err(|error| Fault::Dial { path: socket.to_owned(), cause: first_cause(&error) })
 }
 
 /// What the system said, below the layers that say no more than that it failed.

@@ -43,11 +43,7 @@ pub(super) enum Fault {
     #[error("{call} got no answer within {limit:?}")]
     Timeout { call: &'static str, limit: Duration },
     #[error("{call} failed: {code:?}: {message}")]
-    Call {
-        call: &'static str,
-        code: tonic::Code,
-        message: String,
-    },
+    Call { call: &'static str, code: tonic::Code, message: String },
     #[error("refused its configuration: {0}")]
     Refused(String),
     #[error("reports itself unhealthy")]
@@ -67,7 +63,5 @@ impl Fault {
 
 /// The last lines on stderr as the end of a sentence.
 pub(super) fn last_words(words: Option<String>) -> String {
-    words
-        .map(|words| format!("; its last words: {words}"))
-        .unwrap_or_default()
+    words.map(|words| format!("; its last words: {words}")).unwrap_or_default()
 }

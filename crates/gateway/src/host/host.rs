@@ -52,11 +52,7 @@ pub fn start(
         applied,
     };
     tokio::spawn(host.run(snapshots, stopped));
-    Ok(HostHandle {
-        stop,
-        applied: applied_seen,
-        known: known_seen,
-    })
+    Ok(HostHandle { stop, applied: applied_seen, known: known_seen })
 }
 
 /// The running host. Dropping it lets the host stop all plugins in the background.
@@ -69,20 +65,12 @@ pub struct HostHandle {
 impl HostHandle {
     /// What each plugin is doing, by its number; also those that were removed and still drain.
     pub fn statuses(&self) -> Vec<PluginStatus> {
-        self.known
-            .borrow()
-            .values()
-            .map(|(status, _)| status.clone())
-            .collect()
+        self.known.borrow().values().map(|(status, _)| status.clone()).collect()
     }
 
     /// What the latest process of a plugin printed last, oldest first.
     pub fn recent_output(&self, id: PluginId) -> Vec<LoggedLine> {
-        let recent = self
-            .known
-            .borrow()
-            .get(&id)
-            .map(|(_, recent)| recent.clone());
+        let recent = self.known.borrow().get(&id).map(|(_, recent)| recent.clone());
         recent.map(|lines| lines.all()).unwrap_or_default()
     }
 
@@ -189,13 +177,7 @@ impl Host {
         let supervisor = Supervisor::new(self.setup.clone(), spec, wishes, updates);
         let task = self.tasks.spawn(supervisor.run()).id();
         self.ids.insert(task, id);
-        self.supervised.insert(
-            id,
-            Supervised {
-                wish,
-                view: View::starting(spec),
-            },
-        );
+        self.supervised.insert(id, Supervised { wish, view: View::starting(spec) });
     }
 
     /// Takes what supervisors have to say, all of it before the next generation.
@@ -210,8 +192,7 @@ impl Host {
             next = self.updates.try_recv().ok();
         }
         let desired = &self.desired;
-        self.supervised
-            .retain(|id, s| !s.view.over || desired.contains_key(id));
+        self.supervised.retain(|id, s| !s.view.over || desired.contains_key(id));
         self.publish();
         for published in published {
             // A supervisor that does not wait for it has ended.
@@ -229,10 +210,7 @@ impl Host {
             return;
         };
         if let Some(supervised) = self.supervised.get_mut(&id) {
-            tracing::error!(
-                plugin = supervised.view.spec.name,
-                "internal error: supervisor ended"
-            );
+            tracing::error!(plugin = supervised.view.spec.name, "internal error: supervisor ended");
             supervised.view = View::lost(&supervised.view.spec);
             self.publish();
         }
@@ -245,9 +223,7 @@ impl Host {
             .map(|(id, s)| (*id, (s.view.status.clone(), s.view.recent.clone())))
             .collect();
         known.extend(
-            self.refused
-                .iter()
-                .map(|status| (status.id, (status.clone(), Arc::default()))),
+            self.refused.iter().map(|status| (status.id, (status.clone(), Arc::default()))),
         );
         self.known.send_replace(Arc::new(known));
     }

@@ -27,9 +27,7 @@ impl LineCutter {
                     self.partial.extend_from_slice(&bytes[..end]);
                     line(&std::mem::take(&mut self.partial));
                 }
-                None => self
-                    .partial
-                    .extend_from_slice(&bytes[..room.min(bytes.len())]),
+                None => self.partial.extend_from_slice(&bytes[..room.min(bytes.len())]),
             }
             bytes = &bytes[end.map_or(room.min(bytes.len()), |end| end + 1)..];
             if self.partial.len() == MAX_LINE_BYTES {
@@ -67,12 +65,7 @@ pub(super) fn read_line(text: &str, panicking: &mut bool) -> Line {
         None if *panicking => (Level::ERROR, text),
         None => (Level::DEBUG, without_time(text)),
     };
-    Line {
-        level,
-        message: harmless(rest),
-        module: None,
-        fields: None,
-    }
+    Line { level, message: harmless(rest), module: None, fields: None }
 }
 
 fn read_json(mut fields: Map<String, Value>, text: &str) -> Line {
@@ -81,12 +74,8 @@ fn read_json(mut fields: Map<String, Value>, text: &str) -> Line {
         Some(other) => Some(other.to_string()),
         None => None,
     };
-    let level = take("@level")
-        .or_else(|| take("level"))
-        .and_then(|name| level_of(&name));
-    let message = take("@message")
-        .or_else(|| take("message"))
-        .or_else(|| take("msg"));
+    let level = take("@level").or_else(|| take("level")).and_then(|name| level_of(&name));
+    let message = take("@message").or_else(|| take("message")).or_else(|| take("msg"));
     let module = take("@module");
     for time in ["@timestamp", "time", "timestamp", "ts"] {
         take(time);
@@ -118,9 +107,7 @@ fn without_time(text: &str) -> &str {
     let time_word = |word: &str| {
         word.len() >= 8
             && word.starts_with(|c: char| c.is_ascii_digit())
-            && word
-                .bytes()
-                .all(|b| b.is_ascii_digit() || b"-/:.,TZ+".contains(&b))
+            && word.bytes().all(|b| b.is_ascii_digit() || b"-/:.,TZ+".contains(&b))
             && word.bytes().any(|b| b":/-".contains(&b))
     };
     let mut rest = text;
@@ -156,15 +143,7 @@ pub(super) fn level_name(level: Level) -> &'static str {
 
 /// The text without anything that could steer a terminal.
 fn harmless(text: &str) -> String {
-    text.chars()
-        .map(|c| {
-            if c.is_control() && c != '\t' {
-                '\u{fffd}'
-            } else {
-                c
-            }
-        })
-        .collect()
+    text.chars().map(|c| if c.is_control() && c != '\t' { '\u{fffd}' } else { c }).collect()
 }
 
 #[cfg(test)]
@@ -185,21 +164,13 @@ mod tests {
                 Level::WARN,
                 "hot",
             ),
-            (
-                r#"{"level":"info","time":"2026-11-22T10:28:12Z","message":"up"}"#,
-                Level::INFO,
-                "up",
-            ),
+            (r#"{"level":"info","time":"2026-11-22T10:28:12Z","message":"up"}"#, Level::INFO, "up"),
             (
                 "2026-11-22T10:16:43.765Z [INFO]  echo: plugin address: network=unix",
                 Level::INFO,
                 "echo: plugin address: network=unix",
             ),
-            (
-                "2026/11/22 10:16:43 plain go log",
-                Level::DEBUG,
-                "plain go log",
-            ),
+            ("2026/11/22 10:16:43 plain go log", Level::DEBUG, "plain go log"),
             (
                 "2026/11/22 10:16:43 [ERROR] [Plugin 9] bad [k v]",
                 Level::ERROR,
@@ -224,10 +195,7 @@ mod tests {
     #[test]
     fn json_without_a_message_is_kept_whole_and_further_fields_stay() {
         assert_eq!(read(r#"{"a":1}"#), (Level::DEBUG, r#"{"a":1}"#.to_owned()));
-        let line = read_line(
-            r#"{"@level":"info","@message":"m","@module":"x","n":1}"#,
-            &mut false,
-        );
+        let line = read_line(r#"{"@level":"info","@message":"m","@module":"x","n":1}"#, &mut false);
         assert_eq!(line.module.as_deref(), Some("x"));
         assert_eq!(line.fields.as_deref(), Some(r#"{"n":1}"#));
     }
@@ -236,14 +204,8 @@ mod tests {
     fn the_dump_after_a_panic_is_an_error_too() {
         let mut panicking = false;
         read_line("panic: boom", &mut panicking);
-        assert_eq!(
-            read_line("goroutine 1 [running]:", &mut panicking).level,
-            Level::ERROR
-        );
-        assert_eq!(
-            read_line("[INFO] tagged", &mut panicking).level,
-            Level::INFO
-        );
+        assert_eq!(read_line("goroutine 1 [running]:", &mut panicking).level, Level::ERROR);
+        assert_eq!(read_line("[INFO] tagged", &mut panicking).level, Level::INFO);
     }
 
     #[test]

@@ -55,21 +55,13 @@ impl RecentLines {
 
     /// All that are kept, oldest first.
     pub(super) fn all(&self) -> Vec<LoggedLine> {
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .iter()
-            .cloned()
-            .collect()
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
     }
 
     /// The last words on stderr in one text, for the reason of a failure.
     pub(super) fn last_words(&self) -> Option<String> {
         let lines = self.all();
-        let stderr = lines
-            .iter()
-            .rev()
-            .filter(|l| l.stream == "stderr" && !l.message.is_empty());
+        let stderr = lines.iter().rev().filter(|l| l.stream == "stderr" && !l.message.is_empty());
         let mut words: Vec<_> = stderr.take(5).map(|l| cut(&l.message, 300)).collect();
         words.reverse();
         (!words.is_empty()).then(|| words.join(" | "))
@@ -86,21 +78,12 @@ pub(super) struct LogSink {
 
 impl LogSink {
     pub(super) fn new(plugin: Arc<PluginSpec>, pid: u32, recent: Arc<RecentLines>) -> Self {
-        Self {
-            plugin,
-            pid,
-            recent,
-        }
+        Self { plugin, pid, recent }
     }
 
     /// A writer for one of the process's streams.
     pub(super) fn writer(&self, stream: Stream) -> LineWriter {
-        LineWriter {
-            sink: self.clone(),
-            stream,
-            cutter: LineCutter::default(),
-            panicking: false,
-        }
+        LineWriter { sink: self.clone(), stream, cutter: LineCutter::default(), panicking: false }
     }
 }
 
@@ -173,10 +156,7 @@ fn cut(text: &str, limit: usize) -> String {
     if text.len() <= limit {
         return text.to_owned();
     }
-    let end = (0..=limit)
-        .rev()
-        .find(|i| text.is_char_boundary(*i))
-        .unwrap_or_default();
+    let end = (0..=limit).rev().find(|i| text.is_char_boundary(*i)).unwrap_or_default();
     format!("{}…", &text[..end])
 }
 
@@ -189,16 +169,9 @@ mod tests {
         let recent = RecentLines::default();
         for i in 0..250 {
             let stream = if i % 2 == 0 { "stderr" } else { "stdout" };
-            recent.push(LoggedLine {
-                stream,
-                level: "info",
-                message: i.to_string(),
-            });
+            recent.push(LoggedLine { stream, level: "info", message: i.to_string() });
         }
         assert_eq!(recent.all().len(), KEPT_LINES);
-        assert_eq!(
-            recent.last_words().as_deref(),
-            Some("240 | 242 | 244 | 246 | 248")
-        );
+        assert_eq!(recent.last_words().as_deref(), Some("240 | 242 | 244 | 246 | 248"));
     }
 }

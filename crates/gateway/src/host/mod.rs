@@ -8,10 +8,7 @@
 
 mod connect;
 mod fault;
-#[expect(
-    clippy::module_inception,
-    reason = "the host's own task inside the host's folder"
-)]
+#[expect(clippy::module_inception, reason = "the host's own task inside the host's folder")]
 mod host;
 mod line;
 mod logs;

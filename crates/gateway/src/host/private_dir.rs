@@ -34,15 +34,8 @@ pub enum HostError {
 
 /// Makes the parent of all private folders, or checks the one that is there.
 pub(super) fn prepare_parent(path: &Path) -> Result<(), HostError> {
-    let failed = |source| HostError::RuntimeDir {
-        path: path.to_owned(),
-        source,
-    };
-    DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(path)
-        .map_err(failed)?;
+    let failed = |source| HostError::RuntimeDir { path: path.to_owned(), source };
+    DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(failed)?;
     let found = fs::symlink_metadata(path).map_err(failed)?;
     let ours = found.uid() == geteuid().as_raw() && found.mode() & 0o022 == 0;
     // In a folder like /tmp nobody can rename what belongs to somebody else.
@@ -65,10 +58,7 @@ pub(super) struct PrivateDir(PathBuf);
 impl PrivateDir {
     /// Makes a fresh folder that only this user can open.
     pub(super) fn create(parent: &Path) -> Result<Self, Fault> {
-        let failed = |source| Fault::PrivateDir {
-            path: parent.to_owned(),
-            source,
-        };
+        let failed = |source| Fault::PrivateDir { path: parent.to_owned(), source };
         loop {
             let number = random() % 10u64.pow(NAME_DIGITS as u32);
             let path = parent.join(format!("p{number:0NAME_DIGITS$}"));
@@ -137,9 +127,6 @@ mod tests {
     fn a_folder_that_others_can_write_is_refused() {
         let parent = tempfile::tempdir().unwrap();
         fs::set_permissions(parent.path(), Permissions::from_mode(0o777)).unwrap();
-        assert!(matches!(
-            prepare_parent(parent.path()),
-            Err(HostError::Shared(_))
-        ));
+        assert!(matches!(prepare_parent(parent.path()), Err(HostError::Shared(_))));
     }
 }

@@ -58,10 +58,7 @@ pub(super) struct Exit {
 
 impl From<ExitStatus> for Exit {
     fn from(status: ExitStatus) -> Self {
-        Self {
-            code: status.code(),
-            signal: status.signal(),
-        }
+        Self { code: status.code(), signal: status.signal() }
     }
 }
 
@@ -100,9 +97,7 @@ impl Process {
         check_program(&program)?;
         let dir = PrivateDir::create(runtime_dir)?;
         let mut child = spawn_child(&program, dir.path(), environment).await?;
-        let pid = child
-            .id()
-            .ok_or(Fault::Internal("a fresh process has no id"))?;
+        let pid = child.id().ok_or(Fault::Internal("a fresh process has no id"))?;
         let sink = LogSink::new(spec.clone(), pid, recent.clone());
         let (first, first_line) = oneshot::channel();
         let mut pumps = JoinSet::new();
@@ -115,16 +110,7 @@ impl Process {
         let (exited, exit) = watch::channel(None);
         let mut keeper = JoinSet::new();
         keeper.spawn(keep(child, Group::new(pid), exited));
-        Ok(Self {
-            pid,
-            exit,
-            first_line: Some(first_line),
-            sink,
-            recent,
-            pumps,
-            keeper,
-            _dir: dir,
-        })
+        Ok(Self { pid, exit, first_line: Some(first_line), sink, recent, pumps, keeper, _dir: dir })
     }
 
     pub(super) fn pid(&self) -> u32 {
@@ -145,13 +131,8 @@ impl Process {
     pub(super) fn exited(&self) -> impl Future<Output = Exit> + Send + use<> {
         let mut exit = self.exit.clone();
         async move {
-            let gone = Exit {
-                code: None,
-                signal: None,
-            };
-            exit.wait_for(Option::is_some)
-                .await
-                .map_or(gone, |exit| exit.unwrap_or(gone))
+            let gone = Exit { code: None, signal: None };
+            exit.wait_for(Option::is_some).await.map_or(gone, |exit| exit.unwrap_or(gone))
         }
     }
 
@@ -178,10 +159,7 @@ impl Process {
             Err(_) => {
                 kill_group(self.pid);
                 let killed = timeout(REAP, exited).await;
-                killed.unwrap_or(Exit {
-                    code: None,
-                    signal: Some(Signal::KILL.as_raw()),
-                })
+                killed.unwrap_or(Exit { code: None, signal: Some(Signal::KILL.as_raw()) })
             }
         };
         self.drain_output().await;
@@ -192,18 +170,14 @@ impl Process {
 
     async fn drain_output(&mut self) {
         // A grandchild that left the group can hold the pipes open for ever: no longer than this.
-        let _ = timeout(LAST_OUTPUT, async {
-            while self.pumps.join_next().await.is_some() {}
-        })
-        .await;
+        let _ =
+            timeout(LAST_OUTPUT, async { while self.pumps.join_next().await.is_some() {} }).await;
     }
 }
 
 fn check_program(path: &Path) -> Result<(), Fault> {
-    let found = fs::metadata(path).map_err(|source| Fault::Missing {
-        path: path.to_owned(),
-        source,
-    })?;
+    let found =
+        fs::metadata(path).map_err(|source| Fault::Missing { path: path.to_owned(), source })?;
     if !found.is_file() {
         return Err(Fault::NotAFile(path.to_owned()));
     }
@@ -216,25 +190,19 @@ fn check_program(path: &Path) -> Result<(), Fault> {
 /// The environment of a plugin: the harmless part of ours, then what the protocol demands.
 fn environment_for(dir: &Path, ours: &[(OsString, OsString)]) -> Vec<(OsString, OsString)> {
     let may_know = |name: &OsStr| {
-        name.to_str()
-            .is_some_and(|n| INHERITED.contains(&n) || n.starts_with(INHERITED_PREFIX))
+        name.to_str().is_some_and(|n| INHERITED.contains(&n) || n.starts_with(INHERITED_PREFIX))
     };
     let inherited = ours.iter().filter(|(name, _)| may_know(name)).cloned();
     let demanded = [
         (names::COOKIE_KEY, names::COOKIE_VALUE.into()),
-        (
-            names::ENV_PROTOCOL_VERSIONS,
-            names::APP_PROTOCOL.to_string().into(),
-        ),
+        (names::ENV_PROTOCOL_VERSIONS, names::APP_PROTOCOL.to_string().into()),
         (names::ENV_MIN_PORT, "10000".into()),
         (names::ENV_MAX_PORT, "25000".into()),
         (names::ENV_RUNTIME, names::RUNTIME_GATEWAY.into()),
         (names::ENV_TMPDIR, dir.as_os_str().to_owned()),
         (names::ENV_UNIX_SOCKET_DIR, dir.as_os_str().to_owned()),
     ];
-    inherited
-        .chain(demanded.map(|(name, value)| (name.into(), value)))
-        .collect()
+    inherited.chain(demanded.map(|(name, value)| (name.into(), value))).collect()
 }
 
 async fn spawn_child(
@@ -262,28 +230,16 @@ async fn spawn_child(
             result => return result.map_err(|source| spawn_fault(program, source)),
         }
     }
-    Err(spawn_fault(
-        program,
-        io::ErrorKind::ExecutableFileBusy.into(),
-    ))
+    Err(spawn_fault(program, io::ErrorKind::ExecutableFileBusy.into()))
 }
 
 fn spawn_fault(program: &Path, source: io::Error) -> Fault {
-    Fault::Spawn {
-        path: PathBuf::from(program),
-        source,
-    }
+    Fault::Spawn { path: PathBuf::from(program), source }
 }
 
 /// Waits for the child, so that its end is known at once and it never stays a zombie.
 async fn keep(mut child: Child, group: Group, exited: watch::Sender<Option<Exit>>) {
-    let exit = child.wait().await.map_or(
-        Exit {
-            code: None,
-            signal: None,
-        },
-        Exit::from,
-    );
+    let exit = child.wait().await.map_or(Exit { code: None, signal: None }, Exit::from);
     drop(group);
     let _ = exited.send(Some(exit));
 }

@@ -87,11 +87,7 @@ impl Runner {
         else {
             return;
         };
-        let HostSettings {
-            runtime_dir,
-            environment,
-            ..
-        } = &setup.settings;
+        let HostSettings { runtime_dir, environment, .. } = &setup.settings;
         let spawned = Process::spawn(&self.spec, runtime_dir, environment, self.recent.clone());
         let mut process = match spawned.await {
             Ok(process) => process,
@@ -169,11 +165,7 @@ impl Runner {
             _ = exited => true,
             () = session.say_goodbye() => false,
         };
-        let grace = if gone {
-            Duration::ZERO
-        } else {
-            limits.kill_grace
-        };
+        let grace = if gone { Duration::ZERO } else { limits.kill_grace };
         let pid = process.pid();
         let exit = process.end(grace).await;
         instance.close();
@@ -182,11 +174,7 @@ impl Runner {
 
     async fn fail(&self, fault: &Fault) {
         let hopeless = fault.is_hopeless();
-        self.tell(News::Failed {
-            reason: fault.to_string(),
-            hopeless,
-        })
-        .await;
+        self.tell(News::Failed { reason: fault.to_string(), hopeless }).await;
     }
 
     async fn tell(&self, news: News) {
@@ -250,17 +238,13 @@ fn warnings(
 
 /// Where the process has ended, that explains a failed call better than the call does.
 async fn explain(fault: Fault, process: &mut Process) -> Fault {
-    if !matches!(
-        fault,
-        Fault::Call { .. } | Fault::Dial { .. } | Fault::Internal(_)
-    ) {
+    if !matches!(fault, Fault::Call { .. } | Fault::Dial { .. } | Fault::Internal(_)) {
         return fault;
     }
     match process.ended_just_now().await {
-        Some(exit) => Fault::Ended {
-            exit: exit.to_string(),
-            words: last_words(process.last_words()),
-        },
+        Some(exit) => {
+            Fault::Ended { exit: exit.to_string(), words: last_words(process.last_words()) }
+        }
         None => fault,
     }
 }
@@ -313,10 +297,7 @@ mod tests {
         let none = EndpointTable::default();
         let count = |features, max| warnings(&spec, &none, features, max).len();
         let small = Features::default();
-        let large = Features {
-            large_messages: true,
-            ..small
-        };
+        let large = Features { large_messages: true, ..small };
         let just = SMALL_MESSAGE_BYTES - HEADER_ROOM;
         assert_eq!((count(small, just), count(small, just + 1)), (0, 1));
         assert_eq!(count(large, usize::MAX), 0);

@@ -24,11 +24,7 @@ use wire::plugin_service_client::PluginServiceClient;
 const MAX_ANSWER_BYTES: usize = 64 * 1024 * 1024;
 
 /// What the gateway can do beyond the original contract.
-const FEATURES: [&str; 3] = [
-    FEATURE_HEADER_LIST,
-    FEATURE_RAW_PATH,
-    FEATURE_LARGE_MESSAGES,
-];
+const FEATURES: [&str; 3] = [FEATURE_HEADER_LIST, FEATURE_RAW_PATH, FEATURE_LARGE_MESSAGES];
 
 /// The connection over which the host looks after one process.
 pub(super) struct Session {
@@ -50,13 +46,7 @@ impl Session {
         let plugin =
             PluginServiceClient::new(channel.clone()).max_decoding_message_size(MAX_ANSWER_BYTES);
         let controller = GrpcControllerClient::new(channel);
-        Self {
-            plugin,
-            controller,
-            limits,
-            broker,
-            _stdio: stdio,
-        }
+        Self { plugin, controller, limits, broker, _stdio: stdio }
     }
 
     /// Gives the plugin its configuration and returns the features it announced. Once per process.
@@ -97,13 +87,8 @@ impl Session {
 
     /// Asks whether it is well.
     pub(super) async fn ping(&self) -> Result<(), Fault> {
-        let now = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default()
-            .as_secs();
-        let request = wire::PingRequest {
-            timestamp: now.cast_signed(),
-        };
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        let request = wire::PingRequest { timestamp: now.cast_signed() };
         let mut plugin = self.plugin.clone();
         match call("Ping", self.limits.ping, request, |r| plugin.ping(r)).await {
             Ok(answer) if answer.healthy => Ok(()),
@@ -133,19 +118,16 @@ impl Session {
             // The server may be gone before it answers: any result is success.
             let mut controller = self.controller.clone();
             let limit = self.limits.kill_grace;
-            let _ = call("GRPCController.Shutdown", limit, wire::Empty {}, |r| {
-                controller.shutdown(r)
-            })
-            .await;
+            let _ =
+                call("GRPCController.Shutdown", limit, wire::Empty {}, |r| controller.shutdown(r))
+                    .await;
         }
         tracing::debug!(took = ?begun.elapsed(), "plugin was asked to end");
     }
 
     async fn close_session(&self) -> Result<(), Fault> {
         let mut plugin = self.plugin.clone();
-        let request = wire::CloseSessionRequest {
-            reason: "unload".into(),
-        };
+        let request = wire::CloseSessionRequest { reason: "unload".into() };
         let limit = self.limits.close_session;
         in_time(call("CloseSession", limit, request, |r| plugin.close_session(r)).await)
     }
@@ -154,9 +136,7 @@ impl Session {
         let mut plugin = self.plugin.clone();
         let limit = self.limits.shutdown;
         let told = limit.as_secs().div_ceil(2).cast_signed();
-        let request = wire::ShutdownRequest {
-            timeout_seconds: told,
-        };
+        let request = wire::ShutdownRequest { timeout_seconds: told };
         in_time(call("Shutdown", limit, request, |r| plugin.shutdown(r)).await)
     }
 }
@@ -187,14 +167,7 @@ where
         Ok(Err(status)) => {
             let message = status.message().chars().take(500).collect();
             let code = status.code();
-            Err((
-                Fault::Call {
-                    call: name,
-                    code,
-                    message,
-                },
-                Some(code),
-            ))
+            Err((Fault::Call { call: name, code, message }, Some(code)))
         }
         Err(_) => Err((Fault::Timeout { call: name, limit }, None)),
     }

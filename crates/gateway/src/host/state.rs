@@ -137,20 +137,14 @@ impl Life {
             Event::Unwanted => self.unwant(now, &mut actions),
             Event::Quit => self.quit(now, &mut actions),
             Event::Started(serial) => self.started(serial, now, &mut actions),
-            Event::Failed {
-                serial,
-                reason,
-                hopeless,
-            } => {
+            Event::Failed { serial, reason, hopeless } => {
                 self.failed(serial, reason, hopeless, now);
             }
             Event::Drained(serial) => self.stop_draining(&mut actions, |r| r.serial == serial),
             Event::Gone(serial) => self.retiring.retain(|r| r.serial != serial),
             Event::Tick => {}
         }
-        self.stop_draining(&mut actions, |r| {
-            r.drain_until.is_some_and(|until| until <= now.at)
-        });
+        self.stop_draining(&mut actions, |r| r.drain_until.is_some_and(|until| until <= now.at));
         self.start_what_is_due(now, &mut actions);
         actions
     }
@@ -185,10 +179,7 @@ impl Life {
             return;
         }
         self.drain_serving(now, actions);
-        self.serving = Some(Serving {
-            serial,
-            since: now.at,
-        });
+        self.serving = Some(Serving { serial, since: now.at });
         self.next = Next::Nothing;
         self.reason = None;
     }
@@ -232,9 +223,7 @@ impl Life {
         self.restarts = self.restarts.saturating_add(1);
         match self.pause(now.chance) {
             Duration::ZERO => Next::Due,
-            pause => Next::Backoff {
-                until: now.at + pause,
-            },
+            pause => Next::Backoff { until: now.at + pause },
         }
     }
 
@@ -243,14 +232,9 @@ impl Life {
         let Some(doublings) = self.failures.len().checked_sub(2) else {
             return Duration::ZERO;
         };
-        let factor = u32::try_from(doublings)
-            .ok()
-            .and_then(|n| 1u32.checked_shl(n));
-        let plain = self
-            .limits
-            .base
-            .saturating_mul(factor.unwrap_or(u32::MAX))
-            .min(self.limits.max);
+        let factor = u32::try_from(doublings).ok().and_then(|n| 1u32.checked_shl(n));
+        let plain =
+            self.limits.base.saturating_mul(factor.unwrap_or(u32::MAX)).min(self.limits.max);
         plain.mul_f64(1.0 + chance.clamp(0.0, 1.0) / 4.0)
     }
 
@@ -263,19 +247,13 @@ impl Life {
 
     fn drain_serving(&mut self, now: Moment, actions: &mut Vec<Action>) {
         if let Some(Serving { serial, .. }) = self.serving.take() {
-            self.retiring.push(Retiring {
-                serial,
-                drain_until: Some(now.at + self.drain),
-            });
+            self.retiring.push(Retiring { serial, drain_until: Some(now.at + self.drain) });
             actions.push(Action::Drain(serial));
         }
     }
 
     fn retire_stopping(&mut self, serial: Serial) {
-        self.retiring.push(Retiring {
-            serial,
-            drain_until: None,
-        });
+        self.retiring.push(Retiring { serial, drain_until: None });
     }
 
     fn stop_draining(&mut self, actions: &mut Vec<Action>, which: impl Fn(&Retiring) -> bool) {
@@ -340,11 +318,7 @@ impl Life {
             Next::Backoff { until } => Some(until),
             _ => None,
         };
-        self.retiring
-            .iter()
-            .filter_map(|r| r.drain_until)
-            .chain(backoff)
-            .min()
+        self.retiring.iter().filter_map(|r| r.drain_until).chain(backoff).min()
     }
 
     /// The word for operators.
@@ -375,9 +349,7 @@ impl Life {
     /// What an operator should know although it serves.
     pub(super) fn warning(&self) -> Option<String> {
         if let Some(reason) = &self.reload_failure {
-            return Some(format!(
-                "reload failed, the instance before goes on serving: {reason}"
-            ));
+            return Some(format!("reload failed, the instance before goes on serving: {reason}"));
         }
         (self.serving.is_some() && self.next == Next::Due).then(|| {
             let count = self.retiring.len();

@@ -139,11 +139,7 @@ impl Supervisor {
                 self.record.serving = Some((ready, now_millis()));
                 Event::Started(serial)
             }
-            News::Failed { reason, hopeless } => Event::Failed {
-                serial,
-                reason,
-                hopeless,
-            },
+            News::Failed { reason, hopeless } => Event::Failed { serial, reason, hopeless },
             News::Drained => Event::Drained(serial),
             News::Gone => Event::Gone(serial),
         });
@@ -162,20 +158,13 @@ impl Supervisor {
         if panicked {
             let reason = "internal error of the gateway: the task of this process ended".to_owned();
             tracing::error!(plugin = self.record.spec.name, start = serial.0, reason);
-            self.pending.push_back(Event::Failed {
-                serial,
-                reason,
-                hopeless: false,
-            });
+            self.pending.push_back(Event::Failed { serial, reason, hopeless: false });
             self.pending.push_back(Event::Gone(serial));
         }
     }
 
     async fn take(&mut self, event: Event) {
-        let moment = Moment {
-            at: self.began.elapsed(),
-            chance: chance(),
-        };
+        let moment = Moment { at: self.began.elapsed(), chance: chance() };
         let about = event.clone();
         let actions = self.life.on(event, moment);
         self.log(&about);
@@ -212,11 +201,8 @@ impl Supervisor {
 
     async fn show(&self) {
         let (published, seen) = oneshot::channel();
-        let update = Update {
-            id: self.record.spec.id,
-            view: self.record.view(&self.life),
-            published,
-        };
+        let update =
+            Update { id: self.record.spec.id, view: self.record.view(&self.life), published };
         if self.updates.send(update).await.is_ok() {
             // It fails only when the host is gone, and then nobody is led anywhere.
             let _ = seen.await;
@@ -243,12 +229,7 @@ impl Supervisor {
             news: self.tell.clone(),
         };
         let plugin = &self.record.spec.name;
-        tracing::debug!(
-            plugin,
-            start = serial.0,
-            edition = edition.0,
-            "plugin is being started"
-        );
+        tracing::debug!(plugin, start = serial.0, edition = edition.0, "plugin is being started");
         self.orders.insert(serial, orders);
         let id = self.runners.spawn(runner.run()).id();
         self.serials.insert(id, serial);
@@ -262,8 +243,6 @@ impl Supervisor {
 }
 
 fn now_millis() -> UnixMillis {
-    let since = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     UnixMillis::try_from(since.as_millis()).unwrap_or(UnixMillis::MAX)
 }

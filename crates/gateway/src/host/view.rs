@@ -39,12 +39,7 @@ pub(super) struct Record {
 
 impl Record {
     pub(super) fn new(spec: Arc<PluginSpec>) -> Self {
-        Self {
-            spec,
-            endpoints: Arc::default(),
-            recent: Arc::default(),
-            serving: None,
-        }
+        Self { spec, endpoints: Arc::default(), recent: Arc::default(), serving: None }
     }
 
     /// The view of a plugin with this life.
@@ -57,9 +52,7 @@ impl Record {
             None if life.is_starting() => Some(Target::Starting),
             None => Some(Target::Unavailable),
         };
-        let warnings = serving
-            .map(|(ready, _)| ready.warnings.clone())
-            .unwrap_or_default();
+        let warnings = serving.map(|(ready, _)| ready.warnings.clone()).unwrap_or_default();
         let status = PluginStatus {
             state: life.state(),
             reason: life.reason(),
@@ -67,9 +60,7 @@ impl Record {
             pid: serving.map(|(ready, _)| ready.pid),
             restarts: life.restarts(),
             ready_since: serving.map(|(_, since)| *since),
-            endpoints: serving
-                .map(|_| self.endpoints.endpoints().to_vec())
-                .unwrap_or_default(),
+            endpoints: serving.map(|_| self.endpoints.endpoints().to_vec()).unwrap_or_default(),
             ..blank_status(spec, PluginState::Stopped)
         };
         View {
@@ -120,10 +111,7 @@ impl View {
 
 /// The status of a plugin that cannot be run, with the reason.
 pub(super) fn stopped_status(spec: &PluginSpec, reason: String) -> PluginStatus {
-    PluginStatus {
-        reason: Some(reason),
-        ..blank_status(spec, PluginState::Stopped)
-    }
+    PluginStatus { reason: Some(reason), ..blank_status(spec, PluginState::Stopped) }
 }
 
 fn blank_status(spec: &PluginSpec, state: PluginState) -> PluginStatus {

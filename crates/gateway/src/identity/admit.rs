@@ -24,31 +24,14 @@ pub struct OverQuota {
 /// [`OverQuota`] when the app's requests a minute are used up.
 pub fn admit(caller: Caller, now_nanos: u64) -> Result<Permit, OverQuota> {
     let Caller::App(known) = &caller else {
-        return Ok(Permit {
-            caller,
-            quota: None,
-        });
+        return Ok(Permit { caller, quota: None });
     };
-    match known
-        .identity
-        .quota
-        .take(known.identity.app.rate_limit, now_nanos)
-    {
-        Verdict::Unlimited => Ok(Permit {
-            caller,
-            quota: None,
-        }),
-        Verdict::Pass(state) => Ok(Permit {
-            caller,
-            quota: Some(state),
-        }),
-        Verdict::Refuse {
-            state,
-            retry_after_seconds,
-        } => Err(OverQuota {
-            state,
-            retry_after_seconds,
-        }),
+    match known.identity.quota.take(known.identity.app.rate_limit, now_nanos) {
+        Verdict::Unlimited => Ok(Permit { caller, quota: None }),
+        Verdict::Pass(state) => Ok(Permit { caller, quota: Some(state) }),
+        Verdict::Refuse { state, retry_after_seconds } => {
+            Err(OverQuota { state, retry_after_seconds })
+        }
     }
 }
 

@@ -57,14 +57,8 @@ const INVALID: Refused = Refused {
     public: "the token is not valid",
     challenge: Some("invalid_token"),
 };
-const EXPIRED: Refused = Refused {
-    public: "the token has expired",
-    ..INVALID
-};
-const INACTIVE: Refused = Refused {
-    public: "the app of this token is not active",
-    ..INVALID
-};
+const EXPIRED: Refused = Refused { public: "the token has expired", ..INVALID };
+const INACTIVE: Refused = Refused { public: "the app of this token is not active", ..INVALID };
 const TWICE: Refused = Refused {
     code: ErrorCode::InvalidRequest,
     public: "there is more than one token parameter in the query",
@@ -108,10 +102,7 @@ fn identify(
     carrier: Carrier,
     now: UnixMillis,
 ) -> Result<KnownApp, Refused> {
-    let token = generation
-        .tokens
-        .get(&TokenHash::of(presented))
-        .ok_or(INVALID)?;
+    let token = generation.tokens.get(&TokenHash::of(presented)).ok_or(INVALID)?;
     if token.is_expired(now) {
         return Err(EXPIRED);
     }
@@ -119,11 +110,7 @@ fn identify(
     if !identity.app.is_active {
         return Err(INACTIVE);
     }
-    Ok(KnownApp {
-        identity: identity.clone(),
-        token: token.clone(),
-        carrier,
-    })
+    Ok(KnownApp { identity: identity.clone(), token: token.clone(), carrier })
 }
 
 /// The token a request presents: the bearer header, else the query parameter.
@@ -131,10 +118,7 @@ fn presented(headers: &HeaderMap, query: Option<&str>) -> Result<(String, Carrie
     if let Some(text) = bearer(headers) {
         return Ok((text.to_owned(), Carrier::Header));
     }
-    let mut values = query
-        .unwrap_or_default()
-        .split('&')
-        .filter_map(token_parameter);
+    let mut values = query.unwrap_or_default().split('&').filter_map(token_parameter);
     match (values.next(), values.next()) {
         (Some(_), Some(_)) => Err(TWICE),
         (Some(value), None) if !value.is_empty() => {
@@ -153,8 +137,7 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
 
 /// The value of a query part that is `token=…`.
 pub fn token_parameter(part: &str) -> Option<&str> {
-    part.strip_prefix("token=")
-        .or_else(|| (part == "token").then_some(""))
+    part.strip_prefix("token=").or_else(|| (part == "token").then_some(""))
 }
 
 fn unescape(text: &str) -> Option<String> {
@@ -191,36 +174,17 @@ mod tests {
     #[test]
     fn the_scheme_is_read_in_any_letter_case() {
         for value in ["Bearer t", "bearer t", "BEARER  t "] {
-            assert_eq!(
-                found(Some(value), None),
-                Ok(("t".into(), Carrier::Header)),
-                "{value}"
-            );
+            assert_eq!(found(Some(value), None), Ok(("t".into(), Carrier::Header)), "{value}");
         }
     }
 
     #[test]
     fn the_query_counts_where_no_bearer_is_sent() {
-        assert_eq!(
-            found(None, Some("a=1&token=t%2D1")),
-            Ok(("t-1".into(), Carrier::Query))
-        );
-        assert_eq!(
-            found(Some("Basic x"), Some("token=t")),
-            Ok(("t".into(), Carrier::Query))
-        );
-        assert_eq!(
-            found(Some("Bearer h"), Some("token=q")),
-            Ok(("h".into(), Carrier::Header))
-        );
+        assert_eq!(found(None, Some("a=1&token=t%2D1")), Ok(("t-1".into(), Carrier::Query)));
+        assert_eq!(found(Some("Basic x"), Some("token=t")), Ok(("t".into(), Carrier::Query)));
+        assert_eq!(found(Some("Bearer h"), Some("token=q")), Ok(("h".into(), Carrier::Header)));
         assert_eq!(found(None, Some("token=a&token=b")), Err(TWICE));
-        for none in [
-            None,
-            Some(""),
-            Some("token="),
-            Some("token"),
-            Some("mytoken=x"),
-        ] {
+        for none in [None, Some(""), Some("token="), Some("token"), Some("mytoken=x")] {
             assert_eq!(found(None, none), Err(MISSING), "{none:?}");
         }
         assert_eq!(found(Some("t"), None), Err(MISSING));

@@ -59,13 +59,7 @@ pub fn lookup(generation: &Generation, method: &str, path: PluginPath) -> Result
     match (resolution, method) {
         (Resolution::Endpoint { endpoint, via_get }, Some(method)) => {
             let method = if via_get { Method::Get } else { method };
-            Ok(Found::Match(Match {
-                mount: mount.clone(),
-                endpoint,
-                path,
-                method,
-                via_get,
-            }))
+            Ok(Found::Match(Match { mount: mount.clone(), endpoint, path, method, via_get }))
         }
         (Resolution::Options(allow), _) => Ok(Found::Options(allow)),
         (Resolution::MethodNotAllowed(allow), _) => Err(Miss::MethodNotAllowed(allow)),

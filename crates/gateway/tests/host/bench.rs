@@ -57,10 +57,7 @@ impl Bench {
             runtime_dir: dir.path().join("run"),
             environment: std::env::vars_os()
                 .filter(|(name, _)| name == "PATH")
-                .chain([
-                    ("GATEWAY_SECRET".into(), "hidden".into()),
-                    ("LC_TIME".into(), "C".into()),
-                ])
+                .chain([("GATEWAY_SECRET".into(), "hidden".into()), ("LC_TIME".into(), "C".into())])
                 .collect(),
             shards: 1,
             edge_id: "edge".into(),
@@ -69,26 +66,15 @@ impl Bench {
             limits,
         };
         let host = host::start(settings, received, current.clone()).unwrap();
-        Self {
-            dir,
-            host,
-            current,
-            snapshots,
-        }
+        Self { dir, host, current, snapshots }
     }
 
     /// Writes a shell script; `$PIDS` in it is the file to note process ids in.
     pub(crate) fn script(&self, name: &str, body: &str) -> String {
         let path = self.dir.path().join(name);
         let pids = self.pids_file(name);
-        fs::write(
-            &path,
-            format!(
-                "#!/bin/sh\nPIDS={}\necho $$ >> $PIDS\n{body}\n",
-                pids.display()
-            ),
-        )
-        .unwrap();
+        fs::write(&path, format!("#!/bin/sh\nPIDS={}\necho $$ >> $PIDS\n{body}\n", pids.display()))
+            .unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
         format!("file://{}", path.display())
     }
@@ -100,18 +86,13 @@ impl Bench {
     /// The processes a script noted.
     pub(crate) fn pids(&self, name: &str) -> Vec<u32> {
         let noted = fs::read_to_string(self.pids_file(name)).unwrap_or_default();
-        noted
-            .lines()
-            .map(|line| line.trim().parse().unwrap())
-            .collect()
+        noted.lines().map(|line| line.trim().parse().unwrap()).collect()
     }
 
     pub(crate) fn set(&self, id: u32, spec: Option<PluginSpec>) -> u64 {
         let before = self.snapshots.borrow().clone();
         let revision = before.revision + 1;
-        let next = Snapshot::clone(&before)
-            .with_plugin(PluginId(id), spec)
-            .at(revision);
+        let next = Snapshot::clone(&before).with_plugin(PluginId(id), spec).at(revision);
         self.snapshots.send_replace(Arc::new(next));
         revision
     }
@@ -127,10 +108,7 @@ impl Bench {
     }
 
     pub(crate) fn status(&self, id: u32) -> Option<PluginStatus> {
-        self.host
-            .statuses()
-            .into_iter()
-            .find(|status| status.id == PluginId(id))
+        self.host.statuses().into_iter().find(|status| status.id == PluginId(id))
     }
 
     /// Waits until the plugin's status is as wanted.
@@ -214,8 +192,7 @@ pub(crate) async fn eventually(what: &str, holds: impl Fn() -> bool) {
 /// Whether a process runs; one that ended and only waits to be reaped does not.
 pub(crate) fn alive(pid: u32) -> bool {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    stat.rsplit_once(") ")
-        .is_some_and(|(_, rest)| !rest.starts_with(['Z', 'X']))
+    stat.rsplit_once(") ").is_some_and(|(_, rest)| !rest.starts_with(['Z', 'X']))
 }
 
 /// Sends a signal.
@@ -231,18 +208,11 @@ pub(crate) async fn get(instance: &Instance, path: &str) -> Result<EndpointRespo
         method: "GET".into(),
         path: format!("/plugins/x{path}"),
         relative_path: path.into(),
-        path_segments: path
-            .split('/')
-            .filter(|s| !s.is_empty())
-            .map(str::to_owned)
-            .collect(),
+        path_segments: path.split('/').filter(|s| !s.is_empty()).map(str::to_owned).collect(),
         query_string: query.into(),
         ..EndpointRequest::default()
     };
-    instance
-        .unary(0, &request, PATIENCE)
-        .await
-        .map_err(|error| error.to_string())
+    instance.unary(0, &request, PATIENCE).await.map_err(|error| error.to_string())
 }
 
 /// The body of an answer as text.

@@ -11,94 +11,54 @@ use std::time::Duration;
 async fn parked(bench: &Bench, body: &str) -> String {
     let command = bench.script("p", body);
     bench.want(spec(1, "s", &command));
-    let status = bench
-        .status_where(1, |s| s.state == PluginState::Parked)
-        .await;
-    assert!(matches!(
-        bench.mount("s").unwrap().target,
-        Target::Unavailable
-    ));
+    let status = bench.status_where(1, |s| s.state == PluginState::Parked).await;
+    assert!(matches!(bench.mount("s").unwrap().target, Target::Unavailable));
     status.reason.unwrap()
 }
 
 #[tokio::test]
 async fn a_line_that_is_no_handshake_is_shown_shortened() {
-    let reason = parked(
-        &Bench::new(),
-        "echo hello \u{1b}[31m$(printf 'x%.0s' $(seq 500)); sleep 60",
-    )
-    .await;
+    let reason =
+        parked(&Bench::new(), "echo hello \u{1b}[31m$(printf 'x%.0s' $(seq 500)); sleep 60").await;
     assert!(reason.contains("must not print anything"), "{reason}");
-    assert!(
-        reason.contains("hello \\u{1b}[31mxxx") && reason.ends_with("…\""),
-        "{reason}"
-    );
+    assert!(reason.contains("hello \\u{1b}[31mxxx") && reason.ends_with("…\""), "{reason}");
     assert!(reason.len() < 500, "{reason}");
 }
 
 #[tokio::test]
 async fn an_end_before_the_handshake_names_the_exit_code_and_the_last_words() {
-    let reason = parked(
-        &Bench::new(),
-        "echo first >&2; echo 'no database' >&2; exit 3",
-    )
-    .await;
-    assert!(
-        reason.contains("exit code 3 before its handshake"),
-        "{reason}"
-    );
-    assert!(
-        reason.ends_with("its last words: first | no database"),
-        "{reason}"
-    );
+    let reason = parked(&Bench::new(), "echo first >&2; echo 'no database' >&2; exit 3").await;
+    assert!(reason.contains("exit code 3 before its handshake"), "{reason}");
+    assert!(reason.ends_with("its last words: first | no database"), "{reason}");
 }
 
 #[tokio::test]
 async fn a_closed_stdout_is_a_failure_although_the_process_lives_on() {
     let bench = Bench::new();
     let reason = parked(&bench, "exec >&-; sleep 60").await;
-    assert!(
-        reason.contains("closed its stdout without a handshake"),
-        "{reason}"
-    );
+    assert!(reason.contains("closed its stdout without a handshake"), "{reason}");
     eventually("all are gone", || !bench.pids("p").into_iter().any(alive)).await;
 }
 
 #[tokio::test]
 async fn silence_ends_at_the_deadline_and_the_process_with_it() {
-    let bench = Bench::with(HostLimits {
-        start: Duration::from_millis(200),
-        ..limits()
-    });
+    let bench = Bench::with(HostLimits { start: Duration::from_millis(200), ..limits() });
     let reason = parked(&bench, "echo waiting >&2; sleep 60").await;
-    assert!(
-        reason.contains("no handshake within 200ms; its last words: waiting"),
-        "{reason}"
-    );
+    assert!(reason.contains("no handshake within 200ms; its last words: waiting"), "{reason}");
     eventually("all are gone", || !bench.pids("p").into_iter().any(alive)).await;
     eventually("no folder is left", || bench.private_dirs() == 0).await;
 }
 
 #[tokio::test]
 async fn a_handshake_without_a_socket_behind_it_is_a_failure() {
-    let reason = parked(
-        &Bench::new(),
-        "echo '1|1|unix|/nonexistent/s|grpc|'; sleep 60",
-    )
-    .await;
-    assert!(
-        reason.contains("socket /nonexistent/s cannot be reached: No such file"),
-        "{reason}"
-    );
+    let reason = parked(&Bench::new(), "echo '1|1|unix|/nonexistent/s|grpc|'; sleep 60").await;
+    assert!(reason.contains("socket /nonexistent/s cannot be reached: No such file"), "{reason}");
 }
 
 #[tokio::test]
 async fn tcp_and_tls_are_refused_in_words() {
     let reason = parked(&Bench::new(), "echo '1|1|tcp|127.0.0.1:1|grpc|'; sleep 60").await;
-    assert!(
-        reason.contains("announced a TCP address, which is not supported"),
-        "{reason}"
-    );
+    assert!(reason.contains("announced a TCP address, which is not supported"), "{reason}");
 }
 
 #[tokio::test]
@@ -109,26 +69,10 @@ async fn programs_that_cannot_be_run_are_told_apart() {
     let folder = bench.dir.path().to_owned();
     let rows = [
         ("relative/path".to_owned(), PluginState::Stopped, "absolute"),
-        (
-            "https://example.com/x".to_owned(),
-            PluginState::Stopped,
-            "file:///absolute",
-        ),
-        (
-            "file:///nonexistent/x".to_owned(),
-            PluginState::Parked,
-            "cannot be used",
-        ),
-        (
-            format!("file://{}", plain.display()),
-            PluginState::Parked,
-            "chmod +x",
-        ),
-        (
-            format!("file://{}", folder.display()),
-            PluginState::Parked,
-            "not a regular file",
-        ),
+        ("https://example.com/x".to_owned(), PluginState::Stopped, "file:///absolute"),
+        ("file:///nonexistent/x".to_owned(), PluginState::Parked, "cannot be used"),
+        (format!("file://{}", plain.display()), PluginState::Parked, "chmod +x"),
+        (format!("file://{}", folder.display()), PluginState::Parked, "not a regular file"),
     ];
     for (id, (command, _, _)) in (1..).zip(&rows) {
         bench.want(spec(id, &format!("s{id}"), command));
@@ -175,20 +119,11 @@ async fn a_plugin_sees_nothing_of_our_environment_and_has_a_private_folder() {
         "700",
         "/",
     ] {
-        assert!(
-            text.lines().any(|l| l == line),
-            "{line} is missing in:\n{text}"
-        );
+        assert!(text.lines().any(|l| l == line), "{line} is missing in:\n{text}");
     }
     assert!(text.contains("PATH="), "{text}");
-    assert!(
-        !text.contains("GATEWAY_SECRET") && !text.contains("HOME="),
-        "{text}"
-    );
-    let value = |name: &str| {
-        text.lines()
-            .find_map(|l| l.strip_prefix(name).map(str::to_owned))
-    };
+    assert!(!text.contains("GATEWAY_SECRET") && !text.contains("HOME="), "{text}");
+    let value = |name: &str| text.lines().find_map(|l| l.strip_prefix(name).map(str::to_owned));
     assert_eq!(value("TMPDIR="), value("PLUGIN_UNIX_SOCKET_DIR="));
 }
 
@@ -214,10 +149,7 @@ async fn a_plugin_removed_while_it_starts_is_gone_at_once() {
     let revision = bench.set(1, None);
     bench.applied(revision).await;
     assert!(bench.mount("s").is_none());
-    eventually("it is gone", || {
-        bench.status(1).is_none() && !alive(bench.pids("p")[0])
-    })
-    .await;
+    eventually("it is gone", || bench.status(1).is_none() && !alive(bench.pids("p")[0])).await;
 }
 
 #[tokio::test]
@@ -236,9 +168,7 @@ async fn of_two_plugins_with_one_slug_the_lower_number_keeps_it() {
     let command = bench.script("p", "sleep 1000; true");
     bench.want(spec(7, "s", &command));
     bench.want(spec(3, "s", &command));
-    let status = bench
-        .status_where(7, |s| s.state == PluginState::Stopped)
-        .await;
+    let status = bench.status_where(7, |s| s.state == PluginState::Stopped).await;
     assert_eq!(
         status.reason.as_deref(),
         Some("slug 's' belongs to plugin 'plugin 3' (number 3): give this plugin another slug")
@@ -253,9 +183,7 @@ async fn dropping_the_handle_stops_every_plugin() {
     bench.want(spec(1, "s", &command));
     eventually("it runs", || bench.pids("p").len() == 1).await;
     let pid = bench.pids("p")[0];
-    let Bench {
-        dir: _kept, host, ..
-    } = bench;
+    let Bench { dir: _kept, host, .. } = bench;
     drop(host);
     eventually("it is gone", || !alive(pid)).await;
 }

@@ -14,17 +14,8 @@ use tokio::task::JoinHandle;
 /// The example `host_subject`, built with the tests.
 fn subject() -> String {
     let tests = std::env::current_exe().unwrap();
-    let path = tests
-        .parent()
-        .unwrap()
-        .parent()
-        .unwrap()
-        .join("examples/host_subject");
-    assert!(
-        path.exists(),
-        "{} is missing: build it with --examples",
-        path.display()
-    );
+    let path = tests.parent().unwrap().parent().unwrap().join("examples/host_subject");
+    assert!(path.exists(), "{} is missing: build it with --examples", path.display());
     format!("file://{}", path.display())
 }
 
@@ -33,9 +24,7 @@ fn good(id: u32) -> PluginSpec {
 }
 
 async fn ready(bench: &Bench, id: u32) -> (PluginStatus, Arc<Instance>) {
-    let status = bench
-        .status_where(id, |s| s.state == PluginState::Ready)
-        .await;
+    let status = bench.status_where(id, |s| s.state == PluginState::Ready).await;
     (status, bench.instance(&format!("s{id}")).unwrap())
 }
 
@@ -70,16 +59,10 @@ async fn the_end_is_orderly_and_leaves_nothing() {
     let farewell = bench.dir.path().join("farewell");
     bench.want(good(1).with("farewell", farewell.to_str().unwrap()));
     bench.want(good(2));
-    let pids = [
-        ready(&bench, 1).await.0.pid.unwrap(),
-        ready(&bench, 2).await.0.pid.unwrap(),
-    ];
+    let pids = [ready(&bench, 1).await.0.pid.unwrap(), ready(&bench, 2).await.0.pid.unwrap()];
     bench.host.shutdown().await;
     assert!(!pids.into_iter().any(alive));
-    assert_eq!(
-        std::fs::read_to_string(&farewell).unwrap(),
-        "shut down in order"
-    );
+    assert_eq!(std::fs::read_to_string(&farewell).unwrap(), "shut down in order");
     assert_eq!(bench.private_dirs(), 0);
     assert!(bench.mount("s1").is_none());
 }
@@ -94,14 +77,8 @@ async fn a_killed_plugin_fails_open_calls_at_once_and_is_back_at_once() {
     let killed = std::time::Instant::now();
     signal(pid, Signal::KILL);
     assert!(call.await.unwrap().is_err());
-    let again = bench
-        .status_where(1, |s| s.pid.is_some_and(|p| p != pid))
-        .await;
-    assert!(
-        killed.elapsed() < Duration::from_secs(5),
-        "{:?}",
-        killed.elapsed()
-    );
+    let again = bench.status_where(1, |s| s.pid.is_some_and(|p| p != pid)).await;
+    assert!(killed.elapsed() < Duration::from_secs(5), "{:?}", killed.elapsed());
     assert_eq!((again.restarts, again.state), (1, PluginState::Ready));
     let answer = get(&bench.instance("s1").unwrap(), "/pid").await.unwrap();
     assert_eq!(text(answer), again.pid.unwrap().to_string());
@@ -116,9 +93,7 @@ async fn a_crashed_plugin_keeps_its_endpoints_known() {
     bench.want(good(1));
     let (status, _) = ready(&bench, 1).await;
     signal(status.pid.unwrap(), Signal::KILL);
-    let status = bench
-        .status_where(1, |s| s.state == PluginState::Parked)
-        .await;
+    let status = bench.status_where(1, |s| s.state == PluginState::Parked).await;
     assert!(status.reason.unwrap().contains("ended by signal 9"));
     let mount = bench.mount("s1").unwrap();
     assert!(matches!(mount.target, Target::Unavailable));
@@ -135,9 +110,7 @@ async fn a_plugin_that_answers_no_pings_is_replaced() {
     bench.want(good(1));
     let pid = ready(&bench, 1).await.0.pid.unwrap();
     signal(pid, Signal::STOP);
-    bench
-        .status_where(1, |s| s.pid.is_some_and(|p| p != pid))
-        .await;
+    bench.status_where(1, |s| s.pid.is_some_and(|p| p != pid)).await;
     eventually("the old one is gone", || !alive(pid)).await;
     bench.host.shutdown().await;
 }
@@ -151,9 +124,7 @@ async fn a_reload_swaps_processes_and_the_old_one_finishes_its_calls() {
     drop(instance);
     let old = before.pid.unwrap();
     bench.want(good(1).reloaded());
-    let after = bench
-        .status_where(1, |s| s.pid.is_some_and(|p| p != old))
-        .await;
+    let after = bench.status_where(1, |s| s.pid.is_some_and(|p| p != old)).await;
     assert_eq!(after.restarts, 0);
     assert!(alive(old), "the old one still answers");
     assert_eq!(call.await.unwrap(), Ok(old.to_string()));
@@ -189,9 +160,7 @@ async fn no_call_fails_through_reloads() {
         let pid = bench.status(1).unwrap().pid;
         spec = spec.reloaded();
         bench.want(spec.clone());
-        bench
-            .status_where(1, |s| s.pid.is_some() && s.pid != pid)
-            .await;
+        bench.status_where(1, |s| s.pid.is_some() && s.pid != pid).await;
     }
     stop.send_replace(true);
     assert!(caller.await.unwrap() > 0);
@@ -208,16 +177,12 @@ async fn a_failed_reload_leaves_the_old_instance_serving_and_says_why() {
         ("crash", "exit code 4; its last words: cannot go on"),
     ] {
         bench.want(good(1).with("start", start));
-        let status = bench
-            .status_where(1, |s| s.warnings.iter().any(|w| w.contains(words)))
-            .await;
+        let status = bench.status_where(1, |s| s.warnings.iter().any(|w| w.contains(words))).await;
         assert_eq!((status.state, status.pid), (PluginState::Ready, pid));
         assert!(get(&bench.instance("s1").unwrap(), "/pid").await.is_ok());
     }
     bench.want(good(1).reloaded());
-    let status = bench
-        .status_where(1, |s| s.pid.is_some() && s.pid != pid)
-        .await;
+    let status = bench.status_where(1, |s| s.pid.is_some() && s.pid != pid).await;
     assert_eq!(status.warnings, Vec::<String>::new());
     bench.host.shutdown().await;
 }
@@ -233,15 +198,8 @@ async fn a_plugin_that_hangs_in_initialize_delays_nobody_and_is_ended_at_its_dea
     bench.want(good(1).with("start", "hang"));
     bench.want(good(2));
     ready(&bench, 2).await;
-    let status = bench
-        .status_where(1, |s| s.state == PluginState::Parked)
-        .await;
-    assert!(
-        status
-            .reason
-            .unwrap()
-            .contains("Initialize got no answer within 1s")
-    );
+    let status = bench.status_where(1, |s| s.state == PluginState::Parked).await;
+    assert!(status.reason.unwrap().contains("Initialize got no answer within 1s"));
     assert!(get(&bench.instance("s2").unwrap(), "/pid").await.is_ok());
     bench.host.shutdown().await;
 }
@@ -256,9 +214,7 @@ async fn a_removed_plugin_loses_its_routes_at_once_and_finishes_its_calls() {
     let revision = bench.set(1, None);
     bench.applied(revision).await;
     assert!(bench.mount("s1").is_none());
-    bench
-        .status_where(1, |s| s.state == PluginState::Draining)
-        .await;
+    bench.status_where(1, |s| s.state == PluginState::Draining).await;
     assert!(call.await.unwrap().is_ok());
     eventually("nothing is left", || bench.status(1).is_none()).await;
     assert!(!alive(status.pid.unwrap()));
@@ -266,10 +222,7 @@ async fn a_removed_plugin_loses_its_routes_at_once_and_finishes_its_calls() {
 
 #[tokio::test]
 async fn a_call_that_outlasts_the_drain_deadline_is_ended_with_its_process() {
-    let bench = Bench::with(HostLimits {
-        drain: Duration::from_millis(300),
-        ..limits()
-    });
+    let bench = Bench::with(HostLimits { drain: Duration::from_millis(300), ..limits() });
     bench.want(good(1));
     let (status, instance) = ready(&bench, 1).await;
     let call = open_call(&instance, "/hang").await;
@@ -282,13 +235,8 @@ async fn a_call_that_outlasts_the_drain_deadline_is_ended_with_its_process() {
 async fn endpoints_without_a_slug_are_warned_about_and_not_mounted() {
     let bench = Bench::new();
     bench.want(spec(1, "", &subject()));
-    let status = bench
-        .status_where(1, |s| s.state == PluginState::Ready)
-        .await;
-    assert_eq!(
-        status.warnings,
-        ["Plugin has endpoint registrations but no 'slug' in config"]
-    );
+    let status = bench.status_where(1, |s| s.state == PluginState::Ready).await;
+    assert_eq!(status.warnings, ["Plugin has endpoint registrations but no 'slug' in config"]);
     bench.host.shutdown().await;
 }
 
@@ -296,13 +244,8 @@ async fn endpoints_without_a_slug_are_warned_about_and_not_mounted() {
 async fn what_a_plugin_prints_is_kept() {
     let bench = Bench::new();
     bench.want(good(1).with("start", "crash"));
-    bench
-        .status_where(1, |s| s.state == PluginState::Parked)
-        .await;
+    bench.status_where(1, |s| s.state == PluginState::Parked).await;
     let output = bench.host.recent_output(PluginId(1));
-    let line = output
-        .iter()
-        .find(|line| line.message == "cannot go on")
-        .unwrap();
+    let line = output.iter().find(|line| line.message == "cannot go on").unwrap();
     assert_eq!(line.stream, "stderr");
 }

@@ -50,9 +50,6 @@ impl ConfigProviderService for ConfigCalls {
         request: Request<ConfigPingRequest>,
     ) -> Result<Response<ConfigPingResponse>, Status> {
         let timestamp = request.get_ref().timestamp;
-        Ok(Response::new(ConfigPingResponse {
-            timestamp,
-            healthy: true,
-        }))
+        Ok(Response::new(ConfigPingResponse { timestamp, healthy: true }))
     }
 }

@@ -45,14 +45,10 @@ impl Health for HealthCalls {
         };
         let stop = self.stop.clone().cancelled_owned();
         let first = stream::iter([Ok(status(now))]);
-        Ok(Response::new(Box::pin(
-            first.chain(stream::pending()).take_until(Box::pin(stop)),
-        )))
+        Ok(Response::new(Box::pin(first.chain(stream::pending()).take_until(Box::pin(stop)))))
     }
 }
 
 fn status(status: ServingStatus) -> HealthCheckResponse {
-    HealthCheckResponse {
-        status: status.into(),
-    }
+    HealthCheckResponse { status: status.into() }
 }

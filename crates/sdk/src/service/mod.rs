@@ -103,12 +103,8 @@ fn router(program: &Arc<Program>, stop: &CancellationToken) -> Router {
                 .max_encoding_message_size(usize::MAX),
         )
         .add_service(ConfigProviderServiceServer::new(config))
-        .add_service(GrpcBrokerServer::new(broker::BrokerCalls::new(
-            stop.clone(),
-        )))
-        .add_service(GrpcControllerServer::new(broker::ControllerCalls::new(
-            stop.clone(),
-        )))
+        .add_service(GrpcBrokerServer::new(broker::BrokerCalls::new(stop.clone())))
+        .add_service(GrpcControllerServer::new(broker::ControllerCalls::new(stop.clone())))
         .add_service(GrpcStdioServer::new(stdio::StdioCalls::new(stop.clone())))
         .add_service(HealthServer::new(health::HealthCalls::new(stop.clone())))
 }

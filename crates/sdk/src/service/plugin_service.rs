@@ -21,11 +21,7 @@ use crate::session::Sessions;
 use crate::stream::Chunks;
 
 /// What this SDK can do beyond the original contract.
-const FEATURES: [&str; 3] = [
-    FEATURE_HEADER_LIST,
-    FEATURE_RAW_PATH,
-    FEATURE_LARGE_MESSAGES,
-];
+const FEATURES: [&str; 3] = [FEATURE_HEADER_LIST, FEATURE_RAW_PATH, FEATURE_LARGE_MESSAGES];
 
 /// What is said where a hook must be refused in words.
 const NOT_OFFERED: &str = "plugin does not provide this";
@@ -41,11 +37,7 @@ pub(super) struct PluginCalls {
 
 impl PluginCalls {
     pub(super) fn new(program: Arc<Program>, stop: CancellationToken) -> Self {
-        Self {
-            program,
-            sessions: Sessions::new(),
-            stop,
-        }
+        Self { program, sessions: Sessions::new(), stop }
     }
 
     fn ready(&self) -> Result<&Arc<Ready>, Status> {
@@ -58,32 +50,21 @@ impl PluginCalls {
 impl PluginService for PluginCalls {
     async fn initialize(&self, request: Request<wire::InitRequest>) -> Answer<wire::InitResponse> {
         let wire::InitRequest { config, features } = request.into_inner();
-        let header_list = features
-            .iter()
-            .any(|feature| feature == FEATURE_HEADER_LIST);
-        let outcome = self
-            .program
-            .initialize(Config::from_wire(config), header_list)
-            .await;
+        let header_list = features.iter().any(|feature| feature == FEATURE_HEADER_LIST);
+        let outcome = self.program.initialize(Config::from_wire(config), header_list).await;
         if let Err(error) = &outcome {
             tracing::error!(%error, "the plugin cannot be initialized");
         }
         Ok(Response::new(wire::InitResponse {
             success: outcome.is_ok(),
-            error_message: outcome
-                .err()
-                .map(|error| error.to_string())
-                .unwrap_or_default(),
+            error_message: outcome.err().map(|error| error.to_string()).unwrap_or_default(),
             features: FEATURES.map(str::to_owned).to_vec(),
         }))
     }
 
     async fn ping(&self, request: Request<wire::PingRequest>) -> Answer<wire::PingResponse> {
         let timestamp = request.get_ref().timestamp;
-        Ok(Response::new(wire::PingResponse {
-            timestamp,
-            healthy: true,
-        }))
+        Ok(Response::new(wire::PingResponse { timestamp, healthy: true }))
     }
 
     /// The process lives on until the controller or a signal ends it.
@@ -101,18 +82,14 @@ impl PluginService for PluginCalls {
         _: Request<wire::GetEndpointRegistrationsRequest>,
     ) -> Answer<wire::GetEndpointRegistrationsResponse> {
         let registrations = self.program.registrations().to_vec();
-        Ok(Response::new(wire::GetEndpointRegistrationsResponse {
-            registrations,
-        }))
+        Ok(Response::new(wire::GetEndpointRegistrationsResponse { registrations }))
     }
 
     async fn handle_endpoint_request(
         &self,
         request: Request<wire::EndpointRequest>,
     ) -> Answer<wire::EndpointResponse> {
-        answer::whole(self.ready()?, request.into_inner())
-            .await
-            .map(Response::new)
+        answer::whole(self.ready()?, request.into_inner()).await.map(Response::new)
     }
 
     type HandleEndpointRequestStreamStream = Chunks;
@@ -146,10 +123,7 @@ impl PluginService for PluginCalls {
         request: Request<wire::CloseSessionRequest>,
     ) -> Answer<wire::CloseSessionResponse> {
         self.sessions.close(&request.get_ref().reason);
-        Ok(Response::new(wire::CloseSessionResponse {
-            success: true,
-            ..Default::default()
-        }))
+        Ok(Response::new(wire::CloseSessionResponse { success: true, ..Default::default() }))
     }
 
     async fn get_asset(
@@ -157,25 +131,23 @@ impl PluginService for PluginCalls {
         request: Request<wire::GetAssetRequest>,
     ) -> Answer<wire::GetAssetResponse> {
         let about = &self.program.about;
-        Ok(Response::new(
-            match about.asset(&request.get_ref().asset_path) {
-                Some(asset) => wire::GetAssetResponse {
-                    success: true,
-                    content: asset.content.clone(),
-                    mime_type: asset.mime_type.clone(),
-                    content_length: length(&asset.content),
-                    ..Default::default()
-                },
-                None if about.assets.is_empty() => wire::GetAssetResponse {
-                    error_message: "plugin does not provide UI assets".to_owned(),
-                    ..Default::default()
-                },
-                None => wire::GetAssetResponse {
-                    error_message: "asset not found".to_owned(),
-                    ..Default::default()
-                },
+        Ok(Response::new(match about.asset(&request.get_ref().asset_path) {
+            Some(asset) => wire::GetAssetResponse {
+                success: true,
+                content: asset.content.clone(),
+                mime_type: asset.mime_type.clone(),
+                content_length: length(&asset.content),
+                ..Default::default()
             },
-        ))
+            None if about.assets.is_empty() => wire::GetAssetResponse {
+                error_message: "plugin does not provide UI assets".to_owned(),
+                ..Default::default()
+            },
+            None => wire::GetAssetResponse {
+                error_message: "asset not found".to_owned(),
+                ..Default::default()
+            },
+        }))
     }
 
     async fn list_assets(
@@ -191,20 +163,14 @@ impl PluginService for PluginCalls {
             }));
         }
         let prefix = request.get_ref().path_prefix.trim_start_matches('/');
-        let listed = assets
-            .iter()
-            .filter(|(path, _)| path[1..].starts_with(prefix));
+        let listed = assets.iter().filter(|(path, _)| path[1..].starts_with(prefix));
         let assets = listed.map(|(path, asset)| wire::AssetInfo {
             path: path.clone(),
             mime_type: asset.mime_type.clone(),
             size: length(&asset.content),
         });
         let assets = assets.collect();
-        Ok(Response::new(wire::ListAssetsResponse {
-            success: true,
-            assets,
-            ..Default::default()
-        }))
+        Ok(Response::new(wire::ListAssetsResponse { success: true, assets, ..Default::default() }))
     }
 
     async fn get_manifest(
@@ -297,30 +263,21 @@ impl PluginService for PluginCalls {
         &self,
         _: Request<wire::ProxyLogRequest>,
     ) -> Answer<wire::DataCollectionResponse> {
-        Ok(Response::new(wire::DataCollectionResponse {
-            success: true,
-            ..Default::default()
-        }))
+        Ok(Response::new(wire::DataCollectionResponse { success: true, ..Default::default() }))
     }
 
     async fn handle_analytics(
         &self,
         _: Request<wire::AnalyticsRequest>,
     ) -> Answer<wire::DataCollectionResponse> {
-        Ok(Response::new(wire::DataCollectionResponse {
-            success: true,
-            ..Default::default()
-        }))
+        Ok(Response::new(wire::DataCollectionResponse { success: true, ..Default::default() }))
     }
 
     async fn handle_budget_usage(
         &self,
         _: Request<wire::BudgetUsageRequest>,
     ) -> Answer<wire::DataCollectionResponse> {
-        Ok(Response::new(wire::DataCollectionResponse {
-            success: true,
-            ..Default::default()
-        }))
+        Ok(Response::new(wire::DataCollectionResponse { success: true, ..Default::default() }))
     }
 
     async fn call(&self, _: Request<wire::CallRequest>) -> Answer<wire::CallResponse> {
@@ -344,19 +301,14 @@ impl PluginService for PluginCalls {
         &self,
         _: Request<wire::GetObjectHookRegistrationsRequest>,
     ) -> Answer<wire::GetObjectHookRegistrationsResponse> {
-        Ok(Response::new(
-            wire::GetObjectHookRegistrationsResponse::default(),
-        ))
+        Ok(Response::new(wire::GetObjectHookRegistrationsResponse::default()))
     }
 
     async fn handle_object_hook(
         &self,
         _: Request<wire::ObjectHookRequest>,
     ) -> Answer<wire::ObjectHookResponse> {
-        Ok(Response::new(wire::ObjectHookResponse {
-            allow_operation: true,
-            ..Default::default()
-        }))
+        Ok(Response::new(wire::ObjectHookResponse { allow_operation: true, ..Default::default() }))
     }
 
     async fn accept_edge_payload(
@@ -373,9 +325,7 @@ impl PluginService for PluginCalls {
         &self,
         _: Request<wire::GetResourceTypeRegistrationsRequest>,
     ) -> Answer<wire::GetResourceTypeRegistrationsResponse> {
-        Ok(Response::new(
-            wire::GetResourceTypeRegistrationsResponse::default(),
-        ))
+        Ok(Response::new(wire::GetResourceTypeRegistrationsResponse::default()))
     }
 
     async fn list_resource_instances(

@@ -28,8 +28,6 @@ impl GrpcStdio for StdioCalls {
         _: Request<()>,
     ) -> Result<Response<Self::StreamStdioStream>, Status> {
         let stop = self.stop.clone().cancelled_owned();
-        Ok(Response::new(Box::pin(
-            stream::pending().take_until(Box::pin(stop)),
-        )))
+        Ok(Response::new(Box::pin(stream::pending().take_until(Box::pin(stop)))))
     }
 }

@@ -41,26 +41,14 @@ impl Answer {
     }
 
     fn failed(failure: &Status) -> Self {
-        let status = if failure.code() == Code::DeadlineExceeded {
-            504
-        } else {
-            502
-        };
+        let status = if failure.code() == Code::DeadlineExceeded { 504 } else { 502 };
         let failure = Some(format!("{:?}: {}", failure.code(), failure.message()));
-        Self {
-            failure,
-            ..Self::error(status, "the plugin failed")
-        }
+        Self { failure, ..Self::error(status, "the plugin failed") }
     }
 
     fn error(status: u16, text: &str) -> Self {
         let body = json!({ "error": text }).to_string().into();
-        Self {
-            status,
-            headers: Headers::default(),
-            body,
-            failure: None,
-        }
+        Self { status, headers: Headers::default(), body, failure: None }
     }
 
     /// The status.
@@ -142,11 +130,7 @@ impl AnswerStream {
                     header_list: chunk.header_list,
                     ..Default::default()
                 };
-                Self {
-                    head: Answer::new(Ok(head)),
-                    chunks: Some(chunks),
-                    end: None,
-                }
+                Self { head: Answer::new(Ok(head)), chunks: Some(chunks), end: None }
             }
             Ok(Some(chunk)) if chunk.r#type() == ChunkType::Error => Self {
                 head: Answer::error(status(chunk.status_code, 500), &chunk.error_message),
@@ -160,11 +144,7 @@ impl AnswerStream {
 
     fn failed(failure: &Status) -> Self {
         let end = End::Broken(failure.message().to_owned());
-        Self {
-            head: Answer::failed(failure),
-            chunks: None,
-            end: Some(end),
-        }
+        Self { head: Answer::failed(failure), chunks: None, end: Some(end) }
     }
 
     /// The status.
@@ -223,11 +203,7 @@ async fn receive(
 }
 
 fn headers(list: Vec<HeaderField>, map: HeaderMap) -> Headers {
-    if list.is_empty() {
-        Headers::from_map(map)
-    } else {
-        Headers::from_list(list)
-    }
+    if list.is_empty() { Headers::from_map(map) } else { Headers::from_list(list) }
 }
 
 fn status(code: i32, default: u16) -> u16 {

@@ -94,29 +94,18 @@ impl Host {
 
     async fn initialize(&self, config: &Config) -> Result<()> {
         let known = [FEATURE_HEADER_LIST, FEATURE_RAW_PATH];
-        let features = known
-            .iter()
-            .filter(|_| self.extensions)
-            .map(|&name| name.to_owned());
+        let features = known.iter().filter(|_| self.extensions).map(|&name| name.to_owned());
         let id = (CONFIG_PLUGIN_ID.to_owned(), "1".to_owned());
-        let pairs = config
-            .iter()
-            .map(|(key, value)| (key.to_owned(), value.to_owned()));
-        let request = InitRequest {
-            config: pairs.chain([id]).collect(),
-            features: features.collect(),
-        };
+        let pairs = config.iter().map(|(key, value)| (key.to_owned(), value.to_owned()));
+        let request =
+            InitRequest { config: pairs.chain([id]).collect(), features: features.collect() };
         let answer = self
             .client()
             .initialize(timed(request))
             .await
             .map_err(|status| failed(&status))?
             .into_inner();
-        if answer.success {
-            Ok(())
-        } else {
-            Err(Error::new(answer.error_message))
-        }
+        if answer.success { Ok(()) } else { Err(Error::new(answer.error_message)) }
     }
 
     /// Sends `GET` to a path below the mount.
@@ -126,8 +115,7 @@ impl Host {
 
     /// Sends `POST` with a body to a path below the mount.
     pub async fn post(&self, path: &str, body: impl Into<Bytes>) -> Answer {
-        self.send(Request::builder().method("POST").path(path).body(body))
-            .await
+        self.send(Request::builder().method("POST").path(path).body(body)).await
     }
 
     /// Sends a request and waits for the whole answer.
@@ -136,11 +124,7 @@ impl Host {
         let mut client = self.client();
         let answer = tokio::time::timeout(DEADLINE, client.handle_endpoint_request(message)).await;
         let late = || Err(Status::deadline_exceeded("no answer came in time"));
-        Answer::new(
-            answer
-                .unwrap_or_else(|_| late())
-                .map(tonic::Response::into_inner),
-        )
+        Answer::new(answer.unwrap_or_else(|_| late()).map(tonic::Response::into_inner))
     }
 
     /// Sends a request and waits for the head of the answer.
@@ -169,15 +153,9 @@ impl Host {
     /// # Errors
     /// When the plugin does not answer.
     pub async fn manifest(&self) -> Result<Value> {
-        let answer = self
-            .client()
-            .get_manifest(timed(GetManifestRequest {}))
-            .await;
+        let answer = self.client().get_manifest(timed(GetManifestRequest {})).await;
         Ok(serde_json::from_str(
-            &answer
-                .map_err(|status| failed(&status))?
-                .get_ref()
-                .manifest_json,
+            &answer.map_err(|status| failed(&status))?.get_ref().manifest_json,
         )?)
     }
 
@@ -186,16 +164,8 @@ impl Host {
     /// # Errors
     /// When the plugin does not answer.
     pub async fn config_schema(&self) -> Result<Value> {
-        let answer = self
-            .client()
-            .get_config_schema(timed(GetConfigSchemaRequest {}))
-            .await;
-        Ok(serde_json::from_str(
-            &answer
-                .map_err(|status| failed(&status))?
-                .get_ref()
-                .schema_json,
-        )?)
+        let answer = self.client().get_config_schema(timed(GetConfigSchemaRequest {})).await;
+        Ok(serde_json::from_str(&answer.map_err(|status| failed(&status))?.get_ref().schema_json)?)
     }
 
     /// Type and content of a file of the plugin's user interface.
@@ -203,15 +173,9 @@ impl Host {
     /// # Errors
     /// When the plugin has no such file.
     pub async fn asset(&self, path: &str) -> Result<(String, Bytes)> {
-        let request = timed(GetAssetRequest {
-            asset_path: path.to_owned(),
-        });
-        let answer = self
-            .client()
-            .get_asset(request)
-            .await
-            .map_err(|status| failed(&status))?
-            .into_inner();
+        let request = timed(GetAssetRequest { asset_path: path.to_owned() });
+        let answer =
+            self.client().get_asset(request).await.map_err(|status| failed(&status))?.into_inner();
         if answer.success {
             Ok((answer.mime_type, answer.content))
         } else {
@@ -229,15 +193,10 @@ impl Host {
     /// # Errors
     /// When the plugin's shutdown function fails.
     pub async fn shutdown(self) -> Result<()> {
-        let told = self
-            .client()
-            .shutdown(timed(ShutdownRequest { timeout_seconds: 5 }))
-            .await;
+        let told = self.client().shutdown(timed(ShutdownRequest { timeout_seconds: 5 })).await;
         self.stop.disarm().cancel();
         drop(self.client);
-        self.server
-            .await
-            .map_err(|error| Error::from(error).context("the plugin's server"))??;
+        self.server.await.map_err(|error| Error::from(error).context("the plugin's server"))??;
         told.map(drop).map_err(|status| failed(&status))
     }
 }

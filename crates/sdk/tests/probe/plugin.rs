@@ -16,13 +16,10 @@ async fn main() -> sidegate_sdk::Result<()> {
         .get("/hanging", async |_: Request, hanging: Arc<Hanging>| {
             hanging.0.load(Ordering::Relaxed).to_string()
         })
-        .stream(
-            "/hang",
-            async |_: Request, _out: ResponseStream, hanging: Arc<Hanging>| {
-                hanging.0.fetch_add(1, Ordering::Relaxed);
-                std::future::pending().await
-            },
-        )
+        .stream("/hang", async |_: Request, _out: ResponseStream, hanging: Arc<Hanging>| {
+            hanging.0.fetch_add(1, Ordering::Relaxed);
+            std::future::pending().await
+        })
         .get("/panic", async |_: Request| -> &'static str {
             tracing::info!(step = 1, "about to panic");
             panic!("on purpose")

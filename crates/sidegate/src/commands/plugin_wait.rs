@@ -120,7 +120,8 @@ mod tests {
         let after = json!({"state": "ready", "pid": 8, "ready_since": "t2"});
         assert_eq!(outcome(&after, &before), Outcome::Ready);
         let warning = "reload failed, the instance before goes on serving: exit code 1";
-        let failed = json!({"state": "ready", "pid": 7, "ready_since": "t1", "warnings": [warning]});
+        let failed =
+            json!({"state": "ready", "pid": 7, "ready_since": "t1", "warnings": [warning]});
         assert_eq!(outcome(&failed, &before), Outcome::Failed(warning.into()));
     }
 }

@@ -37,5 +37,5 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     if let Some(warning) = legacy::warning(&environment) {
         tracing::warn!("{warning}");
     }
-    role::standalone(&config, arguments.ready_file.as_deref())
+    role::standalone(&config, environment.into_pairs(), arguments.ready_file.as_deref())
 }

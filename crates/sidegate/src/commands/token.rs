@@ -126,13 +126,16 @@ async fn create_token(create: &Create) -> Result<(), Failure> {
     if create.output.is_quiet() {
         return print(&(value + "\n"));
     }
-    create.output.one(&token, &[
-        ("id", |token| text(token, "id")),
-        ("app", |token| text(token, "app_id")),
-        ("scopes", |token| text(token, "scopes")),
-        ("expires", expiry),
-        ("token", |token| text(token, "token")),
-    ])?;
+    create.output.one(
+        &token,
+        &[
+            ("id", |token| text(token, "id")),
+            ("app", |token| text(token, "app_id")),
+            ("scopes", |token| text(token, "scopes")),
+            ("expires", expiry),
+            ("token", |token| text(token, "token")),
+        ],
+    )?;
     eprintln!("Keep the token now: it is not stored and cannot be shown again.");
     Ok(())
 }

@@ -65,6 +65,11 @@ impl Environment {
         self.0.get(variable).filter(|value| !value.is_empty())
     }
 
+    /// Everything, for whoever has to choose from it.
+    pub(crate) fn into_pairs(self) -> Vec<(OsString, OsString)> {
+        self.0.into_iter().map(|(name, value)| (name.into(), value)).collect()
+    }
+
     /// The names of all that are set.
     pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
         self.0.iter().filter(|(_, value)| !value.is_empty()).map(|(name, _)| name.as_str())

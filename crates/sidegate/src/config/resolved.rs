@@ -4,8 +4,8 @@
 //! It reads no environment and opens no file; `layers.rs` brings the texts.
 
 use super::layers::{Layers, Origin, Problem};
-use sidegate_gateway::edge::context::Network;
 use super::raw::{Setting, setting};
+use sidegate_gateway::edge::context::{EdgeLimits, Network};
 use sidegate_model::duration::parse_duration;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -50,7 +50,7 @@ pub(crate) struct Config {
     /// Certificate and key, when clients come over TLS.
     pub(crate) tls: Option<TlsPaths>,
     /// Limits and deadlines of requests and connections.
-    pub(crate) limits: Limits,
+    pub(crate) limits: EdgeLimits,
     /// Whose word about a client's address is believed.
     pub(crate) trusted_proxies: Vec<Network>,
     /// Name of this gateway, for plugins.
@@ -79,33 +79,6 @@ pub(crate) struct TlsPaths {
     pub(crate) certificate: PathBuf,
     /// PEM file with the key.
     pub(crate) key: PathBuf,
-}
-
-/// Limits and deadlines of requests and connections.
-#[derive(Debug)]
-pub(crate) struct Limits {
-    /// Bytes.
-    pub(crate) max_body_bytes: usize,
-    /// For one complete answer.
-    pub(crate) unary_timeout: Duration,
-    /// For one stream in total.
-    pub(crate) stream_timeout: Duration,
-    /// For the silence between two chunks of a stream; `None` is for ever.
-    pub(crate) stream_idle_timeout: Option<Duration>,
-    /// For the head of a request.
-    pub(crate) header_read_timeout: Duration,
-    /// For a pause within a body.
-    pub(crate) body_idle_timeout: Duration,
-    /// For a connection between requests.
-    pub(crate) keep_alive_idle: Duration,
-    /// Bytes.
-    pub(crate) max_header_bytes: usize,
-    /// Number of headers.
-    pub(crate) max_headers: usize,
-    /// Connections at one time.
-    pub(crate) max_connections: usize,
-    /// For requests in flight when the gateway stops.
-    pub(crate) drain_timeout: Duration,
 }
 
 /// What the commands that talk to the admin API need to know.
@@ -333,9 +306,9 @@ impl Reader<'_> {
         Some(paths)
     }
 
-    fn limits(&mut self) -> Limits {
+    fn limits(&mut self) -> EdgeLimits {
         let idle = self.duration("PLUGIN_ENDPOINT_STREAM_IDLE_TIMEOUT");
-        Limits {
+        EdgeLimits {
             max_body_bytes: self.number("PLUGIN_ENDPOINT_MAX_BODY_SIZE"),
             unary_timeout: self.duration("PLUGIN_ENDPOINT_TIMEOUT"),
             stream_timeout: self.duration("PLUGIN_ENDPOINT_STREAM_TIMEOUT"),
@@ -347,6 +320,7 @@ impl Reader<'_> {
             max_headers: self.number("MAX_HEADERS"),
             max_connections: self.number("MAX_CONNECTIONS"),
             drain_timeout: self.duration("SHUTDOWN_TIMEOUT"),
+            ..EdgeLimits::default()
         }
     }
 }
@@ -420,8 +394,12 @@ mod tests {
             ["env PORT: the admin API has port 8080 too: choose another for one of them"]
         );
         assert!(resolve(&[("PORT", "0"), ("ADMIN_PORT", "0")]).is_ok());
-        let apart =
-            [("HOST", "127.0.0.2"), ("PORT", "9"), ("ADMIN_HOST", "127.0.0.1"), ("ADMIN_PORT", "9")];
+        let apart = [
+            ("HOST", "127.0.0.2"),
+            ("PORT", "9"),
+            ("ADMIN_HOST", "127.0.0.1"),
+            ("ADMIN_PORT", "9"),
+        ];
         assert!(resolve(&apart).is_ok());
     }
 

@@ -56,9 +56,25 @@ pub(crate) fn program(arguments: &[&str]) -> Command {
     command
 }
 
+/// Runs a command to its end, or ends it when it takes too long.
+#[track_caller]
+pub(crate) fn finish(command: &mut Command) -> Finished {
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let (pid, (done, finished)) = (child.id(), std::sync::mpsc::channel());
+    std::thread::spawn(move || done.send(child.wait_with_output()));
+    match finished.recv_timeout(PATIENCE) {
+        Ok(output) => output.unwrap().into(),
+        Err(_) => {
+            let _ = Command::new("kill").args(["-s", "KILL", &pid.to_string()]).status();
+            panic!("{command:?} does not end");
+        }
+    }
+}
+
 /// Runs the program to its end.
+#[track_caller]
 pub(crate) fn run(arguments: &[&str]) -> Finished {
-    program(arguments).output().unwrap().into()
+    finish(&mut program(arguments))
 }
 
 /// A running server with a data folder of its own.
@@ -127,8 +143,9 @@ impl Server {
     }
 
     /// Runs a command against this server.
+    #[track_caller]
     pub(crate) fn run(&self, arguments: &[&str]) -> Finished {
-        self.command(arguments).output().unwrap().into()
+        finish(&mut self.command(arguments))
     }
 
     /// Sends it a signal by name.
@@ -167,7 +184,8 @@ impl Drop for Server {
 
 /// `sidegate serve` on free ports of this machine.
 pub(crate) fn serve(data_dir: &Path) -> Command {
-    let mut command = program(&["serve", "--host", "127.0.0.1", "--port", "0", "--admin-port", "0"]);
+    let mut command =
+        program(&["serve", "--host", "127.0.0.1", "--port", "0", "--admin-port", "0"]);
     command.arg("--data-dir").arg(data_dir);
     command
 }

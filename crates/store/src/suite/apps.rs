@@ -16,12 +16,7 @@ pub(super) async fn what_is_saved_is_what_is_read(store: &Store) {
     assert_eq!(store.app(saved.id).await.unwrap(), saved);
     assert_eq!(store.app_by_name("billing").await.unwrap(), saved);
 
-    let wanted = AppDraft {
-        is_active: false,
-        rate_limit: 0,
-        metadata: Map::new(),
-        ..app("paid")
-    };
+    let wanted = AppDraft { is_active: false, rate_limit: 0, metadata: Map::new(), ..app("paid") };
     let updated = store.update_app(saved.id, &wanted).await.unwrap().value;
     assert_eq!(as_draft(&updated), wanted);
     assert_eq!(updated.created_at, saved.created_at);
@@ -50,12 +45,8 @@ pub(super) async fn any_text_and_json_survives(store: &Store) {
         let (description, metadata, monthly_budget) =
             strategy.new_tree(&mut runner).unwrap().current();
         let metadata = metadata.into_iter().collect();
-        let draft = AppDraft {
-            description,
-            metadata,
-            monthly_budget,
-            ..app(&format!("app ü {round}"))
-        };
+        let draft =
+            AppDraft { description, metadata, monthly_budget, ..app(&format!("app ü {round}")) };
         let saved = store.create_app(&draft).await.unwrap();
         assert_eq!(as_draft(&saved.value), draft);
         let again = store.update_app(saved.value.id, &draft).await.unwrap();
@@ -72,30 +63,17 @@ pub(super) async fn app_names_are_unique(store: &Store) {
         "app cannot be saved: the name \"billing\" is taken by app 1; choose another"
     );
     let refused = store.update_app(second, &app("billing")).await.unwrap_err();
-    assert!(
-        matches!(refused, StoreError::Conflict { what: "app", .. }),
-        "{refused}"
-    );
+    assert!(matches!(refused, StoreError::Conflict { what: "app", .. }), "{refused}");
     store.delete_app(first).await.unwrap();
     store.update_app(second, &app("billing")).await.unwrap();
 }
 
 pub(super) async fn an_invalid_app_is_refused_with_every_problem(store: &Store) {
-    let bad = AppDraft {
-        owner_email: "x".into(),
-        monthly_budget: f64::NAN,
-        ..app("")
-    };
+    let bad = AppDraft { owner_email: "x".into(), monthly_budget: f64::NAN, ..app("") };
     let id = saved_app(store, "good").await;
-    for refused in [
-        store.create_app(&bad).await,
-        store.update_app(id, &bad).await,
-    ] {
+    for refused in [store.create_app(&bad).await, store.update_app(id, &bad).await] {
         match refused.unwrap_err() {
-            StoreError::Invalid {
-                what: "app",
-                problems,
-            } => assert_eq!(problems.len(), 3),
+            StoreError::Invalid { what: "app", problems } => assert_eq!(problems.len(), 3),
             other => panic!("{other}"),
         }
     }
@@ -129,41 +107,21 @@ pub(super) async fn apps_are_listed_in_pages(store: &Store) {
         seen.extend(listing.items.into_iter().map(|app| app.id.0));
     }
     assert_eq!(seen, [1, 2, 3, 4, 5, 6, 7]);
-    assert_eq!(
-        store.list_apps(page(u32::MAX, 100)).await.unwrap().items,
-        []
-    );
+    assert_eq!(store.list_apps(page(u32::MAX, 100)).await.unwrap().items, []);
 }
 
 pub(super) async fn deleting_an_app_deletes_and_returns_its_tokens(store: &Store) {
-    let (doomed, other) = (
-        saved_app(store, "doomed").await,
-        saved_app(store, "other").await,
-    );
+    let (doomed, other) = (saved_app(store, "doomed").await, saved_app(store, "other").await);
     let mut hashes = Vec::new();
     for text in ["a", "b", "c"] {
-        hashes.push(
-            store
-                .create_token(&token(doomed, text))
-                .await
-                .unwrap()
-                .value
-                .hash,
-        );
+        hashes.push(store.create_token(&token(doomed, text)).await.unwrap().value.hash);
     }
     let kept = store.create_token(&token(other, "d")).await.unwrap().value;
     let mut deleted = store.delete_app(doomed).await.unwrap().value;
     deleted.token_hashes.sort_unstable();
     hashes.sort_unstable();
     assert_eq!((deleted.app.id, deleted.token_hashes), (doomed, hashes));
-    assert_eq!(
-        store
-            .list_tokens(None, Page::default())
-            .await
-            .unwrap()
-            .items,
-        [kept]
-    );
+    assert_eq!(store.list_tokens(None, Page::default()).await.unwrap().items, [kept]);
 }
 
 pub(super) async fn an_app_number_is_never_given_again(store: &Store) {
@@ -192,8 +150,5 @@ fn pages_count_from_one_and_have_a_bound() {
     }
     let both = Page::new(0, 0).unwrap_err().to_string();
     assert!(both.contains("number") && both.contains("size"), "{both}");
-    assert_eq!(
-        json!([Page::default().number(), Page::default().size()]),
-        json!([1, 20])
-    );
+    assert_eq!(json!([Page::default().number(), Page::default().size()]), json!([1, 20]));
 }

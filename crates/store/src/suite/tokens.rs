@@ -38,10 +38,7 @@ pub(super) async fn the_same_token_is_not_saved_twice(store: &Store) {
     let app_id = saved_app(store, "a").await;
     store.create_token(&token(app_id, "x")).await.unwrap();
     let refused = store.create_token(&token(app_id, "x")).await.unwrap_err();
-    assert!(
-        refused.to_string().contains("already as token 1"),
-        "{refused}"
-    );
+    assert!(refused.to_string().contains("already as token 1"), "{refused}");
 }
 
 pub(super) async fn an_invalid_token_is_refused_with_every_problem(store: &Store) {
@@ -53,33 +50,21 @@ pub(super) async fn an_invalid_token_is_refused_with_every_problem(store: &Store
         ..token(app_id, "x")
     };
     match store.create_token(&bad).await.unwrap_err() {
-        StoreError::Invalid {
-            what: "token",
-            problems,
-        } => {
+        StoreError::Invalid { what: "token", problems } => {
             assert_eq!(problems.len(), 4);
             assert!(!problems.concat().contains("whole_secret"));
         }
         other => panic!("{other}"),
     }
-    let many = NewTokenRow {
-        scopes: vec!["s".to_owned(); 65],
-        ..token(app_id, "x")
-    };
-    assert!(matches!(
-        store.create_token(&many).await,
-        Err(StoreError::Invalid { .. })
-    ));
+    let many = NewTokenRow { scopes: vec!["s".to_owned(); 65], ..token(app_id, "x") };
+    assert!(matches!(store.create_token(&many).await, Err(StoreError::Invalid { .. })));
 }
 
 pub(super) async fn tokens_are_listed_by_app(store: &Store) {
     let (a, b) = (saved_app(store, "a").await, saved_app(store, "b").await);
     for i in 0..5 {
         let app_id = if i % 2 == 0 { a } else { b };
-        store
-            .create_token(&token(app_id, &i.to_string()))
-            .await
-            .unwrap();
+        store.create_token(&token(app_id, &i.to_string())).await.unwrap();
     }
     let all = store.list_tokens(None, page(2, 2)).await.unwrap();
     assert_eq!(all.total, 5);
@@ -87,10 +72,7 @@ pub(super) async fn tokens_are_listed_by_app(store: &Store) {
     let of_a = store.list_tokens(Some(a), Page::default()).await.unwrap();
     assert_eq!(of_a.total, 3);
     assert!(of_a.items.iter().all(|t| t.app_id == a));
-    let of_nobody = store
-        .list_tokens(Some(AppId(99)), Page::default())
-        .await
-        .unwrap();
+    let of_nobody = store.list_tokens(Some(AppId(99)), Page::default()).await.unwrap();
     assert_eq!((of_nobody.items.len(), of_nobody.total), (0, 0));
 }
 
@@ -98,18 +80,12 @@ pub(super) async fn a_revoked_token_is_gone(store: &Store) {
     let app_id = saved_app(store, "a").await;
     let saved = store.create_token(&token(app_id, "x")).await.unwrap().value;
     assert_eq!(store.revoke_token(saved.id).await.unwrap().value, saved);
-    for refused in [
-        store.token(saved.id).await.map(drop),
-        store.revoke_token(saved.id).await.map(drop),
-    ] {
+    for refused in
+        [store.token(saved.id).await.map(drop), store.revoke_token(saved.id).await.map(drop)]
+    {
         assert_eq!(refused.unwrap_err().to_string(), "token 1 does not exist");
     }
     assert!(store.load_snapshot().await.unwrap().tokens.is_empty());
-    let next = store
-        .create_token(&token(app_id, "x"))
-        .await
-        .unwrap()
-        .value
-        .id;
+    let next = store.create_token(&token(app_id, "x")).await.unwrap().value.id;
     assert_eq!(next, TokenId(2), "a token's number is never given again");
 }

@@ -10,26 +10,12 @@ use tokio::task::JoinSet;
 pub(super) async fn every_write_grows_the_revision_by_one(store: &Store) {
     assert_eq!(store.revision().await.unwrap(), 0);
     let app_id = saved_app(store, "a").await;
-    let token_id = store
-        .create_token(&token(app_id, "x"))
-        .await
-        .unwrap()
-        .value
-        .id;
-    let id = store
-        .create_plugin(&plugin("p", Some("p")))
-        .await
-        .unwrap()
-        .value
-        .id;
+    let token_id = store.create_token(&token(app_id, "x")).await.unwrap().value.id;
+    let id = store.create_plugin(&plugin("p", Some("p"))).await.unwrap().value.id;
     assert_eq!(store.revision().await.unwrap(), 3);
     let revisions = [
         store.update_app(app_id, &app("b")).await.unwrap().revision,
-        store
-            .update_plugin(id, &plugin("q", Some("p")))
-            .await
-            .unwrap()
-            .revision,
+        store.update_plugin(id, &plugin("q", Some("p"))).await.unwrap().revision,
         store.bump_reload(id).await.unwrap().revision,
         store.revoke_token(token_id).await.unwrap().revision,
         store.delete_app(app_id).await.unwrap().revision,
@@ -43,22 +29,10 @@ pub(super) async fn a_write_that_changes_nothing_keeps_the_revision(store: &Stor
     let saved_app = store.create_app(&app("a")).await.unwrap();
     let saved_plugin = store.create_plugin(&plugin("p", None)).await.unwrap();
     let before = store.revision().await.unwrap();
-    let same_app = store
-        .update_app(saved_app.value.id, &app("a"))
-        .await
-        .unwrap();
-    let same_plugin = store
-        .update_plugin(saved_plugin.value.id, &plugin("p", None))
-        .await
-        .unwrap();
-    assert_eq!(
-        (same_app.value, same_app.revision),
-        (saved_app.value, before)
-    );
-    assert_eq!(
-        (same_plugin.value, same_plugin.revision),
-        (saved_plugin.value, before)
-    );
+    let same_app = store.update_app(saved_app.value.id, &app("a")).await.unwrap();
+    let same_plugin = store.update_plugin(saved_plugin.value.id, &plugin("p", None)).await.unwrap();
+    assert_eq!((same_app.value, same_app.revision), (saved_app.value, before));
+    assert_eq!((same_plugin.value, same_plugin.revision), (saved_plugin.value, before));
     assert_eq!(store.revision().await.unwrap(), before);
 }
 
@@ -67,14 +41,8 @@ pub(super) async fn a_refused_write_changes_nothing(store: &Store) {
     store.create_plugin(&plugin("p", Some("p"))).await.unwrap();
     let before = store.revision().await.unwrap();
     store.create_app(&app("a")).await.unwrap_err();
-    store
-        .create_plugin(&plugin("q", Some("p")))
-        .await
-        .unwrap_err();
-    store
-        .delete_app(sidegate_model::app::AppId(99))
-        .await
-        .unwrap_err();
+    store.create_plugin(&plugin("q", Some("p"))).await.unwrap_err();
+    store.delete_app(sidegate_model::app::AppId(99)).await.unwrap_err();
     store.update_app(app_id, &app("")).await.unwrap_err();
     assert_eq!(store.revision().await.unwrap(), before);
     assert_eq!(store.list_apps(Page::default()).await.unwrap().total, 1);
@@ -83,18 +51,10 @@ pub(super) async fn a_refused_write_changes_nothing(store: &Store) {
 pub(super) async fn an_abandoned_write_changes_nothing(store: &Store) {
     let kept = saved_app(store, "a").await;
     let mut write = store.begin_write().await.unwrap();
-    write
-        .tx
-        .all("DELETE FROM apps WHERE id = $1", params![kept.0])
-        .await
-        .unwrap();
+    write.tx.all("DELETE FROM apps WHERE id = $1", params![kept.0]).await.unwrap();
     drop(write);
     assert_eq!(store.app(kept).await.unwrap().id, kept);
-    assert_eq!(
-        saved_app(store, "b").await.0,
-        2,
-        "the next writer is not held up"
-    );
+    assert_eq!(saved_app(store, "b").await.0, 2, "the next writer is not held up");
     assert_eq!(store.revision().await.unwrap(), 2);
 }
 
@@ -118,19 +78,8 @@ pub(super) async fn parallel_writers_lose_nothing_and_the_revision_strictly_grow
     }
     let mut revisions = writers.join_all().await.concat();
     revisions.sort_unstable();
-    assert_eq!(
-        revisions,
-        (2..=161).collect::<Vec<_>>(),
-        "each write has a revision of its own"
-    );
-    assert_eq!(
-        store
-            .list_tokens(Some(app_id), page(1, 1))
-            .await
-            .unwrap()
-            .total,
-        160
-    );
+    assert_eq!(revisions, (2..=161).collect::<Vec<_>>(), "each write has a revision of its own");
+    assert_eq!(store.list_tokens(Some(app_id), page(1, 1)).await.unwrap().total, 160);
 }
 
 pub(super) async fn a_slug_wanted_by_many_is_given_once(store: &Store) {
@@ -138,22 +87,14 @@ pub(super) async fn a_slug_wanted_by_many_is_given_once(store: &Store) {
     for i in 0..8 {
         let store = store.clone();
         writers.spawn(async move {
-            store
-                .create_plugin(&plugin(&format!("p{i}"), Some("wanted")))
-                .await
+            store.create_plugin(&plugin(&format!("p{i}"), Some("wanted"))).await
         });
     }
-    let (winners, losers): (Vec<_>, Vec<_>) = writers
-        .join_all()
-        .await
-        .into_iter()
-        .partition(Result::is_ok);
+    let (winners, losers): (Vec<_>, Vec<_>) =
+        writers.join_all().await.into_iter().partition(Result::is_ok);
     assert_eq!((winners.len(), losers.len()), (1, 7));
     for loser in losers {
-        assert!(matches!(
-            loser,
-            Err(StoreError::Conflict { what: "plugin", .. })
-        ));
+        assert!(matches!(loser, Err(StoreError::Conflict { what: "plugin", .. })));
     }
     assert_eq!(store.revision().await.unwrap(), 1);
 }
@@ -161,15 +102,8 @@ pub(super) async fn a_slug_wanted_by_many_is_given_once(store: &Store) {
 pub(super) async fn a_snapshot_holds_active_plugins_all_apps_and_all_tokens(store: &Store) {
     let empty = store.load_snapshot().await.unwrap();
     assert!(empty.plugins.is_empty() && empty.apps.is_empty() && empty.tokens.is_empty());
-    let running = store
-        .create_plugin(&plugin("on", Some("on")))
-        .await
-        .unwrap()
-        .value;
-    let off = PluginDraft {
-        is_active: false,
-        ..plugin("off", Some("off"))
-    };
+    let running = store.create_plugin(&plugin("on", Some("on"))).await.unwrap().value;
+    let off = PluginDraft { is_active: false, ..plugin("off", Some("off")) };
     store.create_plugin(&off).await.unwrap();
     let mut inactive = app("inactive");
     inactive.is_active = false;
@@ -180,20 +114,10 @@ pub(super) async fn a_snapshot_holds_active_plugins_all_apps_and_all_tokens(stor
     assert_eq!(snapshot.revision, token.revision);
     assert_eq!(snapshot.plugins.len(), 1);
     assert_eq!(*snapshot.plugins[&running.id], running.spec());
-    assert_eq!(
-        snapshot.plugins[&running.id]
-            .slug
-            .as_ref()
-            .unwrap()
-            .as_str(),
-        "on"
-    );
+    assert_eq!(snapshot.plugins[&running.id].slug.as_ref().unwrap().as_str(), "on");
     assert_eq!((snapshot.apps.len(), &*snapshot.apps[&app.id]), (1, &app));
     assert_eq!(snapshot.tokens.len(), 1);
-    assert_eq!(
-        **snapshot.tokens.get(&TokenHash::of("x")).unwrap(),
-        token.value
-    );
+    assert_eq!(**snapshot.tokens.get(&TokenHash::of("x")).unwrap(), token.value);
 }
 
 /// Each write adds one app, so in every moment there are as many apps as the revision says.
@@ -214,14 +138,7 @@ pub(super) async fn every_snapshot_is_of_one_moment(store: &Store) {
         assert_eq!(listing.items.len() as u64, listing.total.min(20));
     }
     writing.await.unwrap();
-    assert_eq!(
-        store
-            .list_plugins(&PluginFilter::default(), page(1, 1))
-            .await
-            .unwrap()
-            .total,
-        0
-    );
+    assert_eq!(store.list_plugins(&PluginFilter::default(), page(1, 1)).await.unwrap().total, 0);
 }
 
 pub(super) async fn ten_thousand_tokens_load(store: &Store) {

@@ -1056,7 +1056,7 @@ pub struct EndpointRequest {
     #[prost(string, repeated, tag = "14")]
     pub scopes: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
     /// Sidegate extension, used after "header_list" was announced by both sides: every header in
-    /// order, repeated ones and non-UTF-8 values included. It takes the place of headers.
+    /// order, repeated ones and non-UTF-8 values included. The map is filled too; the list says more.
     #[prost(message, repeated, tag = "1000")]
     pub header_list: ::prost::alloc::vec::Vec<HeaderField>,
     /// Sidegate extension, used after "raw_path" was announced by both sides: the path as sent, still
@@ -1078,8 +1078,8 @@ pub struct EndpointResponse {
     /// When not empty, it replaces headers and body.
     #[prost(string, tag = "4")]
     pub error_message: ::prost::alloc::string::String,
-    /// Sidegate extension, used after "header_list" was announced by both sides: takes the place of
-    /// headers.
+    /// Sidegate extension, used after "header_list" was announced by both sides. The map is
+    /// filled too; where there is a list, it counts.
     #[prost(message, repeated, tag = "1000")]
     pub header_list: ::prost::alloc::vec::Vec<HeaderField>,
 }
@@ -1101,8 +1101,8 @@ pub struct EndpointResponseChunk {
     /// With ERROR.
     #[prost(string, tag = "5")]
     pub error_message: ::prost::alloc::string::String,
-    /// Sidegate extension, used after "header_list" was announced by both sides: takes the place of
-    /// headers, with HEADERS.
+    /// Sidegate extension, used after "header_list" was announced by both sides, with HEADERS.
+    /// The map is filled too; where there is a list, it counts.
     #[prost(message, repeated, tag = "1000")]
     pub header_list: ::prost::alloc::vec::Vec<HeaderField>,
 }

@@ -6,26 +6,15 @@ use proptest::prelude::*;
 const DRAIN: Duration = Duration::from_secs(300);
 
 fn limits() -> RestartLimits {
-    RestartLimits {
-        park_after: 4,
-        max_retiring: 3,
-        ..RestartLimits::default()
-    }
+    RestartLimits { park_after: 4, max_retiring: 3, ..RestartLimits::default() }
 }
 
 fn at(seconds: u64) -> Moment {
-    Moment {
-        at: Duration::from_secs(seconds),
-        chance: 0.0,
-    }
+    Moment { at: Duration::from_secs(seconds), chance: 0.0 }
 }
 
 fn failed(serial: u64) -> Event {
-    Event::Failed {
-        serial: Serial(serial),
-        reason: format!("reason {serial}"),
-        hopeless: false,
-    }
+    Event::Failed { serial: Serial(serial), reason: format!("reason {serial}"), hopeless: false }
 }
 
 fn start(serial: u64, edition: u64) -> Vec<Action> {
@@ -87,35 +76,19 @@ fn a_healthy_period_makes_up_for_failures() {
 fn a_hopeless_start_is_not_repeated() {
     let mut life = Life::new(limits(), DRAIN);
     life.on(Event::Wanted(Edition(1)), at(0));
-    let event = Event::Failed {
-        serial: Serial(1),
-        reason: "no".into(),
-        hopeless: true,
-    };
+    let event = Event::Failed { serial: Serial(1), reason: "no".into(), hopeless: true };
     assert_eq!(life.on(event, at(0)), vec![]);
-    assert_eq!(
-        (life.state(), life.reason()),
-        (PluginState::Stopped, Some("no".into()))
-    );
+    assert_eq!((life.state(), life.reason()), (PluginState::Stopped, Some("no".into())));
 }
 
 #[test]
 fn a_reload_starts_beside_swaps_and_drains() {
     let mut life = serving();
     assert_eq!(life.on(Event::Wanted(Edition(2)), at(5)), start(2, 2));
-    assert_eq!(
-        (life.serving(), life.state()),
-        (Some(Serial(1)), PluginState::Ready)
-    );
-    assert_eq!(
-        life.on(Event::Started(Serial(2)), at(6)),
-        vec![Action::Drain(Serial(1))]
-    );
+    assert_eq!((life.serving(), life.state()), (Some(Serial(1)), PluginState::Ready));
+    assert_eq!(life.on(Event::Started(Serial(2)), at(6)), vec![Action::Drain(Serial(1))]);
     assert_eq!(life.serving(), Some(Serial(2)));
-    assert_eq!(
-        life.on(Event::Drained(Serial(1)), at(7)),
-        vec![Action::Stop(Serial(1))]
-    );
+    assert_eq!(life.on(Event::Drained(Serial(1)), at(7)), vec![Action::Stop(Serial(1))]);
     assert_eq!(life.on(Event::Gone(Serial(1)), at(8)), vec![]);
     assert!(life.retiring.is_empty());
 }
@@ -125,10 +98,7 @@ fn a_failed_reload_leaves_the_old_instance_serving_and_says_so() {
     let mut life = serving();
     life.on(Event::Wanted(Edition(2)), at(5));
     assert_eq!(life.on(failed(2), at(6)), vec![]);
-    assert_eq!(
-        (life.serving(), life.state()),
-        (Some(Serial(1)), PluginState::Ready)
-    );
+    assert_eq!((life.serving(), life.state()), (Some(Serial(1)), PluginState::Ready));
     assert!(life.warning().unwrap().ends_with("reason 2"));
     assert_eq!(life.reason(), None);
     life.on(Event::Gone(Serial(2)), at(6));
@@ -141,13 +111,7 @@ fn a_newer_wish_replaces_a_start_under_way() {
     let mut life = serving();
     life.on(Event::Wanted(Edition(2)), at(1));
     let actions = life.on(Event::Wanted(Edition(3)), at(1));
-    assert_eq!(
-        actions,
-        vec![
-            Action::Stop(Serial(2)),
-            Action::Start(Serial(3), Edition(3))
-        ]
-    );
+    assert_eq!(actions, vec![Action::Stop(Serial(2)), Action::Start(Serial(3), Edition(3))]);
     assert_eq!(life.on(Event::Started(Serial(2)), at(2)), vec![]);
     assert_eq!(life.serving(), Some(Serial(1)));
 }
@@ -155,10 +119,7 @@ fn a_newer_wish_replaces_a_start_under_way() {
 #[test]
 fn draining_ends_at_its_deadline() {
     let mut life = serving();
-    assert_eq!(
-        life.on(Event::Unwanted, at(10)),
-        vec![Action::Drain(Serial(1))]
-    );
+    assert_eq!(life.on(Event::Unwanted, at(10)), vec![Action::Drain(Serial(1))]);
     assert_eq!(life.state(), PluginState::Draining);
     assert_eq!(life.deadline(), Some(Duration::from_secs(310)));
     assert_eq!(life.on(Event::Tick, at(310)), vec![Action::Stop(Serial(1))]);
@@ -176,10 +137,7 @@ fn the_end_of_the_host_stops_what_serves_and_what_drains() {
     life.on(Event::Wanted(Edition(3)), at(2));
     let mut stopped = life.on(Event::Quit, at(3));
     stopped.sort_by_key(|action| format!("{action:?}"));
-    assert_eq!(
-        stopped,
-        [1, 2, 3].map(|serial| Action::Stop(Serial(serial)))
-    );
+    assert_eq!(stopped, [1, 2, 3].map(|serial| Action::Stop(Serial(serial))));
 }
 
 #[test]
@@ -251,20 +209,12 @@ impl World {
             Step::Fail(n) => {
                 let serial = pick(&self.alive, *n).filter(|s| !self.failed.contains(s))?;
                 self.failed.push(serial);
-                Event::Failed {
-                    serial,
-                    reason: "r".into(),
-                    hopeless: false,
-                }
+                Event::Failed { serial, reason: "r".into(), hopeless: false }
             }
             Step::Drained(n) => Event::Drained(pick(&self.alive, *n)?),
             Step::Gone(n) => {
-                let ending: Vec<_> = self
-                    .ordered_to_stop
-                    .iter()
-                    .chain(&self.failed)
-                    .copied()
-                    .collect();
+                let ending: Vec<_> =
+                    self.ordered_to_stop.iter().chain(&self.failed).copied().collect();
                 let serial = pick(&ending, *n)?;
                 self.ordered_to_stop.retain(|s| *s != serial);
                 self.failed.retain(|s| *s != serial);

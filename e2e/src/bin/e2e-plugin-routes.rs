@@ -1,0 +1,153 @@
+//! A well-behaved plugin whose every endpoint says which one it is: for stories about routes, access
+//! rules, panics, and what a plugin can see. Knows nothing of the stories.
+
+use sidegate_sdk::{
+    Config, Endpoint, Endpoints, Plugin, Request, Response, ResponseStream, Result,
+};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// One piece of `/flood`, in bytes.
+const PIECE: usize = 16 * 1024;
+
+#[derive(Default)]
+struct State {
+    config: BTreeMap<String, String>,
+    opened: AtomicU64,
+    closed: AtomicU64,
+    flooded: AtomicU64,
+}
+
+#[tokio::main]
+async fn main() -> Result<()> {
+    Plugin::new("e2e-routes", env!("CARGO_PKG_VERSION"))
+        .initialize(async |config: Config| {
+            let config = config.iter().map(|(key, value)| (key.to_owned(), value.to_owned()));
+            Ok(State { config: config.collect(), ..State::default() })
+        })
+        .endpoints(|state: &State| {
+            let endpoints = seeing(streams(methods(paths(Endpoints::new()))));
+            match state.config.get("catch_all").map(String::as_str) {
+                Some("true") => endpoints.get("/*", async |_: Request| "catch-all"),
+                _ => endpoints,
+            }
+        })
+        .serve()
+        .await
+}
+
+/// Endpoints that are told apart by their paths.
+fn paths(endpoints: Endpoints<State>) -> Endpoints<State> {
+    endpoints
+        .get("/exact", async |_: Request| "exact")
+        .get("/files/*", async |_: Request| "files")
+        .get("/files/deep/*", async |_: Request| "deep")
+        .get("/files/deep/exact", async |_: Request| "deep exact")
+        .get("/open/*", async |_: Request| "open")
+        .get(Endpoint::new("/admin/users").require_auth(true), async |_: Request| "protected")
+        .any(Endpoint::new("/acl/*").require_auth(true), async |req: Request| allow(&req))
+        .get(
+            Endpoint::new("/described")
+                .description("An endpoint that tells of itself")
+                .metadata("team", "blue")
+                .metadata("stage", "beta"),
+            async |_: Request| "described",
+        )
+}
+
+/// Endpoints that are told apart by their methods.
+fn methods(endpoints: Endpoints<State>) -> Endpoints<State> {
+    let named = |method: &'static str| {
+        move |_: Request| async move { Response::text(method).header("X-Handler", method) }
+    };
+    endpoints
+        .any("/any", async |req: Request| {
+            Response::text(req.method()).header("X-Method", req.method())
+        })
+        .post("/post-only", named("post"))
+        .get("/get-only", async |req: Request| {
+            Response::text("get").header("X-Method", req.method())
+        })
+        .get("/headed", named("get"))
+        .endpoint(Endpoint::new("/headed").method("HEAD"), named("head"))
+        .get("/optioned", named("get"))
+        .endpoint(Endpoint::new("/optioned").method("OPTIONS"), named("options"))
+}
+
+/// Endpoints that answer piece by piece.
+fn streams(endpoints: Endpoints<State>) -> Endpoints<State> {
+    endpoints
+        .stream("/stream", async |_: Request, mut out: ResponseStream, state: Arc<State>| {
+            let head = Response::new(200).header("X-Handler", "stream");
+            state.opened.fetch_add(1, Ordering::Relaxed);
+            let sent = async {
+                out.headers(head).await?;
+                out.send("begun").await?;
+                Result::Ok(())
+            }
+            .await;
+            out.closed().await;
+            state.closed.fetch_add(1, Ordering::Relaxed);
+            sent
+        })
+        .stream("/flood", async |_: Request, mut out: ResponseStream, state: Arc<State>| {
+            loop {
+                out.send(vec![b'x'; PIECE]).await?;
+                state.flooded.fetch_add(PIECE as u64, Ordering::Relaxed);
+            }
+        })
+        .stream("/panic-in-stream", async |_: Request, mut out: ResponseStream| {
+            out.send("before").await?;
+            panic!("on purpose, in a stream")
+        })
+}
+
+/// Endpoints that show what the plugin sees.
+fn seeing(endpoints: Endpoints<State>) -> Endpoints<State> {
+    endpoints
+        .get("/counts", async |_: Request, state: Arc<State>| {
+            let counts = [
+                ("opened", state.opened.load(Ordering::Relaxed)),
+                ("closed", state.closed.load(Ordering::Relaxed)),
+                ("flooded", state.flooded.load(Ordering::Relaxed)),
+            ];
+            Response::json(&BTreeMap::from(counts))
+        })
+        .get("/environment", async |_: Request| {
+            Response::json(&std::env::vars().collect::<BTreeMap<_, _>>())
+        })
+        .get("/config", async |_: Request, state: Arc<State>| Response::json(&state.config))
+        .get("/context", async |req: Request| {
+            Response::json(&BTreeMap::from([
+                ("request_id", req.request_id()),
+                ("edge_id", req.edge_id().unwrap_or_default()),
+                ("edge_namespace", req.edge_namespace().unwrap_or_default()),
+                ("traceparent", req.traceparent().unwrap_or_default()),
+            ]))
+        })
+        .get("/pid", async |_: Request| std::process::id().to_string())
+        .get("/panic", async |_: Request| -> &'static str { panic!("on purpose") })
+        .get("/print", async |req: Request| {
+            let text = req.query("text").unwrap_or_default();
+            println!("stdout {text}");
+            eprintln!("stderr {text}");
+            "printed"
+        })
+}
+
+/// Access by the metadata of the app, as operators are advised to do it.
+fn allow(req: &Request) -> Response {
+    let Some(app) = req.app().filter(|_| req.authenticated()) else {
+        return Response::text("Unauthorized").with_status(401);
+    };
+    if app.metadata.get("mcp_access").is_none_or(|access| access != "allowed") {
+        return Response::text("Forbidden").with_status(403);
+    }
+    match app.metadata.get("allowed_operations") {
+        Some(allowed) if !allowed.is_empty() && !allowed.contains(req.method()) => {
+            Response::text("Method not allowed for this app").with_status(405)
+        }
+        _ => Response::text(format!("welcome {}", app.name)),
+    }
+}
