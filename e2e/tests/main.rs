@@ -1,2 +1,24 @@
-//! All stories, as one program.
-mod errors;
+//! All stories, as one program: what a person can rely on, told with real processes and sockets.
+
+mod app_metadata;
+mod authentication;
+mod chunk_protocol;
+mod cli;
+mod error_table;
+mod examples;
+mod framing;
+mod http2;
+mod interruption;
+mod lifecycle_page;
+mod limits;
+mod operations;
+mod paths;
+mod plugin_answers;
+mod quota;
+mod request_fields;
+mod routing;
+mod secrets;
+mod slow_clients;
+mod streaming;
+mod tls;
+mod uploads;

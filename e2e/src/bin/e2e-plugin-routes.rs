@@ -8,15 +8,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// One piece of `/flood`, in bytes.
-const PIECE: usize = 16 * 1024;
-
 #[derive(Default)]
 struct State {
     config: BTreeMap<String, String>,
     opened: AtomicU64,
     closed: AtomicU64,
-    flooded: AtomicU64,
 }
 
 #[tokio::main]
@@ -91,12 +87,6 @@ fn streams(endpoints: Endpoints<State>) -> Endpoints<State> {
             state.closed.fetch_add(1, Ordering::Relaxed);
             sent
         })
-        .stream("/flood", async |_: Request, mut out: ResponseStream, state: Arc<State>| {
-            loop {
-                out.send(vec![b'x'; PIECE]).await?;
-                state.flooded.fetch_add(PIECE as u64, Ordering::Relaxed);
-            }
-        })
         .stream("/panic-in-stream", async |_: Request, mut out: ResponseStream| {
             out.send("before").await?;
             panic!("on purpose, in a stream")
@@ -110,7 +100,6 @@ fn seeing(endpoints: Endpoints<State>) -> Endpoints<State> {
             let counts = [
                 ("opened", state.opened.load(Ordering::Relaxed)),
                 ("closed", state.closed.load(Ordering::Relaxed)),
-                ("flooded", state.flooded.load(Ordering::Relaxed)),
             ];
             Response::json(&BTreeMap::from(counts))
         })

@@ -18,7 +18,7 @@ pub struct Record {
     pub labels: RouteLabels,
     /// The app that called, if known.
     pub app: Option<u32>,
-    /// Status of the answer.
+    /// Status of the answer; 499 until there is one.
     pub status: StatusCode,
     /// Code and internal text of the error, if it was one.
     pub error: Option<(&'static str, String)>,
@@ -45,7 +45,7 @@ impl Record {
             start: context.start,
             labels: RouteLabels::default(),
             app: None,
-            status: StatusCode::OK,
+            status: client_gone(),
             error: None,
             bytes: 0,
             end: End::Open,
@@ -68,12 +68,18 @@ impl Record {
     }
 }
 
+/// The status on record while there is no answer; nobody receives it.
+fn client_gone() -> StatusCode {
+    StatusCode::from_u16(499).unwrap_or(StatusCode::BAD_REQUEST)
+}
+
 impl Drop for Record {
     fn drop(&mut self) {
         let took = self.start.elapsed();
         let aborted = match self.end {
             End::Aborted(reason) => Some(reason),
-            _ => None,
+            End::Open => Some("the client went away"),
+            End::Complete => None,
         };
         let metrics = &self.edge.metrics;
         metrics.request_ended(&self.labels, self.status, took, self.bytes);

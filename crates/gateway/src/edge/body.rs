@@ -41,7 +41,10 @@ impl EdgeBody {
 
     /// Attaches what ends with the last byte: the record of the request and its place on the
     /// connection.
-    pub fn owning(&mut self, record: Record, open: OpenRequest) {
+    pub fn owning(&mut self, mut record: Record, open: OpenRequest) {
+        if self.is_end_stream() {
+            record.complete();
+        }
         self.record = Some(Box::new(record));
         self._open = Some(open);
     }
@@ -64,9 +67,16 @@ impl Body for EdgeBody {
             },
             Content::Stream(stream) => ready!(stream.poll_chunk(cx)),
         };
+        // The HTTP library need not ask again after the last byte.
+        let is_last = this.is_end_stream();
         if let Some(record) = &mut this.record {
             match &next {
-                Some(Ok(bytes)) => record.add_bytes(bytes.len()),
+                Some(Ok(bytes)) => {
+                    record.add_bytes(bytes.len());
+                    if is_last {
+                        record.complete();
+                    }
+                }
                 Some(Err(aborted)) => record.aborted(aborted.reason),
                 None => record.complete(),
             }
@@ -75,7 +85,11 @@ impl Body for EdgeBody {
     }
 
     fn is_end_stream(&self) -> bool {
-        matches!(self.content, Content::Empty)
+        match &self.content {
+            Content::Empty => true,
+            Content::Full(_) => false,
+            Content::Stream(stream) => stream.is_over(),
+        }
     }
 
     fn size_hint(&self) -> SizeHint {

@@ -2,8 +2,8 @@
 //! and the parts of the gateway it needs.
 
 use super::connection::Connection;
-use super::guarded_io::Patience;
 use super::head::HeadLimits;
+use super::patience::Patience;
 use crate::generation::{CurrentGeneration, Generation};
 use crate::metrics::Metrics;
 use sidegate_model::status::PluginStatus;

@@ -5,6 +5,7 @@ use super::connection::Connection;
 use super::error::raw_refusal;
 use super::framing::Framing;
 use super::head::HeadLimits;
+use super::patience::Patience;
 use super::refusal::Refusal;
 use super::request_id;
 use bytes::{Buf, BytesMut};
@@ -29,17 +30,6 @@ const TOO_SLOW: Refusal = Refusal {
     code: ErrorCode::RequestTimeout,
     message: "the request headers did not arrive in time",
 };
-
-/// How long a connection may keep the gateway waiting.
-#[derive(Debug, Clone, Copy)]
-pub struct Patience {
-    /// From the first byte of a request head to its last; also from the connection to the first.
-    pub head: Duration,
-    /// Between two requests.
-    pub idle: Duration,
-    /// For a client that takes nothing of an answer.
-    pub stalled_write: Duration,
-}
 
 /// A plain or encrypted client socket.
 pub enum Socket {

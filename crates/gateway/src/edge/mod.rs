@@ -17,6 +17,7 @@ pub mod head;
 pub mod headers;
 pub mod listener;
 pub mod operations;
+pub mod patience;
 pub mod refusal;
 pub mod request;
 pub mod request_id;

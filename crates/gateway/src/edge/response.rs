@@ -3,7 +3,7 @@
 use super::body::EdgeBody;
 use super::context::RequestContext;
 use super::dispatch::{Answer, Content};
-use super::stream::StreamBody;
+use super::stream::{StreamBody, let_finish};
 use crate::identity::admit::Permit;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, Version, header};
 use sidegate_model::quota::QuotaState;
@@ -46,6 +46,11 @@ pub fn build(
             EdgeBody::full(bytes)
         }
         Content::Nothing => EdgeBody::empty(),
+        Content::Stream(chunks, None, _) if promised == Some(0) => {
+            let_finish(chunks);
+            insert_length(&mut headers, promised);
+            EdgeBody::empty()
+        }
         Content::Stream(chunks, first, limits) => {
             let mut stream = StreamBody::new(chunks, first, &limits, form.lenient_done);
             if let Some(length) = promised {

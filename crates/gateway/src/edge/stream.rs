@@ -17,6 +17,8 @@ use tokio::time::{Instant, Sleep};
 
 /// How long a plugin may go on with its call after DONE, until it is cancelled.
 const AFTER_DONE: Duration = Duration::from_secs(10);
+/// How long an abort waits, so that the data just before it can leave.
+const LAST_WORDS: Duration = Duration::from_millis(10);
 
 /// A streamed answer that was cut; the connection or the HTTP/2 stream ends with an error.
 #[derive(Debug, Clone, Copy, thiserror::Error)]
@@ -52,6 +54,10 @@ pub struct StreamBody {
     lenient: bool,
     /// Bytes that a Content-Length of the plugin still promises.
     promised: Option<u64>,
+    /// Data was passed on since the last pause, and may not have left yet.
+    unsent: bool,
+    /// An abort that lets the data before it leave; due at `deadline`.
+    aborting: Option<&'static str>,
     /// HTTP/1.0: the end of the connection is the end of the answer.
     ends_with_connection: Option<Arc<Connection>>,
 }
@@ -66,6 +72,8 @@ impl StreamBody {
             idle: limits.idle.map(|pause| (pause, Box::pin(tokio::time::sleep(pause)))),
             lenient,
             promised: None,
+            unsent: false,
+            aborting: None,
             ends_with_connection: None,
         }
     }
@@ -85,24 +93,38 @@ impl StreamBody {
         self.promised.map_or_else(SizeHint::new, SizeHint::with_exact)
     }
 
+    /// Whether nothing follows.
+    pub fn is_over(&self) -> bool {
+        self.chunks.is_none() && self.aborting.is_none()
+    }
+
     /// The next bytes for the client; `None` at an orderly end.
     pub fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Aborted>>> {
+        if let Some(reason) = self.aborting {
+            ready!(self.deadline.as_mut().poll(cx));
+            self.aborting = None;
+            return Poll::Ready(Some(Err(Aborted { reason })));
+        }
         if self.chunks.is_none() {
             return Poll::Ready(None);
         }
         if self.deadline.as_mut().poll(cx).is_ready() {
-            return self.abort("the stream lasted longer than its limit");
+            return self.abort(cx, "the stream lasted longer than its limit");
         }
         if let Some(data) = self.first.take() {
-            return self.pass(data);
+            return self.pass(cx, data);
         }
         loop {
-            match ready!(self.poll_step(cx)) {
-                Step::Data(data) => return self.pass(data),
+            let Poll::Ready(step) = self.poll_step(cx) else {
+                self.unsent = false;
+                return Poll::Pending;
+            };
+            match step {
+                Step::Data(data) => return self.pass(cx, data),
                 Step::Nothing => {}
-                Step::Abort(reason) => return self.abort(reason),
+                Step::Abort(reason) => return self.abort(cx, reason),
                 Step::Done if self.promised.is_some_and(|left| left > 0) => {
-                    return self.abort("the stream is shorter than its Content-Length");
+                    return self.abort(cx, "the stream is shorter than its Content-Length");
                 }
                 Step::Done => {
                     self.finish();
@@ -139,22 +161,35 @@ impl StreamBody {
         })
     }
 
-    fn pass(&mut self, data: Bytes) -> Poll<Option<Result<Bytes, Aborted>>> {
-        if let Some(left) = &mut self.promised {
-            match left.checked_sub(data.len() as u64) {
-                Some(rest) => *left = rest,
-                None => return self.abort("the stream is longer than its Content-Length"),
+    fn pass(&mut self, cx: &mut Context<'_>, data: Bytes) -> Poll<Option<Result<Bytes, Aborted>>> {
+        if let Some(left) = self.promised {
+            let Some(rest) = left.checked_sub(data.len() as u64) else {
+                return self.abort(cx, "the stream is longer than its Content-Length");
+            };
+            self.promised = Some(rest);
+            if rest == 0 {
+                self.finish();
             }
         }
+        self.unsent = true;
         Poll::Ready(Some(Ok(data)))
     }
 
-    fn abort(&mut self, reason: &'static str) -> Poll<Option<Result<Bytes, Aborted>>> {
+    fn abort(
+        &mut self,
+        cx: &mut Context<'_>,
+        reason: &'static str,
+    ) -> Poll<Option<Result<Bytes, Aborted>>> {
         self.chunks = None;
         if let Some(connection) = &self.ends_with_connection {
             connection.reset_on_close();
         }
-        Poll::Ready(Some(Err(Aborted { reason })))
+        if !self.unsent {
+            return Poll::Ready(Some(Err(Aborted { reason })));
+        }
+        self.aborting = Some(reason);
+        self.deadline.as_mut().reset(Instant::now() + LAST_WORDS);
+        self.poll_chunk(cx)
     }
 
     /// After DONE the plugin's handler may finish in peace, for a while.

@@ -1,5 +1,6 @@
 //! A host with a folder of its own, and the means to look at it and at its processes.
 
+use crate::eventually::{PATIENCE, some_time};
 use serde_json::{Map, Value};
 use sidegate_gateway::generation::{CurrentGeneration, Mount, Target};
 use sidegate_gateway::host::{self, HostHandle, HostLimits, HostSettings, RestartLimits};
@@ -12,12 +13,9 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tempfile::TempDir;
 use tokio::sync::watch;
-
-/// Longest wait for anything in these tests.
-const PATIENCE: Duration = Duration::from_secs(20);
 
 pub(crate) struct Bench {
     pub(crate) dir: TempDir,
@@ -117,16 +115,10 @@ impl Bench {
         id: u32,
         wanted: impl Fn(&PluginStatus) -> bool,
     ) -> PluginStatus {
-        let mut last = None;
-        let begun = Instant::now();
-        while begun.elapsed() < PATIENCE {
-            last = self.status(id);
-            if let Some(status) = last.take_if(|status| wanted(status)) {
-                return status;
-            }
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-        panic!("the status never was as wanted; at last: {last:?}");
+        let found = some_time(|| self.status(id).filter(|status| wanted(status))).await;
+        found.unwrap_or_else(|| {
+            panic!("the status never was as wanted; at last: {:?}", self.status(id))
+        })
     }
 
     pub(crate) fn mount(&self, slug: &str) -> Option<Arc<Mount>> {
@@ -177,15 +169,6 @@ impl With for PluginSpec {
     fn reloaded(mut self) -> Self {
         self.reloads += 1;
         self
-    }
-}
-
-/// Waits until something holds.
-pub(crate) async fn eventually(what: &str, holds: impl Fn() -> bool) {
-    let begun = Instant::now();
-    while !holds() {
-        assert!(begun.elapsed() < PATIENCE, "never came true: {what}");
-        tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }
 

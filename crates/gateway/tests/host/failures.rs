@@ -1,6 +1,7 @@
 //! Programs that are no good plugins: what the operator reads, and that nothing of them is left.
 
-use crate::bench::{Bench, alive, eventually, limits, spec};
+use crate::bench::{Bench, alive, limits, spec};
+use crate::eventually::eventually;
 use sidegate_gateway::generation::Target;
 use sidegate_gateway::host::HostLimits;
 use sidegate_model::status::PluginState;

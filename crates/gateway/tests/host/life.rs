@@ -1,6 +1,7 @@
 //! A good plugin's life: ready, crashed and back, reloaded, removed, stopped.
 
-use crate::bench::{Bench, With, alive, eventually, get, limits, signal, spec, text};
+use crate::bench::{Bench, With, alive, get, limits, signal, spec, text};
+use crate::eventually::eventually;
 use rustix::process::Signal;
 use sidegate_gateway::generation::Target;
 use sidegate_gateway::host::HostLimits;

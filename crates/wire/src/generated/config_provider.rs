@@ -161,10 +161,8 @@ pub mod config_provider_service_client {
                 "/config_provider.ConfigProviderService/GetManifest",
             );
             let mut req = request.into_request();
-            req.extensions_mut().insert(GrpcMethod::new(
-                "config_provider.ConfigProviderService",
-                "GetManifest",
-            ));
+            req.extensions_mut()
+                .insert(GrpcMethod::new("config_provider.ConfigProviderService", "GetManifest"));
             self.inner.unary(req, path, codec).await
         }
         /// Asks whether the process answers.
@@ -180,10 +178,8 @@ pub mod config_provider_service_client {
             let path =
                 http::uri::PathAndQuery::from_static("/config_provider.ConfigProviderService/Ping");
             let mut req = request.into_request();
-            req.extensions_mut().insert(GrpcMethod::new(
-                "config_provider.ConfigProviderService",
-                "Ping",
-            ));
+            req.extensions_mut()
+                .insert(GrpcMethod::new("config_provider.ConfigProviderService", "Ping"));
             self.inner.unary(req, path, codec).await
         }
     }
@@ -424,10 +420,7 @@ pub mod config_provider_service_server {
                         tonic::Status::GRPC_STATUS,
                         (tonic::Code::Unimplemented as i32).into(),
                     );
-                    headers.insert(
-                        http::header::CONTENT_TYPE,
-                        tonic::metadata::GRPC_CONTENT_TYPE,
-                    );
+                    headers.insert(http::header::CONTENT_TYPE, tonic::metadata::GRPC_CONTENT_TYPE);
                     Ok(response)
                 }),
             }

@@ -151,8 +151,7 @@ pub mod health_client {
             let codec = tonic_prost::ProstCodec::default();
             let path = http::uri::PathAndQuery::from_static("/grpc.health.v1.Health/Check");
             let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(GrpcMethod::new("grpc.health.v1.Health", "Check"));
+            req.extensions_mut().insert(GrpcMethod::new("grpc.health.v1.Health", "Check"));
             self.inner.unary(req, path, codec).await
         }
         /// Answers at once and again after each change.
@@ -169,8 +168,7 @@ pub mod health_client {
             let codec = tonic_prost::ProstCodec::default();
             let path = http::uri::PathAndQuery::from_static("/grpc.health.v1.Health/Watch");
             let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(GrpcMethod::new("grpc.health.v1.Health", "Watch"));
+            req.extensions_mut().insert(GrpcMethod::new("grpc.health.v1.Health", "Watch"));
             self.inner.server_streaming(req, path, codec).await
         }
     }
@@ -361,10 +359,7 @@ pub mod health_server {
                         tonic::Status::GRPC_STATUS,
                         (tonic::Code::Unimplemented as i32).into(),
                     );
-                    headers.insert(
-                        http::header::CONTENT_TYPE,
-                        tonic::metadata::GRPC_CONTENT_TYPE,
-                    );
+                    headers.insert(http::header::CONTENT_TYPE, tonic::metadata::GRPC_CONTENT_TYPE);
                     Ok(response)
                 }),
             }

@@ -174,8 +174,7 @@ pub mod grpc_broker_client {
             let codec = tonic_prost::ProstCodec::default();
             let path = http::uri::PathAndQuery::from_static("/plugin.GRPCBroker/StartStream");
             let mut req = request.into_streaming_request();
-            req.extensions_mut()
-                .insert(GrpcMethod::new("plugin.GRPCBroker", "StartStream"));
+            req.extensions_mut().insert(GrpcMethod::new("plugin.GRPCBroker", "StartStream"));
             self.inner.streaming(req, path, codec).await
         }
     }
@@ -326,10 +325,7 @@ pub mod grpc_broker_server {
                         tonic::Status::GRPC_STATUS,
                         (tonic::Code::Unimplemented as i32).into(),
                     );
-                    headers.insert(
-                        http::header::CONTENT_TYPE,
-                        tonic::metadata::GRPC_CONTENT_TYPE,
-                    );
+                    headers.insert(http::header::CONTENT_TYPE, tonic::metadata::GRPC_CONTENT_TYPE);
                     Ok(response)
                 }),
             }
@@ -455,8 +451,7 @@ pub mod grpc_controller_client {
             let codec = tonic_prost::ProstCodec::default();
             let path = http::uri::PathAndQuery::from_static("/plugin.GRPCController/Shutdown");
             let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(GrpcMethod::new("plugin.GRPCController", "Shutdown"));
+            req.extensions_mut().insert(GrpcMethod::new("plugin.GRPCController", "Shutdown"));
             self.inner.unary(req, path, codec).await
         }
     }
@@ -597,10 +592,7 @@ pub mod grpc_controller_server {
                         tonic::Status::GRPC_STATUS,
                         (tonic::Code::Unimplemented as i32).into(),
                     );
-                    headers.insert(
-                        http::header::CONTENT_TYPE,
-                        tonic::metadata::GRPC_CONTENT_TYPE,
-                    );
+                    headers.insert(http::header::CONTENT_TYPE, tonic::metadata::GRPC_CONTENT_TYPE);
                     Ok(response)
                 }),
             }
@@ -729,8 +721,7 @@ pub mod grpc_stdio_client {
             let codec = tonic_prost::ProstCodec::default();
             let path = http::uri::PathAndQuery::from_static("/plugin.GRPCStdio/StreamStdio");
             let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(GrpcMethod::new("plugin.GRPCStdio", "StreamStdio"));
+            req.extensions_mut().insert(GrpcMethod::new("plugin.GRPCStdio", "StreamStdio"));
             self.inner.server_streaming(req, path, codec).await
         }
     }
@@ -878,10 +869,7 @@ pub mod grpc_stdio_server {
                         tonic::Status::GRPC_STATUS,
                         (tonic::Code::Unimplemented as i32).into(),
                     );
-                    headers.insert(
-                        http::header::CONTENT_TYPE,
-                        tonic::metadata::GRPC_CONTENT_TYPE,
-                    );
+                    headers.insert(http::header::CONTENT_TYPE, tonic::metadata::GRPC_CONTENT_TYPE);
                     Ok(response)
                 }),
             }
@@ -2175,8 +2163,7 @@ pub mod plugin_service_client {
             let codec = tonic_prost::ProstCodec::default();
             let path = http::uri::PathAndQuery::from_static("/plugin.PluginService/Initialize");
             let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(GrpcMethod::new("plugin.PluginService", "Initialize"));
+            req.extensions_mut().insert(GrpcMethod::new("plugin.PluginService", "Initialize"));
             self.inner.unary(req, path, codec).await
         }
         /// Asks whether the plugin still works.
@@ -2190,8 +2177,7 @@ pub mod plugin_service_client {
             let codec = tonic_prost::ProstCodec::default();
             let path = http::uri::PathAndQuery::from_static("/plugin.PluginService/Ping");
             let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(GrpcMethod::new("plugin.PluginService", "Ping"));
+            req.extensions_mut().insert(GrpcMethod::new("plugin.PluginService", "Ping"));
             self.inner.unary(req, path, codec).await
         }
         /// Asks the plugin to finish its work. The process keeps running until the host ends it.
@@ -2205,8 +2191,7 @@ pub mod plugin_service_client {
             let codec = tonic_prost::ProstCodec::default();
             let path = http::uri::PathAndQuery::from_static("/plugin.PluginService/Shutdown");
             let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(GrpcMethod::new("plugin.PluginService", "Shutdown"));
+            req.extensions_mut().insert(GrpcMethod::new("plugin.PluginService", "Shutdown"));
             self.inner.unary(req, path, codec).await
         }
         /// LLM hook ahead of authentication.
@@ -2220,8 +2205,7 @@ pub mod plugin_service_client {
             let codec = tonic_prost::ProstCodec::default();
             let path = http::uri::PathAndQuery::from_static("/plugin.PluginService/ProcessPreAuth");
             let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(GrpcMethod::new("plugin.PluginService", "ProcessPreAuth"));
+            req.extensions_mut().insert(GrpcMethod::new("plugin.PluginService", "ProcessPreAuth"));
             self.inner.unary(req, path, codec).await
         }
         /// Lets the plugin decide about a credential.
@@ -2235,8 +2219,7 @@ pub mod plugin_service_client {
             let codec = tonic_prost::ProstCodec::default();
             let path = http::uri::PathAndQuery::from_static("/plugin.PluginService/Authenticate");
             let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(GrpcMethod::new("plugin.PluginService", "Authenticate"));
+            req.extensions_mut().insert(GrpcMethod::new("plugin.PluginService", "Authenticate"));
             self.inner.unary(req, path, codec).await
         }
         /// Looks up the app a credential belongs to.
@@ -2251,10 +2234,8 @@ pub mod plugin_service_client {
             let path =
                 http::uri::PathAndQuery::from_static("/plugin.PluginService/GetAppByCredential");
             let mut req = request.into_request();
-            req.extensions_mut().insert(GrpcMethod::new(
-                "plugin.PluginService",
-                "GetAppByCredential",
-            ));
+            req.extensions_mut()
+                .insert(GrpcMethod::new("plugin.PluginService", "GetAppByCredential"));
             self.inner.unary(req, path, codec).await
         }
         /// Looks up the user a credential belongs to.
@@ -2269,10 +2250,8 @@ pub mod plugin_service_client {
             let path =
                 http::uri::PathAndQuery::from_static("/plugin.PluginService/GetUserByCredential");
             let mut req = request.into_request();
-            req.extensions_mut().insert(GrpcMethod::new(
-                "plugin.PluginService",
-                "GetUserByCredential",
-            ));
+            req.extensions_mut()
+                .insert(GrpcMethod::new("plugin.PluginService", "GetUserByCredential"));
             self.inner.unary(req, path, codec).await
         }
         /// LLM hook once the caller is known.
@@ -2287,8 +2266,7 @@ pub mod plugin_service_client {
             let path =
                 http::uri::PathAndQuery::from_static("/plugin.PluginService/ProcessPostAuth");
             let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(GrpcMethod::new("plugin.PluginService", "ProcessPostAuth"));
+            req.extensions_mut().insert(GrpcMethod::new("plugin.PluginService", "ProcessPostAuth"));
             self.inner.unary(req, path, codec).await
         }
         /// LLM hook ahead of the response headers.
@@ -2303,10 +2281,8 @@ pub mod plugin_service_client {
             let path =
                 http::uri::PathAndQuery::from_static("/plugin.PluginService/OnBeforeWriteHeaders");
             let mut req = request.into_request();
-            req.extensions_mut().insert(GrpcMethod::new(
-                "plugin.PluginService",
-                "OnBeforeWriteHeaders",
-            ));
+            req.extensions_mut()
+                .insert(GrpcMethod::new("plugin.PluginService", "OnBeforeWriteHeaders"));
             self.inner.unary(req, path, codec).await
         }
         /// LLM hook ahead of a response body or one piece of it.
@@ -2321,8 +2297,7 @@ pub mod plugin_service_client {
             let codec = tonic_prost::ProstCodec::default();
             let path = http::uri::PathAndQuery::from_static("/plugin.PluginService/OnBeforeWrite");
             let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(GrpcMethod::new("plugin.PluginService", "OnBeforeWrite"));
+            req.extensions_mut().insert(GrpcMethod::new("plugin.PluginService", "OnBeforeWrite"));
             self.inner.unary(req, path, codec).await
         }
         /// LLM hook after the last piece of a streamed response.
@@ -2354,8 +2329,7 @@ pub mod plugin_service_client {
             let codec = tonic_prost::ProstCodec::default();
             let path = http::uri::PathAndQuery::from_static("/plugin.PluginService/HandleProxyLog");
             let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(GrpcMethod::new("plugin.PluginService", "HandleProxyLog"));
+            req.extensions_mut().insert(GrpcMethod::new("plugin.PluginService", "HandleProxyLog"));
             self.inner.unary(req, path, codec).await
         }
         /// Delivers the token counts of one LLM call.
@@ -2371,8 +2345,7 @@ pub mod plugin_service_client {
             let path =
                 http::uri::PathAndQuery::from_static("/plugin.PluginService/HandleAnalytics");
             let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(GrpcMethod::new("plugin.PluginService", "HandleAnalytics"));
+            req.extensions_mut().insert(GrpcMethod::new("plugin.PluginService", "HandleAnalytics"));
             self.inner.unary(req, path, codec).await
         }
         /// Delivers the budget used in a period.
@@ -2403,8 +2376,7 @@ pub mod plugin_service_client {
             let codec = tonic_prost::ProstCodec::default();
             let path = http::uri::PathAndQuery::from_static("/plugin.PluginService/GetAsset");
             let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(GrpcMethod::new("plugin.PluginService", "GetAsset"));
+            req.extensions_mut().insert(GrpcMethod::new("plugin.PluginService", "GetAsset"));
             self.inner.unary(req, path, codec).await
         }
         /// Lists the files of the plugin's user interface.
@@ -2419,8 +2391,7 @@ pub mod plugin_service_client {
             let codec = tonic_prost::ProstCodec::default();
             let path = http::uri::PathAndQuery::from_static("/plugin.PluginService/ListAssets");
             let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(GrpcMethod::new("plugin.PluginService", "ListAssets"));
+            req.extensions_mut().insert(GrpcMethod::new("plugin.PluginService", "ListAssets"));
             self.inner.unary(req, path, codec).await
         }
         /// Fetches the manifest, a JSON document.
@@ -2435,8 +2406,7 @@ pub mod plugin_service_client {
             let codec = tonic_prost::ProstCodec::default();
             let path = http::uri::PathAndQuery::from_static("/plugin.PluginService/GetManifest");
             let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(GrpcMethod::new("plugin.PluginService", "GetManifest"));
+            req.extensions_mut().insert(GrpcMethod::new("plugin.PluginService", "GetManifest"));
             self.inner.unary(req, path, codec).await
         }
         /// Runs a method of the plugin's own choosing for the admin interface.
@@ -2450,8 +2420,7 @@ pub mod plugin_service_client {
             let codec = tonic_prost::ProstCodec::default();
             let path = http::uri::PathAndQuery::from_static("/plugin.PluginService/Call");
             let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(GrpcMethod::new("plugin.PluginService", "Call"));
+            req.extensions_mut().insert(GrpcMethod::new("plugin.PluginService", "Call"));
             self.inner.unary(req, path, codec).await
         }
         /// Runs a method of the plugin's own choosing for a portal user.
@@ -2466,8 +2435,7 @@ pub mod plugin_service_client {
             let codec = tonic_prost::ProstCodec::default();
             let path = http::uri::PathAndQuery::from_static("/plugin.PluginService/PortalCall");
             let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(GrpcMethod::new("plugin.PluginService", "PortalCall"));
+            req.extensions_mut().insert(GrpcMethod::new("plugin.PluginService", "PortalCall"));
             self.inner.unary(req, path, codec).await
         }
         /// Fetches the JSON Schema of the configuration.
@@ -2483,8 +2451,7 @@ pub mod plugin_service_client {
             let path =
                 http::uri::PathAndQuery::from_static("/plugin.PluginService/GetConfigSchema");
             let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(GrpcMethod::new("plugin.PluginService", "GetConfigSchema"));
+            req.extensions_mut().insert(GrpcMethod::new("plugin.PluginService", "GetConfigSchema"));
             self.inner.unary(req, path, codec).await
         }
         /// Runs one turn of an agent and streams its answer.
@@ -2502,10 +2469,8 @@ pub mod plugin_service_client {
             let path =
                 http::uri::PathAndQuery::from_static("/plugin.PluginService/HandleAgentMessage");
             let mut req = request.into_request();
-            req.extensions_mut().insert(GrpcMethod::new(
-                "plugin.PluginService",
-                "HandleAgentMessage",
-            ));
+            req.extensions_mut()
+                .insert(GrpcMethod::new("plugin.PluginService", "HandleAgentMessage"));
             self.inner.server_streaming(req, path, codec).await
         }
         /// Lists the object hooks the plugin wants.
@@ -2524,10 +2489,8 @@ pub mod plugin_service_client {
                 "/plugin.PluginService/GetObjectHookRegistrations",
             );
             let mut req = request.into_request();
-            req.extensions_mut().insert(GrpcMethod::new(
-                "plugin.PluginService",
-                "GetObjectHookRegistrations",
-            ));
+            req.extensions_mut()
+                .insert(GrpcMethod::new("plugin.PluginService", "GetObjectHookRegistrations"));
             self.inner.unary(req, path, codec).await
         }
         /// Runs one object hook.
@@ -2560,10 +2523,8 @@ pub mod plugin_service_client {
             let path =
                 http::uri::PathAndQuery::from_static("/plugin.PluginService/ExecuteScheduledTask");
             let mut req = request.into_request();
-            req.extensions_mut().insert(GrpcMethod::new(
-                "plugin.PluginService",
-                "ExecuteScheduledTask",
-            ));
+            req.extensions_mut()
+                .insert(GrpcMethod::new("plugin.PluginService", "ExecuteScheduledTask"));
             self.inner.unary(req, path, codec).await
         }
         /// Delivers bytes that the same plugin sent from an edge.
@@ -2599,10 +2560,8 @@ pub mod plugin_service_client {
                 "/plugin.PluginService/GetEndpointRegistrations",
             );
             let mut req = request.into_request();
-            req.extensions_mut().insert(GrpcMethod::new(
-                "plugin.PluginService",
-                "GetEndpointRegistrations",
-            ));
+            req.extensions_mut()
+                .insert(GrpcMethod::new("plugin.PluginService", "GetEndpointRegistrations"));
             self.inner.unary(req, path, codec).await
         }
         /// Answers one HTTP request as a whole.
@@ -2617,10 +2576,8 @@ pub mod plugin_service_client {
             let path =
                 http::uri::PathAndQuery::from_static("/plugin.PluginService/HandleEndpointRequest");
             let mut req = request.into_request();
-            req.extensions_mut().insert(GrpcMethod::new(
-                "plugin.PluginService",
-                "HandleEndpointRequest",
-            ));
+            req.extensions_mut()
+                .insert(GrpcMethod::new("plugin.PluginService", "HandleEndpointRequest"));
             self.inner.unary(req, path, codec).await
         }
         /// Answers one HTTP request piece by piece.
@@ -2639,10 +2596,8 @@ pub mod plugin_service_client {
                 "/plugin.PluginService/HandleEndpointRequestStream",
             );
             let mut req = request.into_request();
-            req.extensions_mut().insert(GrpcMethod::new(
-                "plugin.PluginService",
-                "HandleEndpointRequestStream",
-            ));
+            req.extensions_mut()
+                .insert(GrpcMethod::new("plugin.PluginService", "HandleEndpointRequestStream"));
             self.inner.server_streaming(req, path, codec).await
         }
         /// Lists the resource types the plugin manages.
@@ -2661,10 +2616,8 @@ pub mod plugin_service_client {
                 "/plugin.PluginService/GetResourceTypeRegistrations",
             );
             let mut req = request.into_request();
-            req.extensions_mut().insert(GrpcMethod::new(
-                "plugin.PluginService",
-                "GetResourceTypeRegistrations",
-            ));
+            req.extensions_mut()
+                .insert(GrpcMethod::new("plugin.PluginService", "GetResourceTypeRegistrations"));
             self.inner.unary(req, path, codec).await
         }
         /// Lists the instances of a resource type.
@@ -2680,10 +2633,8 @@ pub mod plugin_service_client {
             let path =
                 http::uri::PathAndQuery::from_static("/plugin.PluginService/ListResourceInstances");
             let mut req = request.into_request();
-            req.extensions_mut().insert(GrpcMethod::new(
-                "plugin.PluginService",
-                "ListResourceInstances",
-            ));
+            req.extensions_mut()
+                .insert(GrpcMethod::new("plugin.PluginService", "ListResourceInstances"));
             self.inner.unary(req, path, codec).await
         }
         /// Fetches one instance of a resource type.
@@ -2699,10 +2650,8 @@ pub mod plugin_service_client {
             let path =
                 http::uri::PathAndQuery::from_static("/plugin.PluginService/GetResourceInstance");
             let mut req = request.into_request();
-            req.extensions_mut().insert(GrpcMethod::new(
-                "plugin.PluginService",
-                "GetResourceInstance",
-            ));
+            req.extensions_mut()
+                .insert(GrpcMethod::new("plugin.PluginService", "GetResourceInstance"));
             self.inner.unary(req, path, codec).await
         }
         /// Asks whether an app may be bound to these instances.
@@ -2721,10 +2670,8 @@ pub mod plugin_service_client {
                 "/plugin.PluginService/ValidateResourceSelection",
             );
             let mut req = request.into_request();
-            req.extensions_mut().insert(GrpcMethod::new(
-                "plugin.PluginService",
-                "ValidateResourceSelection",
-            ));
+            req.extensions_mut()
+                .insert(GrpcMethod::new("plugin.PluginService", "ValidateResourceSelection"));
             self.inner.unary(req, path, codec).await
         }
         /// Creates an instance of a resource type.
@@ -2743,10 +2690,8 @@ pub mod plugin_service_client {
                 "/plugin.PluginService/CreateResourceInstance",
             );
             let mut req = request.into_request();
-            req.extensions_mut().insert(GrpcMethod::new(
-                "plugin.PluginService",
-                "CreateResourceInstance",
-            ));
+            req.extensions_mut()
+                .insert(GrpcMethod::new("plugin.PluginService", "CreateResourceInstance"));
             self.inner.unary(req, path, codec).await
         }
         /// Waits in the plugin until the session times out or is closed, then answers why.
@@ -2761,8 +2706,7 @@ pub mod plugin_service_client {
             let codec = tonic_prost::ProstCodec::default();
             let path = http::uri::PathAndQuery::from_static("/plugin.PluginService/OpenSession");
             let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(GrpcMethod::new("plugin.PluginService", "OpenSession"));
+            req.extensions_mut().insert(GrpcMethod::new("plugin.PluginService", "OpenSession"));
             self.inner.unary(req, path, codec).await
         }
         /// Ends the session that waits in OpenSession.
@@ -2777,8 +2721,7 @@ pub mod plugin_service_client {
             let codec = tonic_prost::ProstCodec::default();
             let path = http::uri::PathAndQuery::from_static("/plugin.PluginService/CloseSession");
             let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(GrpcMethod::new("plugin.PluginService", "CloseSession"));
+            req.extensions_mut().insert(GrpcMethod::new("plugin.PluginService", "CloseSession"));
             self.inner.unary(req, path, codec).await
         }
     }
@@ -4522,10 +4465,7 @@ pub mod plugin_service_server {
                         tonic::Status::GRPC_STATUS,
                         (tonic::Code::Unimplemented as i32).into(),
                     );
-                    headers.insert(
-                        http::header::CONTENT_TYPE,
-                        tonic::metadata::GRPC_CONTENT_TYPE,
-                    );
+                    headers.insert(http::header::CONTENT_TYPE, tonic::metadata::GRPC_CONTENT_TYPE);
                     Ok(response)
                 }),
             }

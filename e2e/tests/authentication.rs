@@ -1,0 +1,200 @@
+//! Who may call: tokens in all the places they come in, and what becomes of them.
+
+use serde_json::{Value, json};
+use sidegate_e2e::{Answer, Gateway, eventually, story};
+
+async fn protected_lab(gateway: &Gateway) {
+    gateway.plugin("lab").config("require_auth", "true").ready().await;
+}
+
+fn is_challenge(answer: &Answer, error: Option<&str>) {
+    answer.is_error(401, "unauthorized", "client");
+    let challenge = answer.header("www-authenticate").unwrap();
+    assert!(challenge.starts_with("Bearer realm="), "{challenge}");
+    match error {
+        Some(error) => assert!(challenge.contains(&format!("error=\"{error}\"")), "{challenge}"),
+        None => assert!(!challenge.contains("error="), "{challenge}"),
+    }
+}
+
+#[test]
+fn a_demanded_token_that_is_missing_or_wrong_is_401_with_a_challenge() {
+    story(async {
+        let gateway = Gateway::start().await;
+        protected_lab(&gateway).await;
+        let token = gateway.token().await;
+        let get = || gateway.get("/plugins/lab/x");
+        is_challenge(&get().send().await, None);
+        is_challenge(&get().header("authorization", "Basic dTpw").send().await, None);
+        // The value alone is no credential: the scheme says what it is.
+        is_challenge(&get().header("authorization", &token).send().await, None);
+        is_challenge(&get().header("authorization", "Bearer").send().await, None);
+        is_challenge(&gateway.get("/plugins/lab/x?token=").send().await, None);
+        for wrong in ["nonsense", &token[..token.len() - 1], &format!("{token}x"), &token.to_uppercase()] {
+            is_challenge(&get().bearer(wrong).send().await, Some("invalid_token"));
+            let query = format!("/plugins/lab/x?token={wrong}");
+            is_challenge(&gateway.get(&query).send().await, Some("invalid_token"));
+        }
+    });
+}
+
+#[test]
+fn a_token_is_taken_from_the_header_or_from_the_query() {
+    story(async {
+        let gateway = Gateway::start().await;
+        protected_lab(&gateway).await;
+        let token = gateway.token().await;
+        for scheme in ["Bearer", "bearer", "BEARER", "bEaReR"] {
+            let request = gateway.get("/plugins/lab/x");
+            request.header("authorization", format!("{scheme} {token}")).send().await.expect(200);
+        }
+        for query in [format!("token={token}"), format!("a=1&token={token}&b=2")] {
+            gateway.get(&format!("/plugins/lab/x?{query}")).send().await.expect(200);
+            gateway.get(&format!("/plugins/lab/x?{query}")).http2().send().await.expect(200);
+        }
+        // The header wins, as it says what it is.
+        let both = gateway.get("/plugins/lab/x?token=nonsense").bearer(&token);
+        both.send().await.expect(200);
+        let twice = format!("/plugins/lab/x?token={token}&token={token}");
+        gateway.get(&twice).send().await.is_error(400, "invalid_request", "client");
+    });
+}
+
+#[test]
+fn the_token_is_removed_before_the_plugin_sees_the_request() {
+    story(async {
+        let gateway = Gateway::start().await;
+        protected_lab(&gateway).await;
+        let token = gateway.token().await;
+        let seen = gateway.get("/plugins/lab/x?a=1").bearer(&token).send().await.expect(200);
+        assert_eq!(seen.json()["headers"]["Authorization"], Value::Null);
+        assert!(!seen.text().contains(&token), "{}", seen.text());
+        let path = format!("/plugins/lab/x?a=1&token={token}&b=2");
+        let seen = gateway.get(&path).send().await.expect(200);
+        assert_eq!(seen.json()["query_string"], "a=1&b=2");
+        assert!(!seen.text().contains(&token), "{}", seen.text());
+        let seen = gateway.get(&format!("/plugins/lab/x?token={token}")).send().await.expect(200);
+        assert_eq!(seen.json()["query_string"], "");
+        // A credential that is not the gateway's is the plugin's business.
+        let request = gateway.get(&format!("/plugins/lab/x?token={token}"));
+        let seen = request.header("authorization", "Basic dTpw").send().await.expect(200).json();
+        assert_eq!(seen["headers"]["Authorization"], "Basic dTpw");
+    });
+}
+
+#[test]
+fn a_plugin_can_be_configured_to_receive_the_token() {
+    story(async {
+        let gateway = Gateway::start().await;
+        let plugin = gateway.plugin("lab").config("require_auth", "true");
+        plugin.option("pass_token", "true").ready().await;
+        let token = gateway.token().await;
+        let seen = gateway.get("/plugins/lab/x").bearer(&token).send().await.expect(200).json();
+        assert_eq!(seen["headers"]["Authorization"], format!("Bearer {token}"));
+        let query = format!("token={token}");
+        let seen = gateway.get(&format!("/plugins/lab/x?{query}")).send().await.json();
+        assert_eq!(seen["query_string"], query);
+    });
+}
+
+#[test]
+fn where_no_token_is_demanded_none_is_looked_at() {
+    story(async {
+        let gateway = Gateway::start().await;
+        gateway.lab().await;
+        let token = gateway.token().await;
+        for value in [format!("Bearer {token}"), "Bearer nonsense".to_owned(), "Basic dTpw".to_owned()] {
+            let request = gateway.get("/plugins/lab/x").header("authorization", value);
+            let seen = request.send().await.expect(200).json();
+            assert_eq!((&seen["authenticated"], &seen["app"]), (&json!(false), &Value::Null));
+        }
+        let seen = gateway.get("/plugins/lab/x?token=my-own").send().await.expect(200).json();
+        assert_eq!(seen["query_string"], "token=my-own", "it is the plugin's own parameter");
+    });
+}
+
+#[test]
+fn optional_auth_fills_the_identity_of_those_who_have_one() {
+    story(async {
+        let gateway = Gateway::start().await;
+        gateway.plugin("lab").option("optional_auth", "true").ready().await;
+        let token = gateway.app("known").create().await.token().scopes(&["s"]).create().await;
+        let seen = gateway.get("/plugins/lab/x").bearer(&token).send().await.expect(200);
+        assert!(!seen.text().contains(&token), "{}", seen.text());
+        let seen = seen.json();
+        assert_eq!((&seen["authenticated"], &seen["app"]["name"]), (&json!(true), &json!("known")));
+        assert_eq!(seen["scopes"], json!(["s"]));
+        for anonymous in ["Bearer nonsense", "Basic dTpw"] {
+            let request = gateway.get("/plugins/lab/x").header("authorization", anonymous);
+            let seen = request.send().await.expect(200).json();
+            assert_eq!((&seen["authenticated"], &seen["app"]), (&json!(false), &Value::Null));
+        }
+        assert_eq!(gateway.get("/plugins/lab/x").send().await.json()["authenticated"], false);
+    });
+}
+
+#[test]
+fn a_revoked_token_is_refused_from_the_next_request_on() {
+    story(async {
+        let gateway = Gateway::start().await;
+        protected_lab(&gateway).await;
+        let app = gateway.app("a").create().await;
+        let (token, id) = app.token().create_with_id().await;
+        let other = app.token().create().await;
+        let connection = gateway.connection(sidegate_e2e::Version::Http1).await;
+        let ask = async |token: &str| {
+            connection.request("GET", "/plugins/lab/x").bearer(token).send().await
+        };
+        ask(&token).await.expect(200);
+        gateway.admin().delete(&format!("tokens/{id}")).await;
+        is_challenge(&ask(&token).await, Some("invalid_token"));
+        ask(&other).await.expect(200);
+    });
+}
+
+#[test]
+fn a_token_ends_when_it_was_told_to() {
+    story(async {
+        let gateway = Gateway::start().await;
+        protected_lab(&gateway).await;
+        let app = gateway.app("a").create().await;
+        let (short, long) = (app.token().expires_in("1s"), app.token().expires_in("24h"));
+        let (short, long) = (short.create().await, long.create().await);
+        let refused = eventually("the token has expired", async || {
+            let answer = gateway.get("/plugins/lab/x").bearer(&short).send().await;
+            (answer.status != 200).then_some(answer)
+        })
+        .await;
+        is_challenge(&refused, Some("invalid_token"));
+        gateway.get("/plugins/lab/x").bearer(&long).send().await.expect(200);
+    });
+}
+
+#[test]
+fn tokens_of_an_inactive_or_deleted_app_are_refused_at_once() {
+    story(async {
+        let gateway = Gateway::start().await;
+        protected_lab(&gateway).await;
+        let app = gateway.app("a").create().await;
+        let token = app.token().create().await;
+        let ask = async || gateway.get("/plugins/lab/x").bearer(&token).send().await;
+        ask().await.expect(200);
+        app.change(&json!({"is_active": false})).await;
+        is_challenge(&ask().await, Some("invalid_token"));
+        app.change(&json!({"is_active": true})).await;
+        ask().await.expect(200);
+        app.delete().await;
+        is_challenge(&ask().await, Some("invalid_token"));
+    });
+}
+
+#[test]
+fn more_than_one_authorization_header_is_refused() {
+    story(async {
+        let gateway = Gateway::start().await;
+        protected_lab(&gateway).await;
+        let token = gateway.token().await;
+        let request = gateway.get("/plugins/lab/x").bearer(&token).bearer("other");
+        request.send().await.is_error(400, "invalid_request", "client");
+    });
+}
