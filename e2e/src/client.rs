@@ -197,16 +197,16 @@ impl Request {
         }
     }
 
-    /// Sends it and reads the answer, complete or not; the head is there in any case.
+    /// Sends it and reads the answer, which may turn out to be cut.
     ///
     /// # Errors
-    /// When the answer is cut.
-    ///
-    /// # Panics
-    /// When there is not even a head.
+    /// When the answer is cut, be it before its first byte.
     pub async fn try_send(self) -> Result<Answer, BrokenOff> {
         let is_head = self.method == Method::HEAD;
-        let answer = self.open().await.whole().await?;
+        let nothing = |error| BrokenOff { error, received: Bytes::new() };
+        let stream = self.try_open().await.map_err(nothing)?;
+        invariants::check_head(stream.status, &stream.headers);
+        let answer = stream.whole().await?;
         let has_body = !is_head && !matches!(answer.status.as_u16(), 204 | 304);
         Ok(answer.checked(has_body))
     }

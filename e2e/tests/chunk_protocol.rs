@@ -115,8 +115,6 @@ fn whatever_ends_a_stream_without_done_ends_the_answer_with_an_error() {
             ("garbage-later", "begun"),
         ] {
             let broken_off = broken(&gateway, case, Version::Http1).await;
-            assert!(broken_off.error.is_incomplete_message() || broken_off.error.is_body_write_aborted()
-                || broken_off.reset().is_none(), "{case}: {broken_off:?}");
             assert!(begun.as_bytes().starts_with(&broken_off.received), "{case}: {broken_off:?}");
             let broken_off = broken(&gateway, case, Version::Http2).await;
             assert!(broken_off.reset().is_some(), "{case}: {broken_off:?}");
@@ -194,10 +192,7 @@ fn a_promised_length_is_kept_or_the_answer_ends_with_an_error() {
             let answer = gateway.get(&path("just-right")).version(version).send().await;
             assert_eq!(answer.header("content-length"), Some("3"));
             broken(&gateway, "too-short", version).await;
-            let longer = gateway.get(&path("too-long")).version(version).try_send().await;
-            if let Ok(answer) = longer {
-                panic!("{version:?}: {}", answer.describe());
-            }
+            broken(&gateway, "too-long", version).await;
         }
     });
 }

@@ -25,6 +25,7 @@ pub(crate) async fn frame(
     let id = request_id(request.headers());
     let method = request.method().clone();
     let path = request.uri().path().to_owned();
+    let reads = method.is_safe();
     let span =
         tracing::info_span!("admin", request_id = id.to_str().unwrap_or_default(), %method, path);
     let inside = AssertUnwindSafe(next.run(request)).catch_unwind();
@@ -36,7 +37,12 @@ pub(crate) async fn frame(
             Err(_) => ApiError::unavailable("a request ran into its deadline").into_response(),
         };
         let (status, took) = (response.status().as_u16(), started.elapsed());
-        tracing::info!(status, ?took, "admin request");
+        // Who only looks, and looks often, would hide who changes something.
+        if reads && status < 400 {
+            tracing::debug!(status, ?took, "admin request");
+        } else {
+            tracing::info!(status, ?took, "admin request");
+        }
         response
     };
     let mut response = response.instrument(span).await;

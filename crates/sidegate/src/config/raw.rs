@@ -208,7 +208,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
     row(
         "EDGE_ID",
         Kind::Text,
-        "",
+        "standalone",
         "Name of this gateway, handed to plugins as `edge_id` with every request.",
     ),
     row(

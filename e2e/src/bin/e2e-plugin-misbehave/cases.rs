@@ -43,6 +43,7 @@ pub(crate) async fn unary(request: wire::EndpointRequest, mut call: Call) -> Don
         }
         "http-500" => call.http_status(500),
         "hang" => {
+            eprintln!("unary call is open");
             call.cancelled().await;
             Ok(())
         }
