@@ -37,12 +37,16 @@ gateway=http://$(address gateway_addr)
 SIDEGATE_URL=http://$(address admin_addr)
 export SIDEGATE_URL
 
-# register NAME ARGUMENT…: registers an example plugin, unless that very program is registered.
+# register NAME ARGUMENT…: registers an example plugin, unless that very program is registered, and
+# waits until it serves.
 register() {
   local name=$1 command=file://$programs/sidegate-plugin-$1 registered
   shift
   if registered=$("$sidegate" plugin show "$name" --output json 2>/dev/null); then
-    grep -qF "\"command\": \"$command\"" <<<"$registered" && return
+    if grep -qF "\"command\": \"$command\"" <<<"$registered"; then
+      "$sidegate" plugin enable "$name" >/dev/null
+      return
+    fi
     "$sidegate" plugin remove "$name"
   fi
   "$sidegate" plugin add --name "$name" --slug "$name" --command "$command" "$@" >/dev/null

@@ -53,14 +53,6 @@ impl Raw {
         within(PATIENCE, "sending bytes", sending).await
     }
 
-    /// Tells that nothing more will be sent.
-    ///
-    /// # Panics
-    /// When the connection is gone.
-    pub async fn half_close(&mut self) {
-        self.tcp.shutdown().await.expect("the connection is open");
-    }
-
     /// Ends the connection with a reset instead of an end of file.
     pub fn reset(self) {
         let socket = socket2::SockRef::from(&self.tcp);

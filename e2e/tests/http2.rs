@@ -1,1 +1,153 @@
-//! Not told yet.
+//! HTTP/2 with prior knowledge: the same promises over one shared connection.
+
+use bytes::Bytes;
+use sidegate_e2e::{Gateway, Version, eventually, story, within};
+use std::time::Duration;
+
+#[test]
+fn cookies_that_were_sent_in_crumbs_arrive_as_one() {
+    story(async {
+        let gateway = Gateway::start().await;
+        gateway.lab().await;
+        gateway.plugin("old").program("e2e-plugin-misbehave").ready().await;
+        for path in ["/plugins/lab/x", "/plugins/old/unary/seen"] {
+            let request = gateway.get(path).http2().header("cookie", "a=1");
+            let request = request.header("cookie", "b=2").header("cookie", "c=3");
+            let seen = request.send().await.expect(200).json();
+            assert_eq!(seen["headers"]["Cookie"], "a=1; b=2; c=3", "{path}");
+        }
+    });
+}
+
+#[test]
+fn a_host_that_differs_from_the_authority_is_refused() {
+    story(async {
+        let gateway = Gateway::start().await;
+        gateway.lab().await;
+        let own = gateway.addr().to_string();
+        let seen = gateway.get("/plugins/lab/x").http2().header("host", &own).send().await;
+        assert_eq!(seen.expect(200).json()["host"], own.as_str());
+        for other in ["b", "a:1"] {
+            let answer = gateway.get("/plugins/lab/x").http2().header("host", other).send().await;
+            answer.is_error(400, "invalid_request", "client");
+        }
+    });
+}
+
+/// Sends one request without an `:authority`.
+async fn without_authority(gateway: &Gateway, host: Option<&str>) -> Option<u16> {
+    let tcp = tokio::net::TcpStream::connect(gateway.addr()).await.unwrap();
+    let (sender, connection) = h2::client::handshake(tcp).await.unwrap();
+    tokio::spawn(connection);
+    let mut sender = sender.ready().await.unwrap();
+    let mut request = http::Request::builder().uri("/plugins/lab/x");
+    if let Some(host) = host {
+        request = request.header("host", host);
+    }
+    let (answer, _) = sender.send_request(request.body(()).unwrap(), true).unwrap();
+    answer.await.ok().map(|answer| answer.status().as_u16())
+}
+
+#[test]
+fn a_request_without_any_host_is_refused() {
+    story(async {
+        let gateway = Gateway::start().await;
+        gateway.lab().await;
+        assert!(matches!(without_authority(&gateway, None).await, None | Some(400)));
+        assert!(matches!(without_authority(&gateway, Some("a")).await, None | Some(200)));
+    });
+}
+
+#[test]
+fn many_requests_share_a_connection_and_none_waits_for_another() {
+    story(async {
+        let gateway = Gateway::start().await;
+        gateway.lab().await;
+        let connection = gateway.connection(Version::Http2).await;
+        let mut endless = connection.request("GET", "/plugins/lab/sse?n=inf&interval_ms=20").open().await;
+        let stuck = connection.request("GET", "/plugins/lab/stream-bytes/1000000000").open().await;
+        let hanging = connection.clone();
+        let hanging = tokio::spawn(async move {
+            hanging.request("GET", "/plugins/lab/hang").try_open().await.map(drop)
+        });
+        let tasks: Vec<_> = (0..100)
+            .map(|i| {
+                let connection = connection.clone();
+                tokio::spawn(async move {
+                    let path = format!("/plugins/lab/n/{i}");
+                    let request = connection.request("POST", &path).body(vec![b'x'; 1000]);
+                    let seen = request.send().await.expect(200).json();
+                    assert_eq!(seen["path"], path.as_str());
+                })
+            })
+            .collect();
+        for task in tasks {
+            within(Duration::from_secs(10), "a request beside slow ones", task).await.unwrap();
+        }
+        endless.read_until("\n\n").await;
+        hanging.abort();
+        drop(stuck);
+    });
+}
+
+#[test]
+fn a_cut_stream_is_reset_and_the_connection_goes_on() {
+    story(async {
+        let gateway = Gateway::start().await;
+        gateway.plugin("m").program("e2e-plugin-misbehave").ready().await;
+        let connection = gateway.connection(Version::Http2).await;
+        for _ in 0..3 {
+            let request = connection.request("GET", "/plugins/m/stream/error-after-body");
+            let broken = request.try_send().await.expect_err("a clean end");
+            assert!(broken.reset().is_some_and(|reason| reason != h2::Reason::NO_ERROR), "{broken:?}");
+        }
+        let answer = connection.request("GET", "/plugins/m/stream/good").send().await;
+        assert_eq!(answer.expect(200).text(), "ab");
+    });
+}
+
+#[test]
+fn a_stream_the_client_resets_is_cancelled_in_the_plugin() {
+    story(async {
+        let gateway = Gateway::start().await;
+        gateway.lab().await;
+        let connection = gateway.connection(Version::Http2).await;
+        let path = "/plugins/lab/sse?n=inf&interval_ms=600000&id=reset";
+        let mut stream = connection.request("GET", path).open().await;
+        stream.read_until("\n\n").await;
+        drop(stream);
+        eventually("the plugin's stream is cancelled", async || {
+            let stats = connection.request("GET", "/plugins/lab/stats").send().await.json();
+            (stats["closed_by_id"]["reset"] == "client_gone").then_some(())
+        })
+        .await;
+    });
+}
+
+#[test]
+fn an_early_refusal_does_not_end_the_connection() {
+    story(async {
+        let gateway = Gateway::start().await;
+        gateway.lab().await;
+        let connection = gateway.connection(Version::Http2).await;
+        let large = vec![Bytes::from(vec![b'x'; 500_000]); 6];
+        let answer = connection.request("POST", "/plugins/lab/x").chunks(large).send().await;
+        answer.is_error(413, "body_too_large", "client");
+        connection.request("POST", "/nothing").body("body").send().await.expect(404);
+        connection.request("GET", "/plugins/lab/x").send().await.expect(200);
+    });
+}
+
+#[test]
+fn head_and_bodiless_statuses_work_over_http2() {
+    story(async {
+        let gateway = Gateway::start().await;
+        gateway.lab().await;
+        let connection = gateway.connection(Version::Http2).await;
+        for path in ["/plugins/lab/x", "/plugins/lab/sse?n=inf"] {
+            connection.request("HEAD", path).send().await.expect(200);
+        }
+        connection.request("GET", "/plugins/lab/status/204").send().await.expect(204);
+        connection.request("HEAD", "/nothing").send().await.expect(404);
+    });
+}

@@ -1,1 +1,128 @@
-//! Not told yet.
+//! Clients that are slow, on purpose or not: each kind of waiting has an end.
+
+use sidegate_e2e::{Ending, Gateway, GatewayBuilder, Version, eventually, pause, story};
+use std::time::{Duration, Instant};
+
+/// Short limits, each of another length, so that a mix-up shows.
+fn impatient() -> GatewayBuilder {
+    Gateway::builder()
+        .env("READ_HEADER_TIMEOUT", "400ms")
+        .env("BODY_IDLE_TIMEOUT", "700ms")
+        .env("IDLE_TIMEOUT", "1100ms")
+}
+
+fn is_about(took: Duration, wanted_ms: u128) {
+    let took = took.as_millis();
+    assert!((wanted_ms - 100..wanted_ms + 2500).contains(&took), "{took} ms, not {wanted_ms} ms");
+}
+
+#[test]
+fn a_head_that_comes_byte_by_byte_is_cut() {
+    story(async {
+        let gateway = impatient().start().await;
+        let mut raw = gateway.raw().await;
+        let begun = Instant::now();
+        for byte in "GET /health HTTP/1.1\r\nHost: a\r\nX-Slow: aaaaaaaaaaaaaaaaaaaaaaaaaaaa".bytes() {
+            if raw.try_send([byte]).await.is_err() {
+                break;
+            }
+            pause(Duration::from_millis(30)).await;
+            if begun.elapsed() > Duration::from_secs(1) {
+                break;
+            }
+        }
+        raw.answer().await.is_error(408, "request_timeout", "client");
+        is_about(begun.elapsed(), 1000);
+    });
+}
+
+#[test]
+fn a_connection_that_says_nothing_is_closed() {
+    story(async {
+        let gateway = impatient().start().await;
+        let begun = Instant::now();
+        let mut raw = gateway.raw().await;
+        let (bytes, ending) = raw.rest().await;
+        assert_eq!((&bytes[..], ending), (&b""[..], Ending::Closed));
+        is_about(begun.elapsed(), 400);
+    });
+}
+
+#[test]
+fn an_idle_connection_is_closed_after_its_time_and_not_before() {
+    story(async {
+        let gateway = impatient().start().await;
+        let mut raw = gateway.raw().await;
+        for _ in 0..3 {
+            raw.send("GET /health HTTP/1.1\r\nHost: a\r\n\r\n").await;
+            raw.answer().await.expect(200);
+            // Longer than a head may take, shorter than a connection may idle.
+            pause(Duration::from_millis(600)).await;
+        }
+        let begun = Instant::now();
+        assert_eq!(raw.rest().await.1, Ending::Closed);
+        is_about(begun.elapsed(), 500);
+    });
+}
+
+#[test]
+fn an_idle_http2_connection_is_closed() {
+    story(async {
+        let gateway = impatient().start().await;
+        let connection = gateway.connection(Version::Http2).await;
+        connection.request("GET", "/health").send().await.expect(200);
+        eventually("the connection is closed", async || {
+            // Asked over another connection, so that this one stays idle.
+            let metrics = gateway.get("/metrics").send().await;
+            metrics.text().lines().any(|line| line == "sidegate_connections 1").then_some(())
+        })
+        .await;
+        assert!(connection.request("GET", "/health").try_open().await.is_err());
+    });
+}
+
+#[test]
+fn a_body_that_stops_coming_is_408_and_the_plugin_never_hears_of_it() {
+    story(async {
+        let gateway = impatient().start().await;
+        gateway.lab().await;
+        for body in ["Content-Length: 10\r\n\r\nhalf", "Transfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n"] {
+            let mut raw = gateway.raw().await;
+            let begun = Instant::now();
+            raw.send(format!("POST /plugins/lab/x HTTP/1.1\r\nHost: a\r\nX-Nonce: slow\r\n{body}")).await;
+            raw.answer().await.is_error(408, "request_timeout", "client");
+            is_about(begun.elapsed(), 700);
+        }
+        let seen = gateway.get("/plugins/lab/seen?nonce=slow").send().await.json();
+        assert_eq!(seen["seen"], false);
+    });
+}
+
+#[test]
+fn a_body_that_comes_slowly_but_steadily_passes() {
+    story(async {
+        let gateway = impatient().start().await;
+        gateway.lab().await;
+        let mut raw = gateway.raw().await;
+        raw.send("POST /plugins/lab/x HTTP/1.1\r\nHost: a\r\nContent-Length: 6\r\n\r\n").await;
+        for piece in ["ab", "cd", "ef"] {
+            pause(Duration::from_millis(450)).await;
+            raw.send(piece).await;
+        }
+        assert_eq!(raw.answer().await.expect(200).json()["body"], "abcdef");
+    });
+}
+
+#[test]
+fn a_request_that_takes_long_is_not_taken_for_an_idle_connection() {
+    story(async {
+        let gateway = impatient().start().await;
+        gateway.lab().await;
+        for version in [Version::Http1, Version::Http2] {
+            let connection = gateway.connection(version).await;
+            for path in ["/plugins/lab/sleep?ms=1500", "/plugins/lab/sse?n=2&interval_ms=1500"] {
+                connection.request("GET", path).send().await.expect(200);
+            }
+        }
+    });
+}

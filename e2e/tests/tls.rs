@@ -1,1 +1,93 @@
-//! Not told yet.
+//! TLS: HTTP/2 and HTTP/1.1 by negotiation, and a start that fails when the files are no good.
+
+use sidegate_e2e::{Certificate, Cli, Connection, Gateway, Version, story};
+
+async fn start() -> (Gateway, Certificate) {
+    let builder = Gateway::builder();
+    let certificate = Certificate::in_folder(builder.folder());
+    let builder = builder
+        .env("TLS_ENABLED", "true")
+        .env("TLS_CERT_PATH", &certificate.certificate)
+        .env("TLS_KEY_PATH", &certificate.key);
+    (builder.start().await, certificate)
+}
+
+#[test]
+fn the_version_of_http_is_negotiated() {
+    story(async {
+        let (gateway, certificate) = start().await;
+        gateway.lab().await;
+        for (offered, chosen, version) in [
+            (&["h2", "http/1.1"][..], Some("h2"), Version::Http2),
+            (&["http/1.1"], Some("http/1.1"), Version::Http1),
+            (&[], None, Version::Http1),
+        ] {
+            let tls = certificate.connect(gateway.addr(), offered).await;
+            let alpn = tls.get_ref().1.alpn_protocol();
+            assert_eq!(alpn, chosen.map(str::as_bytes), "{offered:?}");
+            let connection = Connection::over(tls, version, "localhost").await;
+            for _ in 0..2 {
+                let answer = connection.request("POST", "/plugins/lab/x").body("hello").send().await;
+                let seen = answer.expect(200).json();
+                assert_eq!((&seen["body"], &seen["host"]), (&"hello".into(), &"localhost".into()));
+            }
+        }
+    });
+}
+
+#[test]
+fn streams_and_their_ends_are_the_same_over_tls() {
+    story(async {
+        let (gateway, certificate) = start().await;
+        gateway.plugin("m").program("e2e-plugin-misbehave").ready().await;
+        for (offered, version) in [("h2", Version::Http2), ("http/1.1", Version::Http1)] {
+            let open = async || {
+                let tls = certificate.connect(gateway.addr(), &[offered]).await;
+                Connection::over(tls, version, "localhost").await
+            };
+            let answer = open().await.request("GET", "/plugins/m/stream/good").send().await;
+            assert_eq!(answer.expect(200).text(), "ab");
+            let cut = open().await.request("GET", "/plugins/m/stream/error-after-body");
+            cut.try_send().await.expect_err("a clean end");
+        }
+    });
+}
+
+#[test]
+fn plain_http_to_a_tls_port_is_not_served() {
+    story(async {
+        let (gateway, _certificate) = start().await;
+        let mut raw = gateway.raw().await;
+        raw.send("GET /health HTTP/1.1\r\nHost: a\r\n\r\n").await;
+        let (bytes, _) = raw.rest().await;
+        assert!(!bytes.starts_with(b"HTTP/"), "{bytes:?}");
+    });
+}
+
+#[test]
+fn without_usable_files_the_gateway_does_not_start_and_says_which() {
+    story(async {
+        let folder = tempfile::tempdir().unwrap();
+        let data = folder.path().join("data");
+        let not_pem = folder.path().join("not.pem");
+        std::fs::write(&not_pem, "text").unwrap();
+        let run = async |certificate: &str, key: &str| {
+            let cli = Cli::with(&[
+                ("DATA_DIR", data.to_str().unwrap()),
+                ("PORT", "0"),
+                ("ADMIN_PORT", "0"),
+                ("TLS_ENABLED", "true"),
+                ("TLS_CERT_PATH", certificate),
+                ("TLS_KEY_PATH", key),
+            ]);
+            cli.fails(2, &["serve"]).await
+        };
+        let said = run("", "").await;
+        assert!(said.contains("TLS_CERT_PATH") && said.contains("TLS_KEY_PATH"), "{said}");
+        let said = run("/nonexistent/cert.pem", "/nonexistent/key.pem").await;
+        assert!(said.contains("/nonexistent/"), "{said}");
+        let not_pem = not_pem.to_str().unwrap();
+        let said = run(not_pem, not_pem).await;
+        assert!(said.contains(not_pem), "{said}");
+    });
+}

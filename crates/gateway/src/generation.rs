@@ -15,6 +15,7 @@ use sidegate_model::snapshot::{Revision, Snapshot, TokenTable};
 use sidegate_wire::plugin as wire;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::{Semaphore, watch};
 
 /// A plugin mounted under its slug.
 #[derive(Clone)]
@@ -27,6 +28,8 @@ pub struct Mount {
     pub endpoints: Arc<EndpointTable>,
     /// Who answers.
     pub target: Target,
+    /// Places for requests that wait for a start.
+    pub waiting: Arc<Semaphore>,
 }
 
 /// Who answers for a plugin right now.
@@ -34,9 +37,9 @@ pub struct Mount {
 pub enum Target {
     /// A running process.
     Ready(Arc<Instance>),
-    /// A process is being started.
+    /// A process is being started; requests wait for it, for a while.
     Starting,
-    /// No process, and none is being started.
+    /// No process, and none is being started right now.
     Unavailable,
 }
 
@@ -78,12 +81,25 @@ impl Generation {
 pub struct CurrentGeneration {
     slot: ArcSwap<Generation>,
     quotas: Mutex<HashMap<AppId, Arc<Quota>>>,
+    published: watch::Sender<()>,
 }
 
 impl CurrentGeneration {
     /// The generation that serves now.
     pub fn load(&self) -> Arc<Generation> {
         self.slot.load_full()
+    }
+
+    /// Waits until another generation serves than the one that was seen.
+    pub async fn after(&self, seen: &Arc<Generation>) -> Arc<Generation> {
+        let mut published = self.published.subscribe();
+        loop {
+            let now = self.load();
+            // The sender is this very slot, so it is never gone.
+            if !Arc::ptr_eq(&now, seen) || published.changed().await.is_err() {
+                return now;
+            }
+        }
     }
 
     /// Makes the next generation from desired state and what runs, and lets it serve. Called by
@@ -98,6 +114,7 @@ impl CurrentGeneration {
             tokens: snapshot.tokens.clone(),
             apps,
         }));
+        self.published.send_replace(());
     }
 
     /// Prepares the apps, keeping what did not change.

@@ -2,18 +2,17 @@
 
 use super::context::RequestContext;
 use super::error::EdgeError;
+use super::request::Question;
 use super::stream::StreamLimits;
-use crate::generation::Target;
-use crate::identity::admit::Permit;
 use crate::instance::{Chunks, Instance};
 use crate::lane::CallError;
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use prost::Message as _;
+use sidegate_model::endpoint::Endpoint;
 use sidegate_wire::ErrorCode;
 use sidegate_wire::plugin as wire;
 use sidegate_wire::plugin::endpoint_response_chunk::ChunkType;
-use std::sync::Arc;
 use tokio::time::{Instant, timeout, timeout_at};
 
 /// A plugin's answer, as far as it is known when the client's answer begins.
@@ -36,23 +35,57 @@ pub enum Content {
     Stream(Chunks, Option<Bytes>, StreamLimits),
 }
 
-/// The process that answers for a mount.
+/// A call that came to nothing.
+pub enum Failed {
+    /// The process was gone before it heard of the request; another one may be asked.
+    Unheard(EdgeError),
+    /// The request may have been heard; it is not sent again.
+    Heard(EdgeError),
+}
+
+impl From<Failed> for EdgeError {
+    fn from(failed: Failed) -> Self {
+        match failed {
+            Failed::Unheard(error) | Failed::Heard(error) => error,
+        }
+    }
+}
+
+impl From<EdgeError> for Failed {
+    fn from(error: EdgeError) -> Self {
+        Self::Heard(error)
+    }
+}
+
+impl From<CallError> for Failed {
+    fn from(error: CallError) -> Self {
+        match error {
+            CallError::Unreachable(_) => Self::Unheard(error.into()),
+            other => Self::Heard(other.into()),
+        }
+    }
+}
+
+/// Asks a process, the way its endpoint wants to be asked.
 ///
 /// # Errors
-/// 503 while there is none.
-pub fn instance(target: &Target) -> Result<&Arc<Instance>, EdgeError> {
-    match target {
-        Target::Ready(instance) => Ok(instance),
-        Target::Starting => Err(EdgeError::new(ErrorCode::PluginStarting)),
-        Target::Unavailable => Err(EdgeError::new(ErrorCode::PluginUnavailable)),
+/// See [`Failed`].
+pub async fn ask(
+    context: &RequestContext,
+    question: &Question,
+    instance: &Instance,
+    endpoint: &Endpoint,
+) -> Result<Answer, Failed> {
+    check_size(instance, &question.message)?;
+    if endpoint.stream_response {
+        stream(context, instance, &question.message).await
+    } else {
+        unary(context, instance, &question.message).await
     }
 }
 
 /// Refuses what the plugin's gRPC server would not take.
-///
-/// # Errors
-/// 413, naming the plugin's limit.
-pub fn check_size(instance: &Instance, request: &wire::EndpointRequest) -> Result<(), EdgeError> {
+fn check_size(instance: &Instance, request: &wire::EndpointRequest) -> Result<(), EdgeError> {
     let (size, limit) = (request.encoded_len(), instance.max_request_bytes());
     if size <= limit {
         return Ok(());
@@ -62,20 +95,16 @@ pub fn check_size(instance: &Instance, request: &wire::EndpointRequest) -> Resul
 }
 
 /// One question, one answer.
-///
-/// # Errors
-/// 504 after the deadline, 502 or 503 when the call fails, the plugin's own error otherwise.
-pub async fn unary(
+async fn unary(
     context: &RequestContext,
-    _permit: &Permit,
     instance: &Instance,
     request: &wire::EndpointRequest,
-) -> Result<Answer, EdgeError> {
+) -> Result<Answer, Failed> {
     let limit = context.edge.limits.unary_timeout;
     let call = instance.unary(context.connection.shard, request, limit);
     let answer = timeout(limit, call).await.map_err(|_| timed_out())??;
     if !answer.error_message.is_empty() {
-        return Err(reported(answer.status_code, answer.error_message));
+        return Err(reported(answer.status_code, answer.error_message).into());
     }
     Ok(Answer {
         status: status(answer.status_code)?,
@@ -85,15 +114,11 @@ pub async fn unary(
 }
 
 /// One question, a stream for an answer.
-///
-/// # Errors
-/// As [`unary`], for everything that happens before the first byte.
-pub async fn stream(
+async fn stream(
     context: &RequestContext,
-    _permit: &Permit,
     instance: &Instance,
     request: &wire::EndpointRequest,
-) -> Result<Answer, EdgeError> {
+) -> Result<Answer, Failed> {
     let limits = &context.edge.limits;
     let deadline = Instant::now() + limits.stream_timeout;
     let opening = async {
@@ -106,21 +131,29 @@ pub async fn stream(
     let end = idle_end.map_or(deadline, |idle| idle.min(deadline));
     let (chunks, first) = timeout_at(end, opening).await.map_err(|_| timed_out())??;
     let Some(first) = first else {
-        return Err(
-            EdgeError::new(ErrorCode::PluginProtocol).because("the stream ended with nothing sent")
-        );
+        let nothing = EdgeError::new(ErrorCode::PluginProtocol);
+        return Err(nothing.because("the stream ended with nothing sent").into());
     };
-    let stream_limits = StreamLimits { deadline, idle: limits.stream_idle_timeout };
+    let limits = StreamLimits { deadline, idle: limits.stream_idle_timeout };
+    Ok(begin(chunks, first, limits)?)
+}
+
+/// The answer that begins with this chunk.
+fn begin(
+    chunks: Chunks,
+    first: wire::EndpointResponseChunk,
+    limits: StreamLimits,
+) -> Result<Answer, EdgeError> {
     match first.r#type() {
         ChunkType::Headers => Ok(Answer {
             status: status(first.status_code)?,
             headers: super::headers::response(first.headers, first.header_list),
-            content: Content::Stream(chunks, None, stream_limits),
+            content: Content::Stream(chunks, None, limits),
         }),
         ChunkType::Body => Ok(Answer {
             status: StatusCode::OK,
             headers: HeaderMap::new(),
-            content: Content::Stream(chunks, Some(first.data), stream_limits),
+            content: Content::Stream(chunks, Some(first.data), limits),
         }),
         ChunkType::Done => {
             super::stream::let_finish(chunks);

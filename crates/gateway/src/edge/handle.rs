@@ -3,81 +3,65 @@
 use super::access_log::Record;
 use super::body::EdgeBody;
 use super::context::RequestContext;
-use super::dispatch;
+use super::dispatch::{self, Failed};
 use super::error::EdgeError;
 use super::request::{self, Admitted};
 use super::response::{self, Form};
 use super::sanity;
-use crate::identity::admit::{OverQuota, Permit, admit};
-use crate::identity::authenticate::{Caller, Refused, authenticate};
-use crate::metrics::{Label, RouteLabels};
-use crate::route::lookup::{Found, Match, Miss, lookup};
+use super::settle::{self, Outcome, Settled, settle};
+use crate::identity::admit::{OverQuota, admit};
+use crate::identity::authenticate::Refused;
+use crate::route::lookup::Miss;
+use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderValue, Method, Response, StatusCode, header};
 use hyper::body::Incoming;
-use sidegate_model::UnixMillis;
 use sidegate_model::endpoint::MethodSet;
-use sidegate_model::path::PluginPath;
 use sidegate_wire::ErrorCode;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Answers a request for a path under `/plugins/`.
 ///
 /// # Errors
 /// [`EdgeError`], which becomes the answer.
 pub async fn handle(
-    context: &RequestContext,
+    context: &mut RequestContext,
     head: Parts,
     body: &mut Incoming,
     record: &mut Record,
 ) -> Result<Response<EdgeBody>, EdgeError> {
     sanity::check(&head)?;
-    let path = PluginPath::parse(head.uri.path())?;
-    let matched = match lookup(&context.generation, head.method.as_str(), path)? {
-        Found::Match(matched) => matched,
-        Found::Options(allow) => return Ok(options(allow)),
+    let Settled { matched, caller, instance } = match settle(context, &head, record).await? {
+        Outcome::Call(settled) => settled,
+        Outcome::Options(allow) => return Ok(options(allow)),
     };
-    record.labels = labels(&matched);
-    let caller = identify(context, &matched, &head)?;
-    if let Caller::App(known) = &caller {
-        record.app = Some(known.identity.app.id.0);
-    }
     let permit = admit(caller, nanos(context))?;
     request::check_announced_size(&context.edge, body)?;
-    call(context, matched, permit, head, body).await
+    let body = request::read_body(&context.edge, body).await?;
+    call(context, Admitted { matched, permit, instance }, head, body).await
 }
 
-/// Reads the body, asks the plugin, and makes the answer.
+/// Asks the plugin and makes the answer.
 async fn call(
-    context: &RequestContext,
-    matched: Match,
-    permit: Permit,
+    context: &mut RequestContext,
+    admitted: Admitted,
     head: Parts,
-    body: &mut Incoming,
+    body: Bytes,
 ) -> Result<Response<EdgeBody>, EdgeError> {
-    let mount = matched.mount.clone();
-    let streamed = matched.endpoint.stream_response;
+    let mount = admitted.matched.mount.clone();
+    let endpoint = admitted.matched.endpoint.clone();
     let form = Form {
         version: head.version,
         is_head: head.method == Method::HEAD,
         lenient_done: mount.plugin.options.lenient_done,
     };
-    let instance = dispatch::instance(&mount.target)?;
-    let body = request::read_body(&context.edge, body).await?;
-    let admitted = Admitted { matched, permit: &permit, features: instance.features() };
-    let message = request::build(context, admitted, head, body);
-    dispatch::check_size(instance, &message)?;
-    let answer = if streamed {
-        dispatch::stream(context, &permit, instance, &message).await?
-    } else {
-        dispatch::unary(context, &permit, instance, &message).await?
-    };
-    Ok(response::build(context, &permit, answer, form))
-}
-
-fn identify(context: &RequestContext, matched: &Match, head: &Parts) -> Result<Caller, EdgeError> {
-    let query = head.uri.query();
-    Ok(authenticate(&context.generation, matched, &head.headers, query, now())?)
+    let (question, instance) = request::build(context, admitted, head, body);
+    let mut asked = dispatch::ask(context, &question, &instance, &endpoint).await;
+    if matches!(asked, Err(Failed::Unheard(_))) {
+        let slug = mount.slug.as_str();
+        let next = settle::replacement(context, slug, &endpoint, &instance).await?;
+        asked = dispatch::ask(context, &question, &next, &endpoint).await;
+    }
+    Ok(response::build(context, &question.permit, asked?, form))
 }
 
 fn options(allow: MethodSet) -> Response<EdgeBody> {
@@ -89,19 +73,6 @@ fn options(allow: MethodSet) -> Response<EdgeBody> {
 
 fn allow_value(allow: MethodSet) -> HeaderValue {
     HeaderValue::from_str(&allow.to_string()).unwrap_or(HeaderValue::from_static(""))
-}
-
-fn labels(matched: &Match) -> RouteLabels {
-    RouteLabels {
-        plugin: Label::new(&matched.mount.plugin.name),
-        route: Label::new(&matched.endpoint.path),
-        method: Label::new(matched.method.as_str()),
-    }
-}
-
-fn now() -> UnixMillis {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    UnixMillis::try_from(since.as_millis()).unwrap_or(UnixMillis::MAX)
 }
 
 fn nanos(context: &RequestContext) -> u64 {
@@ -119,7 +90,7 @@ impl From<Miss> for EdgeError {
                 ErrorCode::InvalidRequest,
                 "an encoded slash makes this path name two different endpoints",
             ),
-            Miss::Unavailable(code) => Self::new(code),
+            Miss::Unknown(_) => Self::new(ErrorCode::PluginUnavailable),
         }
     }
 }

@@ -24,5 +24,6 @@ pub mod request_id;
 pub mod respond;
 pub mod response;
 pub mod sanity;
+pub mod settle;
 pub mod stream;
 pub mod tls;

@@ -6,7 +6,7 @@ use super::headers;
 use super::sanity;
 use crate::identity::admit::Permit;
 use crate::identity::authenticate::{Carrier, token_parameter};
-use crate::instance::Features;
+use crate::instance::Instance;
 use crate::route::lookup::Match;
 use bytes::{Bytes, BytesMut};
 use http::request::Parts;
@@ -17,36 +17,46 @@ use sidegate_wire::ErrorCode;
 use sidegate_wire::plugin as wire;
 use std::collections::HashMap;
 use std::net::IpAddr;
+use std::sync::Arc;
 use tokio::time::timeout;
 
-/// What is known of a request when its body may be read.
-pub struct Admitted<'a> {
+/// A request that may pass.
+pub struct Admitted {
     /// Where it goes.
     pub matched: Match,
     /// That it may.
-    pub permit: &'a Permit,
-    /// What the plugin understands.
-    pub features: Features,
+    pub permit: Permit,
+    /// Who answers.
+    pub instance: Arc<Instance>,
 }
 
-/// Builds the plugin's message.
+/// A message for a plugin, with the proof that it may be sent.
+pub struct Question {
+    /// The proof.
+    pub permit: Permit,
+    /// The message.
+    pub message: wire::EndpointRequest,
+}
+
+/// Builds the plugin's message, and tells for whom it is.
 pub fn build(
     context: &RequestContext,
-    admitted: Admitted<'_>,
+    admitted: Admitted,
     head: Parts,
     body: Bytes,
-) -> wire::EndpointRequest {
-    let Admitted { matched, permit, features } = admitted;
+) -> (Question, Arc<Instance>) {
+    let Admitted { matched, permit, instance } = admitted;
+    let features = instance.features();
     let host = sanity::host(&head);
     let mut header_map = head.headers;
     let mut query = head.uri.query().unwrap_or_default().to_owned();
     let remote_addr = remote_addr(context, &header_map);
     if !matched.mount.plugin.options.pass_token {
-        remove_token(permit, &mut header_map, &mut query);
+        remove_token(&permit, &mut header_map, &mut query);
     }
     let (path, relative_path, path_segments) = matched.path.into_parts();
     let app = permit.app();
-    wire::EndpointRequest {
+    let message = wire::EndpointRequest {
         method: matched.method.as_str().to_owned(),
         path,
         relative_path,
@@ -67,7 +77,8 @@ pub fn build(
         } else {
             Bytes::new()
         },
-    }
+    };
+    (Question { permit, message }, instance)
 }
 
 fn too_slow() -> EdgeError {

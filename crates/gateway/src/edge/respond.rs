@@ -34,14 +34,14 @@ pub async fn respond(
     let connection = open.connection().clone();
     let generation = edge.current.load();
     let id = request_id::of(request.headers());
-    let context = RequestContext { id, connection, start: Instant::now(), generation, edge };
+    let mut context = RequestContext { id, connection, start: Instant::now(), generation, edge };
     let (head, mut body) = request.into_parts();
     let mut record = Record::new(&context, head.method.clone(), head.uri.path());
     let version = head.version;
 
     let result = match operations::answer(&context, &head.method, head.uri.path()) {
         Some(answer) => Ok(answer),
-        None => caught(handle(&context, head, &mut body, &mut record)).await,
+        None => caught(handle(&mut context, head, &mut body, &mut record)).await,
     };
 
     let unread = !body.is_end_stream();

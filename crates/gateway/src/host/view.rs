@@ -9,6 +9,7 @@ use sidegate_model::endpoint::EndpointTable;
 use sidegate_model::plugin::PluginSpec;
 use sidegate_model::status::{PluginState, PluginStatus};
 use std::sync::Arc;
+use tokio::sync::Semaphore;
 
 /// One plugin at one moment.
 pub(super) struct View {
@@ -21,6 +22,8 @@ pub(super) struct View {
     pub(super) status: PluginStatus,
     /// What its latest process printed last.
     pub(super) recent: Arc<RecentLines>,
+    /// Places for requests that wait for a start.
+    pub(super) waiting: Arc<Semaphore>,
     /// Nothing of it runs, and nobody wants it to.
     pub(super) over: bool,
 }
@@ -35,11 +38,22 @@ pub(super) struct Record {
     pub(super) recent: Arc<RecentLines>,
     /// The instance that serves, and since when.
     pub(super) serving: Option<(Box<Ready>, UnixMillis)>,
+    /// Places for requests that wait for a start.
+    waiting: Arc<Semaphore>,
 }
+
+/// How many requests may wait for one plugin's start.
+const MAX_WAITING: usize = 1000;
 
 impl Record {
     pub(super) fn new(spec: Arc<PluginSpec>) -> Self {
-        Self { spec, endpoints: Arc::default(), recent: Arc::default(), serving: None }
+        Self {
+            spec,
+            endpoints: Arc::default(),
+            recent: Arc::default(),
+            serving: None,
+            waiting: Arc::new(Semaphore::new(MAX_WAITING)),
+        }
     }
 
     /// The view of a plugin with this life.
@@ -69,6 +83,7 @@ impl Record {
             endpoints: self.endpoints.clone(),
             status,
             recent: self.recent.clone(),
+            waiting: self.waiting.clone(),
             over: life.is_over(),
         }
     }
@@ -83,6 +98,7 @@ impl View {
             endpoints: Arc::default(),
             status: blank_status(spec, PluginState::Starting),
             recent: Arc::default(),
+            waiting: Arc::new(Semaphore::new(MAX_WAITING)),
             over: false,
         }
     }
@@ -105,6 +121,7 @@ impl View {
             slug: self.spec.slug.clone()?,
             endpoints: self.endpoints.clone(),
             target: self.target.clone()?,
+            waiting: self.waiting.clone(),
         })
     }
 }

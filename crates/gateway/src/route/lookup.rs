@@ -3,7 +3,6 @@
 use crate::generation::{Generation, Mount, Target};
 use sidegate_model::endpoint::{Endpoint, Method, MethodSet, Resolution};
 use sidegate_model::path::PluginPath;
-use sidegate_wire::ErrorCode;
 use std::sync::Arc;
 
 /// Proof that a request names an endpoint.
@@ -29,7 +28,6 @@ pub enum Found {
 }
 
 /// Why nothing was found.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Miss {
     /// No such plugin or path.
     NotFound,
@@ -37,8 +35,8 @@ pub enum Miss {
     MethodNotAllowed(MethodSet),
     /// The two readings of the path name different endpoints.
     Ambiguous,
-    /// The plugin is there, but it never told its endpoints, because it does not run.
-    Unavailable(ErrorCode),
+    /// The plugin never told its endpoints, because it never ran.
+    Unknown(Arc<Mount>),
 }
 
 /// Finds what `method` on `path` names.
@@ -63,15 +61,9 @@ pub fn lookup(generation: &Generation, method: &str, path: PluginPath) -> Result
         }
         (Resolution::Options(allow), _) => Ok(Found::Options(allow)),
         (Resolution::MethodNotAllowed(allow), _) => Err(Miss::MethodNotAllowed(allow)),
-        _ if endpoints.endpoints().is_empty() => Err(unknown_endpoints(&mount.target)),
-        _ => Err(Miss::NotFound),
-    }
-}
-
-fn unknown_endpoints(target: &Target) -> Miss {
-    match target {
-        Target::Ready(_) => Miss::NotFound,
-        Target::Starting => Miss::Unavailable(ErrorCode::PluginStarting),
-        Target::Unavailable => Miss::Unavailable(ErrorCode::PluginUnavailable),
+        _ if !endpoints.endpoints().is_empty() || matches!(mount.target, Target::Ready(_)) => {
+            Err(Miss::NotFound)
+        }
+        _ => Err(Miss::Unknown(mount.clone())),
     }
 }

@@ -1,0 +1,161 @@
+//! What must be settled before a request is admitted: which endpoint it names, who calls, and which
+//! process answers. Where that process is just being started, the request waits, its body unread.
+
+use super::access_log::Record;
+use super::context::RequestContext;
+use super::error::EdgeError;
+use crate::generation::{Mount, Target};
+use crate::identity::authenticate::{Caller, authenticate};
+use crate::instance::Instance;
+use crate::metrics::{Label, RouteLabels};
+use crate::route::lookup::{Found, Match, Miss, lookup};
+use http::request::Parts;
+use sidegate_model::UnixMillis;
+use sidegate_model::endpoint::{Endpoint, MethodSet};
+use sidegate_model::path::PluginPath;
+use sidegate_wire::ErrorCode;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{Instant, timeout_at};
+
+/// How long a request waits for a plugin's start.
+const START_WAIT: Duration = Duration::from_secs(2);
+
+/// A request of which everything is known but whether it may pass now.
+pub struct Settled {
+    /// Where it goes.
+    pub matched: Match,
+    /// Who calls.
+    pub caller: Caller,
+    /// Who answers.
+    pub instance: Arc<Instance>,
+}
+
+/// What a request comes to.
+pub enum Outcome {
+    /// A call to a plugin.
+    Call(Settled),
+    /// An OPTIONS that the gateway answers itself.
+    Options(MethodSet),
+}
+
+/// Waiting for a start, at most for a while and with a place.
+struct Wait {
+    end: Instant,
+    place: Option<OwnedSemaphorePermit>,
+}
+
+impl Wait {
+    fn new() -> Self {
+        Self { end: Instant::now() + START_WAIT, place: None }
+    }
+
+    /// Waits for the next generation, which the context then sees.
+    async fn for_change(
+        &mut self,
+        context: &mut RequestContext,
+        places: Arc<Semaphore>,
+    ) -> Result<(), EdgeError> {
+        if self.place.is_none() {
+            let place = places.try_acquire_owned();
+            self.place = Some(place.map_err(|_| EdgeError::new(ErrorCode::Overloaded))?);
+        }
+        let change = context.edge.current.after(&context.generation);
+        let starting = |_| EdgeError::new(ErrorCode::PluginStarting);
+        let next = timeout_at(self.end, change).await.map_err(starting)?;
+        context.generation = next;
+        Ok(())
+    }
+}
+
+/// Settles a request. After each wait everything is asked anew, because the new generation may
+/// demand what the old one did not.
+///
+/// # Errors
+/// [`EdgeError`] for what has no endpoint, no good caller or, in time, no process.
+pub async fn settle(
+    context: &mut RequestContext,
+    head: &Parts,
+    record: &mut Record,
+) -> Result<Outcome, EdgeError> {
+    let mut wait = Wait::new();
+    loop {
+        let path = PluginPath::parse(head.uri.path())?;
+        let matched = match lookup(&context.generation, head.method.as_str(), path) {
+            Ok(Found::Match(matched)) => matched,
+            Ok(Found::Options(allow)) => return Ok(Outcome::Options(allow)),
+            Err(Miss::Unknown(mount)) => {
+                starting(&mount)?;
+                wait.for_change(context, mount.waiting.clone()).await?;
+                continue;
+            }
+            Err(miss) => return Err(miss.into()),
+        };
+        record.labels = labels(&matched);
+        let caller = identify(context, &matched, head)?;
+        if let Caller::App(known) = &caller {
+            record.app = Some(known.identity.app.id.0);
+        }
+        if let Target::Ready(instance) = &matched.mount.target {
+            let instance = instance.clone();
+            return Ok(Outcome::Call(Settled { matched, caller, instance }));
+        }
+        starting(&matched.mount)?;
+        wait.for_change(context, matched.mount.waiting.clone()).await?;
+    }
+}
+
+/// Another process for a request of which the first one heard nothing, because it was gone. It must
+/// offer the very same endpoint.
+///
+/// # Errors
+/// 503 when there is none in time.
+pub async fn replacement(
+    context: &mut RequestContext,
+    slug: &str,
+    endpoint: &Endpoint,
+    gone: &Arc<Instance>,
+) -> Result<Arc<Instance>, EdgeError> {
+    let unavailable = || EdgeError::new(ErrorCode::PluginUnavailable);
+    let mut wait = Wait::new();
+    loop {
+        let mount = context.generation.mount(slug).ok_or_else(unavailable)?.clone();
+        match &mount.target {
+            Target::Ready(instance) if !Arc::ptr_eq(instance, gone) => {
+                let same = mount.endpoints.endpoints().iter().any(|e| **e == *endpoint);
+                return if same { Ok(instance.clone()) } else { Err(unavailable()) };
+            }
+            Target::Ready(_) | Target::Starting => {
+                wait.for_change(context, mount.waiting.clone()).await?;
+            }
+            Target::Unavailable => return Err(unavailable()),
+        }
+    }
+}
+
+/// Whether waiting makes sense.
+fn starting(mount: &Mount) -> Result<(), EdgeError> {
+    match mount.target {
+        Target::Unavailable => Err(EdgeError::new(ErrorCode::PluginUnavailable)),
+        Target::Starting | Target::Ready(_) => Ok(()),
+    }
+}
+
+fn identify(context: &RequestContext, matched: &Match, head: &Parts) -> Result<Caller, EdgeError> {
+    let query = head.uri.query();
+    Ok(authenticate(&context.generation, matched, &head.headers, query, now())?)
+}
+
+fn labels(matched: &Match) -> RouteLabels {
+    RouteLabels {
+        plugin: Label::new(&matched.mount.plugin.name),
+        route: Label::new(&matched.endpoint.path),
+        method: Label::new(matched.method.as_str()),
+    }
+}
+
+fn now() -> UnixMillis {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    UnixMillis::try_from(since.as_millis()).unwrap_or(UnixMillis::MAX)
+}
