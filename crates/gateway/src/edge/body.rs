@@ -39,6 +39,16 @@ impl EdgeBody {
         Self { content: Content::Stream(Box::new(stream)), record: None, _open: None }
     }
 
+    /// Leaves the content out, for an answer to HEAD; tells how long it would have been.
+    pub fn leave_out(&mut self) -> Option<u64> {
+        let length = match &self.content {
+            Content::Full(bytes) => Some(bytes.len() as u64),
+            Content::Empty | Content::Stream(_) => None,
+        };
+        self.content = Content::Empty;
+        length
+    }
+
     /// Attaches what ends with the last byte: the record of the request and its place on the
     /// connection.
     pub fn owning(&mut self, mut record: Record, open: OpenRequest) {

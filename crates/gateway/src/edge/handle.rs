@@ -29,7 +29,7 @@ pub async fn handle(
     body: &mut Incoming,
     record: &mut Record,
 ) -> Result<Response<EdgeBody>, EdgeError> {
-    sanity::check(&head)?;
+    sanity::check(&head, &context.edge.limits.head())?;
     let Settled { matched, caller, instance } = match settle(context, &head, record).await? {
         Outcome::Call(settled) => settled,
         Outcome::Options(allow) => return Ok(options(allow)),

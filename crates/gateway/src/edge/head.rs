@@ -2,6 +2,7 @@
 //! body.
 
 use super::refusal::Refusal;
+use http::HeaderMap;
 use sidegate_wire::ErrorCode;
 
 /// Limits on a request head.
@@ -12,6 +13,9 @@ pub struct HeadLimits {
     /// Most header lines.
     pub max_headers: usize,
 }
+
+/// Longest target that the HTTP library can hold, in bytes.
+const MAX_URI: usize = 65_534;
 
 const TOO_LARGE: Refusal = Refusal {
     code: ErrorCode::HeadersTooLarge,
@@ -32,6 +36,22 @@ impl HeadLimits {
             return Ok(());
         }
         Err(if bytes.contains(&b'\n') { TOO_LARGE } else { URI_TOO_LONG })
+    }
+}
+
+impl HeadLimits {
+    /// Checks a head that came in frames instead of lines.
+    ///
+    /// # Errors
+    /// Refuses one that is too large.
+    pub fn check_fields(&self, target: usize, headers: &HeaderMap) -> Result<(), Refusal> {
+        let fields = headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4);
+        let bytes = target + fields.sum::<usize>();
+        match bytes {
+            _ if target > self.max_bytes / 2 && bytes > self.max_bytes => Err(URI_TOO_LONG),
+            _ if bytes > self.max_bytes || headers.len() > self.max_headers => Err(TOO_LARGE),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -123,20 +143,37 @@ fn check_request_line(line: &[u8]) -> Result<bool, Refusal> {
     if method == b"CONNECT" {
         return Err(Refusal::invalid("CONNECT is not served here"));
     }
-    if target.is_empty() || target.iter().any(|b| *b <= b' ' || *b == 0x7f) {
-        return Err(bad);
-    }
-    if std::str::from_utf8(target).is_err() {
-        return Err(Refusal::invalid("the request target is not UTF-8"));
-    }
-    if target.iter().any(|b| matches!(b, b'#' | b'\\' | b'"' | b'<' | b'>')) {
-        return Err(Refusal::invalid("the request target has a character that must be encoded"));
-    }
+    check_target(method, target)?;
     match version {
         b"HTTP/1.1" => Ok(false),
         b"HTTP/1.0" => Ok(true),
         _ => Err(bad),
     }
+}
+
+/// A path, an absolute address, or `*` for OPTIONS.
+fn check_target(method: &[u8], target: &[u8]) -> Result<(), Refusal> {
+    let form_ok = match target {
+        [b'/', ..] => true,
+        b"*" => method == b"OPTIONS",
+        _ => [&b"http://"[..], b"https://"].iter().any(|scheme| {
+            target.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme))
+        }),
+    };
+    if !form_ok || target.iter().any(|b| *b <= b' ' || *b == 0x7f) {
+        return Err(Refusal::invalid("the request target is not a path or an absolute address"));
+    }
+    let plain = |b: &u8| b.is_ascii_alphanumeric() || b"/-._~%?&=+:@!$'()*,;".contains(b);
+    if target[0] == b'/' && target.len() <= MAX_URI && target.iter().all(plain) {
+        return Ok(());
+    }
+    if target.len() > MAX_URI {
+        return Err(URI_TOO_LONG);
+    }
+    if target.iter().any(|b| b"#\\\"<>".contains(b)) || http::Uri::try_from(target).is_err() {
+        return Err(Refusal::invalid("the request target has a character that must be encoded"));
+    }
+    Ok(())
 }
 
 fn split_header(line: &[u8]) -> Result<(&[u8], &[u8]), Refusal> {

@@ -11,7 +11,7 @@ use super::handle::handle;
 use super::{operations, request_id};
 use bytes::Bytes;
 use futures_util::FutureExt as _;
-use http::{HeaderName, HeaderValue, Request, Response, Version, header};
+use http::{HeaderName, HeaderValue, Method, Request, Response, Version, header};
 use http_body_util::BodyExt as _;
 use hyper::body::{Body as _, Incoming};
 use sidegate_wire::ErrorCode;
@@ -37,7 +37,7 @@ pub async fn respond(
     let mut context = RequestContext { id, connection, start: Instant::now(), generation, edge };
     let (head, mut body) = request.into_parts();
     let mut record = Record::new(&context, head.method.clone(), head.uri.path());
-    let version = head.version;
+    let (version, is_head) = (head.version, head.method == Method::HEAD);
 
     let result = match operations::answer(&context, &head.method, head.uri.path()) {
         Some(answer) => Ok(answer),
@@ -54,6 +54,9 @@ pub async fn respond(
     });
     if let Ok(value) = HeaderValue::from_str(&context.id) {
         response.headers_mut().insert(REQUEST_ID, value);
+    }
+    if is_head && let Some(length) = response.body_mut().leave_out() {
+        response.headers_mut().insert(header::CONTENT_LENGTH, length.into());
     }
     // A body that was not read may still be on its way: an HTTP/1 connection serves no other
     // request and takes the rest while it closes, an HTTP/2 stream takes it here.

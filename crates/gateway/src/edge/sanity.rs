@@ -1,6 +1,6 @@
 //! Checks on a request that the HTTP library lets through, for every protocol version.
 
-use super::head::is_host;
+use super::head::{HeadLimits, is_host};
 use super::refusal::Refusal;
 use http::request::Parts;
 use http::{Method, Version, header};
@@ -9,8 +9,10 @@ use http::{Method, Version, header};
 ///
 /// # Errors
 /// [`Refusal`] for what could be read in two ways.
-pub fn check(head: &Parts) -> Result<(), Refusal> {
+pub fn check(head: &Parts, limits: &HeadLimits) -> Result<(), Refusal> {
     let uri = &head.uri;
+    let target = uri.path_and_query().map_or(0, |target| target.as_str().len());
+    limits.check_fields(target, &head.headers)?;
     if head.method == Method::CONNECT {
         return Err(Refusal::invalid("CONNECT is not served here"));
     }
@@ -62,6 +64,7 @@ pub fn host(head: &Parts) -> String {
 mod tests {
     use super::*;
     use http::Request;
+    use sidegate_wire::ErrorCode;
 
     fn request(uri: &str, hosts: &[&str]) -> Parts {
         let mut builder = Request::builder().uri(uri);
@@ -71,11 +74,24 @@ mod tests {
         builder.body(()).unwrap().into_parts().0
     }
 
+    fn checked(head: &Parts) -> Result<(), Refusal> {
+        check(head, &HeadLimits { max_bytes: 200, max_headers: 10 })
+    }
+
+    #[test]
+    fn heads_in_frames_have_limits_too() {
+        let long = "a".repeat(300);
+        let code = |head: &Parts| checked(head).unwrap_err().code;
+        assert_eq!(code(&request(&format!("/{long}"), &["a"])), ErrorCode::UriTooLong);
+        assert_eq!(code(&request("/", &[long.as_str()])), ErrorCode::HeadersTooLarge);
+        assert_eq!(code(&request("/", &["a"; 11])), ErrorCode::HeadersTooLarge);
+    }
+
     #[test]
     fn a_request_names_one_host() {
-        assert_eq!(check(&request("/x", &["a:1"])), Ok(()));
-        assert_eq!(check(&request("http://A:1/x", &["a:1"])), Ok(()));
-        assert_eq!(check(&request("http://a/x", &[])), Ok(()));
+        assert_eq!(checked(&request("/x", &["a:1"])), Ok(()));
+        assert_eq!(checked(&request("http://A:1/x", &["a:1"])), Ok(()));
+        assert_eq!(checked(&request("http://a/x", &[])), Ok(()));
         for (uri, hosts) in [
             ("/x", &[][..]),
             ("/x", &["a", "a"]),
@@ -84,7 +100,7 @@ mod tests {
             ("http://u@a/x", &["a"]),
             ("ftp://a/x", &["a"]),
         ] {
-            assert!(check(&request(uri, hosts)).is_err(), "{uri} {hosts:?}");
+            assert!(checked(&request(uri, hosts)).is_err(), "{uri} {hosts:?}");
         }
     }
 
@@ -96,6 +112,6 @@ mod tests {
             .header("authorization", "Bearer b")
             .body(())
             .unwrap();
-        assert!(check(&request.into_parts().0).is_err());
+        assert!(checked(&request.into_parts().0).is_err());
     }
 }

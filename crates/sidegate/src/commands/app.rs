@@ -147,7 +147,7 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<(), Failure> {
             attributes.insert("owner_email".into(), json!(create.owner_email));
             let metadata = object(&create.fields.metadata, &create.fields.metadata_json)?;
             attributes.insert("metadata".into(), Value::Object(metadata));
-            let app = api.post("apps", &wrapped(attributes)).await?;
+            let app = api.post("apps", &wrapped(&attributes)).await?;
             create.output.one(&app, DETAILS)
         }
         Action::List(list) => {
@@ -178,7 +178,7 @@ impl Fields {
     }
 }
 
-fn wrapped(attributes: Map<String, Value>) -> Value {
+fn wrapped(attributes: &Map<String, Value>) -> Value {
     json!({"data": {"type": "app", "attributes": attributes}})
 }
 
@@ -205,7 +205,7 @@ async fn update_app(update: &Update) -> Result<(), Failure> {
             .hint("`sidegate app update --help` lists the fields"));
     }
     let path = format!("apps/{}", text(&app, "id"));
-    let app = api.patch(&path, &wrapped(attributes)).await?;
+    let app = api.patch(&path, &wrapped(&attributes)).await?;
     update.output.one(&app, DETAILS)
 }
 

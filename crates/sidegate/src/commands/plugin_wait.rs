@@ -97,20 +97,20 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn of(status: Value) -> Outcome {
-        outcome(&status, &Value::Null)
+    fn of(status: &Value) -> Outcome {
+        outcome(status, &Value::Null)
     }
 
     #[test]
     fn only_a_decision_ends_the_waiting() {
-        assert_eq!(of(json!({"state": "ready", "pid": 7})), Outcome::Ready);
-        assert_eq!(of(json!({"state": "starting"})), Outcome::Pending("starting".into()));
-        assert_eq!(of(json!({"state": "stopped"})), Outcome::Pending("stopped".into()));
+        assert_eq!(of(&json!({"state": "ready", "pid": 7})), Outcome::Ready);
+        assert_eq!(of(&json!({"state": "starting"})), Outcome::Pending("starting".into()));
+        assert_eq!(of(&json!({"state": "stopped"})), Outcome::Pending("stopped".into()));
         for state in ["parked", "backoff", "stopped"] {
             let status = json!({"state": state, "reason": "why"});
-            assert_eq!(of(status), Outcome::Failed("why".into()), "{state}");
+            assert_eq!(of(&status), Outcome::Failed("why".into()), "{state}");
         }
-        assert!(matches!(of(json!({"state": "parked"})), Outcome::Failed(_)));
+        assert!(matches!(of(&json!({"state": "parked"})), Outcome::Failed(_)));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The commands against a running server: what they print, and how they fail.
 
-use crate::harness::{Server, program, run};
+use crate::harness::{Server, finish, program, run};
 use serde_json::json;
 
 #[test]
@@ -98,12 +98,9 @@ fn a_plugin_that_cannot_start_is_stored_and_reported_with_its_reason() {
 
 #[test]
 fn a_server_that_is_not_there_is_said_with_what_to_do() {
-    let output = program(&["app", "list", "--url", "http://127.0.0.1:1"])
-        .env("SIDEGATE_ADMIN_TOKEN", "t")
-        .output()
-        .unwrap();
-    assert_eq!(output.status.code(), Some(1));
-    insta::assert_snapshot!(String::from_utf8(output.stderr).unwrap(), @"
+    let mut command = program(&["app", "list", "--url", "http://127.0.0.1:1"]);
+    let stderr = finish(command.env("SIDEGATE_ADMIN_TOKEN", "t")).failure(1);
+    insta::assert_snapshot!(stderr, @"
     error: the admin API at http://127.0.0.1:1 cannot be reached (Connection refused (os error 111))
     hint: start the gateway with `sidegate serve`, or set SIDEGATE_URL to where it runs
     ");
@@ -115,8 +112,8 @@ fn a_missing_and_a_wrong_admin_token_are_told_apart() {
     let url = format!("http://{}", server.admin_addr());
     let missing = run(&["app", "list", "--url", &url, "--data-dir", "/no/such"]).failure(1);
     assert!(missing.contains("/no/such/admin.token does not exist"), "{missing}");
-    let wrong = server.command(&["app", "list"]).env("SIDEGATE_ADMIN_TOKEN", "wrong").output();
-    let wrong = String::from_utf8(wrong.unwrap().stderr).unwrap();
+    let mut command = server.command(&["app", "list"]);
+    let wrong = finish(command.env("SIDEGATE_ADMIN_TOKEN", "wrong")).failure(1);
     assert!(wrong.contains("does not accept the token from SIDEGATE_ADMIN_TOKEN"), "{wrong}");
     assert!(!wrong.contains("\"wrong\""));
 }

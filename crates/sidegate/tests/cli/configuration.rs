@@ -1,6 +1,6 @@
 //! Settings from files, environment and flags, as `sidegate config` and `sidegate serve` see them.
 
-use crate::harness::{program, run};
+use crate::harness::{finish, program, run};
 use serde_json::Value;
 
 fn find<'a>(settings: &'a Value, name: &str) -> (&'a str, &'a str) {
@@ -13,19 +13,19 @@ fn config_shows_each_value_and_where_it_came_from() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("s.toml");
     std::fs::write(&file, "port = 1\nadmin_port = 2\nlog_level = \"warn\"\n").unwrap();
-    let shown = program(&["config", "--output", "json", "--log-level", "debug"])
-        .env("SIDEGATE_CONFIG", &file)
-        .env("ADMIN_PORT", "3")
-        .env("SIDEGATE_ADMIN_TOKEN", "very-secret")
-        .output()
-        .unwrap();
-    let settings: Value = serde_json::from_slice(&shown.stdout).unwrap();
+    let shown = finish(
+        program(&["config", "--output", "json", "--log-level", "debug"])
+            .env("SIDEGATE_CONFIG", &file)
+            .env("ADMIN_PORT", "3")
+            .env("SIDEGATE_ADMIN_TOKEN", "very-secret"),
+    );
+    assert!(!shown.stdout.contains("very-secret"));
+    let settings = shown.json();
     assert_eq!(find(&settings, "PORT"), ("1", &*format!("file {}: port", file.display())));
     assert_eq!(find(&settings, "ADMIN_PORT"), ("3", "env ADMIN_PORT"));
     assert_eq!(find(&settings, "LOG_LEVEL"), ("debug", "flag --log-level"));
     assert_eq!(find(&settings, "HOST"), ("0.0.0.0", "default"));
     assert_eq!(find(&settings, "SIDEGATE_ADMIN_TOKEN"), ("(hidden)", "env SIDEGATE_ADMIN_TOKEN"));
-    assert!(!String::from_utf8(shown.stdout).unwrap().contains("very-secret"));
 }
 
 #[test]
@@ -34,15 +34,9 @@ fn serve_reports_all_wrong_settings_at_once_and_starts_nothing() {
     let file = folder.path().join("s.toml");
     std::fs::write(&file, "prot = 1\n").unwrap();
     let data = folder.path().join("data");
-    let output = program(&["serve", "--idle-timeout", "never", "--config"])
-        .arg(&file)
-        .env("PORT", "http")
-        .env("DATA_DIR", &data)
-        .env("GATEWAY_MODE", "edge")
-        .output()
-        .unwrap();
-    assert_eq!(output.status.code(), Some(2));
-    let stderr = String::from_utf8(output.stderr).unwrap();
+    let mut command = program(&["serve", "--idle-timeout", "never", "--config"]);
+    command.arg(&file).env("PORT", "http").env("DATA_DIR", &data).env("GATEWAY_MODE", "edge");
+    let stderr = finish(&mut command).failure(2);
     let stderr = stderr.replace(file.to_str().unwrap(), "FILE");
     insta::assert_snapshot!(stderr);
     assert!(!data.exists());
@@ -55,7 +49,7 @@ fn variables_that_mean_nothing_here_are_named_in_one_warning() {
     let stderr = String::from_utf8(output.stderr).unwrap();
     assert_eq!(stderr.matches("warning:").count(), 1, "{stderr}");
     assert!(stderr.contains("CACHE_TTL, WRITE_TIMEOUT"), "{stderr}");
-    assert_eq!(output.status.code(), Some(0));
+    assert_eq!(shown.code, Some(0));
 }
 
 #[test]

@@ -1,13 +1,10 @@
 //! Starts the program in an environment of its own and ends it again, whatever the test does.
 
+use crate::eventually::{PATIENCE, eventually};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
-use std::time::{Duration, Instant};
 use tempfile::TempDir;
-
-/// How long anything may take before a test gives up.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// What a finished command left behind.
 #[derive(Debug)]
@@ -80,7 +77,7 @@ pub(crate) fn run(arguments: &[&str]) -> Finished {
 /// A running server with a data folder of its own.
 pub(crate) struct Server {
     child: Child,
-    folder: TempDir,
+    folder: Option<TempDir>,
     admin: String,
 }
 
@@ -92,36 +89,49 @@ impl Server {
 
     /// The same with further arguments.
     pub(crate) fn start_with(arguments: &[&str]) -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        Self::start_in(tempfile::tempdir().unwrap(), arguments)
+    }
+
+    /// Starts one more time where a server that has ended has kept everything.
+    pub(crate) fn start_again(mut self) -> Self {
+        self.ended();
+        Self::start_in(self.folder.take().unwrap(), &[])
+    }
+
+    fn start_in(folder: TempDir, arguments: &[&str]) -> Self {
         let ready = folder.path().join("ready.json");
         let mut command = serve(&folder.path().join("data"));
         command.arg("--ready-file").arg(&ready).args(arguments);
         let log = std::fs::File::create(folder.path().join("log")).unwrap();
         let mut child = command.stderr(log).spawn().unwrap();
-        let deadline = Instant::now() + PATIENCE;
-        let text = loop {
-            if let Ok(text) = std::fs::read_to_string(&ready) {
-                break text;
-            }
-            let log = || std::fs::read_to_string(folder.path().join("log")).unwrap();
-            assert!(child.try_wait().unwrap().is_none(), "it ended: {}", log());
-            assert!(Instant::now() < deadline, "not ready: {}", log());
-            std::thread::sleep(Duration::from_millis(10));
+        let text = eventually(|| match std::fs::read_to_string(&ready) {
+            Ok(text) => Some(text),
+            Err(_) => child.try_wait().unwrap().map(|ended| format!("{ended}")),
+        });
+        let log = std::fs::read_to_string(folder.path().join("log")).unwrap();
+        let said: Value = serde_json::from_str(&text.unwrap_or_default()).unwrap_or_default();
+        // Made before anything can fail, so that whatever runs is ended.
+        let server = Self {
+            admin: said["admin_addr"].as_str().unwrap_or_default().to_owned(),
+            folder: Some(folder),
+            child,
         };
-        let said: Value = serde_json::from_str(&text).unwrap();
-        assert_eq!(said["pid"], child.id());
-        let admin = said["admin_addr"].as_str().unwrap().to_owned();
-        Self { child, folder, admin }
+        assert_eq!(said["pid"], server.child.id(), "not ready: {log}");
+        server
+    }
+
+    fn folder(&self) -> &Path {
+        self.folder.as_ref().unwrap().path()
     }
 
     /// Where it keeps everything.
     pub(crate) fn data_dir(&self) -> PathBuf {
-        self.folder.path().join("data")
+        self.folder().join("data")
     }
 
     /// Where the ready file is while it runs.
     pub(crate) fn ready_file(&self) -> PathBuf {
-        self.folder.path().join("ready.json")
+        self.folder().join("ready.json")
     }
 
     /// Where its admin API listens.
@@ -131,7 +141,7 @@ impl Server {
 
     /// What it logged so far.
     pub(crate) fn log(&self) -> String {
-        std::fs::read_to_string(self.folder.path().join("log")).unwrap()
+        std::fs::read_to_string(self.folder().join("log")).unwrap()
     }
 
     /// A command that talks to this server.
@@ -157,14 +167,8 @@ impl Server {
 
     /// Waits for its end and gives the exit code.
     pub(crate) fn ended(&mut self) -> Option<i32> {
-        let deadline = Instant::now() + PATIENCE;
-        loop {
-            if let Some(status) = self.child.try_wait().unwrap() {
-                return status.code();
-            }
-            assert!(Instant::now() < deadline, "it does not end: {}", self.log());
-            std::thread::sleep(Duration::from_millis(10));
-        }
+        let status = eventually(|| self.child.try_wait().unwrap());
+        status.unwrap_or_else(|| panic!("it does not end: {}", self.log())).code()
     }
 }
 
@@ -172,10 +176,7 @@ impl Drop for Server {
     fn drop(&mut self) {
         if self.child.try_wait().is_ok_and(|ended| ended.is_none()) {
             self.signal("TERM");
-            let deadline = Instant::now() + PATIENCE;
-            while Instant::now() < deadline && self.child.try_wait().is_ok_and(|e| e.is_none()) {
-                std::thread::sleep(Duration::from_millis(10));
-            }
+            eventually(|| self.child.try_wait().unwrap_or_default());
             let _ = self.child.kill();
             let _ = self.child.wait();
         }

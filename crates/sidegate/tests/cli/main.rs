@@ -1,8 +1,11 @@
 //! The program as its users meet it: real processes, real sockets, a data folder of its own for
 //! every test. Nothing here knows the inside of the program.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on ends here")]
+
 mod commands;
 mod configuration;
+mod eventually;
 mod harness;
 mod help;
 mod serving;

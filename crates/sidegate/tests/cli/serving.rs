@@ -1,6 +1,6 @@
 //! `sidegate serve`: start, first start, conflicts and stop.
 
-use crate::harness::{Server, serve};
+use crate::harness::{Server, finish, program, serve};
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
 
@@ -15,21 +15,9 @@ fn a_first_start_makes_an_admin_token_and_later_starts_keep_it() {
     server.signal("TERM");
     assert_eq!(server.ended(), Some(0));
 
-    let ready = server.ready_file();
-    assert!(!ready.exists());
-    let mut again = serve(&server.data_dir()).arg("--ready-file").arg(&ready).spawn().unwrap();
-    let deadline = std::time::Instant::now() + crate::harness::PATIENCE;
-    while !ready.exists() {
-        assert!(std::time::Instant::now() < deadline);
-        std::thread::sleep(std::time::Duration::from_millis(10));
-    }
-    let said: serde_json::Value =
-        serde_json::from_str(&std::fs::read_to_string(&ready).unwrap()).unwrap();
-    let url = format!("http://{}", said["admin_addr"].as_str().unwrap());
-    let list = server.run(&["app", "list", "--url", &url]);
-    again.kill().unwrap();
-    again.wait().unwrap();
-    assert!(list.data().contains("kept"));
+    assert!(!server.ready_file().exists());
+    let again = server.start_again();
+    assert!(again.run(&["app", "list"]).data().contains("kept"));
     assert_eq!(std::fs::read_to_string(&path).unwrap(), token);
 }
 
@@ -45,9 +33,7 @@ fn both_signals_end_it_in_order() {
 #[test]
 fn a_second_server_on_the_same_folder_is_refused() {
     let server = Server::start();
-    let output = serve(&server.data_dir()).output().unwrap();
-    assert_eq!(output.status.code(), Some(1));
-    let stderr = String::from_utf8(output.stderr).unwrap();
+    let stderr = finish(&mut serve(&server.data_dir())).failure(1);
     assert!(stderr.contains("is in use by another gateway"), "{stderr}");
     assert!(stderr.contains("DATA_DIR"), "{stderr}");
 }
@@ -58,12 +44,10 @@ fn a_taken_port_is_named_with_its_setting() {
     let port = taken.local_addr().unwrap().port().to_string();
     for (flag, setting) in [("--admin-port", "ADMIN_PORT"), ("--port", "PORT")] {
         let folder = tempfile::tempdir().unwrap();
-        let mut command = crate::harness::program(&["serve", "--host", "127.0.0.1"]);
+        let mut command = program(&["serve", "--host", "127.0.0.1"]);
         let other = if flag == "--port" { "--admin-port" } else { "--port" };
         command.args([flag, &port, other, "0", "--data-dir"]).arg(folder.path());
-        let output = command.output().unwrap();
-        let stderr = String::from_utf8(output.stderr).unwrap();
-        assert_eq!(output.status.code(), Some(1), "{stderr}");
+        let stderr = finish(&mut command).failure(1);
         assert!(stderr.contains(&format!("127.0.0.1:{port}")), "{stderr}");
         assert!(stderr.contains(&format!("set {setting}")), "{stderr}");
     }
@@ -85,9 +69,7 @@ fn json_logs_are_json_on_every_line() {
 #[test]
 fn a_database_of_an_unknown_kind_is_refused_without_its_password() {
     let folder = tempfile::tempdir().unwrap();
-    let output =
-        serve(folder.path()).args(["--database-dsn", "mysql://me:pass@h/x"]).output().unwrap();
-    let stderr = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(1), "{stderr}");
+    let mut command = serve(folder.path());
+    let stderr = finish(command.args(["--database-dsn", "mysql://me:pass@h/x"])).failure(1);
     assert!(stderr.contains("DATABASE_DSN") && !stderr.contains("pass@"), "{stderr}");
 }
