@@ -158,7 +158,11 @@ fn unescape(text: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::generation::CurrentGeneration;
     use http::HeaderValue;
+    use sidegate_model::app::{App, AppId};
+    use sidegate_model::snapshot::Snapshot;
+    use sidegate_model::token::TokenId;
 
     fn found(
         authorization: Option<&'static str>,
@@ -169,6 +173,50 @@ mod tests {
             headers.insert(header::AUTHORIZATION, HeaderValue::from_static(value));
         }
         presented(&headers, query)
+    }
+
+    /// A generation with one token, `t`, of app 1, which is in the state given; `None` is unknown.
+    fn generation(app_is_active: Option<bool>) -> Arc<Generation> {
+        let token = Token {
+            id: TokenId(1),
+            app_id: AppId(1),
+            name: String::new(),
+            hash: TokenHash::of("t"),
+            hint: String::new(),
+            scopes: vec![],
+            expires_at: Some(100),
+            created_at: 0,
+        };
+        let app = app_is_active.map(|is_active| App {
+            id: AppId(1),
+            name: "app".into(),
+            description: String::new(),
+            owner_email: "o@example.com".into(),
+            is_active,
+            monthly_budget: 0.0,
+            rate_limit: 0,
+            metadata: serde_json::Map::new(),
+            created_at: 0,
+            updated_at: 0,
+        });
+        let current = CurrentGeneration::default();
+        let snapshot = Snapshot { tokens: [token].into_iter().collect(), ..Snapshot::default() };
+        current.publish(&snapshot.with_app(AppId(1), app), vec![]);
+        current.load()
+    }
+
+    fn refusal(app_is_active: Option<bool>, presented: &str, now: UnixMillis) -> Option<ErrorCode> {
+        let generation = generation(app_is_active);
+        identify(&generation, presented, Carrier::Header, now).err().map(|refused| refused.code)
+    }
+
+    #[test]
+    fn auth_that_cannot_be_decided_is_503_and_all_else_is_decided() {
+        assert_eq!(refusal(Some(true), "t", 99), None);
+        assert_eq!(refusal(Some(true), "t", 100), Some(ErrorCode::Unauthorized));
+        assert_eq!(refusal(Some(false), "t", 0), Some(ErrorCode::Unauthorized));
+        assert_eq!(refusal(Some(true), "u", 0), Some(ErrorCode::Unauthorized));
+        assert_eq!(refusal(None, "t", 0), Some(ErrorCode::IdentityUnavailable));
     }
 
     #[test]

@@ -44,9 +44,9 @@ fn serve_reports_all_wrong_settings_at_once_and_starts_nothing() {
 
 #[test]
 fn variables_that_mean_nothing_here_are_named_in_one_warning() {
-    let output =
-        program(&["config"]).env("WRITE_TIMEOUT", "300s").env("CACHE_TTL", "1h").output().unwrap();
-    let stderr = String::from_utf8(output.stderr).unwrap();
+    let mut command = program(&["config"]);
+    let shown = finish(command.env("WRITE_TIMEOUT", "300s").env("CACHE_TTL", "1h"));
+    let stderr = &shown.stderr;
     assert_eq!(stderr.matches("warning:").count(), 1, "{stderr}");
     assert!(stderr.contains("CACHE_TTL, WRITE_TIMEOUT"), "{stderr}");
     assert_eq!(shown.code, Some(0));
