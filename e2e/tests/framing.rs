@@ -115,6 +115,9 @@ fn request_lines_have_one_form() {
             "GET /plugins/lab/x HTTP/3.0",
             "GET /plugins/lab/x http/1.1",
             "GET plugins/lab/x HTTP/1.1",
+            "GET ?plugins/lab/x HTTP/1.1",
+            "GET http:///plugins/lab/x HTTP/1.1",
+            "GET /plugins/lab/{}|^` HTTP/1.1",
             "G(T /plugins/lab/x HTTP/1.1",
             "CONNECT a:80 HTTP/1.1",
         ] {

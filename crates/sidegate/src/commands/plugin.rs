@@ -49,6 +49,9 @@ fn endpoints(plugin: &Value) -> String {
     let shown = |endpoint: &Value| {
         let token = if endpoint["require_auth"] == true { "  (needs a token)" } else { "" };
         let (methods, path) = (text(endpoint, "methods"), text(endpoint, "path"));
+        if slug.is_empty() {
+            return format!("{methods} {path}  (not served: the plugin has no slug)");
+        }
         format!("{methods} /plugins/{slug}{path}{token}")
     };
     let endpoints = field(plugin, "endpoints").as_array().map_or(&[][..], Vec::as_slice);
@@ -187,6 +190,10 @@ async fn follow(
     let outcome = wait.for_plugin(api, id, before).await?;
     let plugin = whole(api, id).await?;
     output.one(&plugin, DETAILS)?;
+    if output.is_quiet() || output.is_json() {
+        // Data is all they print, so a person hears of it here.
+        warnings(&plugin).lines().for_each(|warning| eprintln!("warning: {warning}"));
+    }
     match outcome {
         None | Some(Outcome::Ready) => Ok(()),
         Some(Outcome::Failed(reason) | Outcome::Pending(reason)) => {
