@@ -8,11 +8,13 @@ use sidegate_model::plugin::PluginSpec;
 use sidegate_wire::handshake::{FEATURE_HEADER_LIST, FEATURE_RAW_PATH};
 use sidegate_wire::plugin as wire;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::sync::Notify;
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 /// What the gRPC server of a Go plugin takes in one message, in bytes.
@@ -146,12 +148,13 @@ impl Instance {
         shard: usize,
         request: &wire::EndpointRequest,
         limit: Duration,
+        end: End,
     ) -> Result<Chunks, CallError> {
         const METHOD: &str = "/plugin.PluginService/HandleEndpointRequestStream";
         let in_use = self.enter();
         let lane = &self.lanes[shard % self.lanes.len()];
         let messages = lane.call(CallKind::Streaming, METHOD, frame(request)?, limit).await?;
-        Ok(Chunks { messages, _in_use: in_use })
+        Ok(Chunks::new(messages, in_use, end))
     }
 
     fn enter(&self) -> InUse {
@@ -160,13 +163,54 @@ impl Instance {
     }
 }
 
-/// The chunks of one stream.
+/// Who ends a stream that lasts too long.
+#[derive(Debug, Clone, Copy)]
+pub enum End {
+    /// Its reader.
+    ByReader,
+    /// A guard, at this moment, even if nobody asks for chunks any more: the reader of an HTTP/2
+    /// stream can stall so that its answer is not even polled.
+    At(Instant),
+}
+
+/// The chunks of one stream. Dropping it cancels the plugin's call.
 pub struct Chunks {
+    call: OpenCall,
+}
+
+/// A call whose answer is still coming.
+struct Coming {
     messages: Messages,
     _in_use: InUse,
 }
 
+enum OpenCall {
+    Plain(Coming),
+    /// Can be ended by somebody else than its reader.
+    Guarded(Arc<Mutex<Option<Coming>>>, JoinHandle<()>),
+}
+
+impl Drop for OpenCall {
+    fn drop(&mut self) {
+        if let Self::Guarded(_, guard) = self {
+            guard.abort();
+        }
+    }
+}
+
 impl Chunks {
+    fn new(messages: Messages, in_use: InUse, end: End) -> Self {
+        let coming = Coming { messages, _in_use: in_use };
+        let End::At(deadline) = end else { return Self { call: OpenCall::Plain(coming) } };
+        let shared = Arc::new(Mutex::new(Some(coming)));
+        let guarded = shared.clone();
+        let guard = tokio::spawn(async move {
+            tokio::time::sleep_until(deadline).await;
+            guarded.lock().unwrap_or_else(PoisonError::into_inner).take();
+        });
+        Self { call: OpenCall::Guarded(shared, guard) }
+    }
+
     /// The next chunk; `None` when the plugin's call ended with status 0.
     ///
     /// # Errors
@@ -175,11 +219,17 @@ impl Chunks {
         &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<wire::EndpointResponseChunk, CallError>>> {
-        Poll::Ready(match ready!(self.messages.poll_next(cx)) {
-            Some(Ok(message)) => Some(decode(message)),
-            Some(Err(error)) => Some(Err(error)),
-            None => None,
-        })
+        let next = match &mut self.call {
+            OpenCall::Plain(coming) => ready!(coming.messages.poll_next(cx)),
+            OpenCall::Guarded(shared, _) => {
+                let mut call = shared.lock().unwrap_or_else(PoisonError::into_inner);
+                match call.as_mut() {
+                    Some(coming) => ready!(coming.messages.poll_next(cx)),
+                    None => Some(Err(CallError::BrokeOff("cut at its deadline".to_owned()))),
+                }
+            }
+        };
+        Poll::Ready(next.map(|message| decode(message?)))
     }
 
     /// [`Chunks::poll_next`] as a future.

@@ -6,6 +6,7 @@ use super::head::HeadLimits;
 use super::patience::Patience;
 use crate::generation::{CurrentGeneration, Generation};
 use crate::metrics::Metrics;
+use http::Version;
 use sidegate_model::status::PluginStatus;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -165,6 +166,8 @@ pub struct RequestContext {
     pub id: String,
     /// Its connection.
     pub connection: Arc<Connection>,
+    /// Its protocol version.
+    pub version: Version,
     /// When its head was complete.
     pub start: Instant,
     /// The moment it sees.

@@ -4,16 +4,20 @@ use super::context::RequestContext;
 use super::error::EdgeError;
 use super::request::Question;
 use super::stream::StreamLimits;
-use crate::instance::{Chunks, Instance};
+use crate::instance::{Chunks, End, Instance};
 use crate::lane::CallError;
 use bytes::Bytes;
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, StatusCode, Version};
 use prost::Message as _;
 use sidegate_model::endpoint::Endpoint;
 use sidegate_wire::ErrorCode;
 use sidegate_wire::plugin as wire;
 use sidegate_wire::plugin::endpoint_response_chunk::ChunkType;
+use std::time::Duration;
 use tokio::time::{Instant, timeout, timeout_at};
+
+/// How much later than the reader the guard of a stream acts.
+const GUARD_MARGIN: Duration = Duration::from_millis(500);
 
 /// A plugin's answer, as far as it is known when the client's answer begins.
 pub struct Answer {
@@ -121,9 +125,13 @@ async fn stream(
 ) -> Result<Answer, Failed> {
     let limits = &context.edge.limits;
     let deadline = Instant::now() + limits.stream_timeout;
+    let end_call = match context.version {
+        Version::HTTP_2 => End::At(deadline + GUARD_MARGIN),
+        _ => End::ByReader,
+    };
     let opening = async {
-        let mut chunks =
-            instance.stream(context.connection.shard, request, limits.stream_timeout).await?;
+        let shard = context.connection.shard;
+        let mut chunks = instance.stream(shard, request, limits.stream_timeout, end_call).await?;
         let first = first_meaningful(&mut chunks).await?;
         Ok::<_, CallError>((chunks, first))
     };

@@ -34,10 +34,12 @@ pub async fn respond(
     let connection = open.connection().clone();
     let generation = edge.current.load();
     let id = request_id::of(request.headers());
-    let mut context = RequestContext { id, connection, start: Instant::now(), generation, edge };
+    let version = request.version();
+    let mut context =
+        RequestContext { id, connection, version, start: Instant::now(), generation, edge };
     let (head, mut body) = request.into_parts();
     let mut record = Record::new(&context, head.method.clone(), head.uri.path());
-    let (version, is_head) = (head.version, head.method == Method::HEAD);
+    let is_head = head.method == Method::HEAD;
 
     let result = match operations::answer(&context, &head.method, head.uri.path()) {
         Some(answer) => Ok(answer),
