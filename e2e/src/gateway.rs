@@ -218,8 +218,11 @@ impl Gateway {
     }
 
     /// Asks it to stop and does not wait.
-    pub fn begin_to_stop(&self) {
-        signal(self.pid(), Signal::TERM);
+    ///
+    /// # Panics
+    /// When it was ended.
+    pub fn begin_to_stop(&mut self) {
+        self.running.as_mut().expect("it was not ended before").ask();
     }
 
     /// Ends it in order and starts it again on the same folder; its ports may change.
@@ -266,6 +269,8 @@ fn log_file(folder: &Path) -> PathBuf {
 struct Running {
     child: Child,
     log: PathBuf,
+    /// A second signal would mean: at once.
+    is_asked: bool,
 }
 
 impl Running {
@@ -283,7 +288,15 @@ impl Running {
             .stdout(file.try_clone().expect("a file can be shared"))
             .stderr(file);
         let child = command.spawn().expect("the gateway's program can be started");
-        Self { child, log }
+        Self { child, log, is_asked: false }
+    }
+
+    /// Asks it to end, once.
+    fn ask(&mut self) {
+        if !self.is_asked && self.has_not_ended() {
+            signal(self.child.id(), Signal::TERM);
+            self.is_asked = true;
+        }
     }
 
     fn has_not_ended(&mut self) -> bool {
@@ -294,9 +307,7 @@ impl Running {
     fn end(&mut self, secrets: &[String]) -> Vec<String> {
         let mut problems = Vec::new();
         let plugins = children(self.child.id());
-        if self.has_not_ended() {
-            signal(self.child.id(), Signal::TERM);
-        }
+        self.ask();
         if !comes_true(PATIENCE, || !self.has_not_ended()) {
             problems.push(format!("the gateway did not end within {PATIENCE:?} after SIGTERM"));
             let _ = self.child.kill();
