@@ -251,6 +251,6 @@ impl Request {
             let host = HeaderValue::from_str(authority).expect("an address is a header value");
             request.headers_mut().insert(header::HOST, host);
         }
-        within(PATIENCE * 2, "the head of an answer", connection.exchange(request)).await
+        within(PATIENCE, "the head of an answer", connection.exchange(request)).await
     }
 }

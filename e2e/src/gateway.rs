@@ -8,7 +8,7 @@ use crate::cli::Cli;
 use crate::client::{Connection, Request, Version};
 use crate::eventually::{PATIENCE, comes_true, eventually};
 use crate::plugin::{Plugin, PluginBuilder};
-use crate::process::{children, is_alive, kill, signal};
+use crate::process::{descendants, is_alive, kill, signal};
 use crate::raw::Raw;
 use rustix::process::Signal;
 use serde_json::Value;
@@ -212,9 +212,9 @@ impl Gateway {
         Raw::connect(self.addr).await
     }
 
-    /// The processes of its plugins.
+    /// The processes of its plugins. Each is the child of a guard, which is the gateway's.
     pub fn plugin_pids(&self) -> Vec<u32> {
-        children(self.pid())
+        descendants(self.pid()).into_iter().flat_map(descendants).collect()
     }
 
     /// Asks it to stop and does not wait.
@@ -306,7 +306,9 @@ impl Running {
     /// Ends it, by force where it must be, and tells everything that was not as promised.
     fn end(&mut self, secrets: &[String]) -> Vec<String> {
         let mut problems = Vec::new();
-        let plugins = children(self.child.id());
+        let guards = descendants(self.child.id());
+        let below = guards.iter().flat_map(|guard| descendants(*guard));
+        let plugins: Vec<u32> = guards.iter().copied().chain(below).collect();
         self.ask();
         if !comes_true(PATIENCE, || !self.has_not_ended()) {
             problems.push(format!("the gateway did not end within {PATIENCE:?} after SIGTERM"));

@@ -32,11 +32,18 @@ pub(crate) fn signal(pid: u32, signal: Signal) {
     kill_process(pid, signal).expect("the process is there and ours");
 }
 
-/// The processes that `parent` started and that still run.
-pub(crate) fn children(parent: u32) -> Vec<u32> {
+/// The processes that `ancestor` started, and those that they started, as far as they still run.
+pub(crate) fn descendants(ancestor: u32) -> Vec<u32> {
     let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
     let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-    pids.filter(|pid| stat(*pid).is_some_and(|(_, found)| found == parent)).collect()
+    let parents: Vec<(u32, u32)> = pids.filter_map(|pid| Some((pid, stat(pid)?.1))).collect();
+    let mut found = vec![ancestor];
+    let mut next = 0;
+    while let Some(parent) = found.get(next).copied() {
+        found.extend(parents.iter().filter(|(_, of)| *of == parent).map(|(pid, _)| pid));
+        next += 1;
+    }
+    found.split_off(1)
 }
 
 /// The state of a process and its parent.

@@ -1,5 +1,6 @@
 //! The frame of a story: a runtime of its own, and an end in any case.
 
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::pin::pin;
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ const LIMIT: Duration = Duration::from_secs(60);
 /// # Panics
 /// With the story, or when it takes longer than a minute.
 pub fn story(told: impl Future<Output = ()>) {
+    allow_many_connections();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -23,4 +25,11 @@ pub fn story(told: impl Future<Output = ()>) {
             panic!("the story did not come to an end within {LIMIT:?}");
         }
     });
+}
+
+/// Stories run side by side, some with a thousand connections.
+fn allow_many_connections() {
+    let maximum = getrlimit(Resource::Nofile).maximum;
+    // Where it is refused, the story with many connections will tell.
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
 }

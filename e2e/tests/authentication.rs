@@ -30,7 +30,9 @@ fn a_demanded_token_that_is_missing_or_wrong_is_401_with_a_challenge() {
         is_challenge(&get().header("authorization", &token).send().await, None);
         is_challenge(&get().header("authorization", "Bearer").send().await, None);
         is_challenge(&gateway.get("/plugins/lab/x?token=").send().await, None);
-        for wrong in ["nonsense", &token[..token.len() - 1], &format!("{token}x"), &token.to_uppercase()] {
+        for wrong in
+            ["nonsense", &token[..token.len() - 1], &format!("{token}x"), &token.to_uppercase()]
+        {
             is_challenge(&get().bearer(wrong).send().await, Some("invalid_token"));
             let query = format!("/plugins/lab/x?token={wrong}");
             is_challenge(&gateway.get(&query).send().await, Some("invalid_token"));
@@ -103,7 +105,9 @@ fn where_no_token_is_demanded_none_is_looked_at() {
         let gateway = Gateway::start().await;
         gateway.lab().await;
         let token = gateway.token().await;
-        for value in [format!("Bearer {token}"), "Bearer nonsense".to_owned(), "Basic dTpw".to_owned()] {
+        for value in
+            [format!("Bearer {token}"), "Bearer nonsense".to_owned(), "Basic dTpw".to_owned()]
+        {
             let request = gateway.get("/plugins/lab/x").header("authorization", value);
             let seen = request.send().await.expect(200).json();
             assert_eq!((&seen["authenticated"], &seen["app"]), (&json!(false), &Value::Null));

@@ -14,7 +14,9 @@ fn a_plugin_can_be_added_shown_reloaded_disabled_enabled_and_removed() {
         let cli = gateway.cli();
         let command = file("e2e-plugin-routes");
         let add = ["plugin", "add", "--name", "Routes", "--slug", "r", "--command", &command];
-        let added = cli.json(&[&add[..], &["--set", "a=1", "--option", "optional_auth=true"]].concat()).await;
+        let added = cli
+            .json(&[&add[..], &["--set", "a=1", "--option", "optional_auth=true"]].concat())
+            .await;
         let attributes = &added["attributes"];
         assert_eq!(attributes["status"]["state"], "ready", "it waits until it serves: {added}");
         assert_eq!(attributes["config"], json!({"a": "1", "slug": "r"}));

@@ -11,7 +11,16 @@ fn echo_shows_the_request_and_its_configured_content() {
         let gateway = Gateway::start().await;
         let cli = gateway.cli();
         let command = format!("file://{}", program("sidegate-plugin-echo").display());
-        let add = ["plugin", "add", "--name", "echo", "--slug", "custom-echo-endpoint", "--command", &command];
+        let add = [
+            "plugin",
+            "add",
+            "--name",
+            "echo",
+            "--slug",
+            "custom-echo-endpoint",
+            "--command",
+            &command,
+        ];
         cli.ok(&[&add[..], &["--set", "custom_content=Hello World"]].concat()).await;
         let request = gateway.request("PUT", "/plugins/custom-echo-endpoint/a/b?c=d").body("12345");
         let seen = request.send().await.expect(200).json();
@@ -63,7 +72,8 @@ fn webhook_demands_its_secret_at_the_start() {
     story(async {
         let gateway = Gateway::start().await;
         let plugin = gateway.plugin("webhook").add().await;
-        let why = plugin.wait_for("it has failed", |s| s["reason"].to_string().contains("webhook_secret"));
+        let why = plugin
+            .wait_for("it has failed", |s| s["reason"].to_string().contains("webhook_secret"));
         assert_ne!(why.await["state"], "ready");
         gateway.get("/plugins/webhook/x").send().await.expect(503);
     });
@@ -81,7 +91,8 @@ fn ticker_ticks_and_goes_on_where_a_client_left_off() {
             assert_eq!(answer.text().matches("data:").count(), 5);
             let rest = gateway.get(path).version(version).header("last-event-id", "2").send().await;
             assert_eq!(rest.text().matches("data:").count(), 2);
-            let mut endless = gateway.get("/plugins/ticker/?interval_ms=10").version(version).open().await;
+            let mut endless =
+                gateway.get("/plugins/ticker/?interval_ms=10").version(version).open().await;
             endless.read_until("\n\n").await;
         }
         let answer = gateway.get("/plugins/ticker/?interval_ms=slow").send().await;

@@ -34,7 +34,8 @@ fn a_request_names_its_host_once_and_plainly() {
         ] {
             refused(&gateway, &format!("GET /plugins/lab/x HTTP/1.1\r\n{headers}\r\n")).await;
         }
-        for (target, host) in [("/plugins/lab/x", "[::1]:80"), ("http://a:1/plugins/lab/x", "a:1")] {
+        for (target, host) in [("/plugins/lab/x", "[::1]:80"), ("http://a:1/plugins/lab/x", "a:1")]
+        {
             let mut raw = gateway.raw().await;
             raw.send(format!("GET {target} HTTP/1.1\r\nHost: {host}\r\n\r\n")).await;
             assert_eq!(raw.answer().await.expect(200).json()["host"], host);
@@ -74,7 +75,8 @@ fn the_end_of_a_body_is_told_in_one_way() {
             let request = format!("POST /plugins/lab/x HTTP/1.1\r\nHost: a\r\n{headers}\r\nabc");
             refused(&gateway, &request).await;
         }
-        refused(&gateway, "POST /plugins/lab/x HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n").await;
+        refused(&gateway, "POST /plugins/lab/x HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n")
+            .await;
     });
 }
 
@@ -154,7 +156,8 @@ fn broken_chunks_are_refused_and_never_reach_the_plugin() {
         let seen = gateway.get("/plugins/lab/seen?nonce=broken").send().await.json();
         assert_eq!(seen["seen"], false);
         let mut raw = gateway.raw().await;
-        raw.send("POST /plugins/lab/x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: Chunked\r\n\r\n").await;
+        raw.send("POST /plugins/lab/x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: Chunked\r\n\r\n")
+            .await;
         raw.send("3;ext=\"x\"\r\nabc\r\n00\r\nX-Trailer: y\r\n\r\n").await;
         assert_eq!(raw.answer().await.expect(200).json()["body"], "abc");
     });
@@ -167,11 +170,18 @@ fn a_request_hidden_in_the_body_of_another_is_not_carried_out() {
         gateway.lab().await;
         let hidden = "GET /plugins/lab/x HTTP/1.1\r\nHost: a\r\nX-Nonce: hidden\r\n\r\n";
         for framing in [
-            format!("Content-Length: {}\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n{hidden}", hidden.len() + 5),
+            format!(
+                "Content-Length: {}\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n{hidden}",
+                hidden.len() + 5
+            ),
             format!("Content-Length: 0\r\nContent-Length: {}\r\n\r\n{hidden}", hidden.len()),
-            format!("Transfer-Encoding : chunked\r\nContent-Length: {}\r\n\r\n{hidden}", hidden.len()),
+            format!(
+                "Transfer-Encoding : chunked\r\nContent-Length: {}\r\n\r\n{hidden}",
+                hidden.len()
+            ),
         ] {
-            refused(&gateway, &format!("POST /plugins/lab/x HTTP/1.1\r\nHost: a\r\n{framing}")).await;
+            refused(&gateway, &format!("POST /plugins/lab/x HTTP/1.1\r\nHost: a\r\n{framing}"))
+                .await;
         }
         // In a sound body it is just a body.
         let sound = format!("Content-Length: {}\r\n\r\n{hidden}", hidden.len());
@@ -189,7 +199,8 @@ fn a_get_may_have_a_body_which_is_no_next_request() {
         let gateway = Gateway::start().await;
         gateway.lab().await;
         let mut raw = gateway.raw().await;
-        raw.send("GET /plugins/lab/a HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nbodyGET ").await;
+        raw.send("GET /plugins/lab/a HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nbodyGET ")
+            .await;
         assert_eq!(raw.answer().await.expect(200).json()["body"], "body");
         raw.send("/plugins/lab/b HTTP/1.1\r\nHost: a\r\n\r\n").await;
         assert_eq!(raw.answer().await.expect(200).json()["relative_path"], "/b");
@@ -228,5 +239,25 @@ fn a_refusal_of_a_read_request_leaves_the_connection_usable() {
         let answer = raw.answer().await.expect(200);
         assert_eq!(answer.header("connection"), Some("close"));
         assert_eq!(raw.rest().await.1, Ending::Closed);
+    });
+}
+
+#[test]
+fn an_unread_body_is_never_taken_for_the_next_request() {
+    story(async {
+        let gateway = Gateway::start().await;
+        gateway.lab().await;
+        let hidden = "GET /plugins/lab/x HTTP/1.1\r\nHost: a\r\nX-Nonce: unread\r\n\r\n";
+        for path in ["/nothing", "/plugins/lab/..", "/health"] {
+            let mut raw = gateway.raw().await;
+            let length = hidden.len();
+            let head = format!("POST {path} HTTP/1.1\r\nHost: a\r\nContent-Length: {length}");
+            raw.send(format!("{head}\r\n\r\n{hidden}")).await;
+            let answer = raw.answer().await;
+            assert!(answer.status.is_client_error(), "{path}: {}", answer.describe());
+            assert_eq!(raw.rest().await.0, "", "{path}: something more was answered");
+        }
+        let seen = gateway.get("/plugins/lab/seen?nonce=unread").send().await.json();
+        assert_eq!(seen["seen"], json!(false));
     });
 }

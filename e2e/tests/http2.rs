@@ -64,7 +64,8 @@ fn many_requests_share_a_connection_and_none_waits_for_another() {
         let gateway = Gateway::start().await;
         gateway.lab().await;
         let connection = gateway.connection(Version::Http2).await;
-        let mut endless = connection.request("GET", "/plugins/lab/sse?n=inf&interval_ms=20").open().await;
+        let mut endless =
+            connection.request("GET", "/plugins/lab/sse?n=inf&interval_ms=20").open().await;
         let stuck = connection.request("GET", "/plugins/lab/stream-bytes/1000000000").open().await;
         let hanging = connection.clone();
         let hanging = tokio::spawn(async move {
@@ -99,7 +100,10 @@ fn a_cut_stream_is_reset_and_the_connection_goes_on() {
         for _ in 0..3 {
             let request = connection.request("GET", "/plugins/m/stream/error-after-body");
             let broken = request.try_send().await.expect_err("a clean end");
-            assert!(broken.reset().is_some_and(|reason| reason != h2::Reason::NO_ERROR), "{broken:?}");
+            assert!(
+                broken.reset().is_some_and(|reason| reason != h2::Reason::NO_ERROR),
+                "{broken:?}"
+            );
         }
         let answer = connection.request("GET", "/plugins/m/stream/good").send().await;
         assert_eq!(answer.expect(200).text(), "ab");

@@ -18,7 +18,8 @@ fn a_killed_plugin_ends_the_clients_stream_with_an_error() {
             stream.read_until("\n\n").await;
             let pid = plugin.pid().await;
             kill(pid);
-            let ended = within(Duration::from_secs(5), "the end of the stream", stream.rest()).await;
+            let ended =
+                within(Duration::from_secs(5), "the end of the stream", stream.rest()).await;
             let broken = ended.expect_err("a clean end");
             assert_eq!(broken.reset().is_some(), version == Version::Http2, "{broken:?}");
             plugin.wait_other_pid(pid).await;
@@ -110,7 +111,12 @@ fn a_stream_ends_with_an_error_when_its_time_is_up_although_data_flows() {
             let took = begun.elapsed().as_millis();
             assert!((600..3000).contains(&took), "{version:?}: {took} ms");
             // A stream that ends in time ends well.
-            gateway.get("/plugins/lab/sse?n=3&interval_ms=10").version(version).send().await.expect(200);
+            gateway
+                .get("/plugins/lab/sse?n=3&interval_ms=10")
+                .version(version)
+                .send()
+                .await
+                .expect(200);
         }
     });
 }
@@ -140,7 +146,11 @@ fn without_an_idle_limit_silence_is_fine() {
         let gateway = Gateway::start().await;
         gateway.lab().await;
         let answer = gateway.get("/plugins/lab/sse?n=2&interval_ms=1500").send().await.expect(200);
-        assert_eq!(answer.text().matches("data:").count(), 2, "nothing of the gateway's own is added");
+        assert_eq!(
+            answer.text().matches("data:").count(),
+            2,
+            "nothing of the gateway's own is added"
+        );
         assert!(answer.text().lines().all(|line| !line.starts_with(':')), "{}", answer.text());
     });
 }

@@ -30,7 +30,9 @@ fn a_body_of_exactly_the_limit_passes_and_one_byte_more_never_reaches_the_plugin
         let gateway = Gateway::start().await;
         gateway.lab().await;
         for version in BOTH {
-            for (how, with) in [("sized", sized as fn(Request, usize) -> Request), ("chunked", chunked)] {
+            for (how, with) in
+                [("sized", sized as fn(Request, usize) -> Request), ("chunked", chunked)]
+            {
                 let post = |nonce: &str, size| {
                     let request = gateway.post("/plugins/lab/x").version(version);
                     with(request.header("x-nonce", nonce), size)
@@ -67,7 +69,8 @@ fn an_announced_size_is_refused_before_a_byte_of_it_is_sent() {
         let gateway = Gateway::start().await;
         gateway.lab().await;
         let mut raw = gateway.raw().await;
-        raw.send("POST /plugins/lab/x HTTP/1.1\r\nHost: a\r\nContent-Length: 1048577\r\n\r\n").await;
+        raw.send("POST /plugins/lab/x HTTP/1.1\r\nHost: a\r\nContent-Length: 1048577\r\n\r\n")
+            .await;
         raw.answer().await.is_error(413, "body_too_large", "client");
     });
 }

@@ -1,5 +1,7 @@
 //! All stories, as one program: what a person can rely on, told with real processes and sockets.
 
+#![expect(clippy::unwrap_used, reason = "what a story unwraps is what it asserts")]
+
 mod app_metadata;
 mod authentication;
 mod chunk_protocol;

@@ -56,7 +56,10 @@ fn metrics_count_what_happened() {
             lines.map(|line| line.rsplit(' ').next().unwrap().parse::<f64>().unwrap()).sum()
         };
         let lab = "plugin=\"lab\"";
-        assert!((3.0..).contains(&value("sidegate_requests_total", &[lab, "status=\"200\""])), "{text}");
+        assert!(
+            (3.0..).contains(&value("sidegate_requests_total", &[lab, "status=\"200\""])),
+            "{text}"
+        );
         assert_eq!(value("sidegate_requests_total", &[lab, "status=\"503\""]) as u32, 1, "{text}");
         assert_eq!(value("sidegate_requests_total", &["status=\"404\""]) as u32, 1, "{text}");
         assert_eq!(value("sidegate_errors_total", &[lab, "plugin_error"]) as u32, 1, "{text}");

@@ -19,7 +19,11 @@ fn paths_are_cut_as_the_page_says() {
             ("/plugins/lab", "/", json!([])),
             ("/plugins/lab/", "/", json!([])),
             ("/plugins/lab/mcp", "/mcp", json!(["mcp"])),
-            ("/plugins/lab/users/123/profile", "/users/123/profile", json!(["users", "123", "profile"])),
+            (
+                "/plugins/lab/users/123/profile",
+                "/users/123/profile",
+                json!(["users", "123", "profile"]),
+            ),
             (
                 "/plugins/lab/.well-known/openid-configuration",
                 "/.well-known/openid-configuration",
@@ -67,7 +71,9 @@ fn no_encoding_slips_past_a_protected_route() {
         let protected = gateway.get("/plugins/r/admin/users").send().await;
         protected.is_error(401, "unauthorized", "client");
         // Encoded letters name the same endpoint, so they meet the same guard.
-        for same in ["/plugins/r/%61dmin/users", "/plugins/r/admin/%75sers", "/%70lugins/r/admin/users"] {
+        for same in
+            ["/plugins/r/%61dmin/users", "/plugins/r/admin/%75sers", "/%70lugins/r/admin/users"]
+        {
             gateway.get(same).send().await.is_error(401, "unauthorized", "client");
         }
         for other_in_two_readings in ["/plugins/r/admin%2Fusers", "/plugins/r/admin%2fusers"] {
@@ -103,7 +109,12 @@ fn parent_segments_are_refused_in_every_reading() {
         ] {
             raw_get(&gateway, target).await.is_error(400, "invalid_request", "client");
         }
-        for fine in ["/plugins/lab/a..b", "/plugins/lab/..a/b..", "/plugins/lab/./a", "/plugins/lab/a?b=../c"] {
+        for fine in [
+            "/plugins/lab/a..b",
+            "/plugins/lab/..a/b..",
+            "/plugins/lab/./a",
+            "/plugins/lab/a?b=../c",
+        ] {
             raw_get(&gateway, fine).await.expect(200);
         }
     });

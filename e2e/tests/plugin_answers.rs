@@ -41,7 +41,11 @@ fn statuses_pass_and_those_without_a_body_have_none() {
             for version in [Version::Http1, Version::Http2] {
                 let path = format!("/plugins/lab/status/{code}");
                 let answer = gateway.get(&path).version(version).send().await.expect(code);
-                assert_eq!(answer.header("x-sidegate-error"), None, "it is the plugin's own {code}");
+                assert_eq!(
+                    answer.header("x-sidegate-error"),
+                    None,
+                    "it is the plugin's own {code}"
+                );
             }
         }
     });
@@ -56,7 +60,11 @@ fn a_status_no_answer_can_have_is_502_and_zero_is_200() {
             let answer = gateway.get(&format!("/plugins/m/unary/status-{status}")).send().await;
             answer.is_error(502, "plugin_protocol", "plugin");
         }
-        gateway.get("/plugins/m/stream/status-99").send().await.is_error(502, "plugin_protocol", "plugin");
+        gateway.get("/plugins/m/stream/status-99").send().await.is_error(
+            502,
+            "plugin_protocol",
+            "plugin",
+        );
         let answer = gateway.get("/plugins/m/unary/status-0").send().await.expect(200);
         assert_eq!(answer.text(), "body");
         gateway.get("/plugins/m/stream/status-zero").send().await.expect(200);
@@ -77,9 +85,15 @@ fn no_header_of_a_plugin_can_break_an_answer_or_pose_as_the_gateway() {
             assert_eq!(answer.headers["x-text"].as_bytes(), "grüße".as_bytes());
             assert_eq!(answer.header("x-good"), Some("1"));
             assert_ne!(answer.header("x-request-id"), Some("mine"));
-            for gone in
-                ["x-injected", "x-hop", "x-empty", "x-sidegate-error", "upgrade", "keep-alive", "transfer-encoding"]
-            {
+            for gone in [
+                "x-injected",
+                "x-hop",
+                "x-empty",
+                "x-sidegate-error",
+                "upgrade",
+                "keep-alive",
+                "transfer-encoding",
+            ] {
                 assert_eq!(answer.header(gone), None, "{version:?} {gone}");
             }
             assert_eq!(answer.header("content-length"), Some("10"));
@@ -129,6 +143,39 @@ fn one_connection_serves_many_requests() {
             connection.request("GET", "/nothing").send().await.expect(404);
             connection.request("GET", "/plugins/lab/status/500").send().await.expect(500);
             connection.request("GET", "/plugins/lab/x").send().await.expect(200);
+        }
+    });
+}
+
+#[test]
+fn the_gateway_guesses_no_content_type() {
+    story(async {
+        let gateway = Gateway::start().await;
+        gateway.lab().await;
+        gateway.plugin("m").program("e2e-plugin-misbehave").ready().await;
+        for path in ["/plugins/lab/resp?body=%3Chtml%3E", "/plugins/m/stream/body-first"] {
+            for version in [Version::Http1, Version::Http2] {
+                let answer = gateway.get(path).version(version).send().await.expect(200);
+                assert_eq!(answer.header("content-type"), None, "{path}");
+            }
+        }
+        let answer = gateway.get("/plugins/lab/resp?h=Content-Type:text/x-odd&body=a").send().await;
+        assert_eq!(answer.header_values("content-type"), ["text/x-odd"]);
+    });
+}
+
+#[test]
+fn the_session_header_of_mcp_goes_both_ways() {
+    story(async {
+        let gateway = Gateway::start().await;
+        gateway.lab().await;
+        for version in [Version::Http1, Version::Http2] {
+            let path = "/plugins/lab/resp?h=Mcp-Session-Id:s-1&body=ok";
+            let answer = gateway.post(path).version(version).body("{}").send().await.expect(200);
+            assert_eq!(answer.header("mcp-session-id"), Some("s-1"));
+            let request = gateway.request("DELETE", "/plugins/lab/mcp").version(version);
+            let seen = request.header("mcp-session-id", "s-1").send().await.expect(200).json();
+            assert_eq!(seen["headers"]["Mcp-Session-Id"], "s-1");
         }
     });
 }

@@ -102,7 +102,8 @@ fn header_names_have_their_canonical_spelling_and_every_value_is_kept() {
 /// The values of a header in the ordered list.
 fn values(seen: &Value, name: &str) -> Vec<String> {
     let list = seen["header_list"].as_array().unwrap();
-    let named = list.iter().filter(|pair| pair[0].as_str().is_some_and(|n| n.eq_ignore_ascii_case(name)));
+    let named =
+        list.iter().filter(|pair| pair[0].as_str().is_some_and(|n| n.eq_ignore_ascii_case(name)));
     named.map(|pair| pair[1].as_str().unwrap().to_owned()).collect()
 }
 
@@ -113,7 +114,9 @@ fn header_bytes_that_are_no_text_never_break_a_call() {
         gateway.lab().await;
         gateway.plugin("old").program("e2e-plugin-misbehave").ready().await;
         // The lab shows bytes that are no text as ISO 8859-1; old plugins can only get text.
-        for (path, shown) in [("/plugins/lab/x", "café"), ("/plugins/old/unary/seen", "caf\u{fffd}")] {
+        for (path, shown) in
+            [("/plugins/lab/x", "café"), ("/plugins/old/unary/seen", "caf\u{fffd}")]
+        {
             let mut raw = gateway.raw().await;
             raw.send(format!("GET {path} HTTP/1.1\r\nHost: a\r\nX-Latin: caf")).await;
             raw.send(b"\xe9\r\nX-Random: \xff\xfe\x80\r\nConnection: close\r\n\r\n").await;
@@ -129,7 +132,8 @@ fn a_plugin_of_old_gets_everything_it_knows_in_the_old_way() {
         let gateway = Gateway::start().await;
         gateway.plugin("old").program("e2e-plugin-misbehave").ready().await;
         let request = gateway.post("/plugins/old/unary/a%2Fb/seen").body("12345");
-        let request = request.header("x-multi", "one").header("x-multi", "two").header("cookie", "a=1");
+        let request =
+            request.header("x-multi", "one").header("x-multi", "two").header("cookie", "a=1");
         let seen = request.header("cookie", "b=2").send().await.expect(200).json();
         assert_eq!(seen["headers"]["X-Multi"], "one, two");
         assert_eq!(seen["headers"]["Cookie"], "a=1; b=2");
@@ -194,7 +198,10 @@ fn nobody_is_believed_about_the_clients_address_by_default() {
         let request = gateway.get("/plugins/lab/x").header("x-forwarded-for", "203.0.113.7");
         let seen = request.header("x-real-ip", "203.0.113.8").send().await.json();
         assert_eq!(seen["remote_addr"], "127.0.0.1");
-        assert_eq!(seen["headers"]["X-Forwarded-For"], "203.0.113.7", "the header itself is passed on");
+        assert_eq!(
+            seen["headers"]["X-Forwarded-For"], "203.0.113.7",
+            "the header itself is passed on"
+        );
     });
 }
 

@@ -9,7 +9,8 @@ use std::path::Path;
 /// Every file below a folder.
 fn files(folder: &Path) -> Vec<std::path::PathBuf> {
     let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
-    let (folders, files): (Vec<_>, Vec<_>) = entries.map(|e| e.path()).partition(|path| path.is_dir());
+    let (folders, files): (Vec<_>, Vec<_>) =
+        entries.map(|e| e.path()).partition(|path| path.is_dir());
     let below = folders.iter().flat_map(|folder| self::files(folder));
     files.into_iter().chain(below).filter(|path| path.is_file()).collect()
 }
@@ -99,7 +100,11 @@ fn a_token_is_long_recognisable_and_never_the_same() {
         let (first, second) = (app.token().create().await, app.token().create().await);
         assert_ne!(first, second);
         for token in [&first, &second] {
-            assert!(token.starts_with("sgt_") && token.len() >= 47, "its length is {}", token.len());
+            assert!(
+                token.starts_with("sgt_") && token.len() >= 47,
+                "its length is {}",
+                token.len()
+            );
         }
         for path in ["tokens", "tokens/1", "apps/1"] {
             let shown = gateway.admin().get(path).await.to_string();

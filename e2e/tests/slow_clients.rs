@@ -22,7 +22,9 @@ fn a_head_that_comes_byte_by_byte_is_cut() {
         let gateway = impatient().start().await;
         let mut raw = gateway.raw().await;
         let begun = Instant::now();
-        for byte in "GET /health HTTP/1.1\r\nHost: a\r\nX-Slow: aaaaaaaaaaaaaaaaaaaaaaaaaaaa".bytes() {
+        for byte in
+            "GET /health HTTP/1.1\r\nHost: a\r\nX-Slow: aaaaaaaaaaaaaaaaaaaaaaaaaaaa".bytes()
+        {
             if raw.try_send([byte]).await.is_err() {
                 break;
             }
@@ -86,10 +88,13 @@ fn a_body_that_stops_coming_is_408_and_the_plugin_never_hears_of_it() {
     story(async {
         let gateway = impatient().start().await;
         gateway.lab().await;
-        for body in ["Content-Length: 10\r\n\r\nhalf", "Transfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n"] {
+        for body in
+            ["Content-Length: 10\r\n\r\nhalf", "Transfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n"]
+        {
             let mut raw = gateway.raw().await;
             let begun = Instant::now();
-            raw.send(format!("POST /plugins/lab/x HTTP/1.1\r\nHost: a\r\nX-Nonce: slow\r\n{body}")).await;
+            raw.send(format!("POST /plugins/lab/x HTTP/1.1\r\nHost: a\r\nX-Nonce: slow\r\n{body}"))
+                .await;
             raw.answer().await.is_error(408, "request_timeout", "client");
             is_about(begun.elapsed(), 700);
         }
@@ -124,5 +129,26 @@ fn a_request_that_takes_long_is_not_taken_for_an_idle_connection() {
                 connection.request("GET", path).send().await.expect(200);
             }
         }
+    });
+}
+
+#[test]
+fn an_http2_reader_that_takes_nothing_does_not_hold_the_plugins_stream_past_its_limit() {
+    story(async {
+        let gateway = Gateway::builder().env("PLUGIN_ENDPOINT_STREAM_TIMEOUT", "1s").start().await;
+        gateway.lab().await;
+        let connection = gateway.connection(Version::Http2).await;
+        // The window of the stream fills, and from then on nobody asks for more.
+        let stalled = connection
+            .request("GET", "/plugins/lab/stream-bytes/1000000000?id=stalled")
+            .open()
+            .await;
+        eventually("the plugin's stream has ended", async || {
+            let stats = gateway.get("/plugins/lab/stats").send().await.expect(200).json();
+            (stats["closed_by_id"]["stalled"] == "client_gone").then_some(())
+        })
+        .await;
+        connection.request("GET", "/plugins/lab/x").send().await.expect(200);
+        drop(stalled);
     });
 }

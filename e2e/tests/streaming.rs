@@ -13,7 +13,8 @@ fn each_piece_reaches_the_client_at_once() {
         gateway.plugin("m").program("e2e-plugin-misbehave").ready().await;
         for version in BOTH {
             // The plugin never goes on after its first piece, so nothing can push it along.
-            let mut stream = gateway.get("/plugins/m/stream/hang-later").version(version).open().await;
+            let mut stream =
+                gateway.get("/plugins/m/stream/hang-later").version(version).open().await;
             assert_eq!(stream.status, 200);
             assert_eq!(stream.read_until("begun").await, "begun");
             // And the head comes before the first piece.
@@ -106,8 +107,16 @@ fn a_client_that_reads_slowly_slows_the_plugin_and_fills_no_memory() {
             let path = "/plugins/lab/stream-bytes/10000000000";
             let stream = gateway.get(path).version(version).open().await;
             let stuck = standstill(&gateway).await;
-            assert!(stuck - before < 64 << 20, "{version:?}: {} bytes went somewhere", stuck - before);
-            assert!(resident_kib(gateway.pid()) < 200 * 1024, "{} KiB", resident_kib(gateway.pid()));
+            assert!(
+                stuck - before < 64 << 20,
+                "{version:?}: {} bytes went somewhere",
+                stuck - before
+            );
+            assert!(
+                resident_kib(gateway.pid()) < 200 * 1024,
+                "{} KiB",
+                resident_kib(gateway.pid())
+            );
             // Others of the same plugin are not held up.
             let answer = gateway.get("/plugins/lab/sse?n=3&interval_ms=1").send().await.expect(200);
             assert_eq!(numbers(answer.text()).len(), 3);

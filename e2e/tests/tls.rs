@@ -27,7 +27,8 @@ fn the_version_of_http_is_negotiated() {
             assert_eq!(alpn, chosen.map(str::as_bytes), "{offered:?}");
             let connection = Connection::over(tls, version, "localhost").await;
             for _ in 0..2 {
-                let answer = connection.request("POST", "/plugins/lab/x").body("hello").send().await;
+                let answer =
+                    connection.request("POST", "/plugins/lab/x").body("hello").send().await;
                 let seen = answer.expect(200).json();
                 assert_eq!((&seen["body"], &seen["host"]), (&"hello".into(), &"localhost".into()));
             }

@@ -75,7 +75,8 @@ fn an_upload_above_the_limit_is_refused_while_it_is_sent() {
         let gateway = Gateway::start().await;
         gateway.lab().await;
         let mut raw = gateway.raw().await;
-        raw.send("POST /plugins/lab/x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n").await;
+        raw.send("POST /plugins/lab/x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n")
+            .await;
         let mut chunk = b"f4240\r\n".to_vec();
         chunk.extend(vec![b'x'; 1_000_000]);
         chunk.extend(b"\r\n");
@@ -104,7 +105,8 @@ fn no_refusal_waits_for_the_body() {
             ("/plugins/lab/..", 400),
         ] {
             let mut raw = gateway.raw().await;
-            raw.send(format!("POST {path} HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\n")).await;
+            raw.send(format!("POST {path} HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\n"))
+                .await;
             raw.answer().await.expect(status);
         }
     });

@@ -2,6 +2,8 @@
 //! live. Knows nothing of how plugins are run or requests are served.
 
 use futures_util::future::BoxFuture;
+use sidegate_model::plugin::PluginId;
+use sidegate_model::record::InstanceRecord;
 use sidegate_model::snapshot::Revision;
 use sidegate_model::status::PluginStatus;
 
@@ -9,6 +11,10 @@ use sidegate_model::status::PluginStatus;
 pub trait DataPlane: Send + Sync + 'static {
     /// How every plugin is doing now, in no particular order.
     fn plugins(&self) -> Vec<PluginStatus>;
+
+    /// What is known of a plugin's processes, newest first: those that run and the last few that
+    /// ended, each with at most so many of its last lines.
+    fn records(&self, id: PluginId, lines: usize) -> Vec<InstanceRecord>;
 
     /// Resolves once requests are served by `revision` or a later one. May never resolve: whoever
     /// waits brings a deadline.

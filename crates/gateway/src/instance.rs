@@ -52,10 +52,46 @@ pub struct Instance {
     closed: CancellationToken,
 }
 
+/// Calls that broke off within this time belong to one cause.
+const ONE_BREAK: Duration = Duration::from_secs(1);
+
 #[derive(Default)]
 struct Usage {
     open: AtomicUsize,
     idle: Notify,
+    /// When a call broke off last, and how many did so around then. Locked only where one does.
+    broken: Mutex<Option<(Instant, usize)>>,
+}
+
+impl Usage {
+    fn note_break(&self, error: &CallError) {
+        if matches!(error, CallError::BrokeOff(_)) {
+            let mut broken = self.broken.lock().unwrap_or_else(PoisonError::into_inner);
+            let before = broken.filter(|(last, _)| last.elapsed() <= ONE_BREAK);
+            *broken = Some((Instant::now(), before.map_or(1, |(_, count)| count + 1)));
+        }
+    }
+}
+
+/// Counts the calls of one process without keeping the process from being stopped.
+#[derive(Clone)]
+pub struct OpenCalls {
+    usage: Arc<Usage>,
+}
+
+impl OpenCalls {
+    /// How many are open now.
+    pub fn now(&self) -> usize {
+        self.usage.open.load(Ordering::Acquire)
+    }
+
+    /// How many are open or broke off within the last second: when a process dies, its connections
+    /// break before its end is known.
+    pub fn now_or_broken(&self) -> usize {
+        let broken = *self.usage.broken.lock().unwrap_or_else(PoisonError::into_inner);
+        let broken = broken.filter(|(last, _)| last.elapsed() <= ONE_BREAK);
+        self.now() + broken.map_or(0, |(_, count)| count)
+    }
 }
 
 /// Keeps an instance from being stopped while a call is open.
@@ -104,6 +140,11 @@ impl Instance {
         self.usage.open.load(Ordering::Acquire)
     }
 
+    /// For those who only count.
+    pub fn open_calls(&self) -> OpenCalls {
+        OpenCalls { usage: self.usage.clone() }
+    }
+
     /// Waits until no call is open.
     pub async fn drained(&self) {
         loop {
@@ -135,8 +176,12 @@ impl Instance {
         const METHOD: &str = "/plugin.PluginService/HandleEndpointRequest";
         let _in_use = self.enter();
         let lane = &self.lanes[shard % self.lanes.len()];
-        let messages = lane.call(CallKind::Unary, METHOD, frame(request)?, limit).await?;
-        decode(messages.only().await?)
+        let asking = async {
+            let messages = lane.call(CallKind::Unary, METHOD, frame(request)?, limit).await?;
+            messages.only().await
+        };
+        let answer = asking.await.inspect_err(|error| self.usage.note_break(error))?;
+        decode(answer)
     }
 
     /// Opens a stream, from the shard with the given number. Dropping it cancels the plugin's call.
@@ -153,7 +198,10 @@ impl Instance {
         const METHOD: &str = "/plugin.PluginService/HandleEndpointRequestStream";
         let in_use = self.enter();
         let lane = &self.lanes[shard % self.lanes.len()];
-        let messages = lane.call(CallKind::Streaming, METHOD, frame(request)?, limit).await?;
+        let messages = lane
+            .call(CallKind::Streaming, METHOD, frame(request)?, limit)
+            .await
+            .inspect_err(|error| self.usage.note_break(error))?;
         Ok(Chunks::new(messages, in_use, end))
     }
 
@@ -181,7 +229,20 @@ pub struct Chunks {
 /// A call whose answer is still coming.
 struct Coming {
     messages: Messages,
-    _in_use: InUse,
+    in_use: Option<InUse>,
+}
+
+impl Coming {
+    /// A call that ended with an error is open no more, although its reader may still hold it.
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, CallError>>> {
+        let next = ready!(self.messages.poll_next(cx));
+        if let Some(Err(error)) = &next
+            && let Some(in_use) = self.in_use.take()
+        {
+            in_use.usage.note_break(error);
+        }
+        Poll::Ready(next)
+    }
 }
 
 enum OpenCall {
@@ -200,7 +261,7 @@ impl Drop for OpenCall {
 
 impl Chunks {
     fn new(messages: Messages, in_use: InUse, end: End) -> Self {
-        let coming = Coming { messages, _in_use: in_use };
+        let coming = Coming { messages, in_use: Some(in_use) };
         let End::At(deadline) = end else { return Self { call: OpenCall::Plain(coming) } };
         let shared = Arc::new(Mutex::new(Some(coming)));
         let guarded = shared.clone();
@@ -220,11 +281,11 @@ impl Chunks {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<wire::EndpointResponseChunk, CallError>>> {
         let next = match &mut self.call {
-            OpenCall::Plain(coming) => ready!(coming.messages.poll_next(cx)),
+            OpenCall::Plain(coming) => ready!(coming.poll_next(cx)),
             OpenCall::Guarded(shared, _) => {
                 let mut call = shared.lock().unwrap_or_else(PoisonError::into_inner);
                 match call.as_mut() {
-                    Some(coming) => ready!(coming.messages.poll_next(cx)),
+                    Some(coming) => ready!(coming.poll_next(cx)),
                     None => Some(Err(CallError::BrokeOff("cut at its deadline".to_owned()))),
                 }
             }

@@ -13,5 +13,7 @@ pub mod identity;
 pub mod instance;
 pub mod lane;
 pub mod metrics;
+pub mod plugin_metrics;
+pub mod process_figures;
 pub mod route;
 pub mod run;

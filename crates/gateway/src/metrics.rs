@@ -1,6 +1,8 @@
 //! What is counted, in the Prometheus text format. Labels come from registrations only, so that no
 //! client can invent one.
 
+use crate::plugin_metrics;
+use crate::process_figures::ProcessFigures;
 use http::StatusCode;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder};
@@ -9,7 +11,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
-use sidegate_model::status::{PluginState, PluginStatus};
+use sidegate_model::status::PluginStatus;
 use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
@@ -75,6 +77,7 @@ pub struct Metrics {
     requests: Family<StatusLabels, Counter>,
     seconds: Family<RouteLabels, Histogram>,
     bytes: Family<RouteLabels, Counter>,
+    received: Family<RouteLabels, Counter>,
     aborted: Family<RouteLabels, Counter>,
     errors: Family<ErrorLabels, Counter>,
     in_flight: Gauge,
@@ -91,6 +94,7 @@ impl Default for Metrics {
             requests: Family::default(),
             seconds: Family::new_with_constructor(|| Histogram::new(BUCKETS)),
             bytes: Family::default(),
+            received: Family::default(),
             aborted: Family::default(),
             errors: Family::default(),
             in_flight: Gauge::default(),
@@ -104,6 +108,8 @@ impl Default for Metrics {
             metrics.seconds.clone(),
         );
         r.register("response_body_bytes", "Bytes of answers' bodies", metrics.bytes.clone());
+        let received = metrics.received.clone();
+        r.register("request_body_bytes", "Bytes of requests' bodies that were read", received);
         r.register("aborted_streams", "Answers cut before their end", metrics.aborted.clone());
         r.register("errors", "Errors by code", metrics.errors.clone());
         r.register("requests_in_flight", "Requests not yet answered", metrics.in_flight.clone());
@@ -132,6 +138,12 @@ impl Metrics {
         self.requests.get_or_create(&StatusLabels { plugin, route, method, status }).inc();
         self.seconds.get_or_create(labels).observe(took.as_secs_f64());
         self.bytes.get_or_create(labels).inc_by(bytes);
+    }
+
+    /// A request's body was read.
+    pub fn request_body(&self, labels: &RouteLabels, bytes: usize) {
+        let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
+        self.received.get_or_create(labels).inc_by(bytes);
     }
 
     /// An answer was an error of the table.
@@ -163,36 +175,11 @@ impl Metrics {
         }
         let end = out.rfind("# EOF").unwrap_or(out.len());
         out.truncate(end);
-        write_plugins(&mut out, plugins);
+        plugin_metrics::write(&mut out, plugins, ProcessFigures::read);
         out.push_str("# EOF\n");
         out
     }
 }
 
-fn write_plugins(out: &mut String, plugins: &[PluginStatus]) {
-    out.push_str("# HELP sidegate_plugin_state 1 for the state a plugin is in.\n");
-    out.push_str("# TYPE sidegate_plugin_state gauge\n");
-    for plugin in plugins {
-        let name = escape(&plugin.name);
-        for state in PluginState::ALL {
-            let on = u8::from(state == plugin.state);
-            let state = state.as_str();
-            let _ =
-                writeln!(out, "sidegate_plugin_state{{plugin=\"{name}\",state=\"{state}\"}} {on}");
-        }
-    }
-    out.push_str("# HELP sidegate_plugin_restarts Starts after an instance ended by itself.\n");
-    out.push_str("# TYPE sidegate_plugin_restarts counter\n");
-    for plugin in plugins {
-        let name = escape(&plugin.name);
-        let _ = writeln!(
-            out,
-            "sidegate_plugin_restarts_total{{plugin=\"{name}\"}} {}",
-            plugin.restarts
-        );
-    }
-}
-
-fn escape(text: &str) -> String {
-    text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
-}
+#[cfg(test)]
+mod tests;

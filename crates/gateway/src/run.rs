@@ -86,7 +86,7 @@ pub fn start(
         edge_id: settings.edge_id,
         edge_namespace: settings.edge_namespace,
         metrics: Arc::new(Metrics::default()),
-        statuses: Arc::new(move || source.statuses()),
+        statuses: Arc::new(move || source.settled_statuses()),
         started: Instant::now(),
         stopping: AtomicBool::new(false),
         limits: settings.limits,

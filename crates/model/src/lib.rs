@@ -2,17 +2,20 @@
 //! and the snapshot that carries them from the control plane to the data plane.
 //!
 //! Nothing here does input or output, reads a clock or knows an async runtime; times are passed in
-//! as Unix milliseconds. Reading order: [`plugin`], [`endpoint`], [`path`], [`app`], [`token`],
-//! [`quota`], [`snapshot`], [`status`], [`convert`], [`duration`].
+//! as Unix milliseconds. Reading order: [`plugin`], [`options`], [`endpoint`], [`path`], [`app`], [`token`],
+//! [`quota`], [`snapshot`], [`status`], [`record`], [`convert`], [`duration`].
 
 pub mod app;
 pub mod convert;
 pub mod duration;
 pub mod endpoint;
+pub mod options;
 pub mod path;
 pub mod plugin;
 pub mod quota;
+pub mod record;
 pub mod scope;
+pub mod sha256;
 pub mod snapshot;
 pub mod status;
 pub mod token;

@@ -1,6 +1,7 @@
 //! The plugin: a program the operator registered, and what the operator said about it.
 
 use crate::UnixMillis;
+pub use crate::options::{InvalidOption, PluginOptions};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -109,59 +110,8 @@ impl Command {
     }
 }
 
-/// The operator's word to the gateway about one plugin; never sent to the plugin.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct PluginOptions {
-    /// A valid token fills the caller's identity also where none is demanded.
-    pub optional_auth: bool,
-    /// The plugin receives the caller's gateway token instead of having it removed.
-    pub pass_token: bool,
-    /// A stream that ends without DONE counts as complete.
-    pub lenient_done: bool,
-}
-
-/// An option that is unknown or has an unusable value.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum InvalidOption {
-    /// No such option.
-    #[error("option {0:?} is unknown: known are {known}", known = PluginOptions::NAMES.join(", "))]
-    Unknown(String),
-    /// A value that does not fit.
-    #[error("option {name}: {value:?} is not valid: use true or false")]
-    NotBool {
-        /// The option.
-        name: String,
-        /// What was given.
-        value: String,
-    },
-}
-
-impl PluginOptions {
-    /// Every option there is.
-    pub const NAMES: &'static [&'static str] = &["optional_auth", "pass_token", "lenient_done"];
-
-    /// Reads options as the operator wrote them.
-    ///
-    /// # Errors
-    /// The first [`InvalidOption`] in the order of names.
-    pub fn parse(raw: &BTreeMap<String, String>) -> Result<Self, InvalidOption> {
-        let mut options = Self::default();
-        for (name, value) in raw {
-            let target = match name.as_str() {
-                "optional_auth" => &mut options.optional_auth,
-                "pass_token" => &mut options.pass_token,
-                "lenient_done" => &mut options.lenient_done,
-                _ => return Err(InvalidOption::Unknown(name.clone())),
-            };
-            *target = value
-                .parse()
-                .map_err(|_| InvalidOption::NotBool { name: name.clone(), value: value.clone() })?;
-        }
-        Ok(options)
-    }
-}
-
-/// What the data plane must know to run a plugin. A changed value means a new instance.
+/// What the data plane must know to run a plugin. A changed value means a new instance, but for
+/// options that only the gateway heeds.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PluginSpec {
     /// Number, given by the store.
@@ -263,15 +213,24 @@ impl PluginDraft {
             problems.push(InvalidPlugin { field: "command", problem: e.to_string() });
         }
         problems.extend(self.slug().err());
-        if let Err(e) = PluginOptions::parse(&self.options) {
-            problems.push(InvalidPlugin { field: "options", problem: e.to_string() });
-        }
+        let invalid_options = PluginOptions::read(&self.options).1;
+        let told = |e: InvalidOption| InvalidPlugin { field: "options", problem: e.to_string() };
+        problems.extend(invalid_options.into_iter().map(told));
         let size = serde_json::to_vec(&self.config).map_or(usize::MAX, |text| text.len());
         if size > MAX_CONFIG_BYTES {
             let problem = format!("{size} bytes of JSON: keep it within {MAX_CONFIG_BYTES}");
             problems.push(InvalidPlugin { field: "config", problem });
         }
         if problems.is_empty() { Ok(()) } else { Err(problems) }
+    }
+}
+
+impl PluginSpec {
+    /// Whether a process that runs `self` does for `other` as well, see
+    /// [`PluginOptions::same_process`].
+    pub fn same_process(&self, other: &Self) -> bool {
+        self.options.same_process(&other.options)
+            && *self == Self { options: self.options.clone(), ..other.clone() }
     }
 }
 
@@ -285,7 +244,7 @@ impl Plugin {
             slug: self.draft.slug().unwrap_or_default(),
             command: self.draft.command.clone(),
             config: self.draft.config.clone(),
-            options: PluginOptions::parse(&self.draft.options).unwrap_or_default(),
+            options: PluginOptions::read(&self.draft.options).0,
             reloads: self.reloads,
         }
     }
@@ -316,12 +275,5 @@ mod tests {
         {
             assert!(Command::parse(bad).is_err(), "{bad}");
         }
-    }
-
-    #[test]
-    fn an_unknown_option_names_the_known_ones() {
-        let raw = BTreeMap::from([("optional-auth".to_owned(), "true".to_owned())]);
-        let text = PluginOptions::parse(&raw).unwrap_err().to_string();
-        assert!(text.contains("optional_auth"), "{text}");
     }
 }

@@ -4,6 +4,7 @@ use crate::UnixMillis;
 use crate::endpoint::Endpoint;
 use crate::plugin::{PluginId, Slug};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Where a plugin is in its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -63,4 +64,10 @@ pub struct PluginStatus {
     pub ready_since: Option<UnixMillis>,
     /// Its mounted endpoints.
     pub endpoints: Vec<Arc<Endpoint>>,
+    /// Whether the gateway is ready only while it serves.
+    pub required: bool,
+    /// How long the latest start that ended well took.
+    pub start_duration: Option<Duration>,
+    /// Requests open now, on all its processes.
+    pub in_flight: usize,
 }

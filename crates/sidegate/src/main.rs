@@ -22,6 +22,10 @@ mod signals;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    // Plugins are started by this program too; see `launcher` in the gateway's settings.
+    if let Some(code) = sidegate_gateway::host::reentered(std::env::args_os()) {
+        return code;
+    }
     match arguments::run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => failure.report(),

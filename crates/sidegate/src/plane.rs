@@ -10,12 +10,14 @@ use sidegate_control::DataPlane;
 use sidegate_gateway::edge::tls::TlsIdentity;
 use sidegate_gateway::host::{HostHandle, HostLimits, HostSettings};
 use sidegate_gateway::run::{GatewayError, GatewaySettings};
+use sidegate_model::plugin::PluginId;
+use sidegate_model::record::InstanceRecord;
 use sidegate_model::snapshot::Revision;
 use sidegate_model::status::PluginStatus;
 use std::ffi::OsString;
 use std::future::Future;
 use std::num::NonZero;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -33,6 +35,7 @@ pub(crate) fn settings(
     };
     let host = HostSettings {
         runtime_dir: std::env::temp_dir().join(format!("sidegate-{}", geteuid().as_raw())),
+        launcher: launcher(),
         environment,
         shards,
         edge_id: config.edge_id.clone(),
@@ -51,6 +54,16 @@ pub(crate) fn settings(
         edge_namespace: config.edge_namespace.clone(),
         host,
     })
+}
+
+/// This binary, as it is now, even when its file is replaced later.
+fn launcher() -> Option<PathBuf> {
+    let ourselves = PathBuf::from("/proc/self/exe");
+    let found = ourselves.exists();
+    if !found {
+        tracing::warn!("/proc is not mounted: plugins run without guards");
+    }
+    found.then_some(ourselves)
 }
 
 /// Tells which setting is behind an error of the gateway's start.
@@ -85,6 +98,10 @@ pub(crate) struct Plane(pub(crate) Arc<HostHandle>);
 impl DataPlane for Plane {
     fn plugins(&self) -> Vec<PluginStatus> {
         self.0.statuses()
+    }
+
+    fn records(&self, id: PluginId, lines: usize) -> Vec<InstanceRecord> {
+        self.0.records(id, lines)
     }
 
     fn applied(&self, revision: Revision) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {

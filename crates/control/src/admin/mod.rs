@@ -9,6 +9,7 @@ mod extract;
 mod frame;
 mod plugin_fields;
 mod plugins;
+mod records;
 mod router;
 mod routes;
 mod serve;

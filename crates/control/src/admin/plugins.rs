@@ -4,6 +4,7 @@
 use super::error::{ApiError, found};
 use super::extract::{Attributes, Id, Query};
 use super::plugin_fields::PluginFields;
+use super::records::{RecordAttributes, summary};
 use super::state::AdminState;
 use super::types::{Document, Resource, listing_of, page_document, read_page, time_text};
 use axum::Json;
@@ -13,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use sidegate_model::endpoint::{Endpoint, Method};
 use sidegate_model::plugin::{Plugin, PluginId};
+use sidegate_model::record::InstanceRecord;
 use sidegate_model::status::{PluginState, PluginStatus};
 use sidegate_store::PluginFilter;
 use std::collections::BTreeMap;
@@ -51,6 +53,12 @@ struct WholeStatusAttributes {
     is_active: bool,
     #[serde(flatten)]
     status: StatusAttributes,
+    required: bool,
+    in_flight: usize,
+    /// The process that serves.
+    instance: Option<RecordAttributes>,
+    /// The last process that did not end in order.
+    last_failure: Option<RecordAttributes>,
     endpoints: Vec<EndpointAttributes>,
 }
 
@@ -229,10 +237,18 @@ pub(crate) async fn status(
     let statuses = state.plane.plugins();
     let own = statuses.iter().find(|status| status.id == plugin.id);
     let endpoints = own.map_or(&[][..], |status| &status.endpoints);
+    let records = state.plane.records(plugin.id, 0);
+    let pid = own.and_then(|status| status.pid);
+    let serves = records.iter().find(|record| record.end.is_none() && record.pid == pid);
+    let failed = |record: &&InstanceRecord| record.end.as_ref().is_some_and(|end| !end.in_order);
     let attributes = WholeStatusAttributes {
         slug: slug_of(&plugin),
         is_active: plugin.draft.is_active,
         status: status_of(&plugin, &statuses),
+        required: own.is_some_and(|status| status.required),
+        in_flight: own.map_or(0, |status| status.in_flight),
+        instance: serves.filter(|_| pid.is_some()).map(summary),
+        last_failure: records.iter().find(failed).map(summary),
         endpoints: endpoints.iter().map(|endpoint| shape_endpoint(endpoint)).collect(),
         name: plugin.draft.name,
     };

@@ -6,7 +6,7 @@ use super::error::ApiError;
 use super::extract::MAX_BODY_BYTES;
 use super::frame::frame;
 use super::state::AdminState;
-use super::{apps, plugins, routes, tokens};
+use super::{apps, plugins, records, routes, tokens};
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
@@ -28,6 +28,7 @@ fn table() -> Vec<Route> {
         (Method::DELETE, "/api/v1/plugins/{id}", delete(plugins::delete)),
         (Method::POST, "/api/v1/plugins/{id}/reload", post(plugins::reload)),
         (Method::GET, "/api/v1/plugins/{id}/status", get(plugins::status)),
+        (Method::GET, "/api/v1/plugins/{id}/records", get(records::list)),
         (Method::GET, "/api/v1/apps", get(apps::list)),
         (Method::POST, "/api/v1/apps", post(apps::create)),
         (Method::GET, "/api/v1/apps/{id}", get(apps::show)),

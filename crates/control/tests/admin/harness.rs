@@ -54,8 +54,42 @@ impl DataPlane for FakePlane {
             restarts: spec.reloads,
             ready_since: Some(1_700_000_000_000),
             endpoints: endpoints.endpoints().to_vec(),
+            required: false,
+            start_duration: Some(Duration::from_millis(40)),
+            in_flight: 2,
         };
         snapshot.plugins.values().map(status).collect()
+    }
+
+    fn records(&self, _: PluginId, lines: usize) -> Vec<InstanceRecord> {
+        let line = |number: usize| LoggedLine {
+            at: 1_700_000_000_000,
+            stream: "stderr",
+            level: "error",
+            message: format!("line {number} \u{1b}[31m"),
+        };
+        let running = InstanceRecord {
+            started_at: 1_700_000_001_000,
+            pid: Some(4711),
+            sha256: Some("ab".repeat(32)),
+            ready_at: Some(1_700_000_001_040),
+            ..InstanceRecord::default()
+        };
+        let end = InstanceEnd {
+            at: 1_700_000_000_500,
+            exit: Some(ProcessExit::Signal(9)),
+            in_flight: 3,
+            reason: "the process was ended by signal 9 (SIGKILL)".to_owned(),
+            ..InstanceEnd::default()
+        };
+        let ended = InstanceRecord {
+            started_at: 1_700_000_000_000,
+            pid: Some(4710),
+            end: Some(end),
+            lines: (200 - lines..200).map(line).collect(),
+            ..InstanceRecord::default()
+        };
+        vec![running, ended]
     }
 
     fn applied(&self, revision: Revision) -> BoxFuture<'_, ()> {

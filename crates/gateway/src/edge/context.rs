@@ -128,8 +128,8 @@ impl Network {
     }
 }
 
-/// Where `/ready` learns what the plugins do.
-pub type StatusSource = Arc<dyn Fn() -> Vec<PluginStatus> + Send + Sync>;
+/// Where `/ready` learns what the plugins do; `None` before any desired state was taken up.
+pub type StatusSource = Arc<dyn Fn() -> Option<Vec<PluginStatus>> + Send + Sync>;
 
 /// The parts of the gateway that a request needs; one for all shards.
 pub struct Edge {

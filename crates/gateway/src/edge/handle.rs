@@ -37,6 +37,7 @@ pub async fn handle(
     let permit = admit(caller, nanos(context))?;
     request::check_announced_size(&context.edge, body)?;
     let body = request::read_body(&context.edge, body).await?;
+    context.edge.metrics.request_body(&record.labels, body.len());
     call(context, Admitted { matched, permit, instance }, head, body).await
 }
 

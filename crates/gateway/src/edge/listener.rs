@@ -73,8 +73,9 @@ impl Shard {
     ) -> Option<(TcpStream, Arc<Connection>, OwnedSemaphorePermit)> {
         loop {
             let accepting = async {
-                let place = self.places.clone().acquire_owned().await.map_err(io::Error::other)?;
+                // The place comes second: a shard that waits for a client must not hold one.
                 let (socket, peer) = listener.accept().await?;
+                let place = self.places.clone().acquire_owned().await.map_err(io::Error::other)?;
                 Ok::<_, io::Error>((socket, Connection::new(peer, self.number), place))
             };
             let accepted = tokio::select! {

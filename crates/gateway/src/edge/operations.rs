@@ -4,7 +4,7 @@ use super::body::EdgeBody;
 use super::context::RequestContext;
 use http::{HeaderValue, Method, Response, StatusCode, header};
 use serde_json::{Value, json};
-use sidegate_model::status::PluginStatus;
+use sidegate_model::status::{PluginState, PluginStatus};
 
 /// Answers an operations path; `None` for every other path or method.
 pub fn answer(context: &RequestContext, method: &Method, path: &str) -> Option<Response<EdgeBody>> {
@@ -21,16 +21,21 @@ pub fn answer(context: &RequestContext, method: &Method, path: &str) -> Option<R
     }
 }
 
-/// Ready from the first published generation until the gateway stops; a broken plugin is told, but
-/// never makes the node unready.
+/// Ready from the first published generation until the gateway stops, while every required plugin
+/// serves. Any other broken plugin is told, but never makes the node unready.
 fn ready(context: &RequestContext) -> Response<EdgeBody> {
-    let plugins = (context.edge.statuses)();
-    let is_ready = context.generation.revision > 0 && !context.edge.is_stopping();
+    let settled = (context.edge.statuses)();
+    let has_generation = settled.is_some();
+    let plugins = settled.unwrap_or_default();
+    let is_missing = |p: &&PluginStatus| p.required && p.state != PluginState::Ready;
+    let missing: Vec<_> = plugins.iter().filter(is_missing).map(|p| p.name.as_str()).collect();
+    let is_ready = has_generation && missing.is_empty() && !context.edge.is_stopping();
     let status = if is_ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     let body = json!({
         "status": if is_ready { "ready" } else { "not ready" },
         "service": "sidegate",
         "revision": context.generation.revision,
+        "missing": missing,
         "plugins": plugins.iter().map(plugin).collect::<Vec<_>>(),
     });
     json_answer(status, &body)
@@ -42,11 +47,12 @@ fn plugin(status: &PluginStatus) -> Value {
         "name": status.name,
         "slug": status.slug.as_ref().map(ToString::to_string),
         "state": status.state.as_str(),
+        "required": status.required,
     })
 }
 
 fn metrics(context: &RequestContext) -> Response<EdgeBody> {
-    let text = context.edge.metrics.render(&(context.edge.statuses)());
+    let text = context.edge.metrics.render(&(context.edge.statuses)().unwrap_or_default());
     let mut response = Response::new(EdgeBody::full(text.into()));
     let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));

@@ -54,7 +54,7 @@ pub struct StreamBody {
     lenient: bool,
     /// Bytes that a Content-Length of the plugin still promises.
     promised: Option<u64>,
-    /// Data was passed on since the last pause, and may not have left yet.
+    /// Headers or data were passed on since the last pause, and may not have left yet.
     unsent: bool,
     /// An abort that lets the data before it leave; due at `deadline`.
     aborting: Option<&'static str>,
@@ -72,7 +72,7 @@ impl StreamBody {
             idle: limits.idle.map(|pause| (pause, Box::pin(tokio::time::sleep(pause)))),
             lenient,
             promised: None,
-            unsent: false,
+            unsent: true,
             aborting: None,
             ends_with_connection: None,
         }

@@ -34,7 +34,7 @@ impl TlsIdentity {
             .collect::<Result<Vec<_>, _>>()
             .map_err(|e| TlsIdentityError::Certificate(e.to_string()))?;
         if chain.is_empty() {
-            return Err(TlsIdentityError::Certificate("it is empty".to_owned()));
+            return Err(TlsIdentityError::Certificate("none was found".to_owned()));
         }
         let key = PrivateKeyDer::from_pem_slice(key).map_err(|_| TlsIdentityError::Key)?;
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());

@@ -3,10 +3,13 @@
 //! Names what is wrong, where, and what to do; never holds a value of the plugin's configuration
 //! that the plugin did not print itself.
 
+use super::launch::NotLaunched;
+use super::sealed::Refusal;
 use sidegate_model::plugin::InvalidCommand;
+use sidegate_model::sha256::Sha256;
 use sidegate_wire::HandshakeError;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// Everything that can end a process, or keep it from starting.
@@ -22,6 +25,14 @@ pub(super) enum Fault {
     NotExecutable(PathBuf),
     #[error("program {path} cannot be started: {source}", path = path.display())]
     Spawn { path: PathBuf, source: io::Error },
+    #[error("program {path} cannot be started: its guard process failed: {source}", path = path.display())]
+    Guard { path: PathBuf, source: io::Error },
+    #[error("program {path} cannot be read to check its bytes: {source}", path = path.display())]
+    Copy { path: PathBuf, source: io::Error },
+    #[error("program {path} has the SHA-256 {found}, but option sha256 demands {demanded}: put the approved program there, or approve this one", path = path.display())]
+    OtherBytes { path: PathBuf, found: Sha256, demanded: Sha256 },
+    #[error("program {path} is a script, or of a format that another program runs: with option sha256 only a binary (ELF) can be started, because the checksum says nothing about that other program", path = .0.display())]
+    Script(PathBuf),
     #[error("private folder in {path} cannot be made: {source}", path = path.display())]
     PrivateDir { path: PathBuf, source: io::Error },
     #[error("private folder {path} leaves no room for a socket's path (107 bytes): choose a shorter runtime folder", path = .0.display())]
@@ -57,7 +68,22 @@ pub(super) enum Fault {
 impl Fault {
     /// Another start of the same spec cannot end differently.
     pub(super) fn is_hopeless(&self) -> bool {
-        matches!(self, Self::Command(_))
+        matches!(self, Self::Command(_) | Self::OtherBytes { .. } | Self::Script(_))
+    }
+
+    /// Why a program did not become a process.
+    pub(super) fn of_launch(path: &Path, demanded: Option<Sha256>, why: NotLaunched) -> Self {
+        let path = path.to_owned();
+        match why {
+            NotLaunched::Guard(source) => Self::Guard { path, source },
+            NotLaunched::Refused(Refusal::Exec(source)) => Self::Spawn { path, source },
+            NotLaunched::Refused(Refusal::Copy(source)) => Self::Copy { path, source },
+            NotLaunched::Refused(Refusal::Script) => Self::Script(path),
+            NotLaunched::Refused(Refusal::Checksum(found)) => {
+                let demanded = demanded.unwrap_or(found);
+                Self::OtherBytes { path, found, demanded }
+            }
+        }
     }
 }
 

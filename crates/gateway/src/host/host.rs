@@ -2,14 +2,16 @@
 //!
 //! Identities change at once with each snapshot; plugins change when their supervisors say so.
 
-use super::logs::{LoggedLine, RecentLines};
-use super::private_dir::{HostError, prepare_parent};
+use super::flight::FlightRecorder;
+use super::logs::KEPT_LINES;
+use super::run_dir::{HostError, RunDir};
 use super::runner::Setup;
 use super::settings::HostSettings;
 use super::supervisor::{Supervisor, Update, Wish};
 use super::view::{View, stopped_status};
 use crate::generation::{CurrentGeneration, Mount, Target};
 use sidegate_model::plugin::{PluginId, PluginSpec, Slug};
+use sidegate_model::record::{InstanceRecord, LoggedLine};
 use sidegate_model::snapshot::{Revision, Snapshot};
 use sidegate_model::status::PluginStatus;
 use std::collections::{BTreeMap, HashMap};
@@ -18,8 +20,18 @@ use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::timeout;
 
-/// What is known of each plugin, by its number.
-type Known = BTreeMap<PluginId, (PluginStatus, Arc<RecentLines>)>;
+/// How many plugins that do not run any more keep their records.
+const KEPT_RECORDERS: usize = 32;
+
+/// What is known of plugins, by their number.
+#[derive(Default)]
+struct Known {
+    /// Whether any desired state was taken up.
+    settled: bool,
+    statuses: BTreeMap<PluginId, PluginStatus>,
+    /// Also of some that do not run any more.
+    recorders: BTreeMap<PluginId, Arc<FlightRecorder>>,
+}
 
 /// Starts the host on the current tokio runtime. It runs what the snapshots want until
 /// [`HostHandle::shutdown`], or until the handle is dropped.
@@ -31,19 +43,22 @@ pub fn start(
     snapshots: watch::Receiver<Arc<Snapshot>>,
     current: Arc<CurrentGeneration>,
 ) -> Result<HostHandle, HostError> {
-    prepare_parent(&settings.runtime_dir)?;
+    let run_dir = RunDir::take(&settings.runtime_dir)?;
+    let containment = if settings.launcher.is_some() { "descendants" } else { "group" };
+    tracing::info!(containment, "plugins are ended with all of their");
     let starts = Semaphore::new(settings.limits.concurrent_starts.max(1));
     let (stop, stopped) = watch::channel(false);
     let (applied, applied_seen) = watch::channel(0);
     let (known, known_seen) = watch::channel(Arc::default());
     let (updates_to, updates) = mpsc::channel(64);
     let host = Host {
-        setup: Arc::new(Setup { settings, starts }),
+        setup: Arc::new(Setup { settings, run_dir, starts }),
         current,
         snapshot: Arc::default(),
         desired: BTreeMap::new(),
         refused: Vec::new(),
         supervised: BTreeMap::new(),
+        recorders: BTreeMap::new(),
         tasks: JoinSet::new(),
         ids: HashMap::new(),
         updates_to,
@@ -65,13 +80,36 @@ pub struct HostHandle {
 impl HostHandle {
     /// What each plugin is doing, by its number; also those that were removed and still drain.
     pub fn statuses(&self) -> Vec<PluginStatus> {
-        self.known.borrow().values().map(|(status, _)| status.clone()).collect()
+        self.settled_statuses().unwrap_or_default()
+    }
+
+    /// [`HostHandle::statuses`], or `None` before the first generation was published.
+    pub fn settled_statuses(&self) -> Option<Vec<PluginStatus>> {
+        let known = self.known.borrow().clone();
+        if !known.settled {
+            return None;
+        }
+        let in_flight =
+            |id: &PluginId| known.recorders.get(id).map_or(0, |recorder| recorder.in_flight());
+        let statuses = known.statuses.iter();
+        let now = |(id, status): (&PluginId, &PluginStatus)| PluginStatus {
+            in_flight: in_flight(id),
+            ..status.clone()
+        };
+        Some(statuses.map(now).collect())
+    }
+
+    /// What is known of the processes of a plugin, newest first: of those that run and of the last
+    /// few that ended, each with at most so many of its last lines.
+    pub fn records(&self, id: PluginId, lines: usize) -> Vec<InstanceRecord> {
+        let recorder = self.known.borrow().recorders.get(&id).cloned();
+        recorder.map(|recorder| recorder.records(lines)).unwrap_or_default()
     }
 
     /// What the latest process of a plugin printed last, oldest first.
     pub fn recent_output(&self, id: PluginId) -> Vec<LoggedLine> {
-        let recent = self.known.borrow().get(&id).map(|(_, recent)| recent.clone());
-        recent.map(|lines| lines.all()).unwrap_or_default()
+        let recorder = self.known.borrow().recorders.get(&id).cloned();
+        recorder.map(|recorder| recorder.latest_lines(KEPT_LINES)).unwrap_or_default()
     }
 
     /// The revision whose identities and routes lead requests by now.
@@ -118,6 +156,7 @@ struct Host {
     desired: BTreeMap<PluginId, Arc<PluginSpec>>,
     refused: Vec<PluginStatus>,
     supervised: BTreeMap<PluginId, Supervised>,
+    recorders: BTreeMap<PluginId, Arc<FlightRecorder>>,
     tasks: JoinSet<()>,
     ids: HashMap<Id, PluginId>,
     updates_to: mpsc::Sender<Update>,
@@ -174,10 +213,24 @@ impl Host {
     fn supervise(&mut self, id: PluginId, spec: &Arc<PluginSpec>) {
         let (wish, wishes) = watch::channel(Wish::Run(spec.clone()));
         let updates = self.updates_to.clone();
-        let supervisor = Supervisor::new(self.setup.clone(), spec, wishes, updates);
+        let supervisor =
+            Supervisor::new(self.setup.clone(), spec, wishes, updates, self.recorder(id));
         let task = self.tasks.spawn(supervisor.run()).id();
         self.ids.insert(task, id);
         self.supervised.insert(id, Supervised { wish, view: View::starting(spec) });
+    }
+
+    /// The records of a plugin go on where they ended when it is enabled again.
+    fn recorder(&mut self, id: PluginId) -> Arc<FlightRecorder> {
+        let idle = |known: &PluginId| !self.supervised.contains_key(known);
+        let mut surplus = self.recorders.keys().filter(|known| idle(known)).count();
+        self.recorders.retain(|known, _| {
+            let forget =
+                surplus > KEPT_RECORDERS && *known != id && !self.supervised.contains_key(known);
+            surplus -= usize::from(forget);
+            !forget
+        });
+        self.recorders.entry(id).or_default().clone()
     }
 
     /// Takes what supervisors have to say, all of it before the next generation.
@@ -218,14 +271,14 @@ impl Host {
 
     fn publish(&self) {
         self.current.publish(&self.snapshot, self.mounts());
+        let required = |id| self.desired.get(id).is_some_and(|spec| spec.options.required);
         let supervised = self.supervised.iter();
-        let mut known: Known = supervised
-            .map(|(id, s)| (*id, (s.view.status.clone(), s.view.recent.clone())))
+        let mut statuses: BTreeMap<_, _> = supervised
+            .map(|(id, s)| (*id, PluginStatus { required: required(id), ..s.view.status.clone() }))
             .collect();
-        known.extend(
-            self.refused.iter().map(|status| (status.id, (status.clone(), Arc::default()))),
-        );
-        self.known.send_replace(Arc::new(known));
+        statuses.extend(self.refused.iter().map(|status| (status.id, status.clone())));
+        let recorders = self.recorders.clone();
+        self.known.send_replace(Arc::new(Known { settled: true, statuses, recorders }));
     }
 
     /// What is mounted now. While plugins change slugs, two can claim one: an instance that serves
@@ -233,9 +286,13 @@ impl Host {
     fn mounts(&self) -> Vec<Mount> {
         let mut claims: HashMap<Slug, ((bool, bool), Mount)> = HashMap::new();
         for (id, wanted) in &self.desired {
-            let Some(mount) = self.supervised.get(id).and_then(|s| s.view.mount()) else {
+            let Some(mut mount) = self.supervised.get(id).and_then(|s| s.view.mount()) else {
                 continue;
             };
+            // What only the gateway heeds is live with the revision that brings it.
+            if mount.plugin.same_process(wanted) {
+                mount.plugin = wanted.clone();
+            }
             let serves = matches!(mount.target, Target::Ready(_));
             let rank = (serves, wanted.slug.as_ref() == Some(&mount.slug));
             match claims.get(&mount.slug) {

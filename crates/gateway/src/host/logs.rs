@@ -2,14 +2,16 @@
 //!
 //! Knows no process: others hand in the bytes. How a line is read is told in `line`.
 
+use super::clock::now_millis;
 use super::line::{Line, LineCutter, level_name, read_line};
 use sidegate_model::plugin::PluginSpec;
+use sidegate_model::record::LoggedLine;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 use tracing::Level;
 
 /// How many lines of an instance are kept.
-const KEPT_LINES: usize = 200;
+pub(super) const KEPT_LINES: usize = 200;
 /// How much of a kept line is kept, in bytes.
 const KEPT_LINE_BYTES: usize = 2 * 1024;
 
@@ -29,17 +31,6 @@ impl Stream {
     }
 }
 
-/// One line of a plugin's output.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LoggedLine {
-    /// `stdout` or `stderr`.
-    pub stream: &'static str,
-    /// `trace`, `debug`, `info`, `warn` or `error`.
-    pub level: &'static str,
-    /// The text, without time and level where the plugin wrote them; long ones are cut.
-    pub message: String,
-}
-
 /// The last lines of one instance.
 #[derive(Debug, Default)]
 pub(super) struct RecentLines(Mutex<VecDeque<LoggedLine>>);
@@ -53,14 +44,15 @@ impl RecentLines {
         lines.push_back(line);
     }
 
-    /// All that are kept, oldest first.
-    pub(super) fn all(&self) -> Vec<LoggedLine> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
+    /// The last ones of those that are kept, oldest first.
+    pub(super) fn last(&self, count: usize) -> Vec<LoggedLine> {
+        let lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        lines.iter().skip(lines.len().saturating_sub(count)).cloned().collect()
     }
 
     /// The last words on stderr in one text, for the reason of a failure.
     pub(super) fn last_words(&self) -> Option<String> {
-        let lines = self.all();
+        let lines = self.last(KEPT_LINES);
         let stderr = lines.iter().rev().filter(|l| l.stream == "stderr" && !l.message.is_empty());
         let mut words: Vec<_> = stderr.take(5).map(|l| cut(&l.message, 300)).collect();
         words.reverse();
@@ -118,6 +110,7 @@ impl LineWriter {
         }
         self.emit(&line);
         self.sink.recent.push(LoggedLine {
+            at: now_millis(),
             stream: self.stream.as_str(),
             level: level_name(line.level),
             message: cut(&line.message, KEPT_LINE_BYTES),
@@ -169,9 +162,10 @@ mod tests {
         let recent = RecentLines::default();
         for i in 0..250 {
             let stream = if i % 2 == 0 { "stderr" } else { "stdout" };
-            recent.push(LoggedLine { stream, level: "info", message: i.to_string() });
+            recent.push(LoggedLine { at: 0, stream, level: "info", message: i.to_string() });
         }
-        assert_eq!(recent.all().len(), KEPT_LINES);
+        assert_eq!(recent.last(KEPT_LINES + 1).len(), KEPT_LINES);
+        assert_eq!(recent.last(1)[0].message, "249");
         assert_eq!(recent.last_words().as_deref(), Some("240 | 242 | 244 | 246 | 248"));
     }
 }

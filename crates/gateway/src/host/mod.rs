@@ -2,27 +2,38 @@
 //!
 //! Reading order: [`host`] compares desired state with what runs and publishes generations;
 //! `supervisor` looks after one plugin and lets `state` decide, which is pure; `runner` carries one
-//! process from its start to its end with the help of `process` (the child and its group),
-//! `connect` (first line, socket), `session` (calls to the plugin), `logs` and `line` (what it prints).
+//! process from its start to its end with the help of `process` (the child and all it starts),
+//! `connect` (first line, socket), `session` (calls to the plugin), `logs` and `line` (what it prints)
+//! and `flight` (what ran, and why it died; `oom` knows whether memory was the cause).
+//! `launch` makes a program a process, through a `guard`, which outlives us just long enough to
+//! leave nothing; `sealed` makes sure of its bytes.
 //! Knows nothing of HTTP: it meets the edge in the generation and in the instance only.
 
+mod clock;
 mod connect;
+mod exit;
 mod fault;
+mod flight;
+mod guard;
 #[expect(clippy::module_inception, reason = "the host's own task inside the host's folder")]
 mod host;
+mod launch;
 mod line;
 mod logs;
+mod oom;
 mod private_dir;
 mod process;
 mod random;
+mod run_dir;
 mod runner;
+mod sealed;
 mod session;
 mod settings;
 mod state;
 mod supervisor;
 mod view;
 
+pub use guard::reentered;
 pub use host::{HostHandle, start};
-pub use logs::LoggedLine;
-pub use private_dir::HostError;
+pub use run_dir::HostError;
 pub use settings::{HostLimits, HostSettings, RestartLimits};

@@ -1,29 +1,31 @@
-//! One child process: started in a group of its own with a clean environment, its output always
-//! drained, its end noticed at once, and nothing of its group left afterwards.
+//! One plugin process: started with a clean environment, its output always drained, its end noticed
+//! at once, and nothing that it started left afterwards.
 //!
 //! Knows the environment that plugins expect, but neither their handshake nor their services.
 
+use super::exit::Exit;
 use super::fault::Fault;
+use super::launch::Launch;
 use super::line::MAX_LINE_BYTES;
 use super::logs::{LineWriter, LogSink, RecentLines, Stream};
 use super::private_dir::PrivateDir;
-use rustix::process::{Pid, Signal, kill_process_group};
+use super::sealed::digest_of;
+use super::settings::HostSettings;
+use rustix::process::Signal;
+use sidegate_model::options::ExtraEnv;
 use sidegate_model::plugin::{Command, PluginSpec};
+use sidegate_model::sha256::Sha256;
 use sidegate_wire::handshake as names;
 use std::ffi::{OsStr, OsString};
-use std::fmt;
 use std::fs;
-use std::io;
 use std::os::unix::fs::MetadataExt;
-use std::os::unix::process::ExitStatusExt;
-use std::path::{Path, PathBuf};
-use std::process::{ExitStatus, Stdio};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, BufReader};
-use tokio::process::{Child, ChildStdout};
+use tokio::process::ChildStdout;
 use tokio::sync::{oneshot, watch};
-use tokio::task::JoinSet;
+use tokio::task::{JoinHandle, JoinSet, spawn_blocking};
 use tokio::time::timeout;
 
 /// What a plugin may know of the gateway's environment: where programs, time zones, languages,
@@ -49,72 +51,76 @@ const INHERITED_PREFIX: &str = "LC_";
 const REAP: Duration = Duration::from_secs(5);
 const LAST_OUTPUT: Duration = Duration::from_millis(250);
 
-/// How a process ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Exit {
-    code: Option<i32>,
-    signal: Option<i32>,
-}
-
-impl From<ExitStatus> for Exit {
-    fn from(status: ExitStatus) -> Self {
-        Self { code: status.code(), signal: status.signal() }
-    }
-}
-
-impl fmt::Display for Exit {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (self.code, self.signal) {
-            (Some(code), _) => write!(f, "the process ended with exit code {code}"),
-            (None, Some(signal)) => write!(f, "the process was ended by signal {signal}"),
-            (None, None) => f.write_str("the process ended"),
-        }
-    }
-}
-
-/// A running child. Dropping it kills its group.
+/// A running plugin. Dropping it kills it and what it started.
 pub(super) struct Process {
     pid: u32,
+    sha256: Option<JoinHandle<Option<Sha256>>>,
     exit: watch::Receiver<Option<Exit>>,
     first_line: Option<oneshot::Receiver<Vec<u8>>>,
     sink: LogSink,
     recent: Arc<RecentLines>,
     pumps: JoinSet<()>,
-    // Its drop kills the group, so it comes before the folder.
-    keeper: JoinSet<()>,
+    kill: Option<oneshot::Sender<()>>,
+    // Its drop ends the process, so it comes before the folder.
+    holder: JoinSet<()>,
     _dir: PrivateDir,
 }
 
 impl Process {
-    /// Starts the program of `spec` in a fresh folder below `runtime_dir`.
+    /// Starts the program of `spec` in a fresh folder below `run_dir`.
     pub(super) async fn spawn(
         spec: &Arc<PluginSpec>,
-        runtime_dir: &Path,
-        environment: &[(OsString, OsString)],
+        run_dir: &Path,
+        settings: &HostSettings,
         recent: Arc<RecentLines>,
     ) -> Result<Self, Fault> {
         let Command::File(program) = Command::parse(&spec.command)?;
         check_program(&program)?;
-        let dir = PrivateDir::create(runtime_dir)?;
-        let mut child = spawn_child(&program, dir.path(), environment).await?;
-        let pid = child.id().ok_or(Fault::Internal("a fresh process has no id"))?;
+        let checksum = spec.options.sha256;
+        let sha256 = spawn_blocking({
+            let program = program.clone();
+            move || checksum.or_else(|| digest_of(&program).ok())
+        });
+        let dir = PrivateDir::create(run_dir)?;
+        let environment = environment_for(dir.path(), &settings.environment, &spec.options.env);
+        let launch = Launch { program: &program, checksum, dir: dir.path(), environment };
+        let launched = launch.start(settings.launcher.as_deref()).await;
+        let launched = launched.map_err(|why| Fault::of_launch(&program, checksum, why))?;
+        let pid = launched.pid;
         let sink = LogSink::new(spec.clone(), pid, recent.clone());
         let (first, first_line) = oneshot::channel();
         let mut pumps = JoinSet::new();
-        if let Some(stdout) = child.stdout.take() {
+        if let Some(stdout) = launched.stdout {
             pumps.spawn(pump_stdout(stdout, first, sink.writer(Stream::Stdout)));
         }
-        if let Some(stderr) = child.stderr.take() {
+        if let Some(stderr) = launched.stderr {
             pumps.spawn(pump(stderr, sink.writer(Stream::Stderr)));
         }
-        let (exited, exit) = watch::channel(None);
-        let mut keeper = JoinSet::new();
-        keeper.spawn(keep(child, Group::new(pid), exited));
-        Ok(Self { pid, exit, first_line: Some(first_line), sink, recent, pumps, keeper, _dir: dir })
+        let (ended, exit) = watch::channel(None);
+        let (kill, killed) = oneshot::channel();
+        let mut holder = JoinSet::new();
+        holder.spawn(launched.leash.hold(killed, ended));
+        Ok(Self {
+            pid,
+            sha256: Some(sha256),
+            exit,
+            first_line: Some(first_line),
+            sink,
+            recent,
+            pumps,
+            kill: Some(kill),
+            holder,
+            _dir: dir,
+        })
     }
 
     pub(super) fn pid(&self) -> u32 {
         self.pid
+    }
+
+    /// The SHA-256 of its program, as the file was at the start. Can be asked once.
+    pub(super) async fn sha256(&mut self) -> Option<Sha256> {
+        self.sha256.take()?.await.ok().flatten()
     }
 
     /// For output that comes on other ways than stdout and stderr.
@@ -131,7 +137,7 @@ impl Process {
     pub(super) fn exited(&self) -> impl Future<Output = Exit> + Send + use<> {
         let mut exit = self.exit.clone();
         async move {
-            let gone = Exit { code: None, signal: None };
+            let gone = Exit::default();
             exit.wait_for(Option::is_some).await.map_or(gone, |exit| exit.unwrap_or(gone))
         }
     }
@@ -150,26 +156,29 @@ impl Process {
         self.recent.last_words()
     }
 
-    /// Gives it `grace` to end by itself, then kills its whole group; leaves nothing behind.
+    /// Gives it `grace` to end by itself, then kills it; leaves nothing behind of what it started.
     pub(super) async fn end(mut self, grace: Duration) -> Exit {
         let exited = self.exited();
         tokio::pin!(exited);
         let exit = match timeout(grace, exited.as_mut()).await {
             Ok(exit) => exit,
             Err(_) => {
-                kill_group(self.pid);
+                self.kill = None;
                 let killed = timeout(REAP, exited).await;
                 killed.unwrap_or(Exit { code: None, signal: Some(Signal::KILL.as_raw()) })
             }
         };
         self.drain_output().await;
         self.pumps.shutdown().await;
-        self.keeper.shutdown().await;
+        if timeout(REAP, self.holder.join_next()).await.is_err() {
+            tracing::error!(pid = self.pid, "a child of a plugin does not vanish");
+        }
+        self.holder.shutdown().await;
         exit
     }
 
     async fn drain_output(&mut self) {
-        // A grandchild that left the group can hold the pipes open for ever: no longer than this.
+        // A grandchild can hold the pipes open: no longer than this.
         let _ =
             timeout(LAST_OUTPUT, async { while self.pumps.join_next().await.is_some() {} }).await;
     }
@@ -187,8 +196,13 @@ fn check_program(path: &Path) -> Result<(), Fault> {
     Ok(())
 }
 
-/// The environment of a plugin: the harmless part of ours, then what the protocol demands.
-fn environment_for(dir: &Path, ours: &[(OsString, OsString)]) -> Vec<(OsString, OsString)> {
+/// The environment of a plugin: the harmless part of ours, what its operator adds, then what the
+/// protocol demands; later ones win.
+fn environment_for(
+    dir: &Path,
+    ours: &[(OsString, OsString)],
+    extra: &ExtraEnv,
+) -> Vec<(OsString, OsString)> {
     let may_know = |name: &OsStr| {
         name.to_str().is_some_and(|n| INHERITED.contains(&n) || n.starts_with(INHERITED_PREFIX))
     };
@@ -202,71 +216,8 @@ fn environment_for(dir: &Path, ours: &[(OsString, OsString)]) -> Vec<(OsString, 
         (names::ENV_TMPDIR, dir.as_os_str().to_owned()),
         (names::ENV_UNIX_SOCKET_DIR, dir.as_os_str().to_owned()),
     ];
-    inherited.chain(demanded.map(|(name, value)| (name.into(), value))).collect()
-}
-
-async fn spawn_child(
-    program: &Path,
-    dir: &Path,
-    environment: &[(OsString, OsString)],
-) -> Result<Child, Fault> {
-    let mut command = tokio::process::Command::new(program);
-    command
-        .env_clear()
-        .envs(environment_for(dir, environment))
-        // The root never vanishes and tells nothing of where the gateway was started.
-        .current_dir("/")
-        .process_group(0)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .kill_on_drop(true);
-    for _ in 0..20 {
-        match command.spawn() {
-            // Somebody still writes the file: it was just being copied.
-            Err(e) if e.kind() == io::ErrorKind::ExecutableFileBusy => {
-                tokio::time::sleep(Duration::from_millis(25)).await;
-            }
-            result => return result.map_err(|source| spawn_fault(program, source)),
-        }
-    }
-    Err(spawn_fault(program, io::ErrorKind::ExecutableFileBusy.into()))
-}
-
-fn spawn_fault(program: &Path, source: io::Error) -> Fault {
-    Fault::Spawn { path: PathBuf::from(program), source }
-}
-
-/// Waits for the child, so that its end is known at once and it never stays a zombie.
-async fn keep(mut child: Child, group: Group, exited: watch::Sender<Option<Exit>>) {
-    let exit = child.wait().await.map_or(Exit { code: None, signal: None }, Exit::from);
-    drop(group);
-    let _ = exited.send(Some(exit));
-}
-
-/// A process group that is killed when dropped.
-struct Group(u32);
-
-impl Group {
-    fn new(pid: u32) -> Self {
-        Self(pid)
-    }
-}
-
-impl Drop for Group {
-    fn drop(&mut self) {
-        kill_group(self.0);
-    }
-}
-
-/// Kills everything in the group. Its number stays reserved while any member lives; an empty group
-/// is gone with its leader, which is reaped just before, so that the number cannot be another's yet.
-fn kill_group(pid: u32) {
-    let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
-    if let Some(pid) = pid {
-        // It fails when there is nobody left, which is what we want.
-        let _ = kill_process_group(pid, Signal::KILL);
-    }
+    let extra = extra.iter().map(|(name, value)| (name.into(), value.into()));
+    inherited.chain(extra).chain(demanded.map(|(name, value)| (name.into(), value))).collect()
 }
 
 async fn pump_stdout(stdout: ChildStdout, first: oneshot::Sender<Vec<u8>>, writer: LineWriter) {

@@ -4,17 +4,23 @@
 //! after itself on every way out.
 
 use super::connect::{await_handshake, dial};
+use super::exit::Exit;
 use super::fault::{Fault, last_words};
-use super::logs::RecentLines;
+use super::flight::{FlightRecorder, Recording};
+use super::oom::MemoryWatch;
 use super::process::Process;
+use super::run_dir::RunDir;
 use super::session::Session;
 use super::settings::{HostLimits, HostSettings};
 use super::state::Serial;
 use crate::instance::{Features, Instance, SMALL_MESSAGE_BYTES};
+use futures_util::FutureExt as _;
 use sidegate_model::endpoint::EndpointTable;
 use sidegate_model::plugin::PluginSpec;
+use sidegate_model::record::InstanceEnd;
+use sidegate_model::sha256::Sha256;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::{Semaphore, SemaphorePermit, mpsc, watch};
 
 /// What a request needs beside its body, in bytes, for the warning about large bodies.
@@ -25,6 +31,7 @@ const DRAIN_LOOK: Duration = Duration::from_millis(10);
 /// What all processes of the host share.
 pub(super) struct Setup {
     pub(super) settings: HostSettings,
+    pub(super) run_dir: RunDir,
     /// Bounds how many start at once.
     pub(super) starts: Semaphore,
 }
@@ -42,7 +49,11 @@ pub(super) struct Ready {
     pub(super) instance: Arc<Instance>,
     pub(super) endpoints: Arc<EndpointTable>,
     pub(super) pid: u32,
+    /// Of the program, where it could be read.
+    pub(super) sha256: Option<Sha256>,
     pub(super) warnings: Vec<String>,
+    /// From the beginning of its start to its last step.
+    pub(super) start_duration: Duration,
 }
 
 /// What happened to a process.
@@ -62,7 +73,7 @@ pub(super) struct Runner {
     pub(super) serial: Serial,
     pub(super) spec: Arc<PluginSpec>,
     pub(super) setup: Arc<Setup>,
-    pub(super) recent: Arc<RecentLines>,
+    pub(super) recorder: Arc<FlightRecorder>,
     pub(super) orders: watch::Receiver<Order>,
     pub(super) news: mpsc::Sender<(Serial, News)>,
 }
@@ -72,6 +83,52 @@ enum Ending {
     Ordered,
     Exited,
     Unwell(Fault),
+}
+
+/// A process and its record.
+struct Body {
+    process: Process,
+    flight: Recording,
+    memory: MemoryWatch,
+}
+
+/// How many of the last lines can hold a word about the cause of death.
+const LAST_WORDS: usize = 20;
+
+impl Body {
+    /// Takes down why it is given up, and how it ended where it has.
+    fn record(&self, fault: &Fault, in_flight: usize) {
+        let exit = self.process.exited().now_or_never();
+        let lines = self.flight.recent().last(LAST_WORDS);
+        self.flight.ended(InstanceEnd {
+            exit: exit.and_then(Exit::told),
+            out_of_memory: exit.and_then(|exit| self.memory.evidence(exit, &lines)),
+            in_flight,
+            reason: fault.to_string(),
+            ..InstanceEnd::default()
+        });
+    }
+
+    /// Ends what is left of one that was given up.
+    async fn bury(mut self) {
+        if let Some(sha256) = self.process.sha256().await {
+            self.flight.runs(Some(sha256));
+        }
+        let exit = self.process.end(Duration::ZERO).await;
+        self.flight.exited(exit.told());
+    }
+
+    /// Ends it in order.
+    async fn end(self, grace: Duration, in_flight: usize) {
+        let exit = self.process.end(grace).await;
+        self.flight.ended(InstanceEnd {
+            exit: exit.told(),
+            in_order: true,
+            in_flight,
+            reason: format!("stopped by the gateway: {exit}"),
+            ..InstanceEnd::default()
+        });
+    }
 }
 
 impl Runner {
@@ -87,45 +144,57 @@ impl Runner {
         else {
             return;
         };
-        let HostSettings { runtime_dir, environment, .. } = &setup.settings;
-        let spawned = Process::spawn(&self.spec, runtime_dir, environment, self.recent.clone());
-        let mut process = match spawned.await {
+        let begun = Instant::now();
+        let limits = setup.settings.limits.with(&self.spec.options);
+        let (memory, flight) = (MemoryWatch::begin(), self.recorder.begin());
+        let run_dir = setup.run_dir.path();
+        let recent = flight.recent().clone();
+        let process = match Process::spawn(&self.spec, run_dir, &setup.settings, recent).await {
             Ok(process) => process,
-            Err(fault) => return self.fail(&fault).await,
+            Err(fault) => {
+                flight.ended(InstanceEnd { reason: fault.to_string(), ..InstanceEnd::default() });
+                return self.fail(&fault).await;
+            }
         };
-        let start = establish(&mut process, &self.spec, &setup.settings);
-        let slot = setup.settings.limits.start_slot;
+        flight.spawned(process.pid());
+        let mut body = Body { process, flight, memory };
+        let start = establish(&mut body.process, &self.spec, (&setup.settings, &limits), begun);
+        let slot = limits.start_slot;
         let established = tokio::select! {
             established = unless_stopped(&mut self.orders, start) => established,
             never = release_after(slot, permit) => never,
         };
         match established {
-            None => drop(process.end(Duration::ZERO).await),
-            Some(Ok((session, ready))) => self.serve(process, session, ready).await,
-            Some(Err(fault)) => {
-                let fault = explain(fault, &mut process).await;
-                self.fail(&fault).await;
-                process.end(Duration::ZERO).await;
-            }
+            None => body.end(Duration::ZERO, 0).await,
+            Some(Ok((session, ready))) => self.serve(body, session, ready).await,
+            Some(Err(fault)) => self.give_up(body, fault, 0).await,
         }
     }
 
-    async fn serve(&mut self, mut process: Process, session: Session, ready: Ready) {
+    async fn serve(&mut self, body: Body, session: Session, ready: Ready) {
         let instance = ready.instance.clone();
+        body.flight.runs(ready.sha256);
+        body.flight.ready(instance.open_calls());
         self.tell(News::Started(Box::new(ready))).await;
-        let fault = match self.watch(&process, &session, &instance).await {
-            Ending::Ordered => return self.stop(process, session, &instance).await,
+        let fault = match self.watch(&body.process, &session, &instance).await {
+            Ending::Ordered => return self.stop(body, session, &instance).await,
             Ending::Unwell(fault) => fault,
             Ending::Exited => Fault::Internal("the process ended"),
         };
-        let in_flight = instance.in_flight();
+        let in_flight = instance.open_calls().now_or_broken();
         instance.close();
-        let fault = explain(fault, &mut process).await;
-        let (plugin, pid) = (&self.spec.name, process.pid());
-        tracing::warn!(plugin, pid, in_flight, %fault, "plugin process is given up");
-        self.fail(&fault).await;
+        self.give_up(body, fault, in_flight).await;
         drop(session);
-        process.end(Duration::ZERO).await;
+    }
+
+    /// Records and tells what went wrong, then ends what is left.
+    async fn give_up(&self, mut body: Body, fault: Fault, in_flight: usize) {
+        let fault = explain(fault, &mut body.process).await;
+        let (plugin, pid) = (&self.spec.name, body.process.pid());
+        tracing::warn!(plugin, pid, in_flight, %fault, "plugin process is given up");
+        body.record(&fault, in_flight);
+        self.fail(&fault).await;
+        body.bury().await;
     }
 
     async fn watch(
@@ -158,18 +227,18 @@ impl Runner {
         }
     }
 
-    async fn stop(&self, process: Process, session: Session, instance: &Instance) {
-        let limits = &self.setup.settings.limits;
-        let exited = process.exited();
+    async fn stop(&self, body: Body, session: Session, instance: &Instance) {
+        let exited = body.process.exited();
+        let in_flight = instance.in_flight();
         let gone = tokio::select! {
             _ = exited => true,
             () = session.say_goodbye() => false,
         };
-        let grace = if gone { Duration::ZERO } else { limits.kill_grace };
-        let pid = process.pid();
-        let exit = process.end(grace).await;
+        let kill_grace = self.setup.settings.limits.kill_grace;
+        let (plugin, pid) = (&self.spec.name, body.process.pid());
+        body.end(if gone { Duration::ZERO } else { kill_grace }, in_flight).await;
         instance.close();
-        tracing::info!(plugin = self.spec.name, pid, %exit, "plugin process stopped");
+        tracing::info!(plugin, pid, "plugin process stopped");
     }
 
     async fn fail(&self, fault: &Fault) {
@@ -187,9 +256,9 @@ impl Runner {
 async fn establish(
     process: &mut Process,
     spec: &Arc<PluginSpec>,
-    settings: &HostSettings,
+    (settings, limits): (&HostSettings, &HostLimits),
+    begun: Instant,
 ) -> Result<(Session, Ready), Fault> {
-    let limits: &HostLimits = &settings.limits;
     let socket = await_handshake(process, limits.start).await?;
     let session = Session::open(dial(&socket).await?, process.sink(), limits.clone());
     let exited = process.exited();
@@ -210,6 +279,8 @@ async fn establish(
         warnings: warnings(spec, &endpoints, features, settings.max_body_bytes),
         endpoints,
         pid: process.pid(),
+        sha256: process.sha256().await,
+        start_duration: begun.elapsed(),
     };
     Ok((session, ready))
 }

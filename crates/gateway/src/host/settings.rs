@@ -2,6 +2,7 @@
 //!
 //! Values only; nothing here acts.
 
+use sidegate_model::options::{PluginOptions, RestartOptions};
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -9,9 +10,16 @@ use std::time::Duration;
 /// What the host needs to know.
 #[derive(Clone)]
 pub struct HostSettings {
-    /// Parent of the private folders, one for each plugin process; made when it is missing. Keep it
-    /// short: a socket's path has room for 107 bytes in all.
+    /// Parent of the private folders, one for each plugin process; made when it is missing, and
+    /// shared by all gateways of this user. What gateways left behind that were killed is removed at
+    /// the next start. Keep it short: a socket's path has room for 107 bytes in all.
     pub runtime_dir: PathBuf,
+    /// A program that calls [`reentered`](super::reentered) first of all; for the gateway's own
+    /// binary `/proc/self/exe`, which stays the same when the file is replaced. With it each plugin
+    /// gets a guard: nothing that a plugin starts outlives it or the gateway, however either ends.
+    /// `None` for programs that cannot run themselves again: then plugins are plain children, only
+    /// their process groups are ended with them, and a gateway that is killed leaves them behind.
+    pub launcher: Option<PathBuf>,
     /// The gateway's environment. Plugins get the few harmless variables of it that programs need
     /// (see the table in `process.rs`), and nothing else.
     pub environment: Vec<(OsString, OsString)>,
@@ -97,9 +105,38 @@ impl Default for HostLimits {
 }
 
 impl HostLimits {
+    /// The limits of a plugin with these options.
+    pub(super) fn with(&self, options: &PluginOptions) -> Self {
+        Self {
+            start: options.start_timeout.unwrap_or(self.start),
+            initialize: options.initialize_timeout.unwrap_or(self.initialize),
+            ping: options.ping_timeout.unwrap_or(self.ping),
+            ping_every: options.ping_interval.unwrap_or(self.ping_every),
+            drain: options.drain_deadline.unwrap_or(self.drain),
+            restart: self.restart.with(&options.restart),
+            ..self.clone()
+        }
+    }
+
     /// The longest an orderly stop can take: every polite step at its deadline, then the kill.
     pub(super) fn stop(&self) -> Duration {
         self.close_session + self.shutdown + self.kill_grace * 2 + Duration::from_secs(5)
+    }
+}
+
+impl RestartLimits {
+    /// A first pause that is longer than the longest one makes all pauses as long.
+    fn with(&self, options: &RestartOptions) -> Self {
+        let base = options.base.unwrap_or(options.max.map_or(self.base, |max| max.min(self.base)));
+        let park_after = options.park_after.and_then(|count| usize::try_from(count).ok());
+        Self {
+            base,
+            max: options.max.unwrap_or(self.max).max(base),
+            park_after: park_after.unwrap_or(self.park_after),
+            window: options.window.unwrap_or(self.window),
+            healthy_after: options.healthy_after.unwrap_or(self.healthy_after),
+            ..self.clone()
+        }
     }
 }
 
@@ -113,5 +150,47 @@ impl Default for RestartLimits {
             healthy_after: Duration::from_secs(60),
             max_retiring: 8,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn limits_with(name: &str, value: &str) -> HostLimits {
+        let raw = [(name.to_owned(), value.to_owned())].into();
+        HostLimits::default().with(&PluginOptions::parse(&raw).unwrap())
+    }
+
+    #[test]
+    fn an_option_changes_its_limit_and_no_other() {
+        type Limit = fn(&mut HostLimits) -> &mut Duration;
+        let seconds = Duration::from_secs;
+        let rows: [(&str, Limit); 9] = [
+            ("start_timeout", |l| &mut l.start),
+            ("initialize_timeout", |l| &mut l.initialize),
+            ("ping_interval", |l| &mut l.ping_every),
+            ("ping_timeout", |l| &mut l.ping),
+            ("drain_deadline", |l| &mut l.drain),
+            ("restart.base", |l| &mut l.restart.base),
+            ("restart.max", |l| &mut l.restart.max),
+            ("restart.window", |l| &mut l.restart.window),
+            ("restart.healthy_after", |l| &mut l.restart.healthy_after),
+        ];
+        for (name, limit) in rows {
+            let mut expected = HostLimits::default();
+            *limit(&mut expected) = seconds(7);
+            assert_eq!(limits_with(name, "7s"), expected, "{name}");
+        }
+        assert_eq!(limits_with("restart.park_after", "3").restart.park_after, 3);
+        assert_eq!(limits_with("required", "true"), HostLimits::default());
+    }
+
+    #[test]
+    fn the_first_pause_is_never_longer_than_the_longest() {
+        let restart = limits_with("restart.base", "10m").restart;
+        assert_eq!(restart.max, restart.base);
+        let restart = limits_with("restart.max", "50ms").restart;
+        assert_eq!((restart.base, restart.max), (restart.max, Duration::from_millis(50)));
     }
 }

@@ -129,6 +129,12 @@ impl Life {
         }
     }
 
+    /// What holds from now on. What is under way keeps the moments that were set for it.
+    pub(super) fn set_limits(&mut self, limits: RestartLimits, drain: Duration) {
+        self.limits = limits;
+        self.drain = drain;
+    }
+
     /// Takes in what happened and says what follows. Events about unknown processes change nothing.
     pub(super) fn on(&mut self, event: Event, now: Moment) -> Vec<Action> {
         let mut actions = Vec::new();

@@ -3,15 +3,16 @@
 //!
 //! Shares nothing with other supervisors, so that a slow or broken plugin delays nobody.
 
+use super::clock::now_millis;
+use super::flight::FlightRecorder;
 use super::random::chance;
 use super::runner::{News, Order, Runner, Setup};
 use super::state::{Action, Edition, Event, Life, Moment, Serial};
 use super::view::{Record, View};
-use sidegate_model::UnixMillis;
 use sidegate_model::plugin::{PluginId, PluginSpec};
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::{Instant, sleep_until};
@@ -42,6 +43,7 @@ pub(super) struct Supervisor {
     updates: mpsc::Sender<Update>,
     life: Life,
     record: Record,
+    recorder: Arc<FlightRecorder>,
     edition: Edition,
     began: Instant,
     /// Nobody will wish for anything any more.
@@ -62,12 +64,14 @@ impl Supervisor {
         spec: &Arc<PluginSpec>,
         wishes: watch::Receiver<Wish>,
         updates: mpsc::Sender<Update>,
+        recorder: Arc<FlightRecorder>,
     ) -> Self {
-        let limits = &setup.settings.limits;
+        let limits = setup.settings.limits.with(&spec.options);
         let (tell, news) = mpsc::channel(32);
         Self {
-            life: Life::new(limits.restart.clone(), limits.drain),
+            life: Life::new(limits.restart, limits.drain),
             record: Record::new(spec.clone()),
+            recorder,
             edition: Edition(0),
             began: Instant::now(),
             closing: false,
@@ -113,14 +117,34 @@ impl Supervisor {
         let wish = self.wishes.borrow_and_update().clone();
         match wish {
             Wish::Run(spec) if self.life.is_wanted() && spec == self.record.spec => {}
+            Wish::Run(spec) if self.does_for(&spec) => {
+                self.heed(spec);
+                // Nothing happens to the plugin, but what is shown of it changes.
+                self.pending.push_back(Event::Tick);
+            }
             Wish::Run(spec) => {
-                self.record.spec = spec;
+                self.heed(spec);
                 self.edition.0 += 1;
                 self.pending.push_back(Event::Wanted(self.edition));
             }
             Wish::Stop => self.pending.push_back(Event::Unwanted),
             Wish::Quit => self.quit(),
         }
+    }
+
+    /// Whether what serves or is being started does for this spec as well: nothing has changed but
+    /// what the gateway itself heeds.
+    fn does_for(&self, spec: &PluginSpec) -> bool {
+        let serves = self.record.serving.as_ref().map(|(ready, _)| ready.instance.plugin());
+        self.life.is_wanted()
+            && self.record.spec.same_process(spec)
+            && (self.life.is_starting() || serves.is_some_and(|serves| serves.same_process(spec)))
+    }
+
+    fn heed(&mut self, spec: Arc<PluginSpec>) {
+        let limits = self.setup.settings.limits.with(&spec.options);
+        self.life.set_limits(limits.restart, limits.drain);
+        self.record.spec = spec;
     }
 
     fn quit(&mut self) {
@@ -136,6 +160,7 @@ impl Supervisor {
                     return;
                 }
                 self.record.endpoints = ready.endpoints.clone();
+                self.record.start_duration = Some(ready.start_duration);
                 self.record.serving = Some((ready, now_millis()));
                 Event::Started(serial)
             }
@@ -183,7 +208,8 @@ impl Supervisor {
         match (event, &self.record.serving) {
             (Event::Started(_), Some((ready, _))) => {
                 let (pid, endpoints) = (ready.pid, ready.endpoints.endpoints().len());
-                tracing::info!(plugin, pid, endpoints, "plugin is ready");
+                let sha256 = ready.sha256.map(tracing::field::display);
+                tracing::info!(plugin, pid, endpoints, sha256, "plugin is ready");
                 for warning in &ready.warnings {
                     tracing::warn!(plugin, pid, "{warning}");
                 }
@@ -219,12 +245,11 @@ impl Supervisor {
 
     fn start(&mut self, serial: Serial, edition: Edition) {
         let (orders, received) = watch::channel(Order::Run);
-        self.record.recent = Arc::default();
         let runner = Runner {
             serial,
             spec: self.record.spec.clone(),
             setup: self.setup.clone(),
-            recent: self.record.recent.clone(),
+            recorder: self.recorder.clone(),
             orders: received,
             news: self.tell.clone(),
         };
@@ -240,9 +265,4 @@ impl Supervisor {
             orders.send_replace(order);
         }
     }
-}
-
-fn now_millis() -> UnixMillis {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    UnixMillis::try_from(since.as_millis()).unwrap_or(UnixMillis::MAX)
 }

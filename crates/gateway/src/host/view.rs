@@ -1,6 +1,5 @@
 //! What a supervisor shows of its plugin: what the edge needs, and what operators may know.
 
-use super::logs::RecentLines;
 use super::runner::Ready;
 use super::state::Life;
 use crate::generation::{Mount, Target};
@@ -9,6 +8,7 @@ use sidegate_model::endpoint::EndpointTable;
 use sidegate_model::plugin::PluginSpec;
 use sidegate_model::status::{PluginState, PluginStatus};
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::Semaphore;
 
 /// One plugin at one moment.
@@ -20,8 +20,6 @@ pub(super) struct View {
     /// What it offers; of the last good instance while none serves.
     pub(super) endpoints: Arc<EndpointTable>,
     pub(super) status: PluginStatus,
-    /// What its latest process printed last.
-    pub(super) recent: Arc<RecentLines>,
     /// Places for requests that wait for a start.
     pub(super) waiting: Arc<Semaphore>,
     /// Nothing of it runs, and nobody wants it to.
@@ -34,8 +32,8 @@ pub(super) struct Record {
     pub(super) spec: Arc<PluginSpec>,
     /// Of the last good instance.
     pub(super) endpoints: Arc<EndpointTable>,
-    /// Of the latest process.
-    pub(super) recent: Arc<RecentLines>,
+    /// How long the latest start that ended well took.
+    pub(super) start_duration: Option<Duration>,
     /// The instance that serves, and since when.
     pub(super) serving: Option<(Box<Ready>, UnixMillis)>,
     /// Places for requests that wait for a start.
@@ -50,7 +48,7 @@ impl Record {
         Self {
             spec,
             endpoints: Arc::default(),
-            recent: Arc::default(),
+            start_duration: None,
             serving: None,
             waiting: Arc::new(Semaphore::new(MAX_WAITING)),
         }
@@ -59,7 +57,9 @@ impl Record {
     /// The view of a plugin with this life.
     pub(super) fn view(&self, life: &Life) -> View {
         let serving = self.serving.as_ref();
-        let spec = serving.map_or(&self.spec, |(ready, _)| ready.instance.plugin());
+        // What only the gateway heeds counts at once, also for a process that began before it.
+        let serves = serving.map(|(ready, _)| ready.instance.plugin());
+        let spec = serves.filter(|serves| !serves.same_process(&self.spec)).unwrap_or(&self.spec);
         let target = match serving {
             _ if !life.is_wanted() => None,
             Some((ready, _)) => Some(Target::Ready(ready.instance.clone())),
@@ -75,6 +75,7 @@ impl Record {
             restarts: life.restarts(),
             ready_since: serving.map(|(_, since)| *since),
             endpoints: serving.map(|_| self.endpoints.endpoints().to_vec()).unwrap_or_default(),
+            start_duration: self.start_duration,
             ..blank_status(spec, PluginState::Stopped)
         };
         View {
@@ -82,7 +83,6 @@ impl Record {
             target,
             endpoints: self.endpoints.clone(),
             status,
-            recent: self.recent.clone(),
             waiting: self.waiting.clone(),
             over: life.is_over(),
         }
@@ -97,7 +97,6 @@ impl View {
             target: Some(Target::Starting),
             endpoints: Arc::default(),
             status: blank_status(spec, PluginState::Starting),
-            recent: Arc::default(),
             waiting: Arc::new(Semaphore::new(MAX_WAITING)),
             over: false,
         }
@@ -143,5 +142,8 @@ fn blank_status(spec: &PluginSpec, state: PluginState) -> PluginStatus {
         restarts: 0,
         ready_since: None,
         endpoints: Vec::new(),
+        required: spec.options.required,
+        start_duration: None,
+        in_flight: 0,
     }
 }

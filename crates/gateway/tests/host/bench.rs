@@ -48,11 +48,21 @@ impl Bench {
     }
 
     pub(crate) fn with(limits: HostLimits) -> Self {
+        Self::launching(limits, Some(example("host_launcher")))
+    }
+
+    /// One that starts plugins by itself.
+    pub(crate) fn without_guards() -> Self {
+        Self::launching(limits(), None)
+    }
+
+    fn launching(limits: HostLimits, launcher: Option<PathBuf>) -> Self {
         let dir = TempDir::new().unwrap();
         let (snapshots, received) = watch::channel(Arc::default());
         let current = Arc::new(CurrentGeneration::default());
         let settings = HostSettings {
             runtime_dir: dir.path().join("run"),
+            launcher,
             environment: std::env::vars_os()
                 .filter(|(name, _)| name == "PATH")
                 .chain([("GATEWAY_SECRET".into(), "hidden".into()), ("LC_TIME".into(), "C".into())])
@@ -135,8 +145,17 @@ impl Bench {
 
     /// Every private folder that exists.
     pub(crate) fn private_dirs(&self) -> usize {
-        fs::read_dir(self.dir.path().join("run")).unwrap().count()
+        let gateways = fs::read_dir(self.dir.path().join("run")).unwrap();
+        gateways.flatten().flat_map(|gateway| fs::read_dir(gateway.path())).flatten().count()
     }
+}
+
+/// A program from the folder `examples`, which is built with the tests.
+pub(crate) fn example(name: &str) -> PathBuf {
+    let tests = std::env::current_exe().unwrap();
+    let path = tests.parent().unwrap().parent().unwrap().join("examples").join(name);
+    assert!(path.exists(), "{} is missing: build it with --examples", path.display());
+    path
 }
 
 pub(crate) fn spec(id: u32, slug: &str, command: &str) -> PluginSpec {

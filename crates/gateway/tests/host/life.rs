@@ -1,6 +1,6 @@
 //! A good plugin's life: ready, crashed and back, reloaded, removed, stopped.
 
-use crate::bench::{Bench, With, alive, get, limits, signal, spec, text};
+use crate::bench::{Bench, With, alive, example, get, limits, signal, spec, text};
 use crate::eventually::eventually;
 use rustix::process::Signal;
 use sidegate_gateway::generation::Target;
@@ -12,12 +12,8 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinHandle;
 
-/// The example `host_subject`, built with the tests.
 fn subject() -> String {
-    let tests = std::env::current_exe().unwrap();
-    let path = tests.parent().unwrap().parent().unwrap().join("examples/host_subject");
-    assert!(path.exists(), "{} is missing: build it with --examples", path.display());
-    format!("file://{}", path.display())
+    format!("file://{}", example("host_subject").display())
 }
 
 fn good(id: u32) -> PluginSpec {

@@ -2,7 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod approved;
 mod bench;
+mod containment;
 mod eventually;
 mod failures;
 mod life;

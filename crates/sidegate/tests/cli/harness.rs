@@ -98,10 +98,22 @@ impl Server {
         Self::start_in(self.folder.take().unwrap(), &[])
     }
 
-    fn start_in(folder: TempDir, arguments: &[&str]) -> Self {
-        let ready = folder.path().join("ready.json");
+    /// Starts a server that runs plugins with this folder for temporary files.
+    pub(crate) fn start_at(folder: TempDir, temporary: &Path) -> Self {
         let mut command = serve(&folder.path().join("data"));
-        command.arg("--ready-file").arg(&ready).args(arguments);
+        command.env("TMPDIR", temporary).env("PATH", std::env::var_os("PATH").unwrap());
+        Self::spawn(folder, command)
+    }
+
+    fn start_in(folder: TempDir, arguments: &[&str]) -> Self {
+        let mut command = serve(&folder.path().join("data"));
+        command.args(arguments);
+        Self::spawn(folder, command)
+    }
+
+    fn spawn(folder: TempDir, mut command: Command) -> Self {
+        let ready = folder.path().join("ready.json");
+        command.arg("--ready-file").arg(&ready);
         let log = std::fs::File::create(folder.path().join("log")).unwrap();
         let mut child = command.stderr(log).spawn().unwrap();
         let text = eventually(|| match std::fs::read_to_string(&ready) {
@@ -118,6 +130,11 @@ impl Server {
         };
         assert_eq!(said["pid"], server.child.id(), "not ready: {log}");
         server
+    }
+
+    /// Its process id.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
     }
 
     fn folder(&self) -> &Path {

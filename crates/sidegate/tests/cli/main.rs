@@ -8,4 +8,5 @@ mod configuration;
 mod eventually;
 mod harness;
 mod help;
+mod left_behind;
 mod serving;

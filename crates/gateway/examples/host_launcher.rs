@@ -1,0 +1,7 @@
+//! The program that starts plugins in the host's tests; a gateway does the same with its own binary.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    sidegate_gateway::host::reentered(std::env::args_os()).unwrap_or(ExitCode::FAILURE)
+}

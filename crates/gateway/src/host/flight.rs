@@ -1,0 +1,197 @@
+//! The flight recorder: what is known of a plugin's processes, those that run and the last ones that
+//! ended. Takes down what it is told; decides nothing.
+
+use super::clock::now_millis;
+use super::logs::RecentLines;
+use crate::instance::OpenCalls;
+use sidegate_model::record::{InstanceEnd, InstanceRecord, LoggedLine, ProcessExit};
+use sidegate_model::sha256::Sha256;
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+
+/// How many processes that ended are remembered.
+const KEPT_ENDED: usize = 5;
+
+/// What is known of one process.
+pub(super) struct Flight {
+    recent: Arc<RecentLines>,
+    record: Mutex<InstanceRecord>,
+    open: OnceLock<OpenCalls>,
+}
+
+impl Flight {
+    fn begin() -> Self {
+        let record = InstanceRecord { started_at: now_millis(), ..InstanceRecord::default() };
+        Self { recent: Arc::default(), record: Mutex::new(record), open: OnceLock::new() }
+    }
+
+    fn record(&self) -> MutexGuard<'_, InstanceRecord> {
+        self.record.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Where its output goes.
+    pub(super) fn recent(&self) -> &Arc<RecentLines> {
+        &self.recent
+    }
+
+    /// There is a process.
+    pub(super) fn spawned(&self, pid: u32) {
+        self.record().pid = Some(pid);
+    }
+
+    /// What it runs.
+    pub(super) fn runs(&self, sha256: Option<Sha256>) {
+        self.record().sha256 = sha256.map(|sum| sum.to_string());
+    }
+
+    /// It gets requests from now on.
+    pub(super) fn ready(&self, open: OpenCalls) {
+        self.record().ready_at = Some(now_millis());
+        // It becomes ready once; were it told again, the count would be the same.
+        let _ = self.open.set(open);
+    }
+
+    /// It ended, or is given up. The first word on why counts.
+    pub(super) fn ended(&self, end: InstanceEnd) {
+        let mut record = self.record();
+        let at = now_millis();
+        record.end.get_or_insert(InstanceEnd { at, ..end });
+    }
+
+    /// How it ended, where that was not known when it was given up.
+    pub(super) fn exited(&self, exit: Option<ProcessExit>) {
+        if let Some(end) = &mut self.record().end {
+            end.exit = end.exit.or(exit);
+        }
+    }
+
+    fn has_ended(&self) -> bool {
+        self.record().end.is_some()
+    }
+
+    fn in_flight(&self) -> usize {
+        self.open.get().map_or(0, OpenCalls::now)
+    }
+
+    /// The record as it is now, with its last lines.
+    fn told(&self, lines: usize) -> InstanceRecord {
+        let mut record = self.record().clone();
+        record.lines = self.recent.last(lines);
+        record
+    }
+}
+
+/// A flight in the hands of who looks after the process. A task that ends without a word leaves a
+/// record that says so.
+pub(super) struct Recording(Arc<Flight>);
+
+impl std::ops::Deref for Recording {
+    type Target = Flight;
+
+    fn deref(&self) -> &Flight {
+        &self.0
+    }
+}
+
+impl Drop for Recording {
+    fn drop(&mut self) {
+        let reason = "internal error of the gateway: nobody looks after this process any more";
+        self.0.ended(InstanceEnd { reason: reason.to_owned(), ..InstanceEnd::default() });
+    }
+}
+
+/// What is known of one plugin's processes; newest last.
+#[derive(Default)]
+pub(super) struct FlightRecorder(Mutex<VecDeque<Arc<Flight>>>);
+
+impl FlightRecorder {
+    fn flights(&self) -> MutexGuard<'_, VecDeque<Arc<Flight>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Begins the record of one more process. Those that run are never forgotten.
+    pub(super) fn begin(&self) -> Recording {
+        let flight = Arc::new(Flight::begin());
+        let mut flights = self.flights();
+        let ended = flights.iter().filter(|flight| flight.has_ended()).count();
+        // One more ends before the next begins.
+        let mut too_many = (ended + 1).saturating_sub(KEPT_ENDED);
+        flights.retain(|flight| {
+            let forget = too_many > 0 && flight.has_ended();
+            too_many -= usize::from(forget);
+            !forget
+        });
+        flights.push_back(flight.clone());
+        Recording(flight)
+    }
+
+    /// All records, newest first, each with its last lines; of those that ended the last few.
+    pub(super) fn records(&self, lines: usize) -> Vec<InstanceRecord> {
+        let flights: Vec<_> = self.flights().iter().rev().cloned().collect();
+        let mut ended = 0;
+        let records = flights.iter().map(|flight| flight.told(lines));
+        records
+            .filter(|record| {
+                ended += usize::from(record.end.is_some());
+                record.end.is_none() || ended <= KEPT_ENDED
+            })
+            .collect()
+    }
+
+    /// What the latest process printed last, oldest first.
+    pub(super) fn latest_lines(&self, count: usize) -> Vec<LoggedLine> {
+        let latest = self.flights().back().cloned();
+        latest.map(|flight| flight.recent.last(count)).unwrap_or_default()
+    }
+
+    /// Requests that are open on all processes.
+    pub(super) fn in_flight(&self) -> usize {
+        self.flights().iter().map(|flight| flight.in_flight()).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn end(reason: &str) -> InstanceEnd {
+        InstanceEnd { reason: reason.to_owned(), ..InstanceEnd::default() }
+    }
+
+    #[test]
+    fn the_last_ended_ones_and_all_that_run_are_remembered() {
+        let recorder = FlightRecorder::default();
+        let running = recorder.begin();
+        for number in 0..20 {
+            recorder.begin().ended(end(&number.to_string()));
+        }
+        let records = recorder.records(0);
+        let reasons: Vec<_> =
+            records.iter().filter_map(|r| r.end.as_ref()).map(|e| &e.reason[..]).collect();
+        assert_eq!(reasons, ["19", "18", "17", "16", "15"]);
+        assert_eq!(records.len(), KEPT_ENDED + 1);
+        assert!(recorder.flights().len() <= KEPT_ENDED + 1);
+        drop(running);
+    }
+
+    #[test]
+    fn the_first_word_on_an_end_counts_and_an_exit_can_follow() {
+        let recorder = FlightRecorder::default();
+        let flight = recorder.begin();
+        flight.exited(Some(ProcessExit::Code(1)));
+        flight.ended(end("hangs"));
+        flight.ended(end("later"));
+        flight.exited(Some(ProcessExit::Signal(9)));
+        drop(flight);
+        let told = recorder.records(0).remove(0).end.unwrap();
+        assert_eq!((told.reason.as_str(), told.exit), ("hangs", Some(ProcessExit::Signal(9))));
+    }
+
+    #[test]
+    fn a_process_that_nobody_looks_after_has_a_record_that_says_so() {
+        let recorder = FlightRecorder::default();
+        drop(recorder.begin());
+        let told = recorder.records(0).remove(0).end.unwrap();
+        assert!(told.reason.contains("internal error"));
+    }
+}

@@ -1,0 +1,167 @@
+//! The text is read as a scraper reads it: line by line, and strictly.
+
+use super::*;
+use sidegate_model::plugin::PluginId;
+use sidegate_model::status::PluginState;
+use std::collections::{BTreeMap, BTreeSet};
+
+fn status(id: u32, name: &str) -> PluginStatus {
+    PluginStatus {
+        id: PluginId(id),
+        name: name.to_owned(),
+        slug: None,
+        state: PluginState::Ready,
+        reason: None,
+        warnings: Vec::new(),
+        pid: Some(std::process::id()),
+        restarts: id,
+        ready_since: None,
+        endpoints: Vec::new(),
+        required: false,
+        start_duration: Some(Duration::from_millis(1500)),
+        in_flight: 3,
+    }
+}
+
+/// A text with something of every kind in it.
+fn text(plugins: &[PluginStatus]) -> String {
+    let metrics = Metrics::default();
+    let labels = RouteLabels {
+        plugin: Label::new("odd \"name\" \\ here"),
+        route: Label::new("/a/*"),
+        method: Label::new("GET"),
+    };
+    metrics.request_began();
+    metrics.request_body(&labels, 12);
+    metrics.request_ended(&labels, StatusCode::OK, Duration::from_millis(3), 7);
+    metrics.error(&labels, "plugin_error");
+    metrics.aborted_stream(&labels);
+    metrics.connection_opened();
+    metrics.render(plugins)
+}
+
+#[derive(Default)]
+struct Scrape {
+    types: BTreeMap<String, String>,
+    helps: BTreeSet<String>,
+    samples: BTreeMap<String, f64>,
+}
+
+/// Reads a name at the beginning of a line.
+fn name(line: &str) -> (&str, &str) {
+    let legal = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == ':';
+    let end = line.find(|c| !legal(c)).unwrap_or(line.len());
+    assert!(end > 0 && !line.starts_with(|c: char| c.is_ascii_digit()), "{line}");
+    line.split_at(end)
+}
+
+/// Reads `{a="b",…}` and gives what follows.
+fn skip_labels(mut rest: &str) -> &str {
+    let mut names = BTreeSet::new();
+    let Some(inner) = rest.strip_prefix('{') else { return rest };
+    rest = inner;
+    loop {
+        let (label, after) = name(rest);
+        assert!(names.insert(label), "{label} twice");
+        let mut value = after.strip_prefix("=\"").expect("a value in quotes").char_indices();
+        let end = loop {
+            match value.next().expect("a quote at the end") {
+                (_, '\\') => {
+                    let (_, escaped) = value.next().expect("an escape");
+                    assert!("\\n\"".contains(escaped));
+                }
+                (at, '"') => break at,
+                _ => {}
+            }
+        };
+        rest = &after[2 + end + 1..];
+        match rest.strip_prefix(',') {
+            Some(more) => rest = more,
+            None => return rest.strip_prefix('}').expect("a brace at the end"),
+        }
+    }
+}
+
+fn scrape(text: &str) -> Scrape {
+    let mut scrape = Scrape::default();
+    let mut lines = text.lines();
+    assert_eq!(lines.next_back(), Some("# EOF"));
+    for line in lines {
+        if let Some(meta) = line.strip_prefix("# ") {
+            let (word, rest) = meta.split_once(' ').unwrap();
+            let (family, told) = rest.split_once(' ').unwrap();
+            let family = family.to_owned();
+            match word {
+                "TYPE" => assert!(scrape.types.insert(family, told.to_owned()).is_none(), "{line}"),
+                "HELP" => assert!(scrape.helps.insert(family), "{line}"),
+                other => panic!("{other} in {line}"),
+            }
+            continue;
+        }
+        let (sample, rest) = name(line);
+        let value = skip_labels(rest).strip_prefix(' ').unwrap();
+        let value: f64 = value.parse().unwrap_or_else(|_| panic!("no number in {line}"));
+        let endings: &[&str] = match sample {
+            s if scrape.types.get(s).is_some_and(|t| t == "gauge") => &[""],
+            s if s.ends_with("_total") => &["_total"],
+            _ => &["_bucket", "_sum", "_count"],
+        };
+        let family = endings.iter().find_map(|ending| sample.strip_suffix(ending)).unwrap();
+        let kind = scrape.types.get(family).unwrap_or_else(|| panic!("{line} has no TYPE"));
+        assert_eq!(kind == "counter", sample.ends_with("_total"), "{line}");
+        assert!(scrape.helps.contains(family), "{line} has no HELP");
+        let series = line.rsplit_once(' ').unwrap().0.to_owned();
+        assert!(scrape.samples.insert(series, value).is_none(), "twice: {line}");
+    }
+    scrape
+}
+
+fn value(scrape: &Scrape, series: &str) -> f64 {
+    *scrape.samples.get(series).unwrap_or_else(|| panic!("{series} in {:?}", scrape.samples.keys()))
+}
+
+fn is(found: f64, expected: f64) -> bool {
+    (found - expected).abs() < 1e-9
+}
+
+#[test]
+fn every_line_is_valid_and_every_family_is_announced_once() {
+    let scrape = scrape(&text(&[status(1, "a"), status(2, "b \"quoted\" \\")]));
+    for (series, expected) in [
+        ("sidegate_plugin_state{plugin=\"a\",state=\"ready\"}", 1.0),
+        ("sidegate_plugin_ready{plugin=\"a\"}", 1.0),
+        ("sidegate_plugin_restarts_total{plugin=\"a\"}", 1.0),
+        ("sidegate_plugin_start_duration_seconds{plugin=\"a\"}", 1.5),
+        ("sidegate_plugin_requests_in_flight{plugin=\"a\"}", 3.0),
+        ("sidegate_requests_in_flight", 0.0),
+        ("sidegate_connections", 1.0),
+    ] {
+        assert!(is(value(&scrape, series), expected), "{series}");
+    }
+    assert!(value(&scrape, "sidegate_plugin_resident_memory_bytes{plugin=\"a\"}") > 100_000.0);
+    assert!(value(&scrape, "sidegate_plugin_threads{plugin=\"a\"}") >= 1.0);
+    assert!(value(&scrape, "sidegate_plugin_open_files{plugin=\"a\"}") >= 3.0);
+    let received =
+        scrape.samples.iter().find(|(s, _)| s.starts_with("sidegate_request_body_bytes_total"));
+    assert!(is(*received.unwrap().1, 12.0));
+}
+
+#[test]
+fn a_process_that_is_gone_has_no_figures() {
+    let gone = PluginStatus { pid: Some(u32::MAX), ..status(1, "a") };
+    let none = PluginStatus { pid: None, start_duration: None, ..status(2, "b") };
+    let scrape = scrape(&text(&[gone, none]));
+    let figures = ["resident_memory_bytes", "cpu_seconds_total", "open_files", "threads"];
+    for figure in figures {
+        let series = format!("sidegate_plugin_{figure}{{");
+        assert!(!scrape.samples.keys().any(|s| s.starts_with(&series)), "{figure}");
+    }
+    assert!(!scrape.samples.contains_key("sidegate_plugin_start_duration_seconds{plugin=\"b\"}"));
+}
+
+#[test]
+fn a_removed_plugin_that_still_drains_and_its_namesake_are_one_series() {
+    let old = PluginStatus { state: PluginState::Draining, ..status(1, "a") };
+    let scrape = scrape(&text(&[old, status(2, "a")]));
+    assert!(is(value(&scrape, "sidegate_plugin_restarts_total{plugin=\"a\"}"), 2.0));
+}

@@ -1,0 +1,100 @@
+//! What is told of plugins in the Prometheus text format: their states, and what their processes use.
+//!
+//! Read when it is asked for, so that a plugin that is gone leaves no figures behind.
+
+use crate::process_figures::ProcessFigures;
+use sidegate_model::status::{PluginState, PluginStatus};
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+/// One plugin with what its process uses.
+struct Row<'a> {
+    /// As it stands in a label.
+    name: String,
+    status: &'a PluginStatus,
+    figures: Option<ProcessFigures>,
+}
+
+/// A family of one value for each plugin: name, type, help, value. Counters end in `_total` where
+/// their values stand.
+type Family = (&'static str, &'static str, &'static str, fn(&Row<'_>) -> Option<f64>);
+
+const FAMILIES: [Family; 8] = [
+    ("ready", "gauge", "1 while the plugin serves", |row| {
+        Some(f64::from(u8::from(row.status.state == PluginState::Ready)))
+    }),
+    ("restarts", "counter", "Starts after an instance ended by itself", |row| {
+        Some(f64::from(row.status.restarts))
+    }),
+    ("start_duration_seconds", "gauge", "How long the latest good start took", |row| {
+        row.status.start_duration.map(|took| took.as_secs_f64())
+    }),
+    ("requests_in_flight", "gauge", "Requests open on all processes of the plugin", |row| {
+        Some(number(u64::try_from(row.status.in_flight).unwrap_or(u64::MAX)))
+    }),
+    ("resident_memory_bytes", "gauge", "Resident memory of the process that serves", |row| {
+        row.figures.map(|figures| number(figures.resident_bytes))
+    }),
+    ("cpu_seconds", "counter", "Processor time of the process that serves", |row| {
+        row.figures.map(|figures| figures.cpu_seconds)
+    }),
+    ("open_files", "gauge", "Open files of the process that serves", |row| {
+        row.figures.map(|figures| number(figures.open_files))
+    }),
+    ("threads", "gauge", "Threads of the process that serves", |row| {
+        row.figures.map(|figures| number(figures.threads))
+    }),
+];
+
+/// Adds what there is to tell. `figures` knows what a process uses.
+pub fn write(
+    out: &mut String,
+    plugins: &[PluginStatus],
+    figures: impl Fn(u32) -> Option<ProcessFigures>,
+) {
+    // A name is unique but for a plugin that was removed and still drains; the newer one counts.
+    let by_name: BTreeMap<_, _> = plugins.iter().map(|status| (&status.name, status)).collect();
+    let rows = by_name.into_values().map(|status| Row {
+        name: escape(&status.name),
+        status,
+        figures: status.pid.and_then(&figures),
+    });
+    let rows: Vec<_> = rows.collect();
+    write_states(out, &rows);
+    for (family, kind, help, value) in FAMILIES {
+        // Writing to a text cannot fail.
+        let _ = writeln!(out, "# HELP sidegate_plugin_{family} {help}.");
+        let _ = writeln!(out, "# TYPE sidegate_plugin_{family} {kind}");
+        let ending = if kind == "counter" { "_total" } else { "" };
+        for row in &rows {
+            if let Some(value) = value(row) {
+                let name = &row.name;
+                let _ =
+                    writeln!(out, "sidegate_plugin_{family}{ending}{{plugin=\"{name}\"}} {value}");
+            }
+        }
+    }
+}
+
+fn write_states(out: &mut String, rows: &[Row<'_>]) {
+    out.push_str("# HELP sidegate_plugin_state 1 for the state a plugin is in.\n");
+    out.push_str("# TYPE sidegate_plugin_state gauge\n");
+    for row in rows {
+        for state in PluginState::ALL {
+            let on = u8::from(state == row.status.state);
+            let (name, state) = (&row.name, state.as_str());
+            let _ =
+                writeln!(out, "sidegate_plugin_state{{plugin=\"{name}\",state=\"{state}\"}} {on}");
+        }
+    }
+}
+
+/// Exact up to 2⁵³, which is more bytes than any machine has.
+#[expect(clippy::cast_precision_loss, reason = "the format has no other numbers")]
+fn number(value: u64) -> f64 {
+    value as f64
+}
+
+fn escape(text: &str) -> String {
+    text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
+}

@@ -1,0 +1,443 @@
+//! The operator's word to the gateway about one plugin, and how it is written: `name=value`.
+//!
+//! Knows names, values and their bounds; what is done with them is the gateway's business.
+
+use crate::duration::{InvalidDuration, format_duration, parse_duration};
+use crate::sha256::Sha256;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
+
+/// Largest value of one environment variable, in bytes.
+pub const MAX_ENV_VALUE_BYTES: usize = 32 * 1024;
+
+const MILLISECOND: Duration = Duration::from_millis(1);
+const SECOND: Duration = Duration::from_secs(1);
+const HOUR: Duration = Duration::from_secs(60 * 60);
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// The operator's word to the gateway about one plugin; never sent to the plugin, but for `env`.
+/// What is `None` is as the gateway does it by default.
+///
+/// ```
+/// use sidegate_model::plugin::PluginOptions;
+/// use std::time::Duration;
+/// let raw = [("required", "true"), ("restart.base", "1s"), ("env.MODE", "test")];
+/// let raw = raw.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+/// let options = PluginOptions::parse(&raw).unwrap();
+/// assert!(options.required);
+/// assert_eq!(options.restart.base, Some(Duration::from_secs(1)));
+/// assert_eq!(options.env.get("MODE"), Some("test"));
+/// ```
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PluginOptions {
+    /// A valid token fills the caller's identity also where none is demanded.
+    pub optional_auth: bool,
+    /// The plugin receives the caller's gateway token instead of having it removed.
+    pub pass_token: bool,
+    /// A stream that ends without DONE counts as complete.
+    pub lenient_done: bool,
+    /// Only a program of exactly these bytes is started.
+    pub sha256: Option<Sha256>,
+    /// The gateway is not ready while this plugin does not serve.
+    pub required: bool,
+    /// How long an instance that was replaced or removed may finish its requests.
+    pub drain_deadline: Option<Duration>,
+    /// From the start of the process to its handshake line.
+    pub start_timeout: Option<Duration>,
+    /// One Initialize call.
+    pub initialize_timeout: Option<Duration>,
+    /// Between two pings.
+    pub ping_interval: Option<Duration>,
+    /// One Ping call.
+    pub ping_timeout: Option<Duration>,
+    /// When it is started again after a failure.
+    pub restart: RestartOptions,
+    /// Variables the plugin's environment has beside those every plugin has.
+    pub env: ExtraEnv,
+}
+
+/// When a plugin that failed is started again, and when no more.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RestartOptions {
+    /// The first pause.
+    pub base: Option<Duration>,
+    /// The longest pause.
+    pub max: Option<Duration>,
+    /// This many failures within `window` park the plugin.
+    pub park_after: Option<u32>,
+    /// How long a failure is remembered.
+    pub window: Option<Duration>,
+    /// An instance that served this long makes up for all earlier failures.
+    pub healthy_after: Option<Duration>,
+}
+
+/// Environment variables by name. Values can be secrets: `Debug` shows names only.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct ExtraEnv(BTreeMap<String, String>);
+
+impl ExtraEnv {
+    /// The value of a variable.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(String::as_str)
+    }
+
+    /// Names and values, in the order of names.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+}
+
+impl fmt::Debug for ExtraEnv {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.0.keys()).finish()
+    }
+}
+
+/// An option that is unknown or has an unusable value.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidOption {
+    /// No such option.
+    #[error("option {0:?} is unknown: known are {known}", known = PluginOptions::NAMES.join(", "))]
+    Unknown(String),
+    /// A value that does not fit.
+    #[error("option {name}: {value:?} is not valid: use true or false")]
+    NotBool {
+        /// The option.
+        name: String,
+        /// What was given.
+        value: String,
+    },
+    /// A checksum that is none.
+    #[error("option sha256: {0:?} is not valid: use 64 hexadecimal digits")]
+    NotSha256(String),
+    /// A value that is no duration.
+    #[error("option {name}: {problem}")]
+    NotDuration {
+        /// The option.
+        name: String,
+        /// What is wrong.
+        problem: InvalidDuration,
+    },
+    /// A value that is no number, or a value beyond its bounds.
+    #[error("option {name}: {value:?} is not valid: use {least} to {most}")]
+    OutOfRange {
+        /// The option.
+        name: String,
+        /// What was given.
+        value: String,
+        /// The least that is accepted.
+        least: String,
+        /// The most that is accepted.
+        most: String,
+    },
+    /// Two options that contradict each other.
+    #[error("option restart.max: {max} is shorter than restart.base, which is {base}")]
+    MaxBelowBase {
+        /// The first pause.
+        base: String,
+        /// The longest pause.
+        max: String,
+    },
+    /// A variable that cannot be set.
+    #[error("option env.{name}: {problem}")]
+    Env {
+        /// Name of the variable.
+        name: String,
+        /// What is wrong, and what to do. Never holds the value.
+        problem: &'static str,
+    },
+}
+
+impl PluginOptions {
+    /// Every option there is; `NAME` stands for any environment variable.
+    pub const NAMES: &'static [&'static str] = &[
+        "optional_auth",
+        "pass_token",
+        "lenient_done",
+        "sha256",
+        "required",
+        "drain_deadline",
+        "start_timeout",
+        "initialize_timeout",
+        "ping_interval",
+        "ping_timeout",
+        "restart.base",
+        "restart.max",
+        "restart.park_after",
+        "restart.window",
+        "restart.healthy_after",
+        "env.NAME",
+    ];
+
+    /// Reads options as the operator wrote them.
+    ///
+    /// # Errors
+    /// Every [`InvalidOption`], in the order of names.
+    pub fn parse(raw: &BTreeMap<String, String>) -> Result<Self, Vec<InvalidOption>> {
+        let (options, problems) = Self::read(raw);
+        if problems.is_empty() { Ok(options) } else { Err(problems) }
+    }
+
+    /// Reads what is valid and tells what is not. What is not valid counts as not said, except that
+    /// a demand for certain bytes never turns into none: then no program has them.
+    pub fn read(raw: &BTreeMap<String, String>) -> (Self, Vec<InvalidOption>) {
+        let mut options = Self::default();
+        let mut problems = Vec::new();
+        for (name, value) in raw {
+            problems.extend(options.set(name, value).err());
+        }
+        let RestartOptions { base, max, .. } = &mut options.restart;
+        if let (Some(first), Some(longest)) = (*base, *max)
+            && longest < first
+        {
+            problems.push(InvalidOption::MaxBelowBase {
+                base: format_duration(first),
+                max: format_duration(longest),
+            });
+            (*base, *max) = (None, None);
+        }
+        (options, problems)
+    }
+
+    fn set(&mut self, name: &str, value: &str) -> Result<(), InvalidOption> {
+        let time = |least, most| duration(name, value, least, most).map(Some);
+        match name {
+            "optional_auth" => self.optional_auth = boolean(name, value)?,
+            "pass_token" => self.pass_token = boolean(name, value)?,
+            "lenient_done" => self.lenient_done = boolean(name, value)?,
+            "sha256" => {
+                let read = Sha256::parse(value);
+                self.sha256 = Some(read.unwrap_or(Sha256([0; 32])));
+                read.ok_or_else(|| InvalidOption::NotSha256(shortened(value)))?;
+            }
+            "required" => self.required = boolean(name, value)?,
+            "drain_deadline" => self.drain_deadline = time(Duration::ZERO, DAY)?,
+            "start_timeout" => self.start_timeout = time(10 * MILLISECOND, HOUR)?,
+            "initialize_timeout" => self.initialize_timeout = time(10 * MILLISECOND, HOUR)?,
+            "ping_interval" => self.ping_interval = time(10 * MILLISECOND, DAY)?,
+            "ping_timeout" => self.ping_timeout = time(10 * MILLISECOND, HOUR)?,
+            "restart.base" => self.restart.base = time(10 * MILLISECOND, HOUR)?,
+            "restart.max" => self.restart.max = time(10 * MILLISECOND, DAY)?,
+            "restart.park_after" => self.restart.park_after = Some(count(name, value)?),
+            "restart.window" => self.restart.window = time(SECOND, 30 * DAY)?,
+            "restart.healthy_after" => self.restart.healthy_after = time(SECOND, DAY)?,
+            _ => match name.strip_prefix("env.") {
+                Some(variable) => self.set_env(variable, value)?,
+                None => return Err(InvalidOption::Unknown(shortened(name))),
+            },
+        }
+        Ok(())
+    }
+
+    fn set_env(&mut self, name: &str, value: &str) -> Result<(), InvalidOption> {
+        match env_problem(name, value) {
+            Some(problem) => Err(InvalidOption::Env { name: shortened(name), problem }),
+            None => {
+                self.env.0.insert(name.to_owned(), value.to_owned());
+                Ok(())
+            }
+        }
+    }
+
+    /// Whether a process that was started with `self` does for `other` as well: only what the
+    /// gateway itself heeds while the process runs is different.
+    pub fn same_process(&self, other: &Self) -> bool {
+        let others = Self {
+            optional_auth: self.optional_auth,
+            pass_token: self.pass_token,
+            lenient_done: self.lenient_done,
+            required: self.required,
+            drain_deadline: self.drain_deadline,
+            restart: self.restart.clone(),
+            ..other.clone()
+        };
+        *self == others
+    }
+}
+
+fn boolean(name: &str, value: &str) -> Result<bool, InvalidOption> {
+    let wrong = |_| InvalidOption::NotBool { name: name.to_owned(), value: shortened(value) };
+    value.parse().map_err(wrong)
+}
+
+fn count(name: &str, value: &str) -> Result<u32, InvalidOption> {
+    const LEAST: u32 = 1;
+    const MOST: u32 = 1000;
+    value.parse().ok().filter(|n| (LEAST..=MOST).contains(n)).ok_or_else(|| {
+        InvalidOption::OutOfRange {
+            name: name.to_owned(),
+            value: shortened(value),
+            least: LEAST.to_string(),
+            most: MOST.to_string(),
+        }
+    })
+}
+
+fn duration(
+    name: &str,
+    value: &str,
+    least: Duration,
+    most: Duration,
+) -> Result<Duration, InvalidOption> {
+    let read = parse_duration(value)
+        .map_err(|problem| InvalidOption::NotDuration { name: name.to_owned(), problem })?;
+    if (least..=most).contains(&read) {
+        return Ok(read);
+    }
+    Err(InvalidOption::OutOfRange {
+        name: name.to_owned(),
+        value: shortened(value),
+        least: format_duration(least),
+        most: format_duration(most),
+    })
+}
+
+/// Why a variable cannot be given to a plugin. What the protocol says stays the gateway's, and
+/// what changes the code a program loads would make it another program.
+fn env_problem(name: &str, value: &str) -> Option<&'static str> {
+    let begins = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
+    let goes_on = name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+    if !begins || !goes_on || name.len() > 128 {
+        return Some("name variables with 1 to 128 letters, digits and '_', no digit first");
+    }
+    if name == "AI_STUDIO_PLUGIN" || name == "TMPDIR" || name.starts_with("PLUGIN_") {
+        return Some("this variable belongs to the plugin protocol; the gateway sets it");
+    }
+    let steers_the_loader = name.starts_with("LD_")
+        || name.starts_with("DYLD_")
+        || matches!(name, "GLIBC_TUNABLES" | "GCONV_PATH" | "BASH_ENV" | "ENV");
+    if steers_the_loader {
+        return Some(
+            "this variable changes which code a program runs; put the code into the plugin",
+        );
+    }
+    if value.contains('\0') || value.len() > MAX_ENV_VALUE_BYTES {
+        return Some("the value is longer than 32768 bytes or holds a NUL");
+    }
+    None
+}
+
+fn shortened(text: &str) -> String {
+    text.chars().take(100).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn raw(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
+        pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+    }
+
+    fn problem(name: &str, value: &str) -> String {
+        PluginOptions::parse(&raw(&[(name, value)])).unwrap_err()[0].to_string()
+    }
+
+    #[test]
+    fn an_unknown_option_names_the_known_ones() {
+        let text = problem("optional-auth", "true");
+        assert!(text.contains("optional_auth") && text.contains("env.NAME"), "{text}");
+    }
+
+    #[test]
+    fn every_known_name_is_read() {
+        for name in PluginOptions::NAMES {
+            let value = match *name {
+                "optional_auth" | "pass_token" | "lenient_done" | "required" => "true",
+                "restart.park_after" => "7",
+                "sha256" => "ab00000000000000000000000000000000000000000000000000000000000000",
+                _ => "1s",
+            };
+            let options = PluginOptions::parse(&raw(&[(name, value)])).unwrap();
+            assert_ne!(options, PluginOptions::default(), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_value_that_does_not_fit_is_told_with_what_would() {
+        assert!(problem("required", "yes").ends_with("use true or false"));
+        assert!(problem("ping_timeout", "5").contains("as in 5s"));
+        assert!(problem("restart.base", "0").ends_with("use 10ms to 1h"));
+        assert!(problem("restart.park_after", "0").ends_with("use 1 to 1000"));
+        let both = raw(&[("restart.base", "2s"), ("restart.max", "1s"), ("required", "true")]);
+        let (options, problems) = PluginOptions::read(&both);
+        assert!(problems[0].to_string().contains("1s is shorter than restart.base, which is 2s"));
+        assert!(options.required && options.restart == RestartOptions::default());
+    }
+
+    #[test]
+    fn all_that_is_wrong_is_told_at_once() {
+        let bad = raw(&[("a", ""), ("required", "1"), ("env.LD_PRELOAD", "x")]);
+        assert_eq!(PluginOptions::parse(&bad).unwrap_err().len(), 3);
+    }
+
+    #[test]
+    fn a_checksum_that_cannot_be_read_is_refused_and_once_stored_lets_nothing_start() {
+        assert!(problem("sha256", "sha256:abc").contains("64 hexadecimal digits"));
+        let good = "ab".repeat(32);
+        let stored = |pairs: &[(&str, &str)]| PluginOptions::read(&raw(pairs)).0.sha256;
+        assert_eq!(stored(&[("sha256", "x")]), Some(Sha256([0; 32])));
+        assert_eq!(stored(&[("sha256", &good), ("unknown", "")]), Some(Sha256([0xab; 32])));
+        assert_eq!(stored(&[]), None);
+    }
+
+    #[test]
+    fn variables_of_the_protocol_and_of_the_loader_are_refused() {
+        for name in [
+            "AI_STUDIO_PLUGIN",
+            "PLUGIN_PROTOCOL_VERSIONS",
+            "PLUGIN_CLIENT_CERT",
+            "TMPDIR",
+            "PLUGIN_UNIX_SOCKET_DIR",
+            "PLUGIN_RUNTIME",
+            "LD_PRELOAD",
+            "LD_LIBRARY_PATH",
+            "LD_AUDIT",
+            "",
+            "1A",
+            "A-B",
+            "A=B",
+            "Ä",
+        ] {
+            let text = problem(&format!("env.{name}"), "secret");
+            assert!(!text.contains("secret"), "{text}");
+        }
+        assert!(problem("env.A", "x\0y").contains("NUL"));
+    }
+
+    #[test]
+    fn values_of_variables_are_not_printed() {
+        let options = PluginOptions::parse(&raw(&[("env.KEY", "hunter2")])).unwrap();
+        let shown = format!("{options:?}");
+        assert!(shown.contains("KEY") && !shown.contains("hunter2"), "{shown}");
+    }
+
+    #[test]
+    fn a_process_does_for_other_options_where_only_the_gateway_heeds_them() {
+        let plain = PluginOptions::default();
+        let with = |name, value| PluginOptions::parse(&raw(&[(name, value)])).unwrap();
+        for (name, value) in [
+            ("optional_auth", "true"),
+            ("pass_token", "true"),
+            ("lenient_done", "true"),
+            ("required", "true"),
+            ("drain_deadline", "1s"),
+            ("restart.max", "1s"),
+        ] {
+            assert!(plain.same_process(&with(name, value)), "{name}");
+        }
+        for (name, value) in [("env.A", "b"), ("ping_interval", "1s"), ("start_timeout", "1s")] {
+            assert!(!plain.same_process(&with(name, value)), "{name}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_that_is_written_makes_reading_panic(name in "\\PC{0,20}", value in "\\PC{0,20}") {
+            let (options, problems) = PluginOptions::read(&raw(&[(&name, &value)]));
+            prop_assert!(name == "sha256" || problems.is_empty() || options == PluginOptions::default());
+        }
+    }
+}
