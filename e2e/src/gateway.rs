@@ -14,6 +14,7 @@ use rustix::process::Signal;
 use serde_json::Value;
 use std::fs;
 use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread::panicking;
@@ -140,6 +141,18 @@ impl Gateway {
         self.folder.path()
     }
 
+    /// Writes a shell script into the story's folder; gives the command that runs it as a plugin.
+    ///
+    /// # Panics
+    /// When the folder cannot be written to.
+    pub fn script(&self, name: &str, text: &str) -> String {
+        let path = self.folder.path().join(name);
+        fs::write(&path, format!("#!/bin/sh\n{text}\n")).expect("the folder can be written to");
+        let mode = fs::Permissions::from_mode(0o755);
+        fs::set_permissions(&path, mode).expect("the file is ours");
+        format!("file://{}", path.display())
+    }
+
     /// What it logged so far.
     pub fn log(&self) -> String {
         fs::read_to_string(log_file(self.folder.path())).unwrap_or_default()
@@ -217,6 +230,21 @@ impl Gateway {
         descendants(self.pid()).into_iter().flat_map(descendants).collect()
     }
 
+    /// Every process below it: guards, plugins, and all that plugins started.
+    pub fn processes(&self) -> Vec<u32> {
+        descendants(self.pid())
+    }
+
+    /// Kills it as `kill -9` does. Nothing is checked: what is left is the story's business.
+    ///
+    /// # Panics
+    /// When it was ended.
+    pub fn kill(&mut self) {
+        let mut running = self.running.take().expect("it was not ended before");
+        running.child.kill().expect("the process is ours");
+        running.child.wait().expect("a killed process ends");
+    }
+
     /// Asks it to stop and does not wait.
     ///
     /// # Panics
@@ -231,6 +259,16 @@ impl Gateway {
     /// When one of it fails.
     pub async fn restart(mut self) -> Self {
         self.stop();
+        self.start_again().await
+    }
+
+    /// Starts it again on the same folder after it was killed; its ports may change.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub async fn start_again(mut self) -> Self {
+        // What the one before said of itself would be taken for the new one's word.
+        let _ = fs::remove_file(ready_file(self.folder.path()));
         let folder = std::mem::replace(&mut self.folder, TempDir::new().expect("a folder"));
         let environment = std::mem::take(&mut self.environment);
         GatewayBuilder { environment, folder }.start().await

@@ -112,6 +112,37 @@ impl Plugin {
         self.admin.get(&format!("plugins/{}/status", self.id)).await["attributes"].take()
     }
 
+    /// What is known of its processes, newest first, each with its last lines.
+    ///
+    /// # Panics
+    /// When the answer is no list.
+    pub async fn records(&self) -> Vec<Value> {
+        let mut data = self.admin.get(&format!("plugins/{}/records", self.id)).await;
+        let records = data.as_array_mut().expect("records are a list");
+        records.iter_mut().map(|record| record["attributes"].take()).collect()
+    }
+
+    /// What is known of one of its processes.
+    ///
+    /// # Panics
+    /// When nothing is.
+    pub async fn record_of(&self, pid: u32) -> Value {
+        let records = self.records().await;
+        let found = records.iter().find(|record| record["pid"] == pid);
+        found.unwrap_or_else(|| panic!("no record of process {pid}: {records:#?}")).clone()
+    }
+
+    /// Waits until the end of one of its processes is on record, and gives the record.
+    ///
+    /// # Panics
+    /// When it never is.
+    pub async fn wait_ended(&self, pid: u32) -> Value {
+        eventually("the end of a process is on record", async || {
+            Some(self.record_of(pid).await).filter(|record| record["running"] == false)
+        })
+        .await
+    }
+
     /// Waits until it serves.
     ///
     /// # Panics

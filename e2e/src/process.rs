@@ -16,6 +16,25 @@ pub fn kill(pid: u32) {
     signal(pid, Signal::KILL);
 }
 
+/// Halts a process without ending it, as `kill -STOP` does: it is there and answers nothing.
+///
+/// # Panics
+/// When there is no such process.
+pub fn freeze(pid: u32) {
+    signal(pid, Signal::STOP);
+}
+
+/// The processor time a process has used, in hundredths of a second.
+///
+/// # Panics
+/// When there is no such process.
+pub fn cpu_ticks(pid: u32) -> u64 {
+    let text = fs::read_to_string(format!("/proc/{pid}/stat")).expect("the process runs");
+    let (_, rest) = text.rsplit_once(") ").expect("the name stands in parentheses");
+    let fields = rest.split(' ').skip(11).take(2);
+    fields.map(|field| field.parse::<u64>().expect("a number of ticks")).sum()
+}
+
 /// The memory a process holds, in KiB.
 ///
 /// # Panics
@@ -33,7 +52,7 @@ pub(crate) fn signal(pid: u32, signal: Signal) {
 }
 
 /// The processes that `ancestor` started, and those that they started, as far as they still run.
-pub(crate) fn descendants(ancestor: u32) -> Vec<u32> {
+pub fn descendants(ancestor: u32) -> Vec<u32> {
     let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
     let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
     let parents: Vec<(u32, u32)> = pids.filter_map(|pid| Some((pid, stat(pid)?.1))).collect();

@@ -18,6 +18,7 @@ async fn main() -> sidegate_sdk::Result<()> {
                     eprintln!("cannot go on");
                     std::process::exit(4)
                 }
+                "talk" => eprintln!("about to serve"),
                 "refuse" => return Err(Error::new("start must not be refuse")),
                 _ => {}
             }

@@ -2,13 +2,13 @@
 //!
 //! Starting and stopping the process is the host's work; this type only knows its socket.
 
-use crate::lane::{CallError, CallKind, Lane, Messages, frame};
+use crate::lane::{Address, CallError, CallKind, Lane, Messages, frame};
 use bytes::Bytes;
 use sidegate_model::plugin::PluginSpec;
 use sidegate_wire::handshake::{FEATURE_HEADER_LIST, FEATURE_RAW_PATH};
 use sidegate_wire::plugin as wire;
 use std::path::Path;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -43,11 +43,19 @@ impl Features {
     }
 }
 
-/// One running process.
+/// For each address of an instance whether it is in service now.
+pub type InService = Arc<[AtomicBool]>;
+
+/// One running process, or several of one plugin that runs elsewhere.
 pub struct Instance {
     plugin: Arc<PluginSpec>,
     features: Features,
-    lanes: Box<[Lane]>,
+    /// For each shard one lane to each address.
+    lanes: Box<[Box<[Lane]>]>,
+    /// Which addresses are in service.
+    in_service: InService,
+    /// Whose turn it is among several addresses.
+    turn: AtomicUsize,
     usage: Arc<Usage>,
     closed: CancellationToken,
 }
@@ -61,16 +69,6 @@ struct Usage {
     idle: Notify,
     /// When a call broke off last, and how many did so around then. Locked only where one does.
     broken: Mutex<Option<(Instant, usize)>>,
-}
-
-impl Usage {
-    fn note_break(&self, error: &CallError) {
-        if matches!(error, CallError::BrokeOff(_)) {
-            let mut broken = self.broken.lock().unwrap_or_else(PoisonError::into_inner);
-            let before = broken.filter(|(last, _)| last.elapsed() <= ONE_BREAK);
-            *broken = Some((Instant::now(), before.map_or(1, |(_, count)| count + 1)));
-        }
-    }
 }
 
 /// Counts the calls of one process without keeping the process from being stopped.
@@ -88,22 +86,38 @@ impl OpenCalls {
     /// How many are open or broke off within the last second: when a process dies, its connections
     /// break before its end is known.
     pub fn now_or_broken(&self) -> usize {
-        let broken = *self.usage.broken.lock().unwrap_or_else(PoisonError::into_inner);
-        let broken = broken.filter(|(last, _)| last.elapsed() <= ONE_BREAK);
-        self.now() + broken.map_or(0, |(_, count)| count)
+        // Under the lock no call can move from one count to the other.
+        let broken = self.usage.broken.lock().unwrap_or_else(PoisonError::into_inner);
+        let recent = broken.filter(|(last, _)| last.elapsed() <= ONE_BREAK);
+        self.now() + recent.map_or(0, |(_, count)| count)
     }
 }
 
 /// Keeps an instance from being stopped while a call is open.
 pub struct InUse {
     usage: Arc<Usage>,
+    /// The call did not end in order.
+    broke_off: bool,
+}
+
+impl InUse {
+    fn note(&mut self, error: &CallError) {
+        self.broke_off |= matches!(error, CallError::BrokeOff(_));
+    }
 }
 
 impl Drop for InUse {
     fn drop(&mut self) {
+        let broken = self.broke_off.then(|| {
+            let mut broken = self.usage.broken.lock().unwrap_or_else(PoisonError::into_inner);
+            let before = broken.filter(|(last, _)| last.elapsed() <= ONE_BREAK);
+            *broken = Some((Instant::now(), before.map_or(1, |(_, count)| count + 1)));
+            broken
+        });
         if self.usage.open.fetch_sub(1, Ordering::AcqRel) == 1 {
             self.usage.idle.notify_waiters();
         }
+        drop(broken);
     }
 }
 
@@ -115,9 +129,46 @@ impl Instance {
         features: Features,
         shards: usize,
     ) -> Arc<Self> {
+        let always = [AtomicBool::new(true)].into();
+        Self::at(plugin, &[Address::Unix(socket.to_owned())], (features, shards), always)
+    }
+
+    /// Processes that all run one plugin; those `in_service` take turns, address by address.
+    pub fn at(
+        plugin: Arc<PluginSpec>,
+        addresses: &[Address],
+        (features, shards): (Features, usize),
+        in_service: InService,
+    ) -> Arc<Self> {
         let closed = CancellationToken::new();
-        let lanes = (0..shards.max(1)).map(|_| Lane::new(socket, closed.clone())).collect();
-        Arc::new(Self { plugin, features, lanes, usage: Arc::default(), closed })
+        let lane = |address: &Address| Lane::new(address.clone(), closed.clone());
+        let lanes = (0..shards.max(1)).map(|_| addresses.iter().map(lane).collect()).collect();
+        let (usage, turn) = (Arc::default(), AtomicUsize::new(0));
+        Arc::new(Self { plugin, features, lanes, in_service, turn, usage, closed })
+    }
+
+    /// Sends a request to the address whose turn it is, or to the next one that can be reached.
+    async fn call(
+        &self,
+        shard: usize,
+        (kind, method): (CallKind, &'static str),
+        framed: Bytes,
+        limit: Duration,
+    ) -> Result<Messages, CallError> {
+        let lanes = &self.lanes[shard % self.lanes.len()];
+        let first = if lanes.len() == 1 { 0 } else { self.turn.fetch_add(1, Ordering::Relaxed) };
+        let mut result = Err(CallError::Unreachable("no address is in service".to_owned()));
+        for step in 0..lanes.len() {
+            let at = (first.wrapping_add(step)) % lanes.len();
+            if !self.in_service[at].load(Ordering::Relaxed) {
+                continue;
+            }
+            result = lanes[at].call(kind, method, framed.clone(), limit).await;
+            if !matches!(result, Err(CallError::Unreachable(_))) {
+                break;
+            }
+        }
+        result
     }
 
     /// What this process runs.
@@ -174,13 +225,13 @@ impl Instance {
         limit: Duration,
     ) -> Result<wire::EndpointResponse, CallError> {
         const METHOD: &str = "/plugin.PluginService/HandleEndpointRequest";
-        let _in_use = self.enter();
-        let lane = &self.lanes[shard % self.lanes.len()];
+        let mut in_use = self.enter();
         let asking = async {
-            let messages = lane.call(CallKind::Unary, METHOD, frame(request)?, limit).await?;
+            let messages =
+                self.call(shard, (CallKind::Unary, METHOD), frame(request)?, limit).await?;
             messages.only().await
         };
-        let answer = asking.await.inspect_err(|error| self.usage.note_break(error))?;
+        let answer = asking.await.inspect_err(|error| in_use.note(error))?;
         decode(answer)
     }
 
@@ -196,18 +247,17 @@ impl Instance {
         end: End,
     ) -> Result<Chunks, CallError> {
         const METHOD: &str = "/plugin.PluginService/HandleEndpointRequestStream";
-        let in_use = self.enter();
-        let lane = &self.lanes[shard % self.lanes.len()];
-        let messages = lane
-            .call(CallKind::Streaming, METHOD, frame(request)?, limit)
+        let mut in_use = self.enter();
+        let messages = self
+            .call(shard, (CallKind::Streaming, METHOD), frame(request)?, limit)
             .await
-            .inspect_err(|error| self.usage.note_break(error))?;
+            .inspect_err(|error| in_use.note(error))?;
         Ok(Chunks::new(messages, in_use, end))
     }
 
     fn enter(&self) -> InUse {
         self.usage.open.fetch_add(1, Ordering::AcqRel);
-        InUse { usage: self.usage.clone() }
+        InUse { usage: self.usage.clone(), broke_off: false }
     }
 }
 
@@ -237,9 +287,9 @@ impl Coming {
     fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, CallError>>> {
         let next = ready!(self.messages.poll_next(cx));
         if let Some(Err(error)) = &next
-            && let Some(in_use) = self.in_use.take()
+            && let Some(mut in_use) = self.in_use.take()
         {
-            in_use.usage.note_break(error);
+            in_use.note(error);
         }
         Poll::Ready(next)
     }

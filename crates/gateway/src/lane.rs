@@ -8,11 +8,12 @@ use bytes::{Buf, Bytes, BytesMut};
 use h2::client::SendRequest;
 use h2::{Reason, RecvStream};
 use http::{HeaderMap, HeaderValue, Method, Request, Uri};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
-use tokio::net::UnixStream;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpStream, UnixStream};
 use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 
@@ -66,9 +67,18 @@ struct Slot {
     cell: ArcSwap<OnceCell<Connection>>,
 }
 
+/// Where a plugin process listens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Address {
+    /// A unix socket.
+    Unix(PathBuf),
+    /// `host:port`.
+    Tcp(String),
+}
+
 /// The connections of one shard to one process.
 pub struct Lane {
-    socket: PathBuf,
+    address: Address,
     authority: &'static str,
     unary: Slot,
     streaming: Slot,
@@ -76,11 +86,11 @@ pub struct Lane {
 }
 
 impl Lane {
-    /// Prepares a lane to the socket; connects at first use. `closed` ends all its calls at once.
-    pub fn new(socket: &Path, closed: CancellationToken) -> Self {
+    /// Prepares a lane to the address; connects at first use. `closed` ends all its calls at once.
+    pub fn new(address: Address, closed: CancellationToken) -> Self {
         let slot = |kind| Slot { kind, cell: ArcSwap::from_pointee(OnceCell::new()) };
         Self {
-            socket: socket.to_owned(),
+            address,
             authority: "localhost",
             unary: slot(CallKind::Unary),
             streaming: slot(CallKind::Streaming),
@@ -143,13 +153,31 @@ impl Lane {
             return Err(unreachable("the process has ended".to_owned()));
         }
         let connecting = async {
-            let io = UnixStream::connect(&self.socket).await.map_err(|e| e.to_string())?;
-            client(kind).handshake::<_, Bytes>(io).await.map_err(|e| e.to_string())
+            match &self.address {
+                Address::Unix(path) => {
+                    let io = UnixStream::connect(path).await.map_err(|e| e.to_string())?;
+                    self.begin(kind, io).await
+                }
+                Address::Tcp(address) => {
+                    let io = TcpStream::connect(address).await.map_err(|e| e.to_string())?;
+                    io.set_nodelay(true).map_err(|e| e.to_string())?;
+                    self.begin(kind, io).await
+                }
+            }
         };
-        let (requests, connection) = tokio::time::timeout(CONNECT_DEADLINE, connecting)
+        tokio::time::timeout(CONNECT_DEADLINE, connecting)
             .await
             .map_err(|_| unreachable("connecting took too long".to_owned()))?
-            .map_err(unreachable)?;
+            .map_err(unreachable)
+    }
+
+    /// Begins HTTP/2 on a fresh connection.
+    async fn begin<T>(&self, kind: CallKind, io: T) -> Result<Connection, String>
+    where
+        T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let handshake = client(kind).handshake::<_, Bytes>(io);
+        let (requests, connection) = handshake.await.map_err(|e| e.to_string())?;
         let closed = self.closed.clone();
         tokio::spawn(async move {
             // Dropping the connection fails every call on it at once.

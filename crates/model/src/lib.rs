@@ -6,6 +6,7 @@
 //! [`quota`], [`snapshot`], [`status`], [`record`], [`convert`], [`duration`].
 
 pub mod app;
+pub mod command;
 pub mod convert;
 pub mod duration;
 pub mod endpoint;

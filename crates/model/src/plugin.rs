@@ -1,11 +1,11 @@
 //! The plugin: a program the operator registered, and what the operator said about it.
 
 use crate::UnixMillis;
+pub use crate::command::{Command, InvalidCommand};
 pub use crate::options::{InvalidOption, PluginOptions};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 /// Number of a plugin; the same number the plugin sees as `_plugin_id`.
@@ -61,52 +61,6 @@ impl Slug {
 impl std::fmt::Display for Slug {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&self.0)
-    }
-}
-
-/// How a plugin is reached.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Command {
-    /// `file:///absolute/path`: a program the gateway starts.
-    File(PathBuf),
-}
-
-/// A command that cannot be run.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum InvalidCommand {
-    /// No form this gateway knows.
-    #[error("command {0:?} is not supported: use file:///absolute/path/to/program")]
-    Form(String),
-    /// A relative path.
-    #[error("command {0:?} is not absolute: use file:///absolute/path/to/program")]
-    Relative(String),
-    /// Something that could mean another file than it says.
-    #[error("command {0:?} contains '..' or a control character: give the plain absolute path")]
-    Suspicious(String),
-}
-
-impl Command {
-    /// Reads a command as an operator writes it: `file:///abs/path`, or the bare absolute path.
-    ///
-    /// # Errors
-    /// [`InvalidCommand`] names the command and the accepted form.
-    pub fn parse(text: &str) -> Result<Self, InvalidCommand> {
-        let shown = || text.chars().take(200).collect::<String>();
-        let path = match text.split_once("://") {
-            Some(("file", path)) => path,
-            Some(_) => return Err(InvalidCommand::Form(shown())),
-            None => text,
-        };
-        if path.is_empty() || text.len() > 1024 {
-            return Err(InvalidCommand::Form(shown()));
-        }
-        if path.chars().any(char::is_control) || path.split('/').any(|part| part == "..") {
-            return Err(InvalidCommand::Suspicious(shown()));
-        }
-        if !path.starts_with('/') {
-            return Err(InvalidCommand::Relative(shown()));
-        }
-        Ok(Self::File(PathBuf::from(path)))
     }
 }
 
@@ -263,17 +217,6 @@ mod tests {
         let longer = "a".repeat(64);
         for bad in ["", "-a", ".a", "_a", "A", "a b", "a/b", "ä", longer.as_str()] {
             assert!(Slug::parse(bad).is_err(), "{bad}");
-        }
-    }
-
-    #[test]
-    fn commands_are_absolute_files_and_nothing_else() {
-        assert_eq!(Command::parse("file:///opt/p"), Ok(Command::File("/opt/p".into())));
-        assert_eq!(Command::parse("/opt/p"), Ok(Command::File("/opt/p".into())));
-        for bad in
-            ["", "file://", "file://rel/p", "p", "http://x/y", "file:///a/../b", "file:///a\nb"]
-        {
-            assert!(Command::parse(bad).is_err(), "{bad}");
         }
     }
 }

@@ -139,7 +139,7 @@ fn aligned(mut table: comfy_table::Table) -> String {
 }
 
 /// Text of other people must not move the cursor of a terminal.
-fn printable(text: &str) -> String {
+pub(crate) fn printable(text: &str) -> String {
     let shown = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.into() };
     text.chars().map(shown).collect()
 }

@@ -36,6 +36,7 @@ pub(crate) fn settings(
     let host = HostSettings {
         runtime_dir: std::env::temp_dir().join(format!("sidegate-{}", geteuid().as_raw())),
         launcher: launcher(),
+        permitted: config.permitted.clone(),
         environment,
         shards,
         edge_id: config.edge_id.clone(),

@@ -1,6 +1,6 @@
 //! The admin API: desired state over HTTP, for operators and their tools. Reading order: `router`
 //! (what there is), `frame` and `auth` (what every request passes), `plugins`, `apps`, `tokens`,
-//! `routes`, then `state`, `extract`, `types` and `error` they are built on.
+//! `records`, `routes`, then `state`, `extract`, `types` and `error` they are built on.
 
 mod apps;
 mod auth;

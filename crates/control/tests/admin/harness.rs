@@ -9,6 +9,8 @@ use reqwest::{Method, RequestBuilder, StatusCode};
 use serde_json::Value;
 use sidegate_control::{Control, ControlSettings, DataPlane, serve};
 use sidegate_model::endpoint::EndpointTable;
+use sidegate_model::plugin::PluginId;
+use sidegate_model::record::{InstanceEnd, InstanceRecord, LoggedLine, ProcessExit};
 use sidegate_model::snapshot::{Revision, Snapshot};
 use sidegate_model::status::{PluginState, PluginStatus};
 use sidegate_model::token::TokenHash;
@@ -54,7 +56,7 @@ impl DataPlane for FakePlane {
             restarts: spec.reloads,
             ready_since: Some(1_700_000_000_000),
             endpoints: endpoints.endpoints().to_vec(),
-            required: false,
+            required: spec.options.required,
             start_duration: Some(Duration::from_millis(40)),
             in_flight: 2,
         };

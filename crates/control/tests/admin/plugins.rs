@@ -85,6 +85,73 @@ async fn status_and_routes_show_what_the_data_plane_serves() {
 }
 
 #[tokio::test]
+async fn the_status_sums_up_what_serves_and_what_failed_last() {
+    let admin = Admin::start().await;
+    let mut plugin = body("files", "f");
+    plugin["options"] = json!({"required": "true", "restart.base": "1s", "env.MODE": "x"});
+    admin.post("/api/v1/plugins", plugin).await.expect(201);
+    let status = admin.get("/api/v1/plugins/1/status").await.expect(200);
+    let attributes = status.attributes();
+    assert_eq!((&attributes["required"], &attributes["in_flight"]), (&json!(true), &json!(2)));
+    let (serves, failed) = (&attributes["instance"], &attributes["last_failure"]);
+    assert_eq!((&serves["pid"], &serves["running"]), (&json!(4711), &json!(true)));
+    assert_eq!(
+        (&serves["sha256"], &serves["start_duration_ms"]),
+        (&json!("ab".repeat(32)), &json!(40))
+    );
+    assert_eq!((&serves["ended_at"], &serves["signal"]), (&Value::Null, &Value::Null));
+    assert_eq!((&failed["pid"], &failed["in_flight"]), (&json!(4710), &json!(3)));
+    assert_eq!((&failed["signal"], &failed["signal_name"]), (&json!(9), &json!("SIGKILL")));
+    assert_eq!((&failed["exit_code"], &failed["out_of_memory"]), (&Value::Null, &Value::Null));
+    assert_eq!((&failed["uptime_ms"], &failed["in_order"]), (&json!(500), &json!(false)));
+    assert_eq!(failed["ended_at"], "2023-11-14T22:13:20.5Z");
+    assert_eq!(failed.get("lines"), None);
+}
+
+#[tokio::test]
+async fn records_come_newest_first_with_as_many_lines_as_asked_for() {
+    let admin = Admin::start().await;
+    admin.post("/api/v1/plugins", body("files", "f")).await.expect(201);
+    let records = admin.get("/api/v1/plugins/1/records").await.expect(200);
+    assert_eq!(records.json["meta"]["total_count"], 2);
+    assert_eq!(records.json["data"][0]["attributes"]["running"], true);
+    let lines = &records.json["data"][1]["attributes"]["lines"];
+    assert_eq!(lines.as_array().unwrap().len(), 200);
+    let line = json!({
+        "at": "2023-11-14T22:13:20Z", "stream": "stderr", "level": "error",
+        "message": "line 199 \u{1b}[31m",
+    });
+    assert_eq!(lines[199], line);
+    let records = admin.get("/api/v1/plugins/1/records?lines=1").await.expect(200);
+    assert_eq!(records.json["data"][1]["attributes"]["lines"], json!([line]));
+    for bad in ["lines=201", "lines=x", "lins=1"] {
+        admin.get(&format!("/api/v1/plugins/1/records?{bad}")).await.expect(400);
+    }
+    admin.get("/api/v1/plugins/2/records").await.expect(404);
+}
+
+#[tokio::test]
+async fn options_are_checked_when_they_are_saved() {
+    let admin = Admin::start().await;
+    let mut plugin = body("files", "f");
+    plugin["options"] = json!({
+        "env.LD_PRELOAD": "x.so", "restart.base": "soon", "restart.max": "1s", "odd": "1",
+    });
+    let answer = admin.post("/api/v1/plugins", plugin).await.expect(400);
+    let details = answer.details().join("\n");
+    for word in ["env.LD_PRELOAD", "restart.base", "as in 300ms", "\"odd\" is unknown", "env.NAME"]
+    {
+        assert!(details.contains(word), "{word} in {details}");
+    }
+    admin.post("/api/v1/plugins", body("files", "f")).await.expect(201);
+    let change = json!({"options": {"drain_deadline": "0s", "ping_interval": "250ms"}});
+    admin.patch("/api/v1/plugins/1", change).await.expect(200);
+    let options = &admin.snapshot().plugins[&PluginId(1)].options.clone();
+    assert_eq!(options.drain_deadline, Some(std::time::Duration::ZERO));
+    assert_eq!(options.ping_interval, Some(std::time::Duration::from_millis(250)));
+}
+
+#[tokio::test]
 async fn a_taken_name_or_slug_is_409_and_says_who_has_it() {
     let admin = Admin::start().await;
     admin.post("/api/v1/plugins", body("first", "s")).await.expect(201);

@@ -71,6 +71,20 @@ pub(super) async fn dial(socket: &Path) -> Result<Channel, Fault> {
         .map_err(|error| Fault::Dial { path: socket.to_owned(), cause: first_cause(&error) })
 }
 
+/// Connects to a plugin that runs elsewhere.
+pub(super) async fn dial_remote(address: &str) -> Result<Channel, Fault> {
+    let failed = |error: &(dyn std::error::Error + 'static)| Fault::DialRemote {
+        address: address.to_owned(),
+        cause: first_cause(error),
+    };
+    let endpoint = Endpoint::from_shared(format!("http://{address}")).map_err(|e| failed(&e))?;
+    let endpoint = endpoint.connect_timeout(DIAL).tcp_nodelay(true);
+    match timeout(DIAL, endpoint.connect()).await {
+        Ok(connected) => connected.map_err(|e| failed(&e)),
+        Err(late) => Err(failed(&late)),
+    }
+}
+
 /// What the system said, below the layers that say no more than that it failed.
 fn first_cause(error: &(dyn std::error::Error + 'static)) -> String {
     let causes = std::iter::successors(Some(error), |error| error.source());

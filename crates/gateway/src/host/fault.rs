@@ -49,6 +49,14 @@ pub(super) enum Fault {
         "announced {0}, which is not supported: a plugin listens on a unix socket, without TLS"
     )]
     Unsupported(&'static str),
+    #[error("command {0:?} is not on the list of PLUGIN_COMMAND_ALLOWLIST")]
+    NotListed(String),
+    #[error("program {path} is not in a folder of PLUGIN_DIRS", path = .0.display())]
+    OutsideDirs(PathBuf),
+    #[error("no address of it answers: {0}")]
+    NoAddress(String),
+    #[error("address {address} cannot be reached: {cause}")]
+    DialRemote { address: String, cause: String },
     #[error("socket {path} cannot be reached: {cause}", path = path.display())]
     Dial { path: PathBuf, cause: String },
     #[error("{call} got no answer within {limit:?}")]
@@ -68,7 +76,14 @@ pub(super) enum Fault {
 impl Fault {
     /// Another start of the same spec cannot end differently.
     pub(super) fn is_hopeless(&self) -> bool {
-        matches!(self, Self::Command(_) | Self::OtherBytes { .. } | Self::Script(_))
+        matches!(
+            self,
+            Self::Command(_)
+                | Self::OtherBytes { .. }
+                | Self::Script(_)
+                | Self::NotListed(_)
+                | Self::OutsideDirs(_)
+        )
     }
 
     /// Why a program did not become a process.

@@ -58,6 +58,11 @@ impl Flight {
         record.end.get_or_insert(InstanceEnd { at, ..end });
     }
 
+    /// It never became a process.
+    pub(super) fn refused(&self, reason: &str) {
+        self.ended(InstanceEnd { reason: reason.to_owned(), ..InstanceEnd::default() });
+    }
+
     /// How it ended, where that was not known when it was given up.
     pub(super) fn exited(&self, exit: Option<ProcessExit>) {
         if let Some(end) = &mut self.record().end {

@@ -2,10 +2,10 @@
 //!
 //! Identities change at once with each snapshot; plugins change when their supervisors say so.
 
+use super::assignment::Setup;
 use super::flight::FlightRecorder;
 use super::logs::KEPT_LINES;
 use super::run_dir::{HostError, RunDir};
-use super::runner::Setup;
 use super::settings::HostSettings;
 use super::supervisor::{Supervisor, Update, Wish};
 use super::view::{View, stopped_status};

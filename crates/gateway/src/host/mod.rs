@@ -1,14 +1,16 @@
 //! The plugin host: which plugin processes run, since when, and why not.
 //!
 //! Reading order: [`host`] compares desired state with what runs and publishes generations;
-//! `supervisor` looks after one plugin and lets `state` decide, which is pure; `runner` carries one
-//! process from its start to its end with the help of `process` (the child and all it starts),
+//! `supervisor` looks after one plugin and lets `state` decide, which is pure; `runner` carries out
+//! one start (an `assignment`), of a program here (`local`) or of a plugin that runs elsewhere
+//! (`remote`), to its end, with the help of `process` (the child and all it starts),
 //! `connect` (first line, socket), `session` (calls to the plugin), `logs` and `line` (what it prints)
 //! and `flight` (what ran, and why it died; `oom` knows whether memory was the cause).
 //! `launch` makes a program a process, through a `guard`, which outlives us just long enough to
 //! leave nothing; `sealed` makes sure of its bytes.
 //! Knows nothing of HTTP: it meets the edge in the generation and in the instance only.
 
+mod assignment;
 mod clock;
 mod connect;
 mod exit;
@@ -19,11 +21,14 @@ mod guard;
 mod host;
 mod launch;
 mod line;
+mod local;
 mod logs;
 mod oom;
+mod permitted;
 mod private_dir;
 mod process;
 mod random;
+mod remote;
 mod run_dir;
 mod runner;
 mod sealed;
@@ -35,5 +40,6 @@ mod view;
 
 pub use guard::reentered;
 pub use host::{HostHandle, start};
+pub use permitted::Permitted;
 pub use run_dir::HostError;
 pub use settings::{HostLimits, HostSettings, RestartLimits};

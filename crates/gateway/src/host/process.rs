@@ -13,7 +13,7 @@ use super::sealed::digest_of;
 use super::settings::HostSettings;
 use rustix::process::Signal;
 use sidegate_model::options::ExtraEnv;
-use sidegate_model::plugin::{Command, PluginSpec};
+use sidegate_model::plugin::PluginSpec;
 use sidegate_model::sha256::Sha256;
 use sidegate_wire::handshake as names;
 use std::ffi::{OsStr, OsString};
@@ -67,25 +67,24 @@ pub(super) struct Process {
 }
 
 impl Process {
-    /// Starts the program of `spec` in a fresh folder below `run_dir`.
+    /// Starts a program for `spec` in a fresh folder below `run_dir`.
     pub(super) async fn spawn(
-        spec: &Arc<PluginSpec>,
+        (spec, program): (&Arc<PluginSpec>, &Path),
         run_dir: &Path,
         settings: &HostSettings,
         recent: Arc<RecentLines>,
     ) -> Result<Self, Fault> {
-        let Command::File(program) = Command::parse(&spec.command)?;
-        check_program(&program)?;
+        check_program(program)?;
         let checksum = spec.options.sha256;
         let sha256 = spawn_blocking({
-            let program = program.clone();
+            let program = program.to_owned();
             move || checksum.or_else(|| digest_of(&program).ok())
         });
         let dir = PrivateDir::create(run_dir)?;
         let environment = environment_for(dir.path(), &settings.environment, &spec.options.env);
-        let launch = Launch { program: &program, checksum, dir: dir.path(), environment };
+        let launch = Launch { program, checksum, dir: dir.path(), environment };
         let launched = launch.start(settings.launcher.as_deref()).await;
-        let launched = launched.map_err(|why| Fault::of_launch(&program, checksum, why))?;
+        let launched = launched.map_err(|why| Fault::of_launch(program, checksum, why))?;
         let pid = launched.pid;
         let sink = LogSink::new(spec.clone(), pid, recent.clone());
         let (first, first_line) = oneshot::channel();

@@ -49,6 +49,14 @@ impl Session {
         Self { plugin, controller, limits, broker, _stdio: stdio }
     }
 
+    /// Takes a connection to a plugin that runs elsewhere: its output and its end are not ours.
+    pub(super) fn with_stranger(channel: Channel, limits: HostLimits) -> Self {
+        let plugin =
+            PluginServiceClient::new(channel.clone()).max_decoding_message_size(MAX_ANSWER_BYTES);
+        let controller = GrpcControllerClient::new(channel);
+        Self { plugin, controller, limits, broker: JoinSet::new(), _stdio: JoinSet::new() }
+    }
+
     /// Gives the plugin its configuration and returns the features it announced. Once per process.
     pub(super) async fn initialize(&self, spec: &PluginSpec) -> Result<Vec<String>, Fault> {
         let request = wire::InitRequest {

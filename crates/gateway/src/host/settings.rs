@@ -2,6 +2,7 @@
 //!
 //! Values only; nothing here acts.
 
+use super::permitted::Permitted;
 use sidegate_model::options::{PluginOptions, RestartOptions};
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -31,6 +32,8 @@ pub struct HostSettings {
     pub edge_namespace: String,
     /// Largest request body that the edge takes, in bytes.
     pub max_body_bytes: usize,
+    /// Which commands may be run.
+    pub permitted: Permitted,
     /// Deadlines and bounds.
     pub limits: HostLimits,
 }

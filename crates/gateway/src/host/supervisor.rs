@@ -3,10 +3,11 @@
 //!
 //! Shares nothing with other supervisors, so that a slow or broken plugin delays nobody.
 
+use super::assignment::{Assignment, News, Order, Setup};
 use super::clock::now_millis;
 use super::flight::FlightRecorder;
 use super::random::chance;
-use super::runner::{News, Order, Runner, Setup};
+use super::runner;
 use super::state::{Action, Edition, Event, Life, Moment, Serial};
 use super::view::{Record, View};
 use sidegate_model::plugin::{PluginId, PluginSpec};
@@ -245,7 +246,7 @@ impl Supervisor {
 
     fn start(&mut self, serial: Serial, edition: Edition) {
         let (orders, received) = watch::channel(Order::Run);
-        let runner = Runner {
+        let assignment = Assignment {
             serial,
             spec: self.record.spec.clone(),
             setup: self.setup.clone(),
@@ -256,7 +257,7 @@ impl Supervisor {
         let plugin = &self.record.spec.name;
         tracing::debug!(plugin, start = serial.0, edition = edition.0, "plugin is being started");
         self.orders.insert(serial, orders);
-        let id = self.runners.spawn(runner.run()).id();
+        let id = self.runners.spawn(runner::run(assignment)).id();
         self.serials.insert(id, serial);
     }
 

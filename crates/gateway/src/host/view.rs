@@ -1,6 +1,6 @@
 //! What a supervisor shows of its plugin: what the edge needs, and what operators may know.
 
-use super::runner::Ready;
+use super::assignment::Ready;
 use super::state::Life;
 use crate::generation::{Mount, Target};
 use sidegate_model::UnixMillis;
@@ -71,7 +71,7 @@ impl Record {
             state: life.state(),
             reason: life.reason(),
             warnings: life.warning().into_iter().chain(warnings).collect(),
-            pid: serving.map(|(ready, _)| ready.pid),
+            pid: serving.and_then(|(ready, _)| ready.pid),
             restarts: life.restarts(),
             ready_since: serving.map(|(_, since)| *since),
             endpoints: serving.map(|_| self.endpoints.endpoints().to_vec()).unwrap_or_default(),

@@ -61,6 +61,7 @@ impl Bench {
         let (snapshots, received) = watch::channel(Arc::default());
         let current = Arc::new(CurrentGeneration::default());
         let settings = HostSettings {
+            permitted: host::Permitted::default(),
             runtime_dir: dir.path().join("run"),
             launcher,
             environment: std::env::vars_os()

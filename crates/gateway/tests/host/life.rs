@@ -16,17 +16,17 @@ fn subject() -> String {
     format!("file://{}", example("host_subject").display())
 }
 
-fn good(id: u32) -> PluginSpec {
+pub(crate) fn good(id: u32) -> PluginSpec {
     spec(id, &format!("s{id}"), &subject())
 }
 
-async fn ready(bench: &Bench, id: u32) -> (PluginStatus, Arc<Instance>) {
+pub(crate) async fn ready(bench: &Bench, id: u32) -> (PluginStatus, Arc<Instance>) {
     let status = bench.status_where(id, |s| s.state == PluginState::Ready).await;
     (status, bench.instance(&format!("s{id}")).unwrap())
 }
 
 /// A call that is open when this returns.
-async fn open_call(
+pub(crate) async fn open_call(
     instance: &Arc<Instance>,
     path: &'static str,
 ) -> JoinHandle<Result<String, String>> {

@@ -8,3 +8,4 @@ mod containment;
 mod eventually;
 mod failures;
 mod life;
+mod records;

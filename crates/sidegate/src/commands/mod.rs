@@ -5,6 +5,7 @@ pub(crate) mod app;
 pub(crate) mod config;
 pub(crate) mod plugin;
 pub(crate) mod plugin_add;
+pub(crate) mod plugin_logs;
 pub(crate) mod plugin_wait;
 pub(crate) mod routes;
 pub(crate) mod serve;

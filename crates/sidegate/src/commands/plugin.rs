@@ -3,12 +3,18 @@
 //! It asks the admin API; what a plugin does is decided by the gateway.
 
 use super::plugin_add::Add;
+use super::plugin_logs::{self, Logs};
 use super::plugin_wait::{Outcome, Wait};
 use crate::client::{AdminApi, Connection};
 use crate::error::Failure;
-use crate::output::{Column, Output, field, plain, text};
+use crate::output::{Column, Output, field, plain, printable, text};
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
+use sidegate_model::duration::format_duration;
+use std::time::Duration;
+
+/// How many lines of a process that failed are shown.
+const LAST_WORDS: usize = 5;
 
 const COLUMNS: &[Column] = &[
     ("ID", |plugin| text(plugin, "id")),
@@ -29,6 +35,9 @@ const DETAILS: &[Column] = &[
     ("warnings", warnings),
     ("process", |plugin| status(plugin, "pid")),
     ("restarts", |plugin| status(plugin, "restarts")),
+    ("required", required),
+    ("running", running),
+    ("last failure", last_failure),
     ("command", |plugin| text(plugin, "command")),
     ("config", |plugin| text(plugin, "config")),
     ("options", |plugin| text(plugin, "options")),
@@ -37,6 +46,37 @@ const DETAILS: &[Column] = &[
 
 fn status(plugin: &Value, name: &str) -> String {
     plain(&field(plugin, "status")[name])
+}
+
+fn required(plugin: &Value) -> String {
+    if field(plugin, "required") == true { "true".to_owned() } else { String::new() }
+}
+
+fn running(plugin: &Value) -> String {
+    let instance = field(plugin, "instance");
+    let Some(uptime) = instance["uptime_ms"].as_u64() else { return String::new() };
+    let uptime = format_duration(Duration::from_secs(uptime / 1000));
+    let start = instance["start_duration_ms"].as_u64().map(Duration::from_millis);
+    let start =
+        start.map_or(String::new(), |took| format!(", started in {}", format_duration(took)));
+    let sha256 = instance["sha256"].as_str();
+    let sha256 = sha256.map_or(String::new(), |sum| format!("\nsha256 {sum}"));
+    format!("for {uptime}{start}{sha256}")
+}
+
+/// When, how and why, with the last words.
+fn last_failure(plugin: &Value) -> String {
+    let failure = field(plugin, "last_failure");
+    if failure.is_null() {
+        return String::new();
+    }
+    let mut lines =
+        vec![format!("{}  {}", plain(&failure["ended_at"]), plugin_logs::ending(failure))];
+    lines.extend(failure["out_of_memory"].as_str().map(|told| format!("out of memory: {told}")));
+    lines.push(plain(&failure["reason"]));
+    let words = failure["lines"].as_array().map_or(&[][..], Vec::as_slice);
+    lines.extend(words.iter().map(|line| format!("| {}", printable(&plain(&line["message"])))));
+    lines.join("\n")
 }
 
 fn warnings(plugin: &Value) -> String {
@@ -70,6 +110,7 @@ enum Action {
     Add(Box<Add>),
     List(List),
     Show(One),
+    Logs(Logs),
     /// Start a disabled plugin and wait until it serves
     Enable(Started),
     /// Stop a plugin, and keep what is known of it
@@ -131,6 +172,7 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<(), Failure> {
             let id = text(&api.find("plugins", &one.plugin).await?, "id");
             one.output.one(&whole(&api, &id).await?, DETAILS)
         }
+        Action::Logs(logs) => plugin_logs::run(logs).await,
         Action::Enable(started) => {
             let (api, id) = started.find().await?;
             api.patch(&format!("plugins/{id}"), &active(true)).await?;
@@ -171,11 +213,22 @@ fn active(is_active: bool) -> Value {
     json!({"data": {"type": "plugin", "attributes": {"is_active": is_active}}})
 }
 
+/// The last process that did not end in order, with its last words; null when there is none.
+async fn last_failure_of(api: &AdminApi, id: &str) -> Result<Value, Failure> {
+    let records = api.get(&format!("plugins/{id}/records?lines={LAST_WORDS}")).await?;
+    let records = records.as_array().map_or(&[][..], Vec::as_slice);
+    let failed = records.iter().find(|record| field(record, "in_order") == &Value::Bool(false));
+    Ok(failed.map_or(Value::Null, |record| record["attributes"].clone()))
+}
+
 /// A plugin with what it serves now; the one shape in which every command here prints a plugin.
 async fn whole(api: &AdminApi, id: &str) -> Result<Value, Failure> {
     let status = api.get(&format!("plugins/{id}/status")).await?;
     let mut plugin = api.get(&format!("plugins/{id}")).await?;
-    plugin["attributes"]["endpoints"] = field(&status, "endpoints").clone();
+    for name in ["endpoints", "required", "instance"] {
+        plugin["attributes"][name] = field(&status, name).clone();
+    }
+    plugin["attributes"]["last_failure"] = last_failure_of(api, id).await?;
     Ok(plugin)
 }
 

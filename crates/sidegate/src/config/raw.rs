@@ -198,6 +198,20 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "How long a stream may stay silent before it is broken off. 0 switches this off.",
     ),
     row(
+        "PLUGIN_DIRS",
+        Kind::Text,
+        "",
+        "Folders, separated by commas, that hold the programs which may be run as plugins; links \
+         are followed before comparing. Empty permits every folder.",
+    ),
+    row(
+        "PLUGIN_COMMAND_ALLOWLIST",
+        Kind::Text,
+        "",
+        "Commands, separated by commas, that may be run as plugins, written as they are registered; \
+         an entry that ends in `*` permits all that begin alike. Empty permits every command.",
+    ),
+    row(
         "TRUSTED_PROXIES",
         Kind::Networks,
         "",

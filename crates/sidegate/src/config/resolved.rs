@@ -6,6 +6,7 @@
 use super::layers::{Layers, Origin, Problem};
 use super::raw::{Setting, setting};
 use sidegate_gateway::edge::context::{EdgeLimits, Network};
+use sidegate_gateway::host::Permitted;
 use sidegate_model::duration::parse_duration;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -51,6 +52,8 @@ pub(crate) struct Config {
     pub(crate) tls: Option<TlsPaths>,
     /// Limits and deadlines of requests and connections.
     pub(crate) limits: EdgeLimits,
+    /// Which commands may be run as plugins.
+    pub(crate) permitted: Permitted,
     /// Whose word about a client's address is believed.
     pub(crate) trusted_proxies: Vec<Network>,
     /// Name of this gateway, for plugins.
@@ -111,6 +114,10 @@ impl Config {
             log: Log { level: read.word("LOG_LEVEL"), json: read.word("LOG_FORMAT") == "json" },
             tls: read.tls(),
             limits: read.limits(),
+            permitted: Permitted {
+                dirs: read.folders("PLUGIN_DIRS"),
+                commands: read.list("PLUGIN_COMMAND_ALLOWLIST"),
+            },
             trusted_proxies: read.networks("TRUSTED_PROXIES"),
             edge_id: read.text("EDGE_ID"),
             edge_namespace: read.text("EDGE_NAMESPACE"),
@@ -263,12 +270,25 @@ impl Reader<'_> {
         }
     }
 
-    fn networks(&mut self, variable: &str) -> Vec<Network> {
+    fn list(&mut self, variable: &str) -> Vec<String> {
         let text = self.text(variable);
         let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
+        items.map(str::to_owned).collect()
+    }
+
+    fn folders(&mut self, variable: &str) -> Vec<PathBuf> {
+        let folders: Vec<_> = self.list(variable).into_iter().map(PathBuf::from).collect();
+        for folder in folders.iter().filter(|folder| !folder.is_absolute()) {
+            self.wrong(variable, format!("{} is not absolute", folder.display()));
+        }
+        folders
+    }
+
+    fn networks(&mut self, variable: &str) -> Vec<Network> {
+        let items = self.list(variable);
         let (mut networks, mut wrong) = (Vec::new(), Vec::new());
         for item in items {
-            match Network::parse(item) {
+            match Network::parse(&item) {
                 Ok(network) => networks.push(network),
                 Err(e) => wrong.push(e),
             }

@@ -1,7 +1,8 @@
 //! The commands against a running server: what they print, and how they fail.
 
+use crate::eventually::eventually;
 use crate::harness::{Server, finish, program, run};
-use serde_json::json;
+use serde_json::{Value, json};
 
 #[test]
 fn apps_are_created_changed_and_deleted_by_name_or_id() {
@@ -94,6 +95,73 @@ fn a_plugin_that_cannot_start_is_stored_and_reported_with_its_reason() {
     server.run(&["plugin", "remove", "gone"]).data();
     assert_eq!(server.run(&["plugin", "list", "--output", "json"]).json(), json!([]));
     assert_eq!(server.run(&["routes", "--output", "json"]).json(), json!([]));
+}
+
+#[test]
+fn what_a_plugin_said_before_it_died_is_shown() {
+    let server = Server::start();
+    let path = server.data_dir().join("dying");
+    std::fs::write(&path, "#!/bin/sh\nprintf 'no \\033[31mluck\\n' >&2\nkill -9 $$\n").unwrap();
+    std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let command = format!("file://{}", path.display());
+    let add = ["plugin", "add", "--name", "dying", "--slug", "d", "--command", &command];
+    let options = ["--option", "restart.park_after=2", "--option", "required=true"];
+    server.run(&[&add[..], &options].concat()).failure(1);
+    let parked = || {
+        let shown = server.run(&["plugin", "show", "dying"]).data();
+        shown.contains("parked after 2 failures").then_some(shown)
+    };
+    let shown = eventually(parked).expect("it is parked");
+    for words in ["SIGKILL (9)", "| no \u{fffd}[31mluck", "required"] {
+        assert!(shown.contains(words), "{words} in {shown}");
+    }
+    let logs = server.run(&["plugin", "logs", "dying", "--lines", "3"]).data();
+    assert_eq!(logs.matches(" debug no \u{fffd}[31mluck").count(), 2, "{logs}");
+    assert_eq!(logs.matches(", SIGKILL (9): ").count(), 2, "{logs}");
+    let records = server.run(&["plugin", "logs", "dying", "--latest", "--output", "json"]).json();
+    assert_eq!(records.as_array().unwrap().len(), 1);
+    assert_eq!(records[0]["attributes"]["signal"], 9);
+}
+
+#[test]
+fn a_required_plugin_that_does_not_serve_makes_the_node_unready_and_no_other_does() {
+    let server = Server::start();
+    let said: Value =
+        serde_json::from_str(&std::fs::read_to_string(server.ready_file()).unwrap()).unwrap();
+    let clients = said["gateway_addr"].as_str().unwrap().to_owned();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let ask = |path: &str| {
+        runtime.block_on(async {
+            let answer = reqwest::get(format!("http://{clients}/{path}")).await.unwrap();
+            (answer.status().as_u16(), answer.json::<Value>().await.unwrap())
+        })
+    };
+    let (status, body) = ask("ready");
+    assert_eq!((status, &body["missing"]), (200, &json!([])), "nothing is wanted yet: {body}");
+    let add = |name: &str, option: &str| {
+        let named = ["plugin", "add", "--name", name, "--slug", name, "--no-wait"];
+        let rest = ["--command", "file:///no/such", "--option", option];
+        server.run(&[&named[..], &rest].concat()).data();
+    };
+    add("optional", "required=false");
+    assert_eq!(ask("ready").0, 200);
+    add("needed", "required=true");
+    let (status, body) = ask("ready");
+    assert_eq!((status, &body["missing"]), (503, &json!(["needed"])), "{body}");
+    assert_eq!(body["plugins"].as_array().unwrap().len(), 2);
+    assert_eq!(body["plugins"][1]["required"], true);
+    assert_eq!(ask("health").0, 200);
+    server.run(&["plugin", "disable", "needed"]).data();
+    assert_eq!(ask("ready").0, 200);
+}
+
+#[test]
+fn options_that_cannot_be_are_refused_with_what_could() {
+    let server = Server::start();
+    let add = ["plugin", "add", "--name", "p", "--command", "file:///p"];
+    let options = ["--option", "restart.base=1", "--option", "env.LD_PRELOAD=/x.so"];
+    let stderr = server.run(&[&add[..], &options].concat()).failure(1);
+    assert!(stderr.contains("as in 1s") && stderr.contains("env.LD_PRELOAD"), "{stderr}");
 }
 
 #[test]

@@ -53,6 +53,14 @@ fn variables_that_mean_nothing_here_are_named_in_one_warning() {
 }
 
 #[test]
+fn every_option_of_a_plugin_is_explained_in_the_docs() {
+    let page = include_str!("../../../../docs/operations.md");
+    for name in sidegate_model::options::PluginOptions::NAMES {
+        assert!(page.contains(&format!("| `{name}` |")), "{name}");
+    }
+}
+
+#[test]
 fn the_reference_is_the_page_in_the_docs() {
     let page = include_str!("../../../../docs/config.md");
     assert_eq!(run(&["config", "--reference"]).data(), page);

@@ -47,6 +47,8 @@ pub(crate) async fn unary(request: wire::EndpointRequest, mut call: Call) -> Don
             call.cancelled().await;
             Ok(())
         }
+        // Unlike "hang" it does not even notice that the host has let go.
+        "deaf" => std::future::pending().await,
         "crash" => std::process::exit(3),
         "error-message" => call.answer(&reported(418, "I am a teapot")),
         "error-message-zero" => call.answer(&reported(0, "it went wrong")),

@@ -3,6 +3,8 @@
 
 mod call;
 mod cases;
+mod deafness;
+mod family;
 mod server;
 
 #[tokio::main]

@@ -2,6 +2,8 @@
 
 use crate::call::Call;
 use crate::cases;
+use crate::deafness;
+use crate::family;
 use bytes::{Buf as _, Bytes, BytesMut};
 use h2::RecvStream;
 use prost::Message as _;
@@ -78,6 +80,10 @@ async fn dispatch(
             let registrations = registrations(config.get());
             call.answer(&wire::GetEndpointRegistrationsResponse { registrations })
         }
+        // Nobody who waits for this is ever answered.
+        "CloseSession" | "Shutdown" if is_set(config, "stop", "ignore") => {
+            std::future::pending().await
+        }
         "CloseSession" => {
             let answer = wire::CloseSessionResponse { success: true, ..Default::default() };
             call.answer(&answer)
@@ -91,6 +97,10 @@ async fn dispatch(
     }
 }
 
+fn is_set(config: &Config, key: &str, value: &str) -> bool {
+    config.get().and_then(|config| config.get(key)).is_some_and(|set| set == value)
+}
+
 fn request(message: &Bytes) -> wire::EndpointRequest {
     wire::EndpointRequest::decode(message.clone()).unwrap_or_default()
 }
@@ -98,6 +108,12 @@ fn request(message: &Bytes) -> wire::EndpointRequest {
 async fn initialize(message: &Bytes, mut call: Call, config: &Config) -> Result<(), h2::Error> {
     let request = wire::InitRequest::decode(message.clone()).unwrap_or_default();
     let given = config.get_or_init(|| request.config);
+    if is_set(config, "family", "true") {
+        family::found();
+    }
+    if is_set(config, "stop", "ignore") {
+        deafness::begin();
+    }
     match given.get("start").map_or("", String::as_str) {
         "hang" => std::future::pending().await,
         "crash" => std::process::exit(4),

@@ -1,0 +1,160 @@
+//! One start of a plugin: what is to be run, the orders for whoever looks after it, and the news
+//! that come back. What follows from the news is decided in `state`.
+
+use super::fault::Fault;
+use super::flight::FlightRecorder;
+use super::run_dir::RunDir;
+use super::settings::HostSettings;
+use super::state::Serial;
+use crate::instance::{Features, Instance, SMALL_MESSAGE_BYTES};
+use sidegate_model::endpoint::EndpointTable;
+use sidegate_model::plugin::PluginSpec;
+use sidegate_model::sha256::Sha256;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{Semaphore, SemaphorePermit, mpsc, watch};
+
+/// What a request needs beside its body, in bytes, for the warning about large bodies.
+const HEADER_ROOM: usize = 64 * 1024;
+/// Between two looks whether any request still remembers a draining instance.
+const DRAIN_LOOK: Duration = Duration::from_millis(10);
+
+/// What all processes of the host share.
+pub(super) struct Setup {
+    pub(super) settings: HostSettings,
+    pub(super) run_dir: RunDir,
+    /// Bounds how many start at once.
+    pub(super) starts: Semaphore,
+}
+
+/// What a process is to do now; a later one never goes back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Order {
+    Run,
+    Drain,
+    Stop,
+}
+
+/// A process that passed every step of its start.
+pub(super) struct Ready {
+    pub(super) instance: Arc<Instance>,
+    pub(super) endpoints: Arc<EndpointTable>,
+    /// Where the gateway started it.
+    pub(super) pid: Option<u32>,
+    /// Of the program, where it could be read.
+    pub(super) sha256: Option<Sha256>,
+    pub(super) warnings: Vec<String>,
+    /// From the beginning of its start to its last step.
+    pub(super) start_duration: Duration,
+}
+
+/// What happened to a process.
+pub(super) enum News {
+    Started(Box<Ready>),
+    Failed {
+        reason: String,
+        hopeless: bool,
+    },
+    Drained,
+    /// Nothing is left of it. Always comes, and last.
+    Gone,
+}
+
+/// One start, in the hands of whoever looks after it.
+pub(super) struct Assignment {
+    pub(super) serial: Serial,
+    pub(super) spec: Arc<PluginSpec>,
+    pub(super) setup: Arc<Setup>,
+    pub(super) recorder: Arc<FlightRecorder>,
+    pub(super) orders: watch::Receiver<Order>,
+    pub(super) news: mpsc::Sender<(Serial, News)>,
+}
+
+impl Assignment {
+    pub(super) async fn fail(&self, fault: &Fault) {
+        let hopeless = fault.is_hopeless();
+        self.tell(News::Failed { reason: fault.to_string(), hopeless }).await;
+    }
+
+    pub(super) async fn tell(&self, news: News) {
+        // Nobody listens only when the host itself is being torn down.
+        let _ = self.news.send((self.serial, news)).await;
+    }
+}
+
+/// What an operator should know although the plugin runs.
+pub(super) fn warnings(
+    spec: &PluginSpec,
+    endpoints: &EndpointTable,
+    features: Features,
+    max_body_bytes: usize,
+) -> Vec<String> {
+    let mut warnings = Vec::new();
+    if spec.slug.is_none() && !endpoints.endpoints().is_empty() {
+        warnings.push("Plugin has endpoint registrations but no 'slug' in config".to_owned());
+    }
+    if max_body_bytes.saturating_add(HEADER_ROOM) > SMALL_MESSAGE_BYTES && !features.large_messages
+    {
+        warnings.push(format!(
+            "bodies of up to {max_body_bytes} bytes are allowed, but this plugin takes requests of \
+             {SMALL_MESSAGE_BYTES} bytes at most: larger ones are answered with 413"
+        ));
+    }
+    warnings.extend(endpoints.problems().iter().cloned());
+    warnings
+}
+
+/// Waits until no request holds the instance: neither an open call nor a generation that names it
+/// and may still lead to one. Whoever waits here holds the last reference.
+pub(super) async fn forgotten(instance: &Arc<Instance>) {
+    loop {
+        instance.drained().await;
+        if Arc::strong_count(instance) == 1 {
+            return;
+        }
+        tokio::time::sleep(DRAIN_LOOK).await;
+    }
+}
+
+/// Lets go of the permit after a while. Never returns.
+pub(super) async fn release_after<T>(slot: Duration, permit: SemaphorePermit<'_>) -> T {
+    tokio::time::sleep(slot).await;
+    drop(permit);
+    std::future::pending().await
+}
+
+pub(super) async fn unless_stopped<T>(
+    orders: &mut watch::Receiver<Order>,
+    work: impl Future<Output = T>,
+) -> Option<T> {
+    tokio::select! {
+        _ = orders.wait_for(|order| *order == Order::Stop) => None,
+        result = work => Some(result),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sidegate_model::plugin::{PluginId, PluginOptions};
+
+    #[test]
+    fn bodies_that_a_plugin_cannot_take_are_warned_about_unless_it_takes_large_messages() {
+        let spec = PluginSpec {
+            id: PluginId(1),
+            name: String::new(),
+            slug: None,
+            command: String::new(),
+            config: serde_json::Map::new(),
+            options: PluginOptions::default(),
+            reloads: 0,
+        };
+        let none = EndpointTable::default();
+        let count = |features, max| warnings(&spec, &none, features, max).len();
+        let small = Features::default();
+        let large = Features { large_messages: true, ..small };
+        let just = SMALL_MESSAGE_BYTES - HEADER_ROOM;
+        assert_eq!((count(small, just), count(small, just + 1)), (0, 1));
+        assert_eq!(count(large, usize::MAX), 0);
+    }
+}

@@ -1,0 +1,168 @@
+//! What ran, and why it died: kept for every process, told by the admin API and the command line.
+
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
+use sidegate_e2e::{Gateway, Plugin, eventually, kill, program, story};
+use std::fmt::Write as _;
+
+fn sha256_of(name: &str) -> String {
+    let digest = Sha256::digest(std::fs::read(program(name)).unwrap());
+    digest.iter().fold(String::new(), |mut text, byte| {
+        write!(text, "{byte:02x}").unwrap();
+        text
+    })
+}
+
+async fn routes(gateway: &Gateway) -> Plugin {
+    gateway.plugin("r").program("e2e-plugin-routes").ready().await
+}
+
+#[test]
+fn a_running_process_has_a_record() {
+    story(async {
+        let gateway = Gateway::start().await;
+        let plugin = routes(&gateway).await;
+        let record = plugin.record_of(plugin.pid().await).await;
+        assert_eq!(record["running"], true, "{record:#}");
+        assert_eq!(record["sha256"], sha256_of("e2e-plugin-routes"));
+        for name in ["ended_at", "reason", "in_order", "exit_code", "signal", "in_flight"] {
+            assert_eq!(record[name], Value::Null, "{name}");
+        }
+        for name in ["start_duration_ms", "uptime_ms"] {
+            assert!(record[name].as_u64().is_some_and(|ms| ms < 60_000), "{name}: {record:#}");
+        }
+        let status = plugin.status().await;
+        assert_eq!(status["instance"]["pid"], record["pid"]);
+        assert_eq!(status["last_failure"], Value::Null);
+        let shown = gateway.cli().ok(&["plugin", "show", "r"]).await;
+        assert!(shown.contains(&sha256_of("e2e-plugin-routes")), "{shown}");
+    });
+}
+
+#[test]
+fn an_end_is_recorded_with_its_cause() {
+    story(async {
+        let gateway = Gateway::start().await;
+        let plugin = gateway.lab().await;
+        let crashed = plugin.pid().await;
+        gateway.get("/plugins/lab/crash").send().await.expect(502);
+        let record = plugin.wait_ended(crashed).await;
+        let found = [&record["exit_code"], &record["signal"], &record["in_order"]];
+        assert_eq!(found, [&json!(3), &Value::Null, &json!(false)], "{record:#}");
+        assert_eq!(record["in_flight"], 1, "{record:#}");
+        assert!(record["reason"].to_string().contains("exit code 3"), "{record:#}");
+        let killed = plugin.wait_other_pid(crashed).await;
+        kill(killed);
+        let record = plugin.wait_ended(killed).await;
+        assert_eq!((&record["signal"], &record["in_flight"]), (&json!(9), &json!(0)), "{record:#}");
+        let replaced = plugin.wait_other_pid(killed).await;
+        plugin.reload().await;
+        plugin.wait_other_pid(replaced).await;
+        let record = plugin.wait_ended(replaced).await;
+        assert_eq!(record["in_order"], true, "{record:#}");
+        let pids: Vec<_> = plugin.records().await.iter().map(|r| r["pid"].clone()).collect();
+        assert_eq!(pids[1..], [replaced, killed, crashed].map(Value::from), "newest first");
+        let status = plugin.status().await;
+        assert_eq!(status["last_failure"]["pid"], killed, "an orderly end is no failure");
+    });
+}
+
+#[test]
+fn a_record_keeps_the_last_lines() {
+    story(async {
+        let gateway = Gateway::start().await;
+        let plugin = routes(&gateway).await;
+        let pid = plugin.pid().await;
+        let connection = gateway.connection(sidegate_e2e::Version::Http1).await;
+        for number in 0..150 {
+            let path = format!("/plugins/r/print?text=number-{number}");
+            connection.request("GET", &path).send().await.expect(200);
+        }
+        eventually("the last line is read", async || {
+            let lines = plugin.record_of(pid).await["lines"].to_string();
+            (lines.contains("stdout number-149") && lines.contains("stderr number-149"))
+                .then_some(())
+        })
+        .await;
+        let record = plugin.record_of(pid).await;
+        let lines = record["lines"].as_array().unwrap();
+        assert_eq!(lines.len(), 200);
+        for (stream, beginning) in [("stdout", "stdout number-"), ("stderr", "stderr number-")] {
+            let of_it = lines.iter().filter(|line| line["stream"] == stream);
+            let messages: Vec<_> = of_it.map(|line| line["message"].as_str().unwrap()).collect();
+            let numbers = messages.iter().map(|text| text.strip_prefix(beginning).unwrap());
+            let numbers: Vec<u32> = numbers.map(|number| number.parse().unwrap()).collect();
+            assert!(numbers.is_sorted() && numbers.contains(&149), "{stream}: {numbers:?}");
+        }
+        let few = format!("plugins/{}/records?lines=3", plugin.id);
+        let few = gateway.admin().get(&few).await;
+        assert_eq!(few[0]["attributes"]["lines"].as_array().unwrap().len(), 3);
+        let told = gateway.cli().ok(&["plugin", "logs", "r", "--lines", "2"]).await;
+        assert_eq!(told.matches("number-").count(), 2, "{told}");
+    });
+}
+
+#[test]
+fn what_a_plugin_prints_is_logged_with_its_name_and_level() {
+    story(async {
+        let gateway = Gateway::builder().env("LOG_FORMAT", "json").start().await;
+        routes(&gateway).await;
+        gateway.get("/plugins/r/print?text=to-be-found").send().await.expect(200);
+        let found = eventually("both lines are logged", async || {
+            let log = gateway.log();
+            let lines = log.lines().filter(|line| line.contains("to-be-found"));
+            let lines = lines.filter_map(|line| serde_json::from_str::<Value>(line).ok());
+            let found: Vec<_> = lines.filter(|line| line.to_string().contains("std")).collect();
+            (found.len() >= 2).then_some(found)
+        })
+        .await;
+        for line in &found {
+            assert!(line["level"].is_string(), "{line}");
+            assert!(line.to_string().contains("\"plugin\":\"r\""), "{line}");
+        }
+    });
+}
+
+#[test]
+fn records_are_for_admins_only() {
+    story(async {
+        let gateway = Gateway::start().await;
+        let plugin = routes(&gateway).await;
+        let path = format!("plugins/{}/records", plugin.id);
+        assert_eq!(gateway.admin().call_as(None, "GET", &path, None).await.0, 401);
+        assert_eq!(gateway.admin().call("GET", "plugins/99/records", None).await.0, 404);
+        let too_many = format!("{path}?lines=201");
+        assert_eq!(gateway.admin().call("GET", &too_many, None).await.0, 400);
+    });
+}
+
+#[test]
+fn only_the_approved_bytes_are_run() {
+    story(async {
+        let gateway = Gateway::start().await;
+        let path = gateway.folder().join("program");
+        std::fs::copy(program("e2e-plugin-routes"), &path).unwrap();
+        let command = format!("file://{}", path.display());
+        let approved = sha256_of("e2e-plugin-routes");
+        let plugin = gateway.plugin("r").command(&command).option("sha256", &approved);
+        let plugin = plugin.ready().await;
+        let pid = plugin.pid().await;
+        assert_eq!(plugin.record_of(pid).await["sha256"], approved);
+        std::fs::copy(program("sidegate-plugin-lab"), path.with_extension("new")).unwrap();
+        std::fs::rename(path.with_extension("new"), &path).unwrap();
+        plugin.reload().await;
+        let told = |status: &Value| status["warnings"].to_string().contains("sha256");
+        let status = plugin.wait_for("a warning that names the checksum", told).await;
+        assert_eq!((&status["state"], &status["pid"]), (&json!("ready"), &json!(pid)));
+        // With no process that goes on serving there is none at all.
+        kill(pid);
+        let status = plugin.wait_for("it does not run", |status| status["pid"].is_null()).await;
+        let said = |status: &Value| status["reason"].to_string().contains("sha256");
+        plugin.wait_for("a reason that names the checksum", said).await;
+        gateway.get("/plugins/r/exact").send().await.is_error(503, "plugin_unavailable", "plugin");
+        assert_eq!(status["pid"], Value::Null);
+        plugin.change(&json!({"options": {"sha256": sha256_of("sidegate-plugin-lab")}})).await;
+        plugin.wait_ready().await;
+        gateway.get("/plugins/r/anything").send().await.expect(200);
+    });
+}
