@@ -13,7 +13,6 @@ token_file=$DATA_DIR/demo.token
 secret=demo-secret
 body='{"id":"evt-1"}'
 
-rm -f "$ready_file"
 # A process group of its own: Ctrl-C then reaches this script alone, which passes it on once.
 set -m
 "$sidegate" serve --ready-file "$ready_file" </dev/null &
@@ -22,34 +21,38 @@ set +m
 trap 'kill -TERM "$server" 2>/dev/null || true' INT TERM
 trap 'kill -TERM "$server" 2>/dev/null || true' EXIT
 
+# The file belongs to the gateway that holds DATA_DIR, which replaces it once it is ready and removes
+# it at its end. It can be another gateway than the one just started, so the process id decides.
+is_ready() { grep -qs "\"pid\":$server[,}]" "$ready_file"; }
 for _ in $(seq 300); do
-  [ -s "$ready_file" ] && break
+  is_ready && break
   if ! kill -0 "$server" 2>/dev/null; then
     wait "$server" || exit $?
     exit 1
   fi
   sleep 0.1
 done
-[ -s "$ready_file" ] || { echo "the gateway is not ready after 30 seconds" >&2; exit 1; }
+is_ready || { echo "the gateway is not ready after 30 seconds" >&2; exit 1; }
 
 address() { sed -n "s/.*\"$1\":\"[^\"]*:\([0-9]*\)\".*/localhost:\1/p" "$ready_file"; }
 gateway=http://$(address gateway_addr)
 SIDEGATE_URL=http://$(address admin_addr)
 export SIDEGATE_URL
 
-# register NAME ARGUMENT…: registers an example plugin, unless that very program is registered, and
-# waits until it serves.
+# register NAME ARGUMENT…: registers an example plugin and waits until it serves. One that is there
+# already gets the program, slug, settings and options that the calls below need and keeps all
+# others; where nothing differs the update changes nothing.
 register() {
-  local name=$1 command=file://$programs/sidegate-plugin-$1 registered
-  shift
-  if registered=$("$sidegate" plugin show "$name" --output json 2>/dev/null); then
-    if grep -qF "\"command\": \"$command\"" <<<"$registered"; then
-      "$sidegate" plugin enable "$name" >/dev/null
-      return
-    fi
-    "$sidegate" plugin remove "$name"
+  local name=$1 said
+  local -a wanted=(--slug "$name" --command "file://$programs/sidegate-plugin-$name" "${@:2}")
+  if "$sidegate" plugin show "$name" --quiet >/dev/null 2>&1; then
+    # What it says matters only when it fails.
+    said=$("$sidegate" plugin update "$name" "${wanted[@]}" --no-wait --quiet 2>&1) ||
+      { echo "$said" >&2; return 1; }
+    "$sidegate" plugin enable "$name" >/dev/null
+  else
+    "$sidegate" plugin add --name "$name" "${wanted[@]}" >/dev/null
   fi
-  "$sidegate" plugin add --name "$name" --slug "$name" --command "$command" "$@" >/dev/null
 }
 register echo --option optional_auth=true
 register webhook --set webhook_secret="$secret"

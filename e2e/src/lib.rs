@@ -3,7 +3,7 @@
 //!
 //! In reading order: [`story`] bounds a test in time; [`Gateway`] is a running gateway with a folder
 //! of its own; [`Request`], [`Answer`] and [`Stream`] are for ordinary HTTP, [`Raw`] for the other
-//! kind; [`eventually()`] is the only way to wait.
+//! kind; [`Load`] and [`Streams`] are many clients at once; [`eventually()`] is the only way to wait.
 
 mod admin;
 mod answer;
@@ -35,7 +35,7 @@ pub use eventually::{PATIENCE, eventually, pause, within};
 pub use gateway::{Gateway, GatewayBuilder};
 pub use load::{Load, Tally};
 pub use plugin::{Plugin, PluginBuilder};
-pub use process::{cpu_ticks, descendants, freeze, is_alive, kill, resident_kib};
+pub use process::{cpu_ticks, descendants, freeze, is_alive, kill, resident_kib, thaw};
 pub use raw::{Ending, Raw};
 pub use story::story;
 pub use streams::{Pace, Streamed, Streams};

@@ -24,6 +24,14 @@ pub fn freeze(pid: u32) {
     signal(pid, Signal::STOP);
 }
 
+/// Lets a halted process go on.
+///
+/// # Panics
+/// When there is no such process.
+pub fn thaw(pid: u32) {
+    signal(pid, Signal::CONT);
+}
+
 /// The processor time a process has used, in hundredths of a second.
 ///
 /// # Panics

@@ -3,12 +3,13 @@
 //! Starting and stopping the process is the host's work; this type only knows its socket.
 
 use crate::lane::{Address, CallError, CallKind, Lane, Messages, frame};
+use crate::presence::{InService, Presence};
 use bytes::Bytes;
 use sidegate_model::plugin::PluginSpec;
 use sidegate_wire::handshake::{FEATURE_HEADER_LIST, FEATURE_RAW_PATH};
 use sidegate_wire::plugin as wire;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -41,10 +42,16 @@ impl Features {
             large_messages: has(sidegate_wire::handshake::FEATURE_LARGE_MESSAGES),
         }
     }
-}
 
-/// For each address of an instance whether it is in service now.
-pub type InService = Arc<[AtomicBool]>;
+    /// What both can do.
+    pub fn common(self, other: Self) -> Self {
+        Self {
+            header_list: self.header_list && other.header_list,
+            raw_path: self.raw_path && other.raw_path,
+            large_messages: self.large_messages && other.large_messages,
+        }
+    }
+}
 
 /// One running process, or several of one plugin that runs elsewhere.
 pub struct Instance {
@@ -129,7 +136,7 @@ impl Instance {
         features: Features,
         shards: usize,
     ) -> Arc<Self> {
-        let always = [AtomicBool::new(true)].into();
+        let always = [Presence::new(true)].into();
         Self::at(plugin, &[Address::Unix(socket.to_owned())], (features, shards), always)
     }
 
@@ -160,13 +167,14 @@ impl Instance {
         let mut result = Err(CallError::Unreachable("no address is in service".to_owned()));
         for step in 0..lanes.len() {
             let at = (first.wrapping_add(step)) % lanes.len();
-            if !self.in_service[at].load(Ordering::Relaxed) {
+            if !self.in_service[at].is_up() {
                 continue;
             }
             result = lanes[at].call(kind, method, framed.clone(), limit).await;
             if !matches!(result, Err(CallError::Unreachable(_))) {
                 break;
             }
+            self.in_service[at].doubt();
         }
         result
     }

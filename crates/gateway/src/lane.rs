@@ -8,6 +8,7 @@ use bytes::{Buf, Bytes, BytesMut};
 use h2::client::SendRequest;
 use h2::{Reason, RecvStream};
 use http::{HeaderMap, HeaderValue, Method, Request, Uri};
+use percent_encoding::percent_decode;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -23,6 +24,9 @@ const MAX_MESSAGE_BYTES: usize = 256 * 1024 * 1024;
 const CONNECT_DEADLINE: Duration = Duration::from_secs(5);
 /// The plugin is told a little more than our own limit, so that ours decides.
 const DEADLINE_MARGIN: Duration = Duration::from_secs(1);
+
+/// How much of a status's text is kept.
+const STATUS_TEXT_CHARS: usize = 1000;
 
 const MIB: u32 = 1024 * 1024;
 
@@ -120,7 +124,7 @@ impl Lane {
         let mut requests = requests;
         let (answer, mut body) = requests
             .send_request(request, false)
-            .map_err(|e| CallError::BrokeOff(e.to_string()))?;
+            .map_err(|e| CallError::Unreachable(e.to_string()))?;
         body.send_data(framed, true).map_err(|e| CallError::BrokeOff(e.to_string()))?;
         let answer = answer.await.map_err(|e| CallError::BrokeOff(e.to_string()))?;
         let (head, body) = answer.into_parts();
@@ -137,8 +141,17 @@ impl Lane {
 
     async fn ready(&self, slot: &Slot) -> Result<SendRequest<Bytes>, CallError> {
         for _ in 0..2 {
+            if self.closed.is_cancelled() {
+                break;
+            }
             let cell = slot.cell.load_full();
-            let connection = cell.get_or_try_init(|| self.connect(slot.kind)).await?;
+            // The deadline is for waiting as well: many calls may stand in line for one connection.
+            let connecting = cell.get_or_try_init(|| self.connect(slot.kind));
+            let connection = tokio::select! {
+                connection = tokio::time::timeout(CONNECT_DEADLINE, connecting) => connection,
+                () = self.closed.cancelled() => break,
+            };
+            let connection = connection.map_err(|_| took_too_long())??;
             if let Ok(requests) = connection.requests.clone().ready().await {
                 return Ok(requests);
             }
@@ -149,9 +162,6 @@ impl Lane {
 
     async fn connect(&self, kind: CallKind) -> Result<Connection, CallError> {
         let unreachable = |e: String| CallError::Unreachable(e);
-        if self.closed.is_cancelled() {
-            return Err(unreachable("the process has ended".to_owned()));
-        }
         let connecting = async {
             match &self.address {
                 Address::Unix(path) => {
@@ -165,10 +175,7 @@ impl Lane {
                 }
             }
         };
-        tokio::time::timeout(CONNECT_DEADLINE, connecting)
-            .await
-            .map_err(|_| unreachable("connecting took too long".to_owned()))?
-            .map_err(unreachable)
+        connecting.await.map_err(unreachable)
     }
 
     /// Begins HTTP/2 on a fresh connection.
@@ -177,7 +184,8 @@ impl Lane {
         T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let handshake = client(kind).handshake::<_, Bytes>(io);
-        let (requests, connection) = handshake.await.map_err(|e| e.to_string())?;
+        let (requests, mut connection) = handshake.await.map_err(|e| e.to_string())?;
+        let ping = connection.ping_pong();
         let closed = self.closed.clone();
         tokio::spawn(async move {
             // Dropping the connection fails every call on it at once.
@@ -190,8 +198,16 @@ impl Lane {
                 () = closed.cancelled() => {}
             }
         });
+        // A dying process may still take connections, but it answers no more.
+        if let Some(mut ping) = ping {
+            ping.ping(h2::Ping::opaque()).await.map_err(|e| e.to_string())?;
+        }
         Ok(Connection { requests })
     }
+}
+
+fn took_too_long() -> CallError {
+    CallError::Unreachable("connecting took too long".to_owned())
 }
 
 fn client(kind: CallKind) -> h2::client::Builder {
@@ -345,11 +361,23 @@ fn status(headers: &HeaderMap) -> Result<(), CallError> {
     if code == 0 {
         return Ok(());
     }
-    let message = headers
-        .get("grpc-message")
-        .map(|value| String::from_utf8_lossy(value.as_bytes()).chars().take(1000).collect())
-        .unwrap_or_default();
-    Err(CallError::Status { code, message })
+    let message = headers.get("grpc-message").map(|value| status_text(value.as_bytes()));
+    Err(CallError::Status { code, message: message.unwrap_or_default() })
+}
+
+/// The text of a status, which travels percent-encoded: bounded, and harmless to a terminal.
+fn status_text(encoded: &[u8]) -> String {
+    // No character takes more than four bytes, each of them three letters long.
+    let encoded = &encoded[..encoded.len().min(STATUS_TEXT_CHARS * 12)];
+    let decoded = percent_decode(encoded).decode_utf8_lossy();
+    let escaped = decoded.chars().flat_map(|c| {
+        let (plain, escaped) = match c.is_control() {
+            true => (None, Some(c.escape_default())),
+            false => (Some(c), None),
+        };
+        plain.into_iter().chain(escaped.into_iter().flatten())
+    });
+    escaped.take(STATUS_TEXT_CHARS).collect()
 }
 
 /// Puts the gRPC prefix before an encoded message.
@@ -399,6 +427,14 @@ mod tests {
         fn cutting_arbitrary_bytes_never_panics(bytes in proptest::collection::vec(any::<u8>(), 0..64)) {
             let _ = take_message(&mut BytesMut::from(&bytes[..]));
         }
+    }
+
+    #[test]
+    fn the_text_of_a_status_is_decoded_bounded_and_harmless() {
+        assert_eq!(status_text(b"the%20handler%20panicked"), "the handler panicked");
+        assert_eq!(status_text("plain ä %C3%A4 %FF %zz %".as_bytes()), "plain ä ä \u{fffd} %zz %");
+        assert_eq!(status_text(b"a%0Ab%1B[31m%C2%9B"), r"a\nb\u{1b}[31m\u{9b}");
+        assert_eq!(status_text("%C3%A4".repeat(5000).as_bytes()), "ä".repeat(STATUS_TEXT_CHARS));
     }
 
     #[test]

@@ -4,8 +4,9 @@
 //! Reading order: [`run`] puts the parts together; [`edge`] carries a request; [`route`] and
 //! [`identity`] answer its first two questions; [`generation`] is the one immutable value in which
 //! the edge and the plugin [`host`] meet; [`instance`] is one running plugin process, reached over
-//! a [`lane`]. There is no SQL and no admin API here.
+//! a [`lane`] while its [`presence`] says so. There is no SQL and no admin API here.
 
+pub mod deadlines;
 pub mod edge;
 pub mod generation;
 pub mod host;
@@ -14,6 +15,7 @@ pub mod instance;
 pub mod lane;
 pub mod metrics;
 pub mod plugin_metrics;
+pub mod presence;
 pub mod process_figures;
 pub mod route;
 pub mod run;

@@ -1,6 +1,7 @@
 //! The gateway put together: the plugin host on the caller's runtime, and one edge shard on a
 //! thread of its own for each core.
 
+use crate::edge::body_memory::BodyMemory;
 use crate::edge::context::{Edge, EdgeLimits, Network};
 use crate::edge::listener::Shard;
 use crate::edge::tls::TlsIdentity;
@@ -85,6 +86,10 @@ pub fn start(
         trusted_proxies: settings.trusted_proxies,
         edge_id: settings.edge_id,
         edge_namespace: settings.edge_namespace,
+        // Room for a few of the largest ones in any case.
+        body_memory: BodyMemory::new(
+            settings.limits.body_memory_bytes.max(settings.limits.max_body_bytes.saturating_mul(4)),
+        ),
         metrics: Arc::new(Metrics::default()),
         statuses: Arc::new(move || source.settled_statuses()),
         started: Instant::now(),

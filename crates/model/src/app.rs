@@ -1,6 +1,7 @@
 //! The app: who calls, with which limits and which operator-defined metadata.
 
 use crate::UnixMillis;
+use crate::name::{NUMBER_AS_NAME, reads_as_number};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -20,7 +21,7 @@ impl std::fmt::Display for AppId {
 pub struct App {
     /// Number, given by the store.
     pub id: AppId,
-    /// Unique display name, 1 to 255 characters.
+    /// Unique display name, 1 to 255 characters, not digits only.
     pub name: String,
     /// Free text.
     pub description: String,
@@ -87,6 +88,20 @@ pub struct InvalidApp {
 /// Largest rate limit: the wire carries it as a signed 32-bit number.
 pub const MAX_RATE_LIMIT: u32 = i32::MAX as u32;
 
+/// Deepest nesting of metadata and configurations.
+pub const MAX_METADATA_DEPTH: usize = 32;
+/// Largest metadata as JSON text, in bytes.
+pub const MAX_METADATA_BYTES: usize = 64 * 1024;
+
+/// How deep a value is nested; 1 for one without members.
+pub fn depth(value: &Value) -> usize {
+    match value {
+        Value::Array(items) => 1 + items.iter().map(depth).max().unwrap_or(0),
+        Value::Object(members) => 1 + members.values().map(depth).max().unwrap_or(0),
+        _ => 1,
+    }
+}
+
 impl AppDraft {
     /// Checks every field and reports all that is wrong at once.
     ///
@@ -100,6 +115,10 @@ impl AppDraft {
         if self.name.trim().is_empty() || self.name.chars().count() > 255 {
             wrong("name", "give a name of 1 to 255 characters");
         }
+        if reads_as_number(&self.name) {
+            let problem = format!("{:?} reads as a number: {NUMBER_AS_NAME}", self.name);
+            wrong("name", &problem);
+        }
         if self.name.chars().any(char::is_control) {
             wrong("name", "remove the control characters");
         }
@@ -111,6 +130,16 @@ impl AppDraft {
         }
         if self.rate_limit > MAX_RATE_LIMIT {
             wrong("rate_limit", "give requests a minute, at most 2147483647; 0 means unlimited");
+        }
+        let metadata = Value::Object(self.metadata.clone());
+        if depth(&metadata) > MAX_METADATA_DEPTH {
+            wrong("metadata", "nest values at most 32 deep");
+        }
+        if metadata.to_string().len() > MAX_METADATA_BYTES {
+            wrong(
+                "metadata",
+                "keep it within 64 KiB of JSON: it goes to plugins with every request",
+            );
         }
         if problems.is_empty() { Ok(()) } else { Err(problems) }
     }
@@ -145,6 +174,18 @@ mod tests {
     #[test]
     fn a_complete_draft_is_accepted() {
         assert_eq!(draft().validate(), Ok(()));
+    }
+
+    #[test]
+    fn metadata_has_its_bounds() {
+        let nested = |n: usize| (0..n).fold(Value::Null, |inner, _| Value::Array(vec![inner]));
+        let with = |value: Value| {
+            let metadata = Map::from_iter([("k".to_owned(), value)]);
+            AppDraft { metadata, ..draft() }.validate().is_ok()
+        };
+        assert!(with(nested(30)));
+        assert!(!with(nested(31)));
+        assert!(!with(Value::String("x".repeat(MAX_METADATA_BYTES))));
     }
 
     #[test]

@@ -10,6 +10,7 @@ pub mod command;
 pub mod convert;
 pub mod duration;
 pub mod endpoint;
+mod name;
 pub mod options;
 pub mod path;
 pub mod plugin;

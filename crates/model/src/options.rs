@@ -293,6 +293,9 @@ fn duration(
     })
 }
 
+/// Plugins read from it how much they log; the gateway itself sets nothing there.
+const LOG_LEVEL: &str = "PLUGIN_LOG_LEVEL";
+
 /// Why a variable cannot be given to a plugin. What the protocol says stays the gateway's, and
 /// what changes the code a program loads would make it another program.
 fn env_problem(name: &str, value: &str) -> Option<&'static str> {
@@ -301,7 +304,9 @@ fn env_problem(name: &str, value: &str) -> Option<&'static str> {
     if !begins || !goes_on || name.len() > 128 {
         return Some("name variables with 1 to 128 letters, digits and '_', no digit first");
     }
-    if name == "AI_STUDIO_PLUGIN" || name == "TMPDIR" || name.starts_with("PLUGIN_") {
+    let of_the_protocol =
+        matches!(name, "AI_STUDIO_PLUGIN" | "TMPDIR") || name.starts_with("PLUGIN_");
+    if of_the_protocol && name != LOG_LEVEL {
         return Some("this variable belongs to the plugin protocol; the gateway sets it");
     }
     let steers_the_loader = name.starts_with("LD_")
@@ -405,6 +410,13 @@ mod tests {
             assert!(!text.contains("secret"), "{text}");
         }
         assert!(problem("env.A", "x\0y").contains("NUL"));
+    }
+
+    #[test]
+    fn how_much_a_plugin_logs_can_be_said_although_the_name_looks_like_the_protocol() {
+        let options = PluginOptions::parse(&raw(&[("env.PLUGIN_LOG_LEVEL", "debug")])).unwrap();
+        assert_eq!(options.env.get("PLUGIN_LOG_LEVEL"), Some("debug"));
+        assert!(problem("env.PLUGIN_LOG_LEVELS", "debug").contains("protocol"));
     }
 
     #[test]

@@ -16,6 +16,8 @@ pub struct PluginPath {
     decoded: String,
     slug: std::ops::Range<usize>,
     segments: Vec<String>,
+    /// A segment holds a slash that was encoded.
+    hides_slash: bool,
     segment_key: Option<String>,
 }
 
@@ -31,8 +33,8 @@ pub enum PathError {
     /// Decodes to bytes that are no text.
     #[error("the path is not UTF-8 after decoding")]
     NotUtf8,
-    /// Has a `..` segment.
-    #[error("the path has a '..' segment")]
+    /// Has a `.` or `..` segment.
+    #[error("the path has a '.' or '..' segment")]
     Traversal,
     /// Has a NUL character.
     #[error("the path has a NUL character")]
@@ -86,24 +88,21 @@ impl PluginPath {
         decoded: String,
         slug: std::ops::Range<usize>,
     ) -> Result<Self, PathError> {
-        if decoded[slug.end..].split('/').any(|segment| segment == "..") {
+        if decoded[slug.end..].split('/').any(|segment| matches!(segment, "." | "..")) {
             return Err(PathError::Traversal);
         }
-        let mut segments = Vec::new();
-        let mut differs = false;
-        for raw in raw_rest {
-            let segment = decode(raw)?;
-            differs |= segment.contains('/');
-            segments.push(segment.into_owned());
-        }
-        let segment_key = differs.then(|| {
-            segments.iter().map(|s| format!("/{}", s.replace('/', INNER_SLASH))).collect()
-        });
+        let mut segments = raw_rest.map(decode).collect::<Result<Vec<_>, _>>()?;
         let first = segments.iter().position(|s| !s.is_empty()).unwrap_or(segments.len());
         segments.drain(..first);
         let last = segments.iter().rposition(|s| !s.is_empty()).map_or(0, |at| at + 1);
         segments.truncate(last);
-        Ok(Self { decoded, slug, segments, segment_key })
+        let hides_slash = segments.iter().any(|segment| segment.contains('/'));
+        let marked: Vec<_> = segments.iter().map(|s| s.replace('/', INNER_SLASH)).collect();
+        let key = format!("/{}", marked.join("/"));
+        let segments = segments.into_iter().map(Cow::into_owned).collect();
+        let mut path = Self { decoded, slug, segments, hides_slash, segment_key: None };
+        path.segment_key = (key != path.relative()).then_some(key);
+        Ok(path)
     }
 
     /// The name of the plugin's mount.
@@ -132,6 +131,11 @@ impl PluginPath {
     /// The path as the segments spell it, for a second lookup; `None` where both readings agree.
     pub fn segment_key(&self) -> Option<&str> {
         self.segment_key.as_deref()
+    }
+
+    /// Whether a segment holds a slash that was encoded.
+    pub fn hides_slash(&self) -> bool {
+        self.hides_slash
     }
 
     /// Hands out the owned parts a plugin's request needs: full, relative, segments.
@@ -208,6 +212,8 @@ mod tests {
             ("/plugins%2Fs/x", PathError::Ambiguous),
             ("/plugins/s%2Fx", PathError::Ambiguous),
             ("/plugins/s/..", PathError::Traversal),
+            ("/plugins/s/./a", PathError::Traversal),
+            ("/plugins/s/%2E/a", PathError::Traversal),
             ("/plugins/s/%2e%2E/x", PathError::Traversal),
             ("/plugins/s/a%2F..%2Fb", PathError::Traversal),
             ("/plugins/../x", PathError::Traversal),
@@ -226,6 +232,12 @@ mod tests {
     fn the_second_reading_exists_only_where_it_differs() {
         assert_eq!(PluginPath::parse("/plugins/s/a/b").unwrap().segment_key(), None);
         assert_eq!(PluginPath::parse("/plugins/s/a%20b").unwrap().segment_key(), None);
+        assert_eq!(PluginPath::parse("/plugins/s/a//b").unwrap().segment_key(), None);
+        assert_eq!(PluginPath::parse("/plugins/s").unwrap().segment_key(), None);
+        for outer in ["/plugins/s/a/b/", "/plugins/s//a/b", "/plugins/s///a/b//"] {
+            let path = PluginPath::parse(outer).unwrap();
+            assert_eq!((path.segment_key(), path.hides_slash()), (Some("/a/b"), false), "{outer}");
+        }
         let both = PluginPath::parse("/plugins/s/a%2Fb/c").unwrap();
         assert_eq!(both.segment_key(), Some("/a\0b/c"));
     }

@@ -1,7 +1,9 @@
 //! The plugin: a program the operator registered, and what the operator said about it.
 
 use crate::UnixMillis;
+use crate::app::{MAX_METADATA_DEPTH, depth};
 pub use crate::command::{Command, InvalidCommand};
+use crate::name::{NUMBER_AS_NAME, reads_as_number};
 pub use crate::options::{InvalidOption, PluginOptions};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -102,7 +104,7 @@ pub struct Plugin {
 /// The fields of a plugin that a person chooses.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PluginDraft {
-    /// Unique name, 1 to 255 characters.
+    /// Unique name, 1 to 255 characters, not digits only.
     pub name: String,
     /// Free text.
     pub description: String,
@@ -163,6 +165,10 @@ impl PluginDraft {
             let problem = "give a name of 1 to 255 printable characters".to_owned();
             problems.push(InvalidPlugin { field: "name", problem });
         }
+        if reads_as_number(&self.name) {
+            let problem = format!("{:?} reads as a number: {NUMBER_AS_NAME}", self.name);
+            problems.push(InvalidPlugin { field: "name", problem });
+        }
         if let Err(e) = Command::parse(&self.command) {
             problems.push(InvalidPlugin { field: "command", problem: e.to_string() });
         }
@@ -173,6 +179,10 @@ impl PluginDraft {
         let size = serde_json::to_vec(&self.config).map_or(usize::MAX, |text| text.len());
         if size > MAX_CONFIG_BYTES {
             let problem = format!("{size} bytes of JSON: keep it within {MAX_CONFIG_BYTES}");
+            problems.push(InvalidPlugin { field: "config", problem });
+        }
+        if depth(&Value::Object(self.config.clone())) > MAX_METADATA_DEPTH {
+            let problem = "nest values at most 32 deep".to_owned();
             problems.push(InvalidPlugin { field: "config", problem });
         }
         if problems.is_empty() { Ok(()) } else { Err(problems) }

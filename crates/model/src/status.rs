@@ -60,6 +60,8 @@ pub struct PluginStatus {
     pub pid: Option<u32>,
     /// How often it was started again after it ended by itself.
     pub restarts: u32,
+    /// When it is started again, while it is in [`PluginState::Backoff`].
+    pub next_start_at: Option<UnixMillis>,
     /// Since when the instance serves.
     pub ready_since: Option<UnixMillis>,
     /// Its mounted endpoints.

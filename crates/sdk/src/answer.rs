@@ -139,7 +139,8 @@ fn judge(failure: Failure) -> Verdict {
             Verdict::Hidden(Status::unknown("the handler failed; the plugin's log says why"))
         }
         Failure::Panic(text) => {
-            tracing::error!(panic = text, "the handler panicked; only this request failed");
+            // An error in the log already: the hook that saw the panic knows the place as well.
+            tracing::debug!(panic = text, "the handler panicked; only this request failed");
             Verdict::Hidden(Status::internal("the handler panicked; the plugin's log says where"))
         }
     }

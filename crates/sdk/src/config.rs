@@ -37,6 +37,11 @@ impl Config {
         Self { values: map.into_iter().collect(), plugin_id }
     }
 
+    /// Whether both say the same, whoever the host takes this plugin for.
+    pub(crate) fn says_the_same(&self, other: &Self) -> bool {
+        self.values == other.values
+    }
+
     /// The value of a key.
     pub fn get(&self, key: &str) -> Option<&str> {
         self.values.get(key).map(String::as_str)
@@ -161,6 +166,13 @@ mod tests {
             Config::from([("_plugin_id", "7"), ("_service_broker_id", "1"), ("slug", "s")]);
         assert_eq!(config.plugin_id(), Some(7));
         assert_eq!(config.iter().collect::<Vec<_>>(), [("slug", "s")]);
+    }
+
+    #[test]
+    fn configurations_say_the_same_also_under_other_numbers() {
+        let config = |id, slug| Config::from([("_plugin_id", id), ("slug", slug)]);
+        assert!(config("1", "s").says_the_same(&config("2", "s")));
+        assert!(!config("1", "s").says_the_same(&config("1", "t")));
     }
 
     #[test]

@@ -39,6 +39,7 @@ mod route;
 mod serve;
 mod service;
 mod session;
+mod standalone;
 mod stream;
 pub mod testing;
 

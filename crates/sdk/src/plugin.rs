@@ -185,9 +185,12 @@ impl<S: Send + Sync + 'static> Plugin<S> {
     /// subscriber is set already ([`HostLog`](crate::HostLog) is the layer for your own), and
     /// panics are logged.
     ///
+    /// With `PLUGIN_LISTEN=host:port` in the environment, and no host that started the process, it
+    /// serves hosts that come to this address, without TLS, until SIGTERM or SIGINT.
+    ///
     /// # Errors
-    /// When the program was not started by a host, which its text explains, when the description
-    /// of the plugin is unsound, and when no socket can be made.
+    /// When the program was neither started by a host nor given an address, which its text
+    /// explains, when the description of the plugin is unsound, and when no socket can be made.
     pub async fn serve(self) -> Result<()> {
         serve::serve(self.into_program()?).await
     }

@@ -1,10 +1,11 @@
-//! A plugin as the host meets it: first announced, then initialized, then shut down.
+//! A plugin as its hosts meet it: first announced, then initialized, then shut down.
 //!
 //! The author's state type is gone here; handlers carry it inside. Knows no transport.
 
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use sidegate_wire::plugin::EndpointRegistration;
+use tokio::sync::OnceCell;
 
 use crate::about::About;
 use crate::config::Config;
@@ -31,7 +32,16 @@ pub(crate) struct Program {
     /// The endpoints that do not depend on the configuration.
     early: Vec<EndpointRegistration>,
     initializer: Mutex<Option<Initializer>>,
+    /// How initialization went, with the configuration it went with. Waited for by those who come
+    /// while it runs.
+    initialized: OnceCell<Initialized>,
     ready: OnceLock<Arc<Ready>>,
+}
+
+/// A plugin is initialized once; this is what those who ask again are told.
+struct Initialized {
+    config: Config,
+    refusal: Option<String>,
 }
 
 /// An initialized plugin.
@@ -58,7 +68,8 @@ impl Program {
             return Err(Error::new(format!("this plugin cannot start: {}", problems.join("; "))));
         }
         let initializer = Mutex::new(Some(initializer));
-        Ok(Self { about, early, initializer, ready: OnceLock::new() })
+        let (initialized, ready) = (OnceCell::new(), OnceLock::new());
+        Ok(Self { about, early, initializer, initialized, ready })
     }
 
     /// Initializes once; a process whose initialization failed is of no further use.
@@ -83,6 +94,38 @@ impl Program {
         let first = self.ready.set(Arc::new(ready)).is_ok();
         assert!(first, "the initializer, of which there is one, has run twice");
         Ok(())
+    }
+
+    /// Initializes at the first call; later ones succeed where they bring the same configuration.
+    /// For a process that serves several hosts, or one that comes back.
+    ///
+    /// Goes on although the caller leaves: the next one finds it done.
+    pub(crate) async fn initialize_or_join(self: &Arc<Self>, config: Config) -> Result<()> {
+        let program = Arc::clone(self);
+        let wanted = config.clone();
+        let running = tokio::spawn(async move {
+            let begin = async || {
+                // Hosts that do not know the list of headers do not look at it.
+                let outcome = program.initialize(config.clone(), true).await;
+                let refusal = outcome.err().map(|error| error.to_string());
+                Initialized { config: config.clone(), refusal }
+            };
+            let before = program.initialized.get_or_init(begin).await;
+            let is_same = before.config.says_the_same(&wanted);
+            match (&before.refusal, is_same) {
+                (None, true) => Ok(()),
+                (None, false) => Err(Error::new(
+                    "this plugin runs with another configuration already; \
+                     restart it, so that it takes this one",
+                )),
+                (Some(refusal), true) => Err(Error::new(refusal)),
+                (Some(_), false) => Err(Error::new(
+                    "this plugin has refused another configuration before; \
+                     restart it, so that it reads this one",
+                )),
+            }
+        });
+        running.await.map_err(|error| Error::from(error).context("initialize"))?
     }
 
     /// The plugin once it is initialized.

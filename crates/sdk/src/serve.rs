@@ -13,22 +13,32 @@ use sidegate_wire::handshake::{
 };
 use tokio::net::UnixListener;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio_stream::wrappers::UnixListenerStream;
 use tokio_util::sync::CancellationToken;
 
 use crate::error::{Error, Result};
 use crate::log;
 use crate::program::Program;
-use crate::service;
+use crate::service::{self, Master};
+use crate::standalone;
 
 /// Longest path the system binds a socket to. In bytes, without the closing NUL.
 const SOCKET_PATH_BYTES: usize = 107;
 
-/// Serves until the host, or SIGTERM, ends the process.
+/// Serves until the host, or a signal, ends the process.
 pub(crate) async fn serve(program: Program) -> Result<()> {
     let orders = Orders::read(|name| std::env::var_os(name))
         .map_err(|refusal| Error::new(refusal.explain(&program.about.name)))?;
     log::install();
     log::log_panics();
+    match orders {
+        Orders::Below(orders) => below_host(program, &orders).await,
+        Orders::Alone(address) => standalone::serve(program, &address).await,
+    }
+}
+
+/// Serves the host that started the process.
+async fn below_host(program: Program, orders: &HostOrders) -> Result<()> {
     if !orders.version_agreed {
         tracing::warn!("the host names no protocol version that this plugin speaks");
     }
@@ -36,12 +46,24 @@ pub(crate) async fn serve(program: Program) -> Result<()> {
     watch_signals(&stop)?;
     let socket = Socket::bind(&orders.socket_folder)?;
     announce(&socket.path)?;
-    service::run(Arc::new(program), socket.listener, stop).await
+    let Socket { listener, path: _path } = socket;
+    let incoming = UnixListenerStream::new(listener);
+    service::run(Arc::new(program), incoming, Master::Host, stop).await
+}
+
+/// What the environment asks for.
+#[derive(Debug, PartialEq)]
+enum Orders {
+    /// Serve the host that started the process. Its cookie comes before everything else, for hosts
+    /// may pass on variables that were not meant for their plugins.
+    Below(HostOrders),
+    /// Serve whoever comes to this address.
+    Alone(String),
 }
 
 /// What the host's environment asks for.
 #[derive(Debug, PartialEq)]
-struct Orders {
+struct HostOrders {
     socket_folder: PathBuf,
     version_agreed: bool,
 }
@@ -55,10 +77,11 @@ enum Refusal {
 
 impl Orders {
     fn read(variable: impl Fn(&str) -> Option<OsString>) -> Result<Self, Refusal> {
-        if variable(COOKIE_KEY).is_none_or(|cookie| cookie != COOKIE_VALUE) {
-            return Err(Refusal::NoHost);
-        }
         let set = |name| variable(name).filter(|value| !value.is_empty());
+        if variable(COOKIE_KEY).is_none_or(|cookie| cookie != COOKIE_VALUE) {
+            let address = set(standalone::ENV_LISTEN).ok_or(Refusal::NoHost)?;
+            return Ok(Self::Alone(address.to_string_lossy().into_owned()));
+        }
         if set(ENV_CLIENT_CERT).is_some() {
             return Err(Refusal::Tls);
         }
@@ -66,10 +89,10 @@ impl Orders {
         let versions = set(ENV_PROTOCOL_VERSIONS);
         let agreed =
             |versions: &str| versions.split(',').any(|v| v.trim().parse() == Ok(APP_PROTOCOL));
-        Ok(Self {
+        Ok(Self::Below(HostOrders {
             socket_folder: folder.map_or_else(std::env::temp_dir, PathBuf::from),
             version_agreed: versions.is_none_or(|v| v.to_str().is_some_and(agreed)),
-        })
+        }))
     }
 }
 
@@ -79,8 +102,9 @@ impl Refusal {
             Self::NoHost => format!(
                 "\"{name}\" is a Sidegate plugin; a gateway starts it, it does not run on its own.\n\
                  Register it with: sidegate plugin add --name {name} --slug {name} --command file://{}\n\
-                 (A host tells that it is one with {COOKIE_KEY}={COOKIE_VALUE} in the environment.)",
-                std::env::current_exe().unwrap_or_default().display()
+                 (To let it run on its own for --command grpc://host:port, set {}=host:port.)",
+                std::env::current_exe().unwrap_or_default().display(),
+                standalone::ENV_LISTEN
             ),
             Self::Tls => format!(
                 "\"{name}\" cannot serve TLS yet, but the host asks for it ({ENV_CLIENT_CERT} is set).\n\
@@ -184,6 +208,21 @@ mod tests {
         Orders::read(|name| find(name).map(|(_, value)| OsString::from(value)))
     }
 
+    fn below(variables: &[(&str, &str)]) -> HostOrders {
+        match read(variables) {
+            Ok(Orders::Below(orders)) => orders,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn an_address_lets_the_program_run_alone_unless_a_host_started_it() {
+        let address = (standalone::ENV_LISTEN, "127.0.0.1:1");
+        assert_eq!(read(&[address]), Ok(Orders::Alone("127.0.0.1:1".to_owned())));
+        assert_eq!(read(&[(standalone::ENV_LISTEN, "")]), Err(Refusal::NoHost));
+        below(&[(COOKIE_KEY, COOKIE_VALUE), address]);
+    }
+
     #[test]
     fn without_the_cookie_the_program_explains_itself_in_three_lines() {
         assert_eq!(read(&[]), Err(Refusal::NoHost));
@@ -196,10 +235,7 @@ mod tests {
     #[test]
     fn the_socket_folder_is_the_most_particular_one_that_is_set() {
         let cookie = (COOKIE_KEY, COOKIE_VALUE);
-        let folder = |more: &[(&str, &str)]| {
-            let orders = read(&[&[cookie], more].concat()).unwrap();
-            orders.socket_folder
-        };
+        let folder = |more: &[(&str, &str)]| below(&[&[cookie], more].concat()).socket_folder;
         let (dir, tmp) = ((ENV_UNIX_SOCKET_DIR, "/d"), (ENV_TMPDIR, "/t"));
         assert_eq!(folder(&[tmp, dir]), Path::new("/d"));
         assert_eq!(folder(&[tmp, (ENV_UNIX_SOCKET_DIR, "")]), Path::new("/t"));
@@ -209,8 +245,7 @@ mod tests {
     #[test]
     fn versions_are_compared_and_tls_is_refused() {
         let cookie = (COOKIE_KEY, COOKIE_VALUE);
-        let agreed =
-            |versions| read(&[cookie, (ENV_PROTOCOL_VERSIONS, versions)]).unwrap().version_agreed;
+        let agreed = |versions| below(&[cookie, (ENV_PROTOCOL_VERSIONS, versions)]).version_agreed;
         assert!(agreed("1") && agreed("2, 1") && agreed("") && !agreed("2,3"));
         assert_eq!(read(&[cookie, (ENV_CLIENT_CERT, "-----BEGIN")]), Err(Refusal::Tls));
     }

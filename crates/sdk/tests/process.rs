@@ -237,6 +237,8 @@ async fn what_a_handler_logs_names_its_request_and_panics_are_logged() -> TestRe
     );
     let panic = find("panic: on purpose");
     assert!(panic["place"].as_str().unwrap().contains("plugin.rs:"), "{panic}");
-    assert_eq!(find("the handler panicked")["request_id"], "req_7");
+    assert_eq!(panic["request_id"], "req_7");
+    let errors = logged.iter().filter(|line| line["@level"] == "error");
+    assert_eq!(errors.count(), 1, "one panic, one error: {logged:#?}");
     Ok(())
 }

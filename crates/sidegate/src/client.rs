@@ -12,17 +12,17 @@ use clap::Args;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::{Method, StatusCode};
 use serde_json::Value;
+use sidegate_model::token::{ADMIN_TOKEN_PREFIX, TOKEN_PREFIX};
 use std::path::PathBuf;
 use std::time::Duration;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const CALL_TIMEOUT: Duration = Duration::from_secs(30);
 const PAGE_SIZE: usize = 100;
+/// Shorter texts than this are no whole tokens, in bytes.
+const SHORTEST_TOKEN: usize = 40;
 /// No list is asked for further than this; it ends the walk through a list that never ends.
 const MAX_PAGES: usize = 10_000;
-
-/// Collections whose members the API itself finds by name.
-const ASKED_BY_NAME: &[&str] = &["plugins", "apps"];
 
 /// The flags that say where the admin API is.
 #[derive(Debug, Clone, Args)]
@@ -98,6 +98,22 @@ impl AdminApi {
         Ok(take_data(self.call(Method::POST, path, Some(body)).await?))
     }
 
+    /// Creates something whose name can be taken, and then says what to do; gives the `data` of
+    /// the answer.
+    pub(crate) async fn create(
+        &self,
+        path: &str,
+        body: &Value,
+        when_taken: &str,
+    ) -> Result<Value, Failure> {
+        let (status, answer) = self.ask(Method::POST, path, Some(body)).await?;
+        match status {
+            StatusCode::CONFLICT => Err(self.refused(status, &answer).hint(when_taken)),
+            _ if status.is_success() => Ok(take_data(answer)),
+            _ => Err(self.refused(status, &answer)),
+        }
+    }
+
     /// Changes fields; gives the `data` of the answer.
     pub(crate) async fn patch(&self, path: &str, body: &Value) -> Result<Value, Failure> {
         Ok(take_data(self.call(Method::PATCH, path, Some(body)).await?))
@@ -128,7 +144,8 @@ impl AdminApi {
 
     /// The one member of a collection with this id or, when no id fits, this name.
     pub(crate) async fn find(&self, collection: &str, wanted: &str) -> Result<Value, Failure> {
-        if wanted.parse::<u32>().is_ok() {
+        refuse_token_text(collection, wanted)?;
+        if wanted.bytes().all(|b| b.is_ascii_digit()) && wanted.parse::<u32>().is_ok() {
             let (status, answer) =
                 self.ask(Method::GET, &format!("{collection}/{wanted}"), None).await?;
             match status {
@@ -137,12 +154,8 @@ impl AdminApi {
                 _ => return Err(self.refused(status, &answer)),
             }
         }
-        let mut named = if ASKED_BY_NAME.contains(&collection) {
-            let name = utf8_percent_encode(wanted, NON_ALPHANUMERIC);
-            self.all(&format!("{collection}?name={name}")).await?
-        } else {
-            self.all(collection).await?
-        };
+        let name = utf8_percent_encode(wanted, NON_ALPHANUMERIC);
+        let mut named = self.all(&format!("{collection}?name={name}")).await?;
         named.retain(|member| text(member, "name") == wanted);
         only_one(collection, wanted, named)
     }
@@ -177,6 +190,9 @@ impl AdminApi {
         if answer.is_null() && !bytes.is_empty() {
             return Err(self.not_an_admin_api(status));
         }
+        if is_for_clients(&answer) {
+            return Err(self.port_for_clients());
+        }
         Ok((status, answer))
     }
 
@@ -194,6 +210,12 @@ impl AdminApi {
         let status = status.as_u16();
         Failure::failed(format!("{} answered {status} with something that is not JSON", self.url))
             .hint("set SIDEGATE_URL to the admin API (port 8080), not to the port of the clients")
+    }
+
+    fn port_for_clients(&self) -> Failure {
+        Failure::failed(format!("{} is the port for clients, not the admin API", self.url)).hint(
+            "set SIDEGATE_URL (or --url) to the admin API, which is on ADMIN_PORT (8080 by default)",
+        )
     }
 
     fn refused(&self, status: StatusCode, answer: &Value) -> Failure {
@@ -231,6 +253,26 @@ fn problems_of(answer: &Value) -> String {
     }
 }
 
+/// Whether an answer has the form in which the gateway refuses requests of clients.
+fn is_for_clients(answer: &Value) -> bool {
+    ["error", "code", "request_id"].iter().all(|name| answer[name].is_string())
+}
+
+/// A token is a secret: it is neither sent as a name nor printed.
+fn refuse_token_text(collection: &str, wanted: &str) -> Result<(), Failure> {
+    let wanted = wanted.trim();
+    let is_secret = [TOKEN_PREFIX, ADMIN_TOKEN_PREFIX].iter().any(|p| wanted.starts_with(p));
+    // Other nouns may be called so, unless it is as long as a token is.
+    if !is_secret || (collection != "tokens" && wanted.len() < SHORTEST_TOKEN) {
+        return Ok(());
+    }
+    let noun = collection.trim_end_matches('s');
+    Err(Failure::usage(format!(
+        "this is the text of a token: give the number or name of the {noun}"
+    ))
+    .hint(format!("`sidegate {noun} list` shows them")))
+}
+
 fn only_one(collection: &str, wanted: &str, mut named: Vec<Value>) -> Result<Value, Failure> {
     let noun = collection.trim_end_matches('s');
     match named.len() {
@@ -259,6 +301,28 @@ mod tests {
         let twice = only_one("tokens", "twin", twins).unwrap_err();
         assert_eq!(twice.message, "2 tokens are named \"twin\"");
         assert_eq!(twice.hint.as_deref(), Some("use one of the ids 3, 4"));
+    }
+
+    #[test]
+    fn the_text_of_a_token_is_refused_and_never_repeated() {
+        let token = format!("sgt_{}", "x".repeat(43));
+        let rows = [("tokens", token.as_str()), ("apps", &token), ("tokens", " sgt_abcd")];
+        for (collection, wanted) in rows {
+            let failure = refuse_token_text(collection, wanted).unwrap_err();
+            let said = failure.message + &failure.hint.unwrap();
+            assert!(!said.contains("sgt_") && said.contains("number or name"), "{said}");
+        }
+        assert!(refuse_token_text("apps", "sgt_team").is_ok());
+        assert!(refuse_token_text("tokens", "ci").is_ok());
+    }
+
+    #[test]
+    fn an_answer_of_the_port_for_clients_is_recognised() {
+        let refusal = json!({"error": "Nothing.", "code": "not_found", "request_id": "r"});
+        assert!(is_for_clients(&refusal));
+        for other in [json!(null), json!({"error": "x"}), json!({"data": []})] {
+            assert!(!is_for_clients(&other), "{other}");
+        }
     }
 
     #[test]

@@ -11,6 +11,7 @@ mod config;
 mod data_dir;
 mod error;
 mod logging;
+mod masked;
 mod open_files;
 mod output;
 mod pairs;
@@ -18,6 +19,7 @@ mod plane;
 mod role;
 mod setting_flags;
 mod signals;
+mod values;
 
 use std::process::ExitCode;
 

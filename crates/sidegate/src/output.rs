@@ -42,6 +42,11 @@ impl Output {
         self.output == Form::Json
     }
 
+    /// Whether people read this.
+    pub(crate) fn is_table(&self) -> bool {
+        !self.quiet && !self.is_json()
+    }
+
     /// Prints many resources, one a row.
     pub(crate) fn list(&self, resources: &[Value], columns: &[Column]) -> Result<(), Failure> {
         if self.quiet {

@@ -51,4 +51,4 @@ pub use page::{Listing, Page};
 pub use plugins::PluginFilter;
 pub use revision::Written;
 pub use store::Store;
-pub use tokens::NewTokenRow;
+pub use tokens::{NewTokenRow, TokenFilter};

@@ -51,7 +51,7 @@ for_each_database! {
         a_token_needs_its_app
         the_same_token_is_not_saved_twice
         an_invalid_token_is_refused_with_every_problem
-        tokens_are_listed_by_app
+        tokens_are_listed_by_app_and_name
         a_revoked_token_is_gone;
     plugins:
         a_plugin_is_saved_and_read

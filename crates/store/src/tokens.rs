@@ -5,7 +5,7 @@ use crate::apps;
 use crate::error::StoreError;
 use crate::page::{Listing, Page};
 use crate::revision::Written;
-use crate::sql::{Row, Tx, json_text, params};
+use crate::sql::{Param, Row, Tx, json_text, params};
 use crate::store::Store;
 use sidegate_model::UnixMillis;
 use sidegate_model::app::AppId;
@@ -30,6 +30,15 @@ pub struct NewTokenRow {
     pub scopes: Vec<String>,
     /// When it stops to be valid; `None` is never.
     pub expires_at: Option<UnixMillis>,
+}
+
+/// Which tokens to list; the default is all.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TokenFilter {
+    /// Only those of this app.
+    pub app: Option<AppId>,
+    /// Only those with exactly this name; names of tokens are not unique.
+    pub name: Option<String>,
 }
 
 impl NewTokenRow {
@@ -88,20 +97,21 @@ impl Store {
         read(&row.ok_or_else(|| StoreError::not_found("token", id))?)
     }
 
-    /// One page of the tokens of one app, or of all, oldest first.
+    /// One page of the tokens that pass `filter`, oldest first.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
     pub async fn list_tokens(
         &self,
-        app: Option<AppId>,
+        filter: &TokenFilter,
         page: Page,
     ) -> Result<Listing<Token>, StoreError> {
         let mut tx = self.begin_read().await?;
-        let (low, high) = app.map_or((0, u32::MAX), |app| (app.0, app.0));
-        let total = tx.first(COUNT, params![low, high]).await?;
+        let total = tx.first(COUNT, filter_params(filter)).await?;
         let total = total.map_or(Ok(0), |row| row.of("token").number("total"))?;
-        let rows = tx.all(LIST, params![low, high, page.size(), page.offset()]).await?;
+        let mut params = filter_params(filter);
+        params.extend(params![page.size(), page.offset()]);
+        let rows = tx.all(LIST, params).await?;
         Ok(Listing { items: rows.iter().map(read).collect::<Result<_, _>>()?, total, page })
     }
 
@@ -126,10 +136,17 @@ pub(crate) async fn all(tx: &mut Tx) -> Result<Vec<Token>, StoreError> {
 const INSERT: &str = "INSERT INTO tokens (app_id, name, hash, hint, scopes, expires_at, created_at) \
      VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING *";
 
-/// A range of apps serves both one app and all of them with one statement.
-const COUNT: &str = "SELECT count(*) AS total FROM tokens WHERE app_id BETWEEN $1 AND $2";
-const LIST: &str =
-    "SELECT * FROM tokens WHERE app_id BETWEEN $1 AND $2 ORDER BY id LIMIT $3 OFFSET $4";
+/// A range of apps serves both one app and all of them with one statement; no name is any name.
+const COUNT: &str = "SELECT count(*) AS total FROM tokens WHERE app_id BETWEEN $1 AND $2 AND \
+     name = coalesce($3, name)";
+const LIST: &str = "SELECT * FROM tokens WHERE app_id BETWEEN $1 AND $2 AND \
+     name = coalesce($3, name) ORDER BY id LIMIT $4 OFFSET $5";
+
+/// `$1` to `$3` of [`COUNT`] and [`LIST`].
+fn filter_params(filter: &TokenFilter) -> Vec<Param> {
+    let (low, high) = filter.app.map_or((0, u32::MAX), |app| (app.0, app.0));
+    params![low, high, filter.name.clone()]
+}
 
 async fn require_new_hash(tx: &mut Tx, hash: TokenHash) -> Result<(), StoreError> {
     let sql = "SELECT id FROM tokens WHERE hash = $1";

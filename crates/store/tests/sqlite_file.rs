@@ -6,7 +6,7 @@
 use serde_json::Map;
 use sidegate_model::app::AppDraft;
 use sidegate_model::token::NewToken;
-use sidegate_store::{NewTokenRow, Page, Store, StoreError};
+use sidegate_store::{NewTokenRow, Page, Store, StoreError, TokenFilter};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{Connection as _, SqlSafeStr};
 use std::fs;
@@ -86,14 +86,14 @@ async fn reopening_keeps_everything() {
         let store = Store::open(&dsn(&path)).await.unwrap();
         if let Some(before) = before {
             let apps = store.list_apps(Page::default()).await.unwrap();
-            let tokens = store.list_tokens(None, Page::default()).await.unwrap();
+            let tokens = store.list_tokens(&TokenFilter::default(), Page::default()).await.unwrap();
             assert_eq!((store.revision().await.unwrap(), apps, tokens), before);
         }
         add_token(&store).await;
         before = Some((
             store.revision().await.unwrap(),
             store.list_apps(Page::default()).await.unwrap(),
-            store.list_tokens(None, Page::default()).await.unwrap(),
+            store.list_tokens(&TokenFilter::default(), Page::default()).await.unwrap(),
         ));
         store.close().await;
         assert!(matches!(store.revision().await, Err(StoreError::Unavailable { .. })));

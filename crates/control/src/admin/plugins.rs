@@ -6,7 +6,9 @@ use super::extract::{Attributes, Id, Query};
 use super::plugin_fields::PluginFields;
 use super::records::{RecordAttributes, summary};
 use super::state::AdminState;
-use super::types::{Document, Resource, listing_of, page_document, read_page, time_text};
+use super::types::{
+    Document, Resource, listing_of, now_millis, page_document, read_page, time_text,
+};
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
@@ -43,6 +45,8 @@ struct StatusAttributes {
     warnings: Vec<String>,
     pid: Option<u32>,
     restarts: u32,
+    /// How long until it is started again after a failure.
+    next_start_in_ms: Option<u64>,
     ready_since: Option<String>,
 }
 
@@ -106,6 +110,9 @@ fn status_of(plugin: &Plugin, statuses: &[PluginStatus]) -> StatusAttributes {
             warnings: status.warnings.clone(),
             pid: status.pid,
             restarts: status.restarts,
+            next_start_in_ms: status
+                .next_start_at
+                .map(|at| u64::try_from(at.saturating_sub(now_millis())).unwrap_or_default()),
             ready_since: status.ready_since.map(time_text),
         };
     }
@@ -120,6 +127,7 @@ fn status_of(plugin: &Plugin, statuses: &[PluginStatus]) -> StatusAttributes {
         warnings: Vec::new(),
         pid: None,
         restarts: 0,
+        next_start_in_ms: None,
         ready_since: None,
     }
 }

@@ -14,7 +14,7 @@ use sidegate_model::app::AppId;
 use sidegate_model::duration::parse_duration;
 use sidegate_model::scope;
 use sidegate_model::token::{NewToken, Token, TokenId};
-use sidegate_store::{NewTokenRow, StoreError};
+use sidegate_store::{NewTokenRow, StoreError, TokenFilter};
 use std::time::Duration;
 
 /// What a client may say about a new token.
@@ -158,6 +158,7 @@ pub(crate) struct TokenQuery {
     #[serde(alias = "page_size")]
     limit: Option<u32>,
     app_id: Option<u32>,
+    name: Option<String>,
 }
 
 /// `GET /tokens`
@@ -166,7 +167,8 @@ pub(crate) async fn list(
     Query(query): Query<TokenQuery>,
 ) -> Result<Response, ApiError> {
     let page = read_page(query.page, query.limit)?;
-    let listing = state.control.store().list_tokens(query.app_id.map(AppId), page).await?;
+    let filter = TokenFilter { app: query.app_id.map(AppId), name: query.name };
+    let listing = state.control.store().list_tokens(&filter, page).await?;
     Ok(Json(page_document(listing, |token| shape(token, None))).into_response())
 }
 

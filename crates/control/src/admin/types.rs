@@ -84,11 +84,11 @@ pub(crate) fn page_document<T, A>(
     Document { data: listing.items.into_iter().map(shape).collect(), meta: Some(meta) }
 }
 
-/// A time as RFC 3339, in UTC.
+/// A time as RFC 3339, in UTC, always with three digits for the milliseconds.
 pub(crate) fn time_text(millis: UnixMillis) -> String {
     // Beyond the year 9999 there is no such text; the number is then better than nothing.
     jiff::Timestamp::from_millisecond(millis)
-        .map_or_else(|_| millis.to_string(), |time| time.to_string())
+        .map_or_else(|_| millis.to_string(), |time| format!("{time:.3}"))
 }
 
 /// The clock of the machine.

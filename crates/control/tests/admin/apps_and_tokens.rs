@@ -61,6 +61,9 @@ async fn metadata_is_replaced_as_a_whole_and_other_fields_stay() {
 #[tokio::test]
 async fn a_bad_or_taken_app_is_refused_and_nothing_changes() {
     let admin = with_app().await;
+    let number = json!({"name": "7", "owner_email": "a@b"});
+    let answer = admin.post("/api/v1/apps", number).await.expect(400);
+    assert!(answer.details()[0].contains("tell it from an id"), "{:?}", answer.details());
     let bad = json!({"name": "", "owner_email": "nobody", "monthly_budget": -1});
     let answer = admin.post("/api/v1/apps", bad).await.expect(400);
     assert_eq!(answer.details().len(), 3, "{:?}", answer.details());
@@ -98,6 +101,30 @@ async fn a_token_is_shown_once_and_only_its_hash_is_kept() {
 }
 
 #[tokio::test]
+async fn tokens_are_found_by_name_and_app() {
+    let admin = with_app().await;
+    admin.post("/api/v1/apps", json!({"name": "b", "owner_email": "b@x"})).await.expect(201);
+    for (app_id, name) in [(1, "ci"), (1, "cd"), (2, "ci"), (2, "")] {
+        let token = json!({"app_id": app_id, "name": name});
+        admin.post("/api/v1/tokens", token).await.expect(201);
+    }
+    let rows = [
+        ("?name=ci", vec!["1", "3"]),
+        ("?name=ci&app_id=2", vec!["3"]),
+        ("?name=ci&limit=1&page=2", vec!["3"]),
+        ("?name=c", vec![]),
+        ("?name=%25", vec![]),
+        ("?name=", vec!["4"]),
+    ];
+    for (query, ids) in rows {
+        let answer = admin.get(&format!("/api/v1/tokens{query}")).await.expect(200);
+        let data = answer.json["data"].as_array().unwrap();
+        let found: Vec<_> = data.iter().map(|token| token["id"].as_str().unwrap()).collect();
+        assert_eq!(found, ids, "{query}");
+    }
+}
+
+#[tokio::test]
 async fn an_app_takes_its_tokens_with_it() {
     let admin = with_app().await;
     admin.post("/api/v1/apps", json!({"name": "b", "owner_email": "b@x"})).await.expect(201);
@@ -130,7 +157,7 @@ async fn the_end_of_a_token_is_told_in_words_nanoseconds_or_as_a_time() {
     }
     let exact = json!({"app_id": 1, "expires_at": "2999-01-31T12:00:00+01:00"});
     let answer = admin.post("/api/v1/tokens", exact).await.expect(201);
-    assert_eq!(answer.attributes()["expires_at"], "2999-01-31T11:00:00Z");
+    assert_eq!(answer.attributes()["expires_at"], "2999-01-31T11:00:00.000Z");
 }
 
 #[tokio::test]

@@ -54,6 +54,7 @@ impl DataPlane for FakePlane {
             warnings: vec!["runs as root".to_owned()],
             pid: Some(4711),
             restarts: spec.reloads,
+            next_start_at: (spec.name == "waits").then(|| now_millis() + 3_600_000),
             ready_since: Some(1_700_000_000_000),
             endpoints: endpoints.endpoints().to_vec(),
             required: spec.options.required,
@@ -101,6 +102,11 @@ impl DataPlane for FakePlane {
             let _ = desired.wait_for(|snapshot| snapshot.revision >= revision).await;
         })
     }
+}
+
+fn now_millis() -> i64 {
+    let since = std::time::UNIX_EPOCH.elapsed().unwrap();
+    i64::try_from(since.as_millis()).unwrap()
 }
 
 pub(crate) struct Admin {

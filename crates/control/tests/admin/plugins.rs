@@ -69,8 +69,15 @@ async fn status_and_routes_show_what_the_data_plane_serves() {
     assert_eq!(attributes["reason"], Value::Null);
     assert_eq!(attributes["warnings"], json!(["runs as root"]));
     assert_eq!(attributes["restarts"], 0);
-    assert_eq!(attributes["ready_since"], "2023-11-14T22:13:20Z");
+    assert_eq!(attributes["ready_since"], "2023-11-14T22:13:20.000Z");
     assert_eq!(attributes["endpoints"][0]["path"], "/files/*");
+
+    assert_eq!(attributes["next_start_in_ms"], Value::Null);
+    admin.patch("/api/v1/plugins/1", json!({"name": "waits"})).await.expect(200);
+    let waits = admin.get("/api/v1/plugins/1/status").await.expect(200);
+    let millis = waits.attributes()["next_start_in_ms"].as_u64().unwrap();
+    assert!((3_500_000..=3_600_000).contains(&millis), "{millis}");
+    admin.patch("/api/v1/plugins/1", json!({"name": "files"})).await.expect(200);
 
     let routes = admin.get("/api/v1/routes").await.expect(200);
     assert_eq!(routes.json["meta"]["total_count"], 1);
@@ -104,7 +111,7 @@ async fn the_status_sums_up_what_serves_and_what_failed_last() {
     assert_eq!((&failed["signal"], &failed["signal_name"]), (&json!(9), &json!("SIGKILL")));
     assert_eq!((&failed["exit_code"], &failed["out_of_memory"]), (&Value::Null, &Value::Null));
     assert_eq!((&failed["uptime_ms"], &failed["in_order"]), (&json!(500), &json!(false)));
-    assert_eq!(failed["ended_at"], "2023-11-14T22:13:20.5Z");
+    assert_eq!(failed["ended_at"], "2023-11-14T22:13:20.500Z");
     assert_eq!(failed.get("lines"), None);
 }
 
@@ -118,7 +125,7 @@ async fn records_come_newest_first_with_as_many_lines_as_asked_for() {
     let lines = &records.json["data"][1]["attributes"]["lines"];
     assert_eq!(lines.as_array().unwrap().len(), 200);
     let line = json!({
-        "at": "2023-11-14T22:13:20Z", "stream": "stderr", "level": "error",
+        "at": "2023-11-14T22:13:20.000Z", "stream": "stderr", "level": "error",
         "message": "line 199 \u{1b}[31m",
     });
     assert_eq!(lines[199], line);
@@ -193,6 +200,9 @@ async fn everything_that_is_wrong_is_told_at_once() {
     {
         assert!(details.contains(field), "{field} in {details}");
     }
+    let number = json!({"name": "42", "command": "file:///p"});
+    let answer = admin.post("/api/v1/plugins", number).await.expect(400);
+    assert!(answer.details()[0].contains("tell it from an id"), "{:?}", answer.details());
     assert_eq!(admin.snapshot().revision, 0);
 }
 

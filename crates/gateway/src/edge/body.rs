@@ -4,10 +4,14 @@
 use super::access_log::Record;
 use super::connection::OpenRequest;
 use super::stream::{Aborted, StreamBody};
+use crate::deadlines::Ticket;
 use bytes::Bytes;
+use http::Version;
 use http_body::{Body, Frame, SizeHint};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
+use tokio::time::Instant;
 
 enum Content {
     Empty,
@@ -18,25 +22,39 @@ enum Content {
 /// The body of an answer.
 pub struct EdgeBody {
     content: Content,
-    record: Option<Box<Record>>,
-    _open: Option<OpenRequest>,
+    held: Option<Box<Held>>,
 }
+
+/// What lives exactly as long as an answer.
+struct Held {
+    record: Record,
+    _open: OpenRequest,
+    /// When the last byte must have left.
+    _end: Option<Ticket>,
+    /// Most bytes that are handed out at once.
+    piece: usize,
+}
+
+/// Over HTTP/2, where the library takes whatever it is handed, however little the client reads.
+const HTTP2_PIECE: usize = 64 * 1024;
+/// What a client must read in a second, on average, beyond the time that any answer has; in bytes.
+const SLOWEST_READER: u64 = 128 * 1024;
 
 impl EdgeBody {
     /// No body.
     pub fn empty() -> Self {
-        Self { content: Content::Empty, record: None, _open: None }
+        Self { content: Content::Empty, held: None }
     }
 
     /// Whole bytes.
     pub fn full(bytes: Bytes) -> Self {
         let content = if bytes.is_empty() { Content::Empty } else { Content::Full(bytes) };
-        Self { content, record: None, _open: None }
+        Self { content, held: None }
     }
 
     /// A plugin's stream.
     pub fn stream(stream: StreamBody) -> Self {
-        Self { content: Content::Stream(Box::new(stream)), record: None, _open: None }
+        Self { content: Content::Stream(Box::new(stream)), held: None }
     }
 
     /// Leaves the content out, for an answer to HEAD; tells how long it would have been.
@@ -49,14 +67,25 @@ impl EdgeBody {
         length
     }
 
-    /// Attaches what ends with the last byte: the record of the request and its place on the
-    /// connection.
-    pub fn owning(&mut self, mut record: Record, open: OpenRequest) {
-        if self.is_end_stream() {
+    /// Attaches what ends with the last byte: the record of the request, its place on the
+    /// connection, and a deadline, `patience` from now and more for a large answer.
+    pub fn owning(
+        &mut self,
+        mut record: Record,
+        open: OpenRequest,
+        version: Version,
+        patience: Duration,
+    ) {
+        let end = if self.is_end_stream() {
             record.complete();
-        }
-        self.record = Some(Box::new(record));
-        self._open = Some(open);
+            None
+        } else {
+            let bytes = self.size_hint().exact().unwrap_or(0);
+            let limit = patience + Duration::from_secs(bytes / SLOWEST_READER);
+            Some(open.connection().deadlines.add(Instant::now() + limit))
+        };
+        let piece = if version == Version::HTTP_2 { HTTP2_PIECE } else { usize::MAX };
+        self.held = Some(Box::new(Held { record, _open: open, _end: end, piece }));
     }
 }
 
@@ -71,15 +100,19 @@ impl Body for EdgeBody {
         let this = self.get_mut();
         let next = match &mut this.content {
             Content::Empty => None,
-            Content::Full(_) => match std::mem::replace(&mut this.content, Content::Empty) {
-                Content::Full(bytes) => Some(Ok(bytes)),
-                _ => None,
-            },
+            Content::Full(bytes) => {
+                let piece = this.held.as_ref().map_or(usize::MAX, |held| held.piece);
+                let next = bytes.split_to(piece.min(bytes.len()));
+                if bytes.is_empty() {
+                    this.content = Content::Empty;
+                }
+                Some(Ok(next))
+            }
             Content::Stream(stream) => ready!(stream.poll_chunk(cx)),
         };
         // The HTTP library need not ask again after the last byte.
         let is_last = this.is_end_stream();
-        if let Some(record) = &mut this.record {
+        if let Some(Held { record, .. }) = this.held.as_deref_mut() {
             match &next {
                 Some(Ok(bytes)) => {
                     record.add_bytes(bytes.len());

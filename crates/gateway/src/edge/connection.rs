@@ -1,5 +1,6 @@
 //! What is known of one client connection, shared between its socket and its requests.
 
+use crate::deadlines::Deadlines;
 use futures_util::task::AtomicWaker;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -15,6 +16,8 @@ pub struct Connection {
     pub peer_text: String,
     /// The shard that carries it.
     pub shard: usize,
+    /// When answers must have left at the latest.
+    pub deadlines: Arc<Deadlines>,
     /// Requests that have not been answered to the last byte.
     open: AtomicUsize,
     /// Requests that ever began.
@@ -49,6 +52,7 @@ impl Connection {
             peer,
             peer_text: canonical(peer.ip()).to_string(),
             shard,
+            deadlines: Arc::default(),
             open: AtomicUsize::new(0),
             begun: AtomicUsize::new(0),
             idle: AtomicWaker::new(),

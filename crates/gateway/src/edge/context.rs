@@ -1,6 +1,7 @@
 //! What accompanies a request from its first byte to its last: its id, its connection, its start,
 //! and the parts of the gateway it needs.
 
+use super::body_memory::BodyMemory;
 use super::connection::Connection;
 use super::head::HeadLimits;
 use super::patience::Patience;
@@ -36,6 +37,8 @@ pub struct EdgeLimits {
     pub max_header_bytes: usize,
     /// Header lines.
     pub max_headers: usize,
+    /// All request bodies together, while they are read and until they are answered.
+    pub body_memory_bytes: usize,
     /// Client connections at one time.
     pub max_connections: usize,
     /// Open requests after the gateway was told to stop.
@@ -56,6 +59,7 @@ impl Default for EdgeLimits {
             keep_alive_idle: seconds(120),
             max_header_bytes: 64 * 1024,
             max_headers: 100,
+            body_memory_bytes: 256 * 1024 * 1024,
             max_connections: 10_000,
             drain_timeout: seconds(30),
         }
@@ -66,6 +70,12 @@ impl EdgeLimits {
     /// The part that guards HTTP/1 heads.
     pub fn head(&self) -> HeadLimits {
         HeadLimits { max_bytes: self.max_header_bytes, max_headers: self.max_headers }
+    }
+
+    /// How long an answer may take to leave, beyond what its size needs: a little longer than a
+    /// stream may last, so that a stream that is read ends by itself.
+    pub fn answer_patience(&self) -> Duration {
+        self.stream_timeout.max(self.unary_timeout) + Duration::from_secs(1)
     }
 
     /// The part that guards waiting.
@@ -143,6 +153,8 @@ pub struct Edge {
     pub edge_id: String,
     /// Namespace of this node, for plugins.
     pub edge_namespace: String,
+    /// Memory for the bodies of requests.
+    pub body_memory: BodyMemory,
     /// What is counted.
     pub metrics: Arc<Metrics>,
     /// What the plugins do.

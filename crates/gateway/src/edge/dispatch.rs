@@ -2,6 +2,7 @@
 
 use super::context::RequestContext;
 use super::error::EdgeError;
+use super::headers::TooMany;
 use super::request::Question;
 use super::stream::StreamLimits;
 use crate::instance::{Chunks, End, Instance};
@@ -61,6 +62,18 @@ impl From<EdgeError> for Failed {
     }
 }
 
+impl From<TooMany> for EdgeError {
+    fn from(too_many: TooMany) -> Self {
+        Self::new(ErrorCode::PluginProtocol).because(too_many.to_string())
+    }
+}
+
+impl From<TooMany> for Failed {
+    fn from(too_many: TooMany) -> Self {
+        Self::Heard(too_many.into())
+    }
+}
+
 impl From<CallError> for Failed {
     fn from(error: CallError) -> Self {
         match error {
@@ -112,7 +125,7 @@ async fn unary(
     }
     Ok(Answer {
         status: status(answer.status_code)?,
-        headers: super::headers::response(answer.headers, answer.header_list),
+        headers: super::headers::response(answer.headers, answer.header_list)?,
         content: Content::Whole(answer.body),
     })
 }
@@ -155,7 +168,7 @@ fn begin(
     match first.r#type() {
         ChunkType::Headers => Ok(Answer {
             status: status(first.status_code)?,
-            headers: super::headers::response(first.headers, first.header_list),
+            headers: super::headers::response(first.headers, first.header_list)?,
             content: Content::Stream(chunks, None, limits),
         }),
         ChunkType::Body => Ok(Answer {

@@ -7,6 +7,8 @@
 use super::head::{BodyKind, HeadLimits, check_head, check_trailer};
 use super::refusal::Refusal;
 
+/// Empty lines before a head that old clients may send.
+const MAX_EMPTY_LINES: usize = 4;
 /// Longest line of a chunk size with its extensions, in bytes.
 const MAX_CHUNK_LINE: usize = 256;
 /// Most bytes of trailers after a chunked body.
@@ -29,12 +31,14 @@ pub struct Framing {
     phase: Phase,
     /// Bytes of the unfinished line or head that were looked at already.
     scanned: usize,
+    /// Empty lines before the next head.
+    empty_lines: usize,
 }
 
 impl Framing {
     /// At the start of a connection.
     pub fn new(limits: HeadLimits) -> Self {
-        Self { limits, phase: Phase::Head, scanned: 0 }
+        Self { limits, phase: Phase::Head, scanned: 0, empty_lines: 0 }
     }
 
     /// Whether the last message is complete and the next has not begun.
@@ -108,7 +112,13 @@ impl Framing {
 
     fn head(&mut self, bytes: &[u8]) -> Result<usize, Refusal> {
         if bytes.starts_with(b"\r\n") {
-            return Ok(2);
+            self.empty_lines += 1;
+            let few = self.empty_lines <= MAX_EMPTY_LINES;
+            return if few {
+                Ok(2)
+            } else {
+                Err(Refusal::invalid("empty lines instead of a request"))
+            };
         }
         let from = self.scanned.saturating_sub(3);
         let end = bytes[from..].windows(4).position(|w| w == b"\r\n\r\n").map(|at| from + at + 4);
@@ -119,6 +129,7 @@ impl Framing {
             return self.limits.check_unfinished(bytes).map(|()| 0);
         };
         check_line_ends(&bytes[..end], false)?;
+        self.empty_lines = 0;
         self.phase = match check_head(&bytes[..end], &self.limits)? {
             BodyKind::None | BodyKind::Sized(0) => Phase::Head,
             BodyKind::Sized(n) => Phase::Sized(n),

@@ -7,15 +7,13 @@ use super::dispatch::{self, Failed};
 use super::error::EdgeError;
 use super::request::{self, Admitted};
 use super::response::{self, Form};
-use super::sanity;
 use super::settle::{self, Outcome, Settled, settle};
+use super::upload::{Upload, Uploaded};
 use crate::identity::admit::{OverQuota, admit};
 use crate::identity::authenticate::Refused;
 use crate::route::lookup::Miss;
-use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderValue, Method, Response, StatusCode, header};
-use hyper::body::Incoming;
 use sidegate_model::endpoint::MethodSet;
 use sidegate_wire::ErrorCode;
 
@@ -26,18 +24,17 @@ use sidegate_wire::ErrorCode;
 pub async fn handle(
     context: &mut RequestContext,
     head: Parts,
-    body: &mut Incoming,
+    body: &mut Upload,
     record: &mut Record,
 ) -> Result<Response<EdgeBody>, EdgeError> {
-    sanity::check(&head, &context.edge.limits.head())?;
     let Settled { matched, caller, instance } = match settle(context, &head, record).await? {
         Outcome::Call(settled) => settled,
         Outcome::Options(allow) => return Ok(options(allow)),
     };
     let permit = admit(caller, nanos(context))?;
-    request::check_announced_size(&context.edge, body)?;
-    let body = request::read_body(&context.edge, body).await?;
-    context.edge.metrics.request_body(&record.labels, body.len());
+    body.check_announced(&context.edge)?;
+    let body = body.read(&context.edge).await?;
+    context.edge.metrics.request_body(&record.labels, body.bytes.len());
     call(context, Admitted { matched, permit, instance }, head, body).await
 }
 
@@ -46,7 +43,7 @@ async fn call(
     context: &mut RequestContext,
     admitted: Admitted,
     head: Parts,
-    body: Bytes,
+    body: Uploaded,
 ) -> Result<Response<EdgeBody>, EdgeError> {
     let mount = admitted.matched.mount.clone();
     let endpoint = admitted.matched.endpoint.clone();
@@ -55,7 +52,7 @@ async fn call(
         is_head: head.method == Method::HEAD,
         lenient_done: mount.plugin.options.lenient_done,
     };
-    let (question, instance) = request::build(context, admitted, head, body);
+    let (question, instance) = request::build(context, admitted, head, body.bytes.clone());
     let mut asked = dispatch::ask(context, &question, &instance, &endpoint).await;
     if matches!(asked, Err(Failed::Unheard(_))) {
         let slug = mount.slug.as_str();

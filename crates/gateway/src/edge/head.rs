@@ -151,8 +151,11 @@ fn check_request_line(line: &[u8]) -> Result<bool, Refusal> {
     }
 }
 
-/// A path, an absolute address, or `*` for OPTIONS.
-fn check_target(method: &[u8], target: &[u8]) -> Result<(), Refusal> {
+/// Checks that a target is a path, an absolute address, or `*` for OPTIONS.
+///
+/// # Errors
+/// Refuses all else, and characters that must be encoded.
+pub fn check_target(method: &[u8], target: &[u8]) -> Result<(), Refusal> {
     let form_ok = match target {
         [b'/', ..] => true,
         b"*" => method == b"OPTIONS",

@@ -79,10 +79,40 @@ fn is_reserved(name: &HeaderName) -> bool {
     )
 }
 
+/// Most headers of an answer, and most bytes of them: what ordinary clients take.
+const MAX_ANSWER_HEADERS: usize = 500;
+const MAX_ANSWER_HEADER_BYTES: usize = 64 * 1024;
+
+/// An answer with more headers than clients take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "{count} headers with {bytes} bytes, where {MAX_ANSWER_HEADERS} with {MAX_ANSWER_HEADER_BYTES} are the most"
+)]
+pub struct TooMany {
+    count: usize,
+    bytes: usize,
+}
+
 /// A plugin's headers as the client gets them: reserved and unusable ones left out, control
 /// characters made blanks. The list counts where there is one, else the map.
-pub fn response(map: HashMap<String, String>, list: Vec<wire::HeaderField>) -> HeaderMap {
-    let mut headers = HeaderMap::with_capacity(map.len().max(list.len()));
+///
+/// # Errors
+/// [`TooMany`] when clients could not take them.
+pub fn response(
+    map: HashMap<String, String>,
+    list: Vec<wire::HeaderField>,
+) -> Result<HeaderMap, TooMany> {
+    let of_map = map.iter().map(|(name, value)| name.len() + value.len());
+    let of_list = list.iter().map(|field| field.name.len() + field.value.len());
+    let (count, bytes) = if list.is_empty() {
+        (map.len(), of_map.sum::<usize>())
+    } else {
+        (list.len(), of_list.sum())
+    };
+    if count > MAX_ANSWER_HEADERS || bytes > MAX_ANSWER_HEADER_BYTES {
+        return Err(TooMany { count, bytes });
+    }
+    let mut headers = HeaderMap::with_capacity(count);
     let mut named_by_connection: Vec<String> = Vec::new();
     let mut add = |name: &str, value: &[u8]| {
         let Ok(name) = HeaderName::from_bytes(name.as_bytes()) else {
@@ -114,7 +144,7 @@ pub fn response(map: HashMap<String, String>, list: Vec<wire::HeaderField>) -> H
     for name in named_by_connection {
         headers.remove(name);
     }
-    headers
+    Ok(headers)
 }
 
 fn clean(value: &[u8]) -> Option<HeaderValue> {
@@ -177,7 +207,8 @@ mod tests {
                 ("X-Utf8", "ä"),
             ]),
             vec![],
-        );
+        )
+        .unwrap();
         assert_eq!(out["x-text"], "a  X-Evil: 1");
         assert_eq!(out["x-utf8"].as_bytes(), "ä".as_bytes());
         assert_eq!(out.len(), 2, "{out:?}");
@@ -189,8 +220,18 @@ mod tests {
             name: "Set-Cookie".into(),
             value: value.into(),
         };
-        let out = response(map(&[("Set-Cookie", "a=1")]), vec![field("a=1"), field("b=2")]);
+        let out =
+            response(map(&[("Set-Cookie", "a=1")]), vec![field("a=1"), field("b=2")]).unwrap();
         assert_eq!(out.get_all("set-cookie").iter().count(), 2);
+    }
+
+    #[test]
+    fn more_headers_than_clients_take_are_refused() {
+        let many = |n: usize| (0..n).map(|i| (format!("x-{i}"), "y".to_owned())).collect();
+        assert!(response(many(500), vec![]).is_ok());
+        assert!(response(many(501), vec![]).is_err());
+        assert!(response(many(30_000), vec![]).is_err());
+        assert!(response(map(&[("x", &"y".repeat(70_000))]), vec![]).is_err());
     }
 
     proptest! {

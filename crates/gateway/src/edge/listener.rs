@@ -121,11 +121,16 @@ impl Shard {
             .max_buf_size(limits.max_header_bytes.max(256 * 1024))
             .serve_connection(TokioIo::new(io), service);
         let mut serving = pin!(serving);
-        tokio::select! {
-            ended = serving.as_mut() => return Ok(ended?),
-            () = self.stop.cancelled() => serving.as_mut().graceful_shutdown(),
+        let mut stopping = false;
+        loop {
+            tokio::select! {
+                ended = serving.as_mut() => return Ok(ended?),
+                () = connection.deadlines.passed() => return Err(Ended::Stalled),
+                () = self.stop.cancelled(), if !stopping => {}
+            }
+            stopping = true;
+            serving.as_mut().graceful_shutdown();
         }
-        Ok(serving.await?)
     }
 
     async fn http2(&self, io: GuardedIo, connection: &Arc<Connection>) -> Result<(), Ended> {
@@ -146,6 +151,7 @@ impl Shard {
         loop {
             tokio::select! {
                 ended = serving.as_mut() => return Ok(ended?),
+                () = connection.deadlines.passed() => return Err(Ended::Stalled),
                 () = self.stop.cancelled(), if !stopping => {}
                 () = idle_for(connection, limits.keep_alive_idle), if !stopping => {}
             }
@@ -187,6 +193,8 @@ async fn sniff(socket: &mut Socket) -> io::Result<BytesMut> {
 enum Ended {
     #[error(transparent)]
     Io(#[from] io::Error),
+    #[error("the client did not read its answer in time")]
+    Stalled,
     #[error("the client was too slow")]
     TooSlow(#[from] tokio::time::error::Elapsed),
     #[error(transparent)]

@@ -6,6 +6,7 @@
 
 pub mod access_log;
 pub mod body;
+pub mod body_memory;
 pub mod connection;
 pub mod context;
 pub mod dispatch;
@@ -27,3 +28,4 @@ pub mod sanity;
 pub mod settle;
 pub mod stream;
 pub mod tls;
+pub mod upload;

@@ -1,24 +1,20 @@
-//! From an admitted HTTP request to the message a plugin receives. Only here is the body read.
+//! From an admitted HTTP request to the message a plugin receives.
 
-use super::context::{Edge, RequestContext};
-use super::error::EdgeError;
+use super::context::RequestContext;
 use super::headers;
 use super::sanity;
 use crate::identity::admit::Permit;
-use crate::identity::authenticate::{Carrier, token_parameter};
+use crate::identity::authenticate::unescape;
 use crate::instance::Instance;
 use crate::route::lookup::Match;
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, header};
-use http_body_util::BodyExt as _;
-use hyper::body::{Body as _, Incoming};
-use sidegate_wire::ErrorCode;
+use sidegate_model::token::TokenHash;
 use sidegate_wire::plugin as wire;
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
-use tokio::time::timeout;
 
 /// A request that may pass.
 pub struct Admitted {
@@ -81,82 +77,21 @@ pub fn build(
     (Question { permit, message }, instance)
 }
 
-fn too_slow() -> EdgeError {
-    EdgeError::public(ErrorCode::RequestTimeout, "the request body did not arrive in time")
-}
-
-fn too_large(edge: &Edge) -> EdgeError {
-    let limit = edge.limits.max_body_bytes;
-    EdgeError::public(
-        ErrorCode::BodyTooLarge,
-        format!("the request body is larger than the limit of {limit} bytes"),
-    )
-}
-
-/// Refuses a body that announces itself as too large, before any of it is read.
-///
-/// # Errors
-/// 413.
-pub fn check_announced_size(edge: &Edge, body: &Incoming) -> Result<(), EdgeError> {
-    let announced = body.size_hint().lower();
-    if announced > edge.limits.max_body_bytes as u64 { Err(too_large(edge)) } else { Ok(()) }
-}
-
-/// Reads a whole body.
-///
-/// # Errors
-/// 413 above the limit, 408 for one that does not arrive in time, 400 for a broken one.
-pub async fn read_body(edge: &Edge, body: &mut Incoming) -> Result<Bytes, EdgeError> {
-    let reading = timeout(edge.limits.body_total_timeout, read_frames(edge, body));
-    reading.await.map_err(|_| too_slow())?
-}
-
-async fn read_frames(edge: &Edge, body: &mut Incoming) -> Result<Bytes, EdgeError> {
-    let limit = edge.limits.max_body_bytes;
-    let mut first = Bytes::new();
-    let mut rest = BytesMut::new();
-    loop {
-        let frame = timeout(edge.limits.body_idle_timeout, body.frame());
-        let Some(frame) = frame.await.map_err(|_| too_slow())? else {
-            break;
-        };
-        let frame = frame.map_err(|e| {
-            EdgeError::public(ErrorCode::InvalidRequest, "the request body is broken")
-                .because(e.to_string())
-        })?;
-        let Ok(data) = frame.into_data() else {
-            continue;
-        };
-        if first.len() + rest.len() + data.len() > limit {
-            return Err(too_large(edge));
-        }
-        if first.is_empty() && rest.is_empty() {
-            // A body that comes in one piece is never copied.
-            first = data;
-            continue;
-        }
-        if rest.is_empty() {
-            let announced = usize::try_from(body.size_hint().lower()).unwrap_or(0);
-            rest.reserve((first.len() + data.len() + announced).min(limit));
-            rest.extend_from_slice(&first);
-            first = Bytes::new();
-        }
-        rest.extend_from_slice(&data);
-    }
-    Ok(if rest.is_empty() { first } else { rest.freeze() })
-}
-
-/// Removes the token that the gateway consumed.
+/// Removes the token that the gateway consumed, from wherever the client put it.
 fn remove_token(permit: &Permit, headers: &mut HeaderMap, query: &mut String) {
     let Some(known) = permit.app() else { return };
-    match known.carrier {
-        Carrier::Header => {
-            headers.remove(header::AUTHORIZATION);
-        }
-        Carrier::Query => {
-            let kept: Vec<_> = query.split('&').filter(|p| token_parameter(p).is_none()).collect();
-            *query = kept.join("&");
-        }
+    let is_token = |text: &str| TokenHash::of(text) == known.token.hash;
+    let credentials = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    if credentials.is_some_and(|value| value.split_ascii_whitespace().any(is_token)) {
+        headers.remove(header::AUTHORIZATION);
+    }
+    let holds_token = |part: &str| {
+        let value = part.split_once('=').map_or(part, |(_, value)| value);
+        unescape(value).is_some_and(|value| is_token(&value))
+    };
+    if query.split('&').any(holds_token) {
+        let kept: Vec<_> = query.split('&').filter(|part| !holds_token(part)).collect();
+        *query = kept.join("&");
     }
 }
 

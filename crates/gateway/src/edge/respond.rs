@@ -6,14 +6,13 @@ use super::body::EdgeBody;
 use super::connection::OpenRequest;
 use super::context::{Edge, RequestContext};
 use super::error::EdgeError;
-use super::guarded_io::{LINGER, LINGER_BYTES};
 use super::handle::handle;
-use super::{operations, request_id};
-use bytes::Bytes;
+use super::upload::Upload;
+use super::{operations, request_id, sanity};
 use futures_util::FutureExt as _;
-use http::{HeaderName, HeaderValue, Method, Request, Response, Version, header};
-use http_body_util::BodyExt as _;
-use hyper::body::{Body as _, Incoming};
+use http::request::Parts;
+use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, Version, header};
+use hyper::body::Incoming;
 use sidegate_wire::ErrorCode;
 use std::convert::Infallible;
 use std::panic::AssertUnwindSafe;
@@ -37,16 +36,14 @@ pub async fn respond(
     let version = request.version();
     let mut context =
         RequestContext { id, connection, version, start: Instant::now(), generation, edge };
-    let (head, mut body) = request.into_parts();
+    let (head, body) = request.into_parts();
+    let mut body = Upload::new(body);
     let mut record = Record::new(&context, head.method.clone(), head.uri.path());
     let is_head = head.method == Method::HEAD;
 
-    let result = match operations::answer(&context, &head.method, head.uri.path()) {
-        Some(answer) => Ok(answer),
-        None => caught(handle(&mut context, head, &mut body, &mut record)).await,
-    };
+    let result = caught(answer(&mut context, head, &mut body, &mut record)).await;
 
-    let unread = !body.is_end_stream();
+    let unread = !body.has_ended();
     let mut response = result.unwrap_or_else(|error| {
         if error.code == ErrorCode::Internal {
             tracing::error!(request_id = %context.id, "internal error: {}", error.internal);
@@ -57,7 +54,9 @@ pub async fn respond(
     if let Ok(value) = HeaderValue::from_str(&context.id) {
         response.headers_mut().insert(REQUEST_ID, value);
     }
-    if is_head && let Some(length) = response.body_mut().leave_out() {
+    if matches!(response.status(), StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED) {
+        response.body_mut().leave_out();
+    } else if is_head && let Some(length) = response.body_mut().leave_out() {
         response.headers_mut().insert(header::CONTENT_LENGTH, length.into());
     }
     // A body that was not read may still be on its way: an HTTP/1 connection serves no other
@@ -65,11 +64,26 @@ pub async fn respond(
     if unread && version < Version::HTTP_2 {
         response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     } else if unread {
-        tokio::spawn(take_rest(body));
+        tokio::spawn(body.take_rest());
     }
     record.status = response.status();
-    response.body_mut().owning(record, open);
+    let patience = context.edge.limits.answer_patience();
+    response.body_mut().owning(record, open, version, patience);
     Ok(response)
+}
+
+/// Answers what is soundly asked: about the gateway itself, or of a plugin.
+async fn answer(
+    context: &mut RequestContext,
+    head: Parts,
+    body: &mut Upload,
+    record: &mut Record,
+) -> Result<Response<EdgeBody>, EdgeError> {
+    sanity::check(&head, &context.edge.limits.head())?;
+    match operations::answer(context, &head.method, head.uri.path()) {
+        Some(answer) => Ok(answer),
+        None => handle(context, head, body, record).await,
+    }
 }
 
 /// A panic ends one request, never the process.
@@ -78,21 +92,4 @@ async fn caught(
 ) -> Result<Response<EdgeBody>, EdgeError> {
     let unwound = AssertUnwindSafe(handling).catch_unwind().await;
     unwound.unwrap_or_else(|_| Err(EdgeError::new(ErrorCode::Internal).because("a panic")))
-}
-
-/// Takes what a client still sends of a refused request, within bounds, so that the answer reaches
-/// clients that read only after they have sent.
-async fn take_rest(mut body: Incoming) {
-    let mut left = LINGER_BYTES;
-    let taking = async {
-        while let Some(Ok(frame)) = body.frame().await {
-            let size = frame.data_ref().map_or(0, Bytes::len) as u64;
-            left = left.saturating_sub(size);
-            if left == 0 {
-                break;
-            }
-        }
-    };
-    // What comes later is refused with a reset.
-    let _ = tokio::time::timeout(LINGER, taking).await;
 }

@@ -1,6 +1,6 @@
 //! Checks on a request that the HTTP library lets through, for every protocol version.
 
-use super::head::{HeadLimits, is_host};
+use super::head::{HeadLimits, check_target, is_host};
 use super::refusal::Refusal;
 use http::request::Parts;
 use http::{Method, Version, header};
@@ -13,6 +13,12 @@ pub fn check(head: &Parts, limits: &HeadLimits) -> Result<(), Refusal> {
     let uri = &head.uri;
     let target = uri.path_and_query().map_or(0, |target| target.as_str().len());
     limits.check_fields(target, &head.headers)?;
+    if let Some(path) = uri.path_and_query() {
+        check_target(head.method.as_str().as_bytes(), path.as_str().as_bytes())?;
+    }
+    if head.headers.get_all(header::CONTENT_LENGTH).iter().nth(1).is_some() {
+        return Err(Refusal::invalid("there is more than one Content-Length header"));
+    }
     if head.method == Method::CONNECT {
         return Err(Refusal::invalid("CONNECT is not served here"));
     }

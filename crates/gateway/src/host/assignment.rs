@@ -54,10 +54,22 @@ pub(super) enum News {
     Failed {
         reason: String,
         hopeless: bool,
+        victim: Victim,
     },
+    /// It serves on, but what an operator should know has changed.
+    Warnings(Vec<String>),
     Drained,
     /// Nothing is left of it. Always comes, and last.
     Gone,
+}
+
+/// What a failure hit.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Victim {
+    /// Where there was a process of ours.
+    pub(super) pid: Option<u32>,
+    /// Requests that broke off with it.
+    pub(super) in_flight: usize,
 }
 
 /// One start, in the hands of whoever looks after it.
@@ -71,9 +83,9 @@ pub(super) struct Assignment {
 }
 
 impl Assignment {
-    pub(super) async fn fail(&self, fault: &Fault) {
+    pub(super) async fn fail(&self, fault: &Fault, victim: Victim) {
         let hopeless = fault.is_hopeless();
-        self.tell(News::Failed { reason: fault.to_string(), hopeless }).await;
+        self.tell(News::Failed { reason: fault.to_string(), hopeless, victim }).await;
     }
 
     pub(super) async fn tell(&self, news: News) {

@@ -2,12 +2,15 @@
 
 use super::fault::{Fault, last_words};
 use super::process::Process;
+use super::watched::Watched;
 use hyper_util::rt::TokioIo;
 use sidegate_wire::{Handshake, Network};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use tokio::net::UnixStream;
+use tokio::net::{TcpStream, UnixStream};
 use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
 use tonic::transport::{Channel, Endpoint};
 
 /// How long connecting may take; the plugin listens before it prints.
@@ -71,16 +74,24 @@ pub(super) async fn dial(socket: &Path) -> Result<Channel, Fault> {
         .map_err(|error| Fault::Dial { path: socket.to_owned(), cause: first_cause(&error) })
 }
 
-/// Connects to a plugin that runs elsewhere.
-pub(super) async fn dial_remote(address: &str) -> Result<Channel, Fault> {
-    let failed = |error: &(dyn std::error::Error + 'static)| Fault::DialRemote {
-        address: address.to_owned(),
-        cause: first_cause(error),
-    };
+/// Connects once to a plugin that runs elsewhere; the token is cancelled when the connection ends.
+///
+/// It is never made anew behind our back: whoever answers then may be another process, which nobody
+/// has initialised.
+pub(super) async fn dial_remote(address: &str) -> Result<(Channel, CancellationToken), Fault> {
+    let failed = |error: &(dyn std::error::Error + 'static)| Fault::DialRemote(first_cause(error));
+    let connecting = timeout(DIAL, TcpStream::connect(address)).await;
+    let stream = connecting.map_err(|late| failed(&late))?.map_err(|e| failed(&e))?;
+    stream.set_nodelay(true).map_err(|e| failed(&e))?;
+    let lost = CancellationToken::new();
+    let mut stream = Some(Watched { stream, _end: lost.clone().drop_guard() });
+    let connector = tower::service_fn(move |_| {
+        let stream = stream.take().map(TokioIo::new);
+        async { stream.ok_or(io::ErrorKind::NotConnected).map_err(io::Error::from) }
+    });
     let endpoint = Endpoint::from_shared(format!("http://{address}")).map_err(|e| failed(&e))?;
-    let endpoint = endpoint.connect_timeout(DIAL).tcp_nodelay(true);
-    match timeout(DIAL, endpoint.connect()).await {
-        Ok(connected) => connected.map_err(|e| failed(&e)),
+    match timeout(DIAL, endpoint.connect_with_connector(connector)).await {
+        Ok(connected) => Ok((connected.map_err(|e| failed(&e))?, lost)),
         Err(late) => Err(failed(&late)),
     }
 }

@@ -49,14 +49,28 @@ pub(super) enum Fault {
         "announced {0}, which is not supported: a plugin listens on a unix socket, without TLS"
     )]
     Unsupported(&'static str),
-    #[error("command {0:?} is not on the list of PLUGIN_COMMAND_ALLOWLIST")]
+    #[error(
+        "command {0:?} is not permitted by PLUGIN_COMMAND_ALLOWLIST: have it added to that list"
+    )]
     NotListed(String),
-    #[error("program {path} is not in a folder of PLUGIN_DIRS", path = .0.display())]
+    #[error("program {path} is not in a folder of PLUGIN_DIRS: put it into one of them", path = .0.display())]
     OutsideDirs(PathBuf),
+    #[error(
+        "option sha256 cannot hold for a plugin that runs elsewhere: nobody here sees its program; remove the option, or use a file:// command"
+    )]
+    UnseenBytes,
     #[error("no address of it answers: {0}")]
     NoAddress(String),
-    #[error("address {address} cannot be reached: {cause}")]
-    DialRemote { address: String, cause: String },
+    #[error("cannot be reached: {0}")]
+    DialRemote(String),
+    #[error("its connection was lost")]
+    Lost,
+    #[error("has not answered yet")]
+    NotYet,
+    #[error(
+        "offers other endpoints than the addresses in service: bring all of them to one version and reload the plugin"
+    )]
+    OtherOffer,
     #[error("socket {path} cannot be reached: {cause}", path = path.display())]
     Dial { path: PathBuf, cause: String },
     #[error("{call} got no answer within {limit:?}")]
@@ -82,6 +96,7 @@ impl Fault {
                 | Self::OtherBytes { .. }
                 | Self::Script(_)
                 | Self::NotListed(_)
+                | Self::UnseenBytes
                 | Self::OutsideDirs(_)
         )
     }

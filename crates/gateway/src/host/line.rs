@@ -48,6 +48,10 @@ pub(super) struct Line {
     pub(super) level: Level,
     pub(super) message: String,
     pub(super) module: Option<String>,
+    /// The request it is about.
+    pub(super) request_id: Option<String>,
+    /// The trace it belongs to.
+    pub(super) trace_id: Option<String>,
     /// Further fields as JSON.
     pub(super) fields: Option<String>,
 }
@@ -63,9 +67,17 @@ pub(super) fn read_line(text: &str, panicking: &mut bool) -> Line {
     let (level, rest) = match tagged(text) {
         Some((level, rest)) => (level, rest),
         None if *panicking => (Level::ERROR, text),
-        None => (Level::DEBUG, without_time(text)),
+        // A program that names no level means to be read.
+        None => (Level::INFO, without_time(text)),
     };
-    Line { level, message: harmless(rest), module: None, fields: None }
+    Line::plain(level, rest)
+}
+
+impl Line {
+    fn plain(level: Level, text: &str) -> Self {
+        let message = harmless(text);
+        Self { level, message, module: None, request_id: None, trace_id: None, fields: None }
+    }
 }
 
 fn read_json(mut fields: Map<String, Value>, text: &str) -> Line {
@@ -76,23 +88,21 @@ fn read_json(mut fields: Map<String, Value>, text: &str) -> Line {
     };
     let level = take("@level").or_else(|| take("level")).and_then(|name| level_of(&name));
     let message = take("@message").or_else(|| take("message")).or_else(|| take("msg"));
-    let module = take("@module");
     for time in ["@timestamp", "time", "timestamp", "ts"] {
         take(time);
     }
     let Some(message) = message else {
-        return Line {
-            level: level.unwrap_or(Level::DEBUG),
-            message: harmless(text),
-            module: None,
-            fields: None,
-        };
+        return Line::plain(level.unwrap_or(Level::DEBUG), text);
     };
+    let [module, request_id, trace_id] =
+        ["@module", "request_id", "trace_id"].map(|key| take(key).map(|text| harmless(&text)));
     Line {
         level: level.unwrap_or(Level::DEBUG),
         message: harmless(&message),
-        module: module.map(|m| harmless(&m)),
-        fields: (!fields.is_empty()).then(|| Value::Object(fields).to_string()),
+        module,
+        request_id,
+        trace_id,
+        fields: (!fields.is_empty()).then(|| harmless(&Value::Object(fields).to_string())),
     }
 }
 
@@ -170,7 +180,7 @@ mod tests {
                 Level::INFO,
                 "echo: plugin address: network=unix",
             ),
-            ("2026/11/22 10:16:43 plain go log", Level::DEBUG, "plain go log"),
+            ("2026/11/22 10:16:43 plain go log", Level::INFO, "plain go log"),
             (
                 "2026/11/22 10:16:43 [ERROR] [Plugin 9] bad [k v]",
                 Level::ERROR,
@@ -183,9 +193,9 @@ mod tests {
                 Level::ERROR,
                 "fatal error: all goroutines are asleep",
             ),
-            ("just words", Level::DEBUG, "just words"),
-            ("[not a level] x", Level::DEBUG, "[not a level] x"),
-            ("{not json", Level::DEBUG, "{not json"),
+            ("just words", Level::INFO, "just words"),
+            ("[not a level] x", Level::INFO, "[not a level] x"),
+            ("{not json", Level::INFO, "{not json"),
         ];
         for (text, level, message) in rows {
             assert_eq!(read(text), (level, message.to_owned()), "{text}");
@@ -198,6 +208,18 @@ mod tests {
         let line = read_line(r#"{"@level":"info","@message":"m","@module":"x","n":1}"#, &mut false);
         assert_eq!(line.module.as_deref(), Some("x"));
         assert_eq!(line.fields.as_deref(), Some(r#"{"n":1}"#));
+        assert_eq!((line.request_id, line.trace_id), (None, None));
+    }
+
+    #[test]
+    fn what_the_gateway_knows_by_name_stands_apart_from_the_fields() {
+        let text = r#"{"@message":"paid","request_id":"req_1","trace_id":7,"order":7}"#;
+        let line = read_line(text, &mut false);
+        assert_eq!(line.request_id.as_deref(), Some("req_1"));
+        assert_eq!(line.trace_id.as_deref(), Some("7"));
+        assert_eq!(line.fields.as_deref(), Some(r#"{"order":7}"#));
+        let alone = read_line(r#"{"@message":"m","request_id":"a\u001bb"}"#, &mut false);
+        assert_eq!((alone.request_id.as_deref(), alone.fields), (Some("a\u{fffd}b"), None));
     }
 
     #[test]

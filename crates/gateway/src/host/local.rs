@@ -4,7 +4,7 @@
 //! after itself on every way out.
 
 use super::assignment::{
-    Assignment, News, Order, Ready, forgotten, release_after, unless_stopped, warnings,
+    Assignment, News, Order, Ready, Victim, forgotten, release_after, unless_stopped, warnings,
 };
 use super::connect::{await_handshake, dial};
 use super::exit::Exit;
@@ -22,6 +22,9 @@ use sidegate_model::record::InstanceEnd;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+
+/// How long calls may take to notice that their process is gone.
+const CALLS_BREAK: Duration = Duration::from_millis(100);
 
 /// Why a process that served does so no more.
 enum Ending {
@@ -59,18 +62,24 @@ impl Body {
         if let Some(sha256) = self.process.sha256().await {
             self.flight.runs(Some(sha256));
         }
-        let exit = self.process.end(Duration::ZERO).await;
+        let (exit, _) = self.process.end(Duration::ZERO).await;
         self.flight.exited(exit.told());
     }
 
     /// Ends it in order.
     async fn end(self, grace: Duration, in_flight: usize) {
-        let exit = self.process.end(grace).await;
+        let (exit, killed) = self.process.end(grace).await;
+        // A signal that was not ours is no order.
+        let in_order = killed || exit.signal.is_none();
         self.flight.ended(InstanceEnd {
             exit: exit.told(),
-            in_order: true,
+            in_order,
             in_flight,
-            reason: format!("stopped by the gateway: {exit}"),
+            reason: if in_order {
+                format!("stopped by the gateway: {exit}")
+            } else {
+                exit.to_string()
+            },
             ..InstanceEnd::default()
         });
     }
@@ -107,7 +116,7 @@ impl Local<'_> {
             Ok(process) => process,
             Err(fault) => {
                 flight.ended(InstanceEnd { reason: fault.to_string(), ..InstanceEnd::default() });
-                return self.assignment.fail(&fault).await;
+                return self.assignment.fail(&fault, Victim::default()).await;
             }
         };
         flight.spawned(process.pid());
@@ -136,8 +145,7 @@ impl Local<'_> {
             Ending::Unwell(fault) => fault,
             Ending::Exited => Fault::Internal("the process ended"),
         };
-        let in_flight = instance.open_calls().now_or_broken();
-        instance.close();
+        let in_flight = broken_with(&instance).await;
         self.give_up(body, fault, in_flight).await;
         drop(session);
     }
@@ -146,9 +154,9 @@ impl Local<'_> {
     async fn give_up(&self, mut body: Body, fault: Fault, in_flight: usize) {
         let fault = explain(fault, &mut body.process).await;
         let (plugin, pid) = (&self.assignment.spec.name, body.process.pid());
-        tracing::warn!(plugin, pid, in_flight, %fault, "plugin process is given up");
+        tracing::debug!(plugin, pid, in_flight, %fault, "plugin process is given up");
         body.record(&fault, in_flight);
-        self.assignment.fail(&fault).await;
+        self.assignment.fail(&fault, Victim { pid: Some(pid), in_flight }).await;
         body.bury().await;
     }
 
@@ -184,17 +192,31 @@ impl Local<'_> {
 
     async fn stop(&self, body: Body, session: Session, instance: &Instance) {
         let exited = body.process.exited();
-        let in_flight = instance.in_flight();
+        let in_flight = instance.open_calls().now_or_broken();
         let gone = tokio::select! {
-            _ = exited => true,
-            () = session.say_goodbye() => false,
+            exit = exited => Some(exit),
+            () = session.say_goodbye(&self.assignment.spec.name) => None,
         };
+        if gone.is_some_and(|exit| exit.signal.is_some()) {
+            // Nobody here sends signals before the goodbye is over: this was its own end.
+            let in_flight = broken_with(instance).await;
+            return self.give_up(body, Fault::Internal("the process ended"), in_flight).await;
+        }
         let kill_grace = self.assignment.setup.settings.limits.kill_grace;
         let (plugin, pid) = (&self.assignment.spec.name, body.process.pid());
-        body.end(if gone { Duration::ZERO } else { kill_grace }, in_flight).await;
+        let grace = if gone.is_some() { Duration::ZERO } else { kill_grace };
+        body.end(grace, in_flight).await;
         instance.close();
         tracing::info!(plugin, pid, "plugin process stopped");
     }
+}
+
+/// Closes an instance whose process is gone or given up; tells how many calls broke off with it.
+async fn broken_with(instance: &Instance) -> usize {
+    instance.close();
+    // Calls end as their connections do; one that nobody asks for is counted as it is.
+    let _ = tokio::time::timeout(CALLS_BREAK, instance.drained()).await;
+    instance.open_calls().now_or_broken()
 }
 
 /// Everything between the start of the process and its first request.

@@ -126,9 +126,11 @@ impl LineWriter {
                     plugin = %self.sink.plugin.name,
                     pid = self.sink.pid,
                     stream = self.stream.as_str(),
-                    level = level_name(line.level),
                     module = line.module.as_deref(),
-                    fields = line.fields.as_deref(),
+                    request_id = line.request_id.as_deref(),
+                    trace_id = line.trace_id.as_deref(),
+                    // As text, so that the quotes within are not escaped once more.
+                    fields = line.fields.as_deref().map(tracing::field::display),
                     "{}",
                     line.message
                 )

@@ -3,13 +3,14 @@
 //! Reading order: [`host`] compares desired state with what runs and publishes generations;
 //! `supervisor` looks after one plugin and lets `state` decide, which is pure; `runner` carries out
 //! one start (an `assignment`), of a program here (`local`) or of a plugin that runs elsewhere
-//! (`remote`), to its end, with the help of `process` (the child and all it starts),
+//! (`remote`, at its `addresses`), to its end, with the help of `process` (the child and all it starts),
 //! `connect` (first line, socket), `session` (calls to the plugin), `logs` and `line` (what it prints)
 //! and `flight` (what ran, and why it died; `oom` knows whether memory was the cause).
 //! `launch` makes a program a process, through a `guard`, which outlives us just long enough to
 //! leave nothing; `sealed` makes sure of its bytes.
 //! Knows nothing of HTTP: it meets the edge in the generation and in the instance only.
 
+mod addresses;
 mod assignment;
 mod clock;
 mod connect;
@@ -37,6 +38,7 @@ mod settings;
 mod state;
 mod supervisor;
 mod view;
+mod watched;
 
 pub use guard::reentered;
 pub use host::{HostHandle, start};

@@ -18,11 +18,7 @@ pub struct Permitted {
 impl Permitted {
     /// Checks a command, both as it was written and as it was understood.
     pub(super) fn check(&self, text: &str, command: &Command) -> Result<(), Fault> {
-        let listed = |entry: &String| match entry.strip_suffix('*') {
-            Some(start) => text.starts_with(start),
-            None => text == entry,
-        };
-        if !self.commands.is_empty() && !self.commands.iter().any(listed) {
+        if !self.commands.is_empty() && !self.lists(text, command) {
             return Err(Fault::NotListed(text.to_owned()));
         }
         let Command::File(program) = command else { return Ok(()) };
@@ -33,6 +29,24 @@ impl Permitted {
             .map_err(|source| Fault::Missing { path: program.clone(), source })?;
         let within = |dir: &PathBuf| fs::canonicalize(dir).is_ok_and(|dir| real.starts_with(dir));
         if self.dirs.iter().any(within) { Ok(()) } else { Err(Fault::OutsideDirs(real)) }
+    }
+
+    /// Whether the command is on the list, word for word, or else each of its addresses: a list that
+    /// permits one address must not let another one in behind it.
+    fn lists(&self, text: &str, command: &Command) -> bool {
+        let listed = |text: &str| {
+            self.commands.iter().any(|entry| match entry.strip_suffix('*') {
+                Some(start) => text.starts_with(start),
+                None => text == entry,
+            })
+        };
+        match command {
+            Command::File(_) => listed(text),
+            Command::Remote(addresses) => {
+                self.commands.iter().any(|entry| entry == text)
+                    || addresses.iter().all(|address| listed(&format!("grpc://{address}")))
+            }
+        }
     }
 }
 
@@ -57,6 +71,21 @@ mod tests {
         assert!(check(&permitted, "file:///opt/a"));
         assert!(check(&permitted, "grpc://plugins.internal:1"));
         for bad in ["file:///opt/ab", "file:///x/file:///opt/a", "grpc://evil:1"] {
+            assert!(!check(&permitted, bad), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_permitted_address_lets_no_other_one_in_behind_it() {
+        let commands = ["grpc://plugins.*", "grpc://a:1", "grpc://b:1,c:1"];
+        let commands = commands.map(str::to_owned).into();
+        let permitted = Permitted { commands, ..Permitted::default() };
+        for good in ["grpc://plugins.x:1,plugins.y:2", "grpc://plugins.x:1,a:1", "grpc://b:1,c:1"] {
+            assert!(check(&permitted, good), "{good}");
+        }
+        for bad in
+            ["grpc://plugins.x:1,evil:1", "grpc://a:1,evil:1", "grpc://b:1", "grpc://c:1,b:1"]
+        {
             assert!(!check(&permitted, bad), "{bad}");
         }
     }

@@ -156,15 +156,17 @@ impl Process {
     }
 
     /// Gives it `grace` to end by itself, then kills it; leaves nothing behind of what it started.
-    pub(super) async fn end(mut self, grace: Duration) -> Exit {
+    /// Tells how it ended, and whether it had to be killed.
+    pub(super) async fn end(mut self, grace: Duration) -> (Exit, bool) {
         let exited = self.exited();
         tokio::pin!(exited);
-        let exit = match timeout(grace, exited.as_mut()).await {
-            Ok(exit) => exit,
+        let ended = match timeout(grace, exited.as_mut()).await {
+            Ok(exit) => (exit, false),
             Err(_) => {
                 self.kill = None;
                 let killed = timeout(REAP, exited).await;
-                killed.unwrap_or(Exit { code: None, signal: Some(Signal::KILL.as_raw()) })
+                let unseen = Exit { code: None, signal: Some(Signal::KILL.as_raw()) };
+                (killed.unwrap_or(unseen), true)
             }
         };
         self.drain_output().await;
@@ -173,7 +175,7 @@ impl Process {
             tracing::error!(pid = self.pid, "a child of a plugin does not vanish");
         }
         self.holder.shutdown().await;
-        exit
+        ended
     }
 
     async fn drain_output(&mut self) {

@@ -93,8 +93,8 @@ fn prepare_parent(path: &Path) -> Result<(), HostError> {
     DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(failed)?;
     let found = fs::symlink_metadata(path).map_err(failed)?;
     let private = is_ours(&found) && found.mode() & 0o022 == 0;
-    // In a folder like /tmp nobody can rename what belongs to somebody else.
-    let sticky = found.mode() & 0o1000 != 0;
+    // In a folder like /tmp nobody can rename what belongs to somebody else, but its owner can.
+    let sticky = found.mode() & 0o1000 != 0 && (found.uid() == 0 || is_ours(&found));
     if !found.is_dir() || !(private || sticky) {
         return Err(HostError::Shared(path.to_owned()));
     }

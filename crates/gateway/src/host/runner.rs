@@ -1,7 +1,7 @@
 //! Carries out one start, whatever form its command has: checks that it is permitted, then hands it
 //! to the one who can.
 
-use super::assignment::{Assignment, News};
+use super::assignment::{Assignment, News, Victim};
 use super::fault::Fault;
 use super::local::Local;
 use super::remote::Remote;
@@ -12,7 +12,7 @@ pub(super) async fn run(mut assignment: Assignment) {
     if let Err(fault) = live(&mut assignment).await {
         let flight = assignment.recorder.begin();
         flight.refused(&fault.to_string());
-        assignment.fail(&fault).await;
+        assignment.fail(&fault, Victim::default()).await;
     }
     assignment.tell(News::Gone).await;
 }
@@ -22,6 +22,9 @@ async fn live(assignment: &mut Assignment) -> Result<(), Fault> {
     assignment.setup.settings.permitted.check(&assignment.spec.command, &command)?;
     match command {
         Command::File(program) => Local { assignment, program: &program }.live().await,
+        Command::Remote(_) if assignment.spec.options.sha256.is_some() => {
+            return Err(Fault::UnseenBytes);
+        }
         Command::Remote(addresses) => Remote { assignment, addresses: &addresses }.live().await,
     }
     Ok(())

@@ -119,7 +119,7 @@ impl Session {
 
     /// Everything before the process itself is ended. A plugin that lets one call run into its
     /// deadline is not asked anything more.
-    pub(super) async fn say_goodbye(mut self) {
+    pub(super) async fn say_goodbye(mut self, plugin: &str) {
         let begun = Instant::now();
         if self.close_session().await.is_ok() && self.shutdown().await.is_ok() {
             self.broker.shutdown().await;
@@ -130,7 +130,7 @@ impl Session {
                 call("GRPCController.Shutdown", limit, wire::Empty {}, |r| controller.shutdown(r))
                     .await;
         }
-        tracing::debug!(took = ?begun.elapsed(), "plugin was asked to end");
+        tracing::debug!(plugin, took = ?begun.elapsed(), "plugin was asked to end");
     }
 
     async fn close_session(&self) -> Result<(), Fault> {

@@ -4,6 +4,7 @@
 
 use super::permitted::Permitted;
 use sidegate_model::options::{PluginOptions, RestartOptions};
+use sidegate_model::plugin::{Command, PluginSpec};
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -121,6 +122,17 @@ impl HostLimits {
         }
     }
 
+    /// The limits of this plugin. One that runs elsewhere costs nothing while it is away, so it is
+    /// never parked unless its operator says when.
+    pub(super) fn of(&self, spec: &PluginSpec) -> Self {
+        let mut limits = self.with(&spec.options);
+        let remote = matches!(Command::parse(&spec.command), Ok(Command::Remote(_)));
+        if remote && spec.options.restart.park_after.is_none() {
+            limits.restart.park_after = usize::MAX;
+        }
+        limits
+    }
+
     /// The longest an orderly stop can take: every polite step at its deadline, then the kill.
     pub(super) fn stop(&self) -> Duration {
         self.close_session + self.shutdown + self.kill_grace * 2 + Duration::from_secs(5)
@@ -159,6 +171,7 @@ impl Default for RestartLimits {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use sidegate_model::plugin::PluginId;
 
     fn limits_with(name: &str, value: &str) -> HostLimits {
         let raw = [(name.to_owned(), value.to_owned())].into();
@@ -187,6 +200,26 @@ mod tests {
         }
         assert_eq!(limits_with("restart.park_after", "3").restart.park_after, 3);
         assert_eq!(limits_with("required", "true"), HostLimits::default());
+    }
+
+    #[test]
+    fn a_plugin_that_runs_elsewhere_is_parked_only_where_its_operator_says_so() {
+        let park_after = |command: &str, options: &[(&str, &str)]| {
+            let pair = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+            let spec = PluginSpec {
+                id: PluginId(1),
+                name: String::new(),
+                slug: None,
+                command: command.to_owned(),
+                config: serde_json::Map::new(),
+                options: PluginOptions::parse(&options.iter().map(pair).collect()).unwrap(),
+                reloads: 0,
+            };
+            HostLimits::default().of(&spec).restart.park_after
+        };
+        assert_eq!(park_after("file:///opt/p", &[]), RestartLimits::default().park_after);
+        assert_eq!(park_after("grpc://a:1", &[]), usize::MAX);
+        assert_eq!(park_after("grpc://a:1", &[("restart.park_after", "3")]), 3);
     }
 
     #[test]

@@ -95,6 +95,9 @@ struct Retiring {
     drain_until: Option<Duration>,
 }
 
+/// How many failures are remembered at most: more than any limit on them but "never".
+const MAX_FAILURES: usize = 1000;
+
 /// One plugin's life.
 #[derive(Debug)]
 pub(super) struct Life {
@@ -223,10 +226,12 @@ impl Life {
         let forgotten = now.at.saturating_sub(self.limits.window);
         self.failures.retain(|failed_at| *failed_at >= forgotten);
         self.failures.push_back(now.at);
+        if self.failures.len() > MAX_FAILURES {
+            self.failures.pop_front();
+        }
         if hopeless || self.failures.len() >= self.limits.park_after {
             return Next::Parked { hopeless };
         }
-        self.restarts = self.restarts.saturating_add(1);
         match self.pause(now.chance) {
             Duration::ZERO => Next::Due,
             pause => Next::Backoff { until: now.at + pause },
@@ -280,6 +285,10 @@ impl Life {
         }
         if self.has_room() {
             self.last_serial.0 += 1;
+            // Whatever an operator wishes clears the failures.
+            if !self.failures.is_empty() {
+                self.restarts = self.restarts.saturating_add(1);
+            }
             self.next = Next::Starting(self.last_serial);
             actions.push(Action::Start(self.last_serial, edition));
         }
@@ -320,11 +329,15 @@ impl Life {
 
     /// When to send the next [`Event::Tick`].
     pub(super) fn deadline(&self) -> Option<Duration> {
-        let backoff = match self.next {
+        self.retiring.iter().filter_map(|r| r.drain_until).chain(self.next_start()).min()
+    }
+
+    /// When the pause after a failure ends.
+    pub(super) fn next_start(&self) -> Option<Duration> {
+        match self.next {
             Next::Backoff { until } => Some(until),
             _ => None,
-        };
-        self.retiring.iter().filter_map(|r| r.drain_until).chain(backoff).min()
+        }
     }
 
     /// The word for operators.

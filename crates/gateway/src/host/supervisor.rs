@@ -3,13 +3,14 @@
 //!
 //! Shares nothing with other supervisors, so that a slow or broken plugin delays nobody.
 
-use super::assignment::{Assignment, News, Order, Setup};
+use super::assignment::{Assignment, News, Order, Setup, Victim};
 use super::clock::now_millis;
 use super::flight::FlightRecorder;
 use super::random::chance;
 use super::runner;
 use super::state::{Action, Edition, Event, Life, Moment, Serial};
 use super::view::{Record, View};
+use sidegate_model::UnixMillis;
 use sidegate_model::plugin::{PluginId, PluginSpec};
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -50,6 +51,8 @@ pub(super) struct Supervisor {
     /// Nobody will wish for anything any more.
     closing: bool,
     pending: VecDeque<Event>,
+    /// What the failures hit that are not logged yet.
+    victims: HashMap<Serial, Victim>,
     runners: JoinSet<()>,
     serials: HashMap<Id, Serial>,
     orders: HashMap<Serial, watch::Sender<Order>>,
@@ -67,7 +70,7 @@ impl Supervisor {
         updates: mpsc::Sender<Update>,
         recorder: Arc<FlightRecorder>,
     ) -> Self {
-        let limits = setup.settings.limits.with(&spec.options);
+        let limits = setup.settings.limits.of(spec);
         let (tell, news) = mpsc::channel(32);
         Self {
             life: Life::new(limits.restart, limits.drain),
@@ -77,6 +80,7 @@ impl Supervisor {
             began: Instant::now(),
             closing: false,
             pending: VecDeque::new(),
+            victims: HashMap::new(),
             runners: JoinSet::new(),
             serials: HashMap::new(),
             orders: HashMap::new(),
@@ -143,7 +147,7 @@ impl Supervisor {
     }
 
     fn heed(&mut self, spec: Arc<PluginSpec>) {
-        let limits = self.setup.settings.limits.with(&spec.options);
+        let limits = self.setup.settings.limits.of(&spec);
         self.life.set_limits(limits.restart, limits.drain);
         self.record.spec = spec;
     }
@@ -165,7 +169,18 @@ impl Supervisor {
                 self.record.serving = Some((ready, now_millis()));
                 Event::Started(serial)
             }
-            News::Failed { reason, hopeless } => Event::Failed { serial, reason, hopeless },
+            News::Failed { reason, hopeless, victim } => {
+                self.victims.insert(serial, victim);
+                Event::Failed { serial, reason, hopeless }
+            }
+            News::Warnings(warnings) => {
+                let serves = self.life.serving() == Some(serial);
+                if let Some((ready, _)) = self.record.serving.as_mut().filter(|_| serves) {
+                    ready.warnings = warnings;
+                }
+                // Nothing happens to the plugin, but what is shown of it changes.
+                Event::Tick
+            }
             News::Drained => Event::Drained(serial),
             News::Gone => Event::Gone(serial),
         });
@@ -203,7 +218,7 @@ impl Supervisor {
         }
     }
 
-    fn log(&self, event: &Event) {
+    fn log(&mut self, event: &Event) {
         let plugin = &self.record.spec.name;
         let state = self.life.state().as_str();
         match (event, &self.record.serving) {
@@ -215,9 +230,10 @@ impl Supervisor {
                     tracing::warn!(plugin, pid, "{warning}");
                 }
             }
-            (Event::Failed { reason, .. }, _) => {
+            (Event::Failed { serial, reason, .. }, _) => {
                 let restarts = self.life.restarts();
-                tracing::warn!(plugin, state, restarts, reason, "plugin failed");
+                let Victim { pid, in_flight } = self.victims.remove(serial).unwrap_or_default();
+                tracing::warn!(plugin, pid, state, restarts, in_flight, reason, "plugin failed");
             }
             (Event::Wanted(_) | Event::Unwanted, _) => {
                 tracing::debug!(plugin, state, "plugin's desired state changed");
@@ -228,8 +244,12 @@ impl Supervisor {
 
     async fn show(&self) {
         let (published, seen) = oneshot::channel();
-        let update =
-            Update { id: self.record.spec.id, view: self.record.view(&self.life), published };
+        let mut view = self.record.view(&self.life);
+        view.status.next_start_at = self.life.next_start().map(|at| {
+            let pause = at.saturating_sub(self.began.elapsed());
+            now_millis().saturating_add(UnixMillis::try_from(pause.as_millis()).unwrap_or_default())
+        });
+        let update = Update { id: self.record.spec.id, view, published };
         if self.updates.send(update).await.is_ok() {
             // It fails only when the host is gone, and then nobody is led anywhere.
             let _ = seen.await;

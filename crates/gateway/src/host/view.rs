@@ -140,6 +140,7 @@ fn blank_status(spec: &PluginSpec, state: PluginState) -> PluginStatus {
         warnings: Vec::new(),
         pid: None,
         restarts: 0,
+        next_start_at: None,
         ready_since: None,
         endpoints: Vec::new(),
         required: spec.options.required,

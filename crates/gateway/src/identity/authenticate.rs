@@ -24,7 +24,7 @@ pub struct KnownApp {
     pub identity: Arc<AppIdentity>,
     /// Its token.
     pub token: Arc<Token>,
-    /// Where the token came from; it is removed there.
+    /// Where the token came from.
     pub carrier: Carrier,
 }
 
@@ -136,11 +136,12 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
 }
 
 /// The value of a query part that is `token=…`.
-pub fn token_parameter(part: &str) -> Option<&str> {
+fn token_parameter(part: &str) -> Option<&str> {
     part.strip_prefix("token=").or_else(|| (part == "token").then_some(""))
 }
 
-fn unescape(text: &str) -> Option<String> {
+/// Decodes a value of a query; `None` for what is broken or no text.
+pub fn unescape(text: &str) -> Option<String> {
     let mut out = Vec::with_capacity(text.len());
     let mut bytes = text.bytes();
     while let Some(byte) = bytes.next() {

@@ -15,6 +15,7 @@ fn status(id: u32, name: &str) -> PluginStatus {
         warnings: Vec::new(),
         pid: Some(std::process::id()),
         restarts: id,
+        next_start_at: None,
         ready_since: None,
         endpoints: Vec::new(),
         required: false,

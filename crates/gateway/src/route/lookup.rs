@@ -39,6 +39,18 @@ pub enum Miss {
     Unknown(Arc<Mount>),
 }
 
+/// Whether the two readings of a path must not both be true. An encoded slash must make no difference
+/// at all; slashes at the ends must make none to who may pass.
+fn differ(by_path: &Resolution, by_segments: &Resolution, hides_slash: bool) -> bool {
+    match (by_path, by_segments) {
+        _ if hides_slash => by_path != by_segments,
+        (Resolution::Endpoint { endpoint: a, .. }, Resolution::Endpoint { endpoint: b, .. }) => {
+            a.require_auth != b.require_auth
+        }
+        _ => false,
+    }
+}
+
 /// Finds what `method` on `path` names.
 ///
 /// # Errors
@@ -49,10 +61,11 @@ pub fn lookup(generation: &Generation, method: &str, path: PluginPath) -> Result
     let method = Method::parse(method).filter(|m| m.as_str() == method);
     let endpoints = &mount.endpoints;
     let resolution = endpoints.resolve(method, path.relative());
-    if let Some(key) = path.segment_key()
-        && endpoints.resolve(method, key) != resolution
-    {
-        return Err(Miss::Ambiguous);
+    if let Some(key) = path.segment_key() {
+        let by_segments = endpoints.resolve(method, key);
+        if differ(&resolution, &by_segments, path.hides_slash()) {
+            return Err(Miss::Ambiguous);
+        }
     }
     match (resolution, method) {
         (Resolution::Endpoint { endpoint, via_get }, Some(method)) => {

@@ -38,11 +38,12 @@ impl GrpcBroker for BrokerCalls {
 }
 
 pub(super) struct ControllerCalls {
-    stop: CancellationToken,
+    /// `None` where no host may end the plugin.
+    stop: Option<CancellationToken>,
 }
 
 impl ControllerCalls {
-    pub(super) fn new(stop: CancellationToken) -> Self {
+    pub(super) fn new(stop: Option<CancellationToken>) -> Self {
         Self { stop }
     }
 }
@@ -50,7 +51,10 @@ impl ControllerCalls {
 #[tonic::async_trait]
 impl GrpcController for ControllerCalls {
     async fn shutdown(&self, _: Request<Empty>) -> Result<Response<Empty>, Status> {
-        self.stop.cancel();
+        match &self.stop {
+            Some(stop) => stop.cancel(),
+            None => tracing::info!("a host asked this plugin to end, which it does not"),
+        }
         Ok(Response::new(Empty {}))
     }
 }

@@ -19,12 +19,11 @@ use sidegate_wire::plugin::grpc_broker_server::GrpcBrokerServer;
 use sidegate_wire::plugin::grpc_controller_server::GrpcControllerServer;
 use sidegate_wire::plugin::grpc_stdio_server::GrpcStdioServer;
 use sidegate_wire::plugin::plugin_service_server::PluginServiceServer;
-use tokio::net::UnixListener;
-use tokio_stream::wrappers::UnixListenerStream;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_util::sync::CancellationToken;
 use tonic::Status;
 use tonic::transport::Server;
-use tonic::transport::server::Router;
+use tonic::transport::server::{Connected, Router};
 
 use crate::error::{Error, Result};
 use crate::program::Program;
@@ -48,18 +47,30 @@ const LAST_GRACE: Duration = Duration::from_secs(1);
 /// A stream of any kind, as the services answer with.
 type Streamed<T> = std::pin::Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 
-/// Serves on the listener until `stop` is cancelled, which the host does through the controller;
-/// then runs the author's last function, if the host did not ask for it before.
+/// Who may end the plugin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Master {
+    /// The host that started it.
+    Host,
+    /// Whoever started it; hosts come and go.
+    Itself,
+}
+
+/// Serves who comes in until `stop` is cancelled, which a host that is the master does through the
+/// controller; then runs the author's last function, if the host did not ask for it before.
 ///
 /// # Errors
 /// When the socket fails.
-pub(crate) async fn run(
+pub(crate) async fn run<C>(
     program: Arc<Program>,
-    listener: UnixListener,
+    incoming: impl Stream<Item = std::io::Result<C>>,
+    master: Master,
     stop: CancellationToken,
-) -> Result<()> {
-    let router = router(&program, &stop);
-    let incoming = UnixListenerStream::new(listener);
+) -> Result<()>
+where
+    C: AsyncRead + AsyncWrite + Connected + Unpin + Send + 'static,
+{
+    let router = router(&program, master, &stop);
     let served = router.serve_with_incoming_shutdown(incoming, stop.clone().cancelled_owned());
     let outcome = bounded(served, stop).await;
     match tokio::time::timeout(LAST_GRACE, program.shutdown()).await {
@@ -67,7 +78,7 @@ pub(crate) async fn run(
         Ok(Err(failure)) => tracing::error!(?failure, "the shutdown function failed"),
         Err(_) => tracing::error!("the shutdown function took too long and was dropped"),
     }
-    outcome.map_err(|error| Error::from(error).context("serve on the plugin's socket"))
+    outcome.map_err(|error| Error::from(error).context("serve the plugin's calls"))
 }
 
 /// Awaits the server, but not for ever once it was told to stop.
@@ -88,8 +99,9 @@ async fn bounded<E>(
     }
 }
 
-fn router(program: &Arc<Program>, stop: &CancellationToken) -> Router {
-    let plugin = plugin_service::PluginCalls::new(Arc::clone(program), stop.clone());
+fn router(program: &Arc<Program>, master: Master, stop: &CancellationToken) -> Router {
+    let plugin = plugin_service::PluginCalls::new(Arc::clone(program), master, stop.clone());
+    let ends = (master == Master::Host).then(|| stop.clone());
     let config = config_provider::ConfigCalls::new(Arc::clone(program));
     Server::builder()
         .initial_stream_window_size(STREAM_WINDOW_BYTES)
@@ -104,7 +116,7 @@ fn router(program: &Arc<Program>, stop: &CancellationToken) -> Router {
         )
         .add_service(ConfigProviderServiceServer::new(config))
         .add_service(GrpcBrokerServer::new(broker::BrokerCalls::new(stop.clone())))
-        .add_service(GrpcControllerServer::new(broker::ControllerCalls::new(stop.clone())))
+        .add_service(GrpcControllerServer::new(broker::ControllerCalls::new(ends)))
         .add_service(GrpcStdioServer::new(stdio::StdioCalls::new(stop.clone())))
         .add_service(HealthServer::new(health::HealthCalls::new(stop.clone())))
 }

@@ -11,7 +11,7 @@ use sidegate_wire::plugin::plugin_service_server::PluginService;
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status};
 
-use super::Streamed;
+use super::{Master, Streamed};
 use crate::answer;
 use crate::config::Config;
 use crate::guard::Failure;
@@ -32,12 +32,13 @@ type Answer<T> = Result<Response<T>, Status>;
 pub(super) struct PluginCalls {
     program: Arc<Program>,
     sessions: Sessions,
+    master: Master,
     stop: CancellationToken,
 }
 
 impl PluginCalls {
-    pub(super) fn new(program: Arc<Program>, stop: CancellationToken) -> Self {
-        Self { program, sessions: Sessions::new(), stop }
+    pub(super) fn new(program: Arc<Program>, master: Master, stop: CancellationToken) -> Self {
+        Self { program, sessions: Sessions::new(), master, stop }
     }
 
     fn ready(&self) -> Result<&Arc<Ready>, Status> {
@@ -51,7 +52,11 @@ impl PluginService for PluginCalls {
     async fn initialize(&self, request: Request<wire::InitRequest>) -> Answer<wire::InitResponse> {
         let wire::InitRequest { config, features } = request.into_inner();
         let header_list = features.iter().any(|feature| feature == FEATURE_HEADER_LIST);
-        let outcome = self.program.initialize(Config::from_wire(config), header_list).await;
+        let config = Config::from_wire(config);
+        let outcome = match self.master {
+            Master::Host => self.program.initialize(config, header_list).await,
+            Master::Itself => self.program.initialize_or_join(config).await,
+        };
         if let Err(error) = &outcome {
             tracing::error!(%error, "the plugin cannot be initialized");
         }
@@ -67,8 +72,12 @@ impl PluginService for PluginCalls {
         Ok(Response::new(wire::PingResponse { timestamp, healthy: true }))
     }
 
-    /// The process lives on until the controller or a signal ends it.
+    /// The process lives on until the controller or a signal ends it. One that is its own master
+    /// goes on serving other hosts.
     async fn shutdown(&self, _: Request<wire::ShutdownRequest>) -> Answer<wire::ShutdownResponse> {
+        if self.master == Master::Itself {
+            return Ok(Response::new(wire::ShutdownResponse { success: true }));
+        }
         self.sessions.close("shutdown");
         match self.program.shutdown().await {
             Ok(()) => Ok(Response::new(wire::ShutdownResponse { success: true })),

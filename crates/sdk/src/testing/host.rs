@@ -12,6 +12,7 @@ use sidegate_wire::plugin::{
 };
 use tokio::net::UnixListener;
 use tokio::task::JoinHandle;
+use tokio_stream::wrappers::UnixListenerStream;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Request as Call, Status};
@@ -23,7 +24,7 @@ use crate::error::{Error, Result};
 use crate::plugin::Plugin;
 use crate::request::Request;
 use crate::request_builder::{DEFAULT_SLUG, RequestBuilder};
-use crate::service;
+use crate::service::{self, Master};
 
 /// A plugin that runs inside the test, initialized. It stops when this is dropped.
 #[derive(Debug)]
@@ -73,7 +74,8 @@ impl Host {
             async move {
                 // Lives as long as the server that listens in it.
                 let _folder = folder;
-                service::run(program, listener, stop).await
+                let incoming = UnixListenerStream::new(listener);
+                service::run(program, incoming, Master::Host, stop).await
             }
         });
         let address = Endpoint::try_from(format!("unix://{}", socket.display()))?;

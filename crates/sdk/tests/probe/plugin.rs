@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use sidegate_sdk::{Plugin, Request, ResponseStream, tracing};
+use sidegate_sdk::{Config, Error, Plugin, Request, ResponseStream, tracing};
 
 #[derive(Default)]
 struct Hanging(AtomicU32);
@@ -11,7 +11,10 @@ struct Hanging(AtomicU32);
 #[tokio::main]
 async fn main() -> sidegate_sdk::Result<()> {
     Plugin::new("probe", env!("CARGO_PKG_VERSION"))
-        .initialize(async |_| Ok(Hanging::default()))
+        .initialize(async |config: Config| match config.get("refuse") {
+            Some(why) => Err(Error::new(why)),
+            None => Ok(Hanging::default()),
+        })
         .get("/", async |_: Request| "probe")
         .get("/hanging", async |_: Request, hanging: Arc<Hanging>| {
             hanging.0.load(Ordering::Relaxed).to_string()

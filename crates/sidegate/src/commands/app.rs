@@ -6,6 +6,7 @@ use crate::client::{AdminApi, Connection};
 use crate::error::Failure;
 use crate::output::{Column, Output, field, text};
 use crate::pairs::{JsonPair, Pair, object};
+use crate::values;
 use clap::{Args, Subcommand};
 use serde_json::{Map, Value, json};
 
@@ -25,7 +26,7 @@ const DETAILS: &[Column] = &[
     ("owner", |app| text(app, "owner_email")),
     ("active", |app| text(app, "is_active")),
     ("rate limit", rate_limit),
-    ("monthly budget", |app| text(app, "monthly_budget")),
+    ("monthly budget", monthly_budget),
     ("metadata", |app| text(app, "metadata")),
     ("created", |app| text(app, "created_at")),
     ("updated", |app| text(app, "updated_at")),
@@ -39,6 +40,11 @@ fn rate_limit(app: &Value) -> String {
     }
 }
 
+/// As people write it: whole amounts without a fraction.
+fn monthly_budget(app: &Value) -> String {
+    field(app, "monthly_budget").as_f64().map_or_else(String::new, |budget| budget.to_string())
+}
+
 /// Manage apps, the callers of plugin endpoints
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
@@ -50,8 +56,10 @@ pub(crate) struct Arguments {
 enum Action {
     Create(Create),
     List(List),
+    /// Show an app with all its fields
     Show(One),
     Update(Update),
+    /// Delete an app and all its tokens, which are refused from then on
     Delete(One),
 }
 
@@ -110,10 +118,10 @@ struct Fields {
     #[arg(long, value_name = "KEY=JSON")]
     metadata_json: Vec<JsonPair>,
     /// Requests a minute on plugin endpoints; 0 is unlimited
-    #[arg(long, value_name = "RPM")]
+    #[arg(long, value_name = "RPM", value_parser = values::rate_limit, allow_negative_numbers = true)]
     rate_limit: Option<u32>,
     /// Budget a month, handed to plugins
-    #[arg(long, value_name = "AMOUNT")]
+    #[arg(long, value_name = "AMOUNT", value_parser = values::amount, allow_negative_numbers = true)]
     monthly_budget: Option<f64>,
 }
 
@@ -147,7 +155,8 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<(), Failure> {
             attributes.insert("owner_email".into(), json!(create.owner_email));
             let metadata = object(&create.fields.metadata, &create.fields.metadata_json)?;
             attributes.insert("metadata".into(), Value::Object(metadata));
-            let app = api.post("apps", &wrapped(&attributes)).await?;
+            let when_taken = "`sidegate app update NAME …` changes an app that is there already";
+            let app = api.create("apps", &wrapped(&attributes), when_taken).await?;
             create.output.one(&app, DETAILS)
         }
         Action::List(list) => {

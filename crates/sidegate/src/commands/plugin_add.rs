@@ -2,10 +2,10 @@
 //!
 //! It knows how a configuration is put together, not what it means; the plugin does.
 
+use super::plugin_view::View;
 use super::plugin_wait::Wait;
 use crate::client::Connection;
 use crate::error::Failure;
-use crate::output::Output;
 use crate::pairs::{JsonPair, Pair, object, object_of_file};
 use clap::Args;
 use serde_json::{Map, Value, json};
@@ -43,7 +43,7 @@ pub(crate) struct Add {
     #[command(flatten)]
     pub(super) connection: Connection,
     #[command(flatten)]
-    pub(super) output: Output,
+    pub(super) view: View,
 }
 
 impl Add {

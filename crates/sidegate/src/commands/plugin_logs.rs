@@ -14,7 +14,7 @@ pub(crate) struct Logs {
     /// Name or id
     plugin: String,
     /// How many lines of each process to show
-    #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u16).range(0..=200))]
+    #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u16).range(0..=200), allow_negative_numbers = true)]
     lines: u16,
     /// Show the newest process only
     #[arg(long)]

@@ -5,9 +5,10 @@
 use crate::client::AdminApi;
 use crate::error::Failure;
 use crate::output::{field, text};
+use crate::values::duration;
 use clap::Args;
 use serde_json::Value;
-use sidegate_model::duration::{format_duration, parse_duration};
+use sidegate_model::duration::format_duration;
 use std::time::{Duration, Instant};
 
 const PAUSE: Duration = Duration::from_millis(100);
@@ -16,7 +17,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Wait {
     /// How long to wait until the plugin serves
-    #[arg(long, value_name = "DURATION", default_value = "15s", value_parser = parse_duration)]
+    #[arg(long, value_name = "DURATION", default_value = "15s", value_parser = duration, allow_hyphen_values = true)]
     wait: Duration,
     /// Do not wait until the plugin serves
     #[arg(long, conflicts_with = "wait")]

@@ -2,17 +2,19 @@
 //!
 //! It asks the admin API; it keeps no token.
 
-use crate::client::Connection;
+use crate::client::{AdminApi, Connection};
 use crate::error::Failure;
-use crate::output::{Column, Output, json, print, text};
+use crate::output::{Column, Output, field, json, print, text};
+use crate::values::duration;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
-use sidegate_model::duration::{format_duration, parse_duration};
+use sidegate_model::duration::format_duration;
+use std::collections::HashMap;
 use std::time::Duration;
 
 const COLUMNS: &[Column] = &[
     ("ID", |token| text(token, "id")),
-    ("APP", |token| text(token, "app_id")),
+    ("APP", app_name),
     ("NAME", |token| text(token, "name")),
     ("BEGINS WITH", |token| text(token, "hint")),
     ("SCOPES", |token| text(token, "scopes")),
@@ -22,7 +24,16 @@ const COLUMNS: &[Column] = &[
 fn expiry(token: &Value) -> String {
     match text(token, "expires_at") {
         never if never.is_empty() => "never".to_owned(),
+        time if field(token, "is_expired") == true => format!("{time} (expired)"),
         time => time,
+    }
+}
+
+/// The name of its app, where somebody noted it, else the number.
+fn app_name(token: &Value) -> String {
+    match text(token, "app") {
+        unknown if unknown.is_empty() => text(token, "app_id"),
+        name => name,
     }
 }
 
@@ -53,7 +64,7 @@ struct Create {
     #[arg(long, value_name = "A,B", value_delimiter = ',')]
     scopes: Vec<String>,
     /// For how long it is valid, for example 24h or 30d; without this, until it is revoked
-    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    #[arg(long, value_name = "DURATION", value_parser = duration, allow_hyphen_values = true)]
     expires: Option<Duration>,
     #[command(flatten)]
     connection: Connection,
@@ -76,7 +87,7 @@ struct List {
 /// Make a token invalid, at once and for good
 #[derive(Debug, Args)]
 struct Revoke {
-    /// Id or, when it is unique, name
+    /// Id or, when it is unique, name; never the token itself
     token: String,
     #[command(flatten)]
     connection: Connection,
@@ -94,7 +105,11 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<(), Failure> {
                 None => "tokens".to_owned(),
                 Some(app) => format!("tokens?app_id={}", text(&api.find("apps", app).await?, "id")),
             };
-            list.output.list(&api.all(&collection).await?, COLUMNS)
+            let mut tokens = api.all(&collection).await?;
+            if list.output.is_table() {
+                note_apps(&mut tokens, &api).await?;
+            }
+            list.output.list(&tokens, COLUMNS)
         }
         Action::Revoke(revoke) => {
             let api = revoke.connection.open()?;
@@ -104,6 +119,20 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<(), Failure> {
             revoke.output.removed(&token)
         }
     }
+}
+
+/// Notes at every token how its app is called.
+async fn note_apps(tokens: &mut [Value], api: &AdminApi) -> Result<(), Failure> {
+    let apps = api.all("apps").await?;
+    let names: HashMap<_, _> =
+        apps.iter().map(|app| (text(app, "id"), text(app, "name"))).collect();
+    for token in tokens {
+        // An app that came or went between the two questions has no name here.
+        if let Some(name) = names.get(&text(token, "app_id")) {
+            token["attributes"]["app"] = json!(name);
+        }
+    }
+    Ok(())
 }
 
 async fn create_token(create: &Create) -> Result<(), Failure> {
@@ -118,7 +147,7 @@ async fn create_token(create: &Create) -> Result<(), Failure> {
         attributes["expires_in"] = json!(format_duration(expires));
     }
     let body = json!({"data": {"type": "token", "attributes": attributes}});
-    let token = api.post("tokens", &body).await?;
+    let mut token = api.post("tokens", &body).await?;
     let value = text(&token, "token");
     if create.output.is_json() {
         return json(&token);
@@ -126,11 +155,12 @@ async fn create_token(create: &Create) -> Result<(), Failure> {
     if create.output.is_quiet() {
         return print(&(value + "\n"));
     }
+    token["attributes"]["app"] = json!(text(&app, "name"));
     create.output.one(
         &token,
         &[
             ("id", |token| text(token, "id")),
-            ("app", |token| text(token, "app_id")),
+            ("app", app_name),
             ("scopes", |token| text(token, "scopes")),
             ("expires", expiry),
             ("token", |token| text(token, "token")),

@@ -13,10 +13,14 @@ fn the_help_of_the_commands_names_every_flag() {
         &["plugin", "add"][..],
         &["plugin", "logs"],
         &["plugin", "reload"],
+        &["plugin", "show"],
+        &["plugin", "update"],
         &["app", "create"],
         &["app", "update"],
+        &["app", "delete"],
         &["token", "create"],
         &["token", "list"],
+        &["token", "revoke"],
         &["routes"],
     ] {
         let name = command.join("_");
@@ -55,6 +59,42 @@ fn what_is_not_understood_is_a_usage_error() {
         let stderr = run(arguments).failure(2);
         assert!(!stderr.is_empty(), "{arguments:?}");
     }
+}
+
+#[test]
+fn the_help_of_groups_says_what_each_command_does() {
+    for group in ["plugin", "app", "token"] {
+        insta::assert_snapshot!(group, run(&[group, "--help"]).data());
+    }
+}
+
+#[test]
+fn a_negative_number_is_a_wrong_value_and_not_an_unknown_flag() {
+    let app = ["app", "create", "--name", "a", "--owner-email", "e@x"];
+    for (arguments, words) in [
+        (&["token", "create", "--app", "a", "--expires", "-1h"][..], "negative"),
+        (&["token", "create", "--app", "a", "--expires", "--quiet"], "the duration is missing"),
+        (&["plugin", "reload", "p", "--wait", "-5s"], "negative"),
+        (&["plugin", "logs", "p", "--lines", "-1"], "-1 is not in 0..=200"),
+        (&[&app[..], &["--rate-limit", "-1"]].concat(), "0 is unlimited"),
+        (&[&app[..], &["--monthly-budget", "-1"]].concat(), "0 or more"),
+    ] {
+        let stderr = run(arguments).failure(2);
+        assert!(stderr.contains(words) && !stderr.contains("unexpected"), "{stderr}");
+    }
+}
+
+#[test]
+fn the_text_of_a_token_is_refused_without_repeating_it() {
+    let token = format!("sgt_{}", "Zx9".repeat(15));
+    let mut command = crate::harness::program(&["token", "revoke", &token]);
+    let command =
+        command.env("SIDEGATE_ADMIN_TOKEN", "t").env("SIDEGATE_URL", "http://127.0.0.1:1");
+    let stderr = crate::harness::finish(command).failure(2);
+    insta::assert_snapshot!(stderr, @r"
+    error: this is the text of a token: give the number or name of the token
+    hint: `sidegate token list` shows them
+    ");
 }
 
 #[test]

@@ -9,4 +9,5 @@ mod eventually;
 mod harness;
 mod help;
 mod left_behind;
+mod plugins;
 mod serving;

@@ -1,7 +1,7 @@
 //! The promises about apps. See the parent for where they run.
 
 use super::{app, page, saved_app, token};
-use crate::{Page, Store, StoreError};
+use crate::{Page, Store, StoreError, TokenFilter};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
 use proptest::test_runner::TestRunner;
@@ -121,7 +121,10 @@ pub(super) async fn deleting_an_app_deletes_and_returns_its_tokens(store: &Store
     deleted.token_hashes.sort_unstable();
     hashes.sort_unstable();
     assert_eq!((deleted.app.id, deleted.token_hashes), (doomed, hashes));
-    assert_eq!(store.list_tokens(None, Page::default()).await.unwrap().items, [kept]);
+    assert_eq!(
+        store.list_tokens(&TokenFilter::default(), Page::default()).await.unwrap().items,
+        [kept]
+    );
 }
 
 pub(super) async fn an_app_number_is_never_given_again(store: &Store) {

@@ -1,7 +1,7 @@
 //! The promises about tokens. See the parent for where they run.
 
 use super::{page, saved_app, token};
-use crate::{NewTokenRow, Page, Store, StoreError};
+use crate::{NewTokenRow, Page, Store, StoreError, TokenFilter};
 use sidegate_model::app::AppId;
 use sidegate_model::token::{NewToken, TokenHash, TokenId};
 
@@ -60,20 +60,30 @@ pub(super) async fn an_invalid_token_is_refused_with_every_problem(store: &Store
     assert!(matches!(store.create_token(&many).await, Err(StoreError::Invalid { .. })));
 }
 
-pub(super) async fn tokens_are_listed_by_app(store: &Store) {
+pub(super) async fn tokens_are_listed_by_app_and_name(store: &Store) {
     let (a, b) = (saved_app(store, "a").await, saved_app(store, "b").await);
     for i in 0..5 {
         let app_id = if i % 2 == 0 { a } else { b };
-        store.create_token(&token(app_id, &i.to_string())).await.unwrap();
+        let name = if i < 2 { "ci" } else { "Ci" }.to_owned();
+        let row = NewTokenRow { name, ..token(app_id, &i.to_string()) };
+        store.create_token(&row).await.unwrap();
     }
-    let all = store.list_tokens(None, page(2, 2)).await.unwrap();
+    let all = store.list_tokens(&TokenFilter::default(), page(2, 2)).await.unwrap();
     assert_eq!(all.total, 5);
     assert_eq!(all.items.iter().map(|t| t.id.0).collect::<Vec<_>>(), [3, 4]);
-    let of_a = store.list_tokens(Some(a), Page::default()).await.unwrap();
+    let of =
+        |app: Option<AppId>, name: Option<&str>| TokenFilter { app, name: name.map(Into::into) };
+    let of_a = store.list_tokens(&of(Some(a), None), Page::default()).await.unwrap();
     assert_eq!(of_a.total, 3);
     assert!(of_a.items.iter().all(|t| t.app_id == a));
-    let of_nobody = store.list_tokens(Some(AppId(99)), Page::default()).await.unwrap();
+    let of_nobody = store.list_tokens(&of(Some(AppId(99)), None), Page::default()).await.unwrap();
     assert_eq!((of_nobody.items.len(), of_nobody.total), (0, 0));
+    for (filter, count) in
+        [(of(None, Some("ci")), 2), (of(Some(a), Some("ci")), 1), (of(None, Some("c%")), 0)]
+    {
+        let named = store.list_tokens(&filter, Page::default()).await.unwrap();
+        assert_eq!((named.total, named.items.len()), (count, count as usize), "{filter:?}");
+    }
 }
 
 pub(super) async fn a_revoked_token_is_gone(store: &Store) {

@@ -2,7 +2,7 @@
 
 use super::{app, page, plugin, saved_app, token};
 use crate::sql::params;
-use crate::{Page, PluginFilter, Store, StoreError};
+use crate::{Page, PluginFilter, Store, StoreError, TokenFilter};
 use sidegate_model::plugin::PluginDraft;
 use sidegate_model::token::TokenHash;
 use tokio::task::JoinSet;
@@ -79,7 +79,8 @@ pub(super) async fn parallel_writers_lose_nothing_and_the_revision_strictly_grow
     let mut revisions = writers.join_all().await.concat();
     revisions.sort_unstable();
     assert_eq!(revisions, (2..=161).collect::<Vec<_>>(), "each write has a revision of its own");
-    assert_eq!(store.list_tokens(Some(app_id), page(1, 1)).await.unwrap().total, 160);
+    let of_app = TokenFilter { app: Some(app_id), ..TokenFilter::default() };
+    assert_eq!(store.list_tokens(&of_app, page(1, 1)).await.unwrap().total, 160);
 }
 
 pub(super) async fn a_slug_wanted_by_many_is_given_once(store: &Store) {
@@ -154,6 +155,6 @@ pub(super) async fn ten_thousand_tokens_load(store: &Store) {
     let snapshot = store.load_snapshot().await.unwrap();
     assert_eq!(snapshot.tokens.len(), 10_000);
     assert!(snapshot.tokens.get(&TokenHash::of("9999")).is_some());
-    let last = store.list_tokens(None, page(100, 100)).await.unwrap();
+    let last = store.list_tokens(&TokenFilter::default(), page(100, 100)).await.unwrap();
     assert_eq!((last.items.len(), last.total), (100, 10_000));
 }

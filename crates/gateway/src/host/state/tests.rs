@@ -42,7 +42,10 @@ fn a_crash_is_followed_by_a_start_at_once_and_then_by_growing_pauses() {
     assert_eq!(life.on(Event::Tick, at(2)), start(3, 1));
     assert_eq!(life.on(failed(3), at(2)), vec![]);
     assert_eq!(life.deadline(), Some(Duration::from_millis(2400)));
-    assert_eq!(life.restarts(), 3);
+    assert_eq!(life.restarts(), 2, "the third one waits");
+    assert_eq!(life.next_start(), life.deadline());
+    assert_eq!(life.on(Event::Tick, at(3)), start(4, 1));
+    assert_eq!((life.restarts(), life.next_start()), (3, None));
 }
 
 #[test]

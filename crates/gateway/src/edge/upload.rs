@@ -1,0 +1,129 @@
+//! The body of a request: read whole, within limits of size, time and the gateway's memory.
+
+use super::body_memory::{Exhausted, Share};
+use super::context::Edge;
+use super::error::EdgeError;
+use super::guarded_io::{LINGER, LINGER_BYTES};
+use bytes::{Bytes, BytesMut};
+use http_body_util::BodyExt as _;
+use hyper::body::{Body as _, Incoming};
+use sidegate_wire::ErrorCode;
+use tokio::time::timeout;
+
+/// A whole body, and its share of the memory.
+pub struct Uploaded {
+    /// The bytes.
+    pub bytes: Bytes,
+    _memory: Option<Share>,
+}
+
+/// A body that may still be on its way.
+pub struct Upload {
+    incoming: Incoming,
+    ended: bool,
+}
+
+impl Upload {
+    /// Of which nothing was read.
+    pub fn new(incoming: Incoming) -> Self {
+        Self { ended: incoming.is_end_stream(), incoming }
+    }
+
+    /// Whether everything was read.
+    pub fn has_ended(&self) -> bool {
+        self.ended || self.incoming.is_end_stream()
+    }
+
+    /// Refuses a body that announces itself as too large, before any of it is read.
+    ///
+    /// # Errors
+    /// 413.
+    pub fn check_announced(&self, edge: &Edge) -> Result<(), EdgeError> {
+        let announced = self.incoming.size_hint().lower();
+        let fits = announced <= edge.limits.max_body_bytes as u64;
+        if fits { Ok(()) } else { Err(too_large(edge)) }
+    }
+
+    /// Reads it all.
+    ///
+    /// # Errors
+    /// 413 above the limit, 408 for a body that does not arrive in time, 400 for a broken one, 503
+    /// when all bodies together need more memory than there is for them.
+    pub async fn read(&mut self, edge: &Edge) -> Result<Uploaded, EdgeError> {
+        let reading = timeout(edge.limits.body_total_timeout, self.frames(edge));
+        reading.await.map_err(|_| too_slow())?
+    }
+
+    async fn frames(&mut self, edge: &Edge) -> Result<Uploaded, EdgeError> {
+        let limit = edge.limits.max_body_bytes;
+        let (mut first, mut rest, mut memory) = (Bytes::new(), BytesMut::new(), None);
+        while let Some(data) = self.data(edge).await? {
+            let size = first.len() + rest.len() + data.len();
+            if size > limit {
+                return Err(too_large(edge));
+            }
+            let taken = edge.body_memory.take(size, &mut memory);
+            taken.map_err(|_: Exhausted| EdgeError::new(ErrorCode::Overloaded))?;
+            if first.is_empty() && rest.is_empty() {
+                // A body that comes in one piece is never copied.
+                first = data;
+                continue;
+            }
+            if rest.is_empty() {
+                let announced = usize::try_from(self.incoming.size_hint().lower()).unwrap_or(0);
+                rest.reserve((size + announced).min(limit));
+                rest.extend_from_slice(&std::mem::take(&mut first));
+            }
+            rest.extend_from_slice(&data);
+        }
+        let bytes = if rest.is_empty() { first } else { rest.freeze() };
+        Ok(Uploaded { bytes, _memory: memory })
+    }
+
+    /// The next piece, without trailers.
+    async fn data(&mut self, edge: &Edge) -> Result<Option<Bytes>, EdgeError> {
+        loop {
+            let frame = timeout(edge.limits.body_idle_timeout, self.incoming.frame());
+            let Some(frame) = frame.await.map_err(|_| too_slow())? else {
+                self.ended = true;
+                return Ok(None);
+            };
+            let frame = frame.map_err(|e| {
+                EdgeError::public(ErrorCode::InvalidRequest, "the request body is broken")
+                    .because(e.to_string())
+            })?;
+            if let Ok(data) = frame.into_data() {
+                return Ok(Some(data));
+            }
+        }
+    }
+
+    /// Takes what a client still sends of a refused request, within bounds, so that the answer
+    /// reaches clients that read only after they have sent.
+    pub async fn take_rest(mut self) {
+        let mut left = LINGER_BYTES;
+        let taking = async {
+            while let Some(Ok(frame)) = self.incoming.frame().await {
+                let size = frame.data_ref().map_or(0, Bytes::len) as u64;
+                left = left.saturating_sub(size);
+                if left == 0 {
+                    break;
+                }
+            }
+        };
+        // What comes later is refused with a reset.
+        let _ = timeout(LINGER, taking).await;
+    }
+}
+
+fn too_slow() -> EdgeError {
+    EdgeError::public(ErrorCode::RequestTimeout, "the request body did not arrive in time")
+}
+
+fn too_large(edge: &Edge) -> EdgeError {
+    let limit = edge.limits.max_body_bytes;
+    EdgeError::public(
+        ErrorCode::BodyTooLarge,
+        format!("the request body is larger than the limit of {limit} bytes"),
+    )
+}

@@ -1,0 +1,226 @@
+//! The addresses of a plugin that runs elsewhere: each is connected and initialised, watched while it
+//! is in service, and tried again while it is not.
+//!
+//! What follows for the plugin as a whole is decided in `remote`.
+
+use super::connect::dial_remote;
+use super::fault::Fault;
+use super::random::chance;
+use super::session::Session;
+use super::settings::HostLimits;
+use crate::instance::Features;
+use crate::presence::{InService, Presence};
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
+use sidegate_model::plugin::PluginSpec;
+use sidegate_wire::plugin::EndpointRegistration;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+
+/// How long others are waited for at the start once one address has answered.
+const STRAGGLERS: Duration = Duration::from_secs(1);
+/// Between two pings for the sake of doubts.
+const DOUBT_PAUSE: Duration = Duration::from_millis(250);
+
+/// For each address why it is out of service; `None` while it serves.
+pub(super) type Standing = Vec<Option<String>>;
+
+/// One address that answered.
+pub(super) struct Answered {
+    session: Session,
+    lost: CancellationToken,
+    pub(super) offer: Offer,
+}
+
+/// What a process offers. All that serve together must agree in it.
+#[derive(Clone)]
+pub(super) struct Offer {
+    pub(super) features: Features,
+    pub(super) registrations: Vec<EndpointRegistration>,
+}
+
+impl Offer {
+    /// Whether requests that were made for this offer can go to that one.
+    fn is_met_by(&self, other: &Self) -> bool {
+        self.features.common(other.features) == self.features && self.has_endpoints_of(other)
+    }
+
+    /// Whether both name the same endpoints, in whatever order.
+    pub(super) fn has_endpoints_of(&self, other: &Self) -> bool {
+        self.keys() == other.keys()
+    }
+
+    fn keys(&self) -> Vec<(&str, Vec<String>, bool, bool)> {
+        let mut keys: Vec<_> = self.registrations.iter().map(key).collect();
+        keys.sort_unstable();
+        keys
+    }
+}
+
+/// What routing heeds of a registration.
+fn key(registration: &EndpointRegistration) -> (&str, Vec<String>, bool, bool) {
+    let mut methods: Vec<_> =
+        registration.methods.iter().map(|method| method.to_ascii_uppercase()).collect();
+    methods.sort_unstable();
+    (&registration.path, methods, registration.require_auth, registration.stream_response)
+}
+
+/// Asks all addresses at once. Comes back when all have answered, or some time after the first good
+/// answer, or when none is left that could give one.
+pub(super) async fn first_round(
+    addresses: &[String],
+    spec: &PluginSpec,
+    limits: &HostLimits,
+) -> Vec<Result<Answered, Fault>> {
+    let mut answers: Vec<_> = addresses.iter().map(|_| Err(Fault::NotYet)).collect();
+    let ask = async |(at, address): (usize, &String)| (at, answered(address, spec, limits).await);
+    let mut asked: FuturesUnordered<_> = addresses.iter().enumerate().map(ask).collect();
+    while let Some((at, answer)) = asked.next().await {
+        let is_good = answer.is_ok();
+        answers[at] = answer;
+        if is_good {
+            break;
+        }
+    }
+    let others = async {
+        while let Some((at, answer)) = asked.next().await {
+            answers[at] = answer;
+        }
+    };
+    // Who is late is asked again by who looks after it.
+    let _ = tokio::time::timeout(STRAGGLERS, others).await;
+    answers
+}
+
+/// Everything between the first connection and the first request.
+async fn answered(
+    address: &str,
+    spec: &PluginSpec,
+    limits: &HostLimits,
+) -> Result<Answered, Fault> {
+    let (channel, lost) = dial_remote(address).await?;
+    let session = Session::with_stranger(channel, limits.clone());
+    let features = Features::from_announced(&session.initialize(spec).await?);
+    let registrations = session.registrations().await?;
+    session.ping().await?;
+    Ok(Answered { session, lost, offer: Offer { features, registrations } })
+}
+
+/// What it takes to look after the addresses.
+pub(super) struct Care {
+    pub(super) spec: Arc<PluginSpec>,
+    pub(super) limits: HostLimits,
+    pub(super) in_service: InService,
+    pub(super) offer: Offer,
+}
+
+impl Care {
+    /// Looks after each address in a task of its own, and tells how all of them stand.
+    pub(super) fn begin(
+        self,
+        addresses: &[String],
+        answers: Vec<Result<Answered, Fault>>,
+    ) -> (watch::Receiver<Standing>, JoinSet<()>) {
+        let why = |answer: &Result<Answered, _>| answer.as_ref().err().map(Fault::to_string);
+        let (tell, standing) = watch::channel(answers.iter().map(why).collect());
+        let (care, tell) = (Arc::new(self), Arc::new(tell));
+        let mut tasks = JoinSet::new();
+        for (at, (address, answer)) in addresses.iter().zip(answers).enumerate() {
+            let (care, tell, address) = (care.clone(), tell.clone(), address.clone());
+            tasks.spawn(async move { care.address(at, &address, answer.ok(), &tell).await });
+        }
+        (standing, tasks)
+    }
+
+    async fn address(
+        &self,
+        at: usize,
+        address: &str,
+        mut answer: Option<Answered>,
+        tell: &watch::Sender<Standing>,
+    ) {
+        let (plugin, presence) = (&self.spec.name, &self.in_service[at]);
+        let say = |why: Option<String>| {
+            tell.send_if_modified(|standing| {
+                let is_news = standing[at] != why;
+                standing[at] = why;
+                is_news
+            });
+        };
+        let mut pause = self.limits.restart.base;
+        loop {
+            if let Some(answered) = answer.take() {
+                presence.set(true);
+                say(None);
+                pause = self.limits.restart.base;
+                let fault = trouble(&answered, presence).await;
+                presence.set(false);
+                let is_last = tell.borrow().iter().enumerate().all(|(i, w)| i == at || w.is_some());
+                if is_last {
+                    // The plugin as a whole fails now, which is told with the same reason.
+                    tracing::debug!(plugin, address, %fault, "last address out of service");
+                } else {
+                    tracing::warn!(plugin, address, %fault, "address out of service");
+                }
+                say(Some(fault.to_string()));
+            }
+            sleep(pause.mul_f64(1.0 + chance() / 4.0)).await;
+            pause = (pause * 2).min(self.limits.restart.max);
+            match self.again(address).await {
+                Ok(again) => {
+                    tracing::info!(plugin, address, "address in service");
+                    answer = Some(again);
+                }
+                Err(fault) => {
+                    tracing::debug!(plugin, address, %fault, "address is still out of service");
+                    say(Some(fault.to_string()));
+                }
+            }
+        }
+    }
+
+    async fn again(&self, address: &str) -> Result<Answered, Fault> {
+        let answered = answered(address, &self.spec, &self.limits).await?;
+        if self.offer.is_met_by(&answered.offer) { Ok(answered) } else { Err(Fault::OtherOffer) }
+    }
+}
+
+/// Waits until an address must not be asked any more, and says why.
+async fn trouble(answered: &Answered, presence: &Presence) -> Fault {
+    loop {
+        tokio::select! {
+            () = answered.lost.cancelled() => return Fault::Lost,
+            fault = answered.session.unwell() => return fault,
+            () = presence.doubted() => if let Err(fault) = answered.session.ping().await {
+                return fault;
+            },
+        }
+        sleep(DOUBT_PAUSE).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn offer(paths: &[&str], header_list: bool) -> Offer {
+        let registration = |path: &&str| EndpointRegistration {
+            path: (*path).to_owned(),
+            ..EndpointRegistration::default()
+        };
+        let features = Features { header_list, ..Features::default() };
+        Offer { features, registrations: paths.iter().map(registration).collect() }
+    }
+
+    #[test]
+    fn an_offer_is_met_by_the_same_endpoints_in_any_order_and_by_more_features() {
+        let (old, new) = (offer(&["/a", "/b"], false), offer(&["/b", "/a"], true));
+        assert!(old.is_met_by(&new) && !new.is_met_by(&old));
+        assert!(!old.is_met_by(&offer(&["/a"], false)));
+        assert!(!old.is_met_by(&offer(&["/a", "/c"], false)));
+    }
+}

@@ -1,0 +1,42 @@
+//! The end of every command that makes a plugin run: it waits as asked, prints the plugin as it is
+//! then, and fails when the plugin failed.
+//!
+//! It changes nothing.
+
+use super::plugin_view::{View, callable, warnings, whole};
+use super::plugin_wait::{Outcome, Wait};
+use crate::client::AdminApi;
+use crate::error::Failure;
+use crate::output::text;
+use serde_json::Value;
+
+/// Waits as asked (`None` is not at all), prints, and fails when the plugin failed. What was asked
+/// is stored in any case, so the data is printed in any case. What served `before` is not what was
+/// asked for; null is nothing.
+pub(super) async fn follow(
+    api: &AdminApi,
+    id: &str,
+    before: &Value,
+    (wait, view): (Option<&Wait>, &View),
+) -> Result<(), Failure> {
+    let outcome = match wait {
+        Some(wait) => wait.for_plugin(api, id, before).await?,
+        None => None,
+    };
+    let plugin = whole(api, id).await?;
+    let (name, callable, warnings) = (text(&plugin, "name"), callable(&plugin), warnings(&plugin));
+    view.one(plugin)?;
+    if view.is_for_programs() {
+        // Data is all they print, so a person hears of it here.
+        warnings.iter().for_each(|warning| eprintln!("warning: {warning}"));
+    }
+    match outcome {
+        None | Some(Outcome::Ready) => Ok(()),
+        Some(Outcome::Failed(reason) | Outcome::Pending(reason)) => {
+            let hint = format!(
+                "it is registered: `sidegate plugin show {callable}` shows how it goes on, `sidegate plugin update {callable} …` changes it"
+            );
+            Err(Failure::failed(format!("plugin {name} did not become ready: {reason}")).hint(hint))
+        }
+    }
+}

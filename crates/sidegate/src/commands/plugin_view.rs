@@ -1,0 +1,219 @@
+//! What the plugin commands print: a plugin with what it serves and how its last process ended, in
+//! one shape for all of them, without its secrets.
+//!
+//! It asks the admin API and changes nothing.
+
+use super::plugin_logs;
+use crate::client::AdminApi;
+use crate::error::Failure;
+use crate::masked::mask;
+use crate::output::{Column, Output, field, plain, printable, text};
+use clap::Args;
+use serde_json::Value;
+use sidegate_model::duration::format_duration;
+use std::time::Duration;
+
+/// How many lines of a process that failed are shown.
+const LAST_WORDS: usize = 5;
+
+const COLUMNS: &[Column] = &[
+    ("ID", |plugin| text(plugin, "id")),
+    ("NAME", |plugin| text(plugin, "name")),
+    ("SLUG", |plugin| text(plugin, "slug")),
+    ("STATE", |plugin| status(plugin, "state")),
+    ("RESTARTS", |plugin| status(plugin, "restarts")),
+    ("COMMAND", |plugin| text(plugin, "command")),
+];
+
+const DETAILS: &[Column] = &[
+    ("id", |plugin| text(plugin, "id")),
+    ("name", |plugin| text(plugin, "name")),
+    ("description", |plugin| text(plugin, "description")),
+    ("slug", |plugin| text(plugin, "slug")),
+    ("state", |plugin| status(plugin, "state")),
+    ("next start", next_start),
+    ("reason", |plugin| status(plugin, "reason")),
+    ("warnings", |plugin| warnings(plugin).join("\n")),
+    ("process", |plugin| status(plugin, "pid")),
+    ("restarts", |plugin| status(plugin, "restarts")),
+    ("required", required),
+    ("running", running),
+    ("last failure", last_failure),
+    ("command", |plugin| text(plugin, "command")),
+    ("config", |plugin| text(plugin, "config")),
+    ("options", |plugin| text(plugin, "options")),
+    ("endpoints", endpoints),
+];
+
+/// The flags of every command that prints plugins.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct View {
+    #[command(flatten)]
+    output: Output,
+    /// Print what looks like a secret in the configuration, and the values of env. options, which
+    /// otherwise appear as …
+    #[arg(long)]
+    show_secrets: bool,
+}
+
+impl View {
+    /// Whether only data is printed, so that people must be told on stderr.
+    pub(super) fn is_for_programs(&self) -> bool {
+        self.output.is_quiet() || self.output.is_json()
+    }
+
+    /// Prints many plugins, one a row.
+    pub(super) fn list(&self, mut plugins: Vec<Value>) -> Result<(), Failure> {
+        plugins.iter_mut().for_each(|plugin| self.mask(plugin));
+        self.output.list(&plugins, COLUMNS)
+    }
+
+    /// Prints one plugin.
+    pub(super) fn one(&self, mut plugin: Value) -> Result<(), Failure> {
+        self.mask(&mut plugin);
+        self.output.one(&plugin, DETAILS)
+    }
+
+    /// Prints a plugin that is gone.
+    pub(super) fn removed(&self, mut plugin: Value) -> Result<(), Failure> {
+        self.mask(&mut plugin);
+        self.output.removed(&plugin)
+    }
+
+    fn mask(&self, plugin: &mut Value) {
+        if !self.show_secrets {
+            mask(plugin);
+        }
+    }
+}
+
+/// A plugin with what it serves now; the one shape in which every command here prints a plugin.
+pub(super) async fn whole(api: &AdminApi, id: &str) -> Result<Value, Failure> {
+    let status = api.get(&format!("plugins/{id}/status")).await?;
+    let mut plugin = api.get(&format!("plugins/{id}")).await?;
+    for name in ["endpoints", "required", "instance"] {
+        plugin["attributes"][name] = field(&status, name).clone();
+    }
+    plugin["attributes"]["last_failure"] = last_failure_of(api, id).await?;
+    Ok(plugin)
+}
+
+/// What a plugin is called in a command that a person may copy: its name, or its id where a shell
+/// would take the name apart.
+pub(super) fn callable(plugin: &Value) -> String {
+    let name = text(plugin, "name");
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+    if name.chars().all(plain) && !name.starts_with('-') { name } else { text(plugin, "id") }
+}
+
+/// What an operator should know although it runs.
+pub(super) fn warnings(plugin: &Value) -> Vec<String> {
+    let warnings = field(plugin, "status")["warnings"].as_array().map_or(&[][..], Vec::as_slice);
+    warnings.iter().map(plain).collect()
+}
+
+/// The last process that did not end in order, with its last words; null when there is none.
+async fn last_failure_of(api: &AdminApi, id: &str) -> Result<Value, Failure> {
+    let records = api.get(&format!("plugins/{id}/records?lines={LAST_WORDS}")).await?;
+    let records = records.as_array().map_or(&[][..], Vec::as_slice);
+    let failed = records.iter().find(|record| field(record, "in_order") == &Value::Bool(false));
+    Ok(failed.map_or(Value::Null, |record| record["attributes"].clone()))
+}
+
+fn status(plugin: &Value, name: &str) -> String {
+    plain(&field(plugin, "status")[name])
+}
+
+/// When the pause after a failure ends; rounded up, so that it never says that it is over.
+fn next_start(plugin: &Value) -> String {
+    let millis = field(plugin, "status")["next_start_in_ms"].as_u64();
+    let seconds = millis.map(|millis| Duration::from_secs(millis.div_ceil(1000)));
+    seconds.map_or(String::new(), |seconds| format!("in {}", format_duration(seconds)))
+}
+
+fn required(plugin: &Value) -> String {
+    if field(plugin, "required") == true { "true".to_owned() } else { String::new() }
+}
+
+fn running(plugin: &Value) -> String {
+    let instance = field(plugin, "instance");
+    let Some(uptime) = instance["uptime_ms"].as_u64() else { return String::new() };
+    let uptime = format_duration(Duration::from_secs(uptime / 1000));
+    let start = instance["start_duration_ms"].as_u64().map(Duration::from_millis);
+    let start =
+        start.map_or(String::new(), |took| format!(", started in {}", format_duration(took)));
+    let sha256 = instance["sha256"].as_str();
+    let sha256 = sha256.map_or(String::new(), |sum| format!("\nsha256 {sum}"));
+    format!("for {uptime}{start}{sha256}")
+}
+
+/// When, how and why, with the last words.
+fn last_failure(plugin: &Value) -> String {
+    let failure = field(plugin, "last_failure");
+    if failure.is_null() {
+        return String::new();
+    }
+    let mut lines =
+        vec![format!("{}  {}", plain(&failure["ended_at"]), plugin_logs::ending(failure))];
+    lines.extend(failure["out_of_memory"].as_str().map(|told| format!("out of memory: {told}")));
+    lines.push(plain(&failure["reason"]));
+    let words = failure["lines"].as_array().map_or(&[][..], Vec::as_slice);
+    lines.extend(words.iter().map(|line| format!("| {}", printable(&plain(&line["message"])))));
+    lines.join("\n")
+}
+
+fn endpoints(plugin: &Value) -> String {
+    let slug = text(plugin, "slug");
+    let shown = |endpoint: &Value| {
+        let (methods, path) = (text(endpoint, "methods"), text(endpoint, "path"));
+        if slug.is_empty() {
+            return format!("{methods} {path}  (not served: the plugin has no slug)");
+        }
+        let marks = [("stream_response", "stream"), ("require_auth", "needs a token")];
+        let marks: Vec<_> = marks
+            .iter()
+            .filter(|(name, _)| endpoint[name] == true)
+            .map(|(_, mark)| *mark)
+            .collect();
+        let marks =
+            if marks.is_empty() { String::new() } else { format!("  ({})", marks.join(", ")) };
+        format!("{methods} /plugins/{slug}{path}{marks}")
+    };
+    let endpoints = field(plugin, "endpoints").as_array().map_or(&[][..], Vec::as_slice);
+    endpoints.iter().map(shown).collect::<Vec<_>>().join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn endpoints_say_whether_they_stream_and_demand_a_token() {
+        let endpoint = |path: &str, stream: bool, auth: bool| json!({"path": path, "methods": ["GET"], "stream_response": stream, "require_auth": auth});
+        let list = [endpoint("/a", false, false), endpoint("/b", true, false)];
+        let list = [&list[..], &[endpoint("/c", true, true)]].concat();
+        let plugin = json!({"attributes": {"slug": "s", "endpoints": list}});
+        assert_eq!(
+            endpoints(&plugin),
+            "GET /plugins/s/a\nGET /plugins/s/b  (stream)\nGET /plugins/s/c  (stream, needs a token)"
+        );
+    }
+
+    #[test]
+    fn the_next_start_is_told_while_there_is_one() {
+        let plugin =
+            |millis: Value| json!({"attributes": {"status": {"next_start_in_ms": millis}}});
+        assert_eq!(next_start(&plugin(json!(2001))), "in 3s");
+        assert_eq!(next_start(&plugin(json!(null))), "");
+    }
+
+    #[test]
+    fn a_name_that_a_shell_takes_apart_is_replaced_by_the_id() {
+        let plugin = |name: &str| json!({"id": "3", "attributes": {"name": name}});
+        assert_eq!(callable(&plugin("my-echo")), "my-echo");
+        for name in ["my echo", "a$b", "-x", "a;b"] {
+            assert_eq!(callable(&plugin(name)), "3", "{name}");
+        }
+    }
+}

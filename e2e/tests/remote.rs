@@ -1,0 +1,316 @@
+//! Plugins that run by themselves, for `grpc://` commands: served, taken in turns, missed, and back
+//! again; and what the operator of the gateway lets run at all.
+
+use serde_json::{Value, json};
+use sidegate_e2e::{
+    Gateway, Plugin, PluginBuilder, eventually, freeze, is_alive, kill, program, story, thaw,
+};
+use std::collections::BTreeSet;
+use std::io::{BufRead as _, BufReader};
+use std::process::{Child, ChildStderr, Command, Stdio};
+
+/// A plugin that no gateway started.
+struct Elsewhere {
+    child: Child,
+    address: String,
+    /// Held open, because what it prints must go somewhere.
+    _stderr: BufReader<ChildStderr>,
+}
+
+impl Elsewhere {
+    fn lab() -> Self {
+        Self::start("sidegate-plugin-lab", "127.0.0.1:0")
+    }
+
+    /// Starts a program and waits until it says where it listens.
+    fn start(name: &str, address: &str) -> Self {
+        let mut child = Command::new(program(name))
+            .env_clear()
+            .env("PLUGIN_LISTEN", address)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut stderr = BufReader::new(child.stderr.take().unwrap());
+        let mut line = String::new();
+        stderr.read_line(&mut line).unwrap();
+        let (_, address) =
+            line.trim_end().rsplit_once("grpc://").unwrap_or_else(|| panic!("{line}"));
+        let address = address.to_owned();
+        Self { child, address, _stderr: stderr }
+    }
+
+    fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Ends it as `kill -9` does; gives its address.
+    fn kill(mut self) -> String {
+        kill(self.pid());
+        self.child.wait().unwrap();
+        std::mem::take(&mut self.address)
+    }
+}
+
+impl Drop for Elsewhere {
+    fn drop(&mut self) {
+        // It may have been killed and waited for already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Registers `lab` at these addresses; every pause between two tries is short.
+fn at(gateway: &Gateway, addresses: &[&str]) -> PluginBuilder {
+    let command = format!("grpc://{}", addresses.join(","));
+    let plugin = gateway.plugin("lab").command(&command);
+    plugin.option("restart.base", "20ms").option("restart.max", "200ms")
+}
+
+/// The processes that answer a few requests in a row. None of them may fail.
+async fn answering(gateway: &Gateway) -> BTreeSet<u32> {
+    let mut pids = BTreeSet::new();
+    for _ in 0..20 {
+        let answer = gateway.get("/plugins/lab/pid").send().await.expect(200);
+        pids.insert(answer.text().parse().unwrap());
+    }
+    pids
+}
+
+fn warns_of(address: &str) -> impl Fn(&Value) -> bool {
+    move |status| status["warnings"].to_string().contains(address)
+}
+
+#[test]
+fn a_plugin_that_runs_elsewhere_is_served_and_left_alone() {
+    story(async {
+        let (gateway, lab) = (Gateway::start().await, Elsewhere::lab());
+        let plugin = at(&gateway, &[&lab.address]).ready().await;
+        assert_eq!(answering(&gateway).await, BTreeSet::from([lab.pid()]));
+        let events = gateway.get("/plugins/lab/sse?n=5&interval_ms=1").send().await.expect(200);
+        assert_eq!(events.text().matches("data: ").count(), 5, "{}", events.text());
+        let body = vec![b'x'; 1 << 20];
+        let echo = gateway.post("/plugins/lab/large").body(body).send().await.expect(200);
+        assert_eq!(echo.json()["body_len"], 1 << 20);
+        assert_eq!(plugin.status().await["pid"], Value::Null);
+        plugin.change(&json!({"is_active": false})).await;
+        plugin.wait_state("stopped").await;
+        gateway.get("/plugins/lab/pid").send().await.expect(404);
+        plugin.change(&json!({"is_active": true})).await;
+        plugin.wait_ready().await;
+        plugin.reload().await;
+        plugin.remove().await;
+        assert!(is_alive(lab.pid()), "it may serve others");
+    });
+}
+
+#[test]
+fn two_gateways_share_one_plugin() {
+    story(async {
+        let (one, two, lab) = (Gateway::start().await, Gateway::start().await, Elsewhere::lab());
+        at(&one, &[&lab.address]).ready().await;
+        // Another number, so that it is known by another one there.
+        two.plugin("echo").ready().await;
+        let plugin = at(&two, &[&lab.address]).ready().await;
+        for gateway in [&one, &two] {
+            assert_eq!(answering(gateway).await, BTreeSet::from([lab.pid()]));
+        }
+        plugin.remove().await;
+        assert_eq!(answering(&one).await, BTreeSet::from([lab.pid()]));
+    });
+}
+
+#[test]
+fn addresses_take_turns() {
+    story(async {
+        let (gateway, one, two) = (Gateway::start().await, Elsewhere::lab(), Elsewhere::lab());
+        at(&gateway, &[&one.address, &two.address]).ready().await;
+        assert_eq!(answering(&gateway).await, BTreeSet::from([one.pid(), two.pid()]));
+    });
+}
+
+#[test]
+fn an_address_that_falls_silent_is_skipped_until_it_is_back() {
+    story(async {
+        let (gateway, one, two) = (Gateway::start().await, Elsewhere::lab(), Elsewhere::lab());
+        let plugin = at(&gateway, &[&one.address, &two.address]).ready().await;
+        let address = one.kill();
+        plugin.wait_for("it is missed", warns_of(&address)).await;
+        assert_eq!(answering(&gateway).await, BTreeSet::from([two.pid()]));
+        assert_eq!(plugin.status().await["state"], "ready");
+        // The new process was never initialised; no request reaches it before it is.
+        let one = Elsewhere::start("sidegate-plugin-lab", &address);
+        let both = BTreeSet::from([one.pid(), two.pid()]);
+        eventually("both serve", async || (answering(&gateway).await == both).then_some(())).await;
+        let status = plugin.wait_for("nothing is missed", |s| s["warnings"] == json!([])).await;
+        assert_eq!(status["restarts"], 0, "{status}");
+    });
+}
+
+#[test]
+fn an_address_that_hangs_is_skipped_until_it_goes_on() {
+    story(async {
+        let (gateway, one, two) = (Gateway::start().await, Elsewhere::lab(), Elsewhere::lab());
+        let pings = at(&gateway, &[&one.address, &two.address]).option("ping_interval", "50ms");
+        let plugin = pings.option("ping_timeout", "300ms").ready().await;
+        freeze(one.pid());
+        let status = plugin.wait_for("it is missed", warns_of(&one.address)).await;
+        assert!(status["warnings"].to_string().contains("Ping"), "{status}");
+        assert_eq!(answering(&gateway).await, BTreeSet::from([two.pid()]));
+        thaw(one.pid());
+        let both = BTreeSet::from([one.pid(), two.pid()]);
+        eventually("both serve", async || (answering(&gateway).await == both).then_some(())).await;
+    });
+}
+
+#[test]
+fn an_address_that_starts_anew_is_initialised_before_it_is_asked() {
+    story(async {
+        let (gateway, mut one, two) = (Gateway::start().await, Elsewhere::lab(), Elsewhere::lab());
+        at(&gateway, &[&one.address, &two.address]).ready().await;
+        for _ in 0..5 {
+            // So fast that no ping could notice.
+            one = Elsewhere::start("sidegate-plugin-lab", &one.kill());
+            eventually("the new process serves", async || {
+                let answer = gateway.get("/plugins/lab/pid").send().await;
+                if answer.status != 200 {
+                    // Only what was on its way may fail.
+                    answer.is_error(502, "plugin_broke_off", "plugin");
+                }
+                (answer.text() == one.pid().to_string()).then_some(())
+            })
+            .await;
+        }
+    });
+}
+
+#[test]
+fn while_no_address_answers_the_gateway_says_why_and_goes_on_trying() {
+    story(async {
+        let (gateway, one, two) = (Gateway::start().await, Elsewhere::lab(), Elsewhere::lab());
+        let plugin = at(&gateway, &[&one.address, &two.address]).ready().await;
+        let addresses = [one.kill(), two.kill()];
+        let status = plugin.wait_state("backoff").await;
+        let reason = status["reason"].to_string();
+        for address in &addresses {
+            assert!(reason.contains(address.as_str()), "{status}");
+        }
+        assert!(reason.contains("refused"), "{status}");
+        let answer = gateway.get("/plugins/lab/pid").send().await.expect(503);
+        assert!(answer.header("retry-after").is_some(), "{}", answer.describe());
+        // More failures than park a program.
+        plugin.wait_for("it goes on trying", |s| s["restarts"].as_u64() > Some(12)).await;
+        let two = Elsewhere::start("sidegate-plugin-lab", &addresses[1]);
+        let status = plugin.wait_state("ready").await;
+        assert!(warns_of(&addresses[0])(&status), "{status}");
+        assert_eq!(answering(&gateway).await, BTreeSet::from([two.pid()]));
+        let one = Elsewhere::start("sidegate-plugin-lab", &addresses[0]);
+        let both = BTreeSet::from([one.pid(), two.pid()]);
+        eventually("both serve", async || (answering(&gateway).await == both).then_some(())).await;
+    });
+}
+
+#[test]
+fn an_open_stream_is_cut_with_its_process() {
+    story(async {
+        let (gateway, lab) = (Gateway::start().await, Elsewhere::lab());
+        let plugin = at(&gateway, &[&lab.address]).ready().await;
+        let mut stream = gateway.get("/plugins/lab/sse?n=inf&interval_ms=5").open().await;
+        stream.read_until("\n\n").await;
+        lab.kill();
+        stream.rest().await.unwrap_err();
+        let status = plugin.wait_state("backoff").await;
+        assert!(status["reason"].to_string().contains("no address"), "{status}");
+    });
+}
+
+#[test]
+fn another_configuration_needs_a_restart_of_the_plugin() {
+    story(async {
+        let (gateway, lab) = (Gateway::start().await, Elsewhere::lab());
+        let plugin = at(&gateway, &[&lab.address]).ready().await;
+        plugin.change(&json!({"config": {"slug": "lab", "require_auth": "true"}})).await;
+        let told = |status: &Value| status["warnings"].to_string().contains("restart it");
+        let status = plugin.wait_for("it says what to do", told).await;
+        assert_eq!(status["state"], "ready", "{status}");
+        answering(&gateway).await;
+        let address = lab.kill();
+        let _lab = Elsewhere::start("sidegate-plugin-lab", &address);
+        eventually("the new configuration holds", async || {
+            let answer = gateway.get("/plugins/lab/pid").send().await;
+            (answer.status == 401).then_some(())
+        })
+        .await;
+    });
+}
+
+#[test]
+fn who_offers_other_endpoints_is_not_mixed_with_the_others() {
+    story(async {
+        let (gateway, lab) = (Gateway::start().await, Elsewhere::lab());
+        let other = Elsewhere::start("e2e-plugin-routes", "127.0.0.1:0");
+        let plugin = at(&gateway, &[&lab.address, &other.address]).ready().await;
+        let status = plugin.wait_for("it is told", warns_of(&other.address)).await;
+        assert!(status["warnings"].to_string().contains("other endpoints"), "{status}");
+        assert_eq!(answering(&gateway).await, BTreeSet::from([lab.pid()]));
+    });
+}
+
+/// Waits until the plugin is refused for good; gives the reason.
+async fn refusal(plugin: Plugin) -> String {
+    let status = plugin.wait_state("stopped").await;
+    assert_eq!((&status["restarts"], &status["pid"]), (&json!(0), &Value::Null), "{status}");
+    status["reason"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn programs_outside_the_permitted_folders_are_refused() {
+    story(async {
+        let builder = Gateway::builder();
+        let folder = builder.folder().join("plugins");
+        std::fs::create_dir(&folder).unwrap();
+        let gateway = builder.env("PLUGIN_DIRS", &folder).start().await;
+        let lab = program("sidegate-plugin-lab");
+        std::os::unix::fs::symlink(&lab, folder.join("link")).unwrap();
+        std::fs::copy(&lab, folder.join("lab")).unwrap();
+        for path in [&lab, &folder.join("link")] {
+            let command = format!("file://{}", path.display());
+            let plugin = gateway.plugin("outside").command(&command).add().await;
+            let id = plugin.id;
+            let reason = refusal(plugin).await;
+            assert!(reason.contains("PLUGIN_DIRS") && reason.contains("lab"), "{reason}");
+            gateway.plugin_by_id(id).remove().await;
+        }
+        let command = format!("file://{}", folder.join("lab").display());
+        gateway.plugin("lab").command(&command).ready().await;
+        answering(&gateway).await;
+    });
+}
+
+#[test]
+fn commands_that_are_not_on_the_list_are_refused() {
+    story(async {
+        let (lab, other) = (Elsewhere::lab(), Elsewhere::lab());
+        let echo = format!("file://{}", program("sidegate-plugin-echo").display());
+        let list = format!("grpc://{}, {}*", lab.address, &echo[..echo.len() - 2]);
+        let gateway = Gateway::builder().env("PLUGIN_COMMAND_ALLOWLIST", list).start().await;
+        let both = format!("grpc://{},{}", lab.address, other.address);
+        for command in [&both, "file:///bin/true"] {
+            let plugin = gateway.plugin("unlisted").command(command).add().await;
+            let id = plugin.id;
+            let reason = refusal(plugin).await;
+            assert!(reason.contains("PLUGIN_COMMAND_ALLOWLIST"), "{reason}");
+            assert!(reason.contains(command), "{reason}");
+            gateway.plugin_by_id(id).remove().await;
+        }
+        gateway.plugin("echo").ready().await;
+        let unseen = at(&gateway, &[&lab.address]).slug("unseen").option("sha256", &"0".repeat(64));
+        let unseen = unseen.add().await;
+        let id = unseen.id;
+        assert!(refusal(unseen).await.contains("option sha256"));
+        gateway.plugin_by_id(id).remove().await;
+        at(&gateway, &[&lab.address]).ready().await;
+        answering(&gateway).await;
+    });
+}
