@@ -37,7 +37,7 @@ pub struct Mount {
 pub enum Target {
     /// A running process.
     Ready(Arc<Instance>),
-    /// A process is being started; requests wait for it, for a while.
+    /// A process is being started, or will be in a moment; requests wait for it, for a while.
     Starting,
     /// No process, and none is being started right now.
     Unavailable,

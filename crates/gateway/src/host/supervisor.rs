@@ -245,10 +245,12 @@ impl Supervisor {
     async fn show(&self) {
         let (published, seen) = oneshot::channel();
         let mut view = self.record.view(&self.life);
-        view.status.next_start_at = self.life.next_start().map(|at| {
+        if let Some(at) = self.life.next_start() {
             let pause = at.saturating_sub(self.began.elapsed());
-            now_millis().saturating_add(UnixMillis::try_from(pause.as_millis()).unwrap_or_default())
-        });
+            let millis = UnixMillis::try_from(pause.as_millis()).unwrap_or_default();
+            view.status.next_start_at = Some(now_millis().saturating_add(millis));
+            view.starts_in(pause);
+        }
         let update = Update { id: self.record.spec.id, view, published };
         if self.updates.send(update).await.is_ok() {
             // It fails only when the host is gone, and then nobody is led anywhere.

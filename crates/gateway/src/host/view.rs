@@ -40,6 +40,8 @@ pub(super) struct Record {
     waiting: Arc<Semaphore>,
 }
 
+/// A pause after which a request may still meet the next instance.
+const SHORT_PAUSE: Duration = Duration::from_millis(1500);
 /// How many requests may wait for one plugin's start.
 const MAX_WAITING: usize = 1000;
 
@@ -99,6 +101,13 @@ impl View {
             status: blank_status(spec, PluginState::Starting),
             waiting: Arc::new(Semaphore::new(MAX_WAITING)),
             over: false,
+        }
+    }
+
+    /// The next start follows after a pause. Requests wait for it where the pause is short.
+    pub(super) fn starts_in(&mut self, pause: Duration) {
+        if pause <= SHORT_PAUSE && matches!(self.target, Some(Target::Unavailable)) {
+            self.target = Some(Target::Starting);
         }
     }
 

@@ -3,6 +3,7 @@
 use crate::bench::{Bench, With, alive, example, signal, spec};
 use crate::eventually::eventually;
 use rustix::process::Signal;
+use sidegate_model::plugin::PluginId;
 use sidegate_model::status::PluginState;
 use std::collections::HashSet;
 use std::fs;
@@ -56,6 +57,9 @@ async fn a_plugin_whose_guard_is_killed_dies_with_its_group_and_starts_again() {
     bench.want(spec(1, "s", &command));
     eventually("both run", || bench.pids("p").len() == 2).await;
     let before = bench.pids("p");
+    // A guard that is killed before the host knows the process cannot be stood in for.
+    let known = || bench.host.records(PluginId(1), 0).iter().any(|r| r.pid == Some(before[0]));
+    eventually("the host knows it", known).await;
     let guard = parent(before[0]);
     assert_ne!(guard, std::process::id());
     signal(guard, Signal::KILL);

@@ -30,6 +30,8 @@ pub(crate) async fn open_call(
     instance: &Arc<Instance>,
     path: &'static str,
 ) -> JoinHandle<Result<String, String>> {
+    // A call that still waits for its connection would not break with the process.
+    let _ = get(instance, "/connected").await;
     let called = instance.clone();
     let call = tokio::spawn(async move { get(&called, path).await.map(text) });
     eventually("the call is open", || instance.in_flight() == 1).await;
