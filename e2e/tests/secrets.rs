@@ -79,7 +79,7 @@ fn tokens_are_stored_as_hashes_only() {
     story(async {
         let gateway = Gateway::start().await;
         let token = gateway.token().await;
-        let random = token.rsplit('_').next().unwrap();
+        let random = token.strip_prefix("sgt_").unwrap();
         let files = files(&gateway.data_dir());
         assert!(files.iter().any(|path| path.extension().is_some_and(|e| e == "db")), "{files:?}");
         for path in files {
