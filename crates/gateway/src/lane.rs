@@ -118,10 +118,9 @@ impl Lane {
             CallKind::Unary => &self.unary,
             CallKind::Streaming => &self.streaming,
         };
-        let requests = self.ready(slot).await?;
+        let mut requests = self.ready(slot).await?;
         let request = request_head(self.authority, method, limit)
             .map_err(|e| CallError::Protocol(e.to_string()))?;
-        let mut requests = requests;
         let (answer, mut body) = requests
             .send_request(request, false)
             .map_err(|e| CallError::Unreachable(e.to_string()))?;

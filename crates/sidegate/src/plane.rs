@@ -39,8 +39,6 @@ pub(crate) fn settings(
         permitted: config.permitted.clone(),
         environment,
         shards,
-        edge_id: config.edge_id.clone(),
-        edge_namespace: config.edge_namespace.clone(),
         max_body_bytes: config.limits.max_body_bytes,
         // A stream that is allowed to last may also outlast its instance's replacement.
         limits: HostLimits { drain: config.limits.stream_timeout, ..HostLimits::default() },

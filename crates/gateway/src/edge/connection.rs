@@ -2,7 +2,7 @@
 
 use crate::deadlines::Deadlines;
 use futures_util::task::AtomicWaker;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::Waker;
@@ -50,7 +50,8 @@ impl Connection {
     pub fn new(peer: SocketAddr, shard: usize) -> Arc<Self> {
         Arc::new(Self {
             peer,
-            peer_text: canonical(peer.ip()).to_string(),
+            // An IPv4 address that came through an IPv6 socket is told in its own form.
+            peer_text: peer.ip().to_canonical().to_string(),
             shard,
             deadlines: Arc::default(),
             open: AtomicUsize::new(0),
@@ -91,9 +92,4 @@ impl Connection {
     pub fn wants_reset(&self) -> bool {
         self.reset.load(Ordering::Acquire)
     }
-}
-
-/// An IPv4 address that came through an IPv6 socket, in its own form.
-pub fn canonical(ip: IpAddr) -> IpAddr {
-    ip.to_canonical()
 }

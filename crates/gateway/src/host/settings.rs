@@ -27,10 +27,6 @@ pub struct HostSettings {
     pub environment: Vec<(OsString, OsString)>,
     /// How many threads serve requests; each has its own connection to a plugin.
     pub shards: usize,
-    /// Name of this edge.
-    pub edge_id: String,
-    /// Namespace of this edge.
-    pub edge_namespace: String,
     /// Largest request body that the edge takes, in bytes.
     pub max_body_bytes: usize,
     /// Which commands may be run.

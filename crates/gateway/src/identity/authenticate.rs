@@ -3,9 +3,11 @@
 use crate::generation::{AppIdentity, Generation};
 use crate::route::lookup::Match;
 use http::{HeaderMap, header};
+use percent_encoding::percent_decode_str;
 use sidegate_model::UnixMillis;
 use sidegate_model::token::{Token, TokenHash};
 use sidegate_wire::ErrorCode;
+use std::borrow::Cow;
 use std::sync::Arc;
 
 /// Where a token was found.
@@ -140,20 +142,9 @@ fn token_parameter(part: &str) -> Option<&str> {
     part.strip_prefix("token=").or_else(|| (part == "token").then_some(""))
 }
 
-/// Decodes a value of a query; `None` for what is broken or no text.
+/// Decodes a value of a query; `None` for what is no text.
 pub fn unescape(text: &str) -> Option<String> {
-    let mut out = Vec::with_capacity(text.len());
-    let mut bytes = text.bytes();
-    while let Some(byte) = bytes.next() {
-        if byte != b'%' {
-            out.push(byte);
-            continue;
-        }
-        let digit = |b: Option<u8>| b.and_then(|b| char::from(b).to_digit(16));
-        let (high, low) = (digit(bytes.next())?, digit(bytes.next())?);
-        out.push(u8::try_from(high << 4 | low).ok()?);
-    }
-    String::from_utf8(out).ok()
+    percent_decode_str(text).decode_utf8().ok().map(Cow::into_owned)
 }
 
 #[cfg(test)]

@@ -69,8 +69,6 @@ impl Bench {
                 .chain([("GATEWAY_SECRET".into(), "hidden".into()), ("LC_TIME".into(), "C".into())])
                 .collect(),
             shards: 1,
-            edge_id: "edge".into(),
-            edge_namespace: String::new(),
             max_body_bytes: 1024 * 1024,
             limits,
         };
