@@ -20,6 +20,10 @@ const ZERO_COPY: &[&str] = &[
     ".plugin.HeaderField",
     ".plugin.StdioData",
     ".plugin.GetAssetResponse",
+    ".microgateway_management.ReadPluginKVResponse",
+    ".microgateway_management.WritePluginKVRequest",
+    ".plugin_events.EventMessage",
+    ".plugin_events.PublishRequest",
 ];
 
 /// Where the generated files are.

@@ -3,13 +3,14 @@
 //!
 //! Nothing here does input or output, reads a clock or knows an async runtime; times are passed in
 //! as Unix milliseconds. Reading order: [`plugin`], [`options`], [`endpoint`], [`path`], [`app`], [`token`],
-//! [`quota`], [`snapshot`], [`status`], [`record`], [`convert`], [`duration`].
+//! [`quota`], [`kv`], [`snapshot`], [`status`], [`record`], [`convert`], [`duration`].
 
 pub mod app;
 pub mod command;
 pub mod convert;
 pub mod duration;
 pub mod endpoint;
+pub mod kv;
 mod name;
 pub mod options;
 pub mod path;

@@ -37,6 +37,8 @@ pub struct PluginOptions {
     pub pass_token: bool,
     /// A stream that ends without DONE counts as complete.
     pub lenient_done: bool,
+    /// Its sockets speak TLS, with certificates that are made for one process.
+    pub mtls: bool,
     /// Only a program of exactly these bytes is started.
     pub sha256: Option<Sha256>,
     /// The gateway is not ready while this plugin does not serve.
@@ -155,6 +157,7 @@ impl PluginOptions {
         "optional_auth",
         "pass_token",
         "lenient_done",
+        "mtls",
         "sha256",
         "required",
         "drain_deadline",
@@ -206,6 +209,7 @@ impl PluginOptions {
             "optional_auth" => self.optional_auth = boolean(name, value)?,
             "pass_token" => self.pass_token = boolean(name, value)?,
             "lenient_done" => self.lenient_done = boolean(name, value)?,
+            "mtls" => self.mtls = boolean(name, value)?,
             "sha256" => {
                 let read = Sha256::parse(value);
                 self.sha256 = Some(read.unwrap_or(Sha256([0; 32])));

@@ -5,9 +5,10 @@ use crate::app::{MAX_METADATA_DEPTH, depth};
 pub use crate::command::{Command, InvalidCommand};
 use crate::name::{NUMBER_AS_NAME, reads_as_number};
 pub use crate::options::{InvalidOption, PluginOptions};
+use crate::scope::SERVICE_SCOPES;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// Number of a plugin; the same number the plugin sees as `_plugin_id`.
@@ -82,6 +83,8 @@ pub struct PluginSpec {
     pub config: Map<String, Value>,
     /// The operator's word to the gateway.
     pub options: PluginOptions,
+    /// What an operator allows it to ask of the host; counts from the next call on.
+    pub service_scopes: BTreeSet<String>,
     /// Grows with every explicit reload, so that a reload is a change like any other.
     pub reloads: u32,
 }
@@ -118,6 +121,8 @@ pub struct PluginDraft {
     pub hook_type: String,
     /// All hooks.
     pub hook_types: Vec<String>,
+    /// What an operator allows it to ask of the host, see [`crate::scope::SERVICE_SCOPES`].
+    pub service_scopes: BTreeSet<String>,
     /// An inactive plugin is not run and has no routes.
     pub is_active: bool,
 }
@@ -176,6 +181,11 @@ impl PluginDraft {
         let invalid_options = PluginOptions::read(&self.options).1;
         let told = |e: InvalidOption| InvalidPlugin { field: "options", problem: e.to_string() };
         problems.extend(invalid_options.into_iter().map(told));
+        let unknown = |scope: &&String| !SERVICE_SCOPES.contains(&scope.as_str());
+        for scope in self.service_scopes.iter().filter(unknown) {
+            let problem = format!("{scope:?} is unknown: known are {}", SERVICE_SCOPES.join(", "));
+            problems.push(InvalidPlugin { field: "service_scopes", problem });
+        }
         let size = serde_json::to_vec(&self.config).map_or(usize::MAX, |text| text.len());
         if size > MAX_CONFIG_BYTES {
             let problem = format!("{size} bytes of JSON: keep it within {MAX_CONFIG_BYTES}");
@@ -191,10 +201,15 @@ impl PluginDraft {
 
 impl PluginSpec {
     /// Whether a process that runs `self` does for `other` as well, see
-    /// [`PluginOptions::same_process`].
+    /// [`PluginOptions::same_process`]; what it may ask of the host is looked up at each call.
     pub fn same_process(&self, other: &Self) -> bool {
         self.options.same_process(&other.options)
-            && *self == Self { options: self.options.clone(), ..other.clone() }
+            && *self
+                == Self {
+                    options: self.options.clone(),
+                    service_scopes: self.service_scopes.clone(),
+                    ..other.clone()
+                }
     }
 }
 
@@ -209,6 +224,7 @@ impl Plugin {
             command: self.draft.command.clone(),
             config: self.draft.config.clone(),
             options: PluginOptions::read(&self.draft.options).0,
+            service_scopes: self.draft.service_scopes.clone(),
             reloads: self.reloads,
         }
     }

@@ -1,7 +1,19 @@
-//! Scopes: the words a token carries and a plugin may check.
+//! Scopes: the words a token carries and a plugin may check, and those a plugin itself needs to ask
+//! its host.
 
 /// Most scopes a token can carry.
 pub const MAX_SCOPES: usize = 64;
+
+/// Every scope that a host service demands, in the order of names.
+pub const SERVICE_SCOPES: [&str; 7] = [
+    "apps.read",
+    "budget.read",
+    "control.send",
+    "credentials.validate",
+    "kv.readwrite",
+    "llms.read",
+    "pricing.read",
+];
 
 /// Checks one scope: 1 to 128 printable ASCII characters without blank, comma, quote or backslash.
 ///

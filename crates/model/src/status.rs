@@ -64,6 +64,10 @@ pub struct PluginStatus {
     pub next_start_at: Option<UnixMillis>,
     /// Since when the instance serves.
     pub ready_since: Option<UnixMillis>,
+    /// Hooks its manifest names; empty where there is no manifest.
+    pub hooks: Vec<String>,
+    /// What its manifest wishes to ask of the host, granted or not.
+    pub requested_scopes: Vec<String>,
     /// Its mounted endpoints.
     pub endpoints: Vec<Arc<Endpoint>>,
     /// Whether the gateway is ready only while it serves.

@@ -125,15 +125,15 @@ pub(crate) async fn active(tx: &mut Tx) -> Result<Vec<Plugin>, StoreError> {
 }
 
 const INSERT: &str = "INSERT INTO plugins (name, description, command, slug, config, options, \
-     hook_type, hook_types, is_active, reloads, created_at, updated_at) \
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 0, $10, $10) RETURNING *";
+     hook_type, hook_types, service_scopes, is_active, reloads, created_at, updated_at) \
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 0, $11, $11) RETURNING *";
 
 /// Touches the row only when something differs.
 const UPDATE: &str = "UPDATE plugins SET name = $1, description = $2, command = $3, slug = $4, \
-     config = $5, options = $6, hook_type = $7, hook_types = $8, is_active = $9, \
-     updated_at = $10 WHERE id = $11 AND (name, description, command, slug, config, options, \
-     hook_type, hook_types, is_active) IS DISTINCT FROM ($1, $2, $3, $4, $5, $6, $7, $8, $9) \
-     RETURNING *";
+     config = $5, options = $6, hook_type = $7, hook_types = $8, service_scopes = $9, \
+     is_active = $10, updated_at = $11 WHERE id = $12 AND (name, description, command, slug, config, \
+     options, hook_type, hook_types, service_scopes, is_active) IS DISTINCT FROM \
+     ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) RETURNING *";
 
 /// A slug among all plugins, running or not: activating one must never fail for its slug.
 const HOLDERS: &str = "SELECT id, name, slug FROM plugins WHERE name = $1 OR slug = $2 ORDER BY id";
@@ -165,7 +165,7 @@ fn checked_slug(draft: &PluginDraft) -> Result<Option<String>, StoreError> {
     Ok(slug.map(|slug| slug.to_string()))
 }
 
-/// `$1` to `$9` of [`INSERT`] and [`UPDATE`].
+/// `$1` to `$10` of [`INSERT`] and [`UPDATE`].
 fn draft_params(draft: &PluginDraft, slug: Option<String>) -> Vec<Param> {
     params![
         draft.name.as_str(),
@@ -176,6 +176,7 @@ fn draft_params(draft: &PluginDraft, slug: Option<String>) -> Vec<Param> {
         json_text(&draft.options),
         draft.hook_type.as_str(),
         json_text(&draft.hook_types),
+        json_text(&draft.service_scopes),
         draft.is_active,
     ]
 }
@@ -225,6 +226,7 @@ fn read(row: &Row) -> Result<Plugin, StoreError> {
             options: row.json("options")?,
             hook_type: row.get("hook_type")?,
             hook_types: row.json("hook_types")?,
+            service_scopes: row.json("service_scopes")?,
             is_active: row.get("is_active")?,
         },
         created_at: row.get("created_at")?,

@@ -103,6 +103,7 @@ fn plugin(name: &str, slug: Option<&str>) -> PluginDraft {
         options: BTreeMap::from([("pass_token".to_owned(), "true".to_owned())]),
         hook_type: "custom_endpoint".to_owned(),
         hook_types: vec!["custom_endpoint".to_owned()],
+        service_scopes: std::collections::BTreeSet::new(),
         is_active: true,
     }
 }

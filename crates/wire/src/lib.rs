@@ -1,17 +1,19 @@
 //! The contracts of Sidegate.
 //!
 //! Everything that crosses a process boundary is named here, and nothing else: what a plugin
-//! process answers ([`plugin`], [`config_provider`], [`health`]), the line it prints first
-//! ([`handshake`]), and the one table of what can go wrong ([`error`]). This crate knows nothing
-//! of gateways, stores or sockets.
+//! process answers ([`plugin`], [`config_provider`], [`health`]), what it may ask of its host
+//! ([`management`], [`events`]), the line it prints first ([`handshake`]), and the one table of what
+//! can go wrong ([`error`]). This crate knows nothing of gateways, stores or sockets.
 //!
 //! The message types are generated from the files below `proto/` and committed; after changing
 //! one of those files, run `cargo run -p xtask -- codegen`.
 
 pub mod config_provider;
 pub mod error;
+pub mod events;
 pub mod handshake;
 pub mod health;
+pub mod management;
 pub mod plugin;
 
 pub use error::{ErrorCode, ErrorSource};

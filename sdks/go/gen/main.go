@@ -45,7 +45,7 @@ var packages = map[string]string{
 }
 
 // roots are the folders in which protocol files are looked for, seen from this one.
-var roots = []string{"../../../proto", "../protos"}
+var roots = []string{"../../../proto"}
 
 func main() {
 	log.SetFlags(0)

@@ -6,7 +6,7 @@ use super::extract::Named;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use sidegate_model::plugin::PluginDraft;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The hook this gateway runs.
 const CUSTOM_ENDPOINT: &str = "custom_endpoint";
@@ -65,6 +65,7 @@ impl PluginFields {
             options: BTreeMap::new(),
             hook_type: CUSTOM_ENDPOINT.to_owned(),
             hook_types: vec![CUSTOM_ENDPOINT.to_owned()],
+            service_scopes: BTreeSet::new(),
             is_active: true,
         })
     }
@@ -88,6 +89,7 @@ impl PluginFields {
             options: self.options.unwrap_or(draft.options),
             hook_type: hooks.primary,
             hook_types: hooks.all,
+            service_scopes: draft.service_scopes,
             is_active: self.is_active.unwrap_or(draft.is_active),
         };
         let broken_rules = draft.validate().err().unwrap_or_default();

@@ -56,6 +56,8 @@ impl DataPlane for FakePlane {
             restarts: spec.reloads,
             next_start_at: (spec.name == "waits").then(|| now_millis() + 3_600_000),
             ready_since: Some(1_700_000_000_000),
+            hooks: vec!["custom_endpoint".to_owned()],
+            requested_scopes: vec!["kv.readwrite".to_owned()],
             endpoints: endpoints.endpoints().to_vec(),
             required: spec.options.required,
             start_duration: Some(Duration::from_millis(40)),

@@ -159,6 +159,7 @@ mod tests {
             command: String::new(),
             config: serde_json::Map::new(),
             options: PluginOptions::default(),
+            service_scopes: std::collections::BTreeSet::new(),
             reloads: 0,
         };
         let none = EndpointTable::default();

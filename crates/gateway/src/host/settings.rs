@@ -209,6 +209,7 @@ mod tests {
                 command: command.to_owned(),
                 config: serde_json::Map::new(),
                 options: PluginOptions::parse(&options.iter().map(pair).collect()).unwrap(),
+                service_scopes: std::collections::BTreeSet::new(),
                 reloads: 0,
             };
             HostLimits::default().of(&spec).restart.park_after

@@ -151,6 +151,8 @@ fn blank_status(spec: &PluginSpec, state: PluginState) -> PluginStatus {
         restarts: 0,
         next_start_at: None,
         ready_since: None,
+        hooks: Vec::new(),
+        requested_scopes: Vec::new(),
         endpoints: Vec::new(),
         required: spec.options.required,
         start_duration: None,

@@ -17,6 +17,8 @@ fn status(id: u32, name: &str) -> PluginStatus {
         restarts: id,
         next_start_at: None,
         ready_since: None,
+        hooks: Vec::new(),
+        requested_scopes: Vec::new(),
         endpoints: Vec::new(),
         required: false,
         start_duration: Some(Duration::from_millis(1500)),

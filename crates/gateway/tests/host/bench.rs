@@ -169,6 +169,7 @@ pub(crate) fn spec(id: u32, slug: &str, command: &str) -> PluginSpec {
         command: command.into(),
         config,
         options: PluginOptions::default(),
+        service_scopes: std::collections::BTreeSet::new(),
         reloads: 0,
     }
 }
