@@ -26,11 +26,14 @@ const READERS: u32 = 4;
 const APPLICATION_ID: i64 = 0x5347_4154;
 const MARK_AS_OURS: &str = "PRAGMA application_id = 0x53474154";
 
-const MIGRATIONS: &[(i64, &str, &str)] = &[(
-    1,
-    "apps, tokens and plugins",
-    include_str!("../migrations/sqlite/0001_apps_tokens_plugins.sql"),
-)];
+const MIGRATIONS: &[(i64, &str, &str)] = &[
+    (
+        1,
+        "apps, tokens and plugins",
+        include_str!("../migrations/sqlite/0001_apps_tokens_plugins.sql"),
+    ),
+    (2, "service scopes", include_str!("../migrations/sqlite/0002_service_scopes.sql")),
+];
 
 /// An open SQLite database. Writers queue for one connection; readers have their own and are never
 /// held up by a writer.
