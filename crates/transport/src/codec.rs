@@ -1,0 +1,1 @@
+//! The endpoint messages as bytes, written and read by hand.

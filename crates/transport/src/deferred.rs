@@ -1,0 +1,1 @@
+//! A stream whose small writes leave together.

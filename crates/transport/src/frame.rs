@@ -1,0 +1,1 @@
+//! The prefix before each gRPC message.

@@ -1,0 +1,1 @@
+//! TLS between two processes that know each other by one certificate each.
