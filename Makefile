@@ -1,6 +1,6 @@
 # The verbs of this project. `make run` and `make test` need Rust and a C compiler, nothing else.
 SHELL := /bin/bash
-.PHONY: run test lint fmt tidy ci
+.PHONY: run test bench lint fmt tidy ci
 
 run: ## a gateway with the example plugins, on ports 8081 (clients) and 8080 (admin)
 	cargo build -p sidegate -p sidegate-plugin-echo -p sidegate-plugin-webhook -p sidegate-plugin-ticker
@@ -9,6 +9,9 @@ run: ## a gateway with the example plugins, on ports 8081 (clients) and 8080 (ad
 test: ## everything, with real gateways and plugins; they have to be built first
 	cargo build --workspace --bins
 	cargo test --workspace
+
+bench: ## what a request costs, beside nginx and others; BENCH=--quick for a look, less than 3 minutes
+	cargo run --release -p sidegate-bench -- run $(BENCH)
 
 lint: ## the lints of the workspace, warnings are errors
 	cargo clippy --workspace --all-targets -- -D warnings

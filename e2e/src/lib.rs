@@ -3,7 +3,8 @@
 //!
 //! In reading order: [`story`] bounds a test in time; [`Gateway`] is a running gateway with a folder
 //! of its own; [`Request`], [`Answer`] and [`Stream`] are for ordinary HTTP, [`Raw`] for the other
-//! kind; [`Load`] and [`Streams`] are many clients at once; [`eventually()`] is the only way to wait.
+//! kind; [`Load`] and [`Streams`] are many clients at once; [`Go`] is for programs in Go;
+//! [`eventually()`] is the only way to wait.
 
 mod admin;
 mod answer;
@@ -15,6 +16,7 @@ mod cli;
 mod client;
 mod eventually;
 mod gateway;
+mod go;
 mod invariants;
 mod load;
 mod plugin;
@@ -33,6 +35,7 @@ pub use cli::{Cli, Finished};
 pub use client::{Connection, Request, Version};
 pub use eventually::{PATIENCE, eventually, pause, within};
 pub use gateway::{Gateway, GatewayBuilder};
+pub use go::{Flavour, Go, Library, go_story};
 pub use load::{Load, Tally};
 pub use plugin::{Plugin, PluginBuilder};
 pub use process::{cpu_ticks, descendants, freeze, is_alive, kill, resident_kib, thaw};

@@ -1,20 +1,24 @@
 //! Desired state and everything that may be done to it: each change is stored and published in one
 //! turn. Knows what a change means for the snapshot, and nothing of HTTP.
 
+use crate::expiry::keep_swept;
 use crate::publish::{Published, Publisher};
 use sidegate_model::app::{App, AppDraft, AppId};
 use sidegate_model::plugin::{Plugin, PluginDraft, PluginId};
 use sidegate_model::snapshot::Snapshot;
 use sidegate_model::token::{Token, TokenId};
-use sidegate_store::{DeletedApp, NewTokenRow, Store, StoreError};
+use sidegate_store::{DeletedApp, NewTokenRow, ScopeChange, Store, StoreError};
 use std::sync::Arc;
 use tokio::sync::watch;
+use tokio::task::JoinSet;
 
 /// The control plane of one installation. Copies act on the same state.
 #[derive(Clone)]
 pub struct Control {
     store: Store,
     publisher: Publisher,
+    /// Ends with the last copy.
+    _sweeping: Arc<JoinSet<()>>,
 }
 
 impl Control {
@@ -34,7 +38,8 @@ impl Control {
     pub async fn start(store: Store) -> Result<(Self, watch::Receiver<Arc<Snapshot>>), StoreError> {
         let publisher = Publisher::start(store.clone()).await?;
         let desired = publisher.subscribe();
-        Ok((Self { store, publisher }, desired))
+        let sweeping = JoinSet::from_iter([keep_swept(store.clone())]);
+        Ok((Self { store, publisher, _sweeping: Arc::new(sweeping) }, desired))
     }
 
     /// For reading; whoever writes here goes around the publishing.
@@ -132,6 +137,19 @@ impl Control {
             let draft = amend(store.plugin(id).await?.draft)?;
             Ok(store.update_plugin(id, &draft).await?)
         };
+        self.publisher.change(write, with_plugin).await
+    }
+
+    /// Grants scopes to a plugin or takes them back; its process stays.
+    ///
+    /// # Errors
+    /// Those of [`Store::change_scopes`].
+    pub async fn change_scopes(
+        &self,
+        id: PluginId,
+        change: ScopeChange,
+    ) -> Result<Published<Plugin>, StoreError> {
+        let write = move |store: Store| async move { store.change_scopes(id, &change).await };
         self.publisher.change(write, with_plugin).await
     }
 

@@ -2,10 +2,11 @@
 //! request and never runs a plugin; what it knows of a data plane is [`DataPlane`].
 //!
 //! Reading order: `publish` (store, then snapshot), `control` (what may be done to desired state),
-//! `plane` (what a data plane is asked), `admin` (all of it over HTTP).
+//! `plane` (what a data plane is asked), `expiry` (what plugins kept long enough), `admin` (all of it over HTTP).
 
 mod admin;
 mod control;
+mod expiry;
 mod plane;
 mod publish;
 

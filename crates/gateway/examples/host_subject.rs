@@ -1,6 +1,6 @@
 //! A plugin that behaves as its configuration says: the subject of the host's tests.
 
-use sidegate_sdk::{Config, Error, Plugin, Request, Response};
+use sidegate_sdk::{Config, Error, Plugin, Request, Response, ResponseStream};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -32,6 +32,12 @@ async fn main() -> sidegate_sdk::Result<()> {
         .get("/hang", async |_: Request| {
             std::future::pending::<()>().await;
             Response::empty()
+        })
+        .stream("/count", async |_: Request, mut out: ResponseStream| {
+            for number in 0..100 {
+                out.send(format!("{number}\n")).await?;
+            }
+            Ok(())
         })
         .shutdown(async |subject: Arc<Subject>| {
             if let Some(path) = &subject.farewell {

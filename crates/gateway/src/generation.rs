@@ -6,13 +6,14 @@
 
 use crate::instance::Instance;
 use arc_swap::ArcSwap;
+use bytes::Bytes;
 use sidegate_model::app::{App, AppId};
 use sidegate_model::convert;
 use sidegate_model::endpoint::EndpointTable;
 use sidegate_model::plugin::{PluginSpec, Slug};
 use sidegate_model::quota::Quota;
 use sidegate_model::snapshot::{Revision, Snapshot, TokenTable};
-use sidegate_wire::plugin as wire;
+use sidegate_transport::codec::encode_app;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{Semaphore, watch};
@@ -47,8 +48,8 @@ pub enum Target {
 pub struct AppIdentity {
     /// The app.
     pub app: Arc<App>,
-    /// The app as plugins see it.
-    pub message: wire::App,
+    /// What every request of the app tells plugins of it.
+    pub encoded: Bytes,
     /// Its running count, shared by all generations.
     pub quota: Arc<Quota>,
 }
@@ -136,7 +137,8 @@ impl CurrentGeneration {
         let prepared = snapshot.apps.iter().map(|(id, app)| {
             let identity = unchanged(id, app).unwrap_or_else(|| {
                 let quota = quotas.entry(*id).or_default().clone();
-                Arc::new(AppIdentity { message: convert::app(app), app: app.clone(), quota })
+                let encoded = encode_app(&convert::app(app));
+                Arc::new(AppIdentity { encoded, app: app.clone(), quota })
             });
             (*id, identity)
         });
@@ -188,6 +190,6 @@ mod tests {
         current.publish(&snapshot.with_app(AppId(2), Some(app(2, 5))).at(1), vec![]);
         let after = current.load();
         assert!(Arc::ptr_eq(before.app(AppId(1)).unwrap(), after.app(AppId(1)).unwrap()));
-        assert_eq!(after.app(AppId(2)).unwrap().message.rate_limit, 5);
+        assert_ne!(before.app(AppId(2)).unwrap().encoded, after.app(AppId(2)).unwrap().encoded);
     }
 }

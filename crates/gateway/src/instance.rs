@@ -2,12 +2,13 @@
 //!
 //! Starting and stopping the process is the host's work; this type only knows its socket.
 
-use crate::lane::{Address, CallError, CallKind, Lane, Messages, frame};
+use crate::lane::{Address, CallError, CallKind, Lane, Messages};
 use crate::presence::{InService, Presence};
 use bytes::Bytes;
 use sidegate_model::plugin::PluginSpec;
+use sidegate_transport::codec::{Answer, Chunk, Encoded, Malformed};
+use sidegate_transport::pinned::Connector;
 use sidegate_wire::handshake::{FEATURE_HEADER_LIST, FEATURE_RAW_PATH};
-use sidegate_wire::plugin as wire;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -129,15 +130,17 @@ impl Drop for InUse {
 }
 
 impl Instance {
-    /// A process that listens on `socket`, with one lane for each of the edge's `shards`.
+    /// A process that listens on `socket`, encrypted where there is `tls`, with one lane for each
+    /// of the edge's `shards`.
     pub fn new(
         plugin: Arc<PluginSpec>,
-        socket: &Path,
+        (socket, tls): (&Path, Option<&Connector>),
         features: Features,
         shards: usize,
     ) -> Arc<Self> {
         let always = [Presence::new(true)].into();
-        Self::at(plugin, &[Address::Unix(socket.to_owned())], (features, shards), always)
+        let addresses = [Address::Unix(socket.to_owned())];
+        Self::with_lanes(plugin, (&addresses, tls), (features, shards), always)
     }
 
     /// Processes that all run one plugin; those `in_service` take turns, address by address.
@@ -147,8 +150,17 @@ impl Instance {
         (features, shards): (Features, usize),
         in_service: InService,
     ) -> Arc<Self> {
+        Self::with_lanes(plugin, (addresses, None), (features, shards), in_service)
+    }
+
+    fn with_lanes(
+        plugin: Arc<PluginSpec>,
+        (addresses, tls): (&[Address], Option<&Connector>),
+        (features, shards): (Features, usize),
+        in_service: InService,
+    ) -> Arc<Self> {
         let closed = CancellationToken::new();
-        let lane = |address: &Address| Lane::new(address.clone(), closed.clone());
+        let lane = |address: &Address| Lane::new(address.clone(), tls.cloned(), closed.clone());
         let lanes = (0..shards.max(1)).map(|_| addresses.iter().map(lane).collect()).collect();
         let (usage, turn) = (Arc::default(), AtomicUsize::new(0));
         Arc::new(Self { plugin, features, lanes, in_service, turn, usage, closed })
@@ -158,8 +170,8 @@ impl Instance {
     async fn call(
         &self,
         shard: usize,
-        (kind, method): (CallKind, &'static str),
-        framed: Bytes,
+        kind: CallKind,
+        request: &Encoded,
         limit: Duration,
     ) -> Result<Messages, CallError> {
         let lanes = &self.lanes[shard % self.lanes.len()];
@@ -170,7 +182,7 @@ impl Instance {
             if !self.in_service[at].is_up() {
                 continue;
             }
-            result = lanes[at].call(kind, method, framed.clone(), limit).await;
+            result = lanes[at].call(kind, request, limit).await;
             if !matches!(result, Err(CallError::Unreachable(_))) {
                 break;
             }
@@ -229,18 +241,16 @@ impl Instance {
     pub async fn unary(
         &self,
         shard: usize,
-        request: &wire::EndpointRequest,
+        request: &Encoded,
         limit: Duration,
-    ) -> Result<wire::EndpointResponse, CallError> {
-        const METHOD: &str = "/plugin.PluginService/HandleEndpointRequest";
+    ) -> Result<Answer, CallError> {
         let mut in_use = self.enter();
         let asking = async {
-            let messages =
-                self.call(shard, (CallKind::Unary, METHOD), frame(request)?, limit).await?;
+            let messages = self.call(shard, CallKind::Unary, request, limit).await?;
             messages.only().await
         };
         let answer = asking.await.inspect_err(|error| in_use.note(error))?;
-        decode(answer)
+        Answer::decode(&answer).map_err(broken)
     }
 
     /// Opens a stream, from the shard with the given number. Dropping it cancels the plugin's call.
@@ -250,14 +260,13 @@ impl Instance {
     pub async fn stream(
         &self,
         shard: usize,
-        request: &wire::EndpointRequest,
+        request: &Encoded,
         limit: Duration,
         end: End,
     ) -> Result<Chunks, CallError> {
-        const METHOD: &str = "/plugin.PluginService/HandleEndpointRequestStream";
         let mut in_use = self.enter();
         let messages = self
-            .call(shard, (CallKind::Streaming, METHOD), frame(request)?, limit)
+            .call(shard, CallKind::Streaming, request, limit)
             .await
             .inspect_err(|error| in_use.note(error))?;
         Ok(Chunks::new(messages, in_use, end))
@@ -334,10 +343,7 @@ impl Chunks {
     ///
     /// # Errors
     /// See [`CallError`].
-    pub fn poll_next(
-        &mut self,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<wire::EndpointResponseChunk, CallError>>> {
+    pub fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Chunk, CallError>>> {
         let next = match &mut self.call {
             OpenCall::Plain(coming) => ready!(coming.poll_next(cx)),
             OpenCall::Guarded(shared, _) => {
@@ -348,18 +354,18 @@ impl Chunks {
                 }
             }
         };
-        Poll::Ready(next.map(|message| decode(message?)))
+        Poll::Ready(next.map(|message| Chunk::decode(&message?).map_err(broken)))
     }
 
     /// [`Chunks::poll_next`] as a future.
     ///
     /// # Errors
     /// See [`CallError`].
-    pub async fn next(&mut self) -> Option<Result<wire::EndpointResponseChunk, CallError>> {
+    pub async fn next(&mut self) -> Option<Result<Chunk, CallError>> {
         std::future::poll_fn(|cx| self.poll_next(cx)).await
     }
 }
 
-fn decode<M: prost::Message + Default>(message: Bytes) -> Result<M, CallError> {
-    M::decode(message).map_err(|e| CallError::Protocol(format!("undecodable message: {e}")))
+fn broken(malformed: Malformed) -> CallError {
+    CallError::Protocol(malformed.to_string())
 }

@@ -4,11 +4,16 @@
 //! never hold up an ordinary answer. Knows frames and gRPC framing, nothing of endpoints.
 
 use arc_swap::ArcSwap;
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::Bytes;
 use h2::client::SendRequest;
 use h2::{Reason, RecvStream};
-use http::{HeaderMap, HeaderValue, Method, Request, Uri};
+use http::{HeaderMap, HeaderValue, Method, Request, Uri, header};
 use percent_encoding::percent_decode;
+use sidegate_transport::codec::Encoded;
+use sidegate_transport::deferred::{Deferred, drive};
+use sidegate_transport::frame::{FrameError, MessageReader};
+use sidegate_transport::pinned::Connector;
+use std::cell::RefCell;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -83,19 +88,20 @@ pub enum Address {
 /// The connections of one shard to one process.
 pub struct Lane {
     address: Address,
-    authority: &'static str,
+    tls: Option<Connector>,
     unary: Slot,
     streaming: Slot,
     closed: CancellationToken,
 }
 
 impl Lane {
-    /// Prepares a lane to the address; connects at first use. `closed` ends all its calls at once.
-    pub fn new(address: Address, closed: CancellationToken) -> Self {
+    /// Prepares a lane to the address, encrypted where there is `tls`; connects at first use.
+    /// `closed` ends all its calls at once.
+    pub fn new(address: Address, tls: Option<Connector>, closed: CancellationToken) -> Self {
         let slot = |kind| Slot { kind, cell: ArcSwap::from_pointee(OnceCell::new()) };
         Self {
             address,
-            authority: "localhost",
+            tls,
             unary: slot(CallKind::Unary),
             streaming: slot(CallKind::Streaming),
             closed,
@@ -110,8 +116,7 @@ impl Lane {
     pub async fn call(
         &self,
         kind: CallKind,
-        method: &'static str,
-        framed: Bytes,
+        request: &Encoded,
         limit: Duration,
     ) -> Result<Messages, CallError> {
         let slot = match kind {
@@ -119,18 +124,21 @@ impl Lane {
             CallKind::Streaming => &self.streaming,
         };
         let mut requests = self.ready(slot).await?;
-        let request = request_head(self.authority, method, limit)
-            .map_err(|e| CallError::Protocol(e.to_string()))?;
         let (answer, mut body) = requests
-            .send_request(request, false)
+            .send_request(request_head(kind, limit), false)
             .map_err(|e| CallError::Unreachable(e.to_string()))?;
-        body.send_data(framed, true).map_err(|e| CallError::BrokeOff(e.to_string()))?;
+        let broke_off = |e: h2::Error| CallError::BrokeOff(e.to_string());
+        body.send_data(request.head.clone(), request.body.is_empty()).map_err(broke_off)?;
+        if !request.body.is_empty() {
+            body.send_data(request.body.clone(), true).map_err(broke_off)?;
+        }
         let answer = answer.await.map_err(|e| CallError::BrokeOff(e.to_string()))?;
         let (head, body) = answer.into_parts();
         if !head.status.is_success() {
             return Err(CallError::Protocol(format!("HTTP status {}", head.status)));
         }
-        let mut messages = Messages { body, buffer: BytesMut::new(), ended: false };
+        let reader = MessageReader::new(MAX_MESSAGE_BYTES);
+        let mut messages = Messages { body, reader, ended: false };
         if head.headers.contains_key("grpc-status") {
             messages.ended = true;
             status(&head.headers)?;
@@ -165,31 +173,42 @@ impl Lane {
             match &self.address {
                 Address::Unix(path) => {
                     let io = UnixStream::connect(path).await.map_err(|e| e.to_string())?;
-                    self.begin(kind, io).await
+                    self.secure(kind, io).await
                 }
                 Address::Tcp(address) => {
                     let io = TcpStream::connect(address).await.map_err(|e| e.to_string())?;
                     io.set_nodelay(true).map_err(|e| e.to_string())?;
-                    self.begin(kind, io).await
+                    self.secure(kind, io).await
                 }
             }
         };
         connecting.await.map_err(unreachable)
     }
 
-    /// Begins HTTP/2 on a fresh connection.
+    /// Encrypts a fresh connection where that is agreed, and begins HTTP/2 on it.
+    async fn secure<T>(&self, kind: CallKind, io: T) -> Result<Connection, String>
+    where
+        T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let Some(tls) = &self.tls else { return self.begin(kind, io).await };
+        let io = tls.connect(io).await.map_err(|e| format!("TLS with the plugin failed: {e}"))?;
+        self.begin(kind, io).await
+    }
+
+    /// Begins HTTP/2.
     async fn begin<T>(&self, kind: CallKind, io: T) -> Result<Connection, String>
     where
         T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let handshake = client(kind).handshake::<_, Bytes>(io);
+        let (io, held) = Deferred::new(io);
+        let handshake = drive(client(kind).handshake::<_, Bytes>(io), held.clone());
         let (requests, mut connection) = handshake.await.map_err(|e| e.to_string())?;
         let ping = connection.ping_pong();
         let closed = self.closed.clone();
         tokio::spawn(async move {
             // Dropping the connection fails every call on it at once.
             tokio::select! {
-                ended = connection => {
+                ended = drive(connection, held) => {
                     if let Err(error) = ended {
                         tracing::debug!(%error, "connection to plugin ended");
                     }
@@ -226,27 +245,46 @@ fn client(kind: CallKind) -> h2::client::Builder {
     builder
 }
 
-fn request_head(
-    authority: &'static str,
-    method: &'static str,
-    limit: Duration,
-) -> Result<Request<()>, http::Error> {
-    let uri = Uri::builder().scheme("http").authority(authority).path_and_query(method).build()?;
-    let millis = (limit + DEADLINE_MARGIN).as_millis().min(99_999_999);
-    Request::builder()
-        .method(Method::POST)
-        .version(http::Version::HTTP_2)
-        .uri(uri)
-        .header("te", HeaderValue::from_static("trailers"))
-        .header("content-type", HeaderValue::from_static("application/grpc"))
-        .header("grpc-timeout", format!("{millis}m"))
-        .body(())
+fn request_head(kind: CallKind, limit: Duration) -> Request<()> {
+    let uri = match kind {
+        CallKind::Unary => "http://localhost/plugin.PluginService/HandleEndpointRequest",
+        CallKind::Streaming => "http://localhost/plugin.PluginService/HandleEndpointRequestStream",
+    };
+    let mut request = Request::new(());
+    *request.method_mut() = Method::POST;
+    *request.version_mut() = http::Version::HTTP_2;
+    *request.uri_mut() = Uri::from_static(uri);
+    let headers = request.headers_mut();
+    headers.insert(header::TE, HeaderValue::from_static("trailers"));
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
+    headers.insert("grpc-timeout", timeout_value(kind, limit));
+    request
+}
+
+thread_local! {
+    /// The last limit of each kind of call as its header says it: it hardly ever changes.
+    static TIMEOUTS: RefCell<[Option<(Duration, HeaderValue)>; 2]> = const { RefCell::new([None, None]) };
+}
+
+fn timeout_value(kind: CallKind, limit: Duration) -> HeaderValue {
+    TIMEOUTS.with_borrow_mut(|timeouts| {
+        let last = &mut timeouts[usize::from(kind == CallKind::Streaming)];
+        if let Some((known, value)) = last
+            && *known == limit
+        {
+            return value.clone();
+        }
+        let millis = (limit + DEADLINE_MARGIN).as_millis().min(99_999_999);
+        let value = HeaderValue::try_from(format!("{millis}m"))
+            .expect("digits and a letter are a header's value");
+        last.insert((limit, value)).1.clone()
+    })
 }
 
 /// The messages of one answer, in order. Dropping it cancels the call.
 pub struct Messages {
     body: RecvStream,
-    buffer: BytesMut,
+    reader: MessageReader,
     ended: bool,
 }
 
@@ -257,10 +295,10 @@ impl Messages {
     /// See [`CallError`]; after an error the stream has ended.
     pub fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, CallError>>> {
         loop {
-            match take_message(&mut self.buffer) {
+            match self.reader.take() {
                 Ok(Some(message)) => return Poll::Ready(Some(Ok(message))),
                 Ok(None) => {}
-                Err(error) => return Poll::Ready(Some(Err(error))),
+                Err(error) => return Poll::Ready(Some(Err(error.into()))),
             }
             if self.ended {
                 return Poll::Ready(None);
@@ -270,7 +308,7 @@ impl Messages {
                     // Room is given back as frames are taken, and frames are only taken when the
                     // client's side wants more: back-pressure reaches the plugin.
                     let _ = self.body.flow_control().release_capacity(data.len());
-                    self.buffer.extend_from_slice(&data);
+                    self.reader.push(data);
                 }
                 Some(Err(error)) => {
                     self.ended = true;
@@ -290,7 +328,7 @@ impl Messages {
             Ok(trailers) => trailers,
             Err(error) => return Poll::Ready(Err(broke_off(&error))),
         };
-        if !self.buffer.is_empty() {
+        if !self.reader.is_empty() {
             return Poll::Ready(Err(CallError::BrokeOff("ended within a message".to_owned())));
         }
         Poll::Ready(match trailers {
@@ -331,24 +369,10 @@ fn broke_off(error: &h2::Error) -> CallError {
     }
 }
 
-/// Cuts one length-prefixed message off the buffer, if it is whole.
-fn take_message(buffer: &mut BytesMut) -> Result<Option<Bytes>, CallError> {
-    let Some((prefix, _)) = buffer.split_first_chunk::<5>() else {
-        return Ok(None);
-    };
-    if prefix[0] != 0 {
-        return Err(CallError::Protocol("compressed message".to_owned()));
+impl From<FrameError> for CallError {
+    fn from(error: FrameError) -> Self {
+        Self::Protocol(error.to_string())
     }
-    let length = u32::from_be_bytes([prefix[1], prefix[2], prefix[3], prefix[4]]) as usize;
-    if length > MAX_MESSAGE_BYTES {
-        return Err(CallError::Protocol(format!("a message of {length} bytes")));
-    }
-    if buffer.len() < 5 + length {
-        buffer.reserve(5 + length - buffer.len());
-        return Ok(None);
-    }
-    buffer.advance(5);
-    Ok(Some(buffer.split_to(length).freeze()))
 }
 
 fn status(headers: &HeaderMap) -> Result<(), CallError> {
@@ -379,54 +403,9 @@ fn status_text(encoded: &[u8]) -> String {
     escaped.take(STATUS_TEXT_CHARS).collect()
 }
 
-/// Puts the gRPC prefix before an encoded message.
-///
-/// # Errors
-/// Fails for messages above 4 GiB, which no limit lets through.
-pub fn frame(message: &impl prost::Message) -> Result<Bytes, CallError> {
-    let length = message.encoded_len();
-    let prefix =
-        u32::try_from(length).map_err(|_| CallError::Protocol("request above 4 GiB".to_owned()))?;
-    let mut framed = BytesMut::with_capacity(5 + length);
-    framed.extend_from_slice(&[0]);
-    framed.extend_from_slice(&prefix.to_be_bytes());
-    message.encode(&mut framed).map_err(|e| CallError::Protocol(e.to_string()))?;
-    Ok(framed.freeze())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use proptest::prelude::*;
-
-    proptest! {
-        #[test]
-        fn messages_come_out_whole_however_they_are_cut(
-            payloads in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..50), 0..10),
-            cut in 1_usize..20,
-        ) {
-            let mut wire = Vec::new();
-            for payload in &payloads {
-                wire.push(0);
-                wire.extend_from_slice(&u32::try_from(payload.len()).unwrap().to_be_bytes());
-                wire.extend_from_slice(payload);
-            }
-            let (mut buffer, mut seen) = (BytesMut::new(), Vec::new());
-            for piece in wire.chunks(cut) {
-                buffer.extend_from_slice(piece);
-                while let Some(message) = take_message(&mut buffer).unwrap() {
-                    seen.push(message.to_vec());
-                }
-            }
-            prop_assert_eq!(seen, payloads);
-            prop_assert!(buffer.is_empty());
-        }
-
-        #[test]
-        fn cutting_arbitrary_bytes_never_panics(bytes in proptest::collection::vec(any::<u8>(), 0..64)) {
-            let _ = take_message(&mut BytesMut::from(&bytes[..]));
-        }
-    }
 
     #[test]
     fn the_text_of_a_status_is_decoded_bounded_and_harmless() {
@@ -434,11 +413,5 @@ mod tests {
         assert_eq!(status_text("plain ä %C3%A4 %FF %zz %".as_bytes()), "plain ä ä \u{fffd} %zz %");
         assert_eq!(status_text(b"a%0Ab%1B[31m%C2%9B"), r"a\nb\u{1b}[31m\u{9b}");
         assert_eq!(status_text("%C3%A4".repeat(5000).as_bytes()), "ä".repeat(STATUS_TEXT_CHARS));
-    }
-
-    #[test]
-    fn an_absurd_length_is_refused_before_memory_is_reserved() {
-        let mut buffer = BytesMut::from(&[0, 0xff, 0xff, 0xff, 0xff][..]);
-        assert!(matches!(take_message(&mut buffer), Err(CallError::Protocol(_))));
     }
 }

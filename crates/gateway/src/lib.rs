@@ -4,7 +4,8 @@
 //! Reading order: [`run`] puts the parts together; [`edge`] carries a request; [`route`] and
 //! [`identity`] answer its first two questions; [`generation`] is the one immutable value in which
 //! the edge and the plugin [`host`] meet; [`instance`] is one running plugin process, reached over
-//! a [`lane`] while its [`presence`] says so. There is no SQL and no admin API here.
+//! a [`lane`] while its [`presence`] says so; [`services`] is what plugins may ask in turn. There is no
+//! SQL and no admin API here.
 
 pub mod deadlines;
 pub mod edge;
@@ -19,3 +20,4 @@ pub mod presence;
 pub mod process_figures;
 pub mod route;
 pub mod run;
+pub mod services;

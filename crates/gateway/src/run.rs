@@ -8,8 +8,11 @@ use crate::edge::tls::TlsIdentity;
 use crate::generation::CurrentGeneration;
 use crate::host::{HostError, HostHandle, HostSettings};
 use crate::metrics::Metrics;
+use crate::services::HostServices;
+use sidegate_model::kv::Kv;
 use sidegate_model::snapshot::{Revision, Snapshot};
 use sidegate_model::status::PluginStatus;
+use sidegate_transport::codec::encode_facts;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -67,25 +70,30 @@ pub struct Gateway {
     shards: Vec<oneshot::Receiver<()>>,
 }
 
-/// Starts the gateway. Must be called within a tokio runtime, which then carries the host.
+/// Starts the gateway; `kv` is where plugins keep what they want kept. Must be called within a tokio runtime, which then carries the host.
 ///
 /// # Errors
 /// See [`GatewayError`]; nothing is left running after one.
 pub fn start(
     settings: GatewaySettings,
+    kv: Arc<dyn Kv>,
     snapshots: watch::Receiver<Arc<Snapshot>>,
 ) -> Result<Gateway, GatewayError> {
     let shards = settings.shards.max(1);
     let listen = |source| GatewayError::Listen { addr: settings.addr, source };
     let (addr, listeners) = listeners(settings.addr, shards).map_err(listen)?;
     let current = Arc::new(CurrentGeneration::default());
-    let host = Arc::new(crate::host::start(settings.host, snapshots, current.clone())?);
+    let services = HostServices::new(kv, snapshots.clone(), settings.edge_id.clone());
+    let host = crate::host::start(settings.host, services, snapshots, current.clone())?;
+    let host = Arc::new(host);
     let source = host.clone();
     let edge = Arc::new(Edge {
         current,
         trusted_proxies: settings.trusted_proxies,
-        edge_id: settings.edge_id,
-        edge_namespace: settings.edge_namespace,
+        facts: encode_facts([
+            ("edge_id", settings.edge_id.as_str()),
+            ("edge_namespace", settings.edge_namespace.as_str()),
+        ]),
         // Room for a few of the largest ones in any case.
         body_memory: BodyMemory::new(
             settings.limits.body_memory_bytes.max(settings.limits.max_body_bytes.saturating_mul(4)),

@@ -354,7 +354,7 @@ mod tests {
     fn every_known_name_is_read() {
         for name in PluginOptions::NAMES {
             let value = match *name {
-                "optional_auth" | "pass_token" | "lenient_done" | "required" => "true",
+                "optional_auth" | "pass_token" | "lenient_done" | "required" | "mtls" => "true",
                 "restart.park_after" => "7",
                 "sha256" => "ab00000000000000000000000000000000000000000000000000000000000000",
                 _ => "1s",

@@ -137,12 +137,6 @@ impl PluginPath {
     pub fn hides_slash(&self) -> bool {
         self.hides_slash
     }
-
-    /// Hands out the owned parts a plugin's request needs: full, relative, segments.
-    pub fn into_parts(self) -> (String, String, Vec<String>) {
-        let relative = self.relative().to_owned();
-        (self.decoded, relative, self.segments)
-    }
 }
 
 fn decode(raw: &str) -> Result<Cow<'_, str>, PathError> {
@@ -179,7 +173,8 @@ mod tests {
     use proptest::prelude::*;
 
     fn read(raw: &str) -> (String, String, Vec<String>) {
-        PluginPath::parse(raw).unwrap().into_parts()
+        let path = PluginPath::parse(raw).unwrap();
+        (path.full().to_owned(), path.relative().to_owned(), path.segments().to_vec())
     }
 
     #[test]

@@ -5,7 +5,7 @@ use crate::app::{MAX_METADATA_DEPTH, depth};
 pub use crate::command::{Command, InvalidCommand};
 use crate::name::{NUMBER_AS_NAME, reads_as_number};
 pub use crate::options::{InvalidOption, PluginOptions};
-use crate::scope::SERVICE_SCOPES;
+use crate::scope::check_service;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
@@ -181,11 +181,8 @@ impl PluginDraft {
         let invalid_options = PluginOptions::read(&self.options).1;
         let told = |e: InvalidOption| InvalidPlugin { field: "options", problem: e.to_string() };
         problems.extend(invalid_options.into_iter().map(told));
-        let unknown = |scope: &&String| !SERVICE_SCOPES.contains(&scope.as_str());
-        for scope in self.service_scopes.iter().filter(unknown) {
-            let problem = format!("{scope:?} is unknown: known are {}", SERVICE_SCOPES.join(", "));
-            problems.push(InvalidPlugin { field: "service_scopes", problem });
-        }
+        let unknown = self.service_scopes.iter().filter_map(|scope| check_service(scope).err());
+        problems.extend(unknown.map(|problem| InvalidPlugin { field: "service_scopes", problem }));
         let size = serde_json::to_vec(&self.config).map_or(usize::MAX, |text| text.len());
         if size > MAX_CONFIG_BYTES {
             let problem = format!("{size} bytes of JSON: keep it within {MAX_CONFIG_BYTES}");

@@ -15,6 +15,22 @@ pub const SERVICE_SCOPES: [&str; 7] = [
     "pricing.read",
 ];
 
+/// Checks that a host service demands this scope.
+///
+/// # Errors
+/// A text that names the scope and the known ones.
+///
+/// ```
+/// assert!(sidegate_model::scope::check_service("kv.readwrite").is_ok());
+/// assert!(sidegate_model::scope::check_service("kv.write").is_err());
+/// ```
+pub fn check_service(scope: &str) -> Result<(), String> {
+    if SERVICE_SCOPES.contains(&scope) {
+        return Ok(());
+    }
+    Err(format!("scope {scope:?} is unknown: known are {}", SERVICE_SCOPES.join(", ")))
+}
+
 /// Checks one scope: 1 to 128 printable ASCII characters without blank, comma, quote or backslash.
 ///
 /// # Errors

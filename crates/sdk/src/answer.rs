@@ -39,7 +39,7 @@ pub(crate) async fn whole(
     ready: &Arc<Ready>,
     message: EndpointRequest,
 ) -> Result<EndpointResponse, Status> {
-    let request = Request::from_wire(message);
+    let request = Request::from_wire(message, ready.host.clone());
     let span = span(&request);
     async {
         let outcome = match ready.routes.find(request.method(), request.relative_path()) {
@@ -193,7 +193,7 @@ mod tests {
 
     async fn ready(endpoints: Endpoints) -> Arc<Ready> {
         let endpoints = endpoints.bind(&Arc::new(()));
-        let started = Started { endpoints, on_shutdown: None };
+        let started = Started { endpoints, ..Started::default() };
         let initializer = Box::new(|_| -> Boxed<_> { Box::pin(async { Ok(started) }) });
         let about = About::new("test".to_owned(), "1".to_owned());
         let program = Program::new(about, Vec::new(), initializer).unwrap();

@@ -10,6 +10,11 @@ use serde::de::DeserializeOwned;
 use sidegate_wire::handshake::{CONFIG_PLUGIN_ID, CONFIG_SERVICE_BROKER_ID};
 
 use crate::error::{Error, Result};
+use crate::host::Host;
+
+/// The same two keys without the underscore, as other hosts spell them.
+const PLAIN_PLUGIN_ID: &str = "plugin_id";
+const PLAIN_SERVICE_BROKER_ID: &str = "service_broker_id";
 
 /// The configuration a plugin is initialized with. Values are text; lists and objects arrive as
 /// JSON text. Keys that the host adds for itself are hidden.
@@ -24,17 +29,38 @@ use crate::error::{Error, Result};
 /// assert!(config.require("missing").is_err());
 /// # Ok::<(), sidegate_sdk::Error>(())
 /// ```
-#[derive(Clone, Default, PartialEq, Eq)]
+#[derive(Clone, Default)]
 pub struct Config {
     values: BTreeMap<String, String>,
     plugin_id: Option<u32>,
+    broker_id: Option<u32>,
+    host: Host,
 }
+
+/// Equal where they say the same to the same plugin; who said it is not compared.
+impl PartialEq for Config {
+    fn eq(&self, other: &Self) -> bool {
+        self.values == other.values && self.plugin_id == other.plugin_id
+    }
+}
+
+impl Eq for Config {}
 
 impl Config {
     pub(crate) fn from_wire(mut map: HashMap<String, String>) -> Self {
-        let plugin_id = map.remove(CONFIG_PLUGIN_ID).and_then(|id| id.parse().ok());
-        map.remove(CONFIG_SERVICE_BROKER_ID);
-        Self { values: map.into_iter().collect(), plugin_id }
+        let plugin_id = map.remove(CONFIG_PLUGIN_ID).and_then(|id| number(&id));
+        let broker_id = map.remove(CONFIG_SERVICE_BROKER_ID).and_then(|id| number(&id));
+        // Not hidden: an operator may have configured keys of these names.
+        let plain = |key| map.get(key).and_then(|id| number(id));
+        let plugin_id = plugin_id.or_else(|| plain(PLAIN_PLUGIN_ID));
+        let broker_id = broker_id.or_else(|| plain(PLAIN_SERVICE_BROKER_ID));
+        Self { values: map.into_iter().collect(), plugin_id, broker_id, host: Host::default() }
+    }
+
+    /// The same, from a host that can be asked.
+    pub(crate) fn heard_from(self, host: &Host) -> Self {
+        host.learn(self.broker_id.unwrap_or(0), self.plugin_id.unwrap_or(0));
+        Self { host: host.clone(), ..self }
     }
 
     /// Whether both say the same, whoever the host takes this plugin for.
@@ -126,6 +152,17 @@ impl Config {
     pub fn plugin_id(&self) -> Option<u32> {
         self.plugin_id
     }
+
+    /// The host that runs the plugin, to be asked now, or cloned into the state and asked later.
+    pub fn host(&self) -> &Host {
+        &self.host
+    }
+}
+
+/// The number a text begins with; 0 is none.
+fn number(text: &str) -> Option<u32> {
+    let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    text[..end].parse().ok().filter(|&number| number != 0)
 }
 
 impl<K, V, const N: usize> From<[(K, V); N]> for Config
@@ -166,6 +203,19 @@ mod tests {
             Config::from([("_plugin_id", "7"), ("_service_broker_id", "1"), ("slug", "s")]);
         assert_eq!(config.plugin_id(), Some(7));
         assert_eq!(config.iter().collect::<Vec<_>>(), [("slug", "s")]);
+    }
+
+    #[test]
+    fn the_ids_are_read_in_either_spelling_by_their_leading_digits() {
+        let ids = |pairs: [(&str, &str); 2]| {
+            let config = Config::from(pairs);
+            (config.plugin_id, config.broker_id)
+        };
+        let both = [("_plugin_id", "7"), ("_service_broker_id", "1")];
+        assert_eq!(ids(both), (Some(7), Some(1)));
+        assert_eq!(ids([("plugin_id", "8x"), ("service_broker_id", "2 ")]), (Some(8), Some(2)));
+        assert_eq!(ids([("_service_broker_id", "1"), ("service_broker_id", "2")]), (None, Some(1)));
+        assert_eq!(ids([("_service_broker_id", "0"), ("plugin_id", "x")]), (None, None));
     }
 
     #[test]

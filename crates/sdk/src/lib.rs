@@ -15,7 +15,51 @@
 //! In reading order: [`Plugin`] describes the program; [`Endpoint`] one address it answers;
 //! [`Request`] and [`Response`] are what a handler gets and gives; a handler that answers piece by
 //! piece writes to a [`ResponseStream`]; [`Config`] is what the operator configured; [`Error`] is
-//! how a handler gives up; [`testing`] runs a plugin inside a test, without a gateway.
+//! how a handler gives up; [`Host`] is what a plugin may ask back; [`testing`] runs a plugin inside a test, without a gateway.
+//!
+//! # Ask the host
+//!
+//! ```
+//! use std::sync::Arc;
+//! use std::time::Duration;
+//! use sidegate_sdk::{Config, Host, HostError, Plugin, Request, Response, Result, testing, tracing};
+//!
+//! struct Shop { host: Host }
+//!
+//! fn plugin() -> Plugin<Shop> {
+//!     Plugin::new("shop", "1.0.0")
+//!         .initialize(async |config: Config| Ok(Shop { host: config.host().clone() }))
+//!         .post("/orders/*", order)
+//!         .on_session(async |host: Host, _: Arc<Shop>| {
+//!             let mut paid = host.events().subscribe("order.paid").await?;
+//!             while let Some(event) = paid.next().await {
+//!                 tracing::info!(order = event.json::<String>()?, "to be shipped");
+//!             }
+//!             Ok(())
+//!         })
+//! }
+//!
+//! async fn order(req: Request, shop: Arc<Shop>) -> Result<Response> {
+//!     let [_, order] = req.segments() else { return Ok(Response::error(404, "which order?")) };
+//!     let key = format!("order/{order}");
+//!     match shop.host.kv().set_for(&key, req.body().clone(), Duration::from_secs(86_400)).await {
+//!         Ok(()) => {}
+//!         Err(HostError::NoHost | HostError::NotGranted { .. }) => tracing::warn!("orders are not kept"),
+//!         Err(error) => return Err(error.into()),
+//!     }
+//!     shop.host.events().publish_json("order.paid", order).await?;
+//!     Ok(Response::new(201))
+//! }
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<()> {
+//! let host = testing::Host::start(plugin(), Config::default()).granting(["kv.readwrite"]).await?;
+//! host.post("/orders/7", "2 cups").await;
+//! assert_eq!(host.stored("order/7").as_deref(), Some(&b"2 cups"[..]));
+//! assert_eq!(host.published()[0].topic, "order.paid");
+//! # Ok(())
+//! # }
+//! ```
 //!
 //! The SDK speaks the plugin protocol and knows nothing of the gateway behind it.
 
@@ -28,6 +72,7 @@ mod error;
 mod guard;
 mod handler;
 mod headers;
+mod host;
 mod log;
 mod plugin;
 mod program;
@@ -42,7 +87,10 @@ mod session;
 mod standalone;
 mod stream;
 pub mod testing;
+mod tls;
 
+#[doc(inline)]
+pub use sidegate_wire::management::{AppInfo, GetBudgetStatusResponse as BudgetStatus};
 #[doc(inline)]
 pub use sidegate_wire::plugin::App;
 pub use tracing;
@@ -53,6 +101,9 @@ pub use endpoints::Endpoints;
 pub use error::{Error, Result};
 pub use handler::{Handler, IntoResponse, StreamHandler};
 pub use headers::Headers;
+pub use host::{
+    AppPage, Apps, Credential, Event, Events, Host, HostError, Kv, Logger, Subscription,
+};
 pub use log::HostLog;
 pub use plugin::Plugin;
 pub use request::Request;

@@ -22,6 +22,9 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 pub(crate) const ENV_LEVEL: &str = "PLUGIN_LOG_LEVEL";
 /// Longer texts are cut: hosts split lines above 64 KiB. In bytes.
 const TEXT_BYTES: usize = 8 * 1024;
+/// A field that holds others as a JSON object: those of [`Logger`](crate::Logger), whose names
+/// `tracing` cannot know.
+const NAMED_FIELDS: &str = "named_fields";
 /// Libraries below this SDK that talk a lot; only their warnings are logged.
 const QUIET: [&str; 4] = ["h2", "hyper", "tonic", "tower"];
 
@@ -131,6 +134,14 @@ impl Fields {
     fn put(&mut self, field: &Field, value: impl Into<Value>) {
         self.0.insert(field.name().to_owned(), value.into());
     }
+
+    /// Takes named fields in. The line's own text stays what it is.
+    fn unfold(&mut self, named: Map<String, Value>) {
+        for (name, value) in named.into_iter().filter(|(name, _)| name != "message") {
+            let value = value.as_str().map_or_else(|| value.clone(), |text| cut(text).into());
+            self.0.insert(name, value);
+        }
+    }
 }
 
 impl Visit for Fields {
@@ -151,7 +162,10 @@ impl Visit for Fields {
     }
 
     fn record_str(&mut self, field: &Field, value: &str) {
-        self.put(field, cut(value));
+        match serde_json::from_str(value) {
+            Ok(Value::Object(named)) if field.name() == NAMED_FIELDS => self.unfold(named),
+            _ => self.put(field, cut(value)),
+        }
     }
 
     fn record_error(&mut self, field: &Field, value: &(dyn std::error::Error + 'static)) {
@@ -200,12 +214,17 @@ mod tests {
                 "hello {}",
                 1
             );
+            let fields = [("order", "7"), ("message", "another")];
+            crate::Host::default().logger().info("paid", &fields);
         });
         let lines = LINES.lock().unwrap();
-        let [line] = lines.as_slice() else { panic!("{lines:?}") };
+        let [line, named] = lines.as_slice() else { panic!("{lines:?}") };
         assert_eq!(line["@level"], "warn");
         assert_eq!(line["@message"], "hello 1");
         assert_eq!(line["@module"], "sidegate_sdk::log::tests");
+        let told = (&named["@message"], &named["@module"], &named["order"]);
+        assert_eq!(told, (&"paid".into(), &"plugin".into(), &"7".into()));
+        assert_eq!((&named["request_id"], &named[NAMED_FIELDS]), (&"r2".into(), &Value::Null));
         assert_eq!((&line["n"], &line["ok"], &line["late"]), (&5.into(), &true.into(), &1.into()));
         assert_eq!((&line["text"], &line["request_id"]), (&"a\nb".into(), &"r2".into()));
         assert_eq!(line["long"].as_str().unwrap().len(), TEXT_BYTES + "…".len());

@@ -9,11 +9,13 @@ use crate::endpoint::Endpoint;
 use crate::endpoints::{Endpoints, shorthands};
 use crate::error::Result;
 use crate::handler::{Boxed, Handler, StreamHandler};
-use crate::program::{Program, Started};
+use crate::host::Host;
+use crate::program::{Hook, Program, Started};
 use crate::serve;
 
 type Initialize<S> = Box<dyn FnOnce(Config) -> Boxed<Result<S>> + Send>;
 type LateEndpoints<S> = Box<dyn FnOnce(&S) -> Endpoints<S> + Send>;
+type Session<S> = Box<dyn FnOnce(Host, Arc<S>) -> Boxed<Result<()>> + Send>;
 type Shutdown<S> = Box<dyn FnOnce(Arc<S>) -> Boxed<Result<()>> + Send>;
 
 /// A plugin: its endpoints, what it does with its configuration, and what it tells of itself.
@@ -47,6 +49,8 @@ pub struct Plugin<S = ()> {
     initialize: Initialize<S>,
     endpoints: Endpoints<S>,
     late_endpoints: Option<LateEndpoints<S>>,
+    session: Option<Session<S>>,
+    session_closing: Option<Session<S>>,
     shutdown: Option<Shutdown<S>>,
 }
 
@@ -58,6 +62,8 @@ impl Plugin {
             initialize: Box::new(|_| Box::pin(async { Ok(()) })),
             endpoints: Endpoints::new(),
             late_endpoints: None,
+            session: None,
+            session_closing: None,
             shutdown: None,
         }
     }
@@ -66,8 +72,8 @@ impl Plugin {
     /// An error refuses the configuration: the operator reads its text, and the plugin is not
     /// served.
     ///
-    /// Endpoints added before keep working; a `shutdown` or `endpoints` function given before is
-    /// called with the state it was written for.
+    /// Endpoints added before keep working; any other function given before is called with the
+    /// state it was written for.
     pub fn initialize<S, F, Fut>(self, initialize: F) -> Plugin<S>
     where
         S: Send + Sync + 'static,
@@ -83,6 +89,8 @@ impl Plugin {
             initialize: Box::new(|config| Box::pin(initialize(config))),
             endpoints: endpoints.without_state(()),
             late_endpoints: None,
+            session: self.session.map(session_without_state),
+            session_closing: self.session_closing.map(session_without_state),
             shutdown: self.shutdown.map(|hook| -> Shutdown<S> { Box::new(|_| hook(Arc::new(()))) }),
         }
     }
@@ -144,6 +152,33 @@ impl<S: Send + Sync + 'static> Plugin<S> {
         self
     }
 
+    /// Runs once, beside the handlers, when the host has opened its session: from then on it keeps
+    /// in touch with the plugin. The place to follow events. An error or a panic is logged, and the
+    /// plugin serves on; what still runs when the plugin ends is dropped then.
+    ///
+    /// A host that opens no session never calls it; a plugin that [runs by
+    /// itself](Self::serve) has a session, but no host to ask.
+    pub fn on_session<F, Fut>(mut self, session: F) -> Self
+    where
+        F: FnOnce(Host, Arc<S>) -> Fut + Send + 'static,
+        Fut: Future<Output = Result<()>> + Send + 'static,
+    {
+        self.session = Some(Box::new(|host, state| Box::pin(session(host, state))));
+        self
+    }
+
+    /// Runs once, when the host closes its session or the plugin ends, if there was a session. The
+    /// host can still be asked, but waits: after three seconds the function is dropped, and sooner
+    /// where the process is told to end without more words.
+    pub fn on_session_closing<F, Fut>(mut self, closing: F) -> Self
+    where
+        F: FnOnce(Host, Arc<S>) -> Fut + Send + 'static,
+        Fut: Future<Output = Result<()>> + Send + 'static,
+    {
+        self.session_closing = Some(Box::new(|host, state| Box::pin(closing(host, state))));
+        self
+    }
+
     /// Runs once, before the process ends in order.
     pub fn shutdown<F, Fut>(mut self, shutdown: F) -> Self
     where
@@ -197,23 +232,43 @@ impl<S: Send + Sync + 'static> Plugin<S> {
 
     /// The plugin without its types.
     pub(crate) fn into_program(self) -> Result<Program> {
-        let Self { about, initialize, endpoints, late_endpoints, shutdown } = self;
+        let Self {
+            about,
+            initialize,
+            endpoints,
+            late_endpoints,
+            session,
+            session_closing,
+            shutdown,
+        } = self;
         let early = endpoints.registrations();
-        let start = move |config| -> Boxed<Result<Started>> {
+        let start = move |config: Config| -> Boxed<Result<Started>> {
             Box::pin(async move {
+                let host = config.host().clone();
                 let state = Arc::new(initialize(config).await?);
                 let mut endpoints = endpoints;
                 if let Some(late) = late_endpoints {
                     endpoints.append(late(&state));
                 }
-                let endpoints = endpoints.bind(&state);
-                let on_shutdown = shutdown
-                    .map(|hook| -> crate::program::ShutdownHook { Box::new(move || hook(state)) });
-                Ok(Started { endpoints, on_shutdown })
+                let session_hook = |hook: Session<S>| -> Hook {
+                    let (host, state) = (host.clone(), Arc::clone(&state));
+                    Box::new(move || hook(host, state))
+                };
+                Ok(Started {
+                    endpoints: endpoints.bind(&state),
+                    on_session: session.map(session_hook),
+                    on_session_closing: session_closing.map(session_hook),
+                    on_shutdown: shutdown.map(|hook| -> Hook { Box::new(move || hook(state)) }),
+                })
             })
         };
         Program::new(about, early, Box::new(start))
     }
+}
+
+/// A hook that was given before there was another state.
+fn session_without_state<S>(hook: Session<()>) -> Session<S> {
+    Box::new(|host, _| hook(host, Arc::new(())))
 }
 
 impl<S> std::fmt::Debug for Plugin<S> {

@@ -3,9 +3,12 @@
 //! The author's state type is gone here; handlers carry it inside. Knows no transport.
 
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
 
 use sidegate_wire::plugin::EndpointRegistration;
 use tokio::sync::OnceCell;
+use tokio::time::timeout;
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::about::About;
 use crate::config::Config;
@@ -13,22 +16,31 @@ use crate::endpoints::Answerer;
 use crate::error::{Error, Result};
 use crate::guard::{Failure, guarded};
 use crate::handler::Boxed;
+use crate::host::Host;
 use crate::route::{self, Routes};
 
 /// Turns the configuration into a plugin that can answer.
 pub(crate) type Initializer = Box<dyn FnOnce(Config) -> Boxed<Result<Started>> + Send>;
-/// What the author wants done at the end.
-pub(crate) type ShutdownHook = Box<dyn FnOnce() -> Boxed<Result<()>> + Send>;
+/// What the author wants done once, at a certain time.
+pub(crate) type Hook = Box<dyn FnOnce() -> Boxed<Result<()>> + Send>;
+
+/// How long the author's function for the end of the session may take.
+const SESSION_CLOSING: Duration = Duration::from_secs(3);
 
 /// What initialization yields.
+#[derive(Default)]
 pub(crate) struct Started {
     pub(crate) endpoints: Vec<(EndpointRegistration, Answerer)>,
-    pub(crate) on_shutdown: Option<ShutdownHook>,
+    pub(crate) on_session: Option<Hook>,
+    pub(crate) on_session_closing: Option<Hook>,
+    pub(crate) on_shutdown: Option<Hook>,
 }
 
 /// One plugin in one process.
 pub(crate) struct Program {
     pub(crate) about: About,
+    /// Who runs it, to be asked.
+    pub(crate) host: Host,
     /// The endpoints that do not depend on the configuration.
     early: Vec<EndpointRegistration>,
     initializer: Mutex<Option<Initializer>>,
@@ -36,6 +48,8 @@ pub(crate) struct Program {
     /// while it runs.
     initialized: OnceCell<Initialized>,
     ready: OnceLock<Arc<Ready>>,
+    /// What the author does while there is a session; there is a task from the first session on.
+    session: Mutex<Option<AbortOnDropHandle<()>>>,
 }
 
 /// A plugin is initialized once; this is what those who ask again are told.
@@ -49,7 +63,10 @@ pub(crate) struct Ready {
     pub(crate) routes: Routes,
     /// The host reads headers as a list.
     pub(crate) header_list: bool,
-    on_shutdown: Mutex<Option<ShutdownHook>>,
+    pub(crate) host: Host,
+    on_session: Mutex<Option<Hook>>,
+    on_session_closing: Mutex<Option<Hook>>,
+    on_shutdown: Mutex<Option<Hook>>,
 }
 
 impl Program {
@@ -67,9 +84,15 @@ impl Program {
         if !problems.is_empty() {
             return Err(Error::new(format!("this plugin cannot start: {}", problems.join("; "))));
         }
-        let initializer = Mutex::new(Some(initializer));
-        let (initialized, ready) = (OnceCell::new(), OnceLock::new());
-        Ok(Self { about, early, initializer, initialized, ready })
+        Ok(Self {
+            about,
+            host: Host::default(),
+            early,
+            initializer: Mutex::new(Some(initializer)),
+            initialized: OnceCell::new(),
+            ready: OnceLock::new(),
+            session: Mutex::new(None),
+        })
     }
 
     /// Initializes once; a process whose initialization failed is of no further use.
@@ -89,6 +112,9 @@ impl Program {
         let ready = Ready {
             routes: Routes::new(started.endpoints),
             header_list,
+            host: self.host.clone(),
+            on_session: Mutex::new(started.on_session),
+            on_session_closing: Mutex::new(started.on_session_closing),
             on_shutdown: Mutex::new(started.on_shutdown),
         };
         let first = self.ready.set(Arc::new(ready)).is_ok();
@@ -136,6 +162,41 @@ impl Program {
     /// What is announced now: everything once initialized, what is known of it before.
     pub(crate) fn registrations(&self) -> &[EndpointRegistration] {
         self.ready().map_or(&self.early, |ready| ready.routes.registrations())
+    }
+
+    /// Starts what the author does while there is a session, at the first session of the process
+    /// that finds it initialized. It runs beside everything else; how it ends is logged.
+    pub(crate) fn session_opened(&self) {
+        let Some(ready) = self.ready() else { return };
+        let mut session = self.session.lock().unwrap_or_else(PoisonError::into_inner);
+        if session.is_some() {
+            return;
+        }
+        let hook = take(&ready.on_session);
+        *session = Some(AbortOnDropHandle::new(tokio::spawn(async move {
+            if let Some(hook) = hook
+                && let Err(failure) = guarded(hook).await
+            {
+                tracing::error!(?failure, "the session function failed; the plugin serves on");
+            }
+        })));
+    }
+
+    /// Runs the author's function for the end of the session, at most once, if a session began.
+    pub(crate) async fn session_closing(&self) {
+        let began = self.session.lock().unwrap_or_else(PoisonError::into_inner).is_some();
+        let hook = self.ready().filter(|_| began).and_then(|ready| take(&ready.on_session_closing));
+        let Some(hook) = hook else { return };
+        match timeout(SESSION_CLOSING, guarded(hook)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(failure)) => tracing::error!(?failure, "the session-closing function failed"),
+            Err(_) => tracing::error!("the session-closing function took too long and was dropped"),
+        }
+    }
+
+    /// Ends what the author still does in the session.
+    pub(crate) fn session_ended(&self) {
+        drop(take(&self.session));
     }
 
     /// Runs the author's last function, at most once in the life of the process.

@@ -6,6 +6,7 @@ use sidegate_wire::plugin::{App, EndpointRequest, PluginContext};
 
 use crate::error::{Error, Result};
 use crate::headers::Headers;
+use crate::host::Host;
 use crate::query;
 
 /// An HTTP request for this plugin. The whole body is there already.
@@ -15,17 +16,19 @@ use crate::query;
 pub struct Request {
     message: EndpointRequest,
     headers: Headers,
+    plugin_host: Host,
 }
 
 impl Request {
-    pub(crate) fn from_wire(mut message: EndpointRequest) -> Self {
+    /// A request that came from this host.
+    pub(crate) fn from_wire(mut message: EndpointRequest, plugin_host: Host) -> Self {
         let map = std::mem::take(&mut message.headers);
         let headers = if message.header_list.is_empty() {
             Headers::from_map(map)
         } else {
             Headers::from_list(std::mem::take(&mut message.header_list))
         };
-        Self { message, headers }
+        Self { message, headers, plugin_host }
     }
 
     /// The method in upper case. A `HEAD` that a `GET` endpoint serves arrives as `GET`.
@@ -123,7 +126,13 @@ impl Request {
         &self.message.remote_addr
     }
 
-    /// The host the client asked, with its port if it named one.
+    /// The host that runs this plugin, to be asked: `req.plugin_host().kv()`. No host answers
+    /// where the request was made by [`Request::builder`] and not sent through one.
+    pub fn plugin_host(&self) -> &Host {
+        &self.plugin_host
+    }
+
+    /// The name of the host that the client asked, with its port if it named one.
     pub fn host(&self) -> &str {
         &self.message.host
     }

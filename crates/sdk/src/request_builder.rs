@@ -7,6 +7,7 @@ use serde::Serialize;
 use sidegate_wire::plugin::{App, EndpointRequest, HeaderField, PluginContext};
 
 use crate::headers::Headers;
+use crate::host::Host;
 use crate::query;
 use crate::request::Request;
 
@@ -135,7 +136,7 @@ impl RequestBuilder {
 
     /// The finished request, as if the plugin were mounted at `test`.
     pub fn build(self) -> Request {
-        Request::from_wire(self.into_wire(DEFAULT_SLUG, true))
+        Request::from_wire(self.into_wire(DEFAULT_SLUG, true), Host::default())
     }
 
     /// The message of a host; one without extensions sends neither the raw path nor the list.
@@ -187,7 +188,7 @@ mod tests {
         let message = builder.into_wire("s", false);
         assert_eq!(message.headers["X-A"], "1, 2");
         assert!(message.header_list.is_empty() && message.raw_path.is_empty());
-        let req = Request::from_wire(message);
+        let req = Request::from_wire(message, Host::default());
         assert_eq!(req.raw_path(), b"/plugins/s/x y");
         assert_eq!(req.header("x-a"), Some("1, 2"));
     }

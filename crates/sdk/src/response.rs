@@ -1,5 +1,7 @@
 //! A whole answer, or the head of a streamed one. Knows the messages it becomes.
 
+use std::collections::HashMap;
+
 use bytes::Bytes;
 use serde::Serialize;
 use sidegate_wire::plugin::EndpointResponse;
@@ -147,7 +149,7 @@ impl Response {
     pub(crate) fn into_wire(self, header_list: bool) -> EndpointResponse {
         EndpointResponse {
             status_code: i32::from(self.status),
-            headers: self.headers.to_map(),
+            headers: if header_list { HashMap::new() } else { self.headers.to_map() },
             header_list: if header_list { self.headers.to_list() } else { Vec::new() },
             body: self.body,
             error_message: self.error.unwrap_or_default(),
@@ -159,7 +161,7 @@ impl Response {
         EndpointResponseChunk {
             r#type: ChunkType::Headers.into(),
             status_code: i32::from(self.status),
-            headers: self.headers.to_map(),
+            headers: if header_list { HashMap::new() } else { self.headers.to_map() },
             header_list: if header_list { self.headers.to_list() } else { Vec::new() },
             ..EndpointResponseChunk::default()
         }
@@ -184,12 +186,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn both_spellings_of_headers_are_filled_for_a_host_that_knows_both() {
+    fn a_host_that_knows_the_list_gets_nothing_else() {
         let res = Response::empty().header("Set-Cookie", "a").header("Set-Cookie", "b");
         let wire = res.clone().into_wire(true);
-        assert_eq!(wire.headers["Set-Cookie"], "a");
+        assert!(wire.headers.is_empty());
         assert_eq!(wire.header_list.len(), 2);
-        assert!(res.into_wire(false).header_list.is_empty());
+        let wire = res.into_wire(false);
+        assert_eq!(wire.headers["Set-Cookie"], "a");
+        assert!(wire.header_list.is_empty());
     }
 
     #[test]
@@ -198,7 +202,7 @@ mod tests {
             Response::new(0).header("X-Bad", "a\nb").header("bad name", "x").header("ok", "1");
         assert_eq!(res.status(), 500);
         assert_eq!(res.headers().len(), 1);
-        let keys = std::collections::HashMap::from([((1, 2), 3)]);
+        let keys = HashMap::from([((1, 2), 3)]);
         assert_eq!(Response::json(&keys).status(), 500);
     }
 

@@ -21,6 +21,7 @@ use crate::log;
 use crate::program::Program;
 use crate::service::{self, Master};
 use crate::standalone;
+use crate::tls::HostTls;
 
 /// Longest path the system binds a socket to. In bytes, without the closing NUL.
 const SOCKET_PATH_BYTES: usize = 107;
@@ -28,7 +29,7 @@ const SOCKET_PATH_BYTES: usize = 107;
 /// Serves until the host, or a signal, ends the process.
 pub(crate) async fn serve(program: Program) -> Result<()> {
     let orders = Orders::read(|name| std::env::var_os(name))
-        .map_err(|refusal| Error::new(refusal.explain(&program.about.name)))?;
+        .map_err(|alone| Error::new(alone.explain(&program.about.name)))?;
     log::install();
     log::log_panics();
     match orders {
@@ -42,13 +43,24 @@ async fn below_host(program: Program, orders: &HostOrders) -> Result<()> {
     if !orders.version_agreed {
         tracing::warn!("the host names no protocol version that this plugin speaks");
     }
+    // Before the first line: afterwards the host would wait for a plugin that cannot serve it.
+    let tls = orders.host_certificate.as_deref().map(HostTls::agree).transpose()?;
     let stop = CancellationToken::new();
     watch_signals(&stop)?;
     let socket = Socket::bind(&orders.socket_folder)?;
-    announce(&socket.path)?;
+    announce(&socket.path, tls.as_ref())?;
     let Socket { listener, path: _path } = socket;
-    let incoming = UnixListenerStream::new(listener);
-    service::run(Arc::new(program), incoming, Master::Host, stop).await
+    if let Some(tls) = &tls {
+        program.host.encrypt(tls.clone());
+    }
+    let program = Arc::new(program);
+    match tls {
+        None => {
+            let incoming = UnixListenerStream::new(listener);
+            service::run(program, incoming, Master::Host, stop).await
+        }
+        Some(tls) => service::run(program, tls.incoming(listener), Master::Host, stop).await,
+    }
 }
 
 /// What the environment asks for.
@@ -66,24 +78,20 @@ enum Orders {
 struct HostOrders {
     socket_folder: PathBuf,
     version_agreed: bool,
+    /// As PEM text, where the host asks for TLS.
+    host_certificate: Option<String>,
 }
 
-/// Why a program does not start as a plugin.
+/// The program was started by nobody who could use it.
 #[derive(Debug, PartialEq, Eq)]
-enum Refusal {
-    NoHost,
-    Tls,
-}
+struct NoHost;
 
 impl Orders {
-    fn read(variable: impl Fn(&str) -> Option<OsString>) -> Result<Self, Refusal> {
+    fn read(variable: impl Fn(&str) -> Option<OsString>) -> Result<Self, NoHost> {
         let set = |name| variable(name).filter(|value| !value.is_empty());
         if variable(COOKIE_KEY).is_none_or(|cookie| cookie != COOKIE_VALUE) {
-            let address = set(standalone::ENV_LISTEN).ok_or(Refusal::NoHost)?;
+            let address = set(standalone::ENV_LISTEN).ok_or(NoHost)?;
             return Ok(Self::Alone(address.to_string_lossy().into_owned()));
-        }
-        if set(ENV_CLIENT_CERT).is_some() {
-            return Err(Refusal::Tls);
         }
         let folder = set(ENV_UNIX_SOCKET_DIR).or_else(|| set(ENV_TMPDIR));
         let versions = set(ENV_PROTOCOL_VERSIONS);
@@ -92,25 +100,20 @@ impl Orders {
         Ok(Self::Below(HostOrders {
             socket_folder: folder.map_or_else(std::env::temp_dir, PathBuf::from),
             version_agreed: versions.is_none_or(|v| v.to_str().is_some_and(agreed)),
+            host_certificate: set(ENV_CLIENT_CERT).map(|pem| pem.to_string_lossy().into_owned()),
         }))
     }
 }
 
-impl Refusal {
+impl NoHost {
     fn explain(&self, name: &str) -> String {
-        match self {
-            Self::NoHost => format!(
-                "\"{name}\" is a Sidegate plugin; a gateway starts it, it does not run on its own.\n\
-                 Register it with: sidegate plugin add --name {name} --slug {name} --command file://{}\n\
-                 (To let it run on its own for --command grpc://host:port, set {}=host:port.)",
-                std::env::current_exe().unwrap_or_default().display(),
-                standalone::ENV_LISTEN
-            ),
-            Self::Tls => format!(
-                "\"{name}\" cannot serve TLS yet, but the host asks for it ({ENV_CLIENT_CERT} is set).\n\
-                 Register the plugin without mutual TLS."
-            ),
-        }
+        format!(
+            "\"{name}\" is a Sidegate plugin; a gateway starts it, it does not run on its own.\n\
+             Register it with: sidegate plugin add --name {name} --slug {name} --command file://{}\n\
+             (To let it run on its own for --command grpc://host:port, set {}=host:port.)",
+            std::env::current_exe().unwrap_or_default().display(),
+            standalone::ENV_LISTEN
+        )
     }
 }
 
@@ -174,8 +177,10 @@ fn check_path(path: &Path) -> Result<()> {
 }
 
 /// Prints the one line the host waits for. The socket accepts already.
-fn announce(path: &SocketPath) -> Result<()> {
-    let line = Handshake::new(Network::Unix(path.0.clone())).line();
+fn announce(path: &SocketPath, tls: Option<&HostTls>) -> Result<()> {
+    let certificate = tls.map(|tls| tls.certificate().to_vec());
+    let plain = Handshake::new(Network::Unix(path.0.clone()));
+    let line = Handshake { certificate, ..plain }.line();
     let mut stdout = std::io::stdout().lock();
     let printed = stdout.write_all(line.as_bytes()).and_then(|()| stdout.flush());
     printed.map_err(|error| Error::from(error).context("print the handshake line"))
@@ -203,7 +208,7 @@ fn watch_signals(stop: &CancellationToken) -> Result<()> {
 mod tests {
     use super::*;
 
-    fn read(variables: &[(&str, &str)]) -> Result<Orders, Refusal> {
+    fn read(variables: &[(&str, &str)]) -> Result<Orders, NoHost> {
         let find = |name: &str| variables.iter().find(|(known, _)| *known == name);
         Orders::read(|name| find(name).map(|(_, value)| OsString::from(value)))
     }
@@ -219,15 +224,15 @@ mod tests {
     fn an_address_lets_the_program_run_alone_unless_a_host_started_it() {
         let address = (standalone::ENV_LISTEN, "127.0.0.1:1");
         assert_eq!(read(&[address]), Ok(Orders::Alone("127.0.0.1:1".to_owned())));
-        assert_eq!(read(&[(standalone::ENV_LISTEN, "")]), Err(Refusal::NoHost));
+        assert_eq!(read(&[(standalone::ENV_LISTEN, "")]), Err(NoHost));
         below(&[(COOKIE_KEY, COOKIE_VALUE), address]);
     }
 
     #[test]
     fn without_the_cookie_the_program_explains_itself_in_three_lines() {
-        assert_eq!(read(&[]), Err(Refusal::NoHost));
-        assert_eq!(read(&[(COOKIE_KEY, "v2")]), Err(Refusal::NoHost));
-        let text = Refusal::NoHost.explain("hello");
+        assert_eq!(read(&[]), Err(NoHost));
+        assert_eq!(read(&[(COOKIE_KEY, "v2")]), Err(NoHost));
+        let text = NoHost.explain("hello");
         assert_eq!(text.lines().count(), 3);
         assert!(text.contains("sidegate plugin add --name hello"), "{text}");
     }
@@ -243,11 +248,13 @@ mod tests {
     }
 
     #[test]
-    fn versions_are_compared_and_tls_is_refused() {
+    fn versions_are_compared_and_tls_is_served_where_a_certificate_is_given() {
         let cookie = (COOKIE_KEY, COOKIE_VALUE);
         let agreed = |versions| below(&[cookie, (ENV_PROTOCOL_VERSIONS, versions)]).version_agreed;
         assert!(agreed("1") && agreed("2, 1") && agreed("") && !agreed("2,3"));
-        assert_eq!(read(&[cookie, (ENV_CLIENT_CERT, "-----BEGIN")]), Err(Refusal::Tls));
+        let certificate = |pem| below(&[cookie, (ENV_CLIENT_CERT, pem)]).host_certificate;
+        assert_eq!(certificate("-----BEGIN"), Some("-----BEGIN".to_owned()));
+        assert_eq!(certificate(""), None);
     }
 
     #[tokio::test]

@@ -123,7 +123,7 @@ impl Running {
         })?;
         let admin_addr = listener.local_addr().unwrap_or(config.admin_addr);
         let gateway =
-            sidegate_gateway::run::start(gateway, desired).map_err(|e| plane::start_failure(&e))?;
+            sidegate_gateway::run::start(gateway, Arc::new(store.clone()), desired).map_err(|e| plane::start_failure(&e))?;
         let settings = ControlSettings::new(TokenHash::of(token.reveal()));
         let (stop_admin, stopped) = oneshot::channel::<()>();
         let shutdown = async {

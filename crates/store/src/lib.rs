@@ -1,9 +1,9 @@
-//! Persistence of Sidegate: apps, tokens and plugins, the revision that counts their changes, and
-//! the snapshot of all of it. The only place with SQL; it knows no HTTP, no admin API and no
+//! Persistence of Sidegate: apps, tokens and plugins, the revision that counts their changes, the
+//! snapshot of all of it, and what plugins keep for themselves. The only place with SQL; it knows no HTTP, no admin API and no
 //! process.
 //!
-//! Reading order: `store` (opening and transactions), `apps`, `tokens`, `plugins`, `snapshot`
-//! (what is kept, each with its SQL), `sql` (how a statement reaches a database), `sqlite`, `dsn`.
+//! Reading order: `store` (opening and transactions), `apps`, `tokens`, `plugins`, `snapshot`, `kv`
+//! (what is kept, each with its SQL), `turns` (how writes of plugins queue), `sql` (how a statement reaches a database), `sqlite`, `dsn`.
 //!
 //! Another database is added as one more variant in `store` and `sql`, a file beside `sqlite` and
 //! a folder of migrations. The statements use only what SQLite and PostgreSQL share.
@@ -34,6 +34,7 @@
 mod apps;
 mod dsn;
 mod error;
+mod kv;
 mod page;
 mod plugins;
 mod revision;
@@ -44,11 +45,12 @@ mod store;
 #[cfg(test)]
 mod suite;
 mod tokens;
+mod turns;
 
 pub use apps::DeletedApp;
 pub use error::StoreError;
 pub use page::{Listing, Page};
-pub use plugins::PluginFilter;
+pub use plugins::{PluginFilter, ScopeChange};
 pub use revision::Written;
 pub use store::Store;
 pub use tokens::{NewTokenRow, TokenFilter};

@@ -6,6 +6,8 @@ use crate::revision::Written;
 use crate::sql::{Param, Row, Tx, json_text, params};
 use crate::store::Store;
 use sidegate_model::plugin::{Plugin, PluginDraft, PluginId};
+use sidegate_model::scope::check_service;
+use std::collections::BTreeSet;
 
 /// Which plugins to list; the default is all.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -14,6 +16,17 @@ pub struct PluginFilter {
     pub is_active: Option<bool>,
     /// Only those with this hook, as their primary or one of their others.
     pub hook_type: Option<String>,
+}
+
+/// What shall become of the scopes that are granted to a plugin.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ScopeChange {
+    /// These are granted too.
+    Grant(BTreeSet<String>),
+    /// These are no longer granted; those that were not are no problem.
+    Revoke(BTreeSet<String>),
+    /// None is granted any more.
+    RevokeAll,
 }
 
 impl Store {
@@ -89,6 +102,30 @@ impl Store {
         }
     }
 
+    /// Grants scopes or takes them back; what is so already changes nothing. Nothing comes between
+    /// reading and writing, so that changes at the same time lose nothing.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`], [`StoreError::Invalid`] names an unknown scope and the known ones.
+    pub async fn change_scopes(
+        &self,
+        id: PluginId,
+        change: &ScopeChange,
+    ) -> Result<Written<Plugin>, StoreError> {
+        let mut write = self.begin_write().await?;
+        let before = require(&mut write.tx, id).await?;
+        let scopes = change.apply(before.draft.service_scopes.clone())?;
+        if scopes == before.draft.service_scopes {
+            return write.unchanged(before).await;
+        }
+        let sql =
+            "UPDATE plugins SET service_scopes = $1, updated_at = $2 WHERE id = $3 RETURNING *";
+        let params = params![json_text(&scopes), write.now, id.0];
+        let row = write.tx.first(sql, params).await?;
+        let plugin = read(&row.ok_or_else(|| StoreError::not_found("plugin", id))?)?;
+        write.changed(plugin).await
+    }
+
     /// Counts one more explicit reload, which is a change although the draft stays the same.
     ///
     /// # Errors
@@ -116,6 +153,29 @@ impl Store {
         let plugin = read(&row.ok_or_else(|| StoreError::not_found("plugin", id))?)?;
         write.changed(plugin).await
     }
+}
+
+impl ScopeChange {
+    fn apply(&self, mut granted: BTreeSet<String>) -> Result<BTreeSet<String>, StoreError> {
+        match self {
+            Self::Grant(scopes) => {
+                require_known(scopes.iter())?;
+                granted.extend(scopes.iter().cloned());
+            }
+            Self::Revoke(scopes) => {
+                // One that was granted by another version must be revocable.
+                require_known(scopes.difference(&granted))?;
+                granted.retain(|scope| !scopes.contains(scope));
+            }
+            Self::RevokeAll => granted.clear(),
+        }
+        Ok(granted)
+    }
+}
+
+fn require_known<'a>(scopes: impl Iterator<Item = &'a String>) -> Result<(), StoreError> {
+    let unknown: Vec<_> = scopes.filter_map(|scope| check_service(scope).err()).collect();
+    if unknown.is_empty() { Ok(()) } else { Err(StoreError::invalid("scope", &unknown)) }
 }
 
 /// Every active plugin, for the snapshot.

@@ -39,6 +39,12 @@ impl Write {
         Ok(Written { value, revision })
     }
 
+    /// Ends a write of what is no desired state: the revision stays.
+    pub(crate) async fn aside<T>(self, value: T) -> Result<T, StoreError> {
+        self.tx.commit().await?;
+        Ok(value)
+    }
+
     /// Ends a write that found everything as it should be.
     pub(crate) async fn unchanged<T>(mut self, value: T) -> Result<Written<T>, StoreError> {
         Ok(Written { value, revision: read(&mut self.tx).await? })
@@ -55,7 +61,8 @@ fn number(row: Option<&Row>) -> Result<Revision, StoreError> {
     row.ok_or_else(|| StoreError::not_found("revision", 1))?.of("revision").number("value")
 }
 
-fn unix_millis() -> i64 {
+/// The clock of the machine, in Unix milliseconds.
+pub(crate) fn unix_millis() -> i64 {
     let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX)
 }

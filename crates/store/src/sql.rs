@@ -35,6 +35,7 @@ param_from! {
     &str => |value| Self::Text(Some(value.to_owned()));
     String => |value| Self::Text(Some(value));
     Option<String> => |value| Self::Text(value);
+    &[u8] => |value| Self::Blob(value.to_vec());
     [u8; 32] => |value| Self::Blob(value.to_vec());
 }
 

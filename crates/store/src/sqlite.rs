@@ -33,6 +33,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
         include_str!("../migrations/sqlite/0001_apps_tokens_plugins.sql"),
     ),
     (2, "service scopes", include_str!("../migrations/sqlite/0002_service_scopes.sql")),
+    (3, "what plugins keep", include_str!("../migrations/sqlite/0003_plugin_kv.sql")),
 ];
 
 /// An open SQLite database. Writers queue for one connection; readers have their own and are never

@@ -6,12 +6,15 @@ use crate::error::StoreError;
 use crate::revision::{self, Write};
 use crate::sql::Tx;
 use crate::sqlite::SqliteBackend;
+use crate::turns::{Turn, Turns};
 use sidegate_model::snapshot::Revision;
+use std::sync::Arc;
 
 /// The database of one installation. Clones share its connections.
 #[derive(Clone, Debug)]
 pub struct Store {
     backend: Backend,
+    turns: Arc<Turns>,
 }
 
 #[derive(Clone, Debug)]
@@ -34,7 +37,7 @@ impl Store {
             Dsn::SqliteFile { path, create } => SqliteBackend::open_file(&path, create).await?,
             Dsn::SqliteMemory => SqliteBackend::open_memory().await?,
         };
-        Ok(Self { backend: Backend::Sqlite(backend) })
+        Ok(Self { backend: Backend::Sqlite(backend), turns: Arc::new(Turns::new()) })
     }
 
     /// How often content was changed so far.
@@ -57,6 +60,11 @@ impl Store {
         match &self.backend {
             Backend::Sqlite(sqlite) => sqlite.begin_read().await,
         }
+    }
+
+    /// To be held by a write on behalf of a plugin, from before its begin to its end.
+    pub(crate) async fn turn(&self, lane: u32) -> Result<Turn<'_>, StoreError> {
+        self.turns.take(lane).await
     }
 
     pub(crate) async fn begin_write(&self) -> Result<Write, StoreError> {

@@ -2,7 +2,9 @@
 //! macro below runs all of them for each kind of database, so another kind is one more line there.
 
 mod apps;
+mod kv;
 mod plugins;
+mod scopes;
 mod tokens;
 mod writes;
 
@@ -62,6 +64,23 @@ for_each_database! {
         a_reload_counts_and_changes_nothing_else
         plugins_are_filtered_and_paged
         a_plugin_number_is_never_given_again;
+    scopes:
+        scopes_are_granted_and_taken_back
+        a_scope_that_is_unknown_is_refused_with_the_known_ones
+        grants_at_the_same_time_lose_nothing;
+    kv:
+        a_value_is_kept_replaced_and_removed
+        two_plugins_with_the_same_key_never_meet
+        an_entry_that_has_expired_is_absent_and_makes_room
+        a_write_removes_what_has_expired_a_little_at_a_time
+        whatever_expires_is_removed_in_bounded_steps
+        a_key_or_a_value_that_breaks_the_rule_is_refused
+        ten_thousand_keys_are_the_most
+        all_bytes_together_are_limited
+        entries_go_with_their_plugin_and_cannot_come_back
+        keeping_entries_leaves_the_revision_alone
+        writers_at_the_same_time_lose_no_key_and_one_of_them_is_last
+        whatever_is_done_it_behaves_like_a_map;
     writes:
         every_write_grows_the_revision_by_one
         a_write_that_changes_nothing_keeps_the_revision

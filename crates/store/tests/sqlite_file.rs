@@ -5,14 +5,20 @@
 
 use serde_json::Map;
 use sidegate_model::app::AppDraft;
+use sidegate_model::kv::{Kv as _, KvError};
+use sidegate_model::plugin::PluginDraft;
 use sidegate_model::token::NewToken;
 use sidegate_store::{NewTokenRow, Page, Store, StoreError, TokenFilter};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{Connection as _, SqlSafeStr};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use tempfile::TempDir;
+use tokio::task::JoinSet;
 
 fn dsn(path: &Path) -> String {
     format!("sqlite://{}", path.display())
@@ -27,6 +33,20 @@ fn app(name: &str) -> AppDraft {
         monthly_budget: 0.0,
         rate_limit: 0,
         metadata: Map::new(),
+    }
+}
+
+fn plugin(name: &str) -> PluginDraft {
+    PluginDraft {
+        name: name.to_owned(),
+        description: String::new(),
+        command: "file:///p".to_owned(),
+        config: Map::new(),
+        options: BTreeMap::new(),
+        hook_type: "custom_endpoint".to_owned(),
+        hook_types: Vec::new(),
+        service_scopes: BTreeSet::new(),
+        is_active: true,
     }
 }
 
@@ -113,6 +133,50 @@ async fn what_was_answered_survives_without_a_close() {
     let after = Store::open(&dsn(&copy)).await.unwrap().load_snapshot().await.unwrap();
     assert_eq!(after.revision, 2);
     assert!(after.tokens.get(&secret.hash()).is_some());
+}
+
+#[tokio::test]
+async fn what_plugins_keep_survives_a_restart_and_a_crash() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("x.db");
+    let store = Store::open(&dsn(&path)).await.unwrap();
+    let id = store.create_plugin(&plugin("p")).await.unwrap().value.id;
+    store.write(id, "for ever", b"\0\xff", None).await.unwrap();
+    store.write(id, "over already", b"1", Some(1)).await.unwrap();
+    // What a crash at this moment leaves behind: the file and its log as they are.
+    let copy = folder.path().join("copy.db");
+    fs::copy(&path, &copy).unwrap();
+    fs::copy(path.with_extension("db-wal"), copy.with_extension("db-wal")).unwrap();
+    store.close().await;
+    assert!(matches!(store.read(id, "for ever").await, Err(KvError::Unavailable(_))));
+    for path in [path, copy] {
+        let store = Store::open(&dsn(&path)).await.unwrap();
+        assert_eq!(store.read(id, "for ever").await, Ok(Some(b"\0\xff".to_vec())));
+        assert_eq!(store.read(id, "over already").await, Ok(None));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_operators_write_does_not_wait_for_all_that_plugins_want_to_write() {
+    let folder = TempDir::new().unwrap();
+    let store = Store::open(&dsn(&folder.path().join("x.db"))).await.unwrap();
+    let id = store.create_plugin(&plugin("p")).await.unwrap().value.id;
+    let done = Arc::new(AtomicUsize::new(0));
+    let mut writers = JoinSet::new();
+    for writer in 0..500 {
+        let (store, done) = (store.clone(), done.clone());
+        writers.spawn(async move {
+            store.write(id, &writer.to_string(), &[0; 10_000], None).await.unwrap();
+            done.fetch_add(1, Ordering::Relaxed);
+        });
+    }
+    while done.load(Ordering::Relaxed) == 0 {
+        tokio::task::yield_now().await;
+    }
+    store.create_app(&app("a")).await.unwrap();
+    let before_it = done.load(Ordering::Relaxed);
+    assert!(before_it < 400, "{before_it} of 500 entries were written first");
+    writers.join_all().await;
 }
 
 #[tokio::test]

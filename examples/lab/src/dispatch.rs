@@ -5,7 +5,7 @@ use std::sync::Arc;
 use sidegate_sdk::{Error, Request, Response, Result};
 
 use crate::stats::Lab;
-use crate::{answers, echo, exact};
+use crate::{answers, asks, echo, exact};
 
 /// The exit code of `/crash`.
 const CRASH: i32 = 3;
@@ -32,6 +32,8 @@ pub(crate) async fn dispatch(req: Request, lab: Arc<Lab>) -> Result<Response> {
         ["method-only"] => Ok(answers::method_only(&req)),
         ["context"] => Ok(echo::context(&req)),
         ["sse-exact.bin"] => Ok(exact::whole()),
+        ["kv", key] => asks::kv(&req, key).await,
+        ["publish", topic] => asks::publish(&req, topic).await,
         _ => Ok(echo::echo(&req)),
     }
 }

@@ -2,9 +2,11 @@
 //! is told to, and counts what happens to its streams.
 //!
 //! In reading order: `plugin` describes it, `dispatch` finds the answer for a path, `echo` and
-//! `answers` make whole answers, `streams` and `exact` streamed ones, `stats` keeps what is counted.
+//! `answers` make whole answers, `asks` those for which the host is asked, `streams` and `exact`
+//! streamed ones, `stats` keeps what is counted.
 
 mod answers;
+mod asks;
 mod dispatch;
 mod echo;
 mod exact;

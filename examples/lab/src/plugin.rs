@@ -6,7 +6,7 @@ use sidegate_sdk::{Config, Endpoint, Endpoints, Plugin, Request, Response};
 
 use crate::dispatch::dispatch;
 use crate::stats::Lab;
-use crate::{exact, streams};
+use crate::{asks, exact, streams};
 
 /// HEAD is left out on purpose: so a test can watch how the gateway serves it through GET.
 const METHODS: [&str; 6] = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
@@ -41,8 +41,10 @@ fn endpoints(lab: &Lab) -> Endpoints<Lab> {
     let events = at("/sse", "Server-sent events made to order").method("GET");
     let oddities = at("/sse-exact", "Odd but valid event-stream bytes").method("GET");
     let flood = at("/stream-bytes/*", "As many bytes as asked for, streamed").method("GET");
+    let told = at("/events/*", "The events of a topic, as they are published").method("GET");
     Endpoints::new()
         .endpoint(all, dispatch)
+        .stream(told, asks::events)
         .post(at("/method-only", "POST and nothing else"), dispatch)
         .endpoint(at("/head", "HEAD that is registered").method("HEAD"), head)
         .stream(events, streams::sse)

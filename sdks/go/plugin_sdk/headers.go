@@ -30,6 +30,22 @@ func agreedFeatures(host []string) []string {
 	})
 }
 
+// fillHeaders makes the map from the list, as hosts without [FeatureHeaderList] send it: hosts with it send
+// the list alone.
+func fillHeaders(req *pb.EndpointRequest) {
+	if len(req.GetHeaders()) > 0 || len(req.GetHeaderList()) == 0 {
+		return
+	}
+	req.Headers = make(map[string]string, len(req.HeaderList))
+	for name, values := range RequestHeader(req) {
+		separator := ", "
+		if name == "Cookie" {
+			separator = "; "
+		}
+		req.Headers[name] = SanitizeUTF8String(strings.Join(values, separator))
+	}
+}
+
 // RequestHeader returns all headers of a request under their canonical names, every value of a
 // repeated one included. On hosts without [FeatureHeaderList] it is what the map req.Headers holds.
 // The header is a copy; Host is not in it, but in req.Host.

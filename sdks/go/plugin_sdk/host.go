@@ -25,9 +25,9 @@ const (
 	dialPause = 100 * time.Millisecond
 )
 
-// dialer is the part of the broker that leads to the host.
+// dialer is the part of the broker that leads to the host. Libraries of old have no other method for it.
 type dialer interface {
-	DialWithOptions(id uint32, opts ...grpc.DialOption) (*grpc.ClientConn, error)
+	Dial(id uint32) (*grpc.ClientConn, error)
 }
 
 // host is the one connection to the services of the host.
@@ -144,7 +144,7 @@ func (h *host) connectionOrDial() (*grpc.ClientConn, *dial, error) {
 
 // run asks the broker once; it waits up to 5 seconds.
 func (h *host) run(dial *dial, broker dialer, id uint32) {
-	conn, err := broker.DialWithOptions(id)
+	conn, err := broker.Dial(id)
 	if err != nil {
 		time.Sleep(dialPause)
 	}

@@ -102,6 +102,7 @@ func (p *full) HandleEndpointRequest(ctx plugin_sdk.Context, req *pb.EndpointReq
 	case "/headers":
 		header := plugin_sdk.RequestHeader(req)
 		header.Set("X-Path", plugin_sdk.RawPath(req))
+		header.Set("X-Map", req.Headers["Cookie"]+"|"+req.Headers["X-Two"])
 		resp := &pb.EndpointResponse{}
 		plugin_sdk.SetHeader(resp, header)
 		return resp, nil

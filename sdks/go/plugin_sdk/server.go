@@ -167,6 +167,7 @@ func (s *server) HandleEndpointRequest(ctx context.Context, req *pb.EndpointRequ
 	if !is {
 		return &pb.EndpointResponse{StatusCode: 501, ErrorMessage: "plugin does not handle endpoint requests"}, nil
 	}
+	fillHeaders(req)
 	resp, err := handler.HandleEndpointRequest(s.endpointContext(ctx, req), req)
 	if err == nil && resp == nil {
 		err = errors.New("HandleEndpointRequest returned neither a response nor an error")
@@ -179,6 +180,7 @@ func (s *server) HandleEndpointRequestStream(req *pb.EndpointRequest, stream grp
 	if !is {
 		return errors.New("plugin does not stream endpoint responses")
 	}
+	fillHeaders(req)
 	return handler.HandleEndpointRequestStream(s.endpointContext(stream.Context(), req), req, stream)
 }
 

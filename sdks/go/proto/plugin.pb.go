@@ -835,7 +835,8 @@ type EndpointRequest struct {
 	RelativePath string `protobuf:"bytes,3,opt,name=relative_path,json=relativePath,proto3" json:"relative_path,omitempty"`
 	// relative_path split at its slashes; empty at the root.
 	PathSegments []string `protobuf:"bytes,4,rep,name=path_segments,json=pathSegments,proto3" json:"path_segments,omitempty"`
-	// Canonical names ("Content-Type"), the first value of each, never Host.
+	// Canonical names ("Content-Type"), several values of one name joined, never Host. Empty where
+	// header_list is used.
 	Headers map[string]string `protobuf:"bytes,5,rep,name=headers,proto3" json:"headers,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	Body    []byte            `protobuf:"bytes,6,opt,name=body,proto3" json:"body,omitempty"`
 	// As sent, without the question mark.
@@ -851,7 +852,7 @@ type EndpointRequest struct {
 	App    *App     `protobuf:"bytes,13,opt,name=app,proto3" json:"app,omitempty"`
 	Scopes []string `protobuf:"bytes,14,rep,name=scopes,proto3" json:"scopes,omitempty"`
 	// Sidegate extension, used after "header_list" was announced by both sides: every header in
-	// order, repeated ones and non-UTF-8 values included. The map is filled too; the list says more.
+	// order, repeated ones and non-UTF-8 values included. The map is left empty then.
 	HeaderList []*HeaderField `protobuf:"bytes,1000,rep,name=header_list,json=headerList,proto3" json:"header_list,omitempty"`
 	// Sidegate extension, used after "raw_path" was announced by both sides: the path as sent, still
 	// percent-encoded, with the mount.
@@ -1011,8 +1012,8 @@ type EndpointResponse struct {
 	Body       []byte            `protobuf:"bytes,3,opt,name=body,proto3" json:"body,omitempty"`
 	// When not empty, it replaces headers and body.
 	ErrorMessage string `protobuf:"bytes,4,opt,name=error_message,json=errorMessage,proto3" json:"error_message,omitempty"`
-	// Sidegate extension, used after "header_list" was announced by both sides. The map is
-	// filled too; where there is a list, it counts.
+	// Sidegate extension, used after "header_list" was announced by both sides. Where
+	// there is a list, it counts, and the map may be left empty.
 	HeaderList    []*HeaderField `protobuf:"bytes,1000,rep,name=header_list,json=headerList,proto3" json:"header_list,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1096,7 +1097,7 @@ type EndpointResponseChunk struct {
 	// With ERROR.
 	ErrorMessage string `protobuf:"bytes,5,opt,name=error_message,json=errorMessage,proto3" json:"error_message,omitempty"`
 	// Sidegate extension, used after "header_list" was announced by both sides, with HEADERS.
-	// The map is filled too; where there is a list, it counts.
+	// Where there is a list, it counts, and the map may be left empty.
 	HeaderList    []*HeaderField `protobuf:"bytes,1000,rep,name=header_list,json=headerList,proto3" json:"header_list,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -10,9 +10,10 @@ use super::repository::{Package, Repository};
 /// A folder below `crates/` and the crates of this house that it may depend on.
 const ALLOWED: &[(&str, &[&str])] = &[
     ("wire", &[]),
-    ("sdk", &["sidegate-wire"]),
+    ("transport", &["sidegate-wire"]),
+    ("sdk", &["sidegate-transport", "sidegate-wire"]),
     ("model", &["sidegate-wire"]),
-    ("gateway", &["sidegate-model", "sidegate-wire"]),
+    ("gateway", &["sidegate-model", "sidegate-transport", "sidegate-wire"]),
     ("store", &["sidegate-model"]),
     ("control", &["sidegate-model", "sidegate-store", "sidegate-wire"]),
     (

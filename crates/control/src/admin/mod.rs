@@ -1,5 +1,5 @@
 //! The admin API: desired state over HTTP, for operators and their tools. Reading order: `router`
-//! (what there is), `frame` and `auth` (what every request passes), `plugins`, `apps`, `tokens`,
+//! (what there is), `frame` and `auth` (what every request passes), `plugins`, `plugin_scopes`, `apps`, `tokens`,
 //! `records`, `routes`, then `state`, `extract`, `types` and `error` they are built on.
 
 mod apps;
@@ -8,6 +8,7 @@ mod error;
 mod extract;
 mod frame;
 mod plugin_fields;
+mod plugin_scopes;
 mod plugins;
 mod records;
 mod router;

@@ -38,6 +38,7 @@ pub(crate) struct PluginFields {
     options: Option<BTreeMap<String, String>>,
     hook_type: Option<String>,
     hook_types: Option<Vec<String>>,
+    service_scopes: Option<BTreeSet<String>>,
     is_active: Option<bool>,
     checksum: Option<String>,
     namespace: Option<String>,
@@ -70,7 +71,8 @@ impl PluginFields {
         })
     }
 
-    /// `draft` with everything replaced that was said; configuration and options as a whole.
+    /// `draft` with everything replaced that was said; configuration, options and
+    /// scopes as a whole.
     pub(crate) fn amend(self, draft: PluginDraft) -> Result<PluginDraft, ApiError> {
         let mut problems = self.unsupported();
         let config_given = self.config.is_some();
@@ -89,7 +91,7 @@ impl PluginFields {
             options: self.options.unwrap_or(draft.options),
             hook_type: hooks.primary,
             hook_types: hooks.all,
-            service_scopes: draft.service_scopes,
+            service_scopes: self.service_scopes.unwrap_or(draft.service_scopes),
             is_active: self.is_active.unwrap_or(draft.is_active),
         };
         let broken_rules = draft.validate().err().unwrap_or_default();

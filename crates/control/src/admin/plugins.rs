@@ -1,5 +1,5 @@
 //! Plugins over HTTP: list, create, show, change, delete, reload, status. Knows shapes; what a
-//! client may say is in `plugin_fields`, and running plugins is the data plane's.
+//! client may say is in `plugin_fields`, granting is in `plugin_scopes`, and running plugins is the data plane's.
 
 use super::error::{ApiError, found};
 use super::extract::{Attributes, Id, Query};
@@ -19,10 +19,10 @@ use sidegate_model::plugin::{Plugin, PluginId};
 use sidegate_model::record::InstanceRecord;
 use sidegate_model::status::{PluginState, PluginStatus};
 use sidegate_store::PluginFilter;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 #[derive(Serialize)]
-struct PluginAttributes {
+pub(super) struct PluginAttributes {
     name: String,
     description: String,
     slug: Option<String>,
@@ -31,6 +31,7 @@ struct PluginAttributes {
     options: BTreeMap<String, String>,
     hook_type: String,
     hook_types: Vec<String>,
+    service_scopes: BTreeSet<String>,
     is_active: bool,
     reloads: u32,
     status: StatusAttributes,
@@ -48,6 +49,9 @@ struct StatusAttributes {
     /// How long until it is started again after a failure.
     next_start_in_ms: Option<u64>,
     ready_since: Option<String>,
+    /// Hooks and scopes that its manifest names.
+    hooks: Vec<String>,
+    requested_scopes: Vec<String>,
 }
 
 #[derive(Serialize)]
@@ -55,6 +59,7 @@ struct WholeStatusAttributes {
     name: String,
     slug: Option<String>,
     is_active: bool,
+    service_scopes: BTreeSet<String>,
     #[serde(flatten)]
     status: StatusAttributes,
     required: bool,
@@ -80,7 +85,8 @@ fn slug_of(plugin: &Plugin) -> Option<String> {
     plugin.draft.slug().ok().flatten().map(|slug| slug.to_string())
 }
 
-fn shape(plugin: Plugin, statuses: &[PluginStatus]) -> Resource<PluginAttributes> {
+/// A plugin as answers show it.
+pub(super) fn shape(plugin: Plugin, statuses: &[PluginStatus]) -> Resource<PluginAttributes> {
     let status = status_of(&plugin, statuses);
     let slug = slug_of(&plugin);
     let draft = plugin.draft;
@@ -93,6 +99,7 @@ fn shape(plugin: Plugin, statuses: &[PluginStatus]) -> Resource<PluginAttributes
         options: draft.options,
         hook_type: draft.hook_type,
         hook_types: draft.hook_types,
+        service_scopes: draft.service_scopes,
         is_active: draft.is_active,
         reloads: plugin.reloads,
         status,
@@ -114,6 +121,8 @@ fn status_of(plugin: &Plugin, statuses: &[PluginStatus]) -> StatusAttributes {
                 .next_start_at
                 .map(|at| u64::try_from(at.saturating_sub(now_millis())).unwrap_or_default()),
             ready_since: status.ready_since.map(time_text),
+            hooks: status.hooks.clone(),
+            requested_scopes: status.requested_scopes.clone(),
         };
     }
     let (state, reason) = if plugin.draft.is_active {
@@ -129,6 +138,8 @@ fn status_of(plugin: &Plugin, statuses: &[PluginStatus]) -> StatusAttributes {
         restarts: 0,
         next_start_in_ms: None,
         ready_since: None,
+        hooks: Vec::new(),
+        requested_scopes: Vec::new(),
     }
 }
 
@@ -252,6 +263,7 @@ pub(crate) async fn status(
     let attributes = WholeStatusAttributes {
         slug: slug_of(&plugin),
         is_active: plugin.draft.is_active,
+        service_scopes: plugin.draft.service_scopes.clone(),
         status: status_of(&plugin, &statuses),
         required: own.is_some_and(|status| status.required),
         in_flight: own.map_or(0, |status| status.in_flight),

@@ -6,7 +6,7 @@ use super::error::ApiError;
 use super::extract::MAX_BODY_BYTES;
 use super::frame::frame;
 use super::state::AdminState;
-use super::{apps, plugins, records, routes, tokens};
+use super::{apps, plugin_scopes, plugins, records, routes, tokens};
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
@@ -27,6 +27,9 @@ fn table() -> Vec<Route> {
         (Method::PATCH, "/api/v1/plugins/{id}", patch(plugins::change)),
         (Method::DELETE, "/api/v1/plugins/{id}", delete(plugins::delete)),
         (Method::POST, "/api/v1/plugins/{id}/reload", post(plugins::reload)),
+        (Method::POST, "/api/v1/plugins/{id}/grant", post(plugin_scopes::grant)),
+        (Method::POST, "/api/v1/plugins/{id}/revoke", post(plugin_scopes::revoke)),
+        (Method::POST, "/api/v1/plugins/{id}/approve-scopes", post(plugin_scopes::approve)),
         (Method::GET, "/api/v1/plugins/{id}/status", get(plugins::status)),
         (Method::GET, "/api/v1/plugins/{id}/records", get(records::list)),
         (Method::GET, "/api/v1/apps", get(apps::list)),

@@ -4,5 +4,6 @@ mod access;
 mod apps_and_tokens;
 mod harness;
 mod live;
+mod plugin_scopes;
 mod plugins;
 mod refusals;

@@ -7,6 +7,7 @@ use super::head::HeadLimits;
 use super::patience::Patience;
 use crate::generation::{CurrentGeneration, Generation};
 use crate::metrics::Metrics;
+use bytes::Bytes;
 use http::Version;
 use sidegate_model::status::PluginStatus;
 use std::net::IpAddr;
@@ -149,10 +150,8 @@ pub struct Edge {
     pub limits: EdgeLimits,
     /// Proxies whose forwarding headers are believed.
     pub trusted_proxies: Vec<Network>,
-    /// Name of this node, for plugins.
-    pub edge_id: String,
-    /// Namespace of this node, for plugins.
-    pub edge_namespace: String,
+    /// What every request tells plugins of this node.
+    pub facts: Bytes,
     /// Memory for the bodies of requests.
     pub body_memory: BodyMemory,
     /// What is counted.

@@ -9,10 +9,9 @@ use crate::instance::{Chunks, End, Instance};
 use crate::lane::CallError;
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode, Version};
-use prost::Message as _;
 use sidegate_model::endpoint::Endpoint;
+use sidegate_transport::codec::{Chunk, Encoded};
 use sidegate_wire::ErrorCode;
-use sidegate_wire::plugin as wire;
 use sidegate_wire::plugin::endpoint_response_chunk::ChunkType;
 use std::time::Duration;
 use tokio::time::{Instant, timeout, timeout_at};
@@ -93,17 +92,18 @@ pub async fn ask(
     instance: &Instance,
     endpoint: &Endpoint,
 ) -> Result<Answer, Failed> {
-    check_size(instance, &question.message)?;
+    let request = question.encode(context, instance.features())?;
+    check_size(instance, &request)?;
     if endpoint.stream_response {
-        stream(context, instance, &question.message).await
+        stream(context, instance, &request).await
     } else {
-        unary(context, instance, &question.message).await
+        unary(context, instance, &request).await
     }
 }
 
 /// Refuses what the plugin's gRPC server would not take.
-fn check_size(instance: &Instance, request: &wire::EndpointRequest) -> Result<(), EdgeError> {
-    let (size, limit) = (request.encoded_len(), instance.max_request_bytes());
+fn check_size(instance: &Instance, request: &Encoded) -> Result<(), EdgeError> {
+    let (size, limit) = (request.message_len(), instance.max_request_bytes());
     if size <= limit {
         return Ok(());
     }
@@ -115,17 +115,17 @@ fn check_size(instance: &Instance, request: &wire::EndpointRequest) -> Result<()
 async fn unary(
     context: &RequestContext,
     instance: &Instance,
-    request: &wire::EndpointRequest,
+    request: &Encoded,
 ) -> Result<Answer, Failed> {
     let limit = context.edge.limits.unary_timeout;
     let call = instance.unary(context.connection.shard, request, limit);
     let answer = timeout(limit, call).await.map_err(|_| timed_out())??;
     if !answer.error_message.is_empty() {
-        return Err(reported(answer.status_code, answer.error_message).into());
+        return Err(reported(answer.status_code, &answer.error_message).into());
     }
     Ok(Answer {
         status: status(answer.status_code)?,
-        headers: super::headers::response(answer.headers, answer.header_list)?,
+        headers: super::headers::response(&answer.headers)?,
         content: Content::Whole(answer.body),
     })
 }
@@ -134,7 +134,7 @@ async fn unary(
 async fn stream(
     context: &RequestContext,
     instance: &Instance,
-    request: &wire::EndpointRequest,
+    request: &Encoded,
 ) -> Result<Answer, Failed> {
     let limits = &context.edge.limits;
     let deadline = Instant::now() + limits.stream_timeout;
@@ -160,15 +160,11 @@ async fn stream(
 }
 
 /// The answer that begins with this chunk.
-fn begin(
-    chunks: Chunks,
-    first: wire::EndpointResponseChunk,
-    limits: StreamLimits,
-) -> Result<Answer, EdgeError> {
-    match first.r#type() {
+fn begin(chunks: Chunks, first: Chunk, limits: StreamLimits) -> Result<Answer, EdgeError> {
+    match first.kind {
         ChunkType::Headers => Ok(Answer {
             status: status(first.status_code)?,
-            headers: super::headers::response(first.headers, first.header_list)?,
+            headers: super::headers::response(&first.headers)?,
             content: Content::Stream(chunks, None, limits),
         }),
         ChunkType::Body => Ok(Answer {
@@ -184,17 +180,15 @@ fn begin(
                 content: Content::Nothing,
             })
         }
-        ChunkType::Error => Err(reported(first.status_code, first.error_message)),
+        ChunkType::Error => Err(reported(first.status_code, &first.error_message)),
     }
 }
 
 /// The first chunk that says anything; empty data does not.
-async fn first_meaningful(
-    chunks: &mut Chunks,
-) -> Result<Option<wire::EndpointResponseChunk>, CallError> {
+async fn first_meaningful(chunks: &mut Chunks) -> Result<Option<Chunk>, CallError> {
     loop {
         match chunks.next().await.transpose()? {
-            Some(chunk) if chunk.r#type() == ChunkType::Body && chunk.data.is_empty() => {}
+            Some(chunk) if chunk.kind == ChunkType::Body && chunk.data.is_empty() => {}
             other => return Ok(other),
         }
     }
@@ -204,8 +198,9 @@ fn timed_out() -> EdgeError {
     EdgeError::new(ErrorCode::PluginTimeout)
 }
 
-fn reported(status_code: i32, text: String) -> EdgeError {
-    EdgeError::reported(status(status_code).ok().filter(|_| status_code != 0), text)
+fn reported(status_code: i32, text: &str) -> EdgeError {
+    let status = status(status_code).ok().filter(|_| status_code != 0);
+    EdgeError::reported(status, text.to_owned())
 }
 
 fn status(code: i32) -> Result<StatusCode, EdgeError> {

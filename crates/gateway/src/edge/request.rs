@@ -1,18 +1,18 @@
 //! From an admitted HTTP request to the message a plugin receives.
 
 use super::context::RequestContext;
-use super::headers;
+use super::error::EdgeError;
 use super::sanity;
 use crate::identity::admit::Permit;
 use crate::identity::authenticate::unescape;
-use crate::instance::Instance;
+use crate::instance::{Features, Instance};
 use crate::route::lookup::Match;
 use bytes::Bytes;
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, header};
+use http::{HeaderMap, HeaderName, header};
 use sidegate_model::token::TokenHash;
-use sidegate_wire::plugin as wire;
-use std::collections::HashMap;
+use sidegate_transport::codec::{Encoded, RequestParts};
+use sidegate_wire::ErrorCode;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -26,80 +26,98 @@ pub struct Admitted {
     pub instance: Arc<Instance>,
 }
 
-/// A message for a plugin, with the proof that it may be sent.
+/// What a plugin is asked, with the proof that it may be.
 pub struct Question {
     /// The proof.
     pub permit: Permit,
-    /// The message.
-    pub message: wire::EndpointRequest,
+    matched: Match,
+    head: Parts,
+    body: Bytes,
+    /// The query, where it is not the one that was sent.
+    query: Option<String>,
+    /// The client's address, where it is not the peer's.
+    forwarded_for: Option<String>,
 }
 
-/// Builds the plugin's message, and tells for whom it is.
+/// Request headers that plugins do not see as headers: framing, and what has a field of its own.
+const WITHHELD: [HeaderName; 3] = [header::HOST, header::TRANSFER_ENCODING, header::TRAILER];
+
+/// Makes of a request what its plugin may know, and tells who is asked.
 pub fn build(
     context: &RequestContext,
     admitted: Admitted,
-    head: Parts,
+    mut head: Parts,
     body: Bytes,
 ) -> (Question, Arc<Instance>) {
     let Admitted { matched, permit, instance } = admitted;
-    let features = instance.features();
-    let host = sanity::host(&head);
-    let mut header_map = head.headers;
-    let mut query = head.uri.query().unwrap_or_default().to_owned();
-    let remote_addr = remote_addr(context, &header_map);
-    if !matched.mount.plugin.options.pass_token {
-        remove_token(&permit, &mut header_map, &mut query);
-    }
-    let (path, relative_path, path_segments) = matched.path.into_parts();
-    let app = permit.app();
-    let message = wire::EndpointRequest {
-        method: matched.method.as_str().to_owned(),
-        path,
-        relative_path,
-        path_segments,
-        headers: headers::request_map(&header_map),
-        body,
-        query_string: query,
-        remote_addr,
-        host,
-        protocol: "http".to_owned(),
-        context: Some(plugin_context(context, &header_map)),
-        authenticated: app.is_some(),
-        app: app.map(|known| known.identity.message.clone()),
-        scopes: app.map(|known| known.token.scopes.clone()).unwrap_or_default(),
-        header_list: if features.header_list { headers::request_list(&header_map) } else { vec![] },
-        raw_path: if features.raw_path {
-            Bytes::copy_from_slice(head.uri.path().as_bytes())
-        } else {
-            Bytes::new()
-        },
+    let forwarded_for = forwarded_for(context, &head.headers);
+    let query = if matched.mount.plugin.options.pass_token {
+        None
+    } else {
+        remove_token(&permit, &mut head)
     };
-    (Question { permit, message }, instance)
+    (Question { permit, matched, head, body, query, forwarded_for }, instance)
 }
 
-/// Removes the token that the gateway consumed, from wherever the client put it.
-fn remove_token(permit: &Permit, headers: &mut HeaderMap, query: &mut String) {
-    let Some(known) = permit.app() else { return };
+impl Question {
+    /// The message for a plugin with these features.
+    ///
+    /// # Errors
+    /// 413 for what no message can hold.
+    pub fn encode(
+        &self,
+        context: &RequestContext,
+        features: Features,
+    ) -> Result<Encoded, EdgeError> {
+        let (app, path, uri) = (self.permit.app(), &self.matched.path, &self.head.uri);
+        let parts = RequestParts {
+            method: self.matched.method.as_str(),
+            path: path.full(),
+            relative_path: path.relative(),
+            path_segments: path.segments(),
+            headers: &self.head.headers,
+            withheld: &WITHHELD,
+            header_list: features.header_list,
+            body: &self.body,
+            query_string: self.query.as_deref().or(uri.query()).unwrap_or_default(),
+            remote_addr: self.forwarded_for.as_ref().unwrap_or(&context.connection.peer_text),
+            host: sanity::host(&self.head),
+            protocol: "http",
+            request_id: &context.id,
+            facts: &context.edge.facts,
+            app: app.map(|known| &*known.identity.encoded),
+            scopes: app.map_or(&[], |known| &known.token.scopes),
+            raw_path: if features.raw_path { uri.path() } else { "" },
+        };
+        parts.encode().map_err(|e| EdgeError::public(ErrorCode::BodyTooLarge, e.to_string()))
+    }
+}
+
+/// Removes the token that the gateway consumed from the headers, and gives the query without it if
+/// it was there: a client may put it into both.
+fn remove_token(permit: &Permit, head: &mut Parts) -> Option<String> {
+    let known = permit.app()?;
     let is_token = |text: &str| TokenHash::of(text) == known.token.hash;
-    let credentials = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let credentials = head.headers.get(header::AUTHORIZATION).and_then(|v| v.to_str().ok());
     if credentials.is_some_and(|value| value.split_ascii_whitespace().any(is_token)) {
-        headers.remove(header::AUTHORIZATION);
+        head.headers.remove(header::AUTHORIZATION);
     }
     let holds_token = |part: &str| {
         let value = part.split_once('=').map_or(part, |(_, value)| value);
         unescape(value).is_some_and(|value| is_token(&value))
     };
-    if query.split('&').any(holds_token) {
+    let query = head.uri.query()?;
+    query.split('&').any(holds_token).then(|| {
         let kept: Vec<_> = query.split('&').filter(|part| !holds_token(part)).collect();
-        *query = kept.join("&");
-    }
+        kept.join("&")
+    })
 }
 
-/// The client's address: the peer's, or what a trusted proxy says.
-fn remote_addr(context: &RequestContext, headers: &HeaderMap) -> String {
+/// The client's address as a trusted proxy tells it.
+fn forwarded_for(context: &RequestContext, headers: &HeaderMap) -> Option<String> {
     let trusted = |ip: IpAddr| context.edge.trusted_proxies.iter().any(|net| net.contains(ip));
     if !trusted(context.connection.peer.ip()) {
-        return context.connection.peer_text.clone();
+        return None;
     }
     let forwarded = headers.get_all("x-forwarded-for").iter().rev();
     let hops = forwarded.filter_map(|v| v.to_str().ok()).flat_map(|line| line.rsplit(','));
@@ -114,22 +132,5 @@ fn remote_addr(context: &RequestContext, headers: &HeaderMap) -> String {
         }
     }
     let real = || headers.get("x-real-ip")?.to_str().ok()?.trim().parse::<IpAddr>().ok();
-    let address = nearest.or_else(real).map(|ip| ip.to_string());
-    address.unwrap_or_else(|| context.connection.peer_text.clone())
-}
-
-fn plugin_context(context: &RequestContext, headers: &HeaderMap) -> wire::PluginContext {
-    let mut metadata = HashMap::new();
-    metadata.insert("edge_id".to_owned(), context.edge.edge_id.clone());
-    metadata.insert("edge_namespace".to_owned(), context.edge.edge_namespace.clone());
-    let trace = ["traceparent", "tracestate"].into_iter().filter_map(|name| {
-        let value = headers.get(name).map(HeaderValue::to_str)?.ok()?;
-        Some((name.to_owned(), value.to_owned()))
-    });
-    wire::PluginContext {
-        request_id: context.id.clone(),
-        metadata,
-        trace_context: trace.collect(),
-        ..Default::default()
-    }
+    nearest.or_else(real).map(|ip| ip.to_string())
 }

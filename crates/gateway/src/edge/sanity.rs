@@ -3,7 +3,7 @@
 use super::head::{HeadLimits, check_target, is_host};
 use super::refusal::Refusal;
 use http::request::Parts;
-use http::{Method, Version, header};
+use http::{HeaderValue, Method, Version, header};
 
 /// Checks the request's target and headers as a whole.
 ///
@@ -58,12 +58,10 @@ pub fn check(head: &Parts, limits: &HeadLimits) -> Result<(), Refusal> {
 }
 
 /// The host a request names, as received; empty for an HTTP/1.0 request without one.
-pub fn host(head: &Parts) -> String {
-    let of_uri = head.uri.authority().map(|a| a.as_str().to_owned());
-    of_uri.unwrap_or_else(|| {
-        let host = head.headers.get(header::HOST);
-        host.map(|h| String::from_utf8_lossy(h.as_bytes()).into_owned()).unwrap_or_default()
-    })
+pub fn host(head: &Parts) -> &[u8] {
+    let of_uri = head.uri.authority().map(|authority| authority.as_str().as_bytes());
+    let of_header = || head.headers.get(header::HOST).map(HeaderValue::as_bytes);
+    of_uri.or_else(of_header).unwrap_or_default()
 }
 
 #[cfg(test)]

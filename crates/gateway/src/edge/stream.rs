@@ -7,7 +7,7 @@ use super::connection::Connection;
 use crate::instance::Chunks;
 use bytes::Bytes;
 use http_body::SizeHint;
-use sidegate_wire::plugin::EndpointResponseChunk;
+use sidegate_transport::codec::Chunk;
 use sidegate_wire::plugin::endpoint_response_chunk::ChunkType;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -210,8 +210,8 @@ pub fn let_finish(mut chunks: Chunks) {
     });
 }
 
-fn meaning(chunk: EndpointResponseChunk) -> Step {
-    match chunk.r#type() {
+fn meaning(chunk: Chunk) -> Step {
+    match chunk.kind {
         ChunkType::Body if chunk.data.is_empty() => Step::Nothing,
         ChunkType::Body => Step::Data(chunk.data),
         ChunkType::Done => Step::Done,

@@ -5,6 +5,7 @@
 
 use super::connect::dial_remote;
 use super::fault::Fault;
+use super::manifest::Manifest;
 use super::random::chance;
 use super::session::Session;
 use super::settings::HostLimits;
@@ -41,6 +42,7 @@ pub(super) struct Answered {
 pub(super) struct Offer {
     pub(super) features: Features,
     pub(super) registrations: Vec<EndpointRegistration>,
+    pub(super) manifest: Manifest,
 }
 
 impl Offer {
@@ -105,9 +107,10 @@ async fn answered(
     let (channel, lost) = dial_remote(address).await?;
     let session = Session::with_stranger(channel, limits.clone());
     let features = Features::from_announced(&session.initialize(spec).await?);
-    let registrations = session.registrations().await?;
+    let (registrations, manifest) = tokio::join!(session.registrations(), session.manifest());
     session.ping().await?;
-    Ok(Answered { session, lost, offer: Offer { features, registrations } })
+    let offer = Offer { features, registrations: registrations?, manifest };
+    Ok(Answered { session, lost, offer })
 }
 
 /// What it takes to look after the addresses.
@@ -213,7 +216,8 @@ mod tests {
             ..EndpointRegistration::default()
         };
         let features = Features { header_list, ..Features::default() };
-        Offer { features, registrations: paths.iter().map(registration).collect() }
+        let registrations = paths.iter().map(registration).collect();
+        Offer { features, registrations, manifest: Manifest::default() }
     }
 
     #[test]

@@ -3,10 +3,12 @@
 
 use super::fault::Fault;
 use super::flight::FlightRecorder;
+use super::manifest::Manifest;
 use super::run_dir::RunDir;
 use super::settings::HostSettings;
 use super::state::Serial;
 use crate::instance::{Features, Instance, SMALL_MESSAGE_BYTES};
+use crate::services::HostServices;
 use sidegate_model::endpoint::EndpointTable;
 use sidegate_model::plugin::PluginSpec;
 use sidegate_model::sha256::Sha256;
@@ -23,6 +25,8 @@ const DRAIN_LOOK: Duration = Duration::from_millis(10);
 pub(super) struct Setup {
     pub(super) settings: HostSettings,
     pub(super) run_dir: RunDir,
+    /// What plugins may ask of us.
+    pub(super) services: HostServices,
     /// Bounds how many start at once.
     pub(super) starts: Semaphore,
 }
@@ -39,6 +43,7 @@ pub(super) enum Order {
 pub(super) struct Ready {
     pub(super) instance: Arc<Instance>,
     pub(super) endpoints: Arc<EndpointTable>,
+    pub(super) manifest: Manifest,
     /// Where the gateway started it.
     pub(super) pid: Option<u32>,
     /// Of the program, where it could be read.
@@ -97,7 +102,7 @@ impl Assignment {
 /// What an operator should know although the plugin runs.
 pub(super) fn warnings(
     spec: &PluginSpec,
-    endpoints: &EndpointTable,
+    (endpoints, manifest): (&EndpointTable, &Manifest),
     features: Features,
     max_body_bytes: usize,
 ) -> Vec<String> {
@@ -113,6 +118,7 @@ pub(super) fn warnings(
         ));
     }
     warnings.extend(endpoints.problems().iter().cloned());
+    warnings.extend(manifest.warnings(!endpoints.endpoints().is_empty()));
     warnings
 }
 
@@ -162,8 +168,8 @@ mod tests {
             service_scopes: std::collections::BTreeSet::new(),
             reloads: 0,
         };
-        let none = EndpointTable::default();
-        let count = |features, max| warnings(&spec, &none, features, max).len();
+        let none = (&EndpointTable::default(), &Manifest::default());
+        let count = |features, max| warnings(&spec, none, features, max).len();
         let small = Features::default();
         let large = Features { large_messages: true, ..small };
         let just = SMALL_MESSAGE_BYTES - HEADER_ROOM;

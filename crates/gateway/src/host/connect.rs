@@ -1,12 +1,14 @@
-//! From a started process to a connection: its first line, then its socket.
+//! From a started process to a connection: its first line, then its socket, encrypted where that is
+//! agreed.
 
 use super::fault::{Fault, last_words};
 use super::process::Process;
 use super::watched::Watched;
 use hyper_util::rt::TokioIo;
+use sidegate_transport::pinned::{Acceptor, Connector, Encrypted, Identity, PeerCertificate};
 use sidegate_wire::{Handshake, Network};
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 use tokio::net::{TcpStream, UnixStream};
 use tokio::time::{sleep, timeout};
@@ -18,11 +20,42 @@ const DIAL: Duration = Duration::from_secs(5);
 /// How long the first line may take after the process has ended.
 const LAST_LINE: Duration = Duration::from_millis(250);
 
-/// Waits for the handshake and gives the path of the socket it names.
+/// Where a process listens.
+pub(super) struct Socket {
+    pub(super) path: PathBuf,
+    /// With the option mtls: how to talk to this process, and to nobody else.
+    pub(super) tls: Option<PluginTls>,
+}
+
+/// TLS with one process, in both directions. A clone is cheap.
+#[derive(Clone)]
+pub(super) struct PluginTls {
+    /// For connections to the plugin's socket.
+    pub(super) connector: Connector,
+    /// For connections of the plugin to a socket of ours.
+    pub(super) acceptor: Acceptor,
+}
+
+impl Socket {
+    /// How it is to be connected to; plainly, where there is nothing.
+    pub(super) fn connector(&self) -> Option<&Connector> {
+        self.tls.as_ref().map(|tls| &tls.connector)
+    }
+}
+
+impl PluginTls {
+    fn agree(identity: &Identity, announced: &[u8]) -> Result<Self, Fault> {
+        let peer = PeerCertificate::from_der(announced)?;
+        let connector = Connector::new(identity, &peer);
+        Ok(Self { connector, acceptor: Acceptor::new(identity, &peer) })
+    }
+}
+
+/// Waits for the handshake and gives the socket it names.
 pub(super) async fn await_handshake(
     process: &mut Process,
     limit: Duration,
-) -> Result<PathBuf, Fault> {
+) -> Result<Socket, Fault> {
     let exited = process.exited();
     // What it printed just before its end still counts; a grandchild may keep its stdout open.
     let ended = async {
@@ -44,11 +77,14 @@ pub(super) async fn await_handshake(
         Ok(Some(line)) => line,
     };
     let handshake = Handshake::parse(&String::from_utf8_lossy(&line))?;
-    match handshake.network {
-        _ if handshake.certificate.is_some() => Err(Fault::Unsupported("a certificate")),
-        Network::Tcp(_) => Err(Fault::Unsupported("a TCP address")),
-        Network::Unix(path) => Ok(path),
-    }
+    let Network::Unix(path) = handshake.network else { return Err(Fault::OnTcp) };
+    let tls = match (process.identity(), &handshake.certificate) {
+        (None, None) => None,
+        (Some(identity), Some(announced)) => Some(PluginTls::agree(identity, announced)?),
+        (None, Some(_)) => return Err(Fault::Certificate),
+        (Some(_), None) => return Err(Fault::NoCertificate),
+    };
+    Ok(Socket { path, tls })
 }
 
 async fn ended_early(process: &mut Process) -> Fault {
@@ -61,17 +97,30 @@ async fn ended_early(process: &mut Process) -> Fault {
 }
 
 /// Connects to a plugin's socket.
-pub(super) async fn dial(socket: &Path) -> Result<Channel, Fault> {
-    let path = socket.to_owned();
-    let connector = tower::service_fn(move |_| {
-        let path = path.clone();
-        async move { UnixStream::connect(path).await.map(TokioIo::new) }
-    });
-    Endpoint::from_static("http://localhost")
-        .connect_timeout(DIAL)
-        .connect_with_connector(connector)
-        .await
-        .map_err(|error| Fault::Dial { path: socket.to_owned(), cause: first_cause(&error) })
+pub(super) async fn dial(socket: &Socket) -> Result<Channel, Fault> {
+    let failed = |cause| Fault::Dial { path: socket.path.clone(), cause };
+    let endpoint = Endpoint::from_static("http://localhost").connect_timeout(DIAL);
+    let path = socket.path.clone();
+    let connected = match socket.connector().cloned() {
+        None => {
+            let connect = move |_| plain(path.clone());
+            endpoint.connect_with_connector(tower::service_fn(connect)).await
+        }
+        Some(tls) => {
+            let connect = move |_| encrypted(path.clone(), tls.clone());
+            endpoint.connect_with_connector(tower::service_fn(connect)).await
+        }
+    };
+    connected.map_err(|error| failed(first_cause(&error)))
+}
+
+async fn plain(path: PathBuf) -> io::Result<TokioIo<UnixStream>> {
+    UnixStream::connect(path).await.map(TokioIo::new)
+}
+
+async fn encrypted(path: PathBuf, tls: Connector) -> io::Result<TokioIo<Encrypted<UnixStream>>> {
+    let stream = UnixStream::connect(path).await?;
+    tls.connect(stream).await.map(TokioIo::new)
 }
 
 /// Connects once to a plugin that runs elsewhere; the token is cancelled when the connection ends.

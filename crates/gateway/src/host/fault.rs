@@ -7,6 +7,7 @@ use super::launch::NotLaunched;
 use super::sealed::Refusal;
 use sidegate_model::plugin::InvalidCommand;
 use sidegate_model::sha256::Sha256;
+use sidegate_transport::pinned::{IdentityError, InvalidCertificate};
 use sidegate_wire::HandshakeError;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -45,10 +46,20 @@ pub(super) enum Fault {
     Late { limit: Duration, words: String },
     #[error("{0}")]
     Handshake(#[from] HandshakeError),
+    #[error("announced a TCP address, which is not supported: a plugin listens on a unix socket")]
+    OnTcp,
     #[error(
-        "announced {0}, which is not supported: a plugin listens on a unix socket, without TLS"
+        "announced a certificate, which nobody asked for: set the option mtls if it is to serve TLS"
     )]
-    Unsupported(&'static str),
+    Certificate,
+    #[error(
+        "the option mtls is set but the plugin announced no certificate: it does not know how to serve TLS (PLUGIN_CLIENT_CERT); remove the option, or build the plugin with a library that does"
+    )]
+    NoCertificate,
+    #[error("announced a certificate that cannot be used: {0}")]
+    BadCertificate(#[from] InvalidCertificate),
+    #[error("{0}")]
+    Identity(#[from] IdentityError),
     #[error(
         "command {0:?} is not permitted by PLUGIN_COMMAND_ALLOWLIST: have it added to that list"
     )]
@@ -59,6 +70,10 @@ pub(super) enum Fault {
         "option sha256 cannot hold for a plugin that runs elsewhere: nobody here sees its program; remove the option, or use a file:// command"
     )]
     UnseenBytes,
+    #[error(
+        "option mtls cannot hold for a plugin that runs elsewhere: certificates are handed over when a process is started here; remove the option, or use a file:// command"
+    )]
+    NoHandover,
     #[error("no address of it answers: {0}")]
     NoAddress(String),
     #[error("cannot be reached: {0}")]
@@ -97,6 +112,7 @@ impl Fault {
                 | Self::Script(_)
                 | Self::NotListed(_)
                 | Self::UnseenBytes
+                | Self::NoHandover
                 | Self::OutsideDirs(_)
         )
     }

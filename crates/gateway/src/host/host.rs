@@ -10,6 +10,7 @@ use super::settings::HostSettings;
 use super::supervisor::{Supervisor, Update, Wish};
 use super::view::{View, stopped_status};
 use crate::generation::{CurrentGeneration, Mount, Target};
+use crate::services::HostServices;
 use sidegate_model::plugin::{PluginId, PluginSpec, Slug};
 use sidegate_model::record::{InstanceRecord, LoggedLine};
 use sidegate_model::snapshot::{Revision, Snapshot};
@@ -33,13 +34,15 @@ struct Known {
     recorders: BTreeMap<PluginId, Arc<FlightRecorder>>,
 }
 
-/// Starts the host on the current tokio runtime. It runs what the snapshots want until
+/// Starts the host on the current tokio runtime. It runs what the snapshots want, and offers
+/// `services` to what it runs, until
 /// [`HostHandle::shutdown`], or until the handle is dropped.
 ///
 /// # Errors
 /// [`HostError`] when the runtime folder cannot be used.
 pub fn start(
     settings: HostSettings,
+    services: HostServices,
     snapshots: watch::Receiver<Arc<Snapshot>>,
     current: Arc<CurrentGeneration>,
 ) -> Result<HostHandle, HostError> {
@@ -52,7 +55,7 @@ pub fn start(
     let (known, known_seen) = watch::channel(Arc::default());
     let (updates_to, updates) = mpsc::channel(64);
     let host = Host {
-        setup: Arc::new(Setup { settings, run_dir, starts }),
+        setup: Arc::new(Setup { settings, run_dir, services, starts }),
         current,
         snapshot: Arc::default(),
         desired: BTreeMap::new(),

@@ -4,8 +4,10 @@
 //! after itself on every way out.
 
 use super::assignment::{
-    Assignment, News, Order, Ready, Victim, forgotten, release_after, unless_stopped, warnings,
+    Assignment, News, Order, Ready, Setup, Victim, forgotten, release_after, unless_stopped,
+    warnings,
 };
+use super::broker::Broker;
 use super::connect::{await_handshake, dial};
 use super::exit::Exit;
 use super::fault::{Fault, last_words};
@@ -13,7 +15,7 @@ use super::flight::Recording;
 use super::oom::MemoryWatch;
 use super::process::Process;
 use super::session::Session;
-use super::settings::{HostLimits, HostSettings};
+use super::settings::HostLimits;
 use crate::instance::{Features, Instance};
 use futures_util::FutureExt as _;
 use sidegate_model::endpoint::EndpointTable;
@@ -121,8 +123,7 @@ impl Local<'_> {
         };
         flight.spawned(process.pid());
         let mut body = Body { process, flight, memory };
-        let start =
-            establish(&mut body.process, &self.assignment.spec, (&setup.settings, &limits), begun);
+        let start = establish(&mut body.process, &self.assignment.spec, (&setup, &limits), begun);
         let slot = limits.start_slot;
         let established = tokio::select! {
             established = unless_stopped(&mut self.assignment.orders, start) => established,
@@ -223,28 +224,40 @@ async fn broken_with(instance: &Instance) -> usize {
 async fn establish(
     process: &mut Process,
     spec: &Arc<PluginSpec>,
-    (settings, limits): (&HostSettings, &HostLimits),
+    (setup, limits): (&Setup, &HostLimits),
     begun: Instant,
 ) -> Result<(Session, Ready), Fault> {
     let socket = await_handshake(process, limits.start).await?;
-    let session = Session::open(dial(&socket).await?, process.sink(), limits.clone());
+    let channel = dial(&socket).await?;
+    let asks = (spec.id, setup.services.clone());
+    let acceptor = socket.tls.as_ref().map(|tls| tls.acceptor.clone());
+    let broker = Broker::open(channel.clone(), process.dir(), asks, acceptor);
+    let mut session = Session::open(channel, process.sink(), limits.clone(), broker);
     let exited = process.exited();
     let set_up = async {
         let features = session.initialize(spec).await?;
-        let registrations = session.registrations().await?;
+        let (registrations, manifest) = tokio::join!(session.registrations(), session.manifest());
         session.ping().await?;
-        Ok::<_, Fault>((features, registrations))
+        Ok::<_, Fault>((features, registrations?, manifest))
     };
-    let (features, registrations) = tokio::select! {
+    let (features, registrations, manifest) = tokio::select! {
         answers = set_up => answers?,
         _ = exited => return Err(Fault::Internal("the process ended")),
     };
+    session.keep_sessions(spec);
     let features = Features::from_announced(&features);
     let endpoints = Arc::new(EndpointTable::build(registrations));
+    let max_body_bytes = setup.settings.max_body_bytes;
     let ready = Ready {
-        instance: Instance::new(spec.clone(), &socket, features, settings.shards),
-        warnings: warnings(spec, &endpoints, features, settings.max_body_bytes),
+        instance: Instance::new(
+            spec.clone(),
+            (&socket.path, socket.connector()),
+            features,
+            setup.settings.shards,
+        ),
+        warnings: warnings(spec, (&endpoints, &manifest), features, max_body_bytes),
         endpoints,
+        manifest,
         pid: Some(process.pid()),
         sha256: process.sha256().await,
         start_duration: begun.elapsed(),

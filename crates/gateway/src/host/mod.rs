@@ -4,16 +4,21 @@
 //! `supervisor` looks after one plugin and lets `state` decide, which is pure; `runner` carries out
 //! one start (an `assignment`), of a program here (`local`) or of a plugin that runs elsewhere
 //! (`remote`, at its `addresses`), to its end, with the help of `process` (the child and all it starts),
-//! `connect` (first line, socket), `session` (calls to the plugin), `logs` and `line` (what it prints)
+//! `connect` (first line, socket), `session` (calls to the plugin, among them its `manifest` and its
+//! `sessions`), `broker` (how it reaches the host services: its `door`s, and when to `announce`
+//! them), `logs` and `line` (what it prints)
 //! and `flight` (what ran, and why it died; `oom` knows whether memory was the cause).
 //! `launch` makes a program a process, through a `guard`, which outlives us just long enough to
 //! leave nothing; `sealed` makes sure of its bytes.
 //! Knows nothing of HTTP: it meets the edge in the generation and in the instance only.
 
 mod addresses;
+mod announce;
 mod assignment;
+mod broker;
 mod clock;
 mod connect;
+mod door;
 mod exit;
 mod fault;
 mod flight;
@@ -24,6 +29,7 @@ mod launch;
 mod line;
 mod local;
 mod logs;
+mod manifest;
 mod oom;
 mod permitted;
 mod private_dir;
@@ -34,6 +40,7 @@ mod run_dir;
 mod runner;
 mod sealed;
 mod session;
+mod sessions;
 mod settings;
 mod state;
 mod supervisor;

@@ -15,6 +15,7 @@ use rustix::process::Signal;
 use sidegate_model::options::ExtraEnv;
 use sidegate_model::plugin::PluginSpec;
 use sidegate_model::sha256::Sha256;
+use sidegate_transport::pinned::Identity;
 use sidegate_wire::handshake as names;
 use std::ffi::{OsStr, OsString};
 use std::fs;
@@ -59,11 +60,12 @@ pub(super) struct Process {
     first_line: Option<oneshot::Receiver<Vec<u8>>>,
     sink: LogSink,
     recent: Arc<RecentLines>,
+    identity: Option<Identity>,
     pumps: JoinSet<()>,
     kill: Option<oneshot::Sender<()>>,
     // Its drop ends the process, so it comes before the folder.
     holder: JoinSet<()>,
-    _dir: PrivateDir,
+    dir: PrivateDir,
 }
 
 impl Process {
@@ -81,7 +83,9 @@ impl Process {
             move || checksum.or_else(|| digest_of(&program).ok())
         });
         let dir = PrivateDir::create(run_dir)?;
-        let environment = environment_for(dir.path(), &settings.environment, &spec.options.env);
+        let identity = spec.options.mtls.then(Identity::generate).transpose()?;
+        let mut environment = environment_for(dir.path(), &settings.environment, &spec.options.env);
+        environment.extend(identity.as_ref().map(client_certificate));
         let launch = Launch { program, checksum, dir: dir.path(), environment };
         let launched = launch.start(settings.launcher.as_deref()).await;
         let launched = launched.map_err(|why| Fault::of_launch(program, checksum, why))?;
@@ -106,10 +110,11 @@ impl Process {
             first_line: Some(first_line),
             sink,
             recent,
+            identity,
             pumps,
             kill: Some(kill),
             holder,
-            _dir: dir,
+            dir,
         })
     }
 
@@ -120,6 +125,16 @@ impl Process {
     /// The SHA-256 of its program, as the file was at the start. Can be asked once.
     pub(super) async fn sha256(&mut self) -> Option<Sha256> {
         self.sha256.take()?.await.ok().flatten()
+    }
+
+    /// Who the gateway is to this process; `None` where they talk in plain text.
+    pub(super) fn identity(&self) -> Option<&Identity> {
+        self.identity.as_ref()
+    }
+
+    /// Its private folder.
+    pub(super) fn dir(&self) -> &Path {
+        self.dir.path()
     }
 
     /// For output that comes on other ways than stdout and stderr.
@@ -219,6 +234,11 @@ fn environment_for(
     ];
     let extra = extra.iter().map(|(name, value)| (name.into(), value.into()));
     inherited.chain(extra).chain(demanded.map(|(name, value)| (name.into(), value))).collect()
+}
+
+/// What makes a plugin serve TLS, and to us alone.
+fn client_certificate(identity: &Identity) -> (OsString, OsString) {
+    (names::ENV_CLIENT_CERT.into(), identity.certificate_pem().into())
 }
 
 async fn pump_stdout(stdout: ChildStdout, first: oneshot::Sender<Vec<u8>>, writer: LineWriter) {

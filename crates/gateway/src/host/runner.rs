@@ -25,6 +25,7 @@ async fn live(assignment: &mut Assignment) -> Result<(), Fault> {
         Command::Remote(_) if assignment.spec.options.sha256.is_some() => {
             return Err(Fault::UnseenBytes);
         }
+        Command::Remote(_) if assignment.spec.options.mtls => return Err(Fault::NoHandover),
         Command::Remote(addresses) => Remote { assignment, addresses: &addresses }.live().await,
     }
     Ok(())

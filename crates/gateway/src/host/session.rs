@@ -1,21 +1,26 @@
-//! The host's own calls to a running plugin: set-up, heartbeat, its output over gRPC, and the
-//! polite part of its end.
+//! The host's own calls to a running plugin: set-up, heartbeat, sessions, its output over gRPC, and
+//! the polite part of its end.
 //!
 //! Every call has a deadline. Requests of clients do not come this way.
 
+use super::broker::{BROKER_ID, Broker};
 use super::fault::Fault;
 use super::logs::{LogSink, Stream};
+use super::manifest::Manifest;
+use super::sessions;
 use super::settings::HostLimits;
 use sidegate_model::convert::plugin_config;
 use sidegate_model::plugin::PluginSpec;
-use sidegate_wire::handshake::{FEATURE_HEADER_LIST, FEATURE_LARGE_MESSAGES, FEATURE_RAW_PATH};
+use sidegate_wire::handshake::{
+    CONFIG_SERVICE_BROKER_ID, FEATURE_HEADER_LIST, FEATURE_LARGE_MESSAGES, FEATURE_RAW_PATH,
+};
 use sidegate_wire::plugin as wire;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 use tonic::transport::Channel;
 use tonic::{Code, Request, Response, Status};
-use wire::grpc_broker_client::GrpcBrokerClient;
 use wire::grpc_controller_client::GrpcControllerClient;
 use wire::grpc_stdio_client::GrpcStdioClient;
 use wire::plugin_service_client::PluginServiceClient;
@@ -31,22 +36,25 @@ pub(super) struct Session {
     plugin: PluginServiceClient<Channel>,
     controller: GrpcControllerClient<Channel>,
     limits: HostLimits,
-    broker: JoinSet<()>,
-    _stdio: JoinSet<()>,
+    /// `None` for a plugin that cannot reach the host services.
+    broker: Option<Broker>,
+    /// What lasts as long as the process: reading its output, and its sessions.
+    lasting: JoinSet<()>,
 }
 
 impl Session {
     /// Takes a connection; from now on the plugin's output over gRPC is read.
-    pub(super) fn open(channel: Channel, sink: &LogSink, limits: HostLimits) -> Self {
-        // Neither call returns before the plugin sends something, so each lives in its own task.
-        let mut stdio = JoinSet::new();
-        stdio.spawn(read_stdio(channel.clone(), sink.clone()));
-        let mut broker = JoinSet::new();
-        broker.spawn(hold_broker(channel.clone()));
-        let plugin =
-            PluginServiceClient::new(channel.clone()).max_decoding_message_size(MAX_ANSWER_BYTES);
-        let controller = GrpcControllerClient::new(channel);
-        Self { plugin, controller, limits, broker, _stdio: stdio }
+    pub(super) fn open(
+        channel: Channel,
+        sink: &LogSink,
+        limits: HostLimits,
+        broker: Broker,
+    ) -> Self {
+        let mut session = Self::with_stranger(channel.clone(), limits);
+        session.broker = Some(broker);
+        // It does not return before the plugin sends something, so it lives in a task.
+        session.lasting.spawn(read_stdio(channel, sink.clone()));
+        session
     }
 
     /// Takes a connection to a plugin that runs elsewhere: its output and its end are not ours.
@@ -54,15 +62,18 @@ impl Session {
         let plugin =
             PluginServiceClient::new(channel.clone()).max_decoding_message_size(MAX_ANSWER_BYTES);
         let controller = GrpcControllerClient::new(channel);
-        Self { plugin, controller, limits, broker: JoinSet::new(), _stdio: JoinSet::new() }
+        Self { plugin, controller, limits, broker: None, lasting: JoinSet::new() }
     }
 
     /// Gives the plugin its configuration and returns the features it announced. Once per process.
     pub(super) async fn initialize(&self, spec: &PluginSpec) -> Result<Vec<String>, Fault> {
-        let request = wire::InitRequest {
-            config: plugin_config(spec.id, &spec.config),
-            features: FEATURES.map(str::to_owned).into(),
-        };
+        let mut config = plugin_config(spec.id, &spec.config);
+        // Our own word, whatever an operator wrote there: without a broker there must be none.
+        config.remove(CONFIG_SERVICE_BROKER_ID);
+        config.extend(
+            self.broker.as_ref().map(|_| (CONFIG_SERVICE_BROKER_ID.into(), BROKER_ID.to_string())),
+        );
+        let request = wire::InitRequest { config, features: FEATURES.map(str::to_owned).into() };
         let mut plugin = self.plugin.clone();
         let limit = self.limits.initialize;
         let answer = call("Initialize", limit, request, |r| plugin.initialize(r)).await;
@@ -90,6 +101,26 @@ impl Session {
             Ok(answer) => Ok(answer.registrations),
             Err((_, Some(Code::Unimplemented))) => Ok(Vec::new()),
             Err((fault, _)) => Err(fault),
+        }
+    }
+
+    /// What its manifest says. A plugin without one, or without an answer in time, has nothing to say.
+    pub(super) async fn manifest(&self) -> Manifest {
+        let mut plugin = self.plugin.clone();
+        let request = wire::GetManifestRequest {};
+        let answer = call("GetManifest", self.limits.manifest, request, |r| plugin.get_manifest(r));
+        match answer.await {
+            Ok(answer) if answer.success => Manifest::parse(&answer.manifest_json),
+            _ => Manifest::default(),
+        }
+    }
+
+    /// Keeps sessions open from now on, where the plugin has a way to ask its host: a session names
+    /// it. One that runs elsewhere has none, and may serve other gateways, whose names it would lose.
+    pub(super) fn keep_sessions(&mut self, spec: &Arc<PluginSpec>) {
+        if self.broker.is_some() {
+            let named = (BROKER_ID, self.limits.session);
+            self.lasting.spawn(sessions::keep_open(self.plugin.clone(), spec.clone(), named));
         }
     }
 
@@ -122,7 +153,9 @@ impl Session {
     pub(super) async fn say_goodbye(mut self, plugin: &str) {
         let begun = Instant::now();
         if self.close_session().await.is_ok() && self.shutdown().await.is_ok() {
-            self.broker.shutdown().await;
+            if let Some(broker) = self.broker.take() {
+                broker.close().await;
+            }
             // The server may be gone before it answers: any result is success.
             let mut controller = self.controller.clone();
             let limit = self.limits.kill_grace;
@@ -203,14 +236,4 @@ async fn read_stdio(channel: Channel, sink: LogSink) {
     }
     stdout.finish();
     stderr.finish();
-}
-
-/// Keeps the broker's stream open as plugins expect it. Host services will announce themselves on
-/// it; what the plugin announces is not used.
-async fn hold_broker(channel: Channel) {
-    let nothing = futures_util::stream::pending::<wire::ConnInfo>();
-    if let Ok(answer) = GrpcBrokerClient::new(channel).start_stream(nothing).await {
-        let mut announced = answer.into_inner();
-        while let Ok(Some(_)) = announced.message().await {}
-    }
 }

@@ -44,6 +44,10 @@ pub struct HostLimits {
     pub initialize: Duration,
     /// One GetEndpointRegistrations call.
     pub registrations: Duration,
+    /// One GetManifest call.
+    pub manifest: Duration,
+    /// One session, as the plugin is told.
+    pub session: Duration,
     /// One Ping call.
     pub ping: Duration,
     /// Between two pings.
@@ -91,6 +95,8 @@ impl Default for HostLimits {
             start: Duration::from_secs(60),
             initialize: Duration::from_secs(30),
             registrations: Duration::from_secs(10),
+            manifest: Duration::from_secs(5),
+            session: Duration::from_secs(30),
             ping: Duration::from_secs(5),
             ping_every: Duration::from_secs(30),
             close_session: Duration::from_secs(5),

@@ -56,6 +56,15 @@ impl Record {
         }
     }
 
+    /// What an operator should know of the instance that serves. Grants count at once, so what is
+    /// missing is looked up in the wanted spec.
+    fn warnings(&self, ready: &Ready) -> Vec<String> {
+        // One that runs elsewhere cannot ask, whatever it is granted.
+        let asks = ready.pid.is_some();
+        let ungranted = asks.then(|| ready.manifest.ungranted(&self.spec));
+        ready.warnings.iter().cloned().chain(ungranted.into_iter().flatten()).collect()
+    }
+
     /// The view of a plugin with this life.
     pub(super) fn view(&self, life: &Life) -> View {
         let serving = self.serving.as_ref();
@@ -68,13 +77,17 @@ impl Record {
             None if life.is_starting() => Some(Target::Starting),
             None => Some(Target::Unavailable),
         };
-        let warnings = serving.map(|(ready, _)| ready.warnings.clone()).unwrap_or_default();
+        let warnings = serving.map(|(ready, _)| self.warnings(ready)).unwrap_or_default();
         let status = PluginStatus {
             state: life.state(),
             reason: life.reason(),
             warnings: life.warning().into_iter().chain(warnings).collect(),
             pid: serving.and_then(|(ready, _)| ready.pid),
             restarts: life.restarts(),
+            hooks: serving.map(|(ready, _)| ready.manifest.hooks.clone()).unwrap_or_default(),
+            requested_scopes: serving
+                .map(|(ready, _)| ready.manifest.scopes.clone())
+                .unwrap_or_default(),
             ready_since: serving.map(|(_, since)| *since),
             endpoints: serving.map(|_| self.endpoints.endpoints().to_vec()).unwrap_or_default(),
             start_duration: self.start_duration,

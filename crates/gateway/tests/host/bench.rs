@@ -1,14 +1,17 @@
 //! A host with a folder of its own, and the means to look at it and at its processes.
 
 use crate::eventually::{PATIENCE, some_time};
+use crate::memory::Memory;
 use serde_json::{Map, Value};
 use sidegate_gateway::generation::{CurrentGeneration, Mount, Target};
 use sidegate_gateway::host::{self, HostHandle, HostLimits, HostSettings, RestartLimits};
 use sidegate_gateway::instance::Instance;
+use sidegate_gateway::services::HostServices;
 use sidegate_model::plugin::{PluginId, PluginOptions, PluginSpec, Slug};
 use sidegate_model::snapshot::Snapshot;
 use sidegate_model::status::PluginStatus;
-use sidegate_wire::plugin::{EndpointRequest, EndpointResponse};
+use sidegate_transport::codec::{Answer, Encoded};
+use sidegate_wire::plugin::EndpointRequest;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
@@ -21,6 +24,7 @@ pub(crate) struct Bench {
     pub(crate) dir: TempDir,
     pub(crate) host: HostHandle,
     pub(crate) current: Arc<CurrentGeneration>,
+    pub(crate) kv: Arc<Memory>,
     snapshots: watch::Sender<Arc<Snapshot>>,
 }
 
@@ -72,8 +76,10 @@ impl Bench {
             max_body_bytes: 1024 * 1024,
             limits,
         };
-        let host = host::start(settings, received, current.clone()).unwrap();
-        Self { dir, host, current, snapshots }
+        let kv = Arc::new(Memory::default());
+        let services = HostServices::new(kv.clone(), received.clone(), "bench".to_owned());
+        let host = host::start(settings, services, received, current.clone()).unwrap();
+        Self { dir, host, current, kv, snapshots }
     }
 
     /// Writes a shell script; `$PIDS` in it is the file to note process ids in.
@@ -204,7 +210,7 @@ pub(crate) fn signal(pid: u32, signal: rustix::process::Signal) {
 }
 
 /// A GET of a path, as the edge would send it.
-pub(crate) async fn get(instance: &Instance, path: &str) -> Result<EndpointResponse, String> {
+pub(crate) async fn get(instance: &Instance, path: &str) -> Result<Answer, String> {
     let (path, query) = path.split_once('?').unwrap_or((path, ""));
     let request = EndpointRequest {
         method: "GET".into(),
@@ -214,10 +220,11 @@ pub(crate) async fn get(instance: &Instance, path: &str) -> Result<EndpointRespo
         query_string: query.into(),
         ..EndpointRequest::default()
     };
+    let request = Encoded::of(&request).map_err(|error| error.to_string())?;
     instance.unary(0, &request, PATIENCE).await.map_err(|error| error.to_string())
 }
 
 /// The body of an answer as text.
-pub(crate) fn text(answer: EndpointResponse) -> String {
+pub(crate) fn text(answer: Answer) -> String {
     String::from_utf8(answer.body.into()).unwrap()
 }

@@ -45,7 +45,7 @@ async fn a_plugin_becomes_ready_and_answers() {
     let (status, instance) = ready(&bench, 1).await;
     assert_eq!(status.reason, None);
     assert_eq!(status.warnings, Vec::<String>::new());
-    assert_eq!(status.endpoints.len(), 3);
+    assert_eq!(status.endpoints.len(), 4);
     assert!(status.ready_since.is_some());
     let pid = text(get(&instance, "/pid").await.unwrap());
     assert_eq!(pid, status.pid.unwrap().to_string());
@@ -96,7 +96,7 @@ async fn a_crashed_plugin_keeps_its_endpoints_known() {
     assert!(status.reason.unwrap().contains("ended by signal 9"));
     let mount = bench.mount("s1").unwrap();
     assert!(matches!(mount.target, Target::Unavailable));
-    assert_eq!(mount.endpoints.endpoints().len(), 3);
+    assert_eq!(mount.endpoints.endpoints().len(), 4);
 }
 
 #[tokio::test]

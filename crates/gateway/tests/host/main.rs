@@ -3,9 +3,15 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod approved;
+mod asking;
 mod bench;
 mod containment;
 mod eventually;
 mod failures;
 mod life;
+mod manifest;
+#[path = "../services/memory.rs"]
+mod memory;
+mod mtls;
 mod records;
+mod sessions;

@@ -1,6 +1,7 @@
-//! The host's line for callbacks, and its word to stop.
+//! Where the host announces its services, and its word to stop.
 //!
-//! The line is kept open and what comes over it is read; nothing in this SDK calls back yet.
+//! The call is kept open for as long as the host likes, and everything that is announced goes to
+//! whoever dials. Knows nothing of the services.
 
 use futures_util::{StreamExt as _, stream};
 use sidegate_wire::plugin::grpc_broker_server::GrpcBroker;
@@ -10,14 +11,17 @@ use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, Streaming};
 
 use super::Streamed;
+use crate::host::Host;
 
 pub(super) struct BrokerCalls {
+    /// Who hears; `None` where what hosts announce cannot be reached.
+    host: Option<Host>,
     stop: CancellationToken,
 }
 
 impl BrokerCalls {
-    pub(super) fn new(stop: CancellationToken) -> Self {
-        Self { stop }
+    pub(super) fn new(host: Option<Host>, stop: CancellationToken) -> Self {
+        Self { host, stop }
     }
 }
 
@@ -32,7 +36,13 @@ impl GrpcBroker for BrokerCalls {
     ) -> Result<Response<Self::StartStreamStream>, Status> {
         let stop = self.stop.clone().cancelled_owned();
         let heard = request.into_inner().take_until(Box::pin(stop));
-        let silent = heard.filter_map(async |_| None);
+        let host = self.host.clone();
+        let silent = heard.filter_map(move |info| {
+            if let (Some(host), Ok(info)) = (&host, info) {
+                host.hear(info);
+            }
+            std::future::ready(None)
+        });
         Ok(Response::new(Box::pin(silent.chain(stream::empty()))))
     }
 }

@@ -73,11 +73,17 @@ where
     let router = router(&program, master, &stop);
     let served = router.serve_with_incoming_shutdown(incoming, stop.clone().cancelled_owned());
     let outcome = bounded(served, stop).await;
-    match tokio::time::timeout(LAST_GRACE, program.shutdown()).await {
+    program.host.end();
+    let last = async {
+        program.session_closing().await;
+        program.shutdown().await
+    };
+    match tokio::time::timeout(LAST_GRACE, last).await {
         Ok(Ok(())) => {}
         Ok(Err(failure)) => tracing::error!(?failure, "the shutdown function failed"),
         Err(_) => tracing::error!("the shutdown function took too long and was dropped"),
     }
+    program.session_ended();
     outcome.map_err(|error| Error::from(error).context("serve the plugin's calls"))
 }
 
@@ -102,6 +108,7 @@ async fn bounded<E>(
 fn router(program: &Arc<Program>, master: Master, stop: &CancellationToken) -> Router {
     let plugin = plugin_service::PluginCalls::new(Arc::clone(program), master, stop.clone());
     let ends = (master == Master::Host).then(|| stop.clone());
+    let host = (master == Master::Host).then(|| program.host.clone());
     let config = config_provider::ConfigCalls::new(Arc::clone(program));
     Server::builder()
         .initial_stream_window_size(STREAM_WINDOW_BYTES)
@@ -115,7 +122,7 @@ fn router(program: &Arc<Program>, master: Master, stop: &CancellationToken) -> R
                 .max_encoding_message_size(usize::MAX),
         )
         .add_service(ConfigProviderServiceServer::new(config))
-        .add_service(GrpcBrokerServer::new(broker::BrokerCalls::new(stop.clone())))
+        .add_service(GrpcBrokerServer::new(broker::BrokerCalls::new(host, stop.clone())))
         .add_service(GrpcControllerServer::new(broker::ControllerCalls::new(ends)))
         .add_service(GrpcStdioServer::new(stdio::StdioCalls::new(stop.clone())))
         .add_service(HealthServer::new(health::HealthCalls::new(stop.clone())))

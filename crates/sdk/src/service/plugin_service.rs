@@ -54,7 +54,11 @@ impl PluginService for PluginCalls {
         let header_list = features.iter().any(|feature| feature == FEATURE_HEADER_LIST);
         let config = Config::from_wire(config);
         let outcome = match self.master {
-            Master::Host => self.program.initialize(config, header_list).await,
+            Master::Host => {
+                let config = config.heard_from(&self.program.host);
+                self.program.initialize(config, header_list).await
+            }
+            // Hosts come and go, and may be on other machines: there is none to ask.
             Master::Itself => self.program.initialize_or_join(config).await,
         };
         if let Err(error) = &outcome {
@@ -78,7 +82,9 @@ impl PluginService for PluginCalls {
         if self.master == Master::Itself {
             return Ok(Response::new(wire::ShutdownResponse { success: true }));
         }
+        self.program.session_closing().await;
         self.sessions.close("shutdown");
+        self.program.host.end();
         match self.program.shutdown().await {
             Ok(()) => Ok(Response::new(wire::ShutdownResponse { success: true })),
             Err(Failure::Error(error)) => Err(Status::unknown(error.to_string())),
@@ -107,7 +113,7 @@ impl PluginService for PluginCalls {
         &self,
         request: Request<wire::EndpointRequest>,
     ) -> Answer<Chunks> {
-        let request = request::Request::from_wire(request.into_inner());
+        let request = request::Request::from_wire(request.into_inner(), self.program.host.clone());
         Ok(Response::new(answer::stream(self.ready()?, request)))
     }
 
@@ -115,7 +121,12 @@ impl PluginService for PluginCalls {
         &self,
         request: Request<wire::OpenSessionRequest>,
     ) -> Answer<wire::OpenSessionResponse> {
-        let session = self.sessions.open(request.into_inner());
+        let request = request.into_inner();
+        if self.master == Master::Host {
+            self.program.host.learn(request.service_broker_id, request.plugin_id);
+        }
+        self.program.session_opened();
+        let session = self.sessions.open(request);
         let stopped = async {
             self.stop.cancelled().await;
             self.sessions.close("shutdown");
@@ -131,6 +142,10 @@ impl PluginService for PluginCalls {
         &self,
         request: Request<wire::CloseSessionRequest>,
     ) -> Answer<wire::CloseSessionResponse> {
+        // Where hosts come and go, the session ends with the process.
+        if self.master == Master::Host {
+            self.program.session_closing().await;
+        }
         self.sessions.close(&request.get_ref().reason);
         Ok(Response::new(wire::CloseSessionResponse { success: true, ..Default::default() }))
     }

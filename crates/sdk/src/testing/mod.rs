@@ -16,13 +16,22 @@
 //! # }
 //! ```
 //!
+//! What the plugin asks its host ([`Host`](crate::Host)) is answered from memory: by default
+//! nothing is granted, see [`Start::granting`]; what the plugin kept and told, the test can read.
+//!
 //! Handlers can also be called directly, with a request made by
 //! [`Request::builder`](crate::Request::builder). Nothing here knows how a gateway authenticates or
 //! limits: a test says who calls with [`RequestBuilder::app`](crate::RequestBuilder::app).
 
 mod answer;
+mod cut;
 mod folder;
 mod host;
+mod memory;
+mod offer;
+mod services;
+mod start;
 
 pub use answer::{Answer, AnswerStream, End};
 pub use host::Host;
+pub use start::Start;

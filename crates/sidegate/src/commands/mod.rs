@@ -7,6 +7,7 @@ pub(crate) mod plugin;
 pub(crate) mod plugin_add;
 pub(crate) mod plugin_follow;
 pub(crate) mod plugin_logs;
+pub(crate) mod plugin_scopes;
 pub(crate) mod plugin_update;
 pub(crate) mod plugin_view;
 pub(crate) mod plugin_wait;

@@ -5,6 +5,7 @@
 use super::plugin_add::Add;
 use super::plugin_follow::follow;
 use super::plugin_logs::{self, Logs};
+use super::plugin_scopes::{self, Scopes};
 use super::plugin_update::{self, Update};
 use super::plugin_view::{View, callable, whole};
 use super::plugin_wait::Wait;
@@ -37,6 +38,10 @@ enum Action {
     Remove(One),
     /// Start a plugin anew, for example after its program changed
     Reload(Started),
+    /// Let a plugin ask more of the gateway; counts from its next call on, without a restart
+    Grant(Scopes),
+    /// Let a plugin ask less of the gateway; counts from its next call on, without a restart
+    Revoke(Scopes),
 }
 
 /// List all plugins
@@ -88,6 +93,8 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<(), Failure> {
         Action::Update(update) => plugin_update::run(update).await,
         Action::Enable(started) => enable(started).await,
         Action::Reload(started) => reload(started).await,
+        Action::Grant(scopes) => plugin_scopes::run(scopes, "grant").await,
+        Action::Revoke(scopes) => plugin_scopes::run(scopes, "revoke").await,
         Action::Disable(one) => {
             let (api, plugin) = one.find().await?;
             let id = text(&plugin, "id");

@@ -38,6 +38,9 @@ pub(crate) struct Add {
     /// A word to the gateway about this plugin, for example optional_auth=true
     #[arg(long, value_name = "KEY=VALUE")]
     option: Vec<Pair>,
+    /// What the plugin may ask of the gateway, for example kv.readwrite; see `plugin grant --help`
+    #[arg(long, value_name = "SCOPE")]
+    grant: Vec<String>,
     #[command(flatten)]
     pub(super) wait: Wait,
     #[command(flatten)]
@@ -58,6 +61,7 @@ impl Add {
             "command": self.command,
             "config": self.configuration()?,
             "options": object(&self.option, &[])?,
+            "service_scopes": self.grant,
         });
         Ok(json!({"data": {"type": "plugin", "attributes": attributes}}))
     }
@@ -115,6 +119,16 @@ mod tests {
         let body = add(&["--option", "pass_token=true"]).body().unwrap();
         assert_eq!(body["data"]["attributes"]["options"], json!({"pass_token": "true"}));
         assert_eq!(body["data"]["attributes"]["config"], json!({}));
+    }
+
+    #[test]
+    fn nothing_is_granted_that_was_not_said() {
+        let granted = |arguments: &[&str]| {
+            add(arguments).body().unwrap()["data"]["attributes"]["service_scopes"].clone()
+        };
+        assert_eq!(granted(&[]), json!([]));
+        let both = ["--grant", "kv.readwrite", "--grant", "apps.read"];
+        assert_eq!(granted(&both), json!(["kv.readwrite", "apps.read"]));
     }
 
     #[test]

@@ -11,6 +11,7 @@ use crate::output::{Column, Output, field, plain, printable, text};
 use clap::Args;
 use serde_json::Value;
 use sidegate_model::duration::format_duration;
+use sidegate_model::scope::SERVICE_SCOPES;
 use std::time::Duration;
 
 /// How many lines of a process that failed are shown.
@@ -42,6 +43,9 @@ const DETAILS: &[Column] = &[
     ("command", |plugin| text(plugin, "command")),
     ("config", |plugin| text(plugin, "config")),
     ("options", |plugin| text(plugin, "options")),
+    ("granted", |plugin| text(plugin, "service_scopes")),
+    ("wishes", wishes),
+    ("hooks", |plugin| status(plugin, "hooks")),
     ("endpoints", endpoints),
 ];
 
@@ -98,6 +102,27 @@ pub(super) async fn whole(api: &AdminApi, id: &str) -> Result<Value, Failure> {
     Ok(plugin)
 }
 
+/// What a manifest wishes to ask of the gateway and no operator has granted.
+pub(super) struct UnmetWishes {
+    /// What can be granted.
+    pub(super) grantable: Vec<String>,
+    /// What this gateway has no service for.
+    pub(super) unknown: Vec<String>,
+}
+
+/// The wishes of a plugin that runs; of another none are known.
+pub(super) fn unmet_wishes(plugin: &Value) -> UnmetWishes {
+    let names = |value: &Value| -> Vec<String> {
+        value.as_array().into_iter().flatten().map(plain).collect()
+    };
+    let granted = names(field(plugin, "service_scopes"));
+    let mut wished = names(&field(plugin, "status")["requested_scopes"]);
+    wished.retain(|scope| !granted.contains(scope));
+    let (grantable, unknown) =
+        wished.into_iter().partition(|scope| SERVICE_SCOPES.contains(&scope.as_str()));
+    UnmetWishes { grantable, unknown }
+}
+
 /// What a plugin is called in a command that a person may copy: its name, or its id where a shell
 /// would take the name apart.
 pub(super) fn callable(plugin: &Value) -> String {
@@ -129,6 +154,20 @@ fn next_start(plugin: &Value) -> String {
     let millis = field(plugin, "status")["next_start_in_ms"].as_u64();
     let seconds = millis.map(|millis| Duration::from_secs(millis.div_ceil(1000)));
     seconds.map_or(String::new(), |seconds| format!("in {}", format_duration(seconds)))
+}
+
+fn wishes(plugin: &Value) -> String {
+    let wishes = unmet_wishes(plugin);
+    let (callable, arguments) = (callable(plugin), wishes.grantable.join(" "));
+    let grantable = (!arguments.is_empty()).then(|| {
+        format!(
+            "{}  (`sidegate plugin grant {callable} {arguments}` grants it)",
+            wishes.grantable.join(", ")
+        )
+    });
+    let unknown = (!wishes.unknown.is_empty())
+        .then(|| format!("{}  (no service of this gateway)", wishes.unknown.join(", ")));
+    grantable.into_iter().chain(unknown).collect::<Vec<_>>().join("\n")
 }
 
 fn required(plugin: &Value) -> String {
@@ -197,6 +236,21 @@ mod tests {
         assert_eq!(
             endpoints(&plugin),
             "GET /plugins/s/a\nGET /plugins/s/b  (stream)\nGET /plugins/s/c  (stream, needs a token)"
+        );
+    }
+
+    #[test]
+    fn only_wishes_that_were_not_granted_are_shown_with_the_way_to_grant_them() {
+        let plugin = |granted: &[&str], wished: &[&str]| {
+            let status = json!({"requested_scopes": wished});
+            json!({"attributes": {"name": "p", "service_scopes": granted, "status": status}})
+        };
+        assert_eq!(wishes(&plugin(&[], &[])), "");
+        assert_eq!(wishes(&plugin(&["kv.readwrite"], &["kv.readwrite"])), "");
+        assert_eq!(
+            wishes(&plugin(&["kv.readwrite"], &["llms.read", "kv.readwrite", "x"])),
+            "llms.read  (`sidegate plugin grant p llms.read` grants it)\n\
+             x  (no service of this gateway)"
         );
     }
 

@@ -11,8 +11,10 @@ fn the_help_names_every_command() {
 fn the_help_of_the_commands_names_every_flag() {
     for command in [
         &["plugin", "add"][..],
+        &["plugin", "grant"],
         &["plugin", "logs"],
         &["plugin", "reload"],
+        &["plugin", "revoke"],
         &["plugin", "show"],
         &["plugin", "update"],
         &["app", "create"],

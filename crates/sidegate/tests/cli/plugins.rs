@@ -127,3 +127,34 @@ fn a_disabled_plugin_is_not_reloaded_and_an_update_does_not_wait_for_it() {
     assert!(finished.stderr.contains("`sidegate plugin enable hook` starts it"), "{finished:?}");
     assert_eq!(finished.code, Some(0));
 }
+
+#[test]
+fn scopes_are_granted_and_revoked_and_it_is_said_what_is_granted_then() {
+    let server = Server::start();
+    add(&server, &["--grant", "apps.read"]);
+    let finished = server.run(&["plugin", "grant", "hook", "kv.readwrite", "llms.read"]);
+    assert_eq!(finished.stderr, "plugin hook may ask for apps.read, kv.readwrite, llms.read\n");
+    let shown = server.run(&["plugin", "show", "hook"]).data();
+    let row = shown.lines().find(|line| line.starts_with("granted ")).unwrap();
+    assert!(row.ends_with(" apps.read, kv.readwrite, llms.read"), "{row}");
+    let revoke = ["plugin", "revoke", "hook", "apps.read", "llms.read", "--output", "json"];
+    let revoked = server.run(&revoke).json();
+    assert_eq!(revoked["attributes"]["service_scopes"], json!(["kv.readwrite"]));
+    let finished = server.run(&["plugin", "revoke", "hook", "kv.readwrite"]);
+    assert_eq!(finished.stderr, "plugin hook may ask nothing of the gateway\n");
+    assert!(!server.run(&["plugin", "show", "hook"]).data().contains("granted "));
+}
+
+#[test]
+fn a_scope_that_is_unknown_is_refused_and_the_known_ones_are_listed() {
+    let server = Server::start();
+    add(&server, &[]);
+    let stderr = server.run(&["plugin", "grant", "hook", "kv.readwrite", "kv.write"]).failure(1);
+    insta::assert_snapshot!(stderr, @r#"error: scope "kv.write" is unknown: known are apps.read, budget.read, control.send, credentials.validate, kv.readwrite, llms.read, pricing.read"#);
+    let command = ["plugin", "add", "--name", "x", "--command", "file:///p", "--grant", "all"];
+    let stderr = server.run(&command).failure(1);
+    assert!(stderr.contains("\"all\" is unknown: known are apps.read"), "{stderr}");
+    let shown = server.run(&["plugin", "show", "hook", "--output", "json"]).json();
+    assert_eq!(shown["attributes"]["service_scopes"], json!([]));
+    server.run(&["plugin", "grant", "hook"]).failure(2);
+}

@@ -1017,7 +1017,8 @@ pub struct EndpointRequest {
     /// relative_path split at its slashes; empty at the root.
     #[prost(string, repeated, tag = "4")]
     pub path_segments: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
-    /// Canonical names ("Content-Type"), the first value of each, never Host.
+    /// Canonical names ("Content-Type"), several values of one name joined, never Host. Empty where
+    /// header_list is used.
     #[prost(map = "string, string", tag = "5")]
     pub headers:
         ::std::collections::HashMap<::prost::alloc::string::String, ::prost::alloc::string::String>,
@@ -1044,7 +1045,7 @@ pub struct EndpointRequest {
     #[prost(string, repeated, tag = "14")]
     pub scopes: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
     /// Sidegate extension, used after "header_list" was announced by both sides: every header in
-    /// order, repeated ones and non-UTF-8 values included. The map is filled too; the list says more.
+    /// order, repeated ones and non-UTF-8 values included. The map is left empty then.
     #[prost(message, repeated, tag = "1000")]
     pub header_list: ::prost::alloc::vec::Vec<HeaderField>,
     /// Sidegate extension, used after "raw_path" was announced by both sides: the path as sent, still
@@ -1066,8 +1067,8 @@ pub struct EndpointResponse {
     /// When not empty, it replaces headers and body.
     #[prost(string, tag = "4")]
     pub error_message: ::prost::alloc::string::String,
-    /// Sidegate extension, used after "header_list" was announced by both sides. The map is
-    /// filled too; where there is a list, it counts.
+    /// Sidegate extension, used after "header_list" was announced by both sides. Where
+    /// there is a list, it counts, and the map may be left empty.
     #[prost(message, repeated, tag = "1000")]
     pub header_list: ::prost::alloc::vec::Vec<HeaderField>,
 }
@@ -1090,7 +1091,7 @@ pub struct EndpointResponseChunk {
     #[prost(string, tag = "5")]
     pub error_message: ::prost::alloc::string::String,
     /// Sidegate extension, used after "header_list" was announced by both sides, with HEADERS.
-    /// The map is filled too; where there is a list, it counts.
+    /// Where there is a list, it counts, and the map may be left empty.
     #[prost(message, repeated, tag = "1000")]
     pub header_list: ::prost::alloc::vec::Vec<HeaderField>,
 }

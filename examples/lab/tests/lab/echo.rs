@@ -105,7 +105,7 @@ async fn the_configuration_decides_whether_every_path_demands_a_token() -> Resul
         assert!(registrations.iter().all(|r| r.require_auth == demanded), "{registrations:?}");
         let streams = registrations.iter().filter(|r| r.stream_response);
         let streams: Vec<_> = streams.map(|r| r.path.as_str()).collect();
-        assert_eq!(streams, ["/sse", "/sse-exact", "/stream-bytes/*"]);
+        assert_eq!(streams, ["/events/*", "/sse", "/sse-exact", "/stream-bytes/*"]);
     }
     let refused = Host::start(sidegate_plugin_lab::plugin(), [("require_auth", "maybe")]).await;
     let refusal = refused.expect_err("neither true nor false").to_string();

@@ -1,6 +1,7 @@
 //! The lab through the SDK's host in a box, theme by theme.
 
 mod answers;
+mod asks;
 mod echo;
 mod ends;
 mod stats;

@@ -1,0 +1,17 @@
+//! Generates the types of the plugin protocol as anybody would who thinks of nothing: hash maps for
+//! headers, vectors for bodies. The naive gateway and the naive plugin are written with them.
+
+use std::error::Error;
+use std::path::Path;
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let include = Path::new(env!("CARGO_MANIFEST_DIR")).join("../proto/plugin");
+    let file = include.join("plugin.proto");
+    println!("cargo::rerun-if-changed={}", file.display());
+    let descriptors = protox::compile([&file], [&include])?;
+    tonic_prost_build::configure()
+        .generate_default_stubs(true)
+        .emit_rerun_if_changed(false)
+        .compile_fds(descriptors)?;
+    Ok(())
+}

@@ -1,0 +1,10 @@
+//! The cases. Each takes contestants, or starts its own where what ran before would show, and gives
+//! what it measured.
+
+pub mod idle;
+pub mod reload;
+pub mod scale;
+pub mod shards;
+pub mod stalled;
+pub mod streams;
+pub mod unary;

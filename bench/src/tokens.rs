@@ -1,0 +1,48 @@
+//! Many tokens, written before the gateway starts: one by one over the admin API would take minutes.
+
+use anyhow::{Context as _, Result};
+use serde_json::Map;
+use sidegate_model::app::AppDraft;
+use sidegate_model::token::NewToken;
+use sidegate_store::{NewTokenRow, Store};
+use std::path::Path;
+
+/// How many of them are used; they lie evenly among all.
+const SAMPLE: u32 = 64;
+
+/// Makes a database with one app and `count` tokens; gives the text of some of them.
+///
+/// # Errors
+/// When the file cannot be written.
+pub(crate) async fn fill(file: &Path, count: u32) -> Result<Vec<String>> {
+    let store = Store::open(&format!("sqlite://{}", file.display())).await?;
+    let app = AppDraft {
+        name: "bench".to_owned(),
+        description: String::new(),
+        owner_email: "bench@example.com".to_owned(),
+        is_active: true,
+        monthly_budget: 0.0,
+        rate_limit: 0,
+        metadata: Map::new(),
+    };
+    let app = store.create_app(&app).await?.value;
+    let step = count.div_ceil(SAMPLE).max(1);
+    let mut sample = Vec::new();
+    for number in 0..count {
+        let token = NewToken::generate().context("randomness of the system")?;
+        let row = NewTokenRow {
+            app_id: app.id,
+            name: String::new(),
+            hash: token.hash(),
+            hint: token.hint(),
+            scopes: vec!["read".to_owned(), "write".to_owned()],
+            expires_at: None,
+        };
+        store.create_token(&row).await?;
+        if number % step == 0 {
+            sample.push(token.reveal().to_owned());
+        }
+    }
+    store.close().await;
+    Ok(sample)
+}

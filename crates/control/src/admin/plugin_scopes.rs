@@ -1,0 +1,119 @@
+//! What plugins may ask of the host, over HTTP: scopes are granted, revoked, and approved as the
+//! manifest wishes them. Knows shapes; which scopes there are is the model's.
+
+use super::error::ApiError;
+use super::extract::{Attributes, Id, Named};
+use super::plugins::shape;
+use super::state::AdminState;
+use axum::extract::State;
+use axum::response::Response;
+use http::StatusCode;
+use serde::Deserialize;
+use sidegate_model::plugin::PluginId;
+use sidegate_model::scope::check_service;
+use sidegate_model::status::PluginState;
+use sidegate_store::ScopeChange;
+use std::collections::BTreeSet;
+
+/// The scopes a client names: one, or several.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ScopeFields {
+    scope: Option<String>,
+    scopes: Option<BTreeSet<String>>,
+}
+
+/// Whether what the manifest wishes is to be granted.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ApprovalFields {
+    approved: bool,
+}
+
+impl Named for ScopeFields {
+    const TYPE: &'static str = "plugin";
+}
+
+impl Named for ApprovalFields {
+    const TYPE: &'static str = "plugin";
+}
+
+impl ScopeFields {
+    fn into_scopes(self) -> Result<BTreeSet<String>, ApiError> {
+        let mut scopes = self.scopes.unwrap_or_default();
+        scopes.extend(self.scope);
+        if scopes.is_empty() {
+            return Err(ApiError::bad_request(
+                "scope: name one, as in {\"scope\": \"kv.readwrite\"}, or several in scopes",
+            ));
+        }
+        Ok(scopes)
+    }
+}
+
+/// `POST /plugins/{id}/grant`
+pub(crate) async fn grant(
+    State(state): State<AdminState>,
+    Id(id): Id,
+    Attributes(fields): Attributes<ScopeFields>,
+) -> Result<Response, ApiError> {
+    change(&state, PluginId(id), ScopeChange::Grant(fields.into_scopes()?)).await
+}
+
+/// `POST /plugins/{id}/revoke`
+pub(crate) async fn revoke(
+    State(state): State<AdminState>,
+    Id(id): Id,
+    Attributes(fields): Attributes<ScopeFields>,
+) -> Result<Response, ApiError> {
+    change(&state, PluginId(id), ScopeChange::Revoke(fields.into_scopes()?)).await
+}
+
+/// `POST /plugins/{id}/approve-scopes`
+pub(crate) async fn approve(
+    State(state): State<AdminState>,
+    Id(id): Id,
+    Attributes(fields): Attributes<ApprovalFields>,
+) -> Result<Response, ApiError> {
+    let id = PluginId(id);
+    let decision = if fields.approved {
+        ScopeChange::Grant(known_wishes(&state, id).await?)
+    } else {
+        ScopeChange::RevokeAll
+    };
+    change(&state, id, decision).await
+}
+
+/// What the manifest of a plugin wishes, without what this gateway has no service for. A plugin
+/// that has not been started yet has said nothing, which is not the same as wishing nothing.
+async fn known_wishes(state: &AdminState, id: PluginId) -> Result<BTreeSet<String>, ApiError> {
+    let plugin = state.control.store().plugin(id).await?;
+    let statuses = state.plane.plugins();
+    let own = statuses.into_iter().find(|status| status.id == id);
+    match own {
+        Some(status)
+            if status.state == PluginState::Ready || !status.requested_scopes.is_empty() =>
+        {
+            let known = status.requested_scopes.into_iter();
+            Ok(known.filter(|scope| check_service(scope).is_ok()).collect())
+        }
+        _ => {
+            let name = plugin.draft.name;
+            let detail = format!(
+                "plugin {name:?} does not run, so what it wishes is not known: start it, or grant scopes by name"
+            );
+            Err(ApiError::new(StatusCode::CONFLICT, detail))
+        }
+    }
+}
+
+async fn change(
+    state: &AdminState,
+    id: PluginId,
+    change: ScopeChange,
+) -> Result<Response, ApiError> {
+    let published = state.control.change_scopes(id, change).await?;
+    let plugin = published.value;
+    let shape = || shape(plugin, &state.plane.plugins());
+    Ok(state.changed(published.revision, shape).await)
+}

@@ -1,0 +1,73 @@
+//! The removal of what plugins kept for a limited time. Reads never show it, so this only gives
+//! room back; it knows nothing of what the entries are.
+
+use sidegate_store::{Store, StoreError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+const PAUSE: Duration = Duration::from_secs(60);
+/// Entries removed in one write; other writes come in between.
+const AT_ONCE: u32 = 200;
+
+/// Sweeps now and then, until it is dropped.
+pub(crate) async fn keep_swept(store: Store) {
+    loop {
+        tokio::time::sleep(PAUSE).await;
+        match sweep(&store, AT_ONCE).await {
+            Ok(0) => {}
+            Ok(removed) => tracing::debug!(removed, "removed expired entries of plugins"),
+            Err(error) => {
+                tracing::warn!(%error, "expired entries of plugins stay for now: the store cannot be written");
+            }
+        }
+    }
+}
+
+/// Removes what has expired by now, so many at once, and tells how many it were.
+async fn sweep(store: &Store, at_once: u32) -> Result<u64, StoreError> {
+    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let now = i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX);
+    let mut removed = 0;
+    loop {
+        let step = store.remove_expired_entries(now, at_once).await?;
+        removed += step;
+        if step < u64::from(at_once) {
+            return Ok(removed);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::Map;
+    use sidegate_model::kv::Kv as _;
+    use sidegate_model::plugin::PluginDraft;
+    use std::collections::{BTreeMap, BTreeSet};
+
+    fn plugin(name: &str) -> PluginDraft {
+        PluginDraft {
+            name: name.to_owned(),
+            description: String::new(),
+            command: "file:///p".to_owned(),
+            config: Map::new(),
+            options: BTreeMap::new(),
+            hook_type: String::new(),
+            hook_types: Vec::new(),
+            service_scopes: BTreeSet::new(),
+            is_active: true,
+        }
+    }
+
+    #[tokio::test]
+    async fn a_sweep_removes_all_that_has_expired_and_nothing_else() {
+        let store = Store::open("sqlite::memory:").await.unwrap();
+        for number in 0..5 {
+            let plugin = store.create_plugin(&plugin(&format!("p{number}"))).await.unwrap();
+            store.write(plugin.value.id, "stays", b"1", Some(i64::MAX)).await.unwrap();
+            store.write(plugin.value.id, "goes", b"1", Some(1)).await.unwrap();
+        }
+        assert_eq!(sweep(&store, 2).await.unwrap(), 5);
+        assert_eq!(sweep(&store, 2).await.unwrap(), 0);
+        assert_eq!(store.remove_expired_entries(i64::MAX, 100).await.unwrap(), 5);
+    }
+}

@@ -1,0 +1,77 @@
+//! The plugin that asks, and what an operator allows it to ask. Knows nothing of the answers.
+
+use sidegate_model::plugin::{PluginId, PluginSpec};
+use sidegate_model::snapshot::Snapshot;
+use std::sync::Arc;
+use tokio::sync::watch;
+use tonic::Status;
+
+pub(super) const APPS_READ: &str = "apps.read";
+pub(super) const BUDGET_READ: &str = "budget.read";
+pub(super) const CONTROL_SEND: &str = "control.send";
+pub(super) const CREDENTIALS_VALIDATE: &str = "credentials.validate";
+pub(super) const KV_READWRITE: &str = "kv.readwrite";
+pub(super) const LLMS_READ: &str = "llms.read";
+pub(super) const PRICING_READ: &str = "pricing.read";
+
+/// Who is at the other end of a connection.
+#[derive(Clone)]
+pub(super) struct Asker {
+    /// Its number: of the connection, never of a message.
+    pub(super) plugin: PluginId,
+    snapshots: watch::Receiver<Arc<Snapshot>>,
+}
+
+impl Asker {
+    pub(super) fn new(plugin: PluginId, snapshots: watch::Receiver<Arc<Snapshot>>) -> Self {
+        Self { plugin, snapshots }
+    }
+
+    /// Checks that the scope is granted right now, and gives the snapshot that says so: a call is
+    /// decided and answered from the same one.
+    pub(super) fn granted(&self, scope: &'static str) -> Result<Arc<Snapshot>, Status> {
+        let snapshot = self.snapshots.borrow().clone();
+        let Some(spec) = snapshot.plugins.get(&self.plugin) else {
+            return Err(Status::permission_denied(format!(
+                "insufficient scope: {scope} (plugin: {}); it is disabled or removed, so nothing is granted to it",
+                self.plugin
+            )));
+        };
+        if spec.service_scopes.contains(scope) {
+            return Ok(snapshot);
+        }
+        Err(Status::permission_denied(format!(
+            "insufficient scope: {scope} (plugin: {}); an operator grants it with: sidegate plugin grant {} {scope}",
+            self.plugin,
+            callable(spec)
+        )))
+    }
+}
+
+/// The name where a shell takes it as it is, else the number.
+pub(crate) fn callable(spec: &PluginSpec) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+    let name = &spec.name;
+    let is_plain = !name.is_empty() && !name.starts_with('-') && name.chars().all(plain);
+    if is_plain { name.clone() } else { spec.id.to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sidegate_model::scope::SERVICE_SCOPES;
+
+    #[test]
+    fn every_scope_that_can_be_granted_is_asked_for_here_and_no_other() {
+        let asked = [
+            APPS_READ,
+            BUDGET_READ,
+            CONTROL_SEND,
+            CREDENTIALS_VALIDATE,
+            KV_READWRITE,
+            LLMS_READ,
+            PRICING_READ,
+        ];
+        assert_eq!(asked, SERVICE_SCOPES);
+    }
+}

@@ -1,0 +1,28 @@
+//! What a plugin may ask of its gateway: storage, facts about apps and tokens, and events of other
+//! plugins.
+//!
+//! Reading order: [`HostServices`] (`server`) serves one connection; `calls` bounds each call and
+//! brings it to its service: `management` answers from the snapshot (`facts`) and keeps what a
+//! plugin wants kept (`storage`), `events` passes on what plugins publish (`bus`). `asker` is the
+//! plugin at the other end and what it was granted, `share` how much of us it may take.
+//!
+//! Who asks is the connection: fields of a message that name a plugin are not read. What a plugin
+//! may ask is looked up in the current snapshot at every call, so a grant or its revocation counts
+//! from the next call on. Events and the licence need no scope, because the plugins there are
+//! declare none for them. A plugin that is not in the snapshot any more is granted nothing.
+//!
+//! Knows nothing of processes, sockets and brokers, nor where the storage is.
+
+mod asker;
+mod bus;
+mod calls;
+mod clock;
+mod events;
+mod facts;
+mod management;
+mod server;
+mod share;
+mod storage;
+
+pub(crate) use asker::callable;
+pub use server::HostServices;

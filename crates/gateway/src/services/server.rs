@@ -1,0 +1,101 @@
+//! One connection of a plugin: HTTP/2 with bounds, and everything behind it. Knows nothing of how the
+//! connection came about, only whose it is.
+
+use super::asker::Asker;
+use super::bus::Bus;
+use super::calls::Calls;
+use super::events::Events;
+use super::management::Management;
+use super::share::{MAX_CONNECTIONS, Share, Shares};
+use hyper::server::conn::http2;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use sidegate_model::kv::Kv;
+use sidegate_model::plugin::PluginId;
+use sidegate_model::snapshot::Snapshot;
+use std::convert::Infallible;
+use std::sync::Arc;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::watch;
+
+/// Calls and subscriptions at one time on one connection.
+const MAX_STREAMS: u32 = 256;
+/// Bytes of one call that may be under way before they are read.
+const STREAM_WINDOW: u32 = 256 * 1024;
+/// Bytes of all calls of one connection that may be under way before they are read.
+const CONNECTION_WINDOW: u32 = 1024 * 1024;
+
+/// What this gateway offers to its plugins. Copies are the same services.
+#[derive(Clone)]
+pub struct HostServices {
+    parts: Arc<Parts>,
+}
+
+struct Parts {
+    kv: Arc<dyn Kv>,
+    snapshots: watch::Receiver<Arc<Snapshot>>,
+    node: Arc<str>,
+    bus: Arc<Bus>,
+    shares: Shares,
+}
+
+impl HostServices {
+    /// Offers this storage and the facts of the current snapshot. `node` is the name of this
+    /// gateway, which every event carries.
+    pub fn new(kv: Arc<dyn Kv>, snapshots: watch::Receiver<Arc<Snapshot>>, node: String) -> Self {
+        let (bus, shares) = (Arc::default(), Shares::default());
+        Self { parts: Arc::new(Parts { kv, snapshots, node: node.into(), bus, shares }) }
+    }
+
+    /// Serves one connection of this plugin until it ends; whoever comes in on it is this plugin.
+    /// Dropping the future ends the connection and all its calls.
+    ///
+    /// A plugin may have 256 connections; one more is closed at once.
+    pub async fn serve<S>(&self, plugin: PluginId, stream: S)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let share = self.parts.shares.of(plugin);
+        let Ok(_place) = share.connections.clone().try_acquire_owned() else {
+            tracing::warn!(
+                %plugin,
+                "a plugin has {MAX_CONNECTIONS} connections to the host services; one more is refused"
+            );
+            return;
+        };
+        let calls = self.calls(plugin, share);
+        let service = service_fn(move |request| {
+            let calls = calls.clone();
+            async move { Ok::<_, Infallible>(calls.answer(request).await) }
+        });
+        let ended = http2::Builder::new(TokioExecutor::new())
+            .max_concurrent_streams(MAX_STREAMS)
+            // A plugin that gives up on many calls at once must not lose its subscriptions with them.
+            .max_pending_accept_reset_streams(MAX_STREAMS as usize)
+            .initial_stream_window_size(STREAM_WINDOW)
+            .initial_connection_window_size(CONNECTION_WINDOW)
+            .serve_connection(TokioIo::new(stream), service)
+            .await;
+        if let Err(error) = ended {
+            tracing::debug!(%plugin, %error, "a plugin's connection to the host services ended");
+        }
+    }
+
+    /// How many events plugins have lost because they read them too slowly.
+    pub fn lost_events(&self) -> u64 {
+        self.parts.bus.lost()
+    }
+
+    /// How many subscriptions to events there are.
+    pub fn subscriptions(&self) -> usize {
+        self.parts.bus.subscriptions()
+    }
+
+    fn calls(&self, plugin: PluginId, share: Arc<Share>) -> Calls {
+        let parts = &self.parts;
+        let asker = Asker::new(plugin, parts.snapshots.clone());
+        let management = Management { asker: asker.clone(), kv: parts.kv.clone() };
+        let events = Events { asker, share, bus: parts.bus.clone(), node: parts.node.clone() };
+        Calls::new(management, events)
+    }
+}

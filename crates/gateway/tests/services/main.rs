@@ -1,0 +1,14 @@
+//! The host services as plugins meet them: generated clients over real sockets, a storage in memory
+//! and snapshots that change under way.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod bounds;
+mod desk;
+mod events;
+mod eventually;
+mod facts;
+mod identity;
+mod memory;
+mod scopes;
+mod storage;

@@ -1,0 +1,126 @@
+//! Values by key, kept by the host. What may be kept is the host's rule.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use bytes::Bytes;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use sidegate_wire::management::microgateway_management_service_client::MicrogatewayManagementServiceClient as Client;
+use sidegate_wire::management::{DeletePluginKvRequest, ReadPluginKvRequest, WritePluginKvRequest};
+
+use super::error::HostError;
+use super::line::{Again, Line};
+
+const SCOPE: &str = "kv.readwrite";
+/// A thousand years; hosts need not know how to write down what lies behind.
+const FOR_EVER: Duration = Duration::from_secs(1000 * 365 * 24 * 60 * 60);
+
+/// Key-value storage of this plugin's own, made by [`Host::kv`](crate::Host::kv).
+///
+/// The last write wins, also between two processes of the same plugin, as during a reload; there
+/// is no way to change a value only if nobody else did. A key has 1 to 512 bytes, a value at most
+/// 1 MiB, and a plugin at most 10,000 keys and 64 MiB, under Sidegate.
+#[derive(Clone, Debug)]
+pub struct Kv {
+    line: Arc<Line>,
+}
+
+impl Kv {
+    pub(super) fn new(line: Arc<Line>) -> Self {
+        Self { line }
+    }
+
+    /// The value of a key; `None` where there is none or it has expired.
+    ///
+    /// # Errors
+    /// See [`HostError`].
+    pub async fn get(&self, key: &str) -> Result<Option<Bytes>, HostError> {
+        let message =
+            ReadPluginKvRequest { context: self.line.context(SCOPE), key: key.to_owned() };
+        let call = |channel| {
+            let message = message.clone();
+            async move { Client::new(channel).read_plugin_kv(message).await }
+        };
+        match self.line.ask(SCOPE, Again::Yes, call).await {
+            Ok(answer) => Ok(Some(answer.value)),
+            Err(HostError::NotFound(_)) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Keeps a value until it is deleted, in place of an earlier one.
+    ///
+    /// # Errors
+    /// See [`HostError`]: `Full` where this plugin's storage is.
+    pub async fn set(&self, key: &str, value: impl Into<Bytes>) -> Result<(), HostError> {
+        self.write(key, value.into(), None).await
+    }
+
+    /// Keeps a value for so long; a thousand years and more are for ever.
+    ///
+    /// # Errors
+    /// As [`set`](Self::set).
+    pub async fn set_for(
+        &self,
+        key: &str,
+        value: impl Into<Bytes>,
+        duration: Duration,
+    ) -> Result<(), HostError> {
+        let until = (duration < FOR_EVER).then(|| SystemTime::now() + duration);
+        self.write(key, value.into(), until).await
+    }
+
+    /// Removes a key; tells whether it was there.
+    ///
+    /// # Errors
+    /// See [`HostError`].
+    pub async fn delete(&self, key: &str) -> Result<bool, HostError> {
+        let message =
+            DeletePluginKvRequest { context: self.line.context(SCOPE), key: key.to_owned() };
+        let call = |channel| {
+            let message = message.clone();
+            async move { Client::new(channel).delete_plugin_kv(message).await }
+        };
+        // Asked twice, the second answer would be "no".
+        Ok(self.line.ask(SCOPE, Again::No, call).await?.deleted)
+    }
+
+    /// The value of a key, read as JSON.
+    ///
+    /// # Errors
+    /// See [`HostError`]: `Json` where the value is something else.
+    pub async fn get_json<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, HostError> {
+        let value = self.get(key).await?;
+        let read = |value: Bytes| serde_json::from_slice(&value);
+        value.map(read).transpose().map_err(|error| HostError::json(&error))
+    }
+
+    /// Keeps a value as JSON.
+    ///
+    /// # Errors
+    /// As [`set`](Self::set); `Json` where JSON cannot express the value.
+    pub async fn set_json(&self, key: &str, value: &impl Serialize) -> Result<(), HostError> {
+        let text = serde_json::to_vec(value).map_err(|error| HostError::json(&error))?;
+        self.set(key, text).await
+    }
+
+    async fn write(
+        &self,
+        key: &str,
+        value: Bytes,
+        until: Option<SystemTime>,
+    ) -> Result<(), HostError> {
+        let message = WritePluginKvRequest {
+            context: self.line.context(SCOPE),
+            key: key.to_owned(),
+            value,
+            expire_at: until.map(Into::into),
+        };
+        let call = |channel| {
+            let message = message.clone();
+            async move { Client::new(channel).write_plugin_kv(message).await }
+        };
+        self.line.ask(SCOPE, Again::Yes, call).await.map(drop)
+    }
+}

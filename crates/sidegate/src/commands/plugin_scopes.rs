@@ -1,0 +1,110 @@
+//! `sidegate plugin grant` and `revoke`: what a plugin may ask of the gateway.
+//!
+//! It asks the admin API, which knows the scopes; here they are only named in the help.
+
+use super::plugin_view::{View, callable, unmet_wishes, whole};
+use crate::client::Connection;
+use crate::error::Failure;
+use crate::output::text;
+use clap::Args;
+use serde_json::{Value, json};
+
+/// A plugin and scopes
+#[derive(Debug, Args)]
+pub(crate) struct Scopes {
+    /// Name or id
+    plugin: String,
+    /// apps.read, budget.read, control.send, credentials.validate, kv.readwrite, llms.read or
+    /// pricing.read
+    #[arg(required = true, value_name = "SCOPE")]
+    scopes: Vec<String>,
+    #[command(flatten)]
+    connection: Connection,
+    #[command(flatten)]
+    view: View,
+}
+
+/// Runs the command; `deed` is `grant` or `revoke`.
+pub(super) async fn run(scopes: &Scopes, deed: &str) -> Result<(), Failure> {
+    let api = scopes.connection.open()?;
+    let plugin = api.find("plugins", &scopes.plugin).await?;
+    let id = text(&plugin, "id");
+    let attributes = json!({"scopes": scopes.scopes});
+    let body = json!({"data": {"type": "plugin", "attributes": attributes}});
+    api.post(&format!("plugins/{id}/{deed}"), &body).await?;
+    let plugin = whole(&api, &id).await?;
+    eprintln!("{}", summary(&plugin));
+    scopes.view.one(plugin)
+}
+
+/// What it may ask now, and what it still wishes.
+fn summary(plugin: &Value) -> String {
+    let (name, granted) = (text(plugin, "name"), text(plugin, "service_scopes"));
+    let may = match granted.is_empty() {
+        true => format!("plugin {name} may ask nothing of the gateway"),
+        false => format!("plugin {name} may ask for {granted}"),
+    };
+    let wishes = unmet_wishes(plugin);
+    let callable = callable(plugin);
+    match (wishes.grantable.is_empty(), wishes.unknown.is_empty()) {
+        (true, true) => may,
+        (true, false) => {
+            let unknown = wishes.unknown.join(", ");
+            format!(
+                "{may}; its manifest also names {unknown}, for which this gateway has no service"
+            )
+        }
+        (false, _) => {
+            let (listed, arguments) = (wishes.grantable.join(", "), wishes.grantable.join(" "));
+            format!(
+                "{may}; its manifest also wishes {listed}: `sidegate plugin grant {callable} {arguments}` grants it"
+            )
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sidegate_model::scope::SERVICE_SCOPES;
+
+    fn plugin(granted: &[&str], wishes: &[&str]) -> Value {
+        let status = json!({"requested_scopes": wishes});
+        json!({"attributes": {"name": "p", "service_scopes": granted, "status": status}})
+    }
+
+    #[test]
+    fn what_is_granted_and_what_is_still_wished_is_said() {
+        for (granted, wishes, said) in [
+            (&[][..], &[][..], "plugin p may ask nothing of the gateway"),
+            (&["kv.readwrite"], &["kv.readwrite"], "plugin p may ask for kv.readwrite"),
+            (
+                &["kv.readwrite", "llms.read"],
+                &["kv.readwrite", "apps.read", "budget.read", "tags.read"],
+                "plugin p may ask for kv.readwrite, llms.read; its manifest also wishes apps.read, \
+                 budget.read: `sidegate plugin grant p apps.read budget.read` grants it",
+            ),
+            (
+                &[],
+                &["tags.read"],
+                "plugin p may ask nothing of the gateway; its manifest also names tags.read, for \
+                 which this gateway has no service",
+            ),
+        ] {
+            assert_eq!(summary(&plugin(granted, wishes)), said);
+        }
+    }
+
+    #[test]
+    fn the_help_names_every_scope() {
+        #[derive(Debug, clap::Parser)]
+        struct Program {
+            #[command(flatten)]
+            _scopes: Scopes,
+        }
+        let help = <Program as clap::CommandFactory>::command().render_long_help().to_string();
+        for scope in SERVICE_SCOPES {
+            assert!(help.contains(scope), "{scope} in {help}");
+        }
+    }
+}

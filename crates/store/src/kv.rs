@@ -1,0 +1,202 @@
+//! What plugins keep: entries by plugin and key, with expiry and limits. It is no desired state, so
+//! no write here grows the revision; who may ask for what is not known here.
+
+use crate::error::StoreError;
+use crate::revision::{Write, unix_millis};
+use crate::sql::params;
+use crate::store::Store;
+use sidegate_model::UnixMillis;
+use sidegate_model::kv::{Kv, KvError, KvFuture, MAX_KEYS, MAX_TOTAL_BYTES, check};
+use sidegate_model::plugin::PluginId;
+use std::error::Error;
+
+/// How many expired entries of its plugin a write removes.
+const EXPIRED_AT_ONCE: u32 = 100;
+
+/// An entry to be kept.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Entry<'a> {
+    pub(crate) key: &'a str,
+    pub(crate) value: &'a [u8],
+    /// `None` is never.
+    pub(crate) expires_at: Option<UnixMillis>,
+}
+
+impl Kv for Store {
+    fn read<'a>(&'a self, plugin: PluginId, key: &'a str) -> KvFuture<'a, Option<Vec<u8>>> {
+        Box::pin(async move {
+            check(key, b"")?;
+            Ok(self.read_entry(plugin, key, unix_millis()).await?)
+        })
+    }
+
+    fn write<'a>(
+        &'a self,
+        plugin: PluginId,
+        key: &'a str,
+        value: &'a [u8],
+        expires_at: Option<UnixMillis>,
+    ) -> KvFuture<'a, bool> {
+        let entry = Entry { key, value, expires_at };
+        Box::pin(self.write_entry(plugin, entry, unix_millis()))
+    }
+
+    fn delete<'a>(&'a self, plugin: PluginId, key: &'a str) -> KvFuture<'a, bool> {
+        Box::pin(async move {
+            check(key, b"")?;
+            Ok(self.delete_entry(plugin, key, unix_millis()).await?)
+        })
+    }
+}
+
+impl Store {
+    /// Removes at most `limit` entries that have expired at `now`, whosever they are, the oldest
+    /// first. Tells how many; fewer than `limit` means that none is left.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn remove_expired_entries(
+        &self,
+        now: UnixMillis,
+        limit: u32,
+    ) -> Result<u64, StoreError> {
+        let _turn = self.turn(0).await?;
+        let mut write = self.begin_write().await?;
+        let removed = write.tx.all(REMOVE_EXPIRED, params![now, limit]).await?;
+        write.aside(removed.len() as u64).await
+    }
+
+    pub(crate) async fn read_entry(
+        &self,
+        plugin: PluginId,
+        key: &str,
+        now: UnixMillis,
+    ) -> Result<Option<Vec<u8>>, StoreError> {
+        let mut tx = self.begin_read().await?;
+        let row = tx.first(READ, params![plugin.0, key, now]).await?;
+        row.map(|row| row.of("entry").get("value")).transpose()
+    }
+
+    pub(crate) async fn write_entry(
+        &self,
+        plugin: PluginId,
+        entry: Entry<'_>,
+        now: UnixMillis,
+    ) -> Result<bool, KvError> {
+        check(entry.key, entry.value)?;
+        let _turn = self.turn(plugin.0).await?;
+        let mut write = self.begin_write().await?;
+        let is_new = match put(&mut write, plugin, entry, now).await? {
+            Put::Full => return Err(KvError::Full),
+            Put::Kept { is_new } => is_new,
+        };
+        Ok(write.aside(is_new).await?)
+    }
+
+    pub(crate) async fn delete_entry(
+        &self,
+        plugin: PluginId,
+        key: &str,
+        now: UnixMillis,
+    ) -> Result<bool, StoreError> {
+        let _turn = self.turn(plugin.0).await?;
+        let mut write = self.begin_write().await?;
+        let row = write.tx.first(DELETE, params![plugin.0, key]).await?;
+        let was_there = match row {
+            Some(row) => is_alive(row.of("entry").get("expires_at")?, now),
+            None => false,
+        };
+        write.aside(was_there).await
+    }
+}
+
+enum Put {
+    Kept { is_new: bool },
+    Full,
+}
+
+async fn put(
+    write: &mut Write,
+    plugin: PluginId,
+    entry: Entry<'_>,
+    now: UnixMillis,
+) -> Result<Put, StoreError> {
+    let bytes = i64::try_from(entry.key.len() + entry.value.len()).unwrap_or(i64::MAX);
+    write.tx.all(REMOVE_EXPIRED_OF, params![plugin.0, now, EXPIRED_AT_ONCE]).await?;
+    let before = bytes_before(write, plugin, entry.key, now).await?;
+    // What needs no more room than before needs no count.
+    if before.is_none_or(|before| before < bytes) {
+        let held = write.tx.first(HELD, params![plugin.0, now]).await?;
+        let held = held.as_ref().expect("a count returns its row").of("entries");
+        let (keys, total): (i64, i64) = (held.get("keys")?, held.get("bytes")?);
+        let keys = keys + i64::from(before.is_none());
+        let total = total - before.unwrap_or(0) + bytes;
+        if exceeds(keys, MAX_KEYS) || exceeds(total, MAX_TOTAL_BYTES) {
+            return Ok(Put::Full);
+        }
+    }
+    let params = params![plugin.0, entry.key, bytes, entry.expires_at, now, entry.value];
+    write.tx.all(PUT, params).await?;
+    Ok(Put::Kept { is_new: before.is_none() })
+}
+
+/// What the entry under this key takes; `None` when there is none that has not expired.
+async fn bytes_before(
+    write: &mut Write,
+    plugin: PluginId,
+    key: &str,
+    now: UnixMillis,
+) -> Result<Option<i64>, StoreError> {
+    let row = write.tx.first(BEFORE, params![plugin.0, key]).await?;
+    // A plugin that was deleted may still be finishing its last requests.
+    let row = row.ok_or_else(|| StoreError::not_found("plugin", plugin))?;
+    let row = row.of("entry");
+    let bytes: Option<i64> = row.get("bytes")?;
+    let expires_at = row.get("expires_at")?;
+    Ok(bytes.filter(|_| is_alive(expires_at, now)))
+}
+
+fn is_alive(expires_at: Option<UnixMillis>, now: UnixMillis) -> bool {
+    expires_at.is_none_or(|at| at > now)
+}
+
+fn exceeds(amount: i64, most: usize) -> bool {
+    usize::try_from(amount).is_ok_and(|amount| amount > most)
+}
+
+const READ: &str = "SELECT value FROM plugin_kv WHERE plugin_id = $1 AND key = $2 AND \
+     (expires_at IS NULL OR expires_at > $3)";
+
+const BEFORE: &str = "SELECT entry.bytes, entry.expires_at FROM plugins \
+     LEFT JOIN plugin_kv AS entry ON entry.plugin_id = plugins.id AND entry.key = $2 \
+     WHERE plugins.id = $1";
+
+/// Reads an index only, never an entry.
+const HELD: &str = "SELECT count(*) AS keys, CAST(coalesce(sum(bytes), 0) AS BIGINT) AS bytes \
+     FROM plugin_kv WHERE plugin_id = $1 AND (expires_at IS NULL OR expires_at > $2)";
+
+const PUT: &str = "INSERT INTO plugin_kv (plugin_id, key, bytes, expires_at, updated_at, value) \
+     VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (plugin_id, key) DO UPDATE SET \
+     bytes = excluded.bytes, expires_at = excluded.expires_at, \
+     updated_at = excluded.updated_at, value = excluded.value";
+
+const DELETE: &str = "DELETE FROM plugin_kv WHERE plugin_id = $1 AND key = $2 RETURNING expires_at";
+
+const REMOVE_EXPIRED_OF: &str = "DELETE FROM plugin_kv WHERE id IN (SELECT id FROM \
+     plugin_kv WHERE plugin_id = $1 AND expires_at <= $2 LIMIT $3)";
+
+const REMOVE_EXPIRED: &str = "DELETE FROM plugin_kv WHERE id IN (SELECT id FROM plugin_kv \
+     WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2) RETURNING id";
+
+impl From<StoreError> for KvError {
+    /// For the log of the operator: what happened and what was behind it.
+    fn from(error: StoreError) -> Self {
+        let mut text = error.to_string();
+        let mut cause = error.source();
+        while let Some(error) = cause {
+            text = format!("{text}: {error}");
+            cause = error.source();
+        }
+        Self::Unavailable(text)
+    }
+}

@@ -1,0 +1,161 @@
+//! Reads what every protobuf message is made of: keys, numbers, lengths. Knows no message.
+
+/// Bytes that are not the message they should be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("undecodable message: {0}")]
+pub struct Malformed(&'static str);
+
+impl Malformed {
+    pub(super) const TEXT: Self = Self("a text is not UTF-8");
+    pub(super) const APP: Self = Self("the app cannot be read");
+    const WIRE_TYPE: Self = Self("a field has another wire type than it should");
+    const CUT: Self = Self("it ends within a field");
+    const NUMBER: Self = Self("a number is too long");
+    const KEY: Self = Self("a field has no valid key");
+    const GROUP: Self = Self("a group is not closed, or too deep");
+}
+
+/// How deep groups, which only unknown fields use, may lie within each other.
+const MAX_DEPTH: u32 = 100;
+
+/// What a field holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Value<'a> {
+    Number(u64),
+    Bytes(&'a [u8]),
+    /// Of a kind that no known field has.
+    Skipped,
+}
+
+impl<'a> Value<'a> {
+    pub(super) fn bytes(self) -> Result<&'a [u8], Malformed> {
+        match self {
+            Self::Bytes(bytes) => Ok(bytes),
+            _ => Err(Malformed::WIRE_TYPE),
+        }
+    }
+
+    pub(super) fn text(self) -> Result<&'a str, Malformed> {
+        std::str::from_utf8(self.bytes()?).map_err(|_| Malformed::TEXT)
+    }
+
+    /// The low half of the number, as protobuf cuts it for 32 bits.
+    pub(super) fn int32(self) -> Result<i32, Malformed> {
+        let number = self.number()?.to_le_bytes();
+        Ok(i32::from_le_bytes([number[0], number[1], number[2], number[3]]))
+    }
+
+    pub(super) fn boolean(self) -> Result<bool, Malformed> {
+        Ok(self.number()? != 0)
+    }
+
+    fn number(self) -> Result<u64, Malformed> {
+        match self {
+            Self::Number(number) => Ok(number),
+            _ => Err(Malformed::WIRE_TYPE),
+        }
+    }
+}
+
+/// The fields of one message, in order.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Reader<'a> {
+    rest: &'a [u8],
+}
+
+impl<'a> Reader<'a> {
+    pub(super) fn new(message: &'a [u8]) -> Self {
+        Self { rest: message }
+    }
+
+    /// The next field; `None` at the end.
+    pub(super) fn next(&mut self) -> Result<Option<(u32, Value<'a>)>, Malformed> {
+        if self.rest.is_empty() {
+            return Ok(None);
+        }
+        let (field, wire_type) = self.key()?;
+        let value = match wire_type {
+            0 => Value::Number(self.number()?),
+            2 => Value::Bytes(self.delimited()?),
+            3 => {
+                self.skip_group(field, MAX_DEPTH)?;
+                Value::Skipped
+            }
+            other => {
+                self.skip_fixed(other)?;
+                Value::Skipped
+            }
+        };
+        Ok(Some((field, value)))
+    }
+
+    fn key(&mut self) -> Result<(u32, u8), Malformed> {
+        let key = u32::try_from(self.number()?).map_err(|_| Malformed::KEY)?;
+        let field = key >> 3;
+        if field == 0 { Err(Malformed::KEY) } else { Ok((field, (key & 7) as u8)) }
+    }
+
+    fn number(&mut self) -> Result<u64, Malformed> {
+        let mut number = 0;
+        for (at, byte) in self.rest.iter().take(10).enumerate() {
+            if at == 9 && *byte > 1 {
+                return Err(Malformed::NUMBER);
+            }
+            number |= u64::from(byte & 0x7f) << (7 * at);
+            if byte & 0x80 == 0 {
+                self.rest = &self.rest[at + 1..];
+                return Ok(number);
+            }
+        }
+        Err(Malformed::CUT)
+    }
+
+    fn delimited(&mut self) -> Result<&'a [u8], Malformed> {
+        let length = usize::try_from(self.number()?).map_err(|_| Malformed::CUT)?;
+        self.take(length)
+    }
+
+    fn take(&mut self, length: usize) -> Result<&'a [u8], Malformed> {
+        let (taken, rest) = self.rest.split_at_checked(length).ok_or(Malformed::CUT)?;
+        self.rest = rest;
+        Ok(taken)
+    }
+
+    fn skip_fixed(&mut self, wire_type: u8) -> Result<(), Malformed> {
+        let length = match wire_type {
+            1 => 8,
+            5 => 4,
+            _ => return Err(Malformed::KEY),
+        };
+        self.take(length).map(|_| ())
+    }
+
+    fn skip_group(&mut self, group: u32, depth: u32) -> Result<(), Malformed> {
+        let depth = depth.checked_sub(1).ok_or(Malformed::GROUP)?;
+        loop {
+            let (field, wire_type) = self.key()?;
+            match wire_type {
+                0 => _ = self.number()?,
+                2 => _ = self.delimited()?,
+                3 => self.skip_group(field, depth)?,
+                4 if field == group => return Ok(()),
+                4 => return Err(Malformed::GROUP),
+                other => self.skip_fixed(other)?,
+            }
+        }
+    }
+}
+
+/// Key and value of a map's entry or a header field: both are fields 1 and 2 of a message.
+pub(super) fn pair(entry: &[u8]) -> Result<(&str, &[u8]), Malformed> {
+    let (mut name, mut value) = ("", &[][..]);
+    let mut reader = Reader::new(entry);
+    while let Some((field, content)) = reader.next()? {
+        match field {
+            1 => name = content.text()?,
+            2 => value = content.bytes()?,
+            _ => {}
+        }
+    }
+    Ok((name, value))
+}

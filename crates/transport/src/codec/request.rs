@@ -1,0 +1,299 @@
+//! The request: written by the gateway, read by a plugin.
+
+use super::fields::{Counted, Fields, HEADER_LIST, either};
+use super::grammar::{Malformed, Reader};
+use super::put::{self, Encoded, Message, TooLarge};
+use super::text::Text;
+use bytes::{Bytes, BytesMut};
+use http::{HeaderMap, HeaderName, HeaderValue, header};
+use prost::Message as _;
+use sidegate_wire::plugin::App;
+
+const BODY: u32 = 6;
+const CONTEXT: u32 = 11;
+const APP: u32 = 13;
+const SCOPES: u32 = 14;
+const RAW_PATH: u32 = 1001;
+/// The fields of the context.
+const METADATA: u32 = 7;
+const TRACE: u32 = 8;
+/// What the keys and lengths of one request take at most, but for headers and segments.
+const BASE_BYTES: usize = 160;
+/// What the keys and lengths of one header or segment take.
+const FIELD_BYTES: usize = 12;
+
+/// What an `EndpointRequest` is written from.
+#[derive(Debug, Clone, Copy)]
+pub struct RequestParts<'a> {
+    /// The method.
+    pub method: &'a str,
+    /// The decoded path with the mount.
+    pub path: &'a str,
+    /// The decoded path without the mount.
+    pub relative_path: &'a str,
+    /// The segments below the mount.
+    pub path_segments: &'a [String],
+    /// All headers.
+    pub headers: &'a HeaderMap,
+    /// Those of them that the plugin does not get.
+    pub withheld: &'a [HeaderName],
+    /// Whether the plugin reads the list; else it gets the map.
+    pub header_list: bool,
+    /// The body.
+    pub body: &'a Bytes,
+    /// The query as sent.
+    pub query_string: &'a str,
+    /// The client's address.
+    pub remote_addr: &'a str,
+    /// The host the client named.
+    pub host: &'a [u8],
+    /// The protocol.
+    pub protocol: &'a str,
+    /// The request's id.
+    pub request_id: &'a str,
+    /// What [`encode_facts`] made of the facts that are the same for all requests.
+    pub facts: &'a [u8],
+    /// What [`encode_app`] made of the caller's app.
+    pub app: Option<&'a [u8]>,
+    /// The scopes of the caller's token.
+    pub scopes: &'a [String],
+    /// The path as sent, for plugins that read it.
+    pub raw_path: &'a str,
+}
+
+/// The headers of a trace, which are told in the context as well.
+const TRACE_HEADERS: [&str; 2] = ["traceparent", "tracestate"];
+
+impl RequestParts<'_> {
+    /// Writes the message.
+    ///
+    /// # Errors
+    /// [`TooLarge`] above 4 GiB.
+    pub fn encode(&self) -> Result<Encoded, TooLarge> {
+        let mut message = Message::new(self.size());
+        let out = message.fields();
+        put::bytes(out, 1, self.method.as_bytes());
+        put::bytes(out, 2, self.path.as_bytes());
+        put::bytes(out, 3, self.relative_path.as_bytes());
+        for segment in self.path_segments {
+            put::element(out, 4, segment.as_bytes());
+        }
+        put::bytes(out, 7, self.query_string.as_bytes());
+        put::bytes(out, 8, self.remote_addr.as_bytes());
+        put::bytes(out, 9, String::from_utf8_lossy(self.host).as_bytes());
+        put::bytes(out, 10, self.protocol.as_bytes());
+        self.put_context(out);
+        if let Some(app) = self.app {
+            out.extend_from_slice(app);
+        }
+        for scope in self.scopes {
+            put::element(out, SCOPES, scope.as_bytes());
+        }
+        if self.header_list {
+            self.put_list(out);
+        } else {
+            self.put_map(out);
+        }
+        put::bytes(out, RAW_PATH, self.raw_path.as_bytes());
+        message.finish(BODY, self.body.clone())
+    }
+
+    /// Enough for all but the body, so that memory is asked for once.
+    fn size(&self) -> usize {
+        let texts = [self.method, self.path, self.relative_path, self.query_string];
+        let more = [self.remote_addr, self.protocol, self.request_id, self.raw_path];
+        let fixed: usize = texts.iter().chain(&more).map(|text| text.len()).sum();
+        let lists = self.path_segments.iter().chain(self.scopes);
+        let lists: usize = lists.map(|text| text.len() + FIELD_BYTES).sum();
+        let headers = self.headers.iter();
+        let headers: usize =
+            headers.map(|(name, value)| name.as_str().len() + value.len() + FIELD_BYTES).sum();
+        let ready = self.host.len() + self.facts.len() + self.app.map_or(0, <[u8]>::len);
+        BASE_BYTES + fixed + lists + headers + ready + put::copied_len(self.body)
+    }
+
+    fn put_context(&self, out: &mut BytesMut) {
+        let trace = TRACE_HEADERS.map(|name| {
+            let value = self.headers.get(name).map(HeaderValue::to_str);
+            (name, value.and_then(Result::ok))
+        });
+        let entries = trace.iter().filter_map(|(name, value)| Some((*name, (*value)?)));
+        let entry_len = |(name, value): (&str, &str)| {
+            put::bytes_len(put::bytes_len(name.len()) + put::bytes_len(value.len()))
+        };
+        let traced: usize = entries.clone().map(entry_len).sum();
+        let length = put::bytes_len(self.request_id.len()) + self.facts.len() + traced;
+        put::delimited(out, CONTEXT, length);
+        put::bytes(out, 1, self.request_id.as_bytes());
+        out.extend_from_slice(self.facts);
+        for (name, value) in entries {
+            put::pair(out, TRACE, name.as_bytes(), value.as_bytes());
+        }
+    }
+
+    /// Each value by itself, in order; cookies joined into one.
+    fn put_list(&self, out: &mut BytesMut) {
+        let mut joined = None;
+        for (name, value) in self.headers {
+            if self.withheld.contains(name) {
+                continue;
+            }
+            let mut value = value.as_bytes();
+            if *name == header::COOKIE {
+                if joined.is_some() {
+                    continue;
+                }
+                let pieces = self.headers.get_all(name).iter().map(HeaderValue::as_bytes);
+                value = joined.insert(pieces.collect::<Vec<_>>().join(&b"; "[..]));
+            }
+            put::canonical_pair(out, HEADER_LIST, name.as_str(), value);
+        }
+    }
+
+    /// One text for each name, every value kept.
+    fn put_map(&self, out: &mut BytesMut) {
+        let mut text = String::new();
+        for name in self.headers.keys().filter(|name| !self.withheld.contains(name)) {
+            let separator = if *name == header::COOKIE { "; " } else { ", " };
+            text.clear();
+            for (at, value) in self.headers.get_all(name).iter().enumerate() {
+                if at > 0 {
+                    text.push_str(separator);
+                }
+                text.push_str(&String::from_utf8_lossy(value.as_bytes()));
+            }
+            put::canonical_pair(out, 5, name.as_str(), text.as_bytes());
+        }
+    }
+}
+
+/// Facts that every request of a gateway tells, written once: entries of the context's metadata.
+pub fn encode_facts<'a>(facts: impl IntoIterator<Item = (&'a str, &'a str)>) -> Bytes {
+    let mut out = BytesMut::new();
+    for (name, value) in facts {
+        put::pair(&mut out, METADATA, name.as_bytes(), value.as_bytes());
+    }
+    out.freeze()
+}
+
+/// The part of a request that tells of an app that proved itself, written once for each app.
+pub fn encode_app(app: &App) -> Bytes {
+    let mut out = BytesMut::new();
+    put::int32(&mut out, 12, 1);
+    put::element(&mut out, APP, &app.encode_to_vec());
+    out.freeze()
+}
+
+/// An `EndpointRequest`, as a plugin reads it.
+#[derive(Debug, Clone, Default)]
+pub struct ReceivedRequest {
+    /// The method.
+    pub method: Text,
+    /// The decoded path with the mount.
+    pub path: Text,
+    /// The decoded path without the mount.
+    pub relative_path: Text,
+    /// The segments below the mount.
+    pub path_segments: Vec<String>,
+    /// The headers: the list where there is one, else the map.
+    pub headers: Fields,
+    /// The body.
+    pub body: Bytes,
+    /// The query as sent.
+    pub query_string: Text,
+    /// The client's address.
+    pub remote_addr: Text,
+    /// The host the client named.
+    pub host: Text,
+    /// The protocol.
+    pub protocol: Text,
+    /// What the host says of the request.
+    pub context: Option<Context>,
+    /// Whether the host knows who calls.
+    pub authenticated: bool,
+    /// The caller's app.
+    pub app: Option<App>,
+    /// The scopes of the caller's token.
+    pub scopes: Vec<String>,
+    /// The path as sent.
+    pub raw_path: Bytes,
+}
+
+impl ReceivedRequest {
+    /// Reads a message. What it holds stays in the message's memory.
+    ///
+    /// # Errors
+    /// [`Malformed`] where the generated type could not be read either.
+    pub fn decode(message: &Bytes) -> Result<Self, Malformed> {
+        let mut request = Self::default();
+        let (mut map, mut list) = (Counted::default(), Counted::default());
+        let (mut context, mut app) = (None, None);
+        let mut reader = Reader::new(message);
+        while let Some((field, value)) = reader.next()? {
+            match field {
+                1 => request.method = Text::of(message, value)?,
+                2 => request.path = Text::of(message, value)?,
+                3 => request.relative_path = Text::of(message, value)?,
+                4 => request.path_segments.push(value.text()?.to_owned()),
+                5 => map.entry(value)?,
+                BODY => request.body = message.slice_ref(value.bytes()?),
+                7 => request.query_string = Text::of(message, value)?,
+                8 => request.remote_addr = Text::of(message, value)?,
+                9 => request.host = Text::of(message, value)?,
+                10 => request.protocol = Text::of(message, value)?,
+                CONTEXT => context = Some(merged(context, message, value.bytes()?)),
+                12 => request.authenticated = value.boolean()?,
+                APP => app = Some(merged(app, message, value.bytes()?)),
+                SCOPES => request.scopes.push(value.text()?.to_owned()),
+                HEADER_LIST => list.listed(value)?,
+                RAW_PATH => request.raw_path = message.slice_ref(value.bytes()?),
+                _ => {}
+            }
+        }
+        request.headers = either(list, (map, 5), message);
+        request.context = context.map(|bytes| Context::decode(&bytes)).transpose()?;
+        request.app = app.map(App::decode).transpose().map_err(|_| Malformed::APP)?;
+        Ok(request)
+    }
+}
+
+/// A message that comes twice means both, one after the other.
+fn merged(before: Option<Bytes>, message: &Bytes, more: &[u8]) -> Bytes {
+    match before {
+        None => message.slice_ref(more),
+        Some(before) => [&before[..], more].concat().into(),
+    }
+}
+
+/// What a host says of a request besides the request itself: of a `PluginContext`, the part that
+/// endpoints see.
+#[derive(Debug, Clone, Default)]
+pub struct Context {
+    /// The request's id.
+    pub request_id: Text,
+    /// Facts by name.
+    pub metadata: Fields,
+    /// The trace the request belongs to.
+    pub trace_context: Fields,
+}
+
+impl Context {
+    fn decode(message: &Bytes) -> Result<Self, Malformed> {
+        let mut context = Self::default();
+        let (mut metadata, mut trace) = (Counted::default(), Counted::default());
+        let mut reader = Reader::new(message);
+        while let Some((field, value)) = reader.next()? {
+            match field {
+                1 => context.request_id = Text::of(message, value)?,
+                2 | 4 => _ = value.text()?,
+                3 | 5 | 6 => _ = value.int32()?,
+                METADATA => metadata.entry(value)?,
+                TRACE => trace.entry(value)?,
+                _ => {}
+            }
+        }
+        context.metadata = metadata.map(message, METADATA);
+        context.trace_context = trace.map(message, TRACE);
+        Ok(context)
+    }
+}
