@@ -8,8 +8,7 @@ use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use serde_json::json;
-use sidegate_wire::plugin::endpoint_response_chunk::ChunkType;
-use sidegate_wire::plugin::{EndpointRequest, EndpointResponse, EndpointResponseChunk};
+use sidegate_transport::codec::Encoded;
 use tonic::Status;
 use tracing::Instrument as _;
 
@@ -21,7 +20,7 @@ use crate::program::Ready;
 use crate::request::Request;
 use crate::response::Response;
 use crate::route::Match;
-use crate::stream::{Chunks, Closed, Finisher, ResponseStream};
+use crate::stream::{Chunks, Closed, Finisher, Piece, ResponseStream};
 
 /// How long a streaming handler may take to notice that its client has gone.
 const ABANDONED_GRACE: Duration = Duration::from_secs(10);
@@ -35,24 +34,24 @@ enum Verdict {
 }
 
 /// Answers as a whole. The handler is dropped at its next await when the host gives up.
-pub(crate) async fn whole(
-    ready: &Arc<Ready>,
-    message: EndpointRequest,
-) -> Result<EndpointResponse, Status> {
-    let request = Request::from_wire(message, ready.host.clone());
+pub(crate) async fn whole(ready: &Arc<Ready>, request: Request) -> Result<Encoded, Status> {
     let span = span(&request);
     async {
         let outcome = match ready.routes.find(request.method(), request.relative_path()) {
-            Match::Found(Answerer::Whole(handler)) => guarded(|| handler(request)).await,
-            Match::Found(Answerer::Stream(_)) => return collect(stream(ready, request)).await,
+            Match::Found(Answerer::Whole(handler)) => {
+                guarded(|| handler(request)).await.map_err(judge)
+            }
+            Match::Found(Answerer::Stream(_)) => {
+                collect(stream(ready, request)).await.map_err(Verdict::Hidden)
+            }
             nowhere => Ok(refusal(ready, &nowhere)),
         };
-        let response = match outcome.map_err(judge) {
+        let response = match outcome {
             Ok(response) => response,
             Err(Verdict::Public(public)) => public.into(),
             Err(Verdict::Hidden(status)) => return Err(status),
         };
-        Ok(response.into_wire(ready.header_list))
+        response.encode(ready.header_list).map_err(|error| Status::internal(error.to_string()))
     }
     .instrument(span)
     .await
@@ -61,7 +60,7 @@ pub(crate) async fn whole(
 /// Answers piece by piece, from a task of its own that ends with the handler, or some time after
 /// the chunks are dropped.
 pub(crate) fn stream(ready: &Arc<Ready>, request: Request) -> Chunks {
-    let (stream, chunks) = ResponseStream::open(ready.header_list);
+    let (stream, chunks) = ResponseStream::open();
     let span = span(&request);
     tokio::spawn(run(Arc::clone(ready), request, stream).instrument(span));
     chunks
@@ -147,30 +146,23 @@ fn judge(failure: Failure) -> Verdict {
 }
 
 /// A stream as one answer, for a host that asked for one.
-async fn collect(mut chunks: Chunks) -> Result<EndpointResponse, Status> {
-    let mut response = EndpointResponse::default();
+async fn collect(mut chunks: Chunks) -> Result<Response, Status> {
+    let mut response = None;
     let mut body = Vec::new();
-    while let Some(chunk) = chunks.next().await.transpose()? {
-        match chunk.r#type() {
-            ChunkType::Headers => {
-                let EndpointResponseChunk { status_code, headers, header_list, .. } = chunk;
-                response = EndpointResponse { status_code, headers, header_list, ..response };
-            }
-            ChunkType::Body if body.len() + chunk.data.len() > COLLECTED_BYTES => {
+    while let Some(piece) = chunks.next().await.transpose()? {
+        match piece {
+            Piece::Head(head) => response = Some(head),
+            Piece::Body(data) if body.len() + data.len() > COLLECTED_BYTES => {
                 let text = "the endpoint streams more than fits into one answer";
                 return Err(Status::resource_exhausted(text));
             }
-            ChunkType::Body => body.extend_from_slice(&chunk.data),
-            ChunkType::Done => {
-                response.body = body.into();
-                return Ok(response);
+            Piece::Body(data) => body.extend_from_slice(&data),
+            Piece::Done => return Ok(response.unwrap_or_default().with_body(body)),
+            Piece::Error(status, text) if response.is_none() => {
+                let status = u16::try_from(status).unwrap_or(500);
+                return Ok(Response::error(status, text));
             }
-            ChunkType::Error if response == EndpointResponse::default() => {
-                response.status_code = chunk.status_code;
-                response.error_message = chunk.error_message;
-                return Ok(response);
-            }
-            ChunkType::Error => break,
+            Piece::Error(..) => break,
         }
     }
     Err(Status::unknown("the handler failed; the plugin's log says why"))
@@ -233,12 +225,7 @@ mod tests {
             }
         };
         let ready = ready(Endpoints::new().stream("/*", endless)).await;
-        let message = EndpointRequest {
-            method: "GET".to_owned(),
-            relative_path: "/".to_owned(),
-            ..EndpointRequest::default()
-        };
-        let status = whole(&ready, message).await.unwrap_err();
+        let status = whole(&ready, Request::builder().build()).await.unwrap_err();
         assert_eq!(status.code(), tonic::Code::ResourceExhausted);
         learnt.await.unwrap();
     }

@@ -7,7 +7,7 @@ use std::collections::hash_map::Entry;
 use std::fmt;
 
 use bytes::Bytes;
-use sidegate_wire::plugin::HeaderField;
+use sidegate_transport::codec::Fields;
 
 /// The one header whose values must never be joined with commas.
 const SET_COOKIE: &str = "Set-Cookie";
@@ -16,8 +16,11 @@ const COOKIE: &str = "Cookie";
 
 /// An ordered list of headers. Names are compared without regard to letter case and may repeat;
 /// a value is bytes, almost always text.
-#[derive(Clone, Default, PartialEq, Eq)]
+#[derive(Clone, Default)]
 pub struct Headers {
+    /// Those that arrived, left in their message.
+    received: Fields,
+    /// Those that were added here.
     fields: Vec<(String, Bytes)>,
 }
 
@@ -38,8 +41,8 @@ impl Headers {
 
     /// The first value of a header.
     pub fn get_bytes(&self, name: &str) -> Option<&[u8]> {
-        let found = self.fields.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
-        found.map(|(_, value)| value.as_ref())
+        let mut named = self.iter().filter(|(known, _)| known.eq_ignore_ascii_case(name));
+        named.next().map(|(_, value)| value)
     }
 
     /// Every value of a header, in order.
@@ -47,8 +50,8 @@ impl Headers {
         &'a self,
         name: &'n str,
     ) -> impl Iterator<Item = &'a [u8]> + use<'a, 'n> {
-        let named = self.fields.iter().filter(move |(known, _)| known.eq_ignore_ascii_case(name));
-        named.map(|(_, value)| value.as_ref())
+        let named = self.iter().filter(move |(known, _)| known.eq_ignore_ascii_case(name));
+        named.map(|(_, value)| value)
     }
 
     /// Whether a header is there at all.
@@ -58,17 +61,18 @@ impl Headers {
 
     /// Every header, in order.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &[u8])> {
-        self.fields.iter().map(|(name, value)| (name.as_str(), value.as_ref()))
+        let fields = self.fields.iter().map(|(name, value)| (name.as_str(), value.as_ref()));
+        self.received.iter().chain(fields)
     }
 
     /// How many headers there are; a repeated one counts each time.
     pub fn len(&self) -> usize {
-        self.fields.len()
+        self.received.count() + self.fields.len()
     }
 
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
-        self.fields.is_empty()
+        self.len() == 0
     }
 
     /// Adds a header after the others, also one that is there already.
@@ -79,36 +83,32 @@ impl Headers {
     }
 
     pub(crate) fn remove(&mut self, name: &str) {
+        debug_assert_eq!(self.received.count(), 0, "nobody changes what arrived");
         self.fields.retain(|(known, _)| !known.eq_ignore_ascii_case(name));
     }
 
-    /// What a host sent as a list. It is taken as it is: the host has checked it.
-    pub(crate) fn from_list(list: Vec<HeaderField>) -> Self {
-        let fields = list.into_iter().map(|field| (field.name, field.value)).collect();
-        Self { fields }
-    }
-
-    /// What a host sent as a map, sorted by name, for maps have no order.
-    pub(crate) fn from_map(map: HashMap<String, String>) -> Self {
-        let mut fields: Vec<_> =
-            map.into_iter().map(|(name, value)| (name, Bytes::from(value))).collect();
+    /// What a host sent. It is taken as it is: the host has checked it. A map is sorted by name, for
+    /// it has no order.
+    pub(crate) fn received(received: Fields) -> Self {
+        if !received.is_map() {
+            return Self { received, fields: Vec::new() };
+        }
+        let shared = |(name, value): (&str, &[u8])| (name.to_owned(), received.share(value));
+        let mut fields: Vec<_> = received.iter().map(shared).collect();
         fields.sort();
-        Self { fields }
+        Self::of(fields)
     }
 
-    pub(crate) fn to_list(&self) -> Vec<HeaderField> {
-        let field = |(name, value): &(String, Bytes)| HeaderField {
-            name: name.clone(),
-            value: value.clone(),
-        };
-        self.fields.iter().map(field).collect()
+    /// Headers that were made somewhere else.
+    pub(crate) fn of(fields: Vec<(String, Bytes)>) -> Self {
+        Self { received: Fields::default(), fields }
     }
 
     /// One text for each name, for hosts that know no list: values are joined as RFC 9110 allows;
     /// of several `Set-Cookie`, which cannot be joined, the first stays.
     pub(crate) fn to_map(&self) -> HashMap<String, String> {
-        let mut map: HashMap<String, String> = HashMap::with_capacity(self.fields.len());
-        for (name, value) in &self.fields {
+        let mut map: HashMap<String, String> = HashMap::with_capacity(self.len());
+        for (name, value) in self.iter() {
             let text = String::from_utf8_lossy(value);
             match map.entry(canonical(name)) {
                 Entry::Vacant(vacant) => _ = vacant.insert(text.into_owned()),
@@ -124,10 +124,18 @@ impl Headers {
     }
 }
 
+impl PartialEq for Headers {
+    fn eq(&self, other: &Self) -> bool {
+        self.len() == other.len() && self.iter().eq(other.iter())
+    }
+}
+
+impl Eq for Headers {}
+
 /// Names only: values may be credentials.
 impl fmt::Debug for Headers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.fields.iter().map(|(name, _)| name)).finish()
+        f.debug_list().entries(self.iter().map(|(name, _)| name)).finish()
     }
 }
 
@@ -187,7 +195,7 @@ mod tests {
         assert_eq!(map["Vary"], "a, b");
         assert_eq!(map["Set-Cookie"], "x=1");
         assert_eq!(map["Etag"], "e");
-        assert_eq!(headers.to_list().len(), 5);
+        assert_eq!(headers.iter().count(), 5);
     }
 
     #[test]

@@ -2,7 +2,8 @@
 
 use bytes::Bytes;
 use serde::de::DeserializeOwned;
-use sidegate_wire::plugin::{App, EndpointRequest, PluginContext};
+use sidegate_transport::codec::{Context, ReceivedRequest};
+use sidegate_wire::plugin::App;
 
 use crate::error::{Error, Result};
 use crate::headers::Headers;
@@ -14,20 +15,15 @@ use crate::query;
 /// In tests, [`Request::builder`] makes one.
 #[derive(Clone)]
 pub struct Request {
-    message: EndpointRequest,
+    message: ReceivedRequest,
     headers: Headers,
     plugin_host: Host,
 }
 
 impl Request {
     /// A request that came from this host.
-    pub(crate) fn from_wire(mut message: EndpointRequest, plugin_host: Host) -> Self {
-        let map = std::mem::take(&mut message.headers);
-        let headers = if message.header_list.is_empty() {
-            Headers::from_map(map)
-        } else {
-            Headers::from_list(std::mem::take(&mut message.header_list))
-        };
+    pub(crate) fn new(mut message: ReceivedRequest, plugin_host: Host) -> Self {
+        let headers = Headers::received(std::mem::take(&mut message.headers));
         Self { message, headers, plugin_host }
     }
 
@@ -144,12 +140,12 @@ impl Request {
 
     /// The id under which host and client know this request.
     pub fn request_id(&self) -> &str {
-        self.context().map_or("", |context| context.request_id.as_str())
+        self.context().map_or("", |context| &context.request_id)
     }
 
     /// A fact the host added to the request.
     pub fn metadata(&self, key: &str) -> Option<&str> {
-        self.context()?.metadata.get(key).map(String::as_str)
+        std::str::from_utf8(self.context()?.metadata.get(key)?).ok()
     }
 
     /// The edge that took the request.
@@ -165,7 +161,8 @@ impl Request {
     /// The W3C trace context of the request.
     pub fn traceparent(&self) -> Option<&str> {
         let traced = self.context().and_then(|context| context.trace_context.get("traceparent"));
-        traced.map(String::as_str).or_else(|| self.header("traceparent"))
+        let traced = traced.and_then(|value| std::str::from_utf8(value).ok());
+        traced.or_else(|| self.header("traceparent"))
     }
 
     /// Whether the gateway checked a token and found it valid.
@@ -188,7 +185,7 @@ impl Request {
         self.message.scopes.iter().any(|known| known == scope)
     }
 
-    fn context(&self) -> Option<&PluginContext> {
+    fn context(&self) -> Option<&Context> {
         self.message.context.as_ref()
     }
 }

@@ -3,7 +3,9 @@
 //! Knows both spellings of headers and of paths that a gateway sends; knows no transport.
 
 use bytes::Bytes;
+use prost::Message as _;
 use serde::Serialize;
+use sidegate_transport::codec::ReceivedRequest;
 use sidegate_wire::plugin::{App, EndpointRequest, HeaderField, PluginContext};
 
 use crate::headers::Headers;
@@ -136,7 +138,7 @@ impl RequestBuilder {
 
     /// The finished request, as if the plugin were mounted at `test`.
     pub fn build(self) -> Request {
-        Request::from_wire(self.into_wire(DEFAULT_SLUG, true), Host::default())
+        received(&self.into_wire(DEFAULT_SLUG, true))
     }
 
     /// The message of a host; one without extensions sends neither the raw path nor the list.
@@ -159,7 +161,8 @@ impl RequestBuilder {
             ..self.message
         };
         if extensions {
-            message.header_list = lower_case(self.headers.to_list());
+            message.headers.clear();
+            message.header_list = list(&self.headers);
             message.raw_path = raw.into();
         }
         message
@@ -170,12 +173,20 @@ impl RequestBuilder {
     }
 }
 
+/// The request that comes out at the plugin's end, with no host behind it.
+fn received(message: &EndpointRequest) -> Request {
+    let message = Bytes::from(message.encode_to_vec());
+    let message = ReceivedRequest::decode(&message).expect("what was just written can be read");
+    Request::new(message, Host::default())
+}
+
 /// Names in the list as HTTP/2 spells them, so that plugins learn not to rely on letter case.
-fn lower_case(mut list: Vec<HeaderField>) -> Vec<HeaderField> {
-    for field in &mut list {
-        field.name.make_ascii_lowercase();
-    }
-    list
+fn list(headers: &Headers) -> Vec<HeaderField> {
+    let field = |(name, value): (&str, &[u8])| HeaderField {
+        name: name.to_ascii_lowercase(),
+        value: Bytes::copy_from_slice(value),
+    };
+    headers.iter().map(field).collect()
 }
 
 #[cfg(test)]
@@ -188,7 +199,7 @@ mod tests {
         let message = builder.into_wire("s", false);
         assert_eq!(message.headers["X-A"], "1, 2");
         assert!(message.header_list.is_empty() && message.raw_path.is_empty());
-        let req = Request::from_wire(message, Host::default());
+        let req = received(&message);
         assert_eq!(req.raw_path(), b"/plugins/s/x y");
         assert_eq!(req.header("x-a"), Some("1, 2"));
     }

@@ -4,8 +4,7 @@ use std::collections::HashMap;
 
 use bytes::Bytes;
 use serde::Serialize;
-use sidegate_wire::plugin::EndpointResponse;
-use sidegate_wire::plugin::EndpointResponseChunk;
+use sidegate_transport::codec::{AnswerParts, ChunkParts, Encoded, TooLarge};
 use sidegate_wire::plugin::endpoint_response_chunk::ChunkType;
 
 use crate::error::Public;
@@ -146,26 +145,38 @@ impl Response {
         Self::bytes(body).header("Content-Type", content_type)
     }
 
-    pub(crate) fn into_wire(self, header_list: bool) -> EndpointResponse {
-        EndpointResponse {
+    /// The message for a host that reads headers as a list, or for one that knows only the map.
+    pub(crate) fn encode(self, header_list: bool) -> Result<Encoded, TooLarge> {
+        let map = if header_list { HashMap::new() } else { self.headers.to_map() };
+        let list = header_list.then(|| self.headers.iter()).into_iter().flatten();
+        let parts = AnswerParts {
             status_code: i32::from(self.status),
-            headers: if header_list { HashMap::new() } else { self.headers.to_map() },
-            header_list: if header_list { self.headers.to_list() } else { Vec::new() },
-            body: self.body,
-            error_message: self.error.unwrap_or_default(),
-        }
+            header_list: list,
+            headers: map.iter().map(pair),
+            body: self.body.clone(),
+            error_message: self.error.as_deref().unwrap_or_default(),
+        };
+        parts.encode()
     }
 
     /// The first chunk of a stream, without the body.
-    pub(crate) fn to_head(&self, header_list: bool) -> EndpointResponseChunk {
-        EndpointResponseChunk {
-            r#type: ChunkType::Headers.into(),
+    pub(crate) fn encode_head(&self, header_list: bool) -> Result<Encoded, TooLarge> {
+        let map = if header_list { HashMap::new() } else { self.headers.to_map() };
+        let list = header_list.then(|| self.headers.iter()).into_iter().flatten();
+        let parts = ChunkParts {
+            kind: ChunkType::Headers,
             status_code: i32::from(self.status),
-            headers: if header_list { HashMap::new() } else { self.headers.to_map() },
-            header_list: if header_list { self.headers.to_list() } else { Vec::new() },
-            ..EndpointResponseChunk::default()
-        }
+            header_list: list,
+            headers: map.iter().map(pair),
+            data: Bytes::new(),
+            error_message: "",
+        };
+        parts.encode()
     }
+}
+
+fn pair<'a>((name, value): (&'a String, &'a String)) -> (&'a str, &'a str) {
+    (name, value)
 }
 
 /// 200, without headers or body.
@@ -183,17 +194,25 @@ impl From<Public> for Response {
 
 #[cfg(test)]
 mod tests {
+    use prost::Message as _;
+    use sidegate_wire::plugin::EndpointResponse;
+
     use super::*;
+
+    fn wire(response: Response, header_list: bool) -> EndpointResponse {
+        let Encoded { head, body } = response.encode(header_list).unwrap();
+        EndpointResponse::decode([&head[5..], &body].concat().as_slice()).unwrap()
+    }
 
     #[test]
     fn a_host_that_knows_the_list_gets_nothing_else() {
         let res = Response::empty().header("Set-Cookie", "a").header("Set-Cookie", "b");
-        let wire = res.clone().into_wire(true);
-        assert!(wire.headers.is_empty());
-        assert_eq!(wire.header_list.len(), 2);
-        let wire = res.into_wire(false);
-        assert_eq!(wire.headers["Set-Cookie"], "a");
-        assert!(wire.header_list.is_empty());
+        let message = wire(res.clone(), true);
+        assert!(message.headers.is_empty());
+        assert_eq!(message.header_list.len(), 2);
+        let message = wire(res, false);
+        assert_eq!(message.headers["Set-Cookie"], "a");
+        assert!(message.header_list.is_empty());
     }
 
     #[test]
@@ -208,6 +227,6 @@ mod tests {
 
     #[test]
     fn an_error_always_has_a_text_for_without_one_it_would_be_a_success() {
-        assert!(!Response::error(400, "").into_wire(true).error_message.is_empty());
+        assert!(!wire(Response::error(400, ""), true).error_message.is_empty());
     }
 }

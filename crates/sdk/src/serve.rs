@@ -57,10 +57,11 @@ async fn below_host(program: Program, orders: &HostOrders) -> Result<()> {
     match tls {
         None => {
             let incoming = UnixListenerStream::new(listener);
-            service::run(program, incoming, Master::Host, stop).await
+            service::run(program, incoming, Master::Host, stop).await;
         }
         Some(tls) => service::run(program, tls.incoming(listener), Master::Host, stop).await,
     }
+    Ok(())
 }
 
 /// What the environment asks for.

@@ -35,7 +35,8 @@ pub(crate) async fn serve(program: Program, address: &str) -> Result<()> {
     );
     let incoming = TcpIncoming::from(listener);
     let incoming = incoming.with_nodelay(Some(true)).with_keepalive(Some(KEEPALIVE));
-    service::run(Arc::new(program), incoming, Master::Itself, stop).await
+    service::run(Arc::new(program), incoming, Master::Itself, stop).await;
+    Ok(())
 }
 
 /// Nobody else would end it.

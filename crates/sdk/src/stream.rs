@@ -11,7 +11,7 @@ use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use futures_util::Stream;
-use sidegate_wire::plugin::EndpointResponseChunk;
+use sidegate_transport::codec::{ChunkParts, Encoded, TooLarge};
 use sidegate_wire::plugin::endpoint_response_chunk::ChunkType;
 use tokio::sync::mpsc;
 use tonic::Status;
@@ -24,7 +24,36 @@ pub(crate) const PIECES_IN_FLIGHT: usize = 8;
 /// Larger pieces are cut, so that the host never holds more than this at once. In bytes.
 const PIECE_BYTES: usize = 256 * 1024;
 
-type Piece = Result<EndpointResponseChunk, Status>;
+/// A part of an answer on its way to the host.
+#[derive(Debug)]
+pub(crate) enum Piece {
+    /// Status and headers; a body on it is not looked at.
+    Head(Response),
+    /// A part of the body.
+    Body(Bytes),
+    /// The answer is complete.
+    Done,
+    /// The answer ends here and is not complete.
+    Error(i32, String),
+}
+
+impl Piece {
+    /// The message for a host that reads headers as a list, or for one that knows only the map.
+    pub(crate) fn encode(self, header_list: bool) -> Result<Encoded, TooLarge> {
+        let (kind, status_code, data, text) = match self {
+            Self::Head(head) => return head.encode_head(header_list),
+            Self::Body(data) => (ChunkType::Body, 0, data, String::new()),
+            Self::Done => (ChunkType::Done, 0, Bytes::new(), String::new()),
+            Self::Error(status, text) => (ChunkType::Error, status, Bytes::new(), text),
+        };
+        let (header_list, headers) = ([], []);
+        ChunkParts { kind, status_code, header_list, headers, data, error_message: &text }.encode()
+    }
+
+    fn is_last(&self) -> bool {
+        matches!(self, Self::Done | Self::Error(..))
+    }
+}
 
 /// Where a streaming handler writes its answer: [`headers`](Self::headers) once, then
 /// [`send`](Self::send) as often as it likes. When the handler returns `Ok`, the answer is
@@ -54,9 +83,8 @@ type Piece = Result<EndpointResponseChunk, Status>;
 /// dropped at the await it stands in.
 #[derive(Debug)]
 pub struct ResponseStream {
-    pieces: mpsc::Sender<Piece>,
+    pieces: mpsc::Sender<Result<Piece, Status>>,
     started: Arc<AtomicBool>,
-    header_list: bool,
 }
 
 /// The client has gone, or the answer is over: nothing more can be sent.
@@ -66,18 +94,14 @@ pub struct Closed;
 
 impl ResponseStream {
     /// A stream, and the end from which its pieces are read.
-    pub(crate) fn open(header_list: bool) -> (Self, Chunks) {
+    pub(crate) fn open() -> (Self, Chunks) {
         let (pieces, receiver) = mpsc::channel(PIECES_IN_FLIGHT);
         let started = Arc::new(AtomicBool::new(false));
-        (Self { pieces, started, header_list }, Chunks { pieces: receiver, over: false })
+        (Self { pieces, started }, Chunks { pieces: receiver, over: false })
     }
 
     pub(crate) fn finisher(&self) -> Finisher {
-        Finisher(Self {
-            pieces: self.pieces.clone(),
-            started: Arc::clone(&self.started),
-            header_list: self.header_list,
-        })
+        Finisher(Self { pieces: self.pieces.clone(), started: Arc::clone(&self.started) })
     }
 
     /// Sends status and headers. A body set on the response is sent as the first piece.
@@ -92,8 +116,9 @@ impl ResponseStream {
         if self.started.swap(true, Ordering::Relaxed) {
             return Err(Error::new("the headers of this stream were sent before"));
         }
-        self.put(head.to_head(self.header_list)).await?;
-        self.put_body(head.body().clone()).await?;
+        let body = head.body().clone();
+        self.put(Piece::Head(head)).await?;
+        self.put_body(body).await?;
         Ok(())
     }
 
@@ -104,7 +129,7 @@ impl ResponseStream {
     /// [`Closed`] when the client has gone.
     pub async fn send(&mut self, piece: impl Into<Bytes>) -> Result<(), Closed> {
         if !self.started.swap(true, Ordering::Relaxed) {
-            self.put(Response::new(200).to_head(self.header_list)).await?;
+            self.put(Piece::Head(Response::new(200))).await?;
         }
         self.put_body(piece.into()).await
     }
@@ -122,14 +147,13 @@ impl ResponseStream {
     async fn put_body(&self, mut body: Bytes) -> Result<(), Closed> {
         while !body.is_empty() {
             let data = body.split_to(body.len().min(PIECE_BYTES));
-            let r#type = ChunkType::Body.into();
-            self.put(EndpointResponseChunk { r#type, data, ..Default::default() }).await?;
+            self.put(Piece::Body(data)).await?;
         }
         Ok(())
     }
 
-    async fn put(&self, chunk: EndpointResponseChunk) -> Result<(), Closed> {
-        self.pieces.send(Ok(chunk)).await.map_err(|_| Closed)
+    async fn put(&self, piece: Piece) -> Result<(), Closed> {
+        self.pieces.send(Ok(piece)).await.map_err(|_| Closed)
     }
 }
 
@@ -141,22 +165,22 @@ impl Finisher {
     /// The handler succeeded. One that sent nothing gave an empty 200.
     pub(crate) async fn done(self) -> Result<(), Closed> {
         if !self.started() {
-            self.0.put(Response::new(200).to_head(self.0.header_list)).await?;
+            self.0.put(Piece::Head(Response::new(200))).await?;
         }
-        self.end(ChunkType::Done, 0, String::new()).await
+        self.0.put(Piece::Done).await
     }
 
     /// The handler failed with words for the client, who can read them only if nothing was sent.
     pub(crate) async fn public_error(self, public: Public) -> Result<(), Closed> {
         let response = Response::from(public);
         let text = response.error_text().unwrap_or_default().to_owned();
-        self.end(ChunkType::Error, response.status().into(), text).await
+        self.0.put(Piece::Error(response.status().into(), text)).await
     }
 
     /// The handler failed without words for the client.
     pub(crate) async fn hidden_error(self, status: Status) -> Result<(), Closed> {
         if self.started() {
-            self.end(ChunkType::Error, 0, status.message().to_owned()).await
+            self.0.put(Piece::Error(0, status.message().to_owned())).await
         } else {
             self.0.pieces.send(Err(status)).await.map_err(|_| Closed)
         }
@@ -170,34 +194,26 @@ impl Finisher {
     fn started(&self) -> bool {
         self.0.started.load(Ordering::Relaxed)
     }
-
-    async fn end(&self, kind: ChunkType, status_code: i32, text: String) -> Result<(), Closed> {
-        let r#type = kind.into();
-        let error_message = text;
-        let end =
-            EndpointResponseChunk { r#type, status_code, error_message, ..Default::default() };
-        self.0.put(end).await
-    }
 }
 
 /// What the host reads. Ends with the first DONE, ERROR or status, whatever a handler that left a
 /// task behind sends later; dropping it is how the handler learns that the client has gone.
 #[derive(Debug)]
 pub(crate) struct Chunks {
-    pieces: mpsc::Receiver<Piece>,
+    pieces: mpsc::Receiver<Result<Piece, Status>>,
     over: bool,
 }
 
 impl Stream for Chunks {
-    type Item = Piece;
+    type Item = Result<Piece, Status>;
 
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Piece>> {
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         if self.over {
             return Poll::Ready(None);
         }
         let piece = ready!(self.pieces.poll_recv(cx));
         self.over = match &piece {
-            Some(Ok(chunk)) => matches!(chunk.r#type(), ChunkType::Done | ChunkType::Error),
+            Some(Ok(piece)) => piece.is_last(),
             Some(Err(_)) | None => true,
         };
         if self.over {
@@ -214,12 +230,20 @@ mod tests {
     use super::*;
 
     async fn kinds(chunks: Chunks) -> Vec<ChunkType> {
-        chunks.map(|piece| piece.unwrap().r#type()).collect().await
+        chunks
+            .map(|piece| match piece.unwrap() {
+                Piece::Head(_) => ChunkType::Headers,
+                Piece::Body(_) => ChunkType::Body,
+                Piece::Done => ChunkType::Done,
+                Piece::Error(..) => ChunkType::Error,
+            })
+            .collect()
+            .await
     }
 
     #[tokio::test]
     async fn a_body_without_headers_gets_a_plain_head_and_large_pieces_are_cut() {
-        let (mut stream, chunks) = ResponseStream::open(false);
+        let (mut stream, chunks) = ResponseStream::open();
         let finisher = stream.finisher();
         stream.send("").await.unwrap();
         stream.send(vec![0; PIECE_BYTES + 1]).await.unwrap();
@@ -230,7 +254,7 @@ mod tests {
 
     #[tokio::test]
     async fn headers_come_once() {
-        let (mut stream, chunks) = ResponseStream::open(true);
+        let (mut stream, chunks) = ResponseStream::open();
         stream.headers(Response::text("first")).await.unwrap();
         assert!(stream.headers(Response::new(500)).await.is_err());
         drop(stream);
@@ -239,7 +263,7 @@ mod tests {
 
     #[tokio::test]
     async fn an_error_as_headers_comes_back_to_be_returned() {
-        let (mut stream, _chunks) = ResponseStream::open(true);
+        let (mut stream, _chunks) = ResponseStream::open();
         let error = stream.headers(Response::error(403, "no")).await.unwrap_err();
         assert_eq!(error.as_public(), Some((403, "no")));
         stream.headers(Response::new(200)).await.unwrap();
@@ -247,7 +271,7 @@ mod tests {
 
     #[tokio::test]
     async fn send_waits_when_the_bound_is_reached_and_fails_when_the_client_has_gone() {
-        let (mut stream, chunks) = ResponseStream::open(false);
+        let (mut stream, chunks) = ResponseStream::open();
         for _ in 0..PIECES_IN_FLIGHT - 1 {
             stream.send("x").now_or_never().unwrap().unwrap();
         }
@@ -260,7 +284,7 @@ mod tests {
 
     #[tokio::test]
     async fn nothing_follows_the_end() {
-        let (mut stream, chunks) = ResponseStream::open(false);
+        let (mut stream, chunks) = ResponseStream::open();
         stream.finisher().done().await.unwrap();
         stream.send("late").await.unwrap();
         assert_eq!(kinds(chunks).await, [ChunkType::Headers, ChunkType::Done]);

@@ -2,17 +2,22 @@
 //!
 //! Translates messages; what they mean is decided by the modules around it.
 
+mod answer_stream;
 mod broker;
 mod config_provider;
+mod connection;
+mod endpoint_calls;
 mod health;
+mod other_calls;
 mod plugin_service;
 mod stdio;
 
 use std::future::Future;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::Stream;
+use futures_util::{Stream, StreamExt as _};
 use sidegate_wire::config_provider::config_provider_service_server::ConfigProviderServiceServer;
 use sidegate_wire::health::health_server::HealthServer;
 use sidegate_wire::plugin::grpc_broker_server::GrpcBrokerServer;
@@ -21,23 +26,18 @@ use sidegate_wire::plugin::grpc_stdio_server::GrpcStdioServer;
 use sidegate_wire::plugin::plugin_service_server::PluginServiceServer;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 use tonic::Status;
-use tonic::transport::Server;
-use tonic::transport::server::{Connected, Router};
+use tonic::service::Routes;
 
-use crate::error::{Error, Result};
+use connection::Services;
+
+pub(crate) use connection::CONNECTION_WINDOW_BYTES;
+
 use crate::program::Program;
 
-/// Large bodies cost a fraction in large frames. In bytes.
-const MAX_FRAME_BYTES: u32 = 1 << 20;
-/// What one request may have on its way. In bytes.
-const STREAM_WINDOW_BYTES: u32 = 4 << 20;
-/// What all requests together may have on their way: so much that a handler which does not read
-/// never holds up the others. The HTTP/2 library also counts unread small frames against it, and
-/// cuts the connection when they are too many. In bytes.
-pub(crate) const CONNECTION_WINDOW_BYTES: u32 = 1 << 30;
-/// Calls that the host gave up before the plugin saw them; a thousand clients may leave at once.
-const PENDING_RESETS: usize = 1 << 20;
+/// After a connection that could not be taken.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// How long calls that run may take to end once the plugin is told to stop. Hosts kill a plugin two
 /// seconds after they told it, so this and the next one stay below that together.
 const STOP_GRACE: Duration = Duration::from_millis(700);
@@ -58,21 +58,17 @@ pub(crate) enum Master {
 
 /// Serves who comes in until `stop` is cancelled, which a host that is the master does through the
 /// controller; then runs the author's last function, if the host did not ask for it before.
-///
-/// # Errors
-/// When the socket fails.
 pub(crate) async fn run<C>(
     program: Arc<Program>,
     incoming: impl Stream<Item = std::io::Result<C>>,
     master: Master,
     stop: CancellationToken,
-) -> Result<()>
-where
-    C: AsyncRead + AsyncWrite + Connected + Unpin + Send + 'static,
+) where
+    C: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let router = router(&program, master, &stop);
-    let served = router.serve_with_incoming_shutdown(incoming, stop.clone().cancelled_owned());
-    let outcome = bounded(served, stop).await;
+    let others = others(&program, master, &stop);
+    let services = Arc::new(Services { program: Arc::clone(&program), others });
+    bounded(accept(incoming, services, stop.clone()), stop).await;
     program.host.end();
     let last = async {
         program.session_closing().await;
@@ -84,46 +80,67 @@ where
         Err(_) => tracing::error!("the shutdown function took too long and was dropped"),
     }
     program.session_ended();
-    outcome.map_err(|error| Error::from(error).context("serve the plugin's calls"))
 }
 
 /// Awaits the server, but not for ever once it was told to stop.
-async fn bounded<E>(
-    served: impl Future<Output = Result<(), E>>,
-    stop: CancellationToken,
-) -> Result<(), E> {
+async fn bounded(served: impl Future<Output = ()>, stop: CancellationToken) {
     let expired = async {
         stop.cancelled().await;
         tokio::time::sleep(STOP_GRACE).await;
     };
     tokio::select! {
-        outcome = served => outcome,
-        () = expired => {
-            tracing::warn!("calls still ran when the plugin had to stop");
-            Ok(())
-        }
+        () = served => {}
+        () = expired => tracing::warn!("calls still ran when the plugin had to stop"),
     }
 }
 
-fn router(program: &Arc<Program>, master: Master, stop: &CancellationToken) -> Router {
+/// Serves each connection until the host closes it; after `stop`, until their last calls end.
+async fn accept<C>(
+    incoming: impl Stream<Item = std::io::Result<C>>,
+    services: Arc<Services>,
+    stop: CancellationToken,
+) where
+    C: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let mut incoming = pin!(incoming);
+    let connections = TaskTracker::new();
+    loop {
+        let stream = tokio::select! {
+            () = stop.cancelled() => break,
+            stream = incoming.next() => stream,
+        };
+        match stream {
+            Some(Ok(stream)) => {
+                let (services, stop) = (Arc::clone(&services), stop.clone());
+                connections.spawn(connection::serve(stream, services, stop));
+            }
+            Some(Err(error)) => {
+                // Of one connection, or of a system that is short of something for a while.
+                tracing::warn!(%error, "a connection could not be taken");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
+            None => break,
+        }
+    }
+    connections.close();
+    connections.wait().await;
+}
+
+/// All services. The two endpoint calls never reach them, see `connection`.
+fn others(program: &Arc<Program>, master: Master, stop: &CancellationToken) -> Routes {
     let plugin = plugin_service::PluginCalls::new(Arc::clone(program), master, stop.clone());
     let ends = (master == Master::Host).then(|| stop.clone());
     let host = (master == Master::Host).then(|| program.host.clone());
     let config = config_provider::ConfigCalls::new(Arc::clone(program));
-    Server::builder()
-        .initial_stream_window_size(STREAM_WINDOW_BYTES)
-        .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
-        .max_frame_size(MAX_FRAME_BYTES)
-        .max_concurrent_streams(u32::MAX)
-        .http2_max_pending_accept_reset_streams(Some(PENDING_RESETS))
-        .add_service(
-            PluginServiceServer::new(plugin)
-                .max_decoding_message_size(usize::MAX)
-                .max_encoding_message_size(usize::MAX),
-        )
-        .add_service(ConfigProviderServiceServer::new(config))
-        .add_service(GrpcBrokerServer::new(broker::BrokerCalls::new(host, stop.clone())))
-        .add_service(GrpcControllerServer::new(broker::ControllerCalls::new(ends)))
-        .add_service(GrpcStdioServer::new(stdio::StdioCalls::new(stop.clone())))
-        .add_service(HealthServer::new(health::HealthCalls::new(stop.clone())))
+    Routes::new(
+        PluginServiceServer::new(plugin)
+            .max_decoding_message_size(usize::MAX)
+            .max_encoding_message_size(usize::MAX),
+    )
+    .add_service(ConfigProviderServiceServer::new(config))
+    .add_service(GrpcBrokerServer::new(broker::BrokerCalls::new(host, stop.clone())))
+    .add_service(GrpcControllerServer::new(broker::ControllerCalls::new(ends)))
+    .add_service(GrpcStdioServer::new(stdio::StdioCalls::new(stop.clone())))
+    .add_service(HealthServer::new(health::HealthCalls::new(stop.clone())))
+    .prepare()
 }

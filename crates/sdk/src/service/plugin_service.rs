@@ -12,16 +12,16 @@ use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status};
 
 use super::{Master, Streamed};
-use crate::answer;
 use crate::config::Config;
 use crate::guard::Failure;
-use crate::program::{Program, Ready};
-use crate::request;
+use crate::program::Program;
 use crate::session::Sessions;
-use crate::stream::Chunks;
 
 /// What this SDK can do beyond the original contract.
 const FEATURES: [&str; 3] = [FEATURE_HEADER_LIST, FEATURE_RAW_PATH, FEATURE_LARGE_MESSAGES];
+
+/// Endpoint calls are answered before they come here, see `connection`.
+const ELSEWHERE: &str = "endpoint calls do not come this way";
 
 /// What is said where a hook must be refused in words.
 const NOT_OFFERED: &str = "plugin does not provide this";
@@ -39,11 +39,6 @@ pub(super) struct PluginCalls {
 impl PluginCalls {
     pub(super) fn new(program: Arc<Program>, master: Master, stop: CancellationToken) -> Self {
         Self { program, sessions: Sessions::new(), master, stop }
-    }
-
-    fn ready(&self) -> Result<&Arc<Ready>, Status> {
-        let ready = self.program.ready();
-        ready.ok_or_else(|| Status::failed_precondition("the plugin is not initialized"))
     }
 }
 
@@ -102,19 +97,18 @@ impl PluginService for PluginCalls {
 
     async fn handle_endpoint_request(
         &self,
-        request: Request<wire::EndpointRequest>,
+        _: Request<wire::EndpointRequest>,
     ) -> Answer<wire::EndpointResponse> {
-        answer::whole(self.ready()?, request.into_inner()).await.map(Response::new)
+        Err(Status::internal(ELSEWHERE))
     }
 
-    type HandleEndpointRequestStreamStream = Chunks;
+    type HandleEndpointRequestStreamStream = Streamed<wire::EndpointResponseChunk>;
 
     async fn handle_endpoint_request_stream(
         &self,
-        request: Request<wire::EndpointRequest>,
-    ) -> Answer<Chunks> {
-        let request = request::Request::from_wire(request.into_inner(), self.program.host.clone());
-        Ok(Response::new(answer::stream(self.ready()?, request)))
+        _: Request<wire::EndpointRequest>,
+    ) -> Answer<Self::HandleEndpointRequestStreamStream> {
+        Err(Status::internal(ELSEWHERE))
     }
 
     async fn open_session(

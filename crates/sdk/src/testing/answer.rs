@@ -203,7 +203,12 @@ async fn receive(
 }
 
 fn headers(list: Vec<HeaderField>, map: HeaderMap) -> Headers {
-    if list.is_empty() { Headers::from_map(map) } else { Headers::from_list(list) }
+    if !list.is_empty() {
+        return Headers::of(list.into_iter().map(|field| (field.name, field.value)).collect());
+    }
+    let mut fields: Vec<_> = map.into_iter().map(|(name, text)| (name, text.into())).collect();
+    fields.sort();
+    Headers::of(fields)
 }
 
 fn status(code: i32, default: u16) -> u16 {

@@ -38,7 +38,7 @@ use crate::service::{self, Master};
 pub struct Host {
     client: PluginServiceClient<Channel>,
     slug: String,
-    server: JoinHandle<Result<()>>,
+    server: JoinHandle<()>,
     stop: DropGuard,
     /// What Sidegate offers and plain hosts do not.
     offer: Option<Offer>,
@@ -79,7 +79,7 @@ impl Host {
                 // Lives as long as the server that listens in it.
                 let _folder = folder;
                 let incoming = UnixListenerStream::new(listener);
-                service::run(program, incoming, Master::Host, stop).await
+                service::run(program, incoming, Master::Host, stop).await;
             }
         });
         let stop = stop.drop_guard();
@@ -289,7 +289,7 @@ impl Host {
         let told = self.client().shutdown(timed(ShutdownRequest { timeout_seconds: 5 })).await;
         self.stop.disarm().cancel();
         drop(self.client);
-        self.server.await.map_err(|error| Error::from(error).context("the plugin's server"))??;
+        self.server.await.map_err(|error| Error::from(error).context("the plugin's server"))?;
         told.map_err(|status| failed(&status))?;
         closed
     }
