@@ -39,6 +39,7 @@ mod request_fields;
 mod routing;
 mod secrets;
 mod slow_clients;
+mod stalled_readers;
 mod streaming;
 mod tls;
 mod uploads;
