@@ -10,12 +10,12 @@ use futures_util::StreamExt as _;
 use serde_json::json;
 use sidegate_transport::codec::Encoded;
 use tonic::Status;
-use tracing::Instrument as _;
 
 use crate::endpoints::Answerer;
 use crate::error::{Public, Result};
 use crate::guard::{Failure, guarded};
 use crate::handler::Boxed;
+use crate::log;
 use crate::program::Ready;
 use crate::request::Request;
 use crate::response::Response;
@@ -35,8 +35,7 @@ enum Verdict {
 
 /// Answers as a whole. The handler is dropped at its next await when the host gives up.
 pub(crate) async fn whole(ready: &Arc<Ready>, request: Request) -> Result<Encoded, Status> {
-    let span = span(&request);
-    async {
+    log::in_request(request.shared_id(), async {
         let outcome = match ready.routes.find(request.method(), request.relative_path()) {
             Match::Found(Answerer::Whole(handler)) => {
                 guarded(|| handler(request)).await.map_err(judge)
@@ -52,8 +51,7 @@ pub(crate) async fn whole(ready: &Arc<Ready>, request: Request) -> Result<Encode
             Err(Verdict::Hidden(status)) => return Err(status),
         };
         response.encode(ready.header_list).map_err(|error| Status::internal(error.to_string()))
-    }
-    .instrument(span)
+    })
     .await
 }
 
@@ -61,8 +59,8 @@ pub(crate) async fn whole(ready: &Arc<Ready>, request: Request) -> Result<Encode
 /// the chunks are dropped.
 pub(crate) fn stream(ready: &Arc<Ready>, request: Request) -> Chunks {
     let (stream, chunks) = ResponseStream::open();
-    let span = span(&request);
-    tokio::spawn(run(Arc::clone(ready), request, stream).instrument(span));
+    let id = request.shared_id();
+    tokio::spawn(log::in_request(id, run(Arc::clone(ready), request, stream)));
     chunks
 }
 
@@ -166,11 +164,6 @@ async fn collect(mut chunks: Chunks) -> Result<Response, Status> {
         }
     }
     Err(Status::unknown("the handler failed; the plugin's log says why"))
-}
-
-/// Carries the id of the request into everything a handler logs.
-fn span(request: &Request) -> tracing::Span {
-    tracing::error_span!("request", request_id = request.request_id())
 }
 
 #[cfg(test)]

@@ -5,12 +5,14 @@
 
 use std::fmt;
 use std::io::Write as _;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use jiff::Timestamp;
 use serde_json::{Map, Value};
+use sidegate_transport::codec::Text;
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
-use tracing::{Event, Level, Subscriber};
+use tracing::{Event, Instrument as _, Level, Subscriber};
 use tracing_subscriber::Layer;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::{Context, SubscriberExt as _};
@@ -27,6 +29,14 @@ const TEXT_BYTES: usize = 8 * 1024;
 const NAMED_FIELDS: &str = "named_fields";
 /// Libraries below this SDK that talk a lot; only their warnings are logged.
 const QUIET: [&str; 4] = ["h2", "hyper", "tonic", "tower"];
+
+/// Whether nobody but [`HostLog`] listens in this process.
+static ALONE: AtomicBool = AtomicBool::new(false);
+
+tokio::task_local! {
+    /// The request that the task answers, where nobody else needs a span to know it.
+    static REQUEST_ID: Text;
+}
 
 /// A layer for `tracing` subscribers that writes events to stderr as the host reads them. Fields
 /// of the spans around an event, such as the `request_id` of every request, are written with it.
@@ -60,7 +70,19 @@ pub(crate) fn install() {
     let targets = Targets::new().with_default(level).with_targets(quiet);
     let log = HostLog::new().with_filter(targets);
     // Fails where the author has set a subscriber, which then stays.
-    let _ = tracing_subscriber::registry().with(log).try_init();
+    let alone = tracing_subscriber::registry().with(log).try_init().is_ok();
+    ALONE.store(alone, Ordering::Relaxed);
+}
+
+/// Carries the id of a request into everything that is logged while it is answered. Where a
+/// subscriber of the author's listens, by a span; a span costs more than many a handler, so else
+/// without.
+pub(crate) async fn in_request<F: Future>(request_id: Text, answering: F) -> F::Output {
+    if ALONE.load(Ordering::Relaxed) {
+        return REQUEST_ID.scope(request_id, answering).await;
+    }
+    let span = tracing::error_span!("request", request_id = &*request_id);
+    answering.instrument(span).await
 }
 
 /// Logs panics, with the place and, where asked for, the backtrace, like everything else.
@@ -97,6 +119,8 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for HostLog {
 
     fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
         let mut fields = Fields::default();
+        // Outside of requests there is none.
+        let _ = REQUEST_ID.try_with(|id| fields.0.insert("request_id".to_owned(), (**id).into()));
         for span in
             context.event_scope(event).into_iter().flatten().collect::<Vec<_>>().iter().rev()
         {

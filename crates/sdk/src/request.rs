@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use serde::de::DeserializeOwned;
-use sidegate_transport::codec::{Context, ReceivedRequest};
+use sidegate_transport::codec::{Context, ReceivedRequest, Text};
 use sidegate_wire::plugin::App;
 
 use crate::error::{Error, Result};
@@ -183,6 +183,11 @@ impl Request {
     /// Whether the token has a scope.
     pub fn has_scope(&self, scope: &str) -> bool {
         self.message.scopes.iter().any(|known| known == scope)
+    }
+
+    /// The id, in the memory of the message.
+    pub(crate) fn shared_id(&self) -> Text {
+        self.context().map(|context| context.request_id.clone()).unwrap_or_default()
     }
 
     fn context(&self) -> Option<&Context> {
