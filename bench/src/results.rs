@@ -79,6 +79,17 @@ impl Table {
     }
 }
 
+/// In which order so many contestants have their turns in a round: each round another begins, so
+/// that nobody always comes after the same neighbour in the same state of the machine.
+///
+/// ```
+/// use sidegate_bench::results::turns;
+/// assert_eq!(turns(1, 3).collect::<Vec<_>>(), [1, 2, 0]);
+/// ```
+pub fn turns(round: usize, contestants: usize) -> impl Iterator<Item = usize> {
+    (0..contestants).map(move |turn| (round + turn) % contestants)
+}
+
 /// The middle value; of an even number of them, between the two in the middle. 0 of none.
 pub fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);

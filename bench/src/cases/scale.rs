@@ -7,7 +7,7 @@ use crate::http::request;
 use crate::load::{Asked, measure};
 use crate::payload::{HELLO, MOUNT};
 use crate::plan::Plan;
-use crate::results::Table;
+use crate::results::{Table, turns};
 use crate::start::Sidegate;
 use anyhow::Result;
 use std::rc::Rc;
@@ -68,10 +68,10 @@ async fn table(
 ) -> Result<Table> {
     eprintln!("{case} …");
     let mut table = Table::new(case, "request", [FEW, FEW_AGAIN, "1,000", MANY]);
-    for _ in 0..plan.fine_rounds {
-        for (index, row) in table.rows.iter_mut().enumerate() {
+    for round in 0..plan.fine_rounds {
+        for index in turns(round, contestants.len()) {
             let slice = measure(contestants[index], &asked[index], plan.fine_span).await?;
-            row.slices.push(slice);
+            table.rows[index].slices.push(slice);
         }
     }
     Ok(table)

@@ -5,7 +5,7 @@ use crate::load::{Asked, measure};
 use crate::payload::{HELLO, MOUNT};
 use crate::plan::Plan;
 use crate::program::BOTH;
-use crate::results::Table;
+use crate::results::{Table, turns};
 use crate::start::Sidegate;
 use anyhow::Result;
 
@@ -28,8 +28,9 @@ pub async fn run(plan: &Plan) -> Result<Table> {
     };
     let contestants = [start(ONE, 1).await?, start(TWO, 2).await?];
     let mut table = Table::new(SHARDS, "request", [ONE, TWO]);
-    for _ in 0..plan.rounds {
-        for (contestant, row) in contestants.iter().zip(&mut table.rows) {
+    for round in 0..plan.rounds {
+        for index in turns(round, contestants.len()) {
+            let (contestant, row) = (&contestants[index], &mut table.rows[index]);
             let path = format!("{MOUNT}/auth/hello");
             let request = request("GET", &path, contestant.token(), b"").into();
             let asked = Asked { requests: vec![request], expected: HELLO.len(), connections: 64 };

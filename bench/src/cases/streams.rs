@@ -7,7 +7,7 @@ use crate::http::{Connection, request};
 use crate::load::{Moment, Slice};
 use crate::payload::{MOUNT, now_us};
 use crate::plan::Plan;
-use crate::results::Table;
+use crate::results::{Table, turns};
 use anyhow::{Context as _, Result, ensure};
 use std::cell::RefCell;
 use std::net::SocketAddr;
@@ -38,8 +38,9 @@ pub async fn run(plan: &Plan, contestants: &[Contestant]) -> Result<Vec<Table>> 
         let names = contestants.iter().map(|contestant| contestant.name.as_str());
         let mut table = Table::new(case, "chunk", names);
         // One contestant's streams are never open while another is measured.
-        for _ in 0..plan.rounds.div_ceil(2) + 1 {
-            for (contestant, row) in contestants.iter().zip(&mut table.rows) {
+        for round in 0..plan.rounds.div_ceil(2) + 1 {
+            for index in turns(round, contestants.len()) {
+                let (contestant, row) = (&contestants[index], &mut table.rows[index]);
                 let local = LocalSet::new();
                 let slice = match case {
                     PACED => local.run_until(paced(plan, contestant)).await,

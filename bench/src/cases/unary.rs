@@ -5,7 +5,7 @@ use crate::http::request;
 use crate::load::{Asked, measure};
 use crate::payload::{HELLO, MOUNT};
 use crate::plan::Plan;
-use crate::results::Table;
+use crate::results::{Table, turns};
 use anyhow::{Context as _, Result};
 use std::rc::Rc;
 
@@ -45,8 +45,9 @@ pub async fn run(plan: &Plan, contestants: &[Contestant]) -> Result<Vec<Table>> 
         eprintln!("{} …", case.name);
         let names = contestants.iter().map(|contestant| contestant.name.as_str());
         let mut table = Table::new(case.name, "request", names);
-        for _ in 0..plan.rounds {
-            for (contestant, row) in contestants.iter().zip(&mut table.rows) {
+        for round in 0..plan.rounds {
+            for index in turns(round, contestants.len()) {
+                let (contestant, row) = (&contestants[index], &mut table.rows[index]);
                 let slice = measure(contestant, &case.asked(contestant), plan.span).await;
                 let doing = || format!("{} by {}", case.name, contestant.name);
                 row.slices.push(slice.with_context(doing)?);
