@@ -7,6 +7,7 @@ use std::fmt;
 use std::io::Write as _;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use futures_util::future::Either;
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 use sidegate_transport::codec::Text;
@@ -77,12 +78,15 @@ pub(crate) fn install() {
 /// Carries the id of a request into everything that is logged while it is answered. Where a
 /// subscriber of the author's listens, by a span; a span costs more than many a handler, so else
 /// without.
-pub(crate) async fn in_request<F: Future>(request_id: Text, answering: F) -> F::Output {
+pub(crate) fn in_request<F: Future>(
+    request_id: Text,
+    answering: F,
+) -> impl Future<Output = F::Output> {
     if ALONE.load(Ordering::Relaxed) {
-        return REQUEST_ID.scope(request_id, answering).await;
+        return Either::Left(REQUEST_ID.scope(request_id, answering));
     }
     let span = tracing::error_span!("request", request_id = &*request_id);
-    answering.instrument(span).await
+    Either::Right(answering.instrument(span))
 }
 
 /// Logs panics, with the place and, where asked for, the backtrace, like everything else.

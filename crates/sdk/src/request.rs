@@ -15,6 +15,12 @@ use crate::query;
 /// In tests, [`Request::builder`] makes one.
 #[derive(Clone)]
 pub struct Request {
+    // Handlers keep it in their futures, which are moved around: small in them, whatever it holds.
+    arrived: Box<Arrived>,
+}
+
+#[derive(Clone)]
+struct Arrived {
     message: ReceivedRequest,
     headers: Headers,
     plugin_host: Host,
@@ -24,31 +30,31 @@ impl Request {
     /// A request that came from this host.
     pub(crate) fn new(mut message: ReceivedRequest, plugin_host: Host) -> Self {
         let headers = Headers::received(std::mem::take(&mut message.headers));
-        Self { message, headers, plugin_host }
+        Self { arrived: Box::new(Arrived { message, headers, plugin_host }) }
     }
 
     /// The method in upper case. A `HEAD` that a `GET` endpoint serves arrives as `GET`.
     pub fn method(&self) -> &str {
-        &self.message.method
+        &self.arrived.message.method
     }
 
     /// The decoded path with the mount: `/plugins/{slug}/users/5`.
     pub fn path(&self) -> &str {
-        &self.message.path
+        &self.arrived.message.path
     }
 
     /// The path as the client sent it, still percent-encoded. From a host that does not send it,
     /// the decoded path.
     pub fn raw_path(&self) -> &[u8] {
-        match self.message.raw_path.as_ref() {
-            b"" => self.message.path.as_bytes(),
+        match self.arrived.message.raw_path.as_ref() {
+            b"" => self.arrived.message.path.as_bytes(),
             raw => raw,
         }
     }
 
     /// The decoded path below the mount: `/users/5`, and `/` at the mount itself.
     pub fn relative_path(&self) -> &str {
-        &self.message.relative_path
+        &self.arrived.message.relative_path
     }
 
     /// The segments below the mount: `["users", "5"]`, and none at the mount itself. A `%2F` in
@@ -64,23 +70,23 @@ impl Request {
     /// }
     /// ```
     pub fn segments(&self) -> &[String] {
-        &self.message.path_segments
+        &self.arrived.message.path_segments
     }
 
     /// The first value of a header, in any letter case; `None` where it is missing or no text.
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.get(name)
+        self.arrived.headers.get(name)
     }
 
     /// Every header, in order, repeated ones included. A host without this ability sends the
     /// first value of each only, in no order; then they are sorted by name.
     pub fn headers(&self) -> &Headers {
-        &self.headers
+        &self.arrived.headers
     }
 
     /// The whole body.
     pub fn body(&self) -> &Bytes {
-        &self.message.body
+        &self.arrived.message.body
     }
 
     /// The body as text.
@@ -104,7 +110,7 @@ impl Request {
 
     /// The query as the client sent it, without the question mark.
     pub fn query_string(&self) -> &str {
-        &self.message.query_string
+        &self.arrived.message.query_string
     }
 
     /// The first value of a query parameter, decoded.
@@ -114,28 +120,28 @@ impl Request {
 
     /// Every query parameter, decoded, in order.
     pub fn query_pairs(&self) -> impl Iterator<Item = (String, String)> {
-        query::pairs(&self.message.query_string)
+        query::pairs(&self.arrived.message.query_string)
     }
 
     /// The client's address, without a port.
     pub fn remote_addr(&self) -> &str {
-        &self.message.remote_addr
+        &self.arrived.message.remote_addr
     }
 
     /// The host that runs this plugin, to be asked: `req.plugin_host().kv()`. No host answers
     /// where the request was made by [`Request::builder`] and not sent through one.
     pub fn plugin_host(&self) -> &Host {
-        &self.plugin_host
+        &self.arrived.plugin_host
     }
 
     /// The name of the host that the client asked, with its port if it named one.
     pub fn host(&self) -> &str {
-        &self.message.host
+        &self.arrived.message.host
     }
 
     /// The protocol; `http`.
     pub fn protocol(&self) -> &str {
-        &self.message.protocol
+        &self.arrived.message.protocol
     }
 
     /// The id under which host and client know this request.
@@ -167,22 +173,22 @@ impl Request {
 
     /// Whether the gateway checked a token and found it valid.
     pub fn authenticated(&self) -> bool {
-        self.message.authenticated
+        self.arrived.message.authenticated
     }
 
     /// The app the token belongs to; `None` for anonymous callers.
     pub fn app(&self) -> Option<&App> {
-        self.message.app.as_ref()
+        self.arrived.message.app.as_ref()
     }
 
     /// The scopes of the token.
     pub fn scopes(&self) -> &[String] {
-        &self.message.scopes
+        &self.arrived.message.scopes
     }
 
     /// Whether the token has a scope.
     pub fn has_scope(&self, scope: &str) -> bool {
-        self.message.scopes.iter().any(|known| known == scope)
+        self.arrived.message.scopes.iter().any(|known| known == scope)
     }
 
     /// The id, in the memory of the message.
@@ -191,7 +197,7 @@ impl Request {
     }
 
     fn context(&self) -> Option<&Context> {
-        self.message.context.as_ref()
+        self.arrived.message.context.as_ref()
     }
 }
 
@@ -202,7 +208,7 @@ impl std::fmt::Debug for Request {
             .field("method", &self.method())
             .field("path", &self.path())
             .field("request_id", &self.request_id())
-            .field("headers", &self.headers)
+            .field("headers", &self.arrived.headers)
             .field("body_len", &self.body().len())
             .finish_non_exhaustive()
     }

@@ -1,4 +1,5 @@
-//! Values by key, kept by the host. What may be kept is the host's rule.
+//! Values by key, kept by the host. How much may be kept is the host's rule; what can never be kept
+//! is not sent.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -13,6 +14,9 @@ use super::error::HostError;
 use super::line::{Again, Line};
 
 const SCOPE: &str = "kv.readwrite";
+/// The longest key and the largest value, in bytes.
+const KEY_BYTES: usize = 512;
+const VALUE_BYTES: usize = 1024 * 1024;
 /// A thousand years; hosts need not know how to write down what lies behind.
 const FOR_EVER: Duration = Duration::from_secs(1000 * 365 * 24 * 60 * 60);
 
@@ -36,6 +40,7 @@ impl Kv {
     /// # Errors
     /// See [`HostError`].
     pub async fn get(&self, key: &str) -> Result<Option<Bytes>, HostError> {
+        self.check(key, &[])?;
         let message =
             ReadPluginKvRequest { context: self.line.context(SCOPE), key: key.to_owned() };
         let call = |channel| {
@@ -52,7 +57,8 @@ impl Kv {
     /// Keeps a value until it is deleted, in place of an earlier one.
     ///
     /// # Errors
-    /// See [`HostError`]: `Full` where this plugin's storage is.
+    /// See [`HostError`]: `Invalid` where key or value are too large, `Full` where this plugin's
+    /// storage is.
     pub async fn set(&self, key: &str, value: impl Into<Bytes>) -> Result<(), HostError> {
         self.write(key, value.into(), None).await
     }
@@ -76,6 +82,7 @@ impl Kv {
     /// # Errors
     /// See [`HostError`].
     pub async fn delete(&self, key: &str) -> Result<bool, HostError> {
+        self.check(key, &[])?;
         let message =
             DeletePluginKvRequest { context: self.line.context(SCOPE), key: key.to_owned() };
         let call = |channel| {
@@ -111,6 +118,7 @@ impl Kv {
         value: Bytes,
         until: Option<SystemTime>,
     ) -> Result<(), HostError> {
+        self.check(key, &value)?;
         let message = WritePluginKvRequest {
             context: self.line.context(SCOPE),
             key: key.to_owned(),
@@ -122,5 +130,19 @@ impl Kv {
             async move { Client::new(channel).write_plugin_kv(message).await }
         };
         self.line.ask(SCOPE, Again::Yes, call).await.map(drop)
+    }
+
+    /// Refuses what the host would refuse, in its words, before it is sent.
+    fn check(&self, key: &str, value: &[u8]) -> Result<(), HostError> {
+        // Without a host that is what the author has to hear.
+        self.line.channel()?;
+        let text = match (key.len(), value.len()) {
+            (1..=KEY_BYTES, 0..=VALUE_BYTES) => return Ok(()),
+            (1..=KEY_BYTES, size) => {
+                format!("the value has {size} bytes, {VALUE_BYTES} are the most")
+            }
+            (size, _) => format!("the key must have 1 to {KEY_BYTES} bytes, this one has {size}"),
+        };
+        Err(HostError::Invalid(text))
     }
 }

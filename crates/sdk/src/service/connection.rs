@@ -82,7 +82,8 @@ fn dispatch(
     respond: SendResponse<Bytes>,
 ) {
     let program = || Arc::clone(&services.program);
-    match request.uri().path() {
+    let path = if request.method() == http::Method::POST { request.uri().path() } else { "" };
+    match path {
         WHOLE => _ = tokio::spawn(endpoint_calls::whole(program(), request.into_body(), respond)),
         STREAM => _ = tokio::spawn(endpoint_calls::stream(program(), request.into_body(), respond)),
         _ => _ = tokio::spawn(other_calls::forward(services.others.clone(), request, respond)),

@@ -89,6 +89,9 @@ async fn read(ready: &Ready, body: &mut RecvStream) -> Result<Request, Status> {
     let broken = |error: &dyn std::fmt::Display| Status::internal(error.to_string());
     let message = reader.take().map_err(|error| Status::unimplemented(error.to_string()))?;
     let message = message.ok_or_else(|| broken(&"the call has no whole message"))?;
+    if !reader.is_empty() {
+        return Err(broken(&"the call has more than one message"));
+    }
     let request = ReceivedRequest::decode(&message).map_err(|error| broken(&error))?;
     Ok(Request::new(request, ready.host.clone()))
 }

@@ -64,7 +64,12 @@ async fn what_the_host_refuses_says_why() -> Result<()> {
     test.grant("kv.readwrite");
     assert!(matches!(host.kv().set("", "1").await, Err(HostError::Invalid(_))));
     let large = vec![0; 1024 * 1024 + 1];
-    assert!(matches!(host.kv().set("a", large).await, Err(HostError::Invalid(_))));
+    let refused_here = host.kv().set("a", large).await.unwrap_err();
+    let words = "the value has 1048577 bytes, 1048576 are the most";
+    assert_eq!(refused_here, HostError::Invalid(words.to_owned()));
+    let refused_here = host.kv().get(&"k".repeat(513)).await.unwrap_err();
+    let words = "the key must have 1 to 512 bytes, this one has 513";
+    assert_eq!(refused_here, HostError::Invalid(words.to_owned()));
     host.kv().set("a", vec![0; 1024 * 1024]).await?;
     test.revoke("kv.readwrite");
     refused("kv.readwrite", host.kv().get("a").await.unwrap_err());

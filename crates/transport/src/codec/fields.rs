@@ -2,6 +2,7 @@
 
 use super::grammar::{Malformed, Reader, Value, pair};
 use bytes::Bytes;
+use std::collections::HashMap;
 use std::fmt;
 
 /// Where a message says its headers in order; the same in all of them.
@@ -35,18 +36,26 @@ impl Fields {
         self.is_map
     }
 
-    /// Each name and value. Of a map's entries with the same name the last counts; finding it takes
-    /// time that grows with the square of [`count`](Self::count), so bound that first.
+    /// Each name and value. Of a map's entries with the same name the last counts. Reads the message
+    /// once, however long it is besides; takes memory for [`count`](Self::count) entries of a map.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        let (entries, listed) = match self.is_map {
+            true => (self.last_of_each(), &[][..]),
+            false => (Vec::new(), &self.message[..]),
+        };
+        let mut reader = Reader::new(listed);
+        entries.into_iter().chain(std::iter::from_fn(move || next(&mut reader, self.field)))
+    }
+
+    fn last_of_each(&self) -> Vec<(&str, &[u8])> {
         let mut reader = Reader::new(&self.message);
-        std::iter::from_fn(move || {
-            loop {
-                let (name, value) = next(&mut reader, self.field)?;
-                if !self.is_map || !is_repeated(reader, self.field, name) {
-                    return Some((name, value));
-                }
-            }
-        })
+        let all: Vec<_> = std::iter::from_fn(|| next(&mut reader, self.field)).collect();
+        let mut last = HashMap::with_capacity(all.len());
+        for (at, (name, _)) in all.iter().enumerate() {
+            last.insert(*name, at);
+        }
+        let kept = all.iter().enumerate().filter(|(at, (name, _))| last.get(name) == Some(at));
+        kept.map(|(_, entry)| *entry).collect()
     }
 
     /// The first value of this very name; in a map the last one.
@@ -74,15 +83,6 @@ fn next<'a>(reader: &mut Reader<'a>, wanted: u32) -> Option<(&'a str, &'a [u8])>
         }
     }
     None
-}
-
-fn is_repeated(mut later: Reader<'_>, field: u32, name: &str) -> bool {
-    while let Some((other, _)) = next(&mut later, field) {
-        if other == name {
-            return true;
-        }
-    }
-    false
 }
 
 /// Names only: values may be credentials.
