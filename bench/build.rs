@@ -5,7 +5,9 @@ use std::error::Error;
 use std::path::Path;
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let include = Path::new(env!("CARGO_MANIFEST_DIR")).join("../proto/plugin");
+    // Asked when it runs: where it was compiled may be another copy of the repository.
+    let ours = std::env::var_os("CARGO_MANIFEST_DIR").ok_or("cargo runs this")?;
+    let include = Path::new(&ours).join("../proto/plugin").canonicalize()?;
     let file = include.join("plugin.proto");
     println!("cargo::rerun-if-changed={}", file.display());
     let descriptors = protox::compile([&file], [&include])?;

@@ -305,11 +305,6 @@ fn commands_that_are_not_on_the_list_are_refused() {
             gateway.plugin_by_id(id).remove().await;
         }
         gateway.plugin("echo").ready().await;
-        let unseen = at(&gateway, &[&lab.address]).slug("unseen").option("sha256", &"0".repeat(64));
-        let unseen = unseen.add().await;
-        let id = unseen.id;
-        assert!(refusal(unseen).await.contains("option sha256"));
-        gateway.plugin_by_id(id).remove().await;
         at(&gateway, &[&lab.address]).ready().await;
         answering(&gateway).await;
     });

@@ -10,6 +10,8 @@ use tokio::time::{Instant, sleep_until};
 struct Pending {
     ends: BTreeSet<(Instant, u64)>,
     last: u64,
+    /// When the watcher looks next: not later than the first of the ends.
+    looks_at: Option<Instant>,
 }
 
 /// Deadlines that have not been met or withdrawn.
@@ -35,26 +37,45 @@ impl Drop for Ticket {
 impl Deadlines {
     /// Adds a deadline.
     pub fn add(self: &Arc<Self>, at: Instant) -> Ticket {
-        let key = self.with(|pending| {
+        let (key, looks_too_late) = self.with(|pending| {
             pending.last += 1;
             let key = (at, pending.last);
             pending.ends.insert(key);
-            key
+            let looks_too_late = pending.looks_at.is_none_or(|looks_at| at < looks_at);
+            if looks_too_late {
+                pending.looks_at = Some(at);
+            }
+            (key, looks_too_late)
         });
-        self.earlier.notify_one();
+        // Mostly the watcher sleeps until an earlier deadline that was withdrawn long ago, and is
+        // left alone.
+        if looks_too_late {
+            self.earlier.notify_one();
+        }
         Ticket { deadlines: self.clone(), key }
     }
 
     /// Waits until a deadline passes that nobody withdrew.
     pub async fn passed(&self) {
         loop {
-            match self.with(|pending| pending.ends.first().copied()) {
-                None => self.earlier.notified().await,
-                Some((at, _)) if at <= Instant::now() => return,
-                Some((at, _)) => tokio::select! {
-                    () = sleep_until(at) => {}
+            let Some(looks_at) = self.with(|pending| pending.looks_at) else {
+                self.earlier.notified().await;
+                continue;
+            };
+            let now = Instant::now();
+            if looks_at > now {
+                tokio::select! {
+                    () = sleep_until(looks_at) => {}
                     () = self.earlier.notified() => {}
-                },
+                }
+                continue;
+            }
+            let next = self.with(|pending| {
+                pending.looks_at = pending.ends.first().map(|(at, _)| *at);
+                pending.looks_at
+            });
+            if next.is_some_and(|at| at <= now) {
+                return;
             }
         }
     }

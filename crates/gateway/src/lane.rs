@@ -14,6 +14,7 @@ use sidegate_transport::deferred::{Deferred, drive};
 use sidegate_transport::frame::{FrameError, MessageReader};
 use sidegate_transport::pinned::Connector;
 use std::cell::RefCell;
+use std::future::poll_fn;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -151,6 +152,14 @@ impl Lane {
             if self.closed.is_cancelled() {
                 break;
             }
+            // As it nearly always is: connected, and with room for a call.
+            let known = slot.cell.load().get().map(|connection| connection.requests.clone());
+            if let Some(mut requests) = known
+                && let Some(Ok(())) =
+                    poll_fn(|cx| Poll::Ready(at_once(requests.poll_ready(cx)))).await
+            {
+                return Ok(requests);
+            }
             let cell = slot.cell.load_full();
             // The deadline is for waiting as well: many calls may stand in line for one connection.
             let connecting = cell.get_or_try_init(|| self.connect(slot.kind));
@@ -221,6 +230,13 @@ impl Lane {
             ping.ping(h2::Ping::opaque()).await.map_err(|e| e.to_string())?;
         }
         Ok(Connection { requests })
+    }
+}
+
+fn at_once<T>(poll: Poll<T>) -> Option<T> {
+    match poll {
+        Poll::Ready(value) => Some(value),
+        Poll::Pending => None,
     }
 }
 

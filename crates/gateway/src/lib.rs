@@ -9,6 +9,7 @@
 
 pub mod deadlines;
 pub mod edge;
+pub mod exposition;
 pub mod generation;
 pub mod host;
 pub mod identity;

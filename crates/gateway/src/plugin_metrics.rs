@@ -2,6 +2,7 @@
 //!
 //! Read when it is asked for, so that a plugin that is gone leaves no figures behind.
 
+use crate::exposition::{announce, escape};
 use crate::process_figures::ProcessFigures;
 use sidegate_model::status::{PluginState, PluginStatus};
 use std::collections::BTreeMap;
@@ -62,13 +63,12 @@ pub fn write(
     let rows: Vec<_> = rows.collect();
     write_states(out, &rows);
     for (family, kind, help, value) in FAMILIES {
-        // Writing to a text cannot fail.
-        let _ = writeln!(out, "# HELP sidegate_plugin_{family} {help}.");
-        let _ = writeln!(out, "# TYPE sidegate_plugin_{family} {kind}");
+        announce(out, &format!("sidegate_plugin_{family}"), kind, help);
         let ending = if kind == "counter" { "_total" } else { "" };
         for row in &rows {
             if let Some(value) = value(row) {
                 let name = &row.name;
+                // Writing to a text cannot fail.
                 let _ =
                     writeln!(out, "sidegate_plugin_{family}{ending}{{plugin=\"{name}\"}} {value}");
             }
@@ -77,8 +77,7 @@ pub fn write(
 }
 
 fn write_states(out: &mut String, rows: &[Row<'_>]) {
-    out.push_str("# HELP sidegate_plugin_state 1 for the state a plugin is in.\n");
-    out.push_str("# TYPE sidegate_plugin_state gauge\n");
+    announce(out, "sidegate_plugin_state", "gauge", "1 for the state a plugin is in");
     for row in rows {
         for state in PluginState::ALL {
             let on = u8::from(state == row.status.state);
@@ -93,8 +92,4 @@ fn write_states(out: &mut String, rows: &[Row<'_>]) {
 #[expect(clippy::cast_precision_loss, reason = "the format has no other numbers")]
 fn number(value: u64) -> f64 {
     value as f64
-}
-
-fn escape(text: &str) -> String {
-    text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
 }

@@ -98,7 +98,7 @@ pub fn start(
         body_memory: BodyMemory::new(
             settings.limits.body_memory_bytes.max(settings.limits.max_body_bytes.saturating_mul(4)),
         ),
-        metrics: Arc::new(Metrics::default()),
+        metrics: Metrics::new(shards),
         statuses: Arc::new(move || source.settled_statuses()),
         started: Instant::now(),
         stopping: AtomicBool::new(false),

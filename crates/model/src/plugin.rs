@@ -83,6 +83,8 @@ pub struct PluginSpec {
     pub config: Map<String, Value>,
     /// The operator's word to the gateway.
     pub options: PluginOptions,
+    /// Hooks it is registered for; what its manifest says of hooks counts more.
+    pub hook_types: Vec<String>,
     /// What an operator allows it to ask of the host; counts from the next call on.
     pub service_scopes: BTreeSet<String>,
     /// Grows with every explicit reload, so that a reload is a change like any other.
@@ -174,11 +176,15 @@ impl PluginDraft {
             let problem = format!("{:?} reads as a number: {NUMBER_AS_NAME}", self.name);
             problems.push(InvalidPlugin { field: "name", problem });
         }
-        if let Err(e) = Command::parse(&self.command) {
+        let command = Command::parse(&self.command);
+        if let Err(e) = &command {
             problems.push(InvalidPlugin { field: "command", problem: e.to_string() });
         }
         problems.extend(self.slug().err());
-        let invalid_options = PluginOptions::read(&self.options).1;
+        let (options, invalid_options) = PluginOptions::read(&self.options);
+        if let Ok(Command::Remote(_)) = command {
+            problems.extend(impossible_elsewhere(&options));
+        }
         let told = |e: InvalidOption| InvalidPlugin { field: "options", problem: e.to_string() };
         problems.extend(invalid_options.into_iter().map(told));
         let unknown = self.service_scopes.iter().filter_map(|scope| check_service(scope).err());
@@ -196,6 +202,20 @@ impl PluginDraft {
     }
 }
 
+/// Options that cannot hold for a plugin that this gateway does not start.
+fn impossible_elsewhere(options: &PluginOptions) -> impl Iterator<Item = InvalidPlugin> {
+    let of_a_start = [
+        ("mtls", options.mtls, "certificates are handed over"),
+        ("sha256", options.sha256.is_some(), "its program is checked"),
+    ];
+    of_a_start.into_iter().filter(|(_, is_set, _)| *is_set).map(|(name, _, done)| InvalidPlugin {
+        field: "options",
+        problem: format!(
+            "option {name} cannot hold for a grpc:// command: {done} when the gateway starts a plugin, and it does not start this one; remove the option, or use a file:// command"
+        ),
+    })
+}
+
 impl PluginSpec {
     /// Whether a process that runs `self` does for `other` as well, see
     /// [`PluginOptions::same_process`]; what it may ask of the host is looked up at each call.
@@ -204,6 +224,7 @@ impl PluginSpec {
             && *self
                 == Self {
                     options: self.options.clone(),
+                    hook_types: self.hook_types.clone(),
                     service_scopes: self.service_scopes.clone(),
                     ..other.clone()
                 }
@@ -221,6 +242,7 @@ impl Plugin {
             command: self.draft.command.clone(),
             config: self.draft.config.clone(),
             options: PluginOptions::read(&self.draft.options).0,
+            hook_types: self.draft.hook_types.clone(),
             service_scopes: self.draft.service_scopes.clone(),
             reloads: self.reloads,
         }
@@ -241,5 +263,32 @@ mod tests {
         for bad in ["", "-a", ".a", "_a", "A", "a b", "a/b", "ä", longer.as_str()] {
             assert!(Slug::parse(bad).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn what_needs_a_start_is_refused_for_a_plugin_that_runs_elsewhere() {
+        let problems = |command: &str, options: &[(&str, &str)]| {
+            let options = options.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+            let draft = PluginDraft {
+                name: "p".to_owned(),
+                description: String::new(),
+                command: command.to_owned(),
+                config: Map::new(),
+                options,
+                hook_type: String::new(),
+                hook_types: Vec::new(),
+                service_scopes: BTreeSet::new(),
+                is_active: true,
+            };
+            let problems = draft.validate().err().unwrap_or_default();
+            problems.iter().map(ToString::to_string).collect::<Vec<_>>()
+        };
+        let sum = "ab".repeat(32);
+        let both = [("mtls", "true"), ("sha256", sum.as_str())];
+        let said = problems("grpc://a:1", &both);
+        assert!(said[0].starts_with("options: option mtls cannot hold"), "{said:?}");
+        assert!(said[1].starts_with("options: option sha256 cannot hold"), "{said:?}");
+        assert!(problems("file:///p", &both).is_empty());
+        assert!(problems("grpc://a:1", &[("mtls", "false")]).is_empty());
     }
 }

@@ -64,7 +64,7 @@ pub struct PluginStatus {
     pub next_start_at: Option<UnixMillis>,
     /// Since when the instance serves.
     pub ready_since: Option<UnixMillis>,
-    /// Hooks its manifest names; empty where there is no manifest.
+    /// Hooks its manifest names, or else those it is registered for.
     pub hooks: Vec<String>,
     /// What its manifest wishes to ask of the host, granted or not.
     pub requested_scopes: Vec<String>,

@@ -23,6 +23,11 @@ mod values;
 
 use std::process::ExitCode;
 
+/// Many connections come and go on threads that live long: this allocator keeps such memory dense
+/// and gives it back, and takes less time for the small pieces that make up a request.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 fn main() -> ExitCode {
     // Plugins are started by this program too; see `launcher` in the gateway's settings.
     if let Some(code) = sidegate_gateway::host::reentered(std::env::args_os()) {

@@ -57,12 +57,7 @@ impl Output {
         if self.is_json() {
             return json(&Value::Array(resources.to_vec()));
         }
-        let mut table = plain_table();
-        table.set_header(columns.iter().map(|(title, _)| *title));
-        for resource in resources {
-            table.add_row(columns.iter().map(|(_, show)| printable(&show(resource))));
-        }
-        print(&aligned(table))
+        print(&rows(resources, columns))
     }
 
     /// Prints what was removed: nothing for people, who were told on stderr.
@@ -78,15 +73,7 @@ impl Output {
         if self.is_json() {
             return json(resource);
         }
-        let mut table = plain_table();
-        for (title, show) in columns {
-            let shown = show(resource);
-            if !shown.is_empty() {
-                let lines: Vec<_> = shown.split('\n').map(printable).collect();
-                table.add_row([(*title).to_owned(), lines.join("\n")]);
-            }
-        }
-        print(&aligned(table))
+        print(&fields(resource, columns))
     }
 }
 
@@ -130,6 +117,29 @@ pub(crate) fn print(data: &str) -> Result<(), Failure> {
     }
 }
 
+/// A table with one resource a row.
+fn rows(resources: &[Value], columns: &[Column]) -> String {
+    let mut table = plain_table();
+    table.set_header(columns.iter().map(|(title, _)| *title));
+    for resource in resources {
+        table.add_row(columns.iter().map(|(_, show)| printable(&show(resource))));
+    }
+    aligned(table)
+}
+
+/// A table with one field a row; a field may have several lines.
+fn fields(resource: &Value, columns: &[Column]) -> String {
+    let mut table = plain_table();
+    for (title, show) in columns {
+        let shown = show(resource);
+        if !shown.is_empty() {
+            let lines: Vec<_> = shown.split('\n').map(printable).collect();
+            table.add_row([(*title).to_owned(), lines.join("\n")]);
+        }
+    }
+    aligned(table)
+}
+
 fn plain_table() -> comfy_table::Table {
     let mut table = comfy_table::Table::new();
     table.load_style(comfy_table::presets::NOTHING);
@@ -143,10 +153,25 @@ fn aligned(mut table: comfy_table::Table) -> String {
     table.lines().map(|line| line.trim_end().to_owned() + "\n").collect()
 }
 
-/// Text of other people must not move the cursor of a terminal.
+/// Text of other people must not move the cursor of a terminal, turn the order of what stands
+/// around it, begin a line, or differ from other text where nobody can see it.
 pub(crate) fn printable(text: &str) -> String {
-    let shown = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.into() };
+    let shown = |c: char| {
+        if c.is_control() || is_unseen(c) { c.escape_default().to_string() } else { c.into() }
+    };
     text.chars().map(shown).collect()
+}
+
+/// What takes no room of its own: separators of lines and paragraphs, marks of an annotation, and
+/// all that Unicode lets a font leave out (`Default_Ignorable_Code_Point`), which includes marks
+/// of direction, joiners, variation selectors and tags.
+const fn is_unseen(c: char) -> bool {
+    matches!(c,
+        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}'
+        | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}'
+        | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{1bca0}'..='\u{1bca3}'
+        | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
 }
 
 #[cfg(test)]
@@ -166,5 +191,42 @@ mod tests {
     #[test]
     fn text_of_others_cannot_steer_the_terminal() {
         assert_eq!(printable("a\u{1b}[2Jb\nc"), "a\\u{1b}[2Jb\\nc");
+    }
+
+    #[test]
+    fn what_nobody_sees_is_shown_by_its_number() {
+        let ranges = [
+            '\u{ad}'..='\u{ad}',
+            '\u{61c}'..='\u{61c}',
+            '\u{180e}'..='\u{180e}',
+            '\u{200b}'..='\u{200f}',
+            '\u{2028}'..='\u{202e}',
+            '\u{2060}'..='\u{206f}',
+            '\u{feff}'..='\u{feff}',
+            '\u{fff9}'..='\u{fffb}',
+            '\u{e0001}'..='\u{e007f}',
+        ];
+        for c in ranges.into_iter().flatten() {
+            let number = u32::from(c);
+            assert_eq!(printable(&format!("a{c}b")), format!("a\\u{{{number:x}}}b"));
+        }
+    }
+
+    #[test]
+    fn what_people_write_is_shown_as_it_is() {
+        let text =
+            "Zürich, e\u{301}té, “quoted” … – שלום, سلام, 東京\u{3000}タワー, हिन्दी, 🦀 \\ '\"";
+        assert_eq!(printable(text), text);
+    }
+
+    #[test]
+    fn no_table_shows_text_of_others_as_it_came() {
+        let columns: &[Column] =
+            &[("ID", |plugin| text(plugin, "id")), ("PATH", |plugin| text(plugin, "path"))];
+        let resource = json!({"id": "7\u{200b}", "attributes": {"path": "/a\u{202e}b\u{2028}c"}});
+        let row = "7\\u{200b}  /a\\u{202e}b\\u{2028}c";
+        assert_eq!(rows(std::slice::from_ref(&resource), columns).lines().last(), Some(row));
+        let shown = fields(&resource, columns);
+        assert_eq!(shown, "ID    7\\u{200b}\nPATH  /a\\u{202e}b\\u{2028}c\n");
     }
 }

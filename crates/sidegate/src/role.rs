@@ -122,8 +122,8 @@ impl Running {
                 .hint("stop what listens there, or set ADMIN_PORT (or ADMIN_HOST) to another")
         })?;
         let admin_addr = listener.local_addr().unwrap_or(config.admin_addr);
-        let gateway =
-            sidegate_gateway::run::start(gateway, Arc::new(store.clone()), desired).map_err(|e| plane::start_failure(&e))?;
+        let gateway = sidegate_gateway::run::start(gateway, Arc::new(store.clone()), desired)
+            .map_err(|e| plane::start_failure(&e))?;
         let settings = ControlSettings::new(TokenHash::of(token.reveal()));
         let (stop_admin, stopped) = oneshot::channel::<()>();
         let shutdown = async {

@@ -5,6 +5,7 @@ use crate::error::StoreError;
 use crate::revision::{Write, unix_millis};
 use crate::sql::params;
 use crate::store::Store;
+use crate::turns::Writer;
 use sidegate_model::UnixMillis;
 use sidegate_model::kv::{Kv, KvError, KvFuture, MAX_KEYS, MAX_TOTAL_BYTES, check};
 use sidegate_model::plugin::PluginId;
@@ -60,7 +61,7 @@ impl Store {
         now: UnixMillis,
         limit: u32,
     ) -> Result<u64, StoreError> {
-        let _turn = self.turn(0).await?;
+        let _turn = self.turn(Writer::Expiry).await?;
         let mut write = self.begin_write().await?;
         let removed = write.tx.all(REMOVE_EXPIRED, params![now, limit]).await?;
         write.aside(removed.len() as u64).await
@@ -84,7 +85,7 @@ impl Store {
         now: UnixMillis,
     ) -> Result<bool, KvError> {
         check(entry.key, entry.value)?;
-        let _turn = self.turn(plugin.0).await?;
+        let _turn = self.turn(Writer::Plugin(plugin.0)).await?;
         let mut write = self.begin_write().await?;
         let is_new = match put(&mut write, plugin, entry, now).await? {
             Put::Full => return Err(KvError::Full),
@@ -99,7 +100,7 @@ impl Store {
         key: &str,
         now: UnixMillis,
     ) -> Result<bool, StoreError> {
-        let _turn = self.turn(plugin.0).await?;
+        let _turn = self.turn(Writer::Plugin(plugin.0)).await?;
         let mut write = self.begin_write().await?;
         let row = write.tx.first(DELETE, params![plugin.0, key]).await?;
         let was_there = match row {

@@ -6,7 +6,7 @@ use crate::error::StoreError;
 use crate::revision::{self, Write};
 use crate::sql::Tx;
 use crate::sqlite::SqliteBackend;
-use crate::turns::{Turn, Turns};
+use crate::turns::{Turn, Turns, Writer};
 use sidegate_model::snapshot::Revision;
 use std::sync::Arc;
 
@@ -63,8 +63,8 @@ impl Store {
     }
 
     /// To be held by a write on behalf of a plugin, from before its begin to its end.
-    pub(crate) async fn turn(&self, lane: u32) -> Result<Turn<'_>, StoreError> {
-        self.turns.take(lane).await
+    pub(crate) async fn turn(&self, writer: Writer) -> Result<Turn<'_>, StoreError> {
+        self.turns.take(writer).await
     }
 
     pub(crate) async fn begin_write(&self) -> Result<Write, StoreError> {

@@ -6,7 +6,7 @@
 use serde_json::Map;
 use sidegate_model::app::AppDraft;
 use sidegate_model::kv::{Kv as _, KvError};
-use sidegate_model::plugin::PluginDraft;
+use sidegate_model::plugin::{PluginDraft, PluginId};
 use sidegate_model::token::NewToken;
 use sidegate_store::{NewTokenRow, Page, Store, StoreError, TokenFilter};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
@@ -156,26 +156,50 @@ async fn what_plugins_keep_survives_a_restart_and_a_crash() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_operators_write_does_not_wait_for_all_that_plugins_want_to_write() {
-    let folder = TempDir::new().unwrap();
-    let store = Store::open(&dsn(&folder.path().join("x.db"))).await.unwrap();
-    let id = store.create_plugin(&plugin("p")).await.unwrap().value.id;
+/// Writes 500 entries of a plugin at once; returns when the first is written, with the number of
+/// those that are.
+async fn flood(store: &Store, plugin: PluginId) -> (Arc<AtomicUsize>, JoinSet<()>) {
     let done = Arc::new(AtomicUsize::new(0));
     let mut writers = JoinSet::new();
     for writer in 0..500 {
         let (store, done) = (store.clone(), done.clone());
         writers.spawn(async move {
-            store.write(id, &writer.to_string(), &[0; 10_000], None).await.unwrap();
+            store.write(plugin, &writer.to_string(), &[0; 10_000], None).await.unwrap();
             done.fetch_add(1, Ordering::Relaxed);
         });
     }
     while done.load(Ordering::Relaxed) == 0 {
         tokio::task::yield_now().await;
     }
+    (done, writers)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_operators_write_does_not_wait_for_all_that_plugins_want_to_write() {
+    let folder = TempDir::new().unwrap();
+    let store = Store::open(&dsn(&folder.path().join("x.db"))).await.unwrap();
+    let id = store.create_plugin(&plugin("p")).await.unwrap().value.id;
+    let (done, writers) = flood(&store, id).await;
     store.create_app(&app("a")).await.unwrap();
     let before_it = done.load(Ordering::Relaxed);
     assert!(before_it < 400, "{before_it} of 500 entries were written first");
+    writers.join_all().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn neither_another_plugin_nor_expiry_waits_for_all_that_one_plugin_wants_to_write() {
+    let folder = TempDir::new().unwrap();
+    let store = Store::open(&dsn(&folder.path().join("x.db"))).await.unwrap();
+    let mut ids = Vec::new();
+    for number in 0..17 {
+        ids.push(store.create_plugin(&plugin(&format!("p{number}"))).await.unwrap().value.id);
+    }
+    let (done, writers) = flood(&store, ids[0]).await;
+    store.write(ids[15], "k", b"1", None).await.unwrap();
+    store.write(ids[16], "k", b"1", None).await.unwrap();
+    store.remove_expired_entries(1, 1).await.unwrap();
+    let before_them = done.load(Ordering::Relaxed);
+    assert!(before_them < 400, "{before_them} of 500 entries were written first");
     writers.join_all().await;
 }
 

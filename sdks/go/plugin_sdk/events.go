@@ -51,6 +51,9 @@ func (e *events) Publish(ctx context.Context, topic string, payload any, dir Dir
 }
 
 func (e *events) PublishRaw(ctx context.Context, topic string, payload []byte, dir Direction) error {
+	if !json.Valid(payload) {
+		return errors.New("failed to publish event: the payload is not valid JSON")
+	}
 	request := &pe.PublishRequest{Topic: topic, Payload: payload, Direction: int32(dir), PluginId: e.plugin()}
 	answer, err := call(ctx, e.host, once, func(ctx context.Context, conn grpc.ClientConnInterface) (*pe.PublishResponse, error) {
 		return pe.NewPluginEventServiceClient(conn).Publish(ctx, request)

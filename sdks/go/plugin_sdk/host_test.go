@@ -3,6 +3,7 @@ package plugin_sdk_test
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"os"
 	"os/exec"
@@ -43,6 +44,8 @@ func TestMain(m *testing.M) {
 		plugin_sdk.Serve(&bare{})
 	case "full":
 		plugin_sdk.Serve(newFull())
+	case "counter":
+		plugin_sdk.Serve(&counter{BasePlugin: plugin_sdk.NewBasePlugin("counter", "1.0.0", "Counts")})
 	}
 }
 
@@ -154,6 +157,20 @@ func (h *testHost) eventually(what string, isTrue func() bool) {
 			h.Fatalf("not within %v: %s\n%s", patience, what, h.stderr)
 		}
 	}
+}
+
+// logged is the first line of the plugin's log whose message begins so; nil when there is none.
+func (h *testHost) logged(message string) map[string]any {
+	for text := range strings.Lines(h.stderr.String()) {
+		var line map[string]any
+		if json.Unmarshal([]byte(text), &line) != nil {
+			continue
+		}
+		if said, _ := line["@message"].(string); strings.HasPrefix(said, message) {
+			return line
+		}
+	}
+	return nil
 }
 
 type hostSide struct {

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"time"
 
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	gw "sidegate.dev/sdk/proto/microgateway_management"
@@ -13,16 +15,29 @@ import (
 
 const scopeKV = "kv.readwrite"
 
+const (
+	// MaxKeyBytes is the length of the longest key.
+	MaxKeyBytes = 512
+	// MaxValueBytes is the size of the largest value.
+	MaxValueBytes = 1 << 20
+)
+
 // kv stores values with the gateway.
 type kv struct{ host *host }
 
 func (k kv) Read(ctx context.Context, key string) ([]byte, error) {
+	if err := check("failed to read KV data", key, nil); err != nil {
+		return nil, err
+	}
 	request := &gw.ReadPluginKVRequest{Context: k.host.caller(scopeKV), Key: key}
 	answer, err := ask(ctx, k.host, repeatable, "failed to read KV data", request, management.ReadPluginKV)
 	return answer.GetValue(), err
 }
 
 func (k kv) Write(ctx context.Context, key string, value []byte, expireAt ...*time.Time) (bool, error) {
+	if err := check("failed to write KV data", key, value); err != nil {
+		return false, err
+	}
 	request := &gw.WritePluginKVRequest{Context: k.host.caller(scopeKV), Key: key, Value: value}
 	for _, at := range expireAt {
 		if at != nil {
@@ -39,6 +54,9 @@ func (k kv) WriteWithTTL(ctx context.Context, key string, value []byte, ttl time
 }
 
 func (k kv) Delete(ctx context.Context, key string) (bool, error) {
+	if err := check("failed to delete KV data", key, nil); err != nil {
+		return false, err
+	}
 	request := &gw.DeletePluginKVRequest{Context: k.host.caller(scopeKV), Key: key}
 	answer, err := ask(ctx, k.host, repeatable, "failed to delete KV data", request, management.DeletePluginKV)
 	return answer.GetDeleted(), err
@@ -46,4 +64,17 @@ func (k kv) Delete(ctx context.Context, key string) (bool, error) {
 
 func (kv) List(context.Context, string) ([]string, error) {
 	return nil, fmt.Errorf("listing keys: gateways do not offer it: %w", errors.ErrUnsupported)
+}
+
+// check refuses what the host would refuse, in its words, before it is sent.
+func check(what, key string, value []byte) error {
+	switch {
+	case key == "" || len(key) > MaxKeyBytes:
+		return described(what, status.Errorf(codes.InvalidArgument,
+			"the key must have 1 to %d bytes, this one has %d", MaxKeyBytes, len(key)))
+	case len(value) > MaxValueBytes:
+		return described(what, status.Errorf(codes.InvalidArgument,
+			"the value has %d bytes, %d are the most", len(value), MaxValueBytes))
+	}
+	return nil
 }

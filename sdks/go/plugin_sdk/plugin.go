@@ -75,8 +75,8 @@ type ConfigProvider interface {
 // SessionAware is a plugin that wants to know when the host is there to be called.
 type SessionAware interface {
 	Plugin
-	// OnSessionReady runs once, in the background, shortly after the host opened its first session:
-	// the place to subscribe to events.
+	// OnSessionReady runs once in the life of the process, in the background, as soon as the host
+	// opened its first session: the place to subscribe to events. Its context ends with the plugin.
 	OnSessionReady(ctx Context)
 	// OnSessionClosing runs before a session is closed.
 	OnSessionClosing(ctx Context)

@@ -124,6 +124,8 @@ func (p *full) HandleEndpointRequest(ctx plugin_sdk.Context, req *pb.EndpointReq
 	case "/kv/quick":
 		_, err := p.services.KV().Write(ctx, "quick", []byte("1"))
 		return &pb.EndpointResponse{StatusCode: 200}, err
+	case "/refused":
+		return tryRefused(ctx)
 	case "/gateway":
 		return tryGateway(ctx)
 	case "/publish":
@@ -157,6 +159,21 @@ func tryKV(ctx plugin_sdk.Context) (*pb.EndpointResponse, error) {
 		errors.Is(errAbsent, plugin_sdk.ErrNotFound), created, again, string(value), deleted,
 		errors.Is(errList, errors.ErrUnsupported), errAbsent.Error(),
 	})
+}
+
+func tryRefused(ctx plugin_sdk.Context) (*pb.EndpointResponse, error) {
+	kv := ctx.Services.KV()
+	_, errNoKey := kv.Write(ctx, "", nil)
+	_, errLongKey := kv.Read(ctx, strings.Repeat("k", plugin_sdk.MaxKeyBytes+1))
+	_, errDelete := kv.Delete(ctx, "")
+	_, errValue := kv.Write(ctx, "k", make([]byte, plugin_sdk.MaxValueBytes+1))
+	_, errLargest := kv.Write(ctx, strings.Repeat("k", plugin_sdk.MaxKeyBytes), make([]byte, plugin_sdk.MaxValueBytes))
+	errJSON := ctx.Services.Events().PublishRaw(ctx, "greeting", []byte("{"), plugin_sdk.DirLocal)
+	var texts []string
+	for _, err := range []error{errNoKey, errLongKey, errDelete, errValue, errLargest, errJSON} {
+		texts = append(texts, fmt.Sprint(err))
+	}
+	return answer(texts)
 }
 
 func tryGateway(ctx plugin_sdk.Context) (*pb.EndpointResponse, error) {

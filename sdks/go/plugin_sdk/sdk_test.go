@@ -1,9 +1,7 @@
 package plugin_sdk_test
 
 import (
-	"bufio"
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"os"
@@ -229,6 +227,12 @@ func TestFailuresOfAHandlerStayWithItsRequest(t *testing.T) {
 	if answer := h.get("/"); answer.StatusCode != 200 {
 		t.Errorf("after all of it: %v", answer)
 	}
+	for _, words := range []string{"went wrong", "HandleEndpointRequest returned neither", "stream went wrong"} {
+		h.eventually("the error is logged with its request", func() bool {
+			line := h.logged("the handler failed: " + words)
+			return line["@level"] == "error" && line["request_id"] == "r-1"
+		})
+	}
 	h.eventually("the panic is logged with its stack", func() bool {
 		return strings.Contains(h.stderr.String(), "as asked") && strings.Contains(h.stderr.String(), "plugins_test.go")
 	})
@@ -273,6 +277,9 @@ func TestACancelledStreamEndsTheHandlersContext(t *testing.T) {
 	}
 	cancel()
 	h.eventually("the handler has ended", func() bool { return h.services.value("cancelled") == "yes" })
+	if line := h.logged("the handler failed"); line != nil {
+		t.Errorf("a client that left is no failure: %v", line)
+	}
 }
 
 func TestValuesAreKeptByTheHost(t *testing.T) {
@@ -467,6 +474,48 @@ func TestEventsArriveOnceTheSessionIsReady(t *testing.T) {
 	})
 }
 
+func TestThePluginIsToldAtOnceThatTheSessionIsReadyAndOnlyOnce(t *testing.T) {
+	took := time.Hour
+	// The machine may be busy: that it can be fast is the promise.
+	for range 5 {
+		h := start(t, "full", false)
+		h.offerServices()
+		h.initialize(nil)
+		h.get("/kv/quick")
+		begun := time.Now()
+		go func() {
+			_, _ = h.OpenSession(context.WithoutCancel(t.Context()), &pb.OpenSessionRequest{PluginId: pluginID, ServiceBrokerId: brokerID, TimeoutMs: 20_000})
+		}()
+		h.eventually("the plugin has subscribed", func() bool { return h.services.value("ready") == "<nil>" })
+		took = min(took, time.Since(begun))
+		if _, err := h.OpenSession(t.Context(), &pb.OpenSessionRequest{PluginId: pluginID, ServiceBrokerId: brokerID, TimeoutMs: 100}); err != nil {
+			t.Error(err)
+		}
+		if count := h.services.subscriberCount(); count != 1 {
+			t.Errorf("%d subscriptions after a second session", count)
+		}
+		if took < 300*time.Millisecond {
+			return
+		}
+	}
+	t.Errorf("it took %v", took)
+}
+
+func TestWhatIsTooLargeOrNotJSONIsRefusedBeforeItIsSent(t *testing.T) {
+	h := start(t, "full", false)
+	h.offerServices()
+	h.initialize(nil)
+	want := `["failed to write KV data: rpc error: code = InvalidArgument desc = the key must have 1 to 512 bytes, this one has 0",` +
+		`"failed to read KV data: rpc error: code = InvalidArgument desc = the key must have 1 to 512 bytes, this one has 513",` +
+		`"failed to delete KV data: rpc error: code = InvalidArgument desc = the key must have 1 to 512 bytes, this one has 0",` +
+		`"failed to write KV data: rpc error: code = InvalidArgument desc = the value has 1048577 bytes, 1048576 are the most",` +
+		`"\u003cnil\u003e",` +
+		`"failed to publish event: the payload is not valid JSON"]`
+	if answer := h.get("/refused"); string(answer.Body) != want {
+		t.Errorf("%s\ninstead of\n%s", answer.Body, want)
+	}
+}
+
 func TestASubscriptionOutlivesItsConnection(t *testing.T) {
 	t.Parallel()
 	h := start(t, "full", false)
@@ -488,14 +537,8 @@ func TestALogLineIsJSONWithLevelAndRequest(t *testing.T) {
 	h.get("/log")
 	var line map[string]any
 	h.eventually("the line is there", func() bool {
-		lines := bufio.NewScanner(strings.NewReader(h.stderr.String()))
-		lines.Buffer(nil, 1<<20)
-		for lines.Scan() {
-			if strings.Contains(lines.Text(), "careful") && json.Unmarshal(lines.Bytes(), &line) == nil {
-				return true
-			}
-		}
-		return false
+		line = h.logged("careful")
+		return line != nil
 	})
 	if line["@level"] != "warn" || line["@message"] != "careful" || line["@module"] != "full" ||
 		line["request_id"] != "r-1" || line["n"] != 5.0 || line["error"] != "broken" {

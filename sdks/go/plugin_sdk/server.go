@@ -7,9 +7,10 @@ import (
 	"slices"
 	"strconv"
 	"sync"
-	"time"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 
 	pb "sidegate.dev/sdk/proto"
 )
@@ -131,12 +132,11 @@ func (s *server) OpenSession(ctx context.Context, req *pb.OpenSessionRequest) (*
 	return s.sessions.wait(ctx, req)
 }
 
-// tellReady waits a moment, then tells the plugin that the host is there.
+// tellReady tells the plugin that the host is there, at once: what is published before it has subscribed
+// is lost to it. Where the host has yet to tell where its services are, calls wait for that.
 func (s *server) tellReady(aware sessionAware) {
 	defer s.survive("OnSessionReady")
-	select {
-	case <-s.life.Done():
-	case <-time.After(readyDelay):
+	if s.life.Err() == nil {
 		aware.OnSessionReady(s.context(s.life, nil))
 	}
 }
@@ -168,10 +168,12 @@ func (s *server) HandleEndpointRequest(ctx context.Context, req *pb.EndpointRequ
 		return &pb.EndpointResponse{StatusCode: 501, ErrorMessage: "plugin does not handle endpoint requests"}, nil
 	}
 	fillHeaders(req)
-	resp, err := handler.HandleEndpointRequest(s.endpointContext(ctx, req), req)
+	c := s.endpointContext(ctx, req)
+	resp, err := handler.HandleEndpointRequest(c, req)
 	if err == nil && resp == nil {
 		err = errors.New("HandleEndpointRequest returned neither a response nor an error")
 	}
+	c.tellFailure(err)
 	return resp, err
 }
 
@@ -181,7 +183,10 @@ func (s *server) HandleEndpointRequestStream(req *pb.EndpointRequest, stream grp
 		return errors.New("plugin does not stream endpoint responses")
 	}
 	fillHeaders(req)
-	return handler.HandleEndpointRequestStream(s.endpointContext(stream.Context(), req), req, stream)
+	c := s.endpointContext(stream.Context(), req)
+	err := handler.HandleEndpointRequestStream(c, req, stream)
+	c.tellFailure(err)
+	return err
 }
 
 // endpointContext is the context of an HTTP request. Hosts name its app beside the facts.
@@ -191,4 +196,26 @@ func (s *server) endpointContext(ctx context.Context, req *pb.EndpointRequest) C
 		c.AppID = req.GetApp().GetId()
 	}
 	return c
+}
+
+// tellFailure logs why a handler failed: to the client the host says only that it did. A handler that
+// stops because the client has gone did what it should.
+func (c Context) tellFailure(err error) {
+	switch {
+	case err == nil:
+	case errors.Is(c.Err(), context.Canceled) && isHangUp(err):
+		c.Services.Logger().Debug("the handler stopped: the client has gone", "error", err)
+	default:
+		// In the message, for not everybody who shows lines shows their fields.
+		c.Services.Logger().Error("the handler failed: " + err.Error())
+	}
+}
+
+// isHangUp tells errors that a wait or a Send returns once the client has gone.
+func isHangUp(err error) bool {
+	if errors.Is(err, context.Canceled) {
+		return true
+	}
+	code := status.Code(err)
+	return code == codes.Canceled || code == codes.Unavailable
 }

@@ -46,6 +46,11 @@ type Logger interface {
 }
 
 // KVService stores bytes under keys. Every plugin sees its own only.
+//
+// A key has 1 to [MaxKeyBytes], a value at most [MaxValueBytes]; what breaks this fails with the code
+// InvalidArgument and is not sent. Under Sidegate a plugin holds at most 10,000 keys and 64 MiB; what
+// is beyond fails with the code ResourceExhausted. The last write wins, also between the old and the new
+// process during a reload.
 type KVService interface {
 	// Read returns the value; [ErrNotFound] is in the error's chain when there is none.
 	Read(ctx context.Context, key string) ([]byte, error)
@@ -90,7 +95,7 @@ type Event struct {
 type EventService interface {
 	// Publish sends a value as JSON.
 	Publish(ctx context.Context, topic string, payload any, dir Direction) error
-	// PublishRaw sends JSON as it is.
+	// PublishRaw sends JSON as it is; what is not JSON is refused.
 	PublishRaw(ctx context.Context, topic string, payload []byte, dir Direction) error
 	// Subscribe delivers every event of a topic, one after the other, until [EventService.Unsubscribe]
 	// or the end of the plugin. Topics are compared as a whole. It lasts when the connection to the

@@ -9,13 +9,8 @@ import (
 	pb "sidegate.dev/sdk/proto"
 )
 
-const (
-	// defaultSession is how long a session waits for a host that names no time.
-	defaultSession = 30 * time.Second
-	// readyDelay is the time between the first session and OnSessionReady, in which a host has told
-	// where its services are.
-	readyDelay = 500 * time.Millisecond
-)
+// defaultSession is how long a session waits for a host that names no time.
+const defaultSession = 30 * time.Second
 
 // sessions are the long calls by which a host tells that it is there: each waits until its time is up
 // or somebody closes it.

@@ -55,6 +55,20 @@ async fn a_wrong_type_deep_inside_is_named_by_its_path() {
 }
 
 #[tokio::test]
+async fn options_that_cannot_hold_for_a_plugin_elsewhere_are_refused_when_it_is_saved() {
+    let admin = Admin::start().await;
+    let body = |command: &str, options: serde_json::Value| json!({"name": "a", "command": command, "options": options});
+    let refused = admin.post("/api/v1/plugins", body("grpc://a:1", json!({"mtls": "true"}))).await;
+    let refused = refused.expect(400);
+    assert!(refused.details()[0].starts_with("options: option mtls"), "{:?}", refused.details());
+    let plain = body("file:///p", json!({"mtls": "true"}));
+    let saved = admin.post("/api/v1/plugins", plain).await.expect(201);
+    let path = format!("/api/v1/plugins/{}", saved.json["data"]["id"].as_str().unwrap());
+    admin.patch(&path, json!({"command": "grpc://a:1"})).await.expect(400);
+    admin.patch(&path, json!({"command": "grpc://a:1", "options": {}})).await.expect(200);
+}
+
+#[tokio::test]
 async fn only_json_is_taken() {
     let admin = Admin::start().await;
     let form = "application/x-www-form-urlencoded";

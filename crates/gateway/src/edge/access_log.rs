@@ -1,29 +1,37 @@
 //! One event and one set of counts for each request, written when its last byte is gone.
 
-use super::context::{Edge, RequestContext};
-use crate::metrics::RouteLabels;
+use super::connection::OpenRequest;
+use super::context::RequestContext;
+use super::request_id::RequestId;
+use crate::metrics::{RouteMeter, RouteName};
+use http::request::Parts;
 use http::{Method, StatusCode};
+use sidegate_wire::ErrorCode;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
+use tracing::Level;
 
 /// What is known of a request when its answer begins; reports itself when dropped.
 pub struct Record {
-    edge: Arc<Edge>,
-    id: String,
-    client: String,
-    method: Method,
-    path: String,
+    open: OpenRequest,
     start: Instant,
-    /// Where it was routed.
-    pub labels: RouteLabels,
+    meter: Arc<RouteMeter>,
     /// The app that called, if known.
     pub app: Option<u32>,
     /// Status of the answer; 499 until there is one.
     pub status: StatusCode,
     /// Code and internal text of the error, if it was one.
-    pub error: Option<(&'static str, String)>,
+    pub error: Option<(ErrorCode, String)>,
     bytes: u64,
     end: End,
+    /// What only the log tells; nothing where nobody reads it.
+    told: Option<Box<Told>>,
+}
+
+struct Told {
+    id: RequestId,
+    method: Method,
+    path: String,
 }
 
 enum End {
@@ -33,23 +41,41 @@ enum End {
 }
 
 impl Record {
-    /// Begins the record of a request. The path is kept without its query, which may hold secrets.
-    pub fn new(context: &RequestContext, method: Method, path: &str) -> Self {
-        context.edge.metrics.request_began();
+    /// Begins the record of a request, which is open on its connection as long as its record. The
+    /// path is kept without its query, which may hold secrets.
+    pub fn new(context: &RequestContext, open: OpenRequest, head: &Parts) -> Self {
+        let metrics = &open.connection().metrics;
+        metrics.request_began();
+        let told = tracing::enabled!(target: "access", Level::INFO).then(|| {
+            let path = head.uri.path().chars().take(512).collect();
+            Box::new(Told { id: context.id.clone(), method: head.method.clone(), path })
+        });
         Self {
-            edge: context.edge.clone(),
-            id: context.id.clone(),
-            client: context.connection.peer_text.clone(),
-            method,
-            path: path.chars().take(512).collect(),
             start: context.start,
-            labels: RouteLabels::default(),
+            meter: metrics.nowhere().clone(),
             app: None,
             status: client_gone(),
             error: None,
             bytes: 0,
             end: End::Open,
+            told,
+            open,
         }
+    }
+
+    /// The request on its connection.
+    pub fn open(&self) -> &OpenRequest {
+        &self.open
+    }
+
+    /// It is known where the request goes.
+    pub fn routed(&mut self, name: RouteName<'_>) {
+        self.meter = self.open.connection().metrics.route(name);
+    }
+
+    /// Counts the request's body, which was read.
+    pub fn received(&self, n: usize) {
+        self.meter.received(n);
     }
 
     /// Counts bytes of the answer's body.
@@ -66,6 +92,30 @@ impl Record {
     pub fn aborted(&mut self, reason: &'static str) {
         self.end = End::Aborted(reason);
     }
+
+    fn log(&self, told: &Told, took: Duration, aborted: Option<&'static str>) {
+        let (code, cause) = match &self.error {
+            Some((code, cause)) => {
+                (Some(code.as_str()), Some(cause.as_str()).filter(|c| !c.is_empty()))
+            }
+            None => (None, None),
+        };
+        tracing::info!(
+            target: "access",
+            request_id = %told.id,
+            client = %self.open.connection().peer_text,
+            method = %told.method,
+            path = %told.path.escape_debug(),
+            status = self.status.as_u16(),
+            duration_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
+            bytes = self.bytes,
+            plugin = self.meter.name().plugin,
+            app = self.app,
+            code,
+            cause,
+            aborted,
+        );
+    }
 }
 
 /// The status on record while there is no answer; nobody receives it.
@@ -81,32 +131,16 @@ impl Drop for Record {
             End::Open => Some("the client went away"),
             End::Complete => None,
         };
-        let metrics = &self.edge.metrics;
-        metrics.request_ended(&self.labels, self.status, took, self.bytes);
+        self.open.connection().metrics.request_ended();
+        self.meter.answered(self.status, took, self.bytes);
         if let Some((code, _)) = &self.error {
-            metrics.error(&self.labels, code);
+            self.meter.failed(*code);
         }
         if aborted.is_some() {
-            metrics.aborted_stream(&self.labels);
+            self.meter.cut();
         }
-        let (code, cause) = match &self.error {
-            Some((code, cause)) => (Some(*code), Some(cause.as_str()).filter(|c| !c.is_empty())),
-            None => (None, None),
-        };
-        tracing::info!(
-            target: "access",
-            request_id = %self.id,
-            client = %self.client,
-            method = %self.method,
-            path = %self.path.escape_debug(),
-            status = self.status.as_u16(),
-            duration_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
-            bytes = self.bytes,
-            plugin = self.labels.plugin.as_ref(),
-            app = self.app,
-            code,
-            cause,
-            aborted,
-        );
+        if let Some(told) = &self.told {
+            self.log(told, took, aborted);
+        }
     }
 }

@@ -2,7 +2,6 @@
 //! exactly as long as its last byte.
 
 use super::access_log::Record;
-use super::connection::OpenRequest;
 use super::stream::{Aborted, StreamBody};
 use crate::deadlines::Ticket;
 use bytes::Bytes;
@@ -28,7 +27,6 @@ pub struct EdgeBody {
 /// What lives exactly as long as an answer.
 struct Held {
     record: Record,
-    _open: OpenRequest,
     /// When the last byte must have left.
     _end: Option<Ticket>,
     /// Most bytes that are handed out at once.
@@ -67,25 +65,19 @@ impl EdgeBody {
         length
     }
 
-    /// Attaches what ends with the last byte: the record of the request, its place on the
+    /// Attaches what ends with the last byte: the record of the request, with its place on the
     /// connection, and a deadline, `patience` from now and more for a large answer.
-    pub fn owning(
-        &mut self,
-        mut record: Record,
-        open: OpenRequest,
-        version: Version,
-        patience: Duration,
-    ) {
+    pub fn owning(&mut self, mut record: Record, version: Version, patience: Duration) {
         let end = if self.is_end_stream() {
             record.complete();
             None
         } else {
             let bytes = self.size_hint().exact().unwrap_or(0);
             let limit = patience + Duration::from_secs(bytes / SLOWEST_READER);
-            Some(open.connection().deadlines.add(Instant::now() + limit))
+            Some(record.open().connection().deadlines.add(Instant::now() + limit))
         };
         let piece = if version == Version::HTTP_2 { HTTP2_PIECE } else { usize::MAX };
-        self.held = Some(Box::new(Held { record, _open: open, _end: end, piece }));
+        self.held = Some(Box::new(Held { record, _end: end, piece }));
     }
 }
 

@@ -5,6 +5,7 @@ use super::body_memory::BodyMemory;
 use super::connection::Connection;
 use super::head::HeadLimits;
 use super::patience::Patience;
+use super::request_id::RequestId;
 use crate::generation::{CurrentGeneration, Generation};
 use crate::metrics::Metrics;
 use bytes::Bytes;
@@ -155,7 +156,7 @@ pub struct Edge {
     /// Memory for the bodies of requests.
     pub body_memory: BodyMemory,
     /// What is counted.
-    pub metrics: Arc<Metrics>,
+    pub metrics: Metrics,
     /// What the plugins do.
     pub statuses: StatusSource,
     /// The zero of the clock that quotas use.
@@ -174,7 +175,7 @@ impl Edge {
 /// One request.
 pub struct RequestContext {
     /// Its id.
-    pub id: String,
+    pub id: RequestId,
     /// Its connection.
     pub connection: Arc<Connection>,
     /// Its protocol version.

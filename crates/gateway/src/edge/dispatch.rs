@@ -13,6 +13,7 @@ use sidegate_model::endpoint::Endpoint;
 use sidegate_transport::codec::{Chunk, Encoded};
 use sidegate_wire::ErrorCode;
 use sidegate_wire::plugin::endpoint_response_chunk::ChunkType;
+use std::pin::pin;
 use std::time::Duration;
 use tokio::time::{Instant, timeout, timeout_at};
 
@@ -118,7 +119,8 @@ async fn unary(
     request: &Encoded,
 ) -> Result<Answer, Failed> {
     let limit = context.edge.limits.unary_timeout;
-    let call = instance.unary(context.connection.shard, request, limit);
+    // Pinned here, because it is large and would be moved.
+    let call = pin!(instance.unary(context.connection.shard, request, limit));
     let answer = timeout(limit, call).await.map_err(|_| timed_out())??;
     if !answer.error_message.is_empty() {
         return Err(reported(answer.status_code, &answer.error_message).into());

@@ -120,15 +120,10 @@ impl Framing {
                 Err(Refusal::invalid("empty lines instead of a request"))
             };
         }
-        let from = self.scanned.saturating_sub(3);
-        let end = bytes[from..].windows(4).position(|w| w == b"\r\n\r\n").map(|at| from + at + 4);
-        let Some(end) = end else {
-            // A line feed of its own would be a border to some and none to others.
-            check_line_ends(&bytes[self.scanned.saturating_sub(1)..], self.scanned > 0)?;
+        let Some(end) = head_end(bytes, self.scanned)? else {
             self.scanned = bytes.len();
             return self.limits.check_unfinished(bytes).map(|()| 0);
         };
-        check_line_ends(&bytes[..end], false)?;
         self.empty_lines = 0;
         self.phase = match check_head(&bytes[..end], &self.limits)? {
             BodyKind::None | BodyKind::Sized(0) => Phase::Head,
@@ -185,7 +180,7 @@ impl Framing {
 
 /// A line up to its CR LF (not included); `None` while it is unfinished.
 fn take_line(bytes: &[u8], limit: usize) -> Result<Option<&[u8]>, Refusal> {
-    let Some(end) = bytes.iter().position(|b| *b == b'\n') else {
+    let Some(end) = memchr::memchr(b'\n', bytes) else {
         if bytes.len() > limit {
             return Err(Refusal::invalid("a line within the chunked body is too long"));
         }
@@ -197,18 +192,24 @@ fn take_line(bytes: &[u8], limit: usize) -> Result<Option<&[u8]>, Refusal> {
     }
 }
 
-/// Every CR is followed by LF and every LF follows a CR. A CR at the very end is still open.
-fn check_line_ends(bytes: &[u8], continued: bool) -> Result<(), Refusal> {
-    let bad = Err(Refusal::invalid("a line of the request head does not end in CR LF"));
-    for (at, byte) in bytes.iter().enumerate() {
-        match byte {
-            b'\n' if at == 0 && continued => {}
-            b'\n' if at == 0 || bytes[at - 1] != b'\r' => return bad,
-            b'\r' if at + 1 < bytes.len() && bytes[at + 1] != b'\n' => return bad,
-            _ => {}
+/// Where a head ends, after its empty line, of which `scanned` bytes were looked at before. Up to
+/// there every CR is followed by LF and every LF follows a CR: one of its own would be a border to
+/// some and none to others. A CR at the very end is still open.
+fn head_end(bytes: &[u8], scanned: usize) -> Result<Option<usize>, Refusal> {
+    let from = scanned.saturating_sub(1);
+    for at in memchr::memchr2_iter(b'\r', b'\n', &bytes[from..]).map(|at| from + at) {
+        let is_sound = match bytes[at] {
+            b'\r' => bytes.get(at + 1).is_none_or(|next| *next == b'\n'),
+            _ => bytes[..at].ends_with(b"\r"),
+        };
+        if !is_sound {
+            return Err(Refusal::invalid("a line of the request head does not end in CR LF"));
+        }
+        if bytes[..=at].ends_with(b"\r\n\r\n") {
+            return Ok(Some(at + 1));
         }
     }
-    Ok(())
+    Ok(None)
 }
 
 #[cfg(test)]
@@ -259,7 +260,32 @@ mod tests {
         }
     }
 
+    /// The rule of [`head_end`] in other words.
+    fn slow_head_end(bytes: &[u8]) -> Result<Option<usize>, ()> {
+        let end = bytes.windows(4).position(|w| w == b"\r\n\r\n").map(|at| at + 4);
+        let head = &bytes[..end.unwrap_or(bytes.len())];
+        let open = head.strip_suffix(b"\r").unwrap_or(head);
+        let lines = String::from_utf8_lossy(open).replace("\r\n", "");
+        if lines.contains(['\r', '\n']) { Err(()) } else { Ok(end) }
+    }
+
     proptest! {
+        #[test]
+        fn the_end_of_a_head_is_found_by_the_rule(
+            bytes in "[a\r\n]{0,12}|(a?\r\n){0,6}a?\r?",
+            cut in 0_usize..12,
+        ) {
+            let bytes = bytes.as_bytes();
+            let seen = &bytes[..cut.min(bytes.len())];
+            match head_end(seen, 0) {
+                Ok(None) => {
+                    let found = head_end(bytes, seen.len()).map_err(|_| ());
+                    prop_assert_eq!(found, slow_head_end(bytes));
+                }
+                verdict => prop_assert_eq!(verdict.map_err(|_| ()), slow_head_end(seen)),
+            }
+        }
+
         #[test]
         fn the_verdict_does_not_depend_on_how_bytes_arrive(
             body in proptest::collection::vec(any::<u8>(), 1..40),

@@ -7,7 +7,7 @@ use super::framing::Framing;
 use super::head::HeadLimits;
 use super::patience::Patience;
 use super::refusal::Refusal;
-use super::request_id;
+use super::request_id::RequestId;
 use bytes::{Buf, BytesMut};
 use sidegate_wire::ErrorCode;
 use std::io;
@@ -25,6 +25,8 @@ pub const LINGER: Duration = Duration::from_secs(5);
 /// How much of it is taken, in bytes.
 pub const LINGER_BYTES: u64 = 128 * 1024 * 1024;
 const READ_STEP: usize = 8 * 1024;
+/// How soon at the earliest a busy connection is looked at again.
+const SOONEST_LOOK: Duration = Duration::from_millis(10);
 
 const TOO_SLOW: Refusal = Refusal {
     code: ErrorCode::RequestTimeout,
@@ -70,10 +72,13 @@ pub struct GuardedIo {
     patience: Patience,
     /// `None` for HTTP/2, which has frames of its own.
     framing: Option<Framing>,
+    /// What cannot be handed over yet; empty unless a head or a line comes in parts.
     inbox: BytesMut,
     approved: usize,
     served_any: bool,
     waiting: Waiting,
+    /// When a head must be there, while one is waited for.
+    head_end: Instant,
     read_timer: Option<Pin<Box<Sleep>>>,
     write_timer: Option<Pin<Box<Sleep>>>,
     refusal: Option<Refusal>,
@@ -99,6 +104,7 @@ impl GuardedIo {
             inbox: sniffed,
             served_any: false,
             waiting: Waiting::Nothing,
+            head_end: Instant::now(),
             read_timer: None,
             write_timer: None,
             refusal: None,
@@ -111,7 +117,11 @@ impl GuardedIo {
         buf.put_slice(&self.inbox[..n]);
         self.inbox.advance(n);
         self.approved -= n;
-        self.served_any = true;
+        if self.inbox.is_empty() {
+            // Most connections never need it again.
+            self.inbox = BytesMut::new();
+        }
+        self.handed_over();
     }
 
     /// Reads body bytes straight into the HTTP library's buffer, never past the body's end.
@@ -137,35 +147,82 @@ impl GuardedIo {
         Poll::Ready(Ok(()))
     }
 
+    /// Reads into the HTTP library's buffer and leaves there what is sound; the rest waits in the
+    /// inbox. Answers whether there is something to tell the library: bytes, or the end.
+    fn poll_fresh(
+        &mut self,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<bool>> {
+        let before = buf.filled().len();
+        ready!(Pin::new(&mut self.socket).poll_read(cx, buf))?;
+        let fresh = &buf.filled()[before..];
+        let sound = match self.framing.as_mut().map(|framing| framing.approve(fresh)) {
+            Some(Ok(sound)) => sound,
+            Some(Err(refusal)) => {
+                self.refusal = Some(refusal);
+                0
+            }
+            None => fresh.len(),
+        };
+        let is_end = fresh.is_empty();
+        self.inbox.extend_from_slice(&fresh[sound..]);
+        buf.set_filled(before + sound);
+        if sound > 0 {
+            self.handed_over();
+        }
+        Poll::Ready(Ok(is_end || sound > 0))
+    }
+
+    fn handed_over(&mut self) {
+        self.served_any = true;
+        self.waiting = Waiting::Nothing;
+    }
+
     /// What the connection keeps us waiting for, and whether that took too long.
     fn poll_patience(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let now_waiting = match &self.framing {
-            _ if !self.connection.is_idle() => Waiting::Nothing,
-            Some(framing) if !framing.between_messages() => Waiting::Nothing,
-            Some(_) if !self.inbox.is_empty() => Waiting::HeadEnd,
-            Some(_) if !self.served_any => Waiting::FirstByte,
-            Some(_) => Waiting::NextRequest,
-            None => Waiting::Nothing,
+        let between = self.framing.as_ref().is_some_and(Framing::between_messages);
+        let now_waiting = match between && self.connection.is_idle() {
+            false => Waiting::Nothing,
+            true if !self.inbox.is_empty() => Waiting::HeadEnd,
+            true if !self.served_any => Waiting::FirstByte,
+            true => Waiting::NextRequest,
         };
         if now_waiting != self.waiting {
             self.waiting = now_waiting;
-            let limit = match now_waiting {
-                Waiting::Nothing => None,
-                Waiting::NextRequest => Some(self.patience.idle),
-                Waiting::FirstByte | Waiting::HeadEnd => Some(self.patience.head),
-            };
-            match (limit, &mut self.read_timer) {
-                (None, timer) => *timer = None,
-                (Some(limit), Some(timer)) => timer.as_mut().reset(Instant::now() + limit),
-                (Some(limit), timer) => *timer = Some(Box::pin(tokio::time::sleep(limit))),
+            self.head_end = Instant::now() + self.patience.head;
+        }
+        match now_waiting {
+            // To be woken at the end of each answer would cost more than to look now and then.
+            Waiting::Nothing if between && self.inbox.is_empty() => self.poll_timer(cx, None),
+            Waiting::Nothing => {
+                self.connection.wake_when_idle(cx.waker());
+                Poll::Pending
             }
+            Waiting::NextRequest => {
+                let end = self.connection.idle_since() + self.patience.idle;
+                self.poll_timer(cx, Some(end))
+            }
+            Waiting::FirstByte | Waiting::HeadEnd => self.poll_timer(cx, Some(self.head_end)),
         }
-        if now_waiting == Waiting::Nothing {
-            self.connection.wake_when_idle(cx.waker());
-        }
-        match &mut self.read_timer {
-            Some(timer) => timer.as_mut().poll(cx),
-            None => Poll::Pending,
+    }
+
+    /// Waits for the end of patience; without one yet, wakes the task in time to look for it. The
+    /// timer may be set too early, because setting it anew for each request would cost more.
+    fn poll_timer(&mut self, cx: &mut Context<'_>, end: Option<Instant>) -> Poll<()> {
+        let idle = self.patience.idle.max(SOONEST_LOOK);
+        loop {
+            let next = || end.unwrap_or_else(|| Instant::now() + idle);
+            let timer =
+                self.read_timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(next())));
+            if end.is_some_and(|end| timer.deadline() > end) {
+                timer.as_mut().reset(next());
+            }
+            ready!(timer.as_mut().poll(cx));
+            if end.is_some_and(|end| timer.deadline() >= end) {
+                return Poll::Ready(());
+            }
+            timer.as_mut().reset(next());
         }
     }
 
@@ -185,10 +242,11 @@ impl GuardedIo {
             let Some(framing) = &mut self.framing else {
                 return Pin::new(&mut self.socket).poll_read(cx, buf);
             };
-            if self.inbox.is_empty() {
+            let read = if self.inbox.is_empty() {
                 if let Some(left) = framing.plain_body_left() {
                     return self.poll_body(cx, buf, left);
                 }
+                self.poll_fresh(cx, buf)
             } else {
                 match framing.approve(&self.inbox) {
                     Ok(0) => {}
@@ -201,12 +259,13 @@ impl GuardedIo {
                         continue;
                     }
                 }
-            }
-            self.inbox.reserve(READ_STEP);
-            match tokio_util::io::poll_read_buf(Pin::new(&mut self.socket), cx, &mut self.inbox) {
-                Poll::Ready(Ok(0)) => return Poll::Ready(Ok(())),
-                Poll::Ready(Ok(_)) => {}
-                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                self.inbox.reserve(READ_STEP);
+                let socket = Pin::new(&mut self.socket);
+                tokio_util::io::poll_read_buf(socket, cx, &mut self.inbox).map_ok(|n| n == 0)
+            };
+            match read {
+                Poll::Ready(Ok(false)) => {}
+                Poll::Ready(ended) => return Poll::Ready(ended.map(|_| ())),
                 Poll::Pending => {
                     ready!(self.poll_patience(cx));
                     if self.waiting == Waiting::HeadEnd {
@@ -234,7 +293,7 @@ impl GuardedIo {
         let between = self.framing.as_ref().is_none_or(Framing::between_messages);
         match self.refusal {
             Some(refusal) if between => {
-                let id = request_id::generate();
+                let id = RequestId::fresh();
                 tracing::info!(
                     target: "access",
                     request_id = %id,
@@ -243,7 +302,7 @@ impl GuardedIo {
                     status = refusal.code.http_status(),
                     "refused: {}", refusal.message
                 );
-                Closing::Refusing(raw_refusal(refusal, &id))
+                Closing::Refusing(raw_refusal(refusal, id.as_str()))
             }
             _ => Closing::Ending,
         }

@@ -34,7 +34,7 @@ pub async fn handle(
     let permit = admit(caller, nanos(context))?;
     body.check_announced(&context.edge)?;
     let body = body.read(&context.edge).await?;
-    context.edge.metrics.request_body(&record.labels, body.bytes.len());
+    record.received(body.bytes.len());
     call(context, Admitted { matched, permit, instance }, head, body).await
 }
 
@@ -74,7 +74,8 @@ fn allow_value(allow: MethodSet) -> HeaderValue {
 }
 
 fn nanos(context: &RequestContext) -> u64 {
-    u64::try_from(context.edge.started.elapsed().as_nanos()).unwrap_or(u64::MAX)
+    u64::try_from(context.start.saturating_duration_since(context.edge.started).as_nanos())
+        .unwrap_or(u64::MAX)
 }
 
 impl From<Miss> for EdgeError {

@@ -78,9 +78,7 @@ struct Seen<'a> {
 /// # Errors
 /// [`Refusal`] with words for the client.
 pub fn check_head(head: &[u8], limits: &HeadLimits) -> Result<BodyKind, Refusal> {
-    let mut lines =
-        head.split(|b| *b == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line));
-    let request_line = lines.next().unwrap_or_default();
+    let (request_line, mut rest) = cut_line(head);
     if head.len() > limits.max_bytes {
         return Err(if request_line.len() > limits.max_bytes / 2 {
             URI_TOO_LONG
@@ -91,7 +89,12 @@ pub fn check_head(head: &[u8], limits: &HeadLimits) -> Result<BodyKind, Refusal>
     let is_http_10 = check_request_line(request_line)?;
     let mut seen = Seen::default();
     let mut count = 0;
-    for line in lines.take_while(|line| !line.is_empty()) {
+    loop {
+        let line;
+        (line, rest) = cut_line(rest);
+        if line.is_empty() {
+            break;
+        }
         count += 1;
         if count > limits.max_headers {
             return Err(TOO_LARGE);
@@ -113,6 +116,15 @@ pub fn check_head(head: &[u8], limits: &HeadLimits) -> Result<BodyKind, Refusal>
         (false, Some(length)) => Ok(BodyKind::Sized(length)),
         (false, None) => Ok(BodyKind::None),
     }
+}
+
+/// The first line without its end, and what follows it.
+fn cut_line(head: &[u8]) -> (&[u8], &[u8]) {
+    let (line, rest) = match memchr::memchr(b'\n', head) {
+        Some(end) => (&head[..end], &head[end + 1..]),
+        None => (head, &[][..]),
+    };
+    (line.strip_suffix(b"\r").unwrap_or(line), rest)
 }
 
 /// Checks a line after the last chunk.
@@ -137,7 +149,7 @@ fn check_request_line(line: &[u8]) -> Result<bool, Refusal> {
     else {
         return Err(bad);
     };
-    if method.is_empty() || method.len() > 32 || !method.iter().all(|b| is_token(*b)) {
+    if method.is_empty() || method.len() > 32 || !TOKEN.has_all(method) {
         return Err(bad);
     }
     if method == b"CONNECT" {
@@ -163,11 +175,12 @@ pub fn check_target(method: &[u8], target: &[u8]) -> Result<(), Refusal> {
             target.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme))
         }),
     };
-    if !form_ok || target.iter().any(|b| *b <= b' ' || *b == 0x7f) {
+    // Without a way out of the loop it takes many bytes at once.
+    let has_blank = target.iter().fold(false, |found, b| found | (*b <= b' ') | (*b == 0x7f));
+    if !form_ok || has_blank {
         return Err(Refusal::invalid("the request target is not a path or an absolute address"));
     }
-    let plain = |b: &u8| b.is_ascii_alphanumeric() || b"/-._~%?&=+:@!$'()*,;".contains(b);
-    if target[0] == b'/' && target.len() <= MAX_URI && target.iter().all(plain) {
+    if target[0] == b'/' && target.len() <= MAX_URI && PLAIN.has_all(target) {
         return Ok(());
     }
     if target.len() > MAX_URI {
@@ -181,12 +194,13 @@ pub fn check_target(method: &[u8], target: &[u8]) -> Result<(), Refusal> {
 
 fn split_header(line: &[u8]) -> Result<(&[u8], &[u8]), Refusal> {
     let bad = Refusal::invalid("a header line is not of the form Name: value");
-    let colon = line.iter().position(|b| *b == b':').ok_or(bad)?;
+    let colon = memchr::memchr(b':', line).ok_or(bad)?;
     let (name, value) = (&line[..colon], &line[colon + 1..]);
-    if name.is_empty() || !name.iter().all(|b| is_token(*b)) {
+    if name.is_empty() || !TOKEN.has_all(name) {
         return Err(bad);
     }
-    if value.iter().any(|b| (*b < b' ' && *b != b'\t') || *b == 0x7f) {
+    let is_control = |b: u8| (b < b' ') & (b != b'\t') | (b == 0x7f);
+    if value.iter().fold(false, |found, b| found | is_control(*b)) {
         return Err(Refusal::invalid("a header value has a control character"));
     }
     Ok((name, value.trim_ascii()))
@@ -220,11 +234,7 @@ fn note<'a>(seen: &mut Seen<'a>, name: &[u8], value: &'a [u8]) -> Result<(), Ref
 
 /// Whether bytes are `host` or `host:port`, with nothing that some read as more.
 pub fn is_host(value: &[u8]) -> bool {
-    let allowed = |b: &u8| {
-        b.is_ascii_alphanumeric()
-            || matches!(b, b'.' | b'-' | b'_' | b'~' | b':' | b'[' | b']' | b'%')
-    };
-    !value.is_empty() && value.len() <= 300 && value.iter().all(allowed) && port_is_fine(value)
+    !value.is_empty() && value.len() <= 300 && HOST.has_all(value) && port_is_fine(value)
 }
 
 fn port_is_fine(value: &[u8]) -> bool {
@@ -245,8 +255,32 @@ fn port_is_fine(value: &[u8]) -> bool {
     }
 }
 
-fn is_token(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+/// A set of characters: letters, digits and some more.
+struct Alphabet([bool; 256]);
+
+static TOKEN: Alphabet = Alphabet::with(b"!#$%&'*+-.^_`|~");
+static PLAIN: Alphabet = Alphabet::with(b"/-._~%?&=+:@!$'()*,;");
+static HOST: Alphabet = Alphabet::with(b".-_~:[]%");
+
+impl Alphabet {
+    const fn with(others: &[u8]) -> Self {
+        let mut set = [false; 256];
+        let mut byte = 0;
+        while byte < 128 {
+            set[byte as usize] = (byte as u8).is_ascii_alphanumeric();
+            byte += 1;
+        }
+        let mut at = 0;
+        while at < others.len() {
+            set[others[at] as usize] = true;
+            at += 1;
+        }
+        Self(set)
+    }
+
+    fn has_all(&self, text: &[u8]) -> bool {
+        text.iter().all(|byte| self.0[usize::from(*byte)])
+    }
 }
 
 #[cfg(test)]

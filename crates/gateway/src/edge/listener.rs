@@ -1,16 +1,21 @@
 //! One shard's listener: accepts, encrypts, finds out the protocol version, and drains at the end.
 
+use super::body::EdgeBody;
 use super::connection::Connection;
 use super::context::Edge;
 use super::guarded_io::{GuardedIo, Socket};
 use super::respond::respond;
 use super::tls::TlsIdentity;
 use bytes::BytesMut;
+use http::{Request, Response};
+use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use std::convert::Infallible;
 use std::io;
-use std::pin::pin;
+use std::net::SocketAddr;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::AsyncReadExt as _;
@@ -51,12 +56,12 @@ impl Shard {
             };
             let shard = shard.clone();
             connections.spawn(async move {
-                shard.edge.metrics.connection_opened();
+                connection.metrics.connection_opened();
                 let ended = shard.connection(socket, &connection).await;
                 if let Err(error) = ended {
                     tracing::debug!(client = %connection.peer_text, %error, "connection ended");
                 }
-                shard.edge.metrics.connection_closed();
+                connection.metrics.connection_closed();
                 drop(place);
             });
         }
@@ -65,6 +70,20 @@ impl Shard {
         if timeout(shard.edge.limits.drain_timeout, connections.wait()).await.is_err() {
             tracing::warn!(open = connections.len(), "connections still open at the drain limit");
         }
+    }
+
+    /// Boxed, for it is large: the HTTP library moves it about, and keeps its room in every
+    /// connection, also while a stream is long on its way.
+    fn begin(
+        &self,
+        connection: &Arc<Connection>,
+        request: Request<Incoming>,
+    ) -> Pin<Box<impl Future<Output = Result<Response<EdgeBody>, Infallible>> + use<>>> {
+        Box::pin(respond(self.edge.clone(), connection.begin(), request))
+    }
+
+    fn greet(&self, peer: SocketAddr) -> Arc<Connection> {
+        Connection::new(peer, self.number, self.edge.metrics.shard(self.number))
     }
 
     async fn accept(
@@ -76,7 +95,7 @@ impl Shard {
                 // The place comes second: a shard that waits for a client must not hold one.
                 let (socket, peer) = listener.accept().await?;
                 let place = self.places.clone().acquire_owned().await.map_err(io::Error::other)?;
-                Ok::<_, io::Error>((socket, Connection::new(peer, self.number), place))
+                Ok::<_, io::Error>((socket, self.greet(peer), place))
             };
             let accepted = tokio::select! {
                 accepted = accepting => accepted,
@@ -112,7 +131,7 @@ impl Shard {
     }
 
     async fn http1(&self, io: GuardedIo, connection: &Arc<Connection>) -> Result<(), Ended> {
-        let service = service_fn(|request| respond(self.edge.clone(), connection.begin(), request));
+        let service = service_fn(|request| self.begin(connection, request));
         let limits = &self.edge.limits;
         let serving = http1::Builder::new()
             .timer(TokioTimer::new())
@@ -134,7 +153,7 @@ impl Shard {
     }
 
     async fn http2(&self, io: GuardedIo, connection: &Arc<Connection>) -> Result<(), Ended> {
-        let service = service_fn(|request| respond(self.edge.clone(), connection.begin(), request));
+        let service = service_fn(|request| self.begin(connection, request));
         let limits = &self.edge.limits;
         let serving = http2::Builder::new(TokioExecutor::new())
             .timer(TokioTimer::new())

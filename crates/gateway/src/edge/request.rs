@@ -83,7 +83,7 @@ impl Question {
             remote_addr: self.forwarded_for.as_ref().unwrap_or(&context.connection.peer_text),
             host: sanity::host(&self.head),
             protocol: "http",
-            request_id: &context.id,
+            request_id: context.id.as_str(),
             facts: &context.edge.facts,
             app: app.map(|known| &*known.identity.encoded),
             scopes: app.map_or(&[], |known| &known.token.scopes),

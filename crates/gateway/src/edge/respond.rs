@@ -7,8 +7,9 @@ use super::connection::OpenRequest;
 use super::context::{Edge, RequestContext};
 use super::error::EdgeError;
 use super::handle::handle;
+use super::request_id::RequestId;
 use super::upload::Upload;
-use super::{operations, request_id, sanity};
+use super::{operations, sanity};
 use futures_util::FutureExt as _;
 use http::request::Parts;
 use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, Version, header};
@@ -32,13 +33,13 @@ pub async fn respond(
 ) -> Result<Response<EdgeBody>, Infallible> {
     let connection = open.connection().clone();
     let generation = edge.current.load();
-    let id = request_id::of(request.headers());
+    let id = RequestId::of(request.headers());
     let version = request.version();
     let mut context =
         RequestContext { id, connection, version, start: Instant::now(), generation, edge };
     let (head, body) = request.into_parts();
     let mut body = Upload::new(body);
-    let mut record = Record::new(&context, head.method.clone(), head.uri.path());
+    let mut record = Record::new(&context, open, &head);
     let is_head = head.method == Method::HEAD;
 
     let result = caught(answer(&mut context, head, &mut body, &mut record)).await;
@@ -48,12 +49,10 @@ pub async fn respond(
         if error.code == ErrorCode::Internal {
             tracing::error!(request_id = %context.id, "internal error: {}", error.internal);
         }
-        record.error = Some((error.code.as_str(), error.internal.to_string()));
-        error.into_response(&context.id)
+        record.error = Some((error.code, error.internal.to_string()));
+        error.into_response(context.id.as_str())
     });
-    if let Ok(value) = HeaderValue::from_str(&context.id) {
-        response.headers_mut().insert(REQUEST_ID, value);
-    }
+    response.headers_mut().insert(REQUEST_ID, context.id.to_header());
     if matches!(response.status(), StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED) {
         response.body_mut().leave_out();
     } else if is_head && let Some(length) = response.body_mut().leave_out() {
@@ -68,7 +67,7 @@ pub async fn respond(
     }
     record.status = response.status();
     let patience = context.edge.limits.answer_patience();
-    response.body_mut().owning(record, open, version, patience);
+    response.body_mut().owning(record, version, patience);
     Ok(response)
 }
 
@@ -86,10 +85,11 @@ async fn answer(
     }
 }
 
-/// A panic ends one request, never the process.
-async fn caught(
+/// A panic ends one request, never the process. Not an async function, which would hold what it is
+/// given twice.
+fn caught(
     handling: impl Future<Output = Result<Response<EdgeBody>, EdgeError>>,
-) -> Result<Response<EdgeBody>, EdgeError> {
-    let unwound = AssertUnwindSafe(handling).catch_unwind().await;
-    unwound.unwrap_or_else(|_| Err(EdgeError::new(ErrorCode::Internal).because("a panic")))
+) -> impl Future<Output = Result<Response<EdgeBody>, EdgeError>> {
+    let panicked = |_| Err(EdgeError::new(ErrorCode::Internal).because("a panic"));
+    AssertUnwindSafe(handling).catch_unwind().map(move |unwound| unwound.unwrap_or_else(panicked))
 }

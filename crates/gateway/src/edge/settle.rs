@@ -7,7 +7,7 @@ use super::error::EdgeError;
 use crate::generation::{Mount, Target};
 use crate::identity::authenticate::{Caller, authenticate};
 use crate::instance::Instance;
-use crate::metrics::{Label, RouteLabels};
+use crate::metrics::RouteName;
 use crate::route::lookup::{Found, Match, Miss, lookup};
 use http::request::Parts;
 use sidegate_model::UnixMillis;
@@ -40,30 +40,28 @@ pub enum Outcome {
     Options(MethodSet),
 }
 
-/// Waiting for a start, at most for a while and with a place.
-struct Wait {
-    end: Instant,
-    place: Option<OwnedSemaphorePermit>,
-}
+/// Waiting for a start, at most for a while and with a place. Hardly any request has to.
+#[derive(Default)]
+struct Wait(Option<(Instant, OwnedSemaphorePermit)>);
 
 impl Wait {
-    fn new() -> Self {
-        Self { end: Instant::now() + START_WAIT, place: None }
-    }
-
     /// Waits for the next generation, which the context then sees.
     async fn for_change(
         &mut self,
         context: &mut RequestContext,
         places: Arc<Semaphore>,
     ) -> Result<(), EdgeError> {
-        if self.place.is_none() {
-            let place = places.try_acquire_owned();
-            self.place = Some(place.map_err(|_| EdgeError::new(ErrorCode::Overloaded))?);
-        }
+        let end = match &self.0 {
+            Some((end, _)) => *end,
+            None => {
+                let place = places.try_acquire_owned();
+                let place = place.map_err(|_| EdgeError::new(ErrorCode::Overloaded))?;
+                self.0.insert((Instant::now() + START_WAIT, place)).0
+            }
+        };
         let change = context.edge.current.after(&context.generation);
         let starting = |_| EdgeError::new(ErrorCode::PluginStarting);
-        let next = timeout_at(self.end, change).await.map_err(starting)?;
+        let next = timeout_at(end, change).await.map_err(starting)?;
         context.generation = next;
         Ok(())
     }
@@ -79,7 +77,7 @@ pub async fn settle(
     head: &Parts,
     record: &mut Record,
 ) -> Result<Outcome, EdgeError> {
-    let mut wait = Wait::new();
+    let mut wait = Wait::default();
     loop {
         let path = PluginPath::parse(head.uri.path())?;
         let matched = match lookup(&context.generation, head.method.as_str(), path) {
@@ -92,7 +90,7 @@ pub async fn settle(
             }
             Err(miss) => return Err(miss.into()),
         };
-        record.labels = labels(&matched);
+        record.routed(route_name(&matched));
         let caller = identify(context, &matched, head)?;
         if let Caller::App(known) = &caller {
             record.app = Some(known.identity.app.id.0);
@@ -118,7 +116,7 @@ pub async fn replacement(
     gone: &Arc<Instance>,
 ) -> Result<Arc<Instance>, EdgeError> {
     let unavailable = || EdgeError::new(ErrorCode::PluginUnavailable);
-    let mut wait = Wait::new();
+    let mut wait = Wait::default();
     loop {
         let mount = context.generation.mount(slug).ok_or_else(unavailable)?.clone();
         match &mount.target {
@@ -147,11 +145,11 @@ fn identify(context: &RequestContext, matched: &Match, head: &Parts) -> Result<C
     Ok(authenticate(&context.generation, matched, &head.headers, query, now())?)
 }
 
-fn labels(matched: &Match) -> RouteLabels {
-    RouteLabels {
-        plugin: Label::new(&matched.mount.plugin.name),
-        route: Label::new(&matched.endpoint.path),
-        method: Label::new(matched.method.as_str()),
+fn route_name(matched: &Match) -> RouteName<'_> {
+    RouteName {
+        plugin: &matched.mount.plugin.name,
+        route: &matched.endpoint.path,
+        method: matched.method.as_str(),
     }
 }
 

@@ -50,6 +50,9 @@ impl Upload {
     /// 413 above the limit, 408 for a body that does not arrive in time, 400 for a broken one, 503
     /// when all bodies together need more memory than there is for them.
     pub async fn read(&mut self, edge: &Edge) -> Result<Uploaded, EdgeError> {
+        if self.has_ended() {
+            return Ok(Uploaded { bytes: Bytes::new(), _memory: None });
+        }
         let reading = timeout(edge.limits.body_total_timeout, self.frames(edge));
         reading.await.map_err(|_| too_slow())?
     }

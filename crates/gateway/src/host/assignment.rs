@@ -102,7 +102,7 @@ impl Assignment {
 /// What an operator should know although the plugin runs.
 pub(super) fn warnings(
     spec: &PluginSpec,
-    (endpoints, manifest): (&EndpointTable, &Manifest),
+    endpoints: &EndpointTable,
     features: Features,
     max_body_bytes: usize,
 ) -> Vec<String> {
@@ -118,7 +118,6 @@ pub(super) fn warnings(
         ));
     }
     warnings.extend(endpoints.problems().iter().cloned());
-    warnings.extend(manifest.warnings(!endpoints.endpoints().is_empty()));
     warnings
 }
 
@@ -166,9 +165,10 @@ mod tests {
             config: serde_json::Map::new(),
             options: PluginOptions::default(),
             service_scopes: std::collections::BTreeSet::new(),
+            hook_types: Vec::new(),
             reloads: 0,
         };
-        let none = (&EndpointTable::default(), &Manifest::default());
+        let none = &EndpointTable::default();
         let count = |features, max| warnings(&spec, none, features, max).len();
         let small = Features::default();
         let large = Features { large_messages: true, ..small };

@@ -1,5 +1,6 @@
 //! The host services as one plugin process reaches them: unix sockets in its private folder, told to
-//! it over the broker's stream. Whoever comes in is this plugin, for nobody else sees the folder.
+//! it over the broker's stream. Whoever comes in is this plugin: its process, one that descends from
+//! it, or who has its certificate (see `door`).
 //!
 //! Each announcement names a socket of its own. So the first connection on the latest one proves that
 //! exactly this announcement was used; on a socket that many announcements share, a library that only
@@ -9,9 +10,6 @@
 
 use super::announce::{Event, Schedule};
 use super::door::{ACCEPT_PAUSE, Door, Kept, Porter};
-use crate::services::HostServices;
-use sidegate_model::plugin::PluginId;
-use sidegate_transport::pinned::Acceptor;
 use sidegate_wire::plugin::ConnInfo;
 use sidegate_wire::plugin::grpc_broker_client::GrpcBrokerClient;
 use std::collections::VecDeque;
@@ -37,16 +35,9 @@ pub(super) struct Broker {
 }
 
 impl Broker {
-    /// Opens the broker's stream on `channel` and offers `services` in the process's folder, over
-    /// TLS where there is an acceptor.
-    pub(super) fn open(
-        channel: Channel,
-        dir: &Path,
-        (plugin, services): (PluginId, HostServices),
-        tls: Option<Acceptor>,
-    ) -> Self {
+    /// Opens the broker's stream on `channel`, and doors in the process's folder for this porter.
+    pub(super) fn open(channel: Channel, dir: &Path, porter: Porter) -> Self {
         let (announcements, announced) = mpsc::channel(1);
-        let porter = Porter { plugin, services, tls };
         let mut tasks = JoinSet::new();
         tasks.spawn(hold_stream(channel, announced));
         tasks.spawn(Reception::new(dir.to_owned(), porter, announcements).run());
@@ -115,7 +106,9 @@ impl Reception {
             let announces = self.has_room() && !self.announcements.is_closed();
             tokio::select! {
                 came_in = next_at(self.announced.as_ref()) => match came_in {
-                    Ok(stream) => self.receive(stream),
+                    Ok(stream) if self.porter.lets_in(&stream) => self.receive(stream),
+                    // A stranger uses nothing up.
+                    Ok(_stranger) => {}
                     Err(error) => {
                         self.warn("a plugin cannot come in", &error);
                         sleep(ACCEPT_PAUSE).await;
@@ -214,9 +207,12 @@ async fn next_at(door: Option<&Door>) -> io::Result<UnixStream> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::peer::Family;
     use super::*;
+    use crate::services::HostServices;
     use sidegate_model::UnixMillis;
     use sidegate_model::kv::{Kv, KvError, KvFuture};
+    use sidegate_model::plugin::PluginId;
     use std::time::Duration;
     use tokio::sync::watch;
     use tokio::time::timeout;
@@ -260,7 +256,8 @@ mod tests {
             let dir = tempfile::tempdir().unwrap();
             let snapshots = watch::channel(Arc::default()).1;
             let services = HostServices::new(Arc::new(Nowhere), snapshots, String::new());
-            let porter = Porter { plugin: PluginId(1), services, tls: None };
+            let family = Family::of(std::process::id());
+            let porter = Porter::new((PluginId(1), services), family, None);
             let (announcements, announced) = mpsc::channel(1);
             let mut task = JoinSet::new();
             task.spawn(Reception::new(dir.path().to_owned(), porter, announcements).run());

@@ -2,7 +2,8 @@
 //!
 //! Knows nothing of how the plugin hears of it.
 
-use crate::services::HostServices;
+use super::peer::Family;
+use crate::services::{HostServices, Seldom};
 use sidegate_model::plugin::PluginId;
 use sidegate_transport::pinned::Acceptor;
 use std::io;
@@ -11,7 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::net::{UnixListener, UnixStream};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{sleep, timeout};
 
@@ -20,30 +21,76 @@ pub(super) const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// How long agreeing on TLS may take.
 const TLS: Duration = Duration::from_secs(5);
+/// Connections at one door that agree on TLS at one time.
+const MAX_HANDSHAKES: usize = 64;
 
 /// Who serves whom, and how they talk.
 #[derive(Clone)]
 pub(super) struct Porter {
     pub(super) plugin: PluginId,
-    pub(super) services: HostServices,
+    services: HostServices,
     /// With the option mtls.
-    pub(super) tls: Option<Acceptor>,
+    tls: Option<Acceptor>,
+    /// The processes of the plugin.
+    family: Family,
+    warned: Arc<Warned>,
+}
+
+/// What was warned about.
+#[derive(Default)]
+struct Warned {
+    strangers: Seldom,
+    tls: Seldom,
 }
 
 impl Porter {
-    /// Serves one connection to its end.
-    async fn serve(&self, stream: UnixStream) {
-        let Some(tls) = &self.tls else {
-            return self.services.serve(self.plugin, stream).await;
-        };
-        let refused = |error: &dyn std::fmt::Display| {
+    /// Lets the processes of `family` in as this plugin, or whoever has its certificate where
+    /// there is an acceptor.
+    pub(super) fn new(
+        (plugin, services): (PluginId, HostServices),
+        family: Family,
+        tls: Option<Acceptor>,
+    ) -> Self {
+        Self { plugin, services, tls, family, warned: Arc::default() }
+    }
+
+    /// Whether whoever is there may be the plugin. Its certificate, if it has one, is asked for later.
+    pub(super) fn lets_in(&self, stream: &UnixStream) -> bool {
+        let lets_in = self.tls.is_some() || self.family.has(stream);
+        if !lets_in && let Some(times) = self.warned.strangers.tell() {
             let plugin = self.plugin;
-            tracing::warn!(%plugin, %error, "TLS with a plugin that asks its host failed");
+            tracing::warn!(
+                %plugin,
+                times,
+                "a process that is not the plugin's dialled its host services and was turned away"
+            );
+        }
+        lets_in
+    }
+
+    /// Serves one connection to its end.
+    async fn serve(&self, stream: UnixStream, handshakes: &Semaphore) {
+        // First of all, so that who only begins to talk is counted as well.
+        let Some(place) = self.services.place(self.plugin) else { return };
+        let Some(tls) = &self.tls else {
+            return self.services.serve_at(place, stream).await;
         };
-        match timeout(TLS, tls.accept(stream)).await {
-            Ok(Ok(stream)) => self.services.serve(self.plugin, stream).await,
-            Ok(Err(error)) => refused(&error),
-            Err(late) => refused(&late),
+        let Ok(turn) = handshakes.try_acquire() else {
+            return self.refuse(&format_args!("{MAX_HANDSHAKES} others are at it"));
+        };
+        let agreed = timeout(TLS, tls.accept(stream)).await;
+        drop(turn);
+        match agreed {
+            Ok(Ok(stream)) => self.services.serve_at(place, stream).await,
+            Ok(Err(error)) => self.refuse(&error),
+            Err(late) => self.refuse(&late),
+        }
+    }
+
+    fn refuse(&self, error: &dyn std::fmt::Display) {
+        if let Some(times) = self.warned.tls.tell() {
+            let plugin = self.plugin;
+            tracing::warn!(%plugin, times, %error, "TLS with a plugin that asks its host failed");
         }
     }
 }
@@ -78,29 +125,37 @@ impl Drop for Door {
     }
 }
 
-/// A connection that counts while it is open.
-struct Guest {
-    open: Arc<AtomicUsize>,
+/// What the connections at one door share.
+struct Room {
+    open: AtomicUsize,
+    handshakes: Semaphore,
     left: Arc<Notify>,
 }
 
+/// A connection that counts while it is open.
+struct Guest(Arc<Room>);
+
 impl Guest {
-    fn enter(open: &Arc<AtomicUsize>, left: &Arc<Notify>) -> Self {
-        open.fetch_add(1, Ordering::Relaxed);
-        Self { open: open.clone(), left: left.clone() }
+    fn enter(room: &Arc<Room>) -> Self {
+        room.open.fetch_add(1, Ordering::Relaxed);
+        Self(room.clone())
+    }
+
+    async fn attend(self, porter: Porter, stream: UnixStream) {
+        porter.serve(stream, &self.0.handshakes).await;
     }
 }
 
 impl Drop for Guest {
     fn drop(&mut self) {
-        self.open.fetch_sub(1, Ordering::Relaxed);
-        self.left.notify_one();
+        self.0.open.fetch_sub(1, Ordering::Relaxed);
+        self.0.left.notify_one();
     }
 }
 
 /// A door that was used, in the care of a task that lets the plugin come back.
 pub(super) struct Kept {
-    open: Arc<AtomicUsize>,
+    room: Arc<Room>,
     task: AbortHandle,
 }
 
@@ -112,35 +167,16 @@ impl Kept {
         left: &Arc<Notify>,
         tasks: &mut JoinSet<()>,
     ) -> Self {
-        let (open, left) = (Arc::default(), left.clone());
-        let guest = Guest::enter(&open, &left);
-        let counted = open.clone();
-        let task = tasks.spawn(async move {
-            let mut guests = JoinSet::new();
-            guests.spawn(attend(porter.clone(), first, guest));
-            loop {
-                tokio::select! {
-                    came_in = door.accept() => match came_in {
-                        Ok(stream) => {
-                            let guest = Guest::enter(&counted, &left);
-                            guests.spawn(attend(porter.clone(), stream, guest));
-                        }
-                        Err(error) => {
-                            let (plugin, path) = (porter.plugin, door.path().display());
-                            tracing::warn!(%plugin, %path, %error, "a plugin cannot come in");
-                            sleep(ACCEPT_PAUSE).await;
-                        }
-                    },
-                    Some(_) = guests.join_next() => {}
-                }
-            }
-        });
-        Self { open, task }
+        let handshakes = Semaphore::new(MAX_HANDSHAKES);
+        let room = Arc::new(Room { open: AtomicUsize::new(0), handshakes, left: left.clone() });
+        let guest = Guest::enter(&room);
+        let task = tasks.spawn(receive_all(door, porter, room.clone(), (guest, first)));
+        Self { room, task }
     }
 
     /// Whether nobody is in.
     pub(super) fn is_idle(&self) -> bool {
-        self.open.load(Ordering::Relaxed) == 0
+        self.room.open.load(Ordering::Relaxed) == 0
     }
 
     /// Closes it for ever.
@@ -149,6 +185,94 @@ impl Kept {
     }
 }
 
-async fn attend(porter: Porter, stream: UnixStream, _guest: Guest) {
-    porter.serve(stream).await;
+async fn receive_all(door: Door, porter: Porter, room: Arc<Room>, first: (Guest, UnixStream)) {
+    let mut guests = JoinSet::new();
+    let (guest, stream) = first;
+    guests.spawn(guest.attend(porter.clone(), stream));
+    loop {
+        tokio::select! {
+            came_in = door.accept() => match came_in {
+                Ok(stream) if porter.lets_in(&stream) => {
+                    guests.spawn(Guest::enter(&room).attend(porter.clone(), stream));
+                }
+                Ok(_stranger) => {}
+                Err(error) => {
+                    let (plugin, path) = (porter.plugin, door.path().display());
+                    tracing::warn!(%plugin, %path, %error, "a plugin cannot come in");
+                    sleep(ACCEPT_PAUSE).await;
+                }
+            },
+            Some(_) = guests.join_next() => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sidegate_model::UnixMillis;
+    use sidegate_model::kv::{Kv, KvError, KvFuture};
+    use sidegate_transport::pinned::{Identity, PeerCertificate};
+    use tokio::io::AsyncReadExt as _;
+    use tokio::sync::watch;
+
+    struct Nowhere;
+
+    fn nowhere<'a, T: Send + 'a>() -> KvFuture<'a, T> {
+        Box::pin(std::future::ready(Err(KvError::Unavailable(String::new()))))
+    }
+
+    impl Kv for Nowhere {
+        fn read<'a>(&'a self, _: PluginId, _: &'a str) -> KvFuture<'a, Option<Vec<u8>>> {
+            nowhere()
+        }
+
+        fn write<'a>(
+            &'a self,
+            _: PluginId,
+            _: &'a str,
+            _: &'a [u8],
+            _: Option<UnixMillis>,
+        ) -> KvFuture<'a, bool> {
+            nowhere()
+        }
+
+        fn delete<'a>(&'a self, _: PluginId, _: &'a str) -> KvFuture<'a, bool> {
+            nowhere()
+        }
+    }
+
+    #[tokio::test]
+    async fn who_connects_and_never_agrees_on_tls_takes_few_places_only() {
+        let dir = tempfile::tempdir().unwrap();
+        let snapshots = watch::channel(Arc::default()).1;
+        let services = HostServices::new(Arc::new(Nowhere), snapshots, String::new());
+        let (ours, theirs) = (Identity::generate().unwrap(), Identity::generate().unwrap());
+        let peer = PeerCertificate::from_der(theirs.certificate_der()).unwrap();
+        let tls = Some(Acceptor::new(&ours, &peer));
+        let family = Family::of(std::process::id());
+        let porter = Porter::new((PluginId(1), services), family, tls);
+        let door = Door::open(dir.path(), 1).unwrap();
+        let path = door.path().to_owned();
+        let mut silent = vec![UnixStream::connect(&path).await.unwrap()];
+        let first = door.accept().await.unwrap();
+        let mut tasks = JoinSet::new();
+        let kept = Kept::keep((door, first), porter, &Arc::default(), &mut tasks);
+        for _ in 1..MAX_HANDSHAKES {
+            silent.push(UnixStream::connect(&path).await.unwrap());
+        }
+        // One more is closed at once, not after the time that TLS may take.
+        let mut refused = UnixStream::connect(&path).await.unwrap();
+        let end = timeout(TLS / 2, refused.read_u8()).await;
+        assert!(matches!(end, Ok(Err(_))), "{end:?}");
+        assert!(kept.room.open.load(Ordering::Relaxed) <= MAX_HANDSHAKES + 1);
+        // Where one gives up, there is a turn for another.
+        silent.clear();
+        while !kept.is_idle() {
+            tokio::task::yield_now().await;
+        }
+        let mut next = UnixStream::connect(&path).await.unwrap();
+        let end = timeout(ACCEPT_PAUSE, next.read_u8()).await;
+        assert!(end.is_err(), "it may agree on TLS now: {end:?}");
+    }
 }

@@ -163,6 +163,14 @@ impl Launch<'_> {
 }
 
 impl Leash {
+    /// The process that is above all that comes of it, and not reaped before all of it is over.
+    pub(super) fn head(&self) -> Option<u32> {
+        match self {
+            Self::Group { child, .. } => child.id(),
+            Self::Guard { guard, .. } => guard.id(),
+        }
+    }
+
     /// Tells when the process has ended, and ends it when `kill` resolves or its sender is gone.
     /// Comes back when nothing of it is left.
     pub(super) async fn hold(

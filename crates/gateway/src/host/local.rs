@@ -9,6 +9,7 @@ use super::assignment::{
 };
 use super::broker::Broker;
 use super::connect::{await_handshake, dial};
+use super::door::Porter;
 use super::exit::Exit;
 use super::fault::{Fault, last_words};
 use super::flight::Recording;
@@ -231,7 +232,8 @@ async fn establish(
     let channel = dial(&socket).await?;
     let asks = (spec.id, setup.services.clone());
     let acceptor = socket.tls.as_ref().map(|tls| tls.acceptor.clone());
-    let broker = Broker::open(channel.clone(), process.dir(), asks, acceptor);
+    let porter = Porter::new(asks, process.family(), acceptor);
+    let broker = Broker::open(channel.clone(), process.dir(), porter);
     let mut session = Session::open(channel, process.sink(), limits.clone(), broker);
     let exited = process.exited();
     let set_up = async {
@@ -255,7 +257,7 @@ async fn establish(
             features,
             setup.settings.shards,
         ),
-        warnings: warnings(spec, (&endpoints, &manifest), features, max_body_bytes),
+        warnings: warnings(spec, &endpoints, features, max_body_bytes),
         endpoints,
         manifest,
         pid: Some(process.pid()),

@@ -3,9 +3,11 @@
 //! Wishes are shown and never granted here. Everything else in a manifest is for others.
 
 use crate::services::callable;
-use serde::Deserialize;
+use serde::de::{IgnoredAny, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use sidegate_model::plugin::PluginSpec;
 use sidegate_model::scope::SERVICE_SCOPES;
+use std::fmt;
 
 /// The hooks that this gateway runs.
 const RUN_HOOKS: [&str; 1] = ["custom_endpoint"];
@@ -38,13 +40,13 @@ struct Document {
 #[derive(Deserialize, Default)]
 #[serde(default)]
 struct Capabilities {
-    hooks: Option<Vec<String>>,
+    hooks: Option<Names>,
 }
 
 #[derive(Deserialize, Default)]
 #[serde(default)]
 struct Permissions {
-    services: Option<Vec<String>>,
+    services: Option<Names>,
 }
 
 impl Manifest {
@@ -52,28 +54,36 @@ impl Manifest {
     pub(super) fn parse(json: &str) -> Self {
         match serde_json::from_str::<Document>(json) {
             Ok(document) => Self {
-                hooks: bounded(document.capabilities.unwrap_or_default().hooks),
-                scopes: bounded(document.permissions.unwrap_or_default().services),
+                hooks: document.capabilities.unwrap_or_default().hooks.unwrap_or_default().0,
+                scopes: document.permissions.unwrap_or_default().services.unwrap_or_default().0,
                 problem: None,
             },
-            Err(error) => {
-                let problem: String = error.to_string().chars().take(200).collect();
-                Self { problem: Some(problem), ..Self::default() }
-            }
+            Err(error) => Self::unreadable(&error.to_string()),
         }
     }
 
+    /// One that cannot be read, and why.
+    pub(super) fn unreadable(why: &str) -> Self {
+        Self { problem: Some(why.chars().take(200).collect()), ..Self::default() }
+    }
+
+    /// The hooks of a plugin: those it names, or else those it is registered for.
+    pub(super) fn hooks_of<'a>(&'a self, spec: &'a PluginSpec) -> &'a [String] {
+        if self.hooks.is_empty() { &spec.hook_types } else { &self.hooks }
+    }
+
     /// What an operator should know of it, for a plugin with or without endpoints.
-    pub(super) fn warnings(&self, has_endpoints: bool) -> Vec<String> {
+    pub(super) fn warnings(&self, spec: &PluginSpec, has_endpoints: bool) -> Vec<String> {
         let unreadable = self
             .problem
             .as_ref()
             .map(|problem| format!("its manifest cannot be read and counts as none: {problem}"));
         let runs = |hook: &String| RUN_HOOKS.contains(&hook.as_str());
-        let idle = !has_endpoints && !self.hooks.is_empty() && !self.hooks.iter().any(runs);
+        let hooks = self.hooks_of(spec);
+        let idle = !has_endpoints && !hooks.is_empty() && !hooks.iter().any(runs);
         let idle = idle.then(|| {
-            let named = self.hooks[..self.hooks.len().min(MAX_NAMED)].join(", ");
-            let more = if self.hooks.len() > MAX_NAMED { " and more" } else { "" };
+            let named = hooks[..hooks.len().min(MAX_NAMED)].join(", ");
+            let more = if hooks.len() > MAX_NAMED { " and more" } else { "" };
             format!("offers only {named}{more}: this gateway runs none of them")
         });
         unreadable.into_iter().chain(idle).collect()
@@ -92,18 +102,44 @@ impl Manifest {
     }
 }
 
-/// Each entry once, in the order of the manifest; what could not be a name is left out.
-fn bounded(list: Option<Vec<String>>) -> Vec<String> {
-    let mut kept: Vec<String> = Vec::new();
-    for entry in list.unwrap_or_default() {
-        let is_name = !entry.is_empty()
-            && entry.chars().count() <= MAX_ENTRY
-            && !entry.chars().any(char::is_control);
-        if is_name && kept.len() < MAX_ENTRIES && !kept.contains(&entry) {
-            kept.push(entry);
+/// Each entry once, in the order of the manifest; what could not be a name is left out, and nothing
+/// is kept beyond the most there may be.
+#[derive(Default)]
+struct Names(Vec<String>);
+
+impl<'de> Deserialize<'de> for Names {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Bounded;
+
+        impl<'de> Visitor<'de> for Bounded {
+            type Value = Names;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a list of names")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Names, A::Error> {
+                let mut kept = Vec::new();
+                while kept.len() < MAX_ENTRIES {
+                    let Some(entry) = list.next_element::<String>()? else {
+                        return Ok(Names(kept));
+                    };
+                    if is_name(&entry) && !kept.contains(&entry) {
+                        kept.push(entry);
+                    }
+                }
+                while list.next_element::<IgnoredAny>()?.is_some() {}
+                Ok(Names(kept))
+            }
         }
+
+        deserializer.deserialize_seq(Bounded)
     }
-    kept
+}
+
+/// Names are shown to people, so nothing in them may be invisible or change how the rest reads.
+fn is_name(entry: &str) -> bool {
+    (1..=MAX_ENTRY).contains(&entry.len()) && entry.bytes().all(|byte| matches!(byte, b' '..=b'~'))
 }
 
 #[cfg(test)]
@@ -111,6 +147,20 @@ mod tests {
     use super::*;
     use serde_json::json;
     use sidegate_model::plugin::{PluginId, PluginOptions};
+
+    fn registered_for(hooks: &[&str]) -> PluginSpec {
+        PluginSpec {
+            id: PluginId(3),
+            name: "p".to_owned(),
+            slug: None,
+            command: String::new(),
+            config: serde_json::Map::new(),
+            options: PluginOptions::default(),
+            service_scopes: std::collections::BTreeSet::new(),
+            hook_types: hooks.iter().map(|&hook| hook.to_owned()).collect(),
+            reloads: 0,
+        }
+    }
 
     #[test]
     fn hooks_and_wishes_are_read_and_the_rest_is_not_looked_at() {
@@ -123,7 +173,7 @@ mod tests {
         let manifest = Manifest::parse(&json.to_string());
         assert_eq!(manifest.hooks, ["custom_endpoint", "studio_ui"]);
         assert_eq!(manifest.scopes, ["kv.readwrite", "plugins.read"]);
-        assert_eq!(manifest.warnings(false), [""; 0]);
+        assert_eq!(manifest.warnings(&registered_for(&[]), false), [""; 0]);
     }
 
     #[test]
@@ -138,7 +188,7 @@ mod tests {
         for json in ["", "[1", "7", r#"{"capabilities":{"hooks":"auth"}}"#] {
             let manifest = Manifest::parse(json);
             assert!(manifest.hooks.is_empty() && manifest.scopes.is_empty());
-            let warnings = manifest.warnings(false);
+            let warnings = manifest.warnings(&registered_for(&[]), false);
             assert!(matches!(&warnings[..], [one] if one.contains("cannot be read")), "{json}");
         }
     }
@@ -146,12 +196,15 @@ mod tests {
     #[test]
     fn lists_are_bounded_and_entries_are_names() {
         let many: Vec<_> = (0..100).map(|n| format!("h{n}")).collect();
-        let odd = ["", "a\nb", &"x".repeat(129), &"é".repeat(128)];
+        let (most, more) = ("x".repeat(128), "x".repeat(129));
+        // Bytes that turn the reading direction, or that nobody sees, are no part of a name.
+        let odd = ["", "a\nb", "é", "kv\u{202e}", "kv\u{200b}.readwrite", &more, &most];
         let json = json!({"capabilities": {"hooks": many}, "permissions": {"services": odd}});
         let manifest = Manifest::parse(&json.to_string());
-        assert_eq!((manifest.hooks.len(), &manifest.scopes[..]), (64, &["é".repeat(128)][..]));
+        assert_eq!((manifest.hooks.len(), &manifest.scopes[..]), (64, &[most][..]));
         assert!(
-            manifest.warnings(false)[0].ends_with("h7 and more: this gateway runs none of them")
+            manifest.warnings(&registered_for(&[]), false)[0]
+                .ends_with("h7 and more: this gateway runs none of them")
         );
     }
 
@@ -159,16 +212,8 @@ mod tests {
     fn wishes_that_can_be_granted_are_told_until_they_are() {
         let wishes = r#"{"permissions":{"services":["kv.readwrite","plugins.read","apps.read"]}}"#;
         let manifest = Manifest::parse(wishes);
-        let mut spec = PluginSpec {
-            id: PluginId(3),
-            name: "p".to_owned(),
-            slug: None,
-            command: String::new(),
-            config: serde_json::Map::new(),
-            options: PluginOptions::default(),
-            service_scopes: ["apps.read".to_owned()].into(),
-            reloads: 0,
-        };
+        let mut spec = registered_for(&[]);
+        spec.service_scopes.insert("apps.read".to_owned());
         let told =
             "wishes kv.readwrite, which is not granted: sidegate plugin grant p kv.readwrite";
         assert_eq!(manifest.ungranted(&spec), [told]);
@@ -180,8 +225,18 @@ mod tests {
     fn only_a_plugin_without_anything_we_run_is_warned_about() {
         let idle = Manifest::parse(r#"{"capabilities":{"hooks":["pre_auth","studio_ui"]}}"#);
         let told = "offers only pre_auth, studio_ui: this gateway runs none of them";
-        assert_eq!(idle.warnings(false), [told]);
-        assert_eq!(idle.warnings(true), [""; 0]);
-        assert_eq!(Manifest::default().warnings(false), [""; 0]);
+        assert_eq!(idle.warnings(&registered_for(&[]), false), [told]);
+        assert_eq!(idle.warnings(&registered_for(&[]), true), [""; 0]);
+        assert_eq!(Manifest::default().warnings(&registered_for(&[]), false), [""; 0]);
+    }
+
+    #[test]
+    fn without_hooks_in_a_manifest_those_it_is_registered_for_count() {
+        let manifest = Manifest::default();
+        let told = "offers only pre_auth: this gateway runs none of them";
+        assert_eq!(manifest.warnings(&registered_for(&["pre_auth"]), false), [told]);
+        let ours = registered_for(&["custom_endpoint", "pre_auth"]);
+        assert_eq!(manifest.warnings(&ours, false), [""; 0]);
+        assert_eq!(manifest.hooks_of(&ours).len(), 2);
     }
 }

@@ -31,6 +31,7 @@ mod local;
 mod logs;
 mod manifest;
 mod oom;
+mod peer;
 mod permitted;
 mod private_dir;
 mod process;

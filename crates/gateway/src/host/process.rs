@@ -8,6 +8,7 @@ use super::fault::Fault;
 use super::launch::Launch;
 use super::line::MAX_LINE_BYTES;
 use super::logs::{LineWriter, LogSink, RecentLines, Stream};
+use super::peer::Family;
 use super::private_dir::PrivateDir;
 use super::sealed::digest_of;
 use super::settings::HostSettings;
@@ -55,6 +56,7 @@ const LAST_OUTPUT: Duration = Duration::from_millis(250);
 /// A running plugin. Dropping it kills it and what it started.
 pub(super) struct Process {
     pid: u32,
+    family: Family,
     sha256: Option<JoinHandle<Option<Sha256>>>,
     exit: watch::Receiver<Option<Exit>>,
     first_line: Option<oneshot::Receiver<Vec<u8>>>,
@@ -90,6 +92,7 @@ impl Process {
         let launched = launch.start(settings.launcher.as_deref()).await;
         let launched = launched.map_err(|why| Fault::of_launch(program, checksum, why))?;
         let pid = launched.pid;
+        let family = Family::of(launched.leash.head().unwrap_or(pid));
         let sink = LogSink::new(spec.clone(), pid, recent.clone());
         let (first, first_line) = oneshot::channel();
         let mut pumps = JoinSet::new();
@@ -105,6 +108,7 @@ impl Process {
         holder.spawn(launched.leash.hold(killed, ended));
         Ok(Self {
             pid,
+            family,
             sha256: Some(sha256),
             exit,
             first_line: Some(first_line),
@@ -120,6 +124,11 @@ impl Process {
 
     pub(super) fn pid(&self) -> u32 {
         self.pid
+    }
+
+    /// It and all that it started.
+    pub(super) fn family(&self) -> Family {
+        self.family
     }
 
     /// The SHA-256 of its program, as the file was at the start. Can be asked once.

@@ -43,8 +43,7 @@ impl Remote<'_> {
         let in_service: InService = answers.iter().map(|a| Presence::new(a.is_ok())).collect();
         let endpoints = Arc::new(EndpointTable::build(offer.registrations.clone()));
         let max_body_bytes = setup.settings.max_body_bytes;
-        let lasting =
-            warnings(&spec, (&endpoints, &offer.manifest), offer.features, max_body_bytes);
+        let lasting = warnings(&spec, &endpoints, offer.features, max_body_bytes);
         let addresses: Vec<_> = self.addresses.iter().cloned().map(Address::Tcp).collect();
         let served = (offer.features, setup.settings.shards);
         let instance = Instance::at(spec.clone(), &addresses, served, in_service.clone());

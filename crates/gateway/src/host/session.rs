@@ -28,6 +28,9 @@ use wire::plugin_service_client::PluginServiceClient;
 /// Largest answer to a call of the host, in bytes: a plugin may describe many endpoints.
 const MAX_ANSWER_BYTES: usize = 64 * 1024 * 1024;
 
+/// Largest manifest, in bytes.
+const MAX_MANIFEST_BYTES: usize = 1024 * 1024;
+
 /// What the gateway can do beyond the original contract.
 const FEATURES: [&str; 3] = [FEATURE_HEADER_LIST, FEATURE_RAW_PATH, FEATURE_LARGE_MESSAGES];
 
@@ -106,11 +109,13 @@ impl Session {
 
     /// What its manifest says. A plugin without one, or without an answer in time, has nothing to say.
     pub(super) async fn manifest(&self) -> Manifest {
-        let mut plugin = self.plugin.clone();
+        let mut plugin = self.plugin.clone().max_decoding_message_size(MAX_MANIFEST_BYTES);
         let request = wire::GetManifestRequest {};
         let answer = call("GetManifest", self.limits.manifest, request, |r| plugin.get_manifest(r));
         match answer.await {
             Ok(answer) if answer.success => Manifest::parse(&answer.manifest_json),
+            // That is how a message that is too large is refused.
+            Err((fault, Some(Code::OutOfRange))) => Manifest::unreadable(&fault.to_string()),
             _ => Manifest::default(),
         }
     }

@@ -20,6 +20,9 @@ const FAILURE_PAUSE: Duration = Duration::from_secs(5);
 /// An answer that comes sooner than this was no session: the next one is not opened at once.
 const SHORT: Duration = Duration::from_secs(1);
 
+/// Longest reason in the log, in characters.
+const MAX_REASON: usize = 200;
+
 /// Keeps a session open that lasts `length` each time; ends when the plugin wants none.
 pub(super) async fn keep_open(
     mut plugin: PluginServiceClient<Channel>,
@@ -41,12 +44,28 @@ pub(super) async fn keep_open(
             Err(_) => Err(Status::deadline_exceeded("no answer in time")),
         };
         let pause = pause_after(&answer, begun.elapsed());
-        tracing::debug!(plugin = spec.name, ?answer, ?pause, "session ended");
+        tracing::debug!(plugin = spec.name, reason = ?reason(&answer), ?pause, "session ended");
         match pause {
             Some(pause) => sleep(pause).await,
             None => return,
         }
     }
+}
+
+/// Why it ended, in a bounded number of words: they are the plugin's.
+fn reason(answer: &Result<wire::OpenSessionResponse, Status>) -> String {
+    let told = match answer {
+        Ok(answer) if answer.error_message.is_empty() => {
+            answer.close_reason().as_str_name().to_owned()
+        }
+        Ok(answer) => cut(&answer.error_message),
+        Err(status) => format!("{:?}: {}", status.code(), cut(status.message())),
+    };
+    cut(&told)
+}
+
+fn cut(text: &str) -> String {
+    text.chars().take(MAX_REASON).collect()
 }
 
 /// How long to wait before the next one; `None` when there shall be none.
@@ -70,6 +89,16 @@ fn pause_after(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_the_reason_of_an_end_is_told_and_not_at_length() {
+        let answer = |error_message: String| {
+            Ok(wire::OpenSessionResponse { error_message, ..Default::default() })
+        };
+        assert_eq!(reason(&answer("é".repeat(3_000_000))), "é".repeat(200));
+        assert!(!reason(&answer(String::new())).is_empty());
+        assert_eq!(reason(&Err(Status::unknown("w".repeat(9_999)))).chars().count(), 200);
+    }
 
     #[test]
     fn what_follows_a_session_is_what_its_end_says() {

@@ -216,6 +216,7 @@ mod tests {
                 config: serde_json::Map::new(),
                 options: PluginOptions::parse(&options.iter().map(pair).collect()).unwrap(),
                 service_scopes: std::collections::BTreeSet::new(),
+                hook_types: Vec::new(),
                 reloads: 0,
             };
             HostLimits::default().of(&spec).restart.park_after

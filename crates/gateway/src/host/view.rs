@@ -56,13 +56,15 @@ impl Record {
         }
     }
 
-    /// What an operator should know of the instance that serves. Grants count at once, so what is
-    /// missing is looked up in the wanted spec.
+    /// What an operator should know of the instance that serves. Grants and hooks count at once, so
+    /// both are looked up in the wanted spec.
     fn warnings(&self, ready: &Ready) -> Vec<String> {
         // One that runs elsewhere cannot ask, whatever it is granted.
         let asks = ready.pid.is_some();
         let ungranted = asks.then(|| ready.manifest.ungranted(&self.spec));
-        ready.warnings.iter().cloned().chain(ungranted.into_iter().flatten()).collect()
+        let manifest = ready.manifest.warnings(&self.spec, !self.endpoints.endpoints().is_empty());
+        let ungranted = ungranted.into_iter().flatten();
+        ready.warnings.iter().cloned().chain(manifest).chain(ungranted).collect()
     }
 
     /// The view of a plugin with this life.
@@ -84,7 +86,9 @@ impl Record {
             warnings: life.warning().into_iter().chain(warnings).collect(),
             pid: serving.and_then(|(ready, _)| ready.pid),
             restarts: life.restarts(),
-            hooks: serving.map(|(ready, _)| ready.manifest.hooks.clone()).unwrap_or_default(),
+            hooks: serving
+                .map(|(ready, _)| ready.manifest.hooks_of(&self.spec).to_vec())
+                .unwrap_or_default(),
             requested_scopes: serving
                 .map(|(ready, _)| ready.manifest.scopes.clone())
                 .unwrap_or_default(),

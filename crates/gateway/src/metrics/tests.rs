@@ -1,9 +1,12 @@
 //! The text is read as a scraper reads it: line by line, and strictly.
 
 use super::*;
+use http::StatusCode;
 use sidegate_model::plugin::PluginId;
 use sidegate_model::status::PluginState;
+use sidegate_wire::ErrorCode;
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 fn status(id: u32, name: &str) -> PluginStatus {
     PluginStatus {
@@ -28,18 +31,19 @@ fn status(id: u32, name: &str) -> PluginStatus {
 
 /// A text with something of every kind in it.
 fn text(plugins: &[PluginStatus]) -> String {
-    let metrics = Metrics::default();
-    let labels = RouteLabels {
-        plugin: Label::new("odd \"name\" \\ here"),
-        route: Label::new("/a/*"),
-        method: Label::new("GET"),
-    };
-    metrics.request_began();
-    metrics.request_body(&labels, 12);
-    metrics.request_ended(&labels, StatusCode::OK, Duration::from_millis(3), 7);
-    metrics.error(&labels, "plugin_error");
-    metrics.aborted_stream(&labels);
-    metrics.connection_opened();
+    let metrics = Metrics::new(2);
+    let name = RouteName { plugin: "odd \"name\" \\ here", route: "/a/*", method: "GET" };
+    for shard in [0, 1] {
+        let shard = metrics.shard(shard);
+        shard.request_began();
+        let route = shard.route(name);
+        route.received(6);
+        route.answered(StatusCode::OK, Duration::from_millis(3), 7);
+        route.failed(ErrorCode::PluginError);
+        route.cut();
+        shard.request_ended();
+    }
+    metrics.shard(1).connection_opened();
     metrics.render(plugins)
 }
 
@@ -147,6 +151,26 @@ fn every_line_is_valid_and_every_family_is_announced_once() {
     let received =
         scrape.samples.iter().find(|(s, _)| s.starts_with("sidegate_request_body_bytes_total"));
     assert!(is(*received.unwrap().1, 12.0));
+}
+
+#[test]
+fn a_scrape_adds_up_what_the_shards_counted() {
+    let scrape = scrape(&text(&[]));
+    let route = r#"plugin="odd \"name\" \\ here",route="/a/*",method="GET""#;
+    let plugin = r#"plugin="odd \"name\" \\ here""#;
+    for (series, expected) in [
+        (format!("sidegate_requests_total{{{route},status=\"200\"}}"), 2.0),
+        (format!("sidegate_response_body_bytes_total{{{route}}}"), 14.0),
+        (format!("sidegate_aborted_streams_total{{{route}}}"), 2.0),
+        (format!("sidegate_errors_total{{{plugin},code=\"plugin_error\"}}"), 2.0),
+        (format!("sidegate_request_duration_seconds_count{{{route}}}"), 2.0),
+        (format!("sidegate_request_duration_seconds_sum{{{route}}}"), 0.006),
+        (format!("sidegate_request_duration_seconds_bucket{{le=\"0.0025\",{route}}}"), 0.0),
+        (format!("sidegate_request_duration_seconds_bucket{{le=\"0.005\",{route}}}"), 2.0),
+        (format!("sidegate_request_duration_seconds_bucket{{le=\"+Inf\",{route}}}"), 2.0),
+    ] {
+        assert!(is(value(&scrape, &series), expected), "{series}");
+    }
 }
 
 #[test]

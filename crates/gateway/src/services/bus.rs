@@ -1,6 +1,7 @@
 //! Carries events from whoever publishes to all who subscribed, within this process. A slow
 //! subscriber loses events and delays nobody. Knows nothing of calls and connections.
 
+use super::apart::apart;
 use futures_util::Stream;
 use sidegate_model::plugin::PluginId;
 use sidegate_wire::events::EventMessage;
@@ -14,8 +15,10 @@ use tonic::Status;
 
 /// Events that wait for one subscriber.
 pub(super) const QUEUE_EVENTS: usize = 100;
-/// Bytes of payload that wait for one subscriber.
-pub(super) const QUEUE_BYTES: usize = 4 * 1024 * 1024;
+/// Bytes that wait for one subscriber: 4 MiB of payload, and what comes with each event.
+pub(super) const QUEUE_BYTES: usize = 4 * 1024 * 1024 + QUEUE_EVENTS * 1024;
+/// What an event takes beside its texts and its payload, allocations included.
+const EVENT_BYTES: usize = 256;
 
 /// Which events somebody wants.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -41,6 +44,11 @@ struct Subscriber {
     lost: u64,
 }
 
+/// How much memory an event takes while it waits.
+fn size(event: &EventMessage) -> usize {
+    EVENT_BYTES + event.id.len() + event.topic.len() + event.origin.len() + event.payload.len()
+}
+
 /// What became of an event at one subscriber.
 enum Fate {
     Taken,
@@ -54,7 +62,7 @@ impl Subscriber {
         if self.queue.capacity() == QUEUE_EVENTS {
             self.lost = 0;
         }
-        let bytes = u32::try_from(event.payload.len()).unwrap_or(u32::MAX);
+        let bytes = u32::try_from(size(event)).unwrap_or(u32::MAX);
         let room = self.room.clone().try_acquire_many_owned(bytes).ok();
         let place = room.zip(self.queue.try_reserve().ok());
         if let Some((room, place)) = place {
@@ -82,13 +90,14 @@ pub(super) struct Bus {
 impl Bus {
     /// Gives an event to all who want it; waits for nobody. All subscribers see the events of one
     /// topic in the same order.
-    pub(super) fn publish(&self, event: &EventMessage) {
+    pub(super) fn publish(&self, mut event: EventMessage) {
+        event.payload = apart(event.payload);
         let (mut lost, mut newly_slow) = (0, Vec::new());
         let mut subscribers = self.lock();
         for interest in [Interest::Everything, Interest::Topic(event.topic.clone())] {
             let interested = subscribers.by_interest.get_mut(&interest);
             for subscriber in interested.into_iter().flatten() {
-                match subscriber.offer(event) {
+                match subscriber.offer(&event) {
                     Fate::Taken => {}
                     Fate::Lost => lost += 1,
                     Fate::FirstLost => {
@@ -173,5 +182,46 @@ impl Stream for Subscription {
 impl Drop for Subscription {
     fn drop(&mut self) {
         self.bus.leave(self.number, &self.interest);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bytes::Bytes;
+    use futures_util::{FutureExt as _, StreamExt as _};
+
+    fn subscribed(bus: &Arc<Bus>) -> Subscription {
+        let place = Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap();
+        bus.subscribe(PluginId(1), Interest::Everything, place)
+    }
+
+    #[test]
+    fn an_event_that_waits_keeps_nothing_of_the_message_it_came_in() {
+        let bus = Arc::new(Bus::default());
+        let mut events = subscribed(&bus);
+        let message = Bytes::from(vec![7; 3_900_000]);
+        let payload = message.slice(5..6);
+        bus.publish(EventMessage { payload, ..Default::default() });
+        assert!(message.is_unique(), "the event in the queue still holds its message");
+        let event = events.next().now_or_never().flatten().unwrap().unwrap();
+        assert_eq!(event.payload, [7_u8][..]);
+    }
+
+    #[test]
+    fn all_that_comes_with_a_payload_counts() {
+        let bus = Arc::new(Bus::default());
+        let mut events = subscribed(&bus);
+        let half = QUEUE_BYTES / 2 - EVENT_BYTES;
+        let text = |bytes: usize| "x".repeat(bytes);
+        bus.publish(EventMessage { topic: text(half), ..Default::default() });
+        bus.publish(EventMessage { origin: text(half + 1), ..Default::default() });
+        assert_eq!(bus.lost(), 1);
+        bus.publish(EventMessage { id: text(half), ..Default::default() });
+        bus.publish(EventMessage::default());
+        assert_eq!(bus.lost(), 2, "without a payload an event is not for nothing");
+        assert!(events.next().now_or_never().flatten().is_some());
+        bus.publish(EventMessage::default());
+        assert_eq!(bus.lost(), 2);
     }
 }

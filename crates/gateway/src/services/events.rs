@@ -94,7 +94,7 @@ impl Events {
         let id = unique_id().map_err(|_| "no id could be made for the event".to_owned())?;
         let origin = format!("plugin:{}@{}", self.asker.plugin, self.node);
         let direction = if (0..=2).contains(&direction) { direction } else { 0 };
-        self.bus.publish(&EventMessage { id: id.clone(), topic, origin, direction, payload });
+        self.bus.publish(EventMessage { id: id.clone(), topic, origin, direction, payload });
         Ok(id)
     }
 }

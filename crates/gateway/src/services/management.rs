@@ -90,7 +90,7 @@ impl MicrogatewayManagementService for Management {
         request: Request<wire::WritePluginKvRequest>,
     ) -> Answer<wire::WritePluginKvResponse> {
         self.asker.granted(KV_READWRITE)?;
-        let written = storage::write(&*self.kv, self.asker.plugin, request.get_ref()).await;
+        let written = storage::write(&*self.kv, self.asker.plugin, request.into_inner()).await;
         written.map(Response::new)
     }
 

@@ -4,7 +4,8 @@
 //! Reading order: [`HostServices`] (`server`) serves one connection; `calls` bounds each call and
 //! brings it to its service: `management` answers from the snapshot (`facts`) and keeps what a
 //! plugin wants kept (`storage`), `events` passes on what plugins publish (`bus`). `asker` is the
-//! plugin at the other end and what it was granted, `share` how much of us it may take.
+//! plugin at the other end and what it was granted, `share` how much of us it may take. `apart` keeps
+//! bytes without the message they came in, `seldom` keeps warnings few.
 //!
 //! Who asks is the connection: fields of a message that name a plugin are not read. What a plugin
 //! may ask is looked up in the current snapshot at every call, so a grant or its revocation counts
@@ -13,6 +14,7 @@
 //!
 //! Knows nothing of processes, sockets and brokers, nor where the storage is.
 
+mod apart;
 mod asker;
 mod bus;
 mod calls;
@@ -20,9 +22,11 @@ mod clock;
 mod events;
 mod facts;
 mod management;
+mod seldom;
 mod server;
 mod share;
 mod storage;
 
 pub(crate) use asker::callable;
+pub(crate) use seldom::Seldom;
 pub use server::HostServices;

@@ -16,7 +16,7 @@ use sidegate_model::snapshot::Snapshot;
 use std::convert::Infallible;
 use std::sync::Arc;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::watch;
+use tokio::sync::{OwnedSemaphorePermit, watch};
 
 /// Calls and subscriptions at one time on one connection.
 const MAX_STREAMS: u32 = 256;
@@ -39,6 +39,13 @@ struct Parts {
     shares: Shares,
 }
 
+/// The place of one connection among those of its plugin; free again when it is dropped.
+pub(crate) struct Place {
+    plugin: PluginId,
+    share: Arc<Share>,
+    _taken: OwnedSemaphorePermit,
+}
+
 impl HostServices {
     /// Offers this storage and the facts of the current snapshot. `node` is the name of this
     /// gateway, which every event carries.
@@ -55,14 +62,33 @@ impl HostServices {
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
+        if let Some(place) = self.place(plugin) {
+            self.serve_at(place, stream).await;
+        }
+    }
+
+    /// A place for one more connection of this plugin; `None` when it has as many as it may.
+    pub(crate) fn place(&self, plugin: PluginId) -> Option<Place> {
         let share = self.parts.shares.of(plugin);
-        let Ok(_place) = share.connections.clone().try_acquire_owned() else {
+        if let Ok(taken) = share.connections.clone().try_acquire_owned() {
+            return Some(Place { plugin, share, _taken: taken });
+        }
+        if let Some(refused) = share.refused.tell() {
             tracing::warn!(
                 %plugin,
-                "a plugin has {MAX_CONNECTIONS} connections to the host services; one more is refused"
+                refused,
+                "a plugin has {MAX_CONNECTIONS} connections to the host services; more are refused"
             );
-            return;
-        };
+        }
+        None
+    }
+
+    /// Serves one connection until it ends, like [`Self::serve`].
+    pub(crate) async fn serve_at<S>(&self, place: Place, stream: S)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let Place { plugin, share, _taken } = place;
         let calls = self.calls(plugin, share);
         let service = service_fn(move |request| {
             let calls = calls.clone();

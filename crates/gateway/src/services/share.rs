@@ -1,6 +1,7 @@
 //! How much of us one plugin may take at one time, over all its connections, so that no plugin
 //! starves the others. Knows nothing of what is asked.
 
+use super::seldom::Seldom;
 use sidegate_model::plugin::PluginId;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -21,6 +22,8 @@ pub(super) struct Share {
     pub(super) connections: Arc<Semaphore>,
     pub(super) calls: Arc<Semaphore>,
     pub(super) subscriptions: Arc<Semaphore>,
+    /// Connections that were refused.
+    pub(super) refused: Seldom,
 }
 
 impl Share {
@@ -29,6 +32,7 @@ impl Share {
             connections: Arc::new(Semaphore::new(MAX_CONNECTIONS)),
             calls: Arc::new(Semaphore::new(MAX_CALLS)),
             subscriptions: Arc::new(Semaphore::new(MAX_SUBSCRIPTIONS)),
+            refused: Seldom::default(),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Key-value storage as a plugin sees it: its own keys, values with an end. Keys and values are
 //! never logged.
 
+use super::apart::apart;
 use super::clock::now_millis;
 use prost_types::Timestamp;
 use sidegate_model::UnixMillis;
@@ -20,16 +21,19 @@ const SECONDS: RangeInclusive<i64> = -62_135_596_800..=253_402_300_799;
 pub(super) async fn write(
     kv: &dyn Kv,
     plugin: PluginId,
-    request: &WritePluginKvRequest,
+    request: WritePluginKvRequest,
 ) -> Result<WritePluginKvResponse, Status> {
     let refused = |error| refusal(plugin, error);
     check(&request.key, &request.value).map_err(refused)?;
     let expires_at = request.expire_at.as_ref().map(millis).transpose()?;
+    // It may wait long for its turn, and its message can be far larger than both.
+    let (mut key, value) = (request.key, apart(request.value));
+    key.shrink_to_fit();
     if expires_at.is_some_and(|end| end <= now_millis()) {
-        kv.delete(plugin, &request.key).await.map_err(refused)?;
+        kv.delete(plugin, &key).await.map_err(refused)?;
         return Ok(WritePluginKvResponse { created: false });
     }
-    let written = kv.write(plugin, &request.key, &request.value, expires_at).await;
+    let written = kv.write(plugin, &key, &value, expires_at).await;
     Ok(WritePluginKvResponse { created: written.map_err(refused)? })
 }
 

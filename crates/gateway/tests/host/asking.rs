@@ -2,13 +2,15 @@
 //! than its process lives.
 
 use crate::bench::{Bench, alive, example, get, signal, spec, text};
-use crate::eventually::eventually;
+use crate::eventually::{PATIENCE, eventually};
 use crate::life::ready;
 use rustix::process::Signal;
 use sidegate_gateway::instance::Instance;
 use sidegate_model::plugin::{PluginId, PluginSpec};
 use std::collections::BTreeSet;
 use std::path::Path;
+use tokio::io::AsyncReadExt as _;
+use tokio::net::UnixStream;
 
 /// The plugin without an SDK.
 pub(crate) fn bare(id: u32) -> PluginSpec {
@@ -73,5 +75,47 @@ async fn a_broker_id_in_the_configuration_is_no_broker_id() {
     bench.want(spec);
     let (_, instance) = ready(&bench, 7).await;
     assert_eq!(asked(&instance, "/_service_broker_id").await, "1");
+    bench.host.shutdown().await;
+}
+
+/// Whether this process, which is not the plugin's, is turned away.
+async fn turned_away(address: &str) -> bool {
+    let mut stream = UnixStream::connect(address).await.unwrap();
+    let mut nothing = [0; 1];
+    // Whoever is served waits for what comes and is told no end.
+    let end = tokio::time::timeout(PATIENCE, stream.read(&mut nothing)).await;
+    matches!(end, Ok(Ok(0) | Err(_)))
+}
+
+#[tokio::test]
+async fn who_is_not_the_plugin_is_turned_away_and_uses_nothing_up() {
+    let bench = Bench::new();
+    bench.want(bare(7));
+    let (status, instance) = ready(&bench, 7).await;
+    let used = asked(&instance, "/dial").await;
+    // The next door is there as soon as it is announced.
+    let next = Path::new(&used).with_file_name("b2");
+    eventually("the next door is open", || next.exists()).await;
+    for address in [used.as_str(), next.to_str().unwrap()] {
+        for _ in 0..3 {
+            assert!(turned_away(address).await, "{address}");
+        }
+    }
+    assert_eq!(asked(&instance, "/child").await.trim(), "served");
+    assert_eq!(asked(&instance, "/orphan").await.trim(), "served");
+    let dialled = asked(&instance, "/dial").await;
+    assert_eq!(dialled, next.to_str().unwrap(), "it waits for the plugin");
+    assert_eq!(bench.status(7).unwrap().pid, status.pid);
+    bench.host.shutdown().await;
+}
+
+#[tokio::test]
+async fn without_a_guard_the_plugin_and_its_children_are_served_and_nobody_else() {
+    let bench = Bench::without_guards();
+    bench.want(bare(7));
+    let (_, instance) = ready(&bench, 7).await;
+    let address = asked(&instance, "/dial").await;
+    assert!(turned_away(&address).await);
+    assert_eq!(asked(&instance, "/child").await.trim(), "served");
     bench.host.shutdown().await;
 }

@@ -176,6 +176,7 @@ pub(crate) fn spec(id: u32, slug: &str, command: &str) -> PluginSpec {
         config,
         options: PluginOptions::default(),
         service_scopes: std::collections::BTreeSet::new(),
+        hook_types: Vec::new(),
         reloads: 0,
     }
 }

@@ -106,6 +106,7 @@ pub(crate) fn spec(plugin: u32, scopes: &[&str]) -> PluginSpec {
         config: serde_json::Map::new(),
         options: PluginOptions::read(&Default::default()).0,
         service_scopes: scopes.iter().map(|scope| (*scope).to_owned()).collect(),
+        hook_types: Vec::new(),
         reloads: 0,
     }
 }

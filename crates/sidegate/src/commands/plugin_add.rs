@@ -20,7 +20,7 @@ pub(crate) struct Add {
     /// Where its endpoints are mounted: /plugins/{slug}/
     #[arg(long)]
     slug: Option<String>,
-    /// The program, as file:///absolute/path
+    /// The program, as file:///absolute/path, or where one runs already, as grpc://host:port
     #[arg(long)]
     command: String,
     /// Free text

@@ -33,8 +33,11 @@ pub(super) async fn run(scopes: &Scopes, deed: &str) -> Result<(), Failure> {
     let body = json!({"data": {"type": "plugin", "attributes": attributes}});
     api.post(&format!("plugins/{id}/{deed}"), &body).await?;
     let plugin = whole(&api, &id).await?;
+    if scopes.view.is_for_programs() {
+        return scopes.view.one(plugin);
+    }
     eprintln!("{}", summary(&plugin));
-    scopes.view.one(plugin)
+    Ok(())
 }
 
 /// What it may ask now, and what it still wishes.

@@ -27,7 +27,7 @@ pub(crate) struct Update {
     /// Where its endpoints are mounted: /plugins/{slug}/
     #[arg(long)]
     slug: Option<String>,
-    /// The program, as file:///absolute/path
+    /// The program, as file:///absolute/path, or where one runs already, as grpc://host:port
     #[arg(long)]
     command: Option<String>,
     /// Free text
@@ -50,7 +50,7 @@ pub(crate) struct Update {
     #[arg(long, value_name = "KEY=VALUE")]
     option: Vec<Pair>,
     /// Take such a word back
-    #[arg(long, value_name = "KEY")]
+    #[arg(long, visible_alias = "unset-option", value_name = "KEY")]
     remove_option: Vec<String>,
     #[command(flatten)]
     wait: Wait,
@@ -299,6 +299,7 @@ mod tests {
         }
         assert_eq!(effect(&["--option", "pass_token=true"]), Effect::Live);
         assert_eq!(effect(&["--remove-option", "optional_auth"]), Effect::Live);
+        assert_eq!(effect(&["--unset-option", "optional_auth"]), Effect::Live);
         assert_eq!(effect(&["--description", "e"]), Effect::None);
     }
 }

@@ -23,6 +23,7 @@ const COLUMNS: &[Column] = &[
     ("SLUG", |plugin| text(plugin, "slug")),
     ("STATE", |plugin| status(plugin, "state")),
     ("RESTARTS", |plugin| status(plugin, "restarts")),
+    ("WARNINGS", number_of_warnings),
     ("COMMAND", |plugin| text(plugin, "command")),
 ];
 
@@ -135,6 +136,14 @@ pub(super) fn callable(plugin: &Value) -> String {
 pub(super) fn warnings(plugin: &Value) -> Vec<String> {
     let warnings = field(plugin, "status")["warnings"].as_array().map_or(&[][..], Vec::as_slice);
     warnings.iter().map(plain).collect()
+}
+
+/// How many there are, so that nobody has to show each plugin; nothing where there are none.
+fn number_of_warnings(plugin: &Value) -> String {
+    match warnings(plugin).len() {
+        0 => String::new(),
+        number => number.to_string(),
+    }
 }
 
 /// The last process that did not end in order, with its last words; null when there is none.
@@ -252,6 +261,14 @@ mod tests {
             "llms.read  (`sidegate plugin grant p llms.read` grants it)\n\
              x  (no service of this gateway)"
         );
+    }
+
+    #[test]
+    fn a_list_counts_warnings_and_stays_empty_where_there_are_none() {
+        let plugin = |warnings: Value| json!({"attributes": {"status": {"warnings": warnings}}});
+        assert_eq!(number_of_warnings(&plugin(json!(["a", "b"]))), "2");
+        assert_eq!(number_of_warnings(&plugin(json!([]))), "");
+        assert_eq!(number_of_warnings(&json!({})), "");
     }
 
     #[test]

@@ -9,6 +9,7 @@ use crate::error::Failure;
 use crate::setting_flags::SettingFlags;
 use crate::{logging, role};
 use clap::Args;
+use rustix::process::{DumpableBehavior, set_dumpable_behavior};
 use std::path::PathBuf;
 
 /// Run the gateway: clients, plugins, admin API and database in one process
@@ -23,6 +24,7 @@ pub(crate) struct Arguments {
 
 /// Runs the command; comes back when the gateway has stopped.
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
+    let shielded = shield();
     let environment = Environment::of_process();
     let (layers, mut problems) = Layers::collect(&environment, &arguments.flags.0);
     problems.extend(legacy::unknown_role(&environment));
@@ -37,5 +39,14 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     if let Some(warning) = legacy::warning(&environment) {
         tracing::warn!("{warning}");
     }
+    if let Err(error) = shielded {
+        tracing::warn!(%error, "plugins of this user can read the gateway's memory and environment");
+    }
     role::standalone(&config, environment.into_pairs(), arguments.ready_file.as_deref())
+}
+
+/// Closes this process's memory, environment and descriptors to others of the same user, which
+/// plugins are. Programs that it starts are as open as any.
+fn shield() -> rustix::io::Result<()> {
+    set_dumpable_behavior(DumpableBehavior::NotDumpable)
 }

@@ -132,16 +132,19 @@ fn a_disabled_plugin_is_not_reloaded_and_an_update_does_not_wait_for_it() {
 fn scopes_are_granted_and_revoked_and_it_is_said_what_is_granted_then() {
     let server = Server::start();
     add(&server, &["--grant", "apps.read"]);
-    let finished = server.run(&["plugin", "grant", "hook", "kv.readwrite", "llms.read"]);
-    assert_eq!(finished.stderr, "plugin hook may ask for apps.read, kv.readwrite, llms.read\n");
+    let told = server.run(&["plugin", "grant", "hook", "kv.readwrite", "llms.read"]);
+    assert_eq!(told.stderr, "plugin hook may ask for apps.read, kv.readwrite, llms.read\n");
+    assert_eq!(told.data(), "");
+    let quiet = server.run(&["plugin", "grant", "hook", "kv.readwrite", "--quiet"]);
+    assert_eq!((quiet.stdout.as_str(), quiet.stderr.as_str()), ("1\n", ""));
     let shown = server.run(&["plugin", "show", "hook"]).data();
     let row = shown.lines().find(|line| line.starts_with("granted ")).unwrap();
     assert!(row.ends_with(" apps.read, kv.readwrite, llms.read"), "{row}");
     let revoke = ["plugin", "revoke", "hook", "apps.read", "llms.read", "--output", "json"];
     let revoked = server.run(&revoke).json();
     assert_eq!(revoked["attributes"]["service_scopes"], json!(["kv.readwrite"]));
-    let finished = server.run(&["plugin", "revoke", "hook", "kv.readwrite"]);
-    assert_eq!(finished.stderr, "plugin hook may ask nothing of the gateway\n");
+    let told = server.run(&["plugin", "revoke", "hook", "kv.readwrite"]);
+    assert_eq!(told.stderr, "plugin hook may ask nothing of the gateway\n");
     assert!(!server.run(&["plugin", "show", "hook"]).data().contains("granted "));
 }
 

@@ -25,6 +25,11 @@ pub(super) fn of(root: Pid) -> Vec<Pid> {
     found.split_off(1)
 }
 
+/// The parent of a process; `None` where there is none, or no such process.
+pub(in crate::host) fn parent_of(pid: Pid) -> Option<Pid> {
+    parent_in(&fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero())).ok()?)
+}
+
 /// The parent that a line of `/proc/PID/stat` names.
 fn parent_in(stat: &str) -> Option<Pid> {
     // The program's name stands in parentheses and may hold anything, also more of them.

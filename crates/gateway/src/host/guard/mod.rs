@@ -15,6 +15,7 @@ mod guard;
 mod stub;
 mod words;
 
+pub(super) use descendants::parent_of;
 pub(super) use words::{GUARD, Report, checksum_word};
 
 use std::ffi::OsString;
