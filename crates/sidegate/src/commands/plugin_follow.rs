@@ -7,7 +7,7 @@ use super::plugin_view::{View, callable, warnings, whole};
 use super::plugin_wait::{Outcome, Wait};
 use crate::client::AdminApi;
 use crate::error::Failure;
-use crate::output::text;
+use crate::output::{printable, text};
 use serde_json::Value;
 
 /// Waits as asked (`None` is not at all), prints, and fails when the plugin failed. What was asked
@@ -28,11 +28,12 @@ pub(super) async fn follow(
     view.one(plugin)?;
     if view.is_for_programs() {
         // Data is all they print, so a person hears of it here.
-        warnings.iter().for_each(|warning| eprintln!("warning: {warning}"));
+        warnings.iter().for_each(|warning| eprintln!("warning: {}", printable(warning)));
     }
     match outcome {
         None | Some(Outcome::Ready) => Ok(()),
         Some(Outcome::Failed(reason) | Outcome::Pending(reason)) => {
+            let reason = printable(&reason);
             let hint = format!(
                 "it is registered: `sidegate plugin show {callable}` shows how it goes on, `sidegate plugin update {callable} …` changes it"
             );
