@@ -45,7 +45,7 @@ impl Library {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Flavour {
     /// What it is built with.
-    pub library: Library,
+    pub built_with: Library,
     /// Whether gateway and plugin encrypt what they say.
     pub mtls: bool,
 }
@@ -53,16 +53,16 @@ pub struct Flavour {
 impl Flavour {
     /// Every combination.
     pub const ALL: [Self; 4] = [
-        Self { library: Library::Today, mtls: false },
-        Self { library: Library::Today, mtls: true },
-        Self { library: Library::Old, mtls: false },
-        Self { library: Library::Old, mtls: true },
+        Self { built_with: Library::Today, mtls: false },
+        Self { built_with: Library::Today, mtls: true },
+        Self { built_with: Library::Old, mtls: false },
+        Self { built_with: Library::Old, mtls: true },
     ];
 
     /// A name that no other combination has, fit for a plugin.
     pub fn name(self) -> String {
         let transport = if self.mtls { "mtls" } else { "plain" };
-        format!("{}-{transport}", self.library.folder().replace('.', "-"))
+        format!("{}-{transport}", self.built_with.folder().replace('.', "-"))
     }
 }
 
@@ -86,7 +86,7 @@ impl Go {
         flavour: Flavour,
         name: &str,
     ) -> PluginBuilder {
-        let path = self.program(flavour.library, program);
+        let path = self.program(flavour.built_with, program);
         let builder = gateway.plugin(name).command(&format!("file://{}", path.display()));
         if flavour.mtls { builder.option("mtls", "true") } else { builder }
     }

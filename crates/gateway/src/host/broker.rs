@@ -210,38 +210,11 @@ mod tests {
     use super::super::peer::Family;
     use super::*;
     use crate::services::HostServices;
-    use sidegate_model::UnixMillis;
-    use sidegate_model::kv::{Kv, KvError, KvFuture};
+    use crate::services::nowhere::Nowhere;
     use sidegate_model::plugin::PluginId;
     use std::time::Duration;
     use tokio::sync::watch;
     use tokio::time::timeout;
-
-    struct Nowhere;
-
-    fn nowhere<'a, T: Send + 'a>() -> KvFuture<'a, T> {
-        Box::pin(std::future::ready(Err(KvError::Unavailable(String::new()))))
-    }
-
-    impl Kv for Nowhere {
-        fn read<'a>(&'a self, _: PluginId, _: &'a str) -> KvFuture<'a, Option<Vec<u8>>> {
-            nowhere()
-        }
-
-        fn write<'a>(
-            &'a self,
-            _: PluginId,
-            _: &'a str,
-            _: &'a [u8],
-            _: Option<UnixMillis>,
-        ) -> KvFuture<'a, bool> {
-            nowhere()
-        }
-
-        fn delete<'a>(&'a self, _: PluginId, _: &'a str) -> KvFuture<'a, bool> {
-            nowhere()
-        }
-    }
 
     /// A reception at work in a folder of its own, and what it announces.
     struct Desk {

@@ -210,37 +210,10 @@ async fn receive_all(door: Door, porter: Porter, room: Arc<Room>, first: (Guest,
 #[cfg(test)]
 mod tests {
     use super::*;
-    use sidegate_model::UnixMillis;
-    use sidegate_model::kv::{Kv, KvError, KvFuture};
+    use crate::services::nowhere::Nowhere;
     use sidegate_transport::pinned::{Identity, PeerCertificate};
     use tokio::io::AsyncReadExt as _;
     use tokio::sync::watch;
-
-    struct Nowhere;
-
-    fn nowhere<'a, T: Send + 'a>() -> KvFuture<'a, T> {
-        Box::pin(std::future::ready(Err(KvError::Unavailable(String::new()))))
-    }
-
-    impl Kv for Nowhere {
-        fn read<'a>(&'a self, _: PluginId, _: &'a str) -> KvFuture<'a, Option<Vec<u8>>> {
-            nowhere()
-        }
-
-        fn write<'a>(
-            &'a self,
-            _: PluginId,
-            _: &'a str,
-            _: &'a [u8],
-            _: Option<UnixMillis>,
-        ) -> KvFuture<'a, bool> {
-            nowhere()
-        }
-
-        fn delete<'a>(&'a self, _: PluginId, _: &'a str) -> KvFuture<'a, bool> {
-            nowhere()
-        }
-    }
 
     #[tokio::test]
     async fn who_connects_and_never_agrees_on_tls_takes_few_places_only() {

@@ -22,6 +22,8 @@ mod clock;
 mod events;
 mod facts;
 mod management;
+#[cfg(test)]
+pub(crate) mod nowhere;
 mod seldom;
 mod server;
 mod share;

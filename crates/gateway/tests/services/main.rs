@@ -6,6 +6,7 @@
 mod bounds;
 mod desk;
 mod events;
+#[path = "../host/eventually.rs"]
 mod eventually;
 mod facts;
 mod identity;
