@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use sidegate_e2e::{Gateway, Version, eventually, story, within};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 #[test]
 fn cookies_that_were_sent_in_crumbs_arrive_as_one() {
@@ -55,6 +55,38 @@ fn a_request_without_any_host_is_refused() {
         gateway.lab().await;
         assert!(matches!(without_authority(&gateway, None).await, None | Some(400)));
         assert!(matches!(without_authority(&gateway, Some("a")).await, None | Some(200)));
+    });
+}
+
+#[test]
+fn calls_on_one_connection_take_too_long_each_for_itself() {
+    story(async {
+        let gateway = Gateway::builder().env("PLUGIN_ENDPOINT_TIMEOUT", "1s").start().await;
+        gateway.lab().await;
+        for version in [Version::Http2, Version::Http1] {
+            let connection = gateway.connection(version).await;
+            // Over HTTP/1 one after the other, where each begins when the last one has ended.
+            let at_once = if version == Version::Http2 { 20 } else { 1 };
+            for _ in 0..2 {
+                let calls: Vec<_> = (0..at_once)
+                    .map(|_| {
+                        let connection = connection.clone();
+                        tokio::spawn(async move {
+                            let begun = Instant::now();
+                            let slow = connection.request("GET", "/plugins/lab/sleep?ms=9000");
+                            slow.send().await.is_error(504, "plugin_timeout", "plugin");
+                            let took = begun.elapsed().as_millis();
+                            assert!((1000..3500).contains(&took), "{took} ms");
+                            let quick = connection.request("GET", "/plugins/lab/sleep?ms=500");
+                            quick.send().await.expect(200);
+                        })
+                    })
+                    .collect();
+                for call in calls {
+                    call.await.unwrap();
+                }
+            }
+        }
     });
 }
 

@@ -7,6 +7,7 @@
 use crate::instance::Instance;
 use arc_swap::ArcSwap;
 use bytes::Bytes;
+use rustc_hash::FxBuildHasher;
 use sidegate_model::app::{App, AppId};
 use sidegate_model::convert;
 use sidegate_model::endpoint::EndpointTable;
@@ -59,11 +60,15 @@ pub struct AppIdentity {
 pub struct Generation {
     /// The snapshot it was made from.
     pub revision: Revision,
-    mounts: HashMap<Box<str>, Arc<Mount>>,
+    mounts: HashMap<Box<str>, Arc<Mount>, FxBuildHasher>,
     /// Tokens by hash.
     pub tokens: TokenTable,
-    apps: Arc<HashMap<AppId, Arc<AppIdentity>>>,
+    apps: Arc<Apps>,
 }
+
+/// Operators choose the keys, here as with mounts, and clients only look them up: nobody gains from
+/// keys that collide.
+type Apps = HashMap<AppId, Arc<AppIdentity>, FxBuildHasher>;
 
 impl Generation {
     /// The plugin mounted under a slug.
@@ -119,11 +124,7 @@ impl CurrentGeneration {
     }
 
     /// Prepares the apps, keeping what did not change.
-    fn identities(
-        &self,
-        snapshot: &Snapshot,
-        before: &Arc<HashMap<AppId, Arc<AppIdentity>>>,
-    ) -> Arc<HashMap<AppId, Arc<AppIdentity>>> {
+    fn identities(&self, snapshot: &Snapshot, before: &Arc<Apps>) -> Arc<Apps> {
         let unchanged = |id: &AppId, app: &Arc<App>| {
             before.get(id).filter(|kept| Arc::ptr_eq(&kept.app, app)).cloned()
         };

@@ -1,19 +1,15 @@
-//! One shard's connections to one plugin process: gRPC calls written straight onto HTTP/2.
+//! One shard's connections to one plugin process: gRPC calls on HTTP/2.
 //!
 //! Unary calls and streams travel on separate connections, so that readers who stall on a stream
 //! never hold up an ordinary answer. Knows frames and gRPC framing, nothing of endpoints.
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
-use h2::client::SendRequest;
-use h2::{Reason, RecvStream};
-use http::{HeaderMap, HeaderValue, Method, Request, Uri, header};
 use percent_encoding::percent_decode;
 use sidegate_transport::codec::Encoded;
-use sidegate_transport::deferred::{Deferred, drive};
 use sidegate_transport::frame::{FrameError, MessageReader};
+use sidegate_transport::http2::{Call, Client, Failure, Reading, Settings, connect};
 use sidegate_transport::pinned::Connector;
-use std::cell::RefCell;
 use std::future::poll_fn;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -34,7 +30,10 @@ const DEADLINE_MARGIN: Duration = Duration::from_secs(1);
 /// How much of a status's text is kept.
 const STATUS_TEXT_CHARS: usize = 1000;
 
-const MIB: u32 = 1024 * 1024;
+/// How much of one answer may be on its way before it is read, in bytes: whole ones are read at
+/// once, and a stream that nobody reads takes no more memory than this.
+const UNARY_WINDOW: u32 = 4 * 1024 * 1024;
+const STREAM_WINDOW: u32 = 64 * 1024;
 
 /// Which of a lane's connections a call takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,6 +42,15 @@ pub enum CallKind {
     Unary,
     /// A stream of messages.
     Streaming,
+}
+
+impl CallKind {
+    fn reading(self) -> Reading {
+        match self {
+            Self::Unary => Reading::Whole,
+            Self::Streaming => Reading::Pieces,
+        }
+    }
 }
 
 /// Why a call to a plugin came to nothing.
@@ -67,14 +75,10 @@ pub enum CallError {
     Protocol(String),
 }
 
-struct Connection {
-    requests: SendRequest<Bytes>,
-}
-
 /// A slot for one connection: made at first use, replaced when it breaks.
 struct Slot {
     kind: CallKind,
-    cell: ArcSwap<OnceCell<Connection>>,
+    cell: ArcSwap<OnceCell<Client>>,
 }
 
 /// Where a plugin process listens.
@@ -124,59 +128,55 @@ impl Lane {
             CallKind::Unary => &self.unary,
             CallKind::Streaming => &self.streaming,
         };
-        let mut requests = self.ready(slot).await?;
-        let (answer, mut body) = requests
-            .send_request(request_head(kind, limit), false)
-            .map_err(|e| CallError::Unreachable(e.to_string()))?;
-        let broke_off = |e: h2::Error| CallError::BrokeOff(e.to_string());
-        body.send_data(request.head.clone(), request.body.is_empty()).map_err(broke_off)?;
-        if !request.body.is_empty() {
-            body.send_data(request.body.clone(), true).map_err(broke_off)?;
-        }
-        let answer = answer.await.map_err(|e| CallError::BrokeOff(e.to_string()))?;
-        let (head, body) = answer.into_parts();
-        if !head.status.is_success() {
-            return Err(CallError::Protocol(format!("HTTP status {}", head.status)));
-        }
+        let message = (request.head.clone(), request.body.clone());
+        let mut call = self.begin(slot, message, limit + DEADLINE_MARGIN).await?;
+        poll_fn(|cx| call.poll_answered(cx)).await?;
         let reader = MessageReader::new(MAX_MESSAGE_BYTES);
-        let mut messages = Messages { body, reader, ended: false };
-        if head.headers.contains_key("grpc-status") {
-            messages.ended = true;
-            status(&head.headers)?;
-        }
-        Ok(messages)
+        Ok(Messages { call, reader })
     }
 
-    async fn ready(&self, slot: &Slot) -> Result<SendRequest<Bytes>, CallError> {
+    /// Begins a call on the slot's connection, or on a new one where that takes no more.
+    async fn begin(
+        &self,
+        slot: &Slot,
+        message: (Bytes, Bytes),
+        timeout: Duration,
+    ) -> Result<Call, CallError> {
+        let begin = |client: &Client| client.call(message.clone(), timeout, slot.kind.reading());
+        // As it nearly always is: connected.
+        if let Some(Ok(call)) = slot.cell.load().get().map(begin) {
+            return Ok(call);
+        }
+        // In a box, because hardly any call needs the room for it.
+        Box::pin(self.begin_anew(slot, begin)).await
+    }
+
+    async fn begin_anew(
+        &self,
+        slot: &Slot,
+        begin: impl Fn(&Client) -> Result<Call, Failure>,
+    ) -> Result<Call, CallError> {
         for _ in 0..2 {
             if self.closed.is_cancelled() {
                 break;
             }
-            // As it nearly always is: connected, and with room for a call.
-            let known = slot.cell.load().get().map(|connection| connection.requests.clone());
-            if let Some(mut requests) = known
-                && let Some(Ok(())) =
-                    poll_fn(|cx| Poll::Ready(at_once(requests.poll_ready(cx)))).await
-            {
-                return Ok(requests);
-            }
             let cell = slot.cell.load_full();
             // The deadline is for waiting as well: many calls may stand in line for one connection.
             let connecting = cell.get_or_try_init(|| self.connect(slot.kind));
-            let connection = tokio::select! {
-                connection = tokio::time::timeout(CONNECT_DEADLINE, connecting) => connection,
+            let client = tokio::select! {
+                client = tokio::time::timeout(CONNECT_DEADLINE, connecting) => client,
                 () = self.closed.cancelled() => break,
             };
-            let connection = connection.map_err(|_| took_too_long())??;
-            if let Ok(requests) = connection.requests.clone().ready().await {
-                return Ok(requests);
+            let client = client.map_err(|_| took_too_long())??;
+            if let Ok(call) = begin(client) {
+                return Ok(call);
             }
             slot.cell.compare_and_swap(&cell, Arc::new(OnceCell::new()));
         }
         Err(CallError::Unreachable("connection closed".to_owned()))
     }
 
-    async fn connect(&self, kind: CallKind) -> Result<Connection, CallError> {
+    async fn connect(&self, kind: CallKind) -> Result<Client, CallError> {
         let unreachable = |e: String| CallError::Unreachable(e);
         let connecting = async {
             match &self.address {
@@ -195,48 +195,31 @@ impl Lane {
     }
 
     /// Encrypts a fresh connection where that is agreed, and begins HTTP/2 on it.
-    async fn secure<T>(&self, kind: CallKind, io: T) -> Result<Connection, String>
+    async fn secure<T>(&self, kind: CallKind, io: T) -> Result<Client, String>
     where
         T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let Some(tls) = &self.tls else { return self.begin(kind, io).await };
+        let Some(tls) = &self.tls else { return self.greet(kind, io).await };
         let io = tls.connect(io).await.map_err(|e| format!("TLS with the plugin failed: {e}"))?;
-        self.begin(kind, io).await
+        self.greet(kind, io).await
     }
 
-    /// Begins HTTP/2.
-    async fn begin<T>(&self, kind: CallKind, io: T) -> Result<Connection, String>
+    /// Begins HTTP/2, and learns whether anybody answers: a dying process may still take connections.
+    async fn greet<T>(&self, kind: CallKind, io: T) -> Result<Client, String>
     where
         T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let (io, held) = Deferred::new(io);
-        let handshake = drive(client(kind).handshake::<_, Bytes>(io), held.clone());
-        let (requests, mut connection) = handshake.await.map_err(|e| e.to_string())?;
-        let ping = connection.ping_pong();
+        let (client, driver) = connect(io, settings(kind)).await.map_err(|e| e.to_string())?;
         let closed = self.closed.clone();
         tokio::spawn(async move {
-            // Dropping the connection fails every call on it at once.
+            // Dropping the driver fails every call at once.
             tokio::select! {
-                ended = drive(connection, held) => {
-                    if let Err(error) = ended {
-                        tracing::debug!(%error, "connection to plugin ended");
-                    }
-                }
+                biased;
                 () = closed.cancelled() => {}
+                why = driver => tracing::debug!(%why, "connection to plugin ended"),
             }
         });
-        // A dying process may still take connections, but it answers no more.
-        if let Some(mut ping) = ping {
-            ping.ping(h2::Ping::opaque()).await.map_err(|e| e.to_string())?;
-        }
-        Ok(Connection { requests })
-    }
-}
-
-fn at_once<T>(poll: Poll<T>) -> Option<T> {
-    match poll {
-        Poll::Ready(value) => Some(value),
-        Poll::Pending => None,
+        Ok(client)
     }
 }
 
@@ -244,64 +227,18 @@ fn took_too_long() -> CallError {
     CallError::Unreachable("connecting took too long".to_owned())
 }
 
-fn client(kind: CallKind) -> h2::client::Builder {
-    let mut builder = h2::client::Builder::new();
-    builder
-        .enable_push(false)
-        .initial_connection_window_size(1 << 30)
-        .initial_window_size(match kind {
-            CallKind::Unary => 4 * MIB,
-            CallKind::Streaming => 64 * 1024,
-        })
-        .max_frame_size(MIB)
-        .max_send_buffer_size(16 * MIB as usize)
-        .max_concurrent_reset_streams(1024)
-        // Small chunks that wait for a slow reader must not end the connection of all others.
-        .data_frame_budget(1 << 40);
-    builder
-}
-
-fn request_head(kind: CallKind, limit: Duration) -> Request<()> {
-    let uri = match kind {
-        CallKind::Unary => "http://localhost/plugin.PluginService/HandleEndpointRequest",
-        CallKind::Streaming => "http://localhost/plugin.PluginService/HandleEndpointRequestStream",
+fn settings(kind: CallKind) -> Settings<'static> {
+    let (path, window) = match kind {
+        CallKind::Unary => ("/plugin.PluginService/HandleEndpointRequest", UNARY_WINDOW),
+        CallKind::Streaming => ("/plugin.PluginService/HandleEndpointRequestStream", STREAM_WINDOW),
     };
-    let mut request = Request::new(());
-    *request.method_mut() = Method::POST;
-    *request.version_mut() = http::Version::HTTP_2;
-    *request.uri_mut() = Uri::from_static(uri);
-    let headers = request.headers_mut();
-    headers.insert(header::TE, HeaderValue::from_static("trailers"));
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
-    headers.insert("grpc-timeout", timeout_value(kind, limit));
-    request
-}
-
-thread_local! {
-    /// The last limit of each kind of call as its header says it: it hardly ever changes.
-    static TIMEOUTS: RefCell<[Option<(Duration, HeaderValue)>; 2]> = const { RefCell::new([None, None]) };
-}
-
-fn timeout_value(kind: CallKind, limit: Duration) -> HeaderValue {
-    TIMEOUTS.with_borrow_mut(|timeouts| {
-        let last = &mut timeouts[usize::from(kind == CallKind::Streaming)];
-        if let Some((known, value)) = last
-            && *known == limit
-        {
-            return value.clone();
-        }
-        let millis = (limit + DEADLINE_MARGIN).as_millis().min(99_999_999);
-        let value = HeaderValue::try_from(format!("{millis}m"))
-            .expect("digits and a letter are a header's value");
-        last.insert((limit, value)).1.clone()
-    })
+    Settings { authority: "localhost", path, window }
 }
 
 /// The messages of one answer, in order. Dropping it cancels the call.
 pub struct Messages {
-    body: RecvStream,
+    call: Call,
     reader: MessageReader,
-    ended: bool,
 }
 
 impl Messages {
@@ -316,41 +253,18 @@ impl Messages {
                 Ok(None) => {}
                 Err(error) => return Poll::Ready(Some(Err(error.into()))),
             }
-            if self.ended {
-                return Poll::Ready(None);
-            }
-            match ready!(self.body.poll_data(cx)) {
-                Some(Ok(data)) => {
-                    // Room is given back as frames are taken, and frames are only taken when the
-                    // client's side wants more: back-pressure reaches the plugin.
-                    let _ = self.body.flow_control().release_capacity(data.len());
-                    self.reader.push(data);
-                }
-                Some(Err(error)) => {
-                    self.ended = true;
-                    return Poll::Ready(Some(Err(broke_off(&error))));
-                }
+            // Pieces are only taken when the client's side wants more: back-pressure reaches the
+            // plugin.
+            match ready!(self.call.poll_piece(cx)) {
+                Some(Ok(piece)) => self.reader.push(piece),
+                Some(Err(failure)) => return Poll::Ready(Some(Err(failure.into()))),
+                None if self.reader.is_empty() => return Poll::Ready(None),
                 None => {
-                    let end = ready!(self.poll_end(cx));
-                    self.ended = true;
-                    return Poll::Ready(end.err().map(Err));
+                    let error = CallError::BrokeOff("ended within a message".to_owned());
+                    return Poll::Ready(Some(Err(error)));
                 }
             }
         }
-    }
-
-    fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), CallError>> {
-        let trailers = match ready!(self.body.poll_trailers(cx)) {
-            Ok(trailers) => trailers,
-            Err(error) => return Poll::Ready(Err(broke_off(&error))),
-        };
-        if !self.reader.is_empty() {
-            return Poll::Ready(Err(CallError::BrokeOff("ended within a message".to_owned())));
-        }
-        Poll::Ready(match trailers {
-            Some(trailers) => status(&trailers),
-            None => Err(CallError::BrokeOff("ended without a status".to_owned())),
-        })
     }
 
     /// [`Messages::poll_next`] as a future.
@@ -378,10 +292,16 @@ impl Messages {
     }
 }
 
-fn broke_off(error: &h2::Error) -> CallError {
-    match error.reason() {
-        Some(reason) if reason != Reason::NO_ERROR => CallError::BrokeOff(reason.to_string()),
-        _ => CallError::BrokeOff(error.to_string()),
+impl From<Failure> for CallError {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Unheard(why) => Self::Unreachable(why.into_owned()),
+            Failure::BrokeOff(why) => Self::BrokeOff(why.into_owned()),
+            Failure::Status { code, message } => {
+                Self::Status { code, message: status_text(&message) }
+            }
+            Failure::Protocol(why) => Self::Protocol(why.into_owned()),
+        }
     }
 }
 
@@ -389,19 +309,6 @@ impl From<FrameError> for CallError {
     fn from(error: FrameError) -> Self {
         Self::Protocol(error.to_string())
     }
-}
-
-fn status(headers: &HeaderMap) -> Result<(), CallError> {
-    let code = headers
-        .get("grpc-status")
-        .and_then(|value| value.to_str().ok())
-        .and_then(|text| text.parse::<i32>().ok())
-        .ok_or_else(|| CallError::Protocol("no readable grpc-status".to_owned()))?;
-    if code == 0 {
-        return Ok(());
-    }
-    let message = headers.get("grpc-message").map(|value| status_text(value.as_bytes()));
-    Err(CallError::Status { code, message: message.unwrap_or_default() })
 }
 
 /// The text of a status, which travels percent-encoded: bounded, and harmless to a terminal.

@@ -22,3 +22,4 @@ pub mod process_figures;
 pub mod route;
 pub mod run;
 pub mod services;
+pub mod standby;

@@ -269,14 +269,17 @@ impl EndpointTable {
     }
 
     fn candidates<'a>(&'a self, path: &'a str) -> impl Iterator<Item = &'a ByMethod> {
-        let cuts = path.match_indices('/').map(|(at, _)| at + 1).take(self.deepest);
-        let mut prefixes: Vec<&ByMethod> = Vec::new();
-        if self.deepest == 1 {
-            prefixes.extend(self.prefixes.get("/"));
-        } else {
-            prefixes.extend(cuts.filter_map(|end| self.prefixes.get(&path[..end])));
-        }
-        self.exact.get(path).into_iter().chain(prefixes.into_iter().rev())
+        let is_slash = |byte: &u8| *byte == b'/';
+        let slashes = path.as_bytes().iter().filter(|byte| is_slash(byte)).count();
+        let mut left = path.len();
+        let cuts = std::iter::from_fn(move || {
+            left = path.as_bytes()[..left].iter().rposition(is_slash)?;
+            Some(left + 1)
+        });
+        let cuts = cuts.skip(slashes.saturating_sub(self.deepest));
+        let prefixes = cuts.filter_map(|end| self.prefixes.get(&path[..end]));
+        // Lazily: mostly the first one is what is asked for.
+        self.exact.get(path).into_iter().chain(prefixes)
     }
 }
 

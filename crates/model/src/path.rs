@@ -6,6 +6,10 @@
 //! slips past a protected route.
 
 use std::borrow::Cow;
+use std::ops::Range;
+
+/// Where all plugins are mounted.
+const MOUNT: &str = "/plugins/";
 
 /// Stands for a decoded `/` inside a segment in [`PluginPath::segment_key`]; never in a real path.
 const INNER_SLASH: &str = "\0";
@@ -14,11 +18,22 @@ const INNER_SLASH: &str = "\0";
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PluginPath {
     decoded: String,
-    slug: std::ops::Range<usize>,
-    segments: Vec<String>,
-    /// A segment holds a slash that was encoded.
-    hides_slash: bool,
-    segment_key: Option<String>,
+    slug: Range<usize>,
+    cut: Cut,
+}
+
+/// The segments after the slug.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Cut {
+    /// Nothing was encoded: this part of the path, cut at its slashes.
+    Plain(Range<usize>),
+    /// Each decoded after the cut.
+    Decoded {
+        segments: Vec<String>,
+        /// A segment holds a slash that was encoded.
+        hides_slash: bool,
+        segment_key: Option<String>,
+    },
 }
 
 /// Why a path is not served.
@@ -55,9 +70,36 @@ impl PluginPath {
     /// let path = PluginPath::parse("/plugins/files/a%2Fb/c").unwrap();
     /// assert_eq!(path.slug(), "files");
     /// assert_eq!(path.relative(), "/a/b/c");
-    /// assert_eq!(path.segments(), ["a/b", "c"]);
+    /// assert!(path.segments().eq(["a/b", "c"]));
     /// ```
     pub fn parse(raw: &str) -> Result<Self, PathError> {
+        match raw.strip_prefix(MOUNT) {
+            Some(rest) if !rest.bytes().any(|byte| matches!(byte, b'%' | 0)) => {
+                Self::read_plain(raw, rest)
+            }
+            _ => Self::read_encoded(raw),
+        }
+    }
+
+    /// Reads a path in which nothing is encoded, as nearly all are.
+    fn read_plain(raw: &str, rest: &str) -> Result<Self, PathError> {
+        let slug_len = rest.find('/').unwrap_or(rest.len());
+        let (slug, below) = rest.split_at(slug_len);
+        if slug.is_empty() {
+            return Err(PathError::NotPlugin);
+        }
+        let is_traversal = |segment| matches!(segment, "." | "..");
+        if slug == ".." || (below.contains("/.") && below.split('/').any(is_traversal)) {
+            return Err(PathError::Traversal);
+        }
+        let slug = MOUNT.len()..MOUNT.len() + slug_len;
+        let first = below.bytes().take_while(|byte| *byte == b'/').count();
+        let start = slug.end + first;
+        let end = start + below[first..].trim_end_matches('/').len();
+        Ok(Self { decoded: raw.to_owned(), slug, cut: Cut::Plain(start..end) })
+    }
+
+    fn read_encoded(raw: &str) -> Result<Self, PathError> {
         let mut raw_segments = raw.strip_prefix('/').ok_or(PathError::NotPlugin)?.split('/');
         let mount = decode(raw_segments.next().unwrap_or_default())?;
         if mount.starts_with("plugins/") {
@@ -78,15 +120,14 @@ impl PluginPath {
             return Err(PathError::Traversal);
         }
         let decoded = decode(raw)?.into_owned();
-        let start = "/plugins/".len();
-        let slug = start..start + slug.len();
+        let slug = MOUNT.len()..MOUNT.len() + slug.len();
         Self::read_rest(raw_segments, decoded, slug)
     }
 
     fn read_rest<'a>(
         raw_rest: impl Iterator<Item = &'a str>,
         decoded: String,
-        slug: std::ops::Range<usize>,
+        slug: Range<usize>,
     ) -> Result<Self, PathError> {
         if decoded[slug.end..].split('/').any(|segment| matches!(segment, "." | "..")) {
             return Err(PathError::Traversal);
@@ -100,9 +141,8 @@ impl PluginPath {
         let marked: Vec<_> = segments.iter().map(|s| s.replace('/', INNER_SLASH)).collect();
         let key = format!("/{}", marked.join("/"));
         let segments = segments.into_iter().map(Cow::into_owned).collect();
-        let mut path = Self { decoded, slug, segments, hides_slash, segment_key: None };
-        path.segment_key = (key != path.relative()).then_some(key);
-        Ok(path)
+        let segment_key = (key != relative(&decoded[slug.end..])).then_some(key);
+        Ok(Self { decoded, slug, cut: Cut::Decoded { segments, hides_slash, segment_key } })
     }
 
     /// The name of the plugin's mount.
@@ -117,26 +157,67 @@ impl PluginPath {
 
     /// The decoded path after the slug; `/` at the mount itself.
     pub fn relative(&self) -> &str {
-        match &self.decoded[self.slug.end..] {
-            "" => "/",
-            rest => rest,
-        }
+        relative(&self.decoded[self.slug.end..])
     }
 
     /// The segments after the slug, outer slashes removed, each decoded after the cut.
-    pub fn segments(&self) -> &[String] {
-        &self.segments
+    pub fn segments(&self) -> impl Iterator<Item = &str> + Clone {
+        match &self.cut {
+            Cut::Plain(cut) if cut.is_empty() => Segments::Plain(None),
+            Cut::Plain(cut) => Segments::Plain(Some(&self.decoded[cut.clone()])),
+            Cut::Decoded { segments, .. } => Segments::Decoded(segments.iter()),
+        }
     }
 
     /// The path as the segments spell it, for a second lookup; `None` where both readings agree.
     pub fn segment_key(&self) -> Option<&str> {
-        self.segment_key.as_deref()
+        match &self.cut {
+            Cut::Plain(cut) => {
+                // With the slash before them; a path that ends with the slug has none.
+                let start = self.slug.end.max(cut.start - 1);
+                let key = relative(&self.decoded[start..cut.end]);
+                (key.len() != self.relative().len()).then_some(key)
+            }
+            Cut::Decoded { segment_key, .. } => segment_key.as_deref(),
+        }
     }
 
     /// Whether a segment holds a slash that was encoded.
     pub fn hides_slash(&self) -> bool {
-        self.hides_slash
+        matches!(self.cut, Cut::Decoded { hides_slash: true, .. })
     }
+}
+
+/// Walks over the segments of a path.
+#[derive(Clone)]
+enum Segments<'a> {
+    /// Still to be cut; `None` at the end.
+    Plain(Option<&'a str>),
+    Decoded(std::slice::Iter<'a, String>),
+}
+
+impl<'a> Iterator for Segments<'a> {
+    type Item = &'a str;
+
+    #[inline]
+    fn next(&mut self) -> Option<&'a str> {
+        match self {
+            Self::Plain(uncut) => {
+                let text = (*uncut)?;
+                let Some(end) = text.bytes().position(|byte| byte == b'/') else {
+                    return uncut.take();
+                };
+                *uncut = Some(&text[end + 1..]);
+                Some(&text[..end])
+            }
+            Self::Decoded(segments) => segments.next().map(String::as_str),
+        }
+    }
+}
+
+/// The path below the slug; `/` where there is none.
+fn relative(below: &str) -> &str {
+    if below.is_empty() { "/" } else { below }
 }
 
 fn decode(raw: &str) -> Result<Cow<'_, str>, PathError> {
@@ -174,7 +255,8 @@ mod tests {
 
     fn read(raw: &str) -> (String, String, Vec<String>) {
         let path = PluginPath::parse(raw).unwrap();
-        (path.full().to_owned(), path.relative().to_owned(), path.segments().to_vec())
+        let segments = path.segments().map(str::to_owned).collect();
+        (path.full().to_owned(), path.relative().to_owned(), segments)
     }
 
     #[test]
@@ -237,7 +319,21 @@ mod tests {
         assert_eq!(both.segment_key(), Some("/a\0b/c"));
     }
 
+    /// All that a path says of itself.
+    fn said(path: &PluginPath) -> (&str, &str, &str, Vec<&str>, Option<&str>, bool) {
+        let segments = path.segments().collect();
+        let (key, hides) = (path.segment_key(), path.hides_slash());
+        (path.slug(), path.full(), path.relative(), segments, key, hides)
+    }
+
     proptest! {
+        #[test]
+        fn a_path_without_escapes_reads_as_if_it_might_have_some(below in "(/|\\.|a|ä|s/){0,10}") {
+            let raw = format!("/plugins/{below}");
+            let (plain, encoded) = (PluginPath::parse(&raw), PluginPath::read_encoded(&raw));
+            prop_assert_eq!(plain.as_ref().map(said), encoded.as_ref().map(said));
+        }
+
         #[test]
         fn reading_never_panics(raw in "\\PC{0,40}") {
             let _ = PluginPath::parse(&raw);
@@ -247,7 +343,7 @@ mod tests {
         #[test]
         fn no_reading_ever_holds_a_parent_segment(raw in "(/|\\.|%2e|%2F|a){0,16}") {
             if let Ok(path) = PluginPath::parse(&format!("/plugins/s/{raw}")) {
-                prop_assert!(path.segments().iter().all(|s| s != ".."));
+                prop_assert!(path.segments().all(|s| s != ".."));
                 prop_assert!(path.relative().split('/').all(|s| s != ".."));
             }
         }

@@ -5,5 +5,6 @@
 pub mod codec;
 pub mod deferred;
 pub mod frame;
+pub mod http2;
 #[cfg(feature = "mtls")]
 pub mod pinned;

@@ -8,14 +8,16 @@ use http::request::Parts;
 use http::{Method, StatusCode};
 use sidegate_wire::ErrorCode;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use tokio::time::Instant;
 use tracing::Level;
 
 /// What is known of a request when its answer begins; reports itself when dropped.
 pub struct Record {
     open: OpenRequest,
     start: Instant,
-    meter: Arc<RouteMeter>,
+    /// `None` where it matched no route.
+    meter: Option<Arc<RouteMeter>>,
     /// The app that called, if known.
     pub app: Option<u32>,
     /// Status of the answer; 499 until there is one.
@@ -43,16 +45,16 @@ enum End {
 impl Record {
     /// Begins the record of a request, which is open on its connection as long as its record. The
     /// path is kept without its query, which may hold secrets.
-    pub fn new(context: &RequestContext, open: OpenRequest, head: &Parts) -> Self {
+    pub fn new(context: &RequestContext, open: OpenRequest, head: &Parts) -> Box<Self> {
         let metrics = &open.connection().metrics;
         metrics.request_began();
         let told = tracing::enabled!(target: "access", Level::INFO).then(|| {
             let path = head.uri.path().chars().take(512).collect();
             Box::new(Told { id: context.id.clone(), method: head.method.clone(), path })
         });
-        Self {
+        Box::new(Self {
             start: context.start,
-            meter: metrics.nowhere().clone(),
+            meter: None,
             app: None,
             status: client_gone(),
             error: None,
@@ -60,22 +62,26 @@ impl Record {
             end: End::Open,
             told,
             open,
-        }
+        })
     }
 
-    /// The request on its connection.
-    pub fn open(&self) -> &OpenRequest {
-        &self.open
+    /// Ends the connection when the answer has not left by this moment.
+    pub fn must_end_by(&mut self, at: Instant) {
+        self.open.must_end_by(at);
+    }
+
+    fn meter(&self) -> &RouteMeter {
+        self.meter.as_deref().unwrap_or_else(|| self.open.connection().metrics.nowhere())
     }
 
     /// It is known where the request goes.
     pub fn routed(&mut self, name: RouteName<'_>) {
-        self.meter = self.open.connection().metrics.route(name);
+        self.meter = Some(self.open.connection().metrics.route(name));
     }
 
     /// Counts the request's body, which was read.
     pub fn received(&self, n: usize) {
-        self.meter.received(n);
+        self.meter().received(n);
     }
 
     /// Counts bytes of the answer's body.
@@ -109,7 +115,7 @@ impl Record {
             status = self.status.as_u16(),
             duration_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
             bytes = self.bytes,
-            plugin = self.meter.name().plugin,
+            plugin = self.meter().name().plugin,
             app = self.app,
             code,
             cause,
@@ -125,22 +131,25 @@ fn client_gone() -> StatusCode {
 
 impl Drop for Record {
     fn drop(&mut self) {
-        let took = self.start.elapsed();
+        let now = Instant::now();
+        let took = now - self.start;
         let aborted = match self.end {
             End::Aborted(reason) => Some(reason),
             End::Open => Some("the client went away"),
             End::Complete => None,
         };
         self.open.connection().metrics.request_ended();
-        self.meter.answered(self.status, took, self.bytes);
+        let meter = self.meter();
+        meter.answered(self.status, took, self.bytes);
         if let Some((code, _)) = &self.error {
-            self.meter.failed(*code);
+            meter.failed(*code);
         }
         if aborted.is_some() {
-            self.meter.cut();
+            meter.cut();
         }
         if let Some(told) = &self.told {
             self.log(told, took, aborted);
         }
+        self.open.ended_at(now);
     }
 }

@@ -3,7 +3,6 @@
 
 use super::access_log::Record;
 use super::stream::{Aborted, StreamBody};
-use crate::deadlines::Ticket;
 use bytes::Bytes;
 use http::Version;
 use http_body::{Body, Frame, SizeHint};
@@ -21,16 +20,10 @@ enum Content {
 /// The body of an answer.
 pub struct EdgeBody {
     content: Content,
-    held: Option<Box<Held>>,
-}
-
-/// What lives exactly as long as an answer.
-struct Held {
-    record: Record,
-    /// When the last byte must have left.
-    _end: Option<Ticket>,
     /// Most bytes that are handed out at once.
     piece: usize,
+    /// Lives exactly as long as the answer.
+    record: Option<Box<Record>>,
 }
 
 /// Over HTTP/2, where the library takes whatever it is handed, however little the client reads.
@@ -41,18 +34,21 @@ const SLOWEST_READER: u64 = 128 * 1024;
 impl EdgeBody {
     /// No body.
     pub fn empty() -> Self {
-        Self { content: Content::Empty, held: None }
+        Self::of(Content::Empty)
     }
 
     /// Whole bytes.
     pub fn full(bytes: Bytes) -> Self {
-        let content = if bytes.is_empty() { Content::Empty } else { Content::Full(bytes) };
-        Self { content, held: None }
+        Self::of(if bytes.is_empty() { Content::Empty } else { Content::Full(bytes) })
     }
 
     /// A plugin's stream.
     pub fn stream(stream: StreamBody) -> Self {
-        Self { content: Content::Stream(Box::new(stream)), held: None }
+        Self::of(Content::Stream(Box::new(stream)))
+    }
+
+    fn of(content: Content) -> Self {
+        Self { content, piece: usize::MAX, record: None }
     }
 
     /// Leaves the content out, for an answer to HEAD; tells how long it would have been.
@@ -67,17 +63,16 @@ impl EdgeBody {
 
     /// Attaches what ends with the last byte: the record of the request, with its place on the
     /// connection, and a deadline, `patience` from now and more for a large answer.
-    pub fn owning(&mut self, mut record: Record, version: Version, patience: Duration) {
-        let end = if self.is_end_stream() {
+    pub fn owning(&mut self, mut record: Box<Record>, version: Version, patience: Duration) {
+        if self.is_end_stream() {
             record.complete();
-            None
         } else {
             let bytes = self.size_hint().exact().unwrap_or(0);
             let limit = patience + Duration::from_secs(bytes / SLOWEST_READER);
-            Some(record.open().connection().deadlines.add(Instant::now() + limit))
-        };
-        let piece = if version == Version::HTTP_2 { HTTP2_PIECE } else { usize::MAX };
-        self.held = Some(Box::new(Held { record, _end: end, piece }));
+            record.must_end_by(Instant::now() + limit);
+        }
+        self.piece = if version == Version::HTTP_2 { HTTP2_PIECE } else { usize::MAX };
+        self.record = Some(record);
     }
 }
 
@@ -93,8 +88,7 @@ impl Body for EdgeBody {
         let next = match &mut this.content {
             Content::Empty => None,
             Content::Full(bytes) => {
-                let piece = this.held.as_ref().map_or(usize::MAX, |held| held.piece);
-                let next = bytes.split_to(piece.min(bytes.len()));
+                let next = bytes.split_to(this.piece.min(bytes.len()));
                 if bytes.is_empty() {
                     this.content = Content::Empty;
                 }
@@ -104,7 +98,7 @@ impl Body for EdgeBody {
         };
         // The HTTP library need not ask again after the last byte.
         let is_last = this.is_end_stream();
-        if let Some(Held { record, .. }) = this.held.as_deref_mut() {
+        if let Some(record) = this.record.as_deref_mut() {
             match &next {
                 Some(Ok(bytes)) => {
                     record.add_bytes(bytes.len());

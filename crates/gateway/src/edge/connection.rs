@@ -1,6 +1,6 @@
 //! What is known of one client connection, shared between its socket and its requests.
 
-use crate::deadlines::Deadlines;
+use crate::deadlines::{Deadlines, Ticket};
 use crate::metrics::ShardMetrics;
 use futures_util::task::AtomicWaker;
 use std::net::SocketAddr;
@@ -21,8 +21,8 @@ pub struct Connection {
     pub shard: usize,
     /// What that shard counts.
     pub metrics: Arc<ShardMetrics>,
-    /// When answers must have left at the latest.
-    pub deadlines: Arc<Deadlines>,
+    /// When plugins must have answered, and answers must have left, at the latest.
+    pub deadlines: Deadlines,
     /// Requests that have not been answered to the last byte.
     open: AtomicUsize,
     /// Requests that ever began.
@@ -36,21 +36,45 @@ pub struct Connection {
 
 /// An open request on a connection; ends when dropped.
 #[derive(Debug)]
-pub struct OpenRequest(Arc<Connection>);
+pub struct OpenRequest {
+    connection: Arc<Connection>,
+    /// When its answer must have left.
+    end: Option<Ticket>,
+    /// When it ended, if that is known already.
+    ended: Option<Instant>,
+}
 
 impl OpenRequest {
     /// The connection it came on.
     pub fn connection(&self) -> &Arc<Connection> {
-        &self.0
+        &self.connection
+    }
+
+    /// Ends the connection when the request is still open at this moment.
+    pub fn must_end_by(&mut self, at: Instant) {
+        let end = self.connection.deadlines.add(at);
+        if let Some(before) = self.end.replace(end) {
+            self.connection.deadlines.withdraw(before);
+        }
+    }
+
+    /// Tells when it ended, just before it is dropped.
+    pub fn ended_at(&mut self, now: Instant) {
+        self.ended = Some(now);
     }
 }
 
 impl Drop for OpenRequest {
     fn drop(&mut self) {
-        let nanos = u64::try_from(self.0.opened.elapsed().as_nanos()).unwrap_or(u64::MAX);
-        self.0.last_ended.store(nanos, Ordering::Relaxed);
-        if self.0.open.fetch_sub(1, Ordering::AcqRel) == 1 {
-            self.0.idle.wake();
+        let connection = &self.connection;
+        if let Some(end) = self.end.take() {
+            connection.deadlines.withdraw(end);
+        }
+        let lasted = self.ended.unwrap_or_else(Instant::now) - connection.opened;
+        let nanos = u64::try_from(lasted.as_nanos()).unwrap_or(u64::MAX);
+        connection.last_ended.store(nanos, Ordering::Relaxed);
+        if connection.open.fetch_sub(1, Ordering::AcqRel) == 1 {
+            connection.idle.wake();
         }
     }
 }
@@ -64,7 +88,7 @@ impl Connection {
             peer_text: peer.ip().to_canonical().to_string(),
             shard,
             metrics,
-            deadlines: Arc::default(),
+            deadlines: Deadlines::default(),
             open: AtomicUsize::new(0),
             begun: AtomicUsize::new(0),
             opened: Instant::now(),
@@ -78,7 +102,7 @@ impl Connection {
     pub fn begin(self: &Arc<Self>) -> OpenRequest {
         self.open.fetch_add(1, Ordering::AcqRel);
         self.begun.fetch_add(1, Ordering::Relaxed);
-        OpenRequest(self.clone())
+        OpenRequest { connection: self.clone(), end: None, ended: None }
     }
 
     /// Whether every request has been answered.

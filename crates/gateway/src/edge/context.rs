@@ -14,7 +14,8 @@ use sidegate_model::status::PluginStatus;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use tokio::time::Instant;
 
 /// Limits of the edge. Sizes in bytes.
 #[derive(Debug, Clone)]
@@ -160,7 +161,7 @@ pub struct Edge {
     /// What the plugins do.
     pub statuses: StatusSource,
     /// The zero of the clock that quotas use.
-    pub started: Instant,
+    pub started: std::time::Instant,
     /// Whether the gateway is stopping.
     pub stopping: AtomicBool,
 }
@@ -172,7 +173,7 @@ impl Edge {
     }
 }
 
-/// One request.
+/// One request, before its answer begins.
 pub struct RequestContext {
     /// Its id.
     pub id: RequestId,
@@ -182,6 +183,8 @@ pub struct RequestContext {
     pub version: Version,
     /// When its head was complete.
     pub start: Instant,
+    /// The moment as it was last read: when its head was complete, or after the last wait since then.
+    pub now: Instant,
     /// The moment it sees.
     pub generation: Arc<Generation>,
     /// The gateway.

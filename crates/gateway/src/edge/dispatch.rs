@@ -5,17 +5,17 @@ use super::error::EdgeError;
 use super::headers::TooMany;
 use super::request::Question;
 use super::stream::StreamLimits;
+use crate::deadlines::Late;
 use crate::instance::{Chunks, End, Instance};
 use crate::lane::CallError;
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode, Version};
-use sidegate_model::endpoint::Endpoint;
 use sidegate_transport::codec::{Chunk, Encoded};
 use sidegate_wire::ErrorCode;
 use sidegate_wire::plugin::endpoint_response_chunk::ChunkType;
 use std::pin::pin;
 use std::time::Duration;
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::timeout_at;
 
 /// How much later than the reader the guard of a stream acts.
 const GUARD_MARGIN: Duration = Duration::from_millis(500);
@@ -89,13 +89,12 @@ impl From<CallError> for Failed {
 /// See [`Failed`].
 pub async fn ask(
     context: &RequestContext,
-    question: &Question,
+    question: &Question<'_>,
     instance: &Instance,
-    endpoint: &Endpoint,
 ) -> Result<Answer, Failed> {
     let request = question.encode(context, instance.features())?;
     check_size(instance, &request)?;
-    if endpoint.stream_response {
+    if question.matched.endpoint.stream_response {
         stream(context, instance, &request).await
     } else {
         unary(context, instance, &request).await
@@ -121,7 +120,8 @@ async fn unary(
     let limit = context.edge.limits.unary_timeout;
     // Pinned here, because it is large and would be moved.
     let call = pin!(instance.unary(context.connection.shard, request, limit));
-    let answer = timeout(limit, call).await.map_err(|_| timed_out())??;
+    let within = context.connection.deadlines.within(context.now + limit, call);
+    let answer = within.await.map_err(|_: Late| timed_out())??;
     if !answer.error_message.is_empty() {
         return Err(reported(answer.status_code, &answer.error_message).into());
     }
@@ -139,7 +139,7 @@ async fn stream(
     request: &Encoded,
 ) -> Result<Answer, Failed> {
     let limits = &context.edge.limits;
-    let deadline = Instant::now() + limits.stream_timeout;
+    let deadline = context.now + limits.stream_timeout;
     let end_call = match context.version {
         Version::HTTP_2 => End::At(deadline + GUARD_MARGIN),
         _ => End::ByReader,
@@ -150,7 +150,7 @@ async fn stream(
         let first = first_meaningful(&mut chunks).await?;
         Ok::<_, CallError>((chunks, first))
     };
-    let idle_end = limits.stream_idle_timeout.map(|pause| Instant::now() + pause);
+    let idle_end = limits.stream_idle_timeout.map(|pause| context.now + pause);
     let end = idle_end.map_or(deadline, |idle| idle.min(deadline));
     let (chunks, first) = timeout_at(end, opening).await.map_err(|_| timed_out())??;
     let Some(first) = first else {

@@ -8,6 +8,7 @@ use super::head::HeadLimits;
 use super::patience::Patience;
 use super::refusal::Refusal;
 use super::request_id::RequestId;
+use crate::standby::Standby;
 use bytes::{Buf, BytesMut};
 use sidegate_wire::ErrorCode;
 use std::io;
@@ -25,6 +26,9 @@ pub const LINGER: Duration = Duration::from_secs(5);
 /// How much of it is taken, in bytes.
 pub const LINGER_BYTES: u64 = 128 * 1024 * 1024;
 const READ_STEP: usize = 8 * 1024;
+/// Writes up to this many bytes leave as one piece, in bytes: to copy them costs less than to have
+/// the kernel look at several.
+const FEW_BYTES: usize = 2048;
 /// How soon at the earliest a busy connection is looked at again.
 const SOONEST_LOOK: Duration = Duration::from_millis(10);
 
@@ -79,7 +83,7 @@ pub struct GuardedIo {
     waiting: Waiting,
     /// When a head must be there, while one is waited for.
     head_end: Instant,
-    read_timer: Option<Pin<Box<Sleep>>>,
+    read_timer: Option<Standby<Pin<Box<Sleep>>>>,
     write_timer: Option<Pin<Box<Sleep>>>,
     refusal: Option<Refusal>,
     closing: Closing,
@@ -190,7 +194,9 @@ impl GuardedIo {
         };
         if now_waiting != self.waiting {
             self.waiting = now_waiting;
-            self.head_end = Instant::now() + self.patience.head;
+            if matches!(now_waiting, Waiting::FirstByte | Waiting::HeadEnd) {
+                self.head_end = Instant::now() + self.patience.head;
+            }
         }
         match now_waiting {
             // To be woken at the end of each answer would cost more than to look now and then.
@@ -213,16 +219,17 @@ impl GuardedIo {
         let idle = self.patience.idle.max(SOONEST_LOOK);
         loop {
             let next = || end.unwrap_or_else(|| Instant::now() + idle);
-            let timer =
-                self.read_timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(next())));
-            if end.is_some_and(|end| timer.deadline() > end) {
-                timer.as_mut().reset(next());
+            let timer = self
+                .read_timer
+                .get_or_insert_with(|| Standby::new(Box::pin(tokio::time::sleep_until(next()))));
+            if end.is_some_and(|end| timer.get().deadline() > end) {
+                timer.change().as_mut().reset(next());
             }
-            ready!(timer.as_mut().poll(cx));
-            if end.is_some_and(|end| timer.deadline() >= end) {
+            ready!(Pin::new(&mut *timer).poll(cx));
+            if end.is_some_and(|end| timer.get().deadline() >= end) {
                 return Poll::Ready(());
             }
-            timer.as_mut().reset(next());
+            timer.change().as_mut().reset(next());
         }
     }
 
@@ -348,6 +355,23 @@ impl GuardedIo {
     }
 }
 
+fn poll_write_parts(
+    tcp: Pin<&mut TcpStream>,
+    cx: &mut Context<'_>,
+    parts: &[io::IoSlice<'_>],
+) -> Poll<io::Result<usize>> {
+    let size: usize = parts.iter().map(|part| part.len()).sum();
+    if size > FEW_BYTES || parts.len() < 2 {
+        return tcp.poll_write_vectored(cx, parts);
+    }
+    let (mut piece, mut end) = ([0; FEW_BYTES], 0);
+    for part in parts {
+        piece[end..end + part.len()].copy_from_slice(part);
+        end += part.len();
+    }
+    tcp.poll_write(cx, &piece[..end])
+}
+
 impl Drop for GuardedIo {
     fn drop(&mut self) {
         if self.connection.wants_reset() {
@@ -459,7 +483,7 @@ impl AsyncWrite for Socket {
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         match self.get_mut() {
-            Self::Plain(tcp) => Pin::new(tcp).poll_write_vectored(cx, bufs),
+            Self::Plain(tcp) => poll_write_parts(Pin::new(tcp), cx, bufs),
             Self::Tls(tls) => Pin::new(tls).poll_write_vectored(cx, bufs),
         }
     }

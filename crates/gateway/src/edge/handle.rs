@@ -3,19 +3,22 @@
 use super::access_log::Record;
 use super::body::EdgeBody;
 use super::context::RequestContext;
-use super::dispatch::{self, Failed};
+use super::dispatch::{self, Answer, Failed};
 use super::error::EdgeError;
-use super::request::{self, Admitted};
+use super::request::{self, Admitted, Question};
 use super::response::{self, Form};
 use super::settle::{self, Outcome, Settled, settle};
-use super::upload::{Upload, Uploaded};
+use super::upload::Upload;
 use crate::identity::admit::{OverQuota, admit};
 use crate::identity::authenticate::Refused;
+use crate::instance::Instance;
 use crate::route::lookup::Miss;
 use http::request::Parts;
 use http::{HeaderValue, Method, Response, StatusCode, header};
 use sidegate_model::endpoint::MethodSet;
 use sidegate_wire::ErrorCode;
+use std::sync::Arc;
+use tokio::time::Instant;
 
 /// Answers a request for a path under `/plugins/`.
 ///
@@ -23,43 +26,56 @@ use sidegate_wire::ErrorCode;
 /// [`EdgeError`], which becomes the answer.
 pub async fn handle(
     context: &mut RequestContext,
-    head: Parts,
+    head: &Parts,
     body: &mut Upload,
     record: &mut Record,
 ) -> Result<Response<EdgeBody>, EdgeError> {
-    let Settled { matched, caller, instance } = match settle(context, &head, record).await? {
+    let Settled { matched, caller, instance } = match settle(context, head, record).await? {
         Outcome::Call(settled) => settled,
         Outcome::Options(allow) => return Ok(options(allow)),
     };
     let permit = admit(caller, nanos(context))?;
     body.check_announced(&context.edge)?;
+    let was_there = body.has_ended();
     let body = body.read(&context.edge).await?;
+    if !was_there {
+        context.now = Instant::now();
+    }
     record.received(body.bytes.len());
-    call(context, Admitted { matched, permit, instance }, head, body).await
-}
-
-/// Asks the plugin and makes the answer.
-async fn call(
-    context: &mut RequestContext,
-    admitted: Admitted,
-    head: Parts,
-    body: Uploaded,
-) -> Result<Response<EdgeBody>, EdgeError> {
-    let mount = admitted.matched.mount.clone();
-    let endpoint = admitted.matched.endpoint.clone();
+    let admitted = Admitted { matched, permit, instance };
+    let (question, instance) = request::build(context, admitted, head, body.bytes.clone());
     let form = Form {
         version: head.version,
         is_head: head.method == Method::HEAD,
-        lenient_done: mount.plugin.options.lenient_done,
+        lenient_done: question.matched.mount.plugin.options.lenient_done,
     };
-    let (question, instance) = request::build(context, admitted, head, body.bytes.clone());
-    let mut asked = dispatch::ask(context, &question, &instance, &endpoint).await;
-    if matches!(asked, Err(Failed::Unheard(_))) {
-        let slug = mount.slug.as_str();
-        let next = settle::replacement(context, slug, &endpoint, &instance).await?;
-        asked = dispatch::ask(context, &question, &next, &endpoint).await;
+    if let Some(answer) = heard(dispatch::ask(context, &question, &instance).await) {
+        return Ok(response::build(context, &question.permit, answer?, form));
     }
-    Ok(response::build(context, &question.permit, asked?, form))
+    // In a box, because no other request needs the room for it.
+    let answer = Box::pin(ask_another(context, &question, &instance)).await?;
+    Ok(response::build(context, &question.permit, answer, form))
+}
+
+/// What comes of a call, unless the process was gone before it heard of it.
+fn heard(asked: Result<Answer, Failed>) -> Option<Result<Answer, EdgeError>> {
+    match asked {
+        Ok(answer) => Some(Ok(answer)),
+        Err(Failed::Heard(error)) => Some(Err(error)),
+        Err(Failed::Unheard(_)) => None,
+    }
+}
+
+/// Asks the process that took the place of one that is gone.
+async fn ask_another(
+    context: &mut RequestContext,
+    question: &Question<'_>,
+    gone: &Arc<Instance>,
+) -> Result<Answer, Failed> {
+    let (slug, endpoint) = (question.matched.mount.slug.as_str(), &question.matched.endpoint);
+    let next = settle::replacement(context, slug, endpoint, gone).await?;
+    context.now = Instant::now();
+    dispatch::ask(context, question, &next).await
 }
 
 fn options(allow: MethodSet) -> Response<EdgeBody> {
@@ -74,8 +90,10 @@ fn allow_value(allow: MethodSet) -> HeaderValue {
 }
 
 fn nanos(context: &RequestContext) -> u64 {
-    u64::try_from(context.start.saturating_duration_since(context.edge.started).as_nanos())
-        .unwrap_or(u64::MAX)
+    u64::try_from(
+        context.start.into_std().saturating_duration_since(context.edge.started).as_nanos(),
+    )
+    .unwrap_or(u64::MAX)
 }
 
 impl From<Miss> for EdgeError {

@@ -2,7 +2,6 @@
 //! body.
 
 use super::refusal::Refusal;
-use http::HeaderMap;
 use sidegate_wire::ErrorCode;
 
 /// Limits on a request head.
@@ -40,16 +39,16 @@ impl HeadLimits {
 }
 
 impl HeadLimits {
-    /// Checks a head that came in frames instead of lines.
+    /// Checks a head that came in frames instead of lines: the size of its target, the number of its
+    /// headers and their size, blanks and ends of lines included.
     ///
     /// # Errors
     /// Refuses one that is too large.
-    pub fn check_fields(&self, target: usize, headers: &HeaderMap) -> Result<(), Refusal> {
-        let fields = headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4);
-        let bytes = target + fields.sum::<usize>();
+    pub fn check_fields(&self, target: usize, count: usize, headers: usize) -> Result<(), Refusal> {
+        let bytes = target + headers;
         match bytes {
             _ if target > self.max_bytes / 2 && bytes > self.max_bytes => Err(URI_TOO_LONG),
-            _ if bytes > self.max_bytes || headers.len() > self.max_headers => Err(TOO_LARGE),
+            _ if bytes > self.max_bytes || count > self.max_headers => Err(TOO_LARGE),
             _ => Ok(()),
         }
     }
@@ -143,13 +142,12 @@ pub fn check_trailer(line: &[u8]) -> Result<(), Refusal> {
 /// Answers whether it is HTTP/1.0.
 fn check_request_line(line: &[u8]) -> Result<bool, Refusal> {
     let bad = Refusal::invalid("the request line is not of the form METHOD TARGET HTTP/1.1");
-    let mut parts = line.split(|b| *b == b' ');
-    let (Some(method), Some(target), Some(version), None) =
-        (parts.next(), parts.next(), parts.next(), parts.next())
-    else {
+    let (method, [b' ', rest @ ..]) = line.split_at(TOKEN.prefix_of(line)) else {
         return Err(bad);
     };
-    if method.is_empty() || method.len() > 32 || !TOKEN.has_all(method) {
+    let target_end = memchr::memchr(b' ', rest).ok_or(bad)?;
+    let (target, version) = (&rest[..target_end], &rest[target_end + 1..]);
+    if !(1..=32).contains(&method.len()) || version.contains(&b' ') {
         return Err(bad);
     }
     if method == b"CONNECT" {
@@ -168,6 +166,9 @@ fn check_request_line(line: &[u8]) -> Result<bool, Refusal> {
 /// # Errors
 /// Refuses all else, and characters that must be encoded.
 pub fn check_target(method: &[u8], target: &[u8]) -> Result<(), Refusal> {
+    if target.len() <= MAX_URI && target.first() == Some(&b'/') && PLAIN.has_all(target) {
+        return Ok(());
+    }
     let form_ok = match target {
         [b'/', ..] => true,
         b"*" => method == b"OPTIONS",
@@ -180,9 +181,6 @@ pub fn check_target(method: &[u8], target: &[u8]) -> Result<(), Refusal> {
     if !form_ok || has_blank {
         return Err(Refusal::invalid("the request target is not a path or an absolute address"));
     }
-    if target[0] == b'/' && target.len() <= MAX_URI && PLAIN.has_all(target) {
-        return Ok(());
-    }
     if target.len() > MAX_URI {
         return Err(URI_TOO_LONG);
     }
@@ -194,9 +192,10 @@ pub fn check_target(method: &[u8], target: &[u8]) -> Result<(), Refusal> {
 
 fn split_header(line: &[u8]) -> Result<(&[u8], &[u8]), Refusal> {
     let bad = Refusal::invalid("a header line is not of the form Name: value");
-    let colon = memchr::memchr(b':', line).ok_or(bad)?;
-    let (name, value) = (&line[..colon], &line[colon + 1..]);
-    if name.is_empty() || !TOKEN.has_all(name) {
+    let (name, [b':', value @ ..]) = line.split_at(TOKEN.prefix_of(line)) else {
+        return Err(bad);
+    };
+    if name.is_empty() {
         return Err(bad);
     }
     let is_control = |b: u8| (b < b' ') & (b != b'\t') | (b == 0x7f);
@@ -234,24 +233,23 @@ fn note<'a>(seen: &mut Seen<'a>, name: &[u8], value: &'a [u8]) -> Result<(), Ref
 
 /// Whether bytes are `host` or `host:port`, with nothing that some read as more.
 pub fn is_host(value: &[u8]) -> bool {
-    !value.is_empty() && value.len() <= 300 && HOST.has_all(value) && port_is_fine(value)
-}
-
-fn port_is_fine(value: &[u8]) -> bool {
-    let after_host = match value.iter().position(|b| *b == b']') {
-        Some(end) if value[0] == b'[' => &value[end + 1..],
-        Some(_) => return false,
-        None if value.contains(&b'[') => return false,
-        None => match value.iter().position(|b| *b == b':') {
-            Some(colon) if colon > 0 => &value[colon..],
-            Some(_) => return false,
-            None => return true,
+    if value.len() > 300 {
+        return false;
+    }
+    let after_host = match value {
+        [b'[', ..] => match value.split_at(ADDRESS.prefix_of(value)) {
+            (_, [b']', rest @ ..]) => rest,
+            _ => return false,
+        },
+        _ => match value.split_at(NAME.prefix_of(value)) {
+            ([], _) => return false,
+            (_, rest) => rest,
         },
     };
-    match after_host.split_first() {
-        None => true,
-        Some((b':', port)) => port.len() <= 5 && port.iter().all(u8::is_ascii_digit),
-        Some(_) => false,
+    match after_host {
+        [] => true,
+        [b':', port @ ..] => port.len() <= 5 && port.iter().all(u8::is_ascii_digit),
+        _ => false,
     }
 }
 
@@ -260,7 +258,10 @@ struct Alphabet([bool; 256]);
 
 static TOKEN: Alphabet = Alphabet::with(b"!#$%&'*+-.^_`|~");
 static PLAIN: Alphabet = Alphabet::with(b"/-._~%?&=+:@!$'()*,;");
-static HOST: Alphabet = Alphabet::with(b".-_~:[]%");
+/// Of a host by name.
+static NAME: Alphabet = Alphabet::with(b".-_~%");
+/// Of a host by address, up to its closing bracket.
+static ADDRESS: Alphabet = Alphabet::with(b".-_~:[%");
 
 impl Alphabet {
     const fn with(others: &[u8]) -> Self {
@@ -278,8 +279,15 @@ impl Alphabet {
         Self(set)
     }
 
+    #[inline]
     fn has_all(&self, text: &[u8]) -> bool {
-        text.iter().all(|byte| self.0[usize::from(*byte)])
+        self.prefix_of(text) == text.len()
+    }
+
+    /// How many bytes at the start of a text belong to it.
+    #[inline]
+    fn prefix_of(&self, text: &[u8]) -> usize {
+        text.iter().position(|byte| !self.0[usize::from(*byte)]).unwrap_or(text.len())
     }
 }
 

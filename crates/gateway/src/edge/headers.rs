@@ -1,27 +1,14 @@
 //! The headers of a plugin's answer: what must not cross to the client.
 
-use http::{HeaderMap, HeaderName, HeaderValue, header};
+use super::answer_names;
+use http::{HeaderMap, HeaderValue, header};
 use sidegate_transport::codec::Fields;
-
-/// Headers of a plugin's answer that belong to one connection, or to the gateway.
-fn is_reserved(name: &HeaderName) -> bool {
-    matches!(
-        name.as_str(),
-        "connection"
-            | "keep-alive"
-            | "proxy-connection"
-            | "transfer-encoding"
-            | "te"
-            | "trailer"
-            | "upgrade"
-            | "x-request-id"
-            | "x-sidegate-error"
-    )
-}
 
 /// Most headers of an answer, and most bytes of them: what ordinary clients take.
 const MAX_ANSWER_HEADERS: usize = 500;
 const MAX_ANSWER_HEADER_BYTES: usize = 64 * 1024;
+/// How many the gateway adds, so that there is room for them.
+const OUR_HEADERS: usize = 5;
 
 /// An answer with more headers than clients take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -43,23 +30,21 @@ pub fn response(fields: &Fields) -> Result<HeaderMap, TooMany> {
     if count > MAX_ANSWER_HEADERS || bytes > MAX_ANSWER_HEADER_BYTES {
         return Err(TooMany { count, bytes });
     }
-    let mut headers = HeaderMap::with_capacity(count);
+    let mut headers = HeaderMap::with_capacity(count + OUR_HEADERS);
     let mut named_by_connection: Vec<String> = Vec::new();
-    for (name, value) in fields.iter() {
+    for (name, value) in fields.pairs() {
         // In a map, an empty value means that the header is not wanted.
         if fields.is_map() && value.is_empty() {
             continue;
         }
-        let Ok(name) = HeaderName::from_bytes(name.as_bytes()) else {
+        let Some((name, is_reserved)) = answer_names::read(name) else {
             continue;
         };
         if name == header::CONNECTION {
             let named = String::from_utf8_lossy(value).to_ascii_lowercase();
             named_by_connection.extend(named.split(',').map(|n| n.trim().to_owned()));
         }
-        if !is_reserved(&name)
-            && let Some(value) = clean(fields, value)
-        {
+        if !is_reserved && let Some(value) = clean(fields, value) {
             headers.append(name, value);
         }
     }
@@ -70,10 +55,9 @@ pub fn response(fields: &Fields) -> Result<HeaderMap, TooMany> {
 }
 
 fn clean(fields: &Fields, value: &[u8]) -> Option<HeaderValue> {
-    if value.iter().any(is_control) {
-        return HeaderValue::from_bytes(&without_control(value)).ok();
-    }
-    HeaderValue::from_maybe_shared(fields.share(value.trim_ascii())).ok()
+    // A value that cannot be one as it is has control characters.
+    let as_it_is = HeaderValue::from_maybe_shared(fields.share(value.trim_ascii()));
+    as_it_is.or_else(|_| HeaderValue::from_bytes(&without_control(value))).ok()
 }
 
 fn without_control(value: &[u8]) -> Vec<u8> {

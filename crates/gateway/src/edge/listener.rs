@@ -6,6 +6,7 @@ use super::context::Edge;
 use super::guarded_io::{GuardedIo, Socket};
 use super::respond::respond;
 use super::tls::TlsIdentity;
+use crate::standby::Standby;
 use bytes::BytesMut;
 use http::{Request, Response};
 use hyper::body::Incoming;
@@ -140,12 +141,16 @@ impl Shard {
             .max_buf_size(limits.max_header_bytes.max(256 * 1024))
             .serve_connection(TokioIo::new(io), service);
         let mut serving = pin!(serving);
+        let (stalled, stop) = (pin!(connection.deadlines.passed()), pin!(self.stop.cancelled()));
+        let (mut stalled, mut stop) = (Standby::new(stalled), Standby::new(stop));
         let mut stopping = false;
         loop {
+            // In order: choosing one by lot, with each request, would cost more.
             tokio::select! {
+                biased;
                 ended = serving.as_mut() => return Ok(ended?),
-                () = connection.deadlines.passed() => return Err(Ended::Stalled),
-                () = self.stop.cancelled(), if !stopping => {}
+                () = &mut stalled => return Err(Ended::Stalled),
+                () = &mut stop, if !stopping => {}
             }
             stopping = true;
             serving.as_mut().graceful_shutdown();
@@ -166,13 +171,21 @@ impl Shard {
             .keep_alive_timeout(Duration::from_secs(20))
             .serve_connection(TokioIo::new(io), service);
         let mut serving = pin!(serving);
+        let stalled = pin!(connection.deadlines.passed());
+        let stop = pin!(async {
+            tokio::select! {
+                () = self.stop.cancelled() => {}
+                () = idle_for(connection, limits.keep_alive_idle) => {}
+            }
+        });
+        let (mut stalled, mut stop) = (Standby::new(stalled), Standby::new(stop));
         let mut stopping = false;
         loop {
             tokio::select! {
+                biased;
                 ended = serving.as_mut() => return Ok(ended?),
-                () = connection.deadlines.passed() => return Err(Ended::Stalled),
-                () = self.stop.cancelled(), if !stopping => {}
-                () = idle_for(connection, limits.keep_alive_idle), if !stopping => {}
+                () = &mut stalled => return Err(Ended::Stalled),
+                () = &mut stop, if !stopping => {}
             }
             stopping = true;
             serving.as_mut().graceful_shutdown();

@@ -5,6 +5,7 @@
 //! [`response`] and [`stream`] are its steps towards the plugin and back. Never imports the host.
 
 pub mod access_log;
+pub mod answer_names;
 pub mod body;
 pub mod body_memory;
 pub mod connection;

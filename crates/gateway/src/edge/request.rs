@@ -4,13 +4,12 @@ use super::context::RequestContext;
 use super::error::EdgeError;
 use super::sanity;
 use crate::identity::admit::Permit;
-use crate::identity::authenticate::unescape;
+use crate::identity::authenticate::{Carrier, presented, unescape};
 use crate::instance::{Features, Instance};
 use crate::route::lookup::Match;
 use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, header};
-use sidegate_model::token::TokenHash;
 use sidegate_transport::codec::{Encoded, RequestParts};
 use sidegate_wire::ErrorCode;
 use std::net::IpAddr;
@@ -27,12 +26,15 @@ pub struct Admitted {
 }
 
 /// What a plugin is asked, with the proof that it may be.
-pub struct Question {
+pub struct Question<'a> {
     /// The proof.
     pub permit: Permit,
-    matched: Match,
-    head: Parts,
+    /// Where it goes.
+    pub matched: Match,
+    head: &'a Parts,
     body: Bytes,
+    /// Names of headers that the plugin does not see.
+    withheld: &'static [HeaderName],
     /// The query, where it is not the one that was sent.
     query: Option<String>,
     /// The client's address, where it is not the peer's.
@@ -40,26 +42,32 @@ pub struct Question {
 }
 
 /// Request headers that plugins do not see as headers: framing, and what has a field of its own.
-const WITHHELD: [HeaderName; 3] = [header::HOST, header::TRANSFER_ENCODING, header::TRAILER];
+static WITHHELD: [HeaderName; 3] = [header::HOST, header::TRANSFER_ENCODING, header::TRAILER];
+/// The same and the credentials, where they hold the token that the gateway consumed.
+static WITHHELD_WITH_TOKEN: [HeaderName; 4] =
+    [header::HOST, header::TRANSFER_ENCODING, header::TRAILER, header::AUTHORIZATION];
 
 /// Makes of a request what its plugin may know, and tells who is asked.
-pub fn build(
+pub fn build<'a>(
     context: &RequestContext,
     admitted: Admitted,
-    mut head: Parts,
+    head: &'a Parts,
     body: Bytes,
-) -> (Question, Arc<Instance>) {
+) -> (Question<'a>, Arc<Instance>) {
     let Admitted { matched, permit, instance } = admitted;
     let forwarded_for = forwarded_for(context, &head.headers);
-    let query = if matched.mount.plugin.options.pass_token {
-        None
-    } else {
-        remove_token(&permit, &mut head)
+    let carried = match permit.app() {
+        Some(known) if !matched.mount.plugin.options.pass_token => {
+            TokenPlaces::of(head, known.carrier)
+        }
+        _ => TokenPlaces::default(),
     };
-    (Question { permit, matched, head, body, query, forwarded_for }, instance)
+    let withheld = if carried.header { &WITHHELD_WITH_TOKEN[..] } else { &WITHHELD };
+    let query = carried.query_without;
+    (Question { permit, matched, head, body, withheld, query, forwarded_for }, instance)
 }
 
-impl Question {
+impl Question<'_> {
     /// The message for a plugin with these features.
     ///
     /// # Errors
@@ -76,12 +84,12 @@ impl Question {
             relative_path: path.relative(),
             path_segments: path.segments(),
             headers: &self.head.headers,
-            withheld: &WITHHELD,
+            withheld: self.withheld,
             header_list: features.header_list,
             body: &self.body,
             query_string: self.query.as_deref().or(uri.query()).unwrap_or_default(),
             remote_addr: self.forwarded_for.as_ref().unwrap_or(&context.connection.peer_text),
-            host: sanity::host(&self.head),
+            host: sanity::host(self.head),
             protocol: "http",
             request_id: context.id.as_str(),
             facts: &context.edge.facts,
@@ -93,24 +101,39 @@ impl Question {
     }
 }
 
-/// Removes the token that the gateway consumed from the headers, and gives the query without it if
-/// it was there: a client may put it into both.
-fn remove_token(permit: &Permit, head: &mut Parts) -> Option<String> {
-    let known = permit.app()?;
-    let is_token = |text: &str| TokenHash::of(text) == known.token.hash;
-    let credentials = head.headers.get(header::AUTHORIZATION).and_then(|v| v.to_str().ok());
-    if credentials.is_some_and(|value| value.split_ascii_whitespace().any(is_token)) {
-        head.headers.remove(header::AUTHORIZATION);
+/// Where a request carries the token that the gateway consumed: a client may put it into both.
+#[derive(Default)]
+struct TokenPlaces {
+    /// It is in the credentials.
+    header: bool,
+    /// It is in the query, of which this remains.
+    query_without: Option<String>,
+}
+
+impl TokenPlaces {
+    /// For a request whose token was found good.
+    fn of(head: &Parts, carrier: Carrier) -> Self {
+        let query = head.uri.query();
+        if carrier == Carrier::Header && query.is_none() {
+            return Self { header: true, query_without: None };
+        }
+        let Ok((token, _)) = presented(&head.headers, query) else {
+            return Self::default();
+        };
+        let credentials = || head.headers.get(header::AUTHORIZATION)?.to_str().ok();
+        let hold_token = |words: &str| words.split_ascii_whitespace().any(|word| word == token);
+        let header = carrier == Carrier::Header || credentials().is_some_and(hold_token);
+        let holds_token = |part: &str| {
+            let value = part.split_once('=').map_or(part, |(_, value)| value);
+            unescape(value).is_some_and(|value| value == token)
+        };
+        let query = query.filter(|query| query.split('&').any(holds_token));
+        let query_without = query.map(|query| {
+            let kept: Vec<_> = query.split('&').filter(|part| !holds_token(part)).collect();
+            kept.join("&")
+        });
+        Self { header, query_without }
     }
-    let holds_token = |part: &str| {
-        let value = part.split_once('=').map_or(part, |(_, value)| value);
-        unescape(value).is_some_and(|value| is_token(&value))
-    };
-    let query = head.uri.query()?;
-    query.split('&').any(holds_token).then(|| {
-        let kept: Vec<_> = query.split('&').filter(|part| !holds_token(part)).collect();
-        kept.join("&")
-    })
 }
 
 /// The client's address as a trusted proxy tells it.
@@ -133,4 +156,33 @@ fn forwarded_for(context: &RequestContext, headers: &HeaderMap) -> Option<String
     }
     let real = || headers.get("x-real-ip")?.to_str().ok()?.trim().parse::<IpAddr>().ok();
     nearest.or_else(real).map(|ip| ip.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http::Request;
+
+    /// Whether the credentials are withheld, and what the plugin gets as a query instead.
+    fn places(credentials: Option<&str>, target: &str, carrier: Carrier) -> (bool, Option<String>) {
+        let request = Request::builder().uri(target);
+        let request = match credentials {
+            Some(value) => request.header(header::AUTHORIZATION, value),
+            None => request,
+        };
+        let places = TokenPlaces::of(&request.body(()).unwrap().into_parts().0, carrier);
+        (places.header, places.query_without)
+    }
+
+    #[test]
+    fn a_consumed_token_is_withheld_wherever_it_stands() {
+        let without = |text: &str| Some(text.to_owned());
+        let (header, query) = (Carrier::Header, Carrier::Query);
+        assert_eq!(places(Some("Bearer t"), "/", header), (true, None));
+        assert_eq!(places(Some("bearer  t"), "/?a=1", header), (true, None));
+        assert_eq!(places(Some("Bearer t"), "/?a=1&token=t&%74", header), (true, without("a=1")));
+        assert_eq!(places(None, "/?token=%74&a=t&b=2", query), (false, without("b=2")));
+        assert_eq!(places(Some("Basic x"), "/?token=t", query), (false, without("")));
+        assert_eq!(places(Some("Basic t"), "/?token=t", query), (true, without("")));
+    }
 }

@@ -1,10 +1,12 @@
 //! Request ids: a client's own where it is well-formed, else a fresh one from a fast generator.
 
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue};
 use std::cell::Cell;
 use std::fmt;
 use std::hash::{BuildHasher as _, RandomState};
 
+/// The header that carries it, in both directions.
+pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// Longest id that is taken from a client.
 const MAX_LENGTH: usize = 128;
 /// What fresh ids begin with; 32 hexadecimal digits follow.
@@ -21,14 +23,19 @@ pub struct RequestId(Kind);
 
 #[derive(Debug, Clone)]
 enum Kind {
-    Fresh([u8; FRESH_LENGTH]),
+    Fresh(Fresh),
     Given(Box<str>),
 }
+
+/// Begins where a word does, so that reading it as text goes by words.
+#[derive(Debug, Clone, Copy)]
+#[repr(align(8))]
+struct Fresh([u8; FRESH_LENGTH]);
 
 impl RequestId {
     /// The id of a request with these headers.
     pub fn of(headers: &HeaderMap) -> Self {
-        let mut given = headers.get_all("x-request-id").iter();
+        let mut given = headers.get_all(REQUEST_ID).iter();
         match (given.next(), given.next()) {
             (Some(id), None) => taken(id).map_or_else(Self::fresh, |id| Self(Kind::Given(id))),
             _ => Self::fresh(),
@@ -37,22 +44,21 @@ impl RequestId {
 
     /// A fresh id: unique, not secret.
     pub fn fresh() -> Self {
-        const DIGITS: &[u8; 16] = b"0123456789abcdef";
         let mut text = [0; FRESH_LENGTH];
-        let (prefix, digits) = text.split_at_mut(PREFIX.len());
+        let (prefix, rest) = text.split_at_mut(PREFIX.len());
         prefix.copy_from_slice(PREFIX);
-        let number = u128::from(next()) << 64 | u128::from(next());
-        for (pair, byte) in digits.chunks_exact_mut(2).zip(number.to_be_bytes()) {
-            pair[0] = DIGITS[usize::from(byte >> 4)];
-            pair[1] = DIGITS[usize::from(byte & 15)];
+        for half in rest.chunks_exact_mut(16) {
+            let number = next();
+            half[..8].copy_from_slice(&eight_digits(number >> 32));
+            half[8..].copy_from_slice(&eight_digits(number & 0xffff_ffff));
         }
-        Self(Kind::Fresh(text))
+        Self(Kind::Fresh(Fresh(text)))
     }
 
     /// The id as text.
     pub fn as_str(&self) -> &str {
         match &self.0 {
-            Kind::Fresh(text) => std::str::from_utf8(text).expect("a fresh id is ASCII"),
+            Kind::Fresh(Fresh(text)) => std::str::from_utf8(text).expect("a fresh id is ASCII"),
             Kind::Given(text) => text,
         }
     }
@@ -74,6 +80,18 @@ fn taken(id: &HeaderValue) -> Option<Box<str>> {
     let allowed = |b: u8| b.is_ascii_alphanumeric() || b"._~:+/=@-".contains(&b);
     let id = id.to_str().ok()?;
     ((1..=MAX_LENGTH).contains(&id.len()) && id.bytes().all(allowed)).then(|| id.into())
+}
+
+/// The hexadecimal digits of a number of 32 bits, all at once.
+fn eight_digits(number: u64) -> [u8; 8] {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    // Four bits to each byte, the highest first.
+    let spread = (number | number << 16) & 0x0000_ffff_0000_ffff;
+    let spread = (spread | spread << 8) & 0x00ff_00ff_00ff_00ff;
+    let spread = (spread | spread << 4) & 0x0f0f_0f0f_0f0f_0f0f;
+    // One in each byte above nine: there 'a' follows, not what comes after '9'.
+    let letters = (spread + ONES * 6) >> 4 & ONES;
+    (spread + ONES * u64::from(b'0') + letters * u64::from(b'a' - b'9' - 1)).to_be_bytes()
 }
 
 /// The next number of splitmix64.
@@ -102,6 +120,13 @@ mod tests {
         assert_eq!(with(&["abc-1"]).to_header(), "abc-1");
         for bad in [&["a b"][..], &["a", "b"], &[""], &["<x>"], &[]] {
             assert!(with(bad).as_str().starts_with("req_"), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn digits_are_those_that_everybody_writes() {
+        for number in [0, 0x0123_4567, 0x89ab_cdef, 0xffff_ffff, 0x9a9a_0f10] {
+            assert_eq!(eight_digits(number), *format!("{number:08x}").as_bytes());
         }
     }
 

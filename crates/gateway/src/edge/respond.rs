@@ -7,89 +7,120 @@ use super::connection::OpenRequest;
 use super::context::{Edge, RequestContext};
 use super::error::EdgeError;
 use super::handle::handle;
-use super::request_id::RequestId;
+use super::request_id::{REQUEST_ID, RequestId};
 use super::upload::Upload;
 use super::{operations, sanity};
-use futures_util::FutureExt as _;
 use http::request::Parts;
-use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, Version, header};
+use http::{HeaderValue, Method, Request, Response, StatusCode, Version, header};
 use hyper::body::Incoming;
 use sidegate_wire::ErrorCode;
 use std::convert::Infallible;
-use std::panic::AssertUnwindSafe;
+use std::future::poll_fn;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::time::Instant;
+use std::task::Poll;
+use tokio::time::Instant;
 
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+type Answered = Result<Response<EdgeBody>, EdgeError>;
 
-/// Answers one request, which has been open on its connection since its head was read.
+/// A request and what accompanies it, until its answer begins.
+struct Asked {
+    context: RequestContext,
+    head: Parts,
+    body: Upload,
+    record: Box<Record>,
+}
+
+/// Answers one request, which has been open on its connection since its head was read. Not an async
+/// function, which would hold what it is given twice.
 ///
 /// # Errors
 /// Never.
-pub async fn respond(
+pub fn respond(
     edge: Arc<Edge>,
     open: OpenRequest,
     request: Request<Incoming>,
-) -> Result<Response<EdgeBody>, Infallible> {
-    let connection = open.connection().clone();
-    let generation = edge.current.load();
-    let id = RequestId::of(request.headers());
-    let version = request.version();
-    let mut context =
-        RequestContext { id, connection, version, start: Instant::now(), generation, edge };
-    let (head, body) = request.into_parts();
-    let mut body = Upload::new(body);
-    let mut record = Record::new(&context, open, &head);
-    let is_head = head.method == Method::HEAD;
-
-    let result = caught(answer(&mut context, head, &mut body, &mut record)).await;
-
-    let unread = !body.has_ended();
-    let mut response = result.unwrap_or_else(|error| {
-        if error.code == ErrorCode::Internal {
-            tracing::error!(request_id = %context.id, "internal error: {}", error.internal);
-        }
-        record.error = Some((error.code, error.internal.to_string()));
-        error.into_response(context.id.as_str())
-    });
-    response.headers_mut().insert(REQUEST_ID, context.id.to_header());
-    if matches!(response.status(), StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED) {
-        response.body_mut().leave_out();
-    } else if is_head && let Some(length) = response.body_mut().leave_out() {
-        response.headers_mut().insert(header::CONTENT_LENGTH, length.into());
+) -> impl Future<Output = Result<Response<EdgeBody>, Infallible>> {
+    let mut asked = Asked::new(edge, open, request);
+    async move {
+        let answered = caught(pin!(answer(&mut asked))).await;
+        Ok(asked.finish(answered))
     }
-    // A body that was not read may still be on its way: an HTTP/1 connection serves no other
-    // request and takes the rest while it closes, an HTTP/2 stream takes it here.
-    if unread && version < Version::HTTP_2 {
-        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
-    } else if unread {
-        tokio::spawn(body.take_rest());
-    }
-    record.status = response.status();
-    let patience = context.edge.limits.answer_patience();
-    response.body_mut().owning(record, version, patience);
-    Ok(response)
 }
 
 /// Answers what is soundly asked: about the gateway itself, or of a plugin.
-async fn answer(
-    context: &mut RequestContext,
-    head: Parts,
-    body: &mut Upload,
-    record: &mut Record,
-) -> Result<Response<EdgeBody>, EdgeError> {
-    sanity::check(&head, &context.edge.limits.head())?;
-    match operations::answer(context, &head.method, head.uri.path()) {
-        Some(answer) => Ok(answer),
-        None => handle(context, head, body, record).await,
+async fn answer(asked: &mut Asked) -> Answered {
+    let Asked { context, head, body, record } = asked;
+    sanity::check(head, &context.edge.limits.head())?;
+    if let Some(answer) = operations::answer(context, &head.method, head.uri.path()) {
+        return Ok(answer);
     }
+    handle(context, head, body, record).await
 }
 
-/// A panic ends one request, never the process. Not an async function, which would hold what it is
-/// given twice.
-fn caught(
-    handling: impl Future<Output = Result<Response<EdgeBody>, EdgeError>>,
-) -> impl Future<Output = Result<Response<EdgeBody>, EdgeError>> {
-    let panicked = |_| Err(EdgeError::new(ErrorCode::Internal).because("a panic"));
-    AssertUnwindSafe(handling).catch_unwind().map(move |unwound| unwound.unwrap_or_else(panicked))
+/// A panic ends one request, never the process.
+async fn caught(mut handling: Pin<&mut impl Future<Output = Answered>>) -> Answered {
+    let panicked = |_| Poll::Ready(Err(EdgeError::new(ErrorCode::Internal).because("a panic")));
+    poll_fn(|cx| {
+        let polled = catch_unwind(AssertUnwindSafe(|| handling.as_mut().poll(cx)));
+        polled.unwrap_or_else(panicked)
+    })
+    .await
+}
+
+impl Asked {
+    fn new(edge: Arc<Edge>, open: OpenRequest, request: Request<Incoming>) -> Self {
+        let (head, body) = request.into_parts();
+        let start = Instant::now();
+        let context = RequestContext {
+            id: RequestId::of(&head.headers),
+            connection: open.connection().clone(),
+            version: head.version,
+            start,
+            now: start,
+            generation: edge.current.load(),
+            edge,
+        };
+        let record = Record::new(&context, open, &head);
+        Self { context, head, body: Upload::new(body), record }
+    }
+
+    /// Gives the answer what every one has, and its record.
+    fn finish(mut self, answered: Answered) -> Response<EdgeBody> {
+        let unread = !self.body.has_ended();
+        let mut response = match answered {
+            Ok(response) => response,
+            Err(error) => self.fail(error),
+        };
+        response.headers_mut().insert(REQUEST_ID, self.context.id.to_header());
+        if matches!(response.status(), StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED) {
+            response.body_mut().leave_out();
+        } else if self.head.method == Method::HEAD
+            && let Some(length) = response.body_mut().leave_out()
+        {
+            response.headers_mut().insert(header::CONTENT_LENGTH, length.into());
+        }
+        // A body that was not read may still be on its way: an HTTP/1 connection serves no other
+        // request and takes the rest while it closes, an HTTP/2 stream takes it here.
+        let version = self.context.version;
+        if unread && version < Version::HTTP_2 {
+            response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+        } else if unread {
+            tokio::spawn(self.body.take_rest());
+        }
+        self.record.status = response.status();
+        let patience = self.context.edge.limits.answer_patience();
+        response.body_mut().owning(self.record, version, patience);
+        response
+    }
+
+    fn fail(&mut self, error: EdgeError) -> Response<EdgeBody> {
+        let id = &self.context.id;
+        if error.code == ErrorCode::Internal {
+            tracing::error!(request_id = %id, "internal error: {}", error.internal);
+        }
+        self.record.error = Some((error.code, error.internal.to_string()));
+        error.into_response(id.as_str())
+    }
 }

@@ -42,7 +42,10 @@ pub fn build(
             EdgeBody::empty()
         }
         Content::Whole(bytes) => {
-            insert_length(&mut headers, Some(bytes.len() as u64));
+            // The length of others is told by the HTTP library, which knows it from the body.
+            if bytes.is_empty() {
+                insert_length(&mut headers, Some(0));
+            }
             EdgeBody::full(bytes)
         }
         Content::Nothing => EdgeBody::empty(),

@@ -3,7 +3,36 @@
 use super::head::{HeadLimits, check_target, is_host};
 use super::refusal::Refusal;
 use http::request::Parts;
-use http::{HeaderValue, Method, Version, header};
+use http::{HeaderMap, HeaderValue, Method, Version, header};
+
+/// What is known of the headers after one look at them.
+#[derive(Default)]
+struct Seen<'a> {
+    /// As they are limited: with what stands between them in a head of lines.
+    bytes: usize,
+    lengths: usize,
+    authorizations: usize,
+    hosts: usize,
+    host: Option<&'a HeaderValue>,
+}
+
+impl<'a> Seen<'a> {
+    fn of(headers: &'a HeaderMap) -> Self {
+        let mut seen = Self::default();
+        for (name, value) in headers {
+            seen.bytes += name.as_str().len() + value.len() + 4;
+            if *name == header::HOST {
+                seen.hosts += 1;
+                seen.host.get_or_insert(value);
+            } else if *name == header::CONTENT_LENGTH {
+                seen.lengths += 1;
+            } else if *name == header::AUTHORIZATION {
+                seen.authorizations += 1;
+            }
+        }
+        seen
+    }
+}
 
 /// Checks the request's target and headers as a whole.
 ///
@@ -12,19 +41,18 @@ use http::{HeaderValue, Method, Version, header};
 pub fn check(head: &Parts, limits: &HeadLimits) -> Result<(), Refusal> {
     let uri = &head.uri;
     let target = uri.path_and_query().map_or(0, |target| target.as_str().len());
-    limits.check_fields(target, &head.headers)?;
+    let seen = Seen::of(&head.headers);
+    limits.check_fields(target, head.headers.len(), seen.bytes)?;
     if let Some(path) = uri.path_and_query() {
         check_target(head.method.as_str().as_bytes(), path.as_str().as_bytes())?;
     }
-    if head.headers.get_all(header::CONTENT_LENGTH).iter().nth(1).is_some() {
+    if seen.lengths > 1 {
         return Err(Refusal::invalid("there is more than one Content-Length header"));
     }
     if head.method == Method::CONNECT {
         return Err(Refusal::invalid("CONNECT is not served here"));
     }
-    let mut hosts = head.headers.get_all(header::HOST).iter();
-    let host = hosts.next();
-    if hosts.next().is_some() {
+    if seen.hosts > 1 {
         return Err(Refusal::invalid("there is more than one Host header"));
     }
     if let Some(scheme) = uri.scheme_str()
@@ -32,7 +60,7 @@ pub fn check(head: &Parts, limits: &HeadLimits) -> Result<(), Refusal> {
     {
         return Err(Refusal::invalid("the request target's scheme is not http or https"));
     }
-    match (uri.authority(), host) {
+    match (uri.authority(), seen.host) {
         (Some(authority), host) => {
             if !is_host(authority.as_str().as_bytes()) {
                 return Err(Refusal::invalid("the authority is not of the form host or host:port"));
@@ -51,7 +79,7 @@ pub fn check(head: &Parts, limits: &HeadLimits) -> Result<(), Refusal> {
         }
         _ => {}
     }
-    if head.headers.get_all(header::AUTHORIZATION).iter().nth(1).is_some() {
+    if seen.authorizations > 1 {
         return Err(Refusal::invalid("there is more than one Authorization header"));
     }
     Ok(())

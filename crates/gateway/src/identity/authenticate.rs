@@ -72,7 +72,7 @@ const UNDECIDED: Refused = Refused {
     challenge: None,
 };
 
-/// Finds out who calls a matched endpoint, at `now`.
+/// Finds out who calls a matched endpoint. What time it is, is asked only of tokens that expire.
 ///
 /// # Errors
 /// [`Refused`] where a token is demanded and none is good, or where it cannot be decided.
@@ -81,7 +81,7 @@ pub fn authenticate(
     matched: &Match,
     headers: &HeaderMap,
     query: Option<&str>,
-    now: UnixMillis,
+    now: impl FnOnce() -> UnixMillis,
 ) -> Result<Caller, Refused> {
     let required = matched.endpoint.require_auth;
     if !required && !matched.mount.plugin.options.optional_auth {
@@ -102,10 +102,10 @@ fn identify(
     generation: &Generation,
     presented: &str,
     carrier: Carrier,
-    now: UnixMillis,
+    now: impl FnOnce() -> UnixMillis,
 ) -> Result<KnownApp, Refused> {
     let token = generation.tokens.get(&TokenHash::of(presented)).ok_or(INVALID)?;
-    if token.is_expired(now) {
+    if token.expires_at.is_some() && token.is_expired(now()) {
         return Err(EXPIRED);
     }
     let identity = generation.app(token.app_id).ok_or(UNDECIDED)?;
@@ -116,9 +116,15 @@ fn identify(
 }
 
 /// The token a request presents: the bearer header, else the query parameter.
-fn presented(headers: &HeaderMap, query: Option<&str>) -> Result<(String, Carrier), Refused> {
+///
+/// # Errors
+/// [`Refused`] where there is none, or more than one.
+pub fn presented<'a>(
+    headers: &'a HeaderMap,
+    query: Option<&'a str>,
+) -> Result<(Cow<'a, str>, Carrier), Refused> {
     if let Some(text) = bearer(headers) {
-        return Ok((text.to_owned(), Carrier::Header));
+        return Ok((Cow::Borrowed(text), Carrier::Header));
     }
     let mut values = query.unwrap_or_default().split('&').filter_map(token_parameter);
     match (values.next(), values.next()) {
@@ -130,11 +136,16 @@ fn presented(headers: &HeaderMap, query: Option<&str>) -> Result<(String, Carrie
     }
 }
 
+const SCHEME: &[u8] = b"bearer";
+
 fn bearer(headers: &HeaderMap) -> Option<&str> {
-    let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
-    let (scheme, rest) = value.split_once(' ')?;
-    let token = rest.trim();
-    (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty()).then_some(token)
+    let value = headers.get(header::AUTHORIZATION)?.as_bytes();
+    let (scheme, [b' ', rest @ ..]) = value.split_at_checked(SCHEME.len())? else {
+        return None;
+    };
+    let is_token = scheme.eq_ignore_ascii_case(SCHEME) && rest.is_ascii();
+    let token = std::str::from_utf8(rest).ok()?.trim_ascii();
+    (is_token && !token.is_empty()).then_some(token)
 }
 
 /// The value of a query part that is `token=…`.
@@ -143,8 +154,8 @@ fn token_parameter(part: &str) -> Option<&str> {
 }
 
 /// Decodes a value of a query; `None` for what is no text.
-pub fn unescape(text: &str) -> Option<String> {
-    percent_decode_str(text).decode_utf8().ok().map(Cow::into_owned)
+pub fn unescape(text: &str) -> Option<Cow<'_, str>> {
+    percent_decode_str(text).decode_utf8().ok()
 }
 
 #[cfg(test)]
@@ -164,7 +175,7 @@ mod tests {
         if let Some(value) = authorization {
             headers.insert(header::AUTHORIZATION, HeaderValue::from_static(value));
         }
-        presented(&headers, query)
+        presented(&headers, query).map(|(text, carrier)| (text.into_owned(), carrier))
     }
 
     /// A generation with one token, `t`, of app 1, which is in the state given; `None` is unknown.
@@ -199,7 +210,7 @@ mod tests {
 
     fn refusal(app_is_active: Option<bool>, presented: &str, now: UnixMillis) -> Option<ErrorCode> {
         let generation = generation(app_is_active);
-        identify(&generation, presented, Carrier::Header, now).err().map(|refused| refused.code)
+        identify(&generation, presented, Carrier::Header, || now).err().map(|refused| refused.code)
     }
 
     #[test]

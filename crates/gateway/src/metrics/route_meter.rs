@@ -115,6 +115,24 @@ impl RouteMeter {
     }
 }
 
+/// A hash of a name, in a few steps: every request needs one.
+fn hash(seed: u64, name: RouteName<'_>) -> u64 {
+    let texts = [name.route, name.plugin, name.method];
+    texts.into_iter().fold(seed, |hash, text| {
+        let (words, rest) = text.as_bytes().as_chunks();
+        let last = rest.iter().fold(text.len() as u64, |last, byte| last << 8 | u64::from(*byte));
+        let hash = words.iter().fold(hash, |hash, word| mix(hash, u64::from_le_bytes(*word)));
+        mix(hash, last)
+    })
+}
+
+/// Both halves of a product, of which each depends on all that was multiplied.
+fn mix(hash: u64, word: u64) -> u64 {
+    const FACTOR: u128 = 0x9e37_79b9_7f4a_7c15;
+    let product = u128::from(hash ^ word) * FACTOR;
+    (product ^ product >> 64) as u64
+}
+
 /// How many chains the table has: a node with ten thousand routes finds two or three in each.
 const CHAINS: usize = 4096;
 
@@ -129,21 +147,22 @@ struct Link {
 /// lock; only registered names get in.
 #[derive(Debug)]
 pub(super) struct RouteMeters {
-    hasher: RandomState,
+    /// Where hashes begin: not to be guessed by those who choose the names of routes.
+    seed: u64,
     chains: Box<[OnceLock<Box<Link>>]>,
 }
 
 impl Default for RouteMeters {
     fn default() -> Self {
         let chains = (0..CHAINS).map(|_| OnceLock::new()).collect();
-        Self { hasher: RandomState::new(), chains }
+        Self { seed: RandomState::new().hash_one(CHAINS), chains }
     }
 }
 
 impl RouteMeters {
     /// The meter of a route, made when it is asked for first.
     pub(super) fn of(&self, name: RouteName<'_>) -> Arc<RouteMeter> {
-        let hash = self.hasher.hash_one(name);
+        let hash = hash(self.seed, name);
         let new = || {
             let meter = Arc::new(RouteMeter::new(name));
             Box::new(Link { hash, meter, next: OnceLock::new() })
@@ -181,6 +200,17 @@ mod tests {
         }
         assert_eq!(meters.all().count(), routes.len());
         assert!(meters.all().all(|meter| meter.aborted.load(Ordering::Relaxed) == 2));
+    }
+
+    #[test]
+    fn names_spread_over_the_chains() {
+        let mut chains = vec![0_u32; CHAINS];
+        for n in 0..2 * CHAINS {
+            let (plugin, route) = (format!("plugin-{}", n % 64), format!("/items/{}", n / 64));
+            let hash = hash(7, RouteName { plugin: &plugin, route: &route, method: "GET" });
+            chains[usize::try_from(hash % CHAINS as u64).unwrap()] += 1;
+        }
+        assert!(chains.iter().all(|length| *length < 16), "{:?}", chains.iter().max());
     }
 
     #[test]

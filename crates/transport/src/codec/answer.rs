@@ -4,7 +4,7 @@ use super::fields::{Counted, Fields, HEADER_LIST, either};
 use super::grammar::{Malformed, Reader};
 use super::put::{self, Encoded, Message, TooLarge};
 use super::text::Text;
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use sidegate_wire::plugin::endpoint_response_chunk::ChunkType;
 
 /// What a message without headers and body takes at most, but for its error message.
@@ -168,7 +168,7 @@ where
 }
 
 fn headers<'a>(
-    out: &mut BytesMut,
+    out: &mut Vec<u8>,
     map_field: u32,
     map: impl IntoIterator<Item = (&'a str, &'a str)>,
     list: impl IntoIterator<Item = (&'a str, &'a [u8])>,

@@ -1,6 +1,6 @@
 //! Headers and other named values, left where they are in the message.
 
-use super::grammar::{Malformed, Reader, Value, pair};
+use super::grammar::{Malformed, Reader, Value, checked_text, pair};
 use bytes::Bytes;
 use std::collections::HashMap;
 use std::fmt;
@@ -39,17 +39,36 @@ impl Fields {
     /// Each name and value. Of a map's entries with the same name the last counts. Reads the message
     /// once, however long it is besides; takes memory for [`count`](Self::count) entries of a map.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        self.pairs().map(|(name, value)| (text(name), value))
+    }
+
+    /// What [`iter`](Self::iter) gives, for those to whom it is the same whether a name is a text.
+    pub fn pairs(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
         let (entries, listed) = match self.is_map {
             true => (self.last_of_each(), &[][..]),
             false => (Vec::new(), &self.message[..]),
         };
         let mut reader = Reader::new(listed);
-        entries.into_iter().chain(std::iter::from_fn(move || next(&mut reader, self.field)))
+        let listed = std::iter::from_fn(move || next(&mut reader, self.field));
+        entries.into_iter().chain(listed.take(self.count))
     }
 
-    fn last_of_each(&self) -> Vec<(&str, &[u8])> {
+    fn last_of_each(&self) -> Vec<Pair<'_>> {
         let mut reader = Reader::new(&self.message);
-        let all: Vec<_> = std::iter::from_fn(|| next(&mut reader, self.field)).collect();
+        let mut all = Vec::with_capacity(self.count);
+        all.extend(std::iter::from_fn(|| next(&mut reader, self.field)).take(self.count));
+        if all.len() <= FEW {
+            let mut at = 0;
+            while at < all.len() {
+                let (name, _) = all[at];
+                if all[at + 1..].iter().any(|(later, _)| *later == name) {
+                    all.remove(at);
+                } else {
+                    at += 1;
+                }
+            }
+            return all;
+        }
         let mut last = HashMap::with_capacity(all.len());
         for (at, (name, _)) in all.iter().enumerate() {
             last.insert(*name, at);
@@ -62,7 +81,8 @@ impl Fields {
     pub fn get(&self, name: &str) -> Option<&[u8]> {
         let mut reader = Reader::new(&self.message);
         let found = std::iter::from_fn(|| next(&mut reader, self.field));
-        let mut found = found.filter(|(known, _)| *known == name).map(|(_, value)| value);
+        let mut found =
+            found.filter(|(known, _)| *known == name.as_bytes()).map(|(_, value)| value);
         if self.is_map { found.last() } else { found.next() }
     }
 
@@ -75,7 +95,13 @@ impl Fields {
     }
 }
 
-fn next<'a>(reader: &mut Reader<'a>, wanted: u32) -> Option<(&'a str, &'a [u8])> {
+/// A name and its value.
+type Pair<'a> = (&'a [u8], &'a [u8]);
+
+/// So few entries are compared with each other faster than they are hashed.
+const FEW: usize = 16;
+
+fn next<'a>(reader: &mut Reader<'a>, wanted: u32) -> Option<Pair<'a>> {
     // All of it was checked when the message was read.
     while let Ok(Some((field, value))) = reader.next() {
         if field == wanted {
@@ -83,6 +109,11 @@ fn next<'a>(reader: &mut Reader<'a>, wanted: u32) -> Option<(&'a str, &'a [u8])>
         }
     }
     None
+}
+
+/// A name as the text that it was found to be when the message was read.
+fn text(name: &[u8]) -> &str {
+    std::str::from_utf8(name).unwrap_or_default()
 }
 
 /// Names only: values may be credentials.
@@ -101,21 +132,22 @@ pub(super) struct Counted {
 
 impl Counted {
     /// Takes note of a map's entry, a text.
+    #[inline]
     pub(super) fn entry(&mut self, value: Value<'_>) -> Result<(), Malformed> {
         let (name, value) = pair(value.bytes()?)?;
-        std::str::from_utf8(value).map_err(|_| Malformed::TEXT)?;
-        self.add(name, value);
+        self.add(name, checked_text(value)?);
         Ok(())
     }
 
     /// Takes note of a header of the list.
+    #[inline]
     pub(super) fn listed(&mut self, value: Value<'_>) -> Result<(), Malformed> {
         let (name, value) = pair(value.bytes()?)?;
         self.add(name, value);
         Ok(())
     }
 
-    fn add(&mut self, name: &str, value: &[u8]) {
+    fn add(&mut self, name: &[u8], value: &[u8]) {
         self.count += 1;
         self.bytes += name.len() + value.len();
     }

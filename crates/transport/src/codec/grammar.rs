@@ -28,6 +28,7 @@ pub(super) enum Value<'a> {
 }
 
 impl<'a> Value<'a> {
+    #[inline]
     pub(super) fn bytes(self) -> Result<&'a [u8], Malformed> {
         match self {
             Self::Bytes(bytes) => Ok(bytes),
@@ -69,6 +70,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The next field; `None` at the end.
+    #[inline]
     pub(super) fn next(&mut self) -> Result<Option<(u32, Value<'a>)>, Malformed> {
         if self.rest.is_empty() {
             return Ok(None);
@@ -77,25 +79,38 @@ impl<'a> Reader<'a> {
         let value = match wire_type {
             0 => Value::Number(self.number()?),
             2 => Value::Bytes(self.delimited()?),
-            3 => {
-                self.skip_group(field, MAX_DEPTH)?;
-                Value::Skipped
-            }
             other => {
-                self.skip_fixed(other)?;
+                self.skip(field, other)?;
                 Value::Skipped
             }
         };
         Ok(Some((field, value)))
     }
 
+    #[inline]
     fn key(&mut self) -> Result<(u32, u8), Malformed> {
         let key = u32::try_from(self.number()?).map_err(|_| Malformed::KEY)?;
         let field = key >> 3;
         if field == 0 { Err(Malformed::KEY) } else { Ok((field, (key & 7) as u8)) }
     }
 
+    /// Most numbers take one byte.
+    #[inline]
     fn number(&mut self) -> Result<u64, Malformed> {
+        match self.rest {
+            [byte @ ..0x80, rest @ ..] => {
+                self.rest = rest;
+                Ok(u64::from(*byte))
+            }
+            _ => self.long_number(),
+        }
+    }
+
+    fn long_number(&mut self) -> Result<u64, Malformed> {
+        if let [low, high @ ..0x80, rest @ ..] = self.rest {
+            self.rest = rest;
+            return Ok(u64::from(low & 0x7f) | u64::from(*high) << 7);
+        }
         let mut number = 0;
         for (at, byte) in self.rest.iter().take(10).enumerate() {
             if at == 9 && *byte > 1 {
@@ -110,15 +125,26 @@ impl<'a> Reader<'a> {
         Err(Malformed::CUT)
     }
 
+    #[inline]
     fn delimited(&mut self) -> Result<&'a [u8], Malformed> {
         let length = usize::try_from(self.number()?).map_err(|_| Malformed::CUT)?;
         self.take(length)
     }
 
+    #[inline]
     fn take(&mut self, length: usize) -> Result<&'a [u8], Malformed> {
         let (taken, rest) = self.rest.split_at_checked(length).ok_or(Malformed::CUT)?;
         self.rest = rest;
         Ok(taken)
+    }
+
+    /// Passes over a field of a kind that no known field has.
+    #[cold]
+    fn skip(&mut self, field: u32, wire_type: u8) -> Result<(), Malformed> {
+        match wire_type {
+            3 => self.skip_group(field, MAX_DEPTH),
+            other => self.skip_fixed(other),
+        }
     }
 
     fn skip_fixed(&mut self, wire_type: u8) -> Result<(), Malformed> {
@@ -146,16 +172,40 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Key and value of a map's entry or a header field: both are fields 1 and 2 of a message.
-pub(super) fn pair(entry: &[u8]) -> Result<(&str, &[u8]), Malformed> {
-    let (mut name, mut value) = ("", &[][..]);
+/// Key and value of a map's entry or a header field: both are fields 1 and 2 of a message. The key is
+/// a text.
+#[inline]
+pub(super) fn pair(entry: &[u8]) -> Result<(&[u8], &[u8]), Malformed> {
+    // As nearly all are written: both, in order, with lengths of one byte.
+    if let [0x0a, length @ ..0x80, rest @ ..] = entry
+        && let Some((name, [0x12, length @ ..0x80, value @ ..])) =
+            rest.split_at_checked(usize::from(*length))
+        && value.len() == usize::from(*length)
+    {
+        return Ok((checked_text(name)?, value));
+    }
+    any_pair(entry)
+}
+
+fn any_pair(entry: &[u8]) -> Result<(&[u8], &[u8]), Malformed> {
+    let (mut name, mut value) = (&[][..], &[][..]);
     let mut reader = Reader::new(entry);
     while let Some((field, content)) = reader.next()? {
         match field {
-            1 => name = content.text()?,
+            1 => name = checked_text(content.bytes()?)?,
             2 => value = content.bytes()?,
             _ => {}
         }
     }
     Ok((name, value))
+}
+
+/// The same bytes, which are a text. Most are plain ones, and that is cheap to see.
+#[inline]
+pub(super) fn checked_text(bytes: &[u8]) -> Result<&[u8], Malformed> {
+    if bytes.is_ascii() || std::str::from_utf8(bytes).is_ok() {
+        Ok(bytes)
+    } else {
+        Err(Malformed::TEXT)
+    }
 }

@@ -1,6 +1,7 @@
 //! Writes the parts of a protobuf message, and the message with its body apart. Knows no message.
 
-use bytes::{BufMut as _, Bytes, BytesMut};
+use bytes::Bytes;
+use http::HeaderName;
 
 /// Bodies up to this many bytes are copied: one frame more costs more than that.
 const SMALL_BODY_BYTES: usize = 2048;
@@ -41,18 +42,18 @@ impl Encoded {
 
 /// A message that is being written; its length is put before it at the end.
 pub(super) struct Message {
-    buffer: BytesMut,
+    buffer: Vec<u8>,
 }
 
 impl Message {
     /// A message of about this size, without its body.
     pub(super) fn new(size: usize) -> Self {
-        let mut buffer = BytesMut::with_capacity(PREFIX_BYTES + size);
-        buffer.put_bytes(0, PREFIX_BYTES);
+        let mut buffer = Vec::with_capacity(PREFIX_BYTES + size);
+        buffer.extend_from_slice(&[0; PREFIX_BYTES]);
         Self { buffer }
     }
 
-    pub(super) fn fields(&mut self) -> &mut BytesMut {
+    pub(super) fn fields(&mut self) -> &mut Vec<u8> {
         &mut self.buffer
     }
 
@@ -70,7 +71,7 @@ impl Message {
         let length = self.buffer.len() - PREFIX_BYTES + body.len();
         let length = u32::try_from(length).map_err(|_| TooLarge)?;
         self.buffer[1..PREFIX_BYTES].copy_from_slice(&length.to_be_bytes());
-        Ok(Encoded { head: self.buffer.freeze(), body })
+        Ok(Encoded { head: self.buffer.into(), body })
     }
 }
 
@@ -80,25 +81,31 @@ pub(super) fn copied_len(body: &Bytes) -> usize {
 }
 
 /// How many bytes a number takes.
+#[inline]
 pub(super) fn number_len(number: u64) -> usize {
+    if number < 0x80 {
+        return 1;
+    }
     let bits = 64 - (number | 1).leading_zeros() as usize;
     bits.div_ceil(7)
 }
 
-pub(super) fn number(out: &mut BytesMut, mut number: u64) {
+#[inline]
+pub(super) fn number(out: &mut Vec<u8>, mut number: u64) {
     while number >= 0x80 {
-        out.put_u8((number & 0x7f) as u8 | 0x80);
+        out.push((number & 0x7f) as u8 | 0x80);
         number >>= 7;
     }
-    out.put_u8((number & 0x7f) as u8);
+    out.push((number & 0x7f) as u8);
 }
 
-pub(super) fn key(out: &mut BytesMut, field: u32, wire_type: u8) {
+#[inline]
+pub(super) fn key(out: &mut Vec<u8>, field: u32, wire_type: u8) {
     number(out, u64::from(field << 3) | u64::from(wire_type));
 }
 
 /// A number that may be left out when it is zero.
-pub(super) fn int32(out: &mut BytesMut, field: u32, value: i32) {
+pub(super) fn int32(out: &mut Vec<u8>, field: u32, value: i32) {
     if value != 0 {
         key(out, field, 0);
         // Negative numbers are told with 64 bits.
@@ -107,7 +114,8 @@ pub(super) fn int32(out: &mut BytesMut, field: u32, value: i32) {
 }
 
 /// Bytes that may be left out when there are none.
-pub(super) fn bytes(out: &mut BytesMut, field: u32, value: &[u8]) {
+#[inline]
+pub(super) fn bytes(out: &mut Vec<u8>, field: u32, value: &[u8]) {
     if !value.is_empty() {
         delimited(out, field, value.len());
         out.extend_from_slice(value);
@@ -115,38 +123,40 @@ pub(super) fn bytes(out: &mut BytesMut, field: u32, value: &[u8]) {
 }
 
 /// An element of a list, which counts even when it is empty.
-pub(super) fn element(out: &mut BytesMut, field: u32, value: &[u8]) {
+#[inline]
+pub(super) fn element(out: &mut Vec<u8>, field: u32, value: &[u8]) {
     delimited(out, field, value.len());
     out.extend_from_slice(value);
 }
 
 /// The beginning of a field of this length.
-pub(super) fn delimited(out: &mut BytesMut, field: u32, length: usize) {
+#[inline]
+pub(super) fn delimited(out: &mut Vec<u8>, field: u32, length: usize) {
     key(out, field, 2);
     number(out, length as u64);
 }
 
 /// How many bytes [`bytes`] writes, for fields below 16.
+#[inline]
 pub(super) fn bytes_len(length: usize) -> usize {
     if length == 0 { 0 } else { 1 + number_len(length as u64) + length }
 }
 
 /// An entry of a map or a header: name and value as fields 1 and 2.
-pub(super) fn pair(out: &mut BytesMut, field: u32, name: &[u8], value: &[u8]) {
+pub(super) fn pair(out: &mut Vec<u8>, field: u32, name: &[u8], value: &[u8]) {
     delimited(out, field, pair_len(name.len(), value.len()));
     bytes(out, 1, name);
     bytes(out, 2, value);
 }
 
-/// The same with the name in its canonical spelling: `x-api-key` → `X-Api-Key`.
-pub(super) fn canonical_pair(out: &mut BytesMut, field: u32, name: &str, value: &[u8]) {
+/// The same for a header, with the name in its canonical spelling: `x-api-key` → `X-Api-Key`.
+pub(super) fn header(out: &mut Vec<u8>, field: u32, name: &HeaderName, value: &[u8]) {
+    let name = name.as_str();
     delimited(out, field, pair_len(name.len(), value.len()));
-    if !name.is_empty() {
-        delimited(out, 1, name.len());
-        let start = out.len();
-        out.extend_from_slice(name.as_bytes());
-        canonical(&mut out[start..]);
-    }
+    delimited(out, 1, name.len());
+    let start = out.len();
+    out.extend_from_slice(name.as_bytes());
+    canonical(&mut out[start..]);
     bytes(out, 2, value);
 }
 
@@ -154,10 +164,13 @@ fn pair_len(name: usize, value: usize) -> usize {
     bytes_len(name) + bytes_len(value)
 }
 
+/// Capitals at the start of words; all other letters of a header's name are small already.
 fn canonical(name: &mut [u8]) {
     let mut word_starts = true;
     for byte in name {
-        *byte = if word_starts { byte.to_ascii_uppercase() } else { byte.to_ascii_lowercase() };
+        if word_starts {
+            byte.make_ascii_uppercase();
+        }
         word_starts = *byte == b'-';
     }
 }

@@ -4,10 +4,11 @@ use super::fields::{Counted, Fields, HEADER_LIST, either};
 use super::grammar::{Malformed, Reader};
 use super::put::{self, Encoded, Message, TooLarge};
 use super::text::Text;
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use prost::Message as _;
 use sidegate_wire::plugin::App;
+use std::borrow::Cow;
 
 const BODY: u32 = 6;
 const CONTEXT: u32 = 11;
@@ -24,7 +25,7 @@ const FIELD_BYTES: usize = 12;
 
 /// What an `EndpointRequest` is written from.
 #[derive(Debug, Clone, Copy)]
-pub struct RequestParts<'a> {
+pub struct RequestParts<'a, S> {
     /// The method.
     pub method: &'a str,
     /// The decoded path with the mount.
@@ -32,7 +33,7 @@ pub struct RequestParts<'a> {
     /// The decoded path without the mount.
     pub relative_path: &'a str,
     /// The segments below the mount.
-    pub path_segments: &'a [String],
+    pub path_segments: S,
     /// All headers.
     pub headers: &'a HeaderMap,
     /// Those of them that the plugin does not get.
@@ -64,25 +65,36 @@ pub struct RequestParts<'a> {
 /// The headers of a trace, which are told in the context as well.
 const TRACE_HEADERS: [&str; 2] = ["traceparent", "tracestate"];
 
-impl RequestParts<'_> {
+/// What is known of all headers after one look at them.
+struct Survey<'a> {
+    /// Enough for all of them, as they are written.
+    bytes: usize,
+    trace: [Option<&'a HeaderValue>; 2],
+}
+
+impl<'a, S> RequestParts<'a, S>
+where
+    S: Iterator<Item = &'a str> + Clone,
+{
     /// Writes the message.
     ///
     /// # Errors
     /// [`TooLarge`] above 4 GiB.
     pub fn encode(&self) -> Result<Encoded, TooLarge> {
-        let mut message = Message::new(self.size());
+        let survey = self.survey();
+        let mut message = Message::new(self.size(survey.bytes));
         let out = message.fields();
         put::bytes(out, 1, self.method.as_bytes());
         put::bytes(out, 2, self.path.as_bytes());
         put::bytes(out, 3, self.relative_path.as_bytes());
-        for segment in self.path_segments {
+        for segment in self.path_segments.clone() {
             put::element(out, 4, segment.as_bytes());
         }
         put::bytes(out, 7, self.query_string.as_bytes());
         put::bytes(out, 8, self.remote_addr.as_bytes());
-        put::bytes(out, 9, String::from_utf8_lossy(self.host).as_bytes());
+        put::bytes(out, 9, lossy(self.host).as_ref());
         put::bytes(out, 10, self.protocol.as_bytes());
-        self.put_context(out);
+        self.put_context(out, survey.trace);
         if let Some(app) = self.app {
             out.extend_from_slice(app);
         }
@@ -98,26 +110,34 @@ impl RequestParts<'_> {
         message.finish(BODY, self.body.clone())
     }
 
-    /// Enough for all but the body, so that memory is asked for once.
-    fn size(&self) -> usize {
+    fn survey(&self) -> Survey<'a> {
+        let mut survey = Survey { bytes: 0, trace: [None; 2] };
+        for (name, value) in self.headers {
+            let name = name.as_str();
+            survey.bytes += name.len() + value.len() + FIELD_BYTES;
+            if let Some(at) = TRACE_HEADERS.iter().position(|traced| *traced == name) {
+                survey.trace[at].get_or_insert(value);
+            }
+        }
+        survey
+    }
+
+    /// Enough for all but a large body, so that memory is asked for once.
+    fn size(&self, headers: usize) -> usize {
         let texts = [self.method, self.path, self.relative_path, self.query_string];
         let more = [self.remote_addr, self.protocol, self.request_id, self.raw_path];
         let fixed: usize = texts.iter().chain(&more).map(|text| text.len()).sum();
-        let lists = self.path_segments.iter().chain(self.scopes);
+        let scopes = self.scopes.iter().map(String::as_str);
+        let lists = self.path_segments.clone().chain(scopes);
         let lists: usize = lists.map(|text| text.len() + FIELD_BYTES).sum();
-        let headers = self.headers.iter();
-        let headers: usize =
-            headers.map(|(name, value)| name.as_str().len() + value.len() + FIELD_BYTES).sum();
         let ready = self.host.len() + self.facts.len() + self.app.map_or(0, <[u8]>::len);
         BASE_BYTES + fixed + lists + headers + ready + put::copied_len(self.body)
     }
 
-    fn put_context(&self, out: &mut BytesMut) {
-        let trace = TRACE_HEADERS.map(|name| {
-            let value = self.headers.get(name).map(HeaderValue::to_str);
-            (name, value.and_then(Result::ok))
-        });
-        let entries = trace.iter().filter_map(|(name, value)| Some((*name, (*value)?)));
+    fn put_context(&self, out: &mut Vec<u8>, trace: [Option<&HeaderValue>; 2]) {
+        let trace = trace.map(|value| value.and_then(|value| value.to_str().ok()));
+        let entries = TRACE_HEADERS.into_iter().zip(trace);
+        let entries = entries.filter_map(|(name, value)| Some((name, value?)));
         let entry_len = |(name, value): (&str, &str)| {
             put::bytes_len(put::bytes_len(name.len()) + put::bytes_len(value.len()))
         };
@@ -132,7 +152,7 @@ impl RequestParts<'_> {
     }
 
     /// Each value by itself, in order; cookies joined into one.
-    fn put_list(&self, out: &mut BytesMut) {
+    fn put_list(&self, out: &mut Vec<u8>) {
         let mut joined = None;
         for (name, value) in self.headers {
             if self.withheld.contains(name) {
@@ -146,12 +166,12 @@ impl RequestParts<'_> {
                 let pieces = self.headers.get_all(name).iter().map(HeaderValue::as_bytes);
                 value = joined.insert(pieces.collect::<Vec<_>>().join(&b"; "[..]));
             }
-            put::canonical_pair(out, HEADER_LIST, name.as_str(), value);
+            put::header(out, HEADER_LIST, name, value);
         }
     }
 
     /// One text for each name, every value kept.
-    fn put_map(&self, out: &mut BytesMut) {
+    fn put_map(&self, out: &mut Vec<u8>) {
         let mut text = String::new();
         for name in self.headers.keys().filter(|name| !self.withheld.contains(name)) {
             let separator = if *name == header::COOKIE { "; " } else { ", " };
@@ -162,26 +182,34 @@ impl RequestParts<'_> {
                 }
                 text.push_str(&String::from_utf8_lossy(value.as_bytes()));
             }
-            put::canonical_pair(out, 5, name.as_str(), text.as_bytes());
+            put::header(out, 5, name, text.as_bytes());
         }
     }
 }
 
+/// Bytes as a text, which they mostly are.
+fn lossy(bytes: &[u8]) -> Cow<'_, [u8]> {
+    if bytes.is_ascii() {
+        return Cow::Borrowed(bytes);
+    }
+    Cow::Owned(String::from_utf8_lossy(bytes).into_owned().into_bytes())
+}
+
 /// Facts that every request of a gateway tells, written once: entries of the context's metadata.
 pub fn encode_facts<'a>(facts: impl IntoIterator<Item = (&'a str, &'a str)>) -> Bytes {
-    let mut out = BytesMut::new();
+    let mut out = Vec::new();
     for (name, value) in facts {
         put::pair(&mut out, METADATA, name.as_bytes(), value.as_bytes());
     }
-    out.freeze()
+    out.into()
 }
 
 /// The part of a request that tells of an app that proved itself, written once for each app.
 pub fn encode_app(app: &App) -> Bytes {
-    let mut out = BytesMut::new();
+    let mut out = Vec::new();
     put::int32(&mut out, 12, 1);
     put::element(&mut out, APP, &app.encode_to_vec());
-    out.freeze()
+    out.into()
 }
 
 /// An `EndpointRequest`, as a plugin reads it.

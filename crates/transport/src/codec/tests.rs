@@ -1,7 +1,7 @@
 //! The hand-written codec against the generated types: the same bytes mean the same, both ways.
 
 use super::*;
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -217,7 +217,10 @@ fn trace(headers: &HeaderMap) -> HashMap<String, String> {
 }
 
 /// The message that the generated type would be made of.
-fn expected(parts: &RequestParts<'_>, app: Option<&wire::App>) -> wire::EndpointRequest {
+fn expected<'a>(
+    parts: &RequestParts<'a, impl Iterator<Item = &'a str> + Clone>,
+    app: Option<&wire::App>,
+) -> wire::EndpointRequest {
     let names = || parts.headers.keys().filter(|name| *name != header::HOST);
     let text = |name| String::from_utf8_lossy(&joined(parts.headers, name)).into_owned();
     let map = names().map(|name| (spelled(name.as_str()), text(name)));
@@ -235,7 +238,7 @@ fn expected(parts: &RequestParts<'_>, app: Option<&wire::App>) -> wire::Endpoint
         method: parts.method.to_owned(),
         path: parts.path.to_owned(),
         relative_path: parts.relative_path.to_owned(),
-        path_segments: parts.path_segments.to_vec(),
+        path_segments: parts.path_segments.clone().map(str::to_owned).collect(),
         headers: if parts.header_list { HashMap::new() } else { map.collect() },
         body: parts.body.clone(),
         query_string: parts.query_string.to_owned(),
@@ -285,7 +288,7 @@ proptest! {
             method: "POST",
             path: "/plugins/s/x",
             relative_path: "/x",
-            path_segments: &segments,
+            path_segments: segments.iter().map(String::as_str),
             headers: &headers,
             withheld: &[header::HOST],
             header_list,
@@ -362,7 +365,7 @@ proptest! {
 
     #[test]
     fn numbers_take_as_many_bytes_as_they_say(number in any::<u64>(), shift in 0_u32..64) {
-        let mut out = BytesMut::new();
+        let mut out = Vec::new();
         put::number(&mut out, number >> shift);
         prop_assert_eq!(out.len(), put::number_len(number >> shift));
     }
@@ -376,7 +379,7 @@ fn a_request_has_these_bytes() {
         method: "GET",
         path: "/plugins/s/a",
         relative_path: "/a",
-        path_segments: &["a".to_owned()],
+        path_segments: ["a"].into_iter(),
         headers: &headers,
         withheld: &[],
         header_list: true,
@@ -428,6 +431,23 @@ fn debug_output_holds_no_header_values() {
     let answer = Answer::decode(&message.encode_to_vec().into()).unwrap();
     let text = format!("{:?}", answer.headers);
     assert_eq!(text, "[\"Set-Cookie\"]");
+}
+
+/// Few entries are told apart in another way than many.
+#[test]
+fn the_last_of_a_maps_entries_with_one_name_counts_however_many_there_are() {
+    for names in [3, 9, 16, 17, 40] {
+        let entry = |n: usize| {
+            let name = format!("x-{}", n % names);
+            delimited(2, &[delimited(1, name.as_bytes()), delimited(2, &[n as u8])].concat())
+        };
+        let message: Vec<u8> = (0..2 * names).flat_map(entry).collect();
+        let answer = Answer::decode(&message.into()).unwrap();
+        let mut values: Vec<_> = answer.headers.iter().map(|(_, value)| value[0]).collect();
+        values.sort_unstable();
+        let last: Vec<_> = (names..2 * names).map(|n| n as u8).collect();
+        assert_eq!(values, last);
+    }
 }
 
 /// A plugin decides what its message holds besides the headers.

@@ -1,6 +1,6 @@
 //! A text that lies in the bytes of a message.
 
-use super::grammar::{Malformed, Value};
+use super::grammar::{Malformed, Value, checked_text};
 use bytes::Bytes;
 use std::fmt;
 use std::ops::Deref;
@@ -12,7 +12,7 @@ pub struct Text(Bytes);
 impl Text {
     /// The text of a value that lies in `message`.
     pub(super) fn of(message: &Bytes, value: Value<'_>) -> Result<Self, Malformed> {
-        value.text().map(|text| Self(message.slice_ref(text.as_bytes())))
+        Ok(Self(message.slice_ref(checked_text(value.bytes()?)?)))
     }
 }
 
