@@ -14,8 +14,9 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite};
 
-/// How much is read at once, unless a frame is larger.
-const READ_BYTES: usize = 32 * 1024;
+/// How much is read at once, unless a frame is larger. With what is left of the last read it stays
+/// below the size from which allocators keep no memory at hand.
+const READ_BYTES: usize = 24 * 1024;
 /// With less room than this, room is made before reading.
 const LEAST_READ_BYTES: usize = 4 * 1024;
 /// After so many reads it is time to write.
