@@ -138,6 +138,28 @@ fn optional_auth_fills_the_identity_of_those_who_have_one() {
 }
 
 #[test]
+fn a_token_that_is_good_no_more_does_not_reach_a_plugin_as_an_anonymous_callers_header() {
+    story(async {
+        let gateway = Gateway::start().await;
+        gateway.plugin("lab").option("optional_auth", "true").ready().await;
+        let app = gateway.app("idle").create().await;
+        let token = app.token().create().await;
+        app.change(&json!({"is_active": false})).await;
+        let by_header = gateway.get("/plugins/lab/x?a=1").bearer(&token);
+        let by_query = gateway.get(&format!("/plugins/lab/x?a=1&token={token}"));
+        for request in [by_header, by_query] {
+            let seen = request.send().await.expect(200);
+            assert!(!seen.text().contains(&token), "{}", seen.text());
+            let seen = seen.json();
+            assert_eq!(
+                (&seen["authenticated"], &seen["query_string"]),
+                (&json!(false), &json!("a=1"))
+            );
+        }
+    });
+}
+
+#[test]
 fn a_revoked_token_is_refused_from_the_next_request_on() {
     story(async {
         let gateway = Gateway::start().await;

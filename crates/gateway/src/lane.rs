@@ -129,10 +129,15 @@ impl Lane {
             CallKind::Streaming => &self.streaming,
         };
         let message = (request.head.clone(), request.body.clone());
-        let mut call = self.begin(slot, message, limit + DEADLINE_MARGIN).await?;
-        poll_fn(|cx| call.poll_answered(cx)).await?;
-        let reader = MessageReader::new(MAX_MESSAGE_BYTES);
-        Ok(Messages { call, reader })
+        let mut call = self.begin(slot, message.clone(), limit + DEADLINE_MARGIN).await?;
+        let mut answered = poll_fn(|cx| call.poll_answered(cx)).await;
+        if matches!(answered, Err(Failure::Unheard(_))) {
+            // Where the process is still there, a new connection or a second try will do.
+            call = self.begin(slot, message, limit + DEADLINE_MARGIN).await?;
+            answered = poll_fn(|cx| call.poll_answered(cx)).await;
+        }
+        answered?;
+        Ok(Messages { call, reader: MessageReader::new(MAX_MESSAGE_BYTES) })
     }
 
     /// Begins a call on the slot's connection, or on a new one where that takes no more.
@@ -329,6 +334,44 @@ fn status_text(encoded: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use h2::Reason;
+    use h2::server::SendResponse;
+    use std::path::Path;
+    use tokio::net::UnixListener;
+
+    fn answer(mut respond: SendResponse<Bytes>) {
+        let head = http::Response::builder().header("grpc-status", "0").body(()).unwrap();
+        respond.send_response(head, true).unwrap();
+    }
+
+    /// A process that refuses its first call and answers the second.
+    async fn moody(socket: &Path) {
+        let (io, _) = UnixListener::bind(socket).unwrap().accept().await.unwrap();
+        let mut connection = h2::server::handshake(io).await.unwrap();
+        connection.accept().await.unwrap().unwrap().1.send_reset(Reason::REFUSED_STREAM);
+        answer(connection.accept().await.unwrap().unwrap().1);
+        assert!(connection.accept().await.is_none(), "there is no third one");
+    }
+
+    #[tokio::test]
+    async fn a_call_that_a_living_process_did_not_hear_of_is_made_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let socket = folder.path().join("s");
+        let process = tokio::spawn({
+            let socket = socket.clone();
+            async move { moody(&socket).await }
+        });
+        while !socket.exists() {
+            tokio::task::yield_now().await;
+        }
+        let lane = Lane::new(Address::Unix(socket), None, CancellationToken::new());
+        let request = Encoded { head: Bytes::from_static(&[0; 5]), body: Bytes::new() };
+        let limit = Duration::from_secs(10);
+        let mut messages = lane.call(CallKind::Unary, &request, limit).await.unwrap();
+        assert!(messages.next().await.is_none());
+        drop((messages, lane));
+        process.await.unwrap();
+    }
 
     #[test]
     fn the_text_of_a_status_is_decoded_bounded_and_harmless() {

@@ -301,6 +301,7 @@ impl GuardedIo {
         match self.refusal {
             Some(refusal) if between => {
                 let id = RequestId::fresh();
+                self.connection.metrics.nowhere().failed(refusal.code);
                 tracing::info!(
                     target: "access",
                     request_id = %id,

@@ -3,6 +3,7 @@
 use super::context::RequestContext;
 use super::error::EdgeError;
 use super::sanity;
+use crate::generation::Generation;
 use crate::identity::admit::Permit;
 use crate::identity::authenticate::{Carrier, presented, unescape};
 use crate::instance::{Features, Instance};
@@ -10,6 +11,7 @@ use crate::route::lookup::Match;
 use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, header};
+use sidegate_model::token::TokenHash;
 use sidegate_transport::codec::{Encoded, RequestParts};
 use sidegate_wire::ErrorCode;
 use std::net::IpAddr;
@@ -43,7 +45,7 @@ pub struct Question<'a> {
 
 /// Request headers that plugins do not see as headers: framing, and what has a field of its own.
 static WITHHELD: [HeaderName; 3] = [header::HOST, header::TRANSFER_ENCODING, header::TRAILER];
-/// The same and the credentials, where they hold the token that the gateway consumed.
+/// The same and the credentials, where they hold a token of the gateway.
 static WITHHELD_WITH_TOKEN: [HeaderName; 4] =
     [header::HOST, header::TRANSFER_ENCODING, header::TRAILER, header::AUTHORIZATION];
 
@@ -56,11 +58,12 @@ pub fn build<'a>(
 ) -> (Question<'a>, Arc<Instance>) {
     let Admitted { matched, permit, instance } = admitted;
     let forwarded_for = forwarded_for(context, &head.headers);
+    let options = &matched.mount.plugin.options;
     let carried = match permit.app() {
-        Some(known) if !matched.mount.plugin.options.pass_token => {
-            TokenPlaces::of(head, known.carrier)
-        }
-        _ => TokenPlaces::default(),
+        _ if options.pass_token => TokenPlaces::default(),
+        Some(known) => TokenPlaces::of(head, known.carrier),
+        None if options.optional_auth => TokenPlaces::of_refused(&context.generation, head),
+        None => TokenPlaces::default(),
     };
     let withheld = if carried.header { &WITHHELD_WITH_TOKEN[..] } else { &WITHHELD };
     let query = carried.query_without;
@@ -101,7 +104,7 @@ impl Question<'_> {
     }
 }
 
-/// Where a request carries the token that the gateway consumed: a client may put it into both.
+/// Where a request carries a token that the gateway looked at: a client may put it into both.
 #[derive(Default)]
 struct TokenPlaces {
     /// It is in the credentials.
@@ -133,6 +136,16 @@ impl TokenPlaces {
             kept.join("&")
         });
         Self { header, query_without }
+    }
+
+    /// For a request that passes without a caller. A token that is good no more may be good again.
+    fn of_refused(generation: &Generation, head: &Parts) -> Self {
+        match presented(&head.headers, head.uri.query()) {
+            Ok((token, carrier)) if generation.tokens.get(&TokenHash::of(&token)).is_some() => {
+                Self::of(head, carrier)
+            }
+            _ => Self::default(),
+        }
     }
 }
 

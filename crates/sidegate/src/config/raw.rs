@@ -195,7 +195,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "PLUGIN_ENDPOINT_STREAM_IDLE_TIMEOUT",
         Kind::DurationOrZero,
         "0",
-        "How long a stream may stay silent before it is broken off. 0 switches this off.",
+        "How long a stream may stay silent before it is broken off, or answered with 504 where it has sent nothing yet. 0 switches this off.",
     ),
     row(
         "PLUGIN_DIRS",
@@ -254,7 +254,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "BODY_IDLE_TIMEOUT",
         Kind::Duration,
         "30s",
-        "How long a client may pause while it sends a body.",
+        "How long a client may pause while it sends a body. A whole body has five minutes.",
     ),
     row(
         "IDLE_TIMEOUT",
