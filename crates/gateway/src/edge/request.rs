@@ -5,15 +5,18 @@ use super::error::EdgeError;
 use super::sanity;
 use crate::generation::Generation;
 use crate::identity::admit::Permit;
-use crate::identity::authenticate::{Carrier, presented, unescape};
+use crate::identity::authenticate::{Carrier, presented};
 use crate::instance::{Features, Instance};
 use crate::route::lookup::Match;
 use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, header};
+use memchr::memmem;
+use percent_encoding::percent_decode_str;
 use sidegate_model::token::TokenHash;
 use sidegate_transport::codec::{Encoded, RequestParts};
 use sidegate_wire::ErrorCode;
+use std::borrow::Cow;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -123,12 +126,12 @@ impl TokenPlaces {
         let Ok((token, _)) = presented(&head.headers, query) else {
             return Self::default();
         };
-        let credentials = || head.headers.get(header::AUTHORIZATION)?.to_str().ok();
-        let hold_token = |words: &str| words.split_ascii_whitespace().any(|word| word == token);
-        let header = carrier == Carrier::Header || credentials().is_some_and(hold_token);
+        // However it is wrapped there.
+        let holds_token = |bytes: &[u8]| memmem::find(bytes, token.as_bytes()).is_some();
+        let mut credentials = head.headers.get_all(header::AUTHORIZATION).iter();
+        let header = credentials.any(|value| holds_token(value.as_bytes()));
         let holds_token = |part: &str| {
-            let value = part.split_once('=').map_or(part, |(_, value)| value);
-            unescape(value).is_some_and(|value| value == token)
+            holds_token(part.as_bytes()) || holds_token(&Cow::from(percent_decode_str(part)))
         };
         let query = query.filter(|query| query.split('&').any(holds_token));
         let query_without = query.map(|query| {
@@ -196,6 +199,7 @@ mod tests {
         assert_eq!(places(Some("Bearer t"), "/?a=1&token=t&%74", header), (true, without("a=1")));
         assert_eq!(places(None, "/?token=%74&a=t&b=2", query), (false, without("b=2")));
         assert_eq!(places(Some("Basic x"), "/?token=t", query), (false, without("")));
-        assert_eq!(places(Some("Basic t"), "/?token=t", query), (true, without("")));
+        assert_eq!(places(Some("Basic \"t\","), "/?token=t", query), (true, without("")));
+        assert_eq!(places(None, "/?a=b=%74&t=1&token=t&c=%zz", query), (false, without("c=%zz")));
     }
 }

@@ -154,7 +154,7 @@ fn token_parameter(part: &str) -> Option<&str> {
 }
 
 /// Decodes a value of a query; `None` for what is no text.
-pub fn unescape(text: &str) -> Option<Cow<'_, str>> {
+fn unescape(text: &str) -> Option<Cow<'_, str>> {
     percent_decode_str(text).decode_utf8().ok()
 }
 

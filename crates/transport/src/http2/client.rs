@@ -20,7 +20,7 @@ const READ_BYTES: usize = 24 * 1024;
 /// With less room than this, room is made before reading.
 const LEAST_READ_BYTES: usize = 4 * 1024;
 /// After so many reads it is time to write.
-const READS_IN_A_ROW: usize = 16;
+const READS_IN_A_ROW: usize = 4;
 
 type Why = Cow<'static, str>;
 
