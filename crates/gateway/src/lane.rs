@@ -27,6 +27,10 @@ const CONNECT_DEADLINE: Duration = Duration::from_secs(5);
 /// The plugin is told a little more than our own limit, so that ours decides.
 const DEADLINE_MARGIN: Duration = Duration::from_secs(1);
 
+/// How often a process is asked that did not hear of a call, as when it closes one connection and
+/// takes another.
+const TRIES: usize = 3;
+
 /// How much of a status's text is kept.
 const STATUS_TEXT_CHARS: usize = 1000;
 
@@ -129,15 +133,18 @@ impl Lane {
             CallKind::Streaming => &self.streaming,
         };
         let message = (request.head.clone(), request.body.clone());
-        let mut call = self.begin(slot, message.clone(), limit + DEADLINE_MARGIN).await?;
-        let mut answered = poll_fn(|cx| call.poll_answered(cx)).await;
-        if matches!(answered, Err(Failure::Unheard(_))) {
-            // Where the process is still there, a new connection or a second try will do.
-            call = self.begin(slot, message, limit + DEADLINE_MARGIN).await?;
-            answered = poll_fn(|cx| call.poll_answered(cx)).await;
+        for again in (0..TRIES).rev() {
+            let mut call = self.begin(slot, message.clone(), limit + DEADLINE_MARGIN).await?;
+            match poll_fn(|cx| call.poll_answered(cx)).await {
+                Ok(()) => {
+                    return Ok(Messages { call, reader: MessageReader::new(MAX_MESSAGE_BYTES) });
+                }
+                // Where the process is still there, a new connection or one more try will do.
+                Err(Failure::Unheard(_)) if again > 0 => {}
+                Err(failure) => return Err(failure.into()),
+            }
         }
-        answered?;
-        Ok(Messages { call, reader: MessageReader::new(MAX_MESSAGE_BYTES) })
+        Err(CallError::Unreachable("connection closed".to_owned()))
     }
 
     /// Begins a call on the slot's connection, or on a new one where that takes no more.

@@ -285,12 +285,15 @@ impl Connection {
         self.farewell = Reason(frame::word(reason)?);
         self.closed = true;
         self.waiting.clear();
-        let unheard = |(id, stream): (&u32, &Stream)| {
-            (*id > last || stream.progress == Progress::Waiting).then_some(*id)
+        let beyond = |(id, stream): (&u32, &Stream)| {
+            let is_beyond = *id > last || stream.progress == Progress::Waiting;
+            is_beyond.then_some((*id, stream.answered))
         };
-        let unheard: Vec<u32> = self.streams.iter().filter_map(unheard).collect();
-        for id in unheard {
-            self.end(id, Err(Failure::Unheard("the other end takes no more calls".into())), true);
+        let beyond: Vec<_> = self.streams.iter().filter_map(beyond).collect();
+        for (id, answered) in beyond {
+            // Who answers has heard, whatever it says.
+            let failure = if answered { Failure::BrokeOff } else { Failure::Unheard };
+            self.end(id, Err(failure("the other end takes no more calls".into())), true);
         }
         Ok(())
     }

@@ -103,6 +103,15 @@ fn after_a_farewell_that_names_no_call_only_those_that_wait_are_unheard() {
 }
 
 #[test]
+fn a_call_whose_answer_began_was_heard_whatever_a_farewell_says() {
+    let mut machine = Machine::greeted(&[]);
+    let ids = [machine.call(10), machine.call(10)];
+    machine.sends(&begin(ids[0])).unwrap();
+    machine.sends(&farewell(0, 0)).unwrap();
+    assert_eq!(ids.map(|id| machine.outcome(id)), ["broke off", "unheard"]);
+}
+
+#[test]
 fn a_call_is_heard_from_its_first_byte_on() {
     let mut machine = Machine::silent(SETTINGS);
     machine.sends(&settings(&[(setting::MAX_CONCURRENT_STREAMS, 3)])).unwrap();
