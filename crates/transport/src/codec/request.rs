@@ -269,9 +269,15 @@ impl ReceivedRequest {
                 8 => request.remote_addr = Text::of(message, value)?,
                 9 => request.host = Text::of(message, value)?,
                 10 => request.protocol = Text::of(message, value)?,
-                CONTEXT => context = Some(merged(context, message, value.bytes()?)),
+                CONTEXT => {
+                    let check = |part: &Bytes| Context::decode(part).map(drop);
+                    context = Some(merged(context, message.slice_ref(value.bytes()?), check)?);
+                }
                 12 => request.authenticated = value.boolean()?,
-                APP => app = Some(merged(app, message, value.bytes()?)),
+                APP => {
+                    let check = |part: &Bytes| read_app(part.clone()).map(drop);
+                    app = Some(merged(app, message.slice_ref(value.bytes()?), check)?);
+                }
                 SCOPES => request.scopes.push(value.text()?.to_owned()),
                 HEADER_LIST => list.listed(value)?,
                 RAW_PATH => request.raw_path = message.slice_ref(value.bytes()?),
@@ -280,17 +286,25 @@ impl ReceivedRequest {
         }
         request.headers = either(list, (map, 5), message);
         request.context = context.map(|bytes| Context::decode(&bytes)).transpose()?;
-        request.app = app.map(App::decode).transpose().map_err(|_| Malformed::APP)?;
+        request.app = app.map(read_app).transpose()?;
         Ok(request)
     }
 }
 
-/// A message that comes twice means both, one after the other.
-fn merged(before: Option<Bytes>, message: &Bytes, more: &[u8]) -> Bytes {
-    match before {
-        None => message.slice_ref(more),
-        Some(before) => [&before[..], more].concat().into(),
-    }
+fn read_app(message: Bytes) -> Result<App, Malformed> {
+    App::decode(message).map_err(|_| Malformed::APP)
+}
+
+/// A message that comes twice means both, one after the other; each must be sound by itself.
+fn merged(
+    before: Option<Bytes>,
+    more: Bytes,
+    check: impl Fn(&Bytes) -> Result<(), Malformed>,
+) -> Result<Bytes, Malformed> {
+    let Some(before) = before else { return Ok(more) };
+    check(&before)?;
+    check(&more)?;
+    Ok([&before[..], &more].concat().into())
 }
 
 /// What a host says of a request besides the request itself: of a `PluginContext`, the part that

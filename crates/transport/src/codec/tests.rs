@@ -259,6 +259,16 @@ fn expected<'a>(
     }
 }
 
+#[test]
+fn parts_of_a_message_that_are_sound_only_together_are_refused() {
+    let context = b"Z\x03aaaZ\x01aZ\x05\n\x01\0\x12\0";
+    agree(&Bytes::from_static(context)).unwrap();
+    assert!(ReceivedRequest::decode(&Bytes::from_static(context)).is_err());
+    // The same of an app.
+    let app = b"j\x03aaaj\x01aj\x05\n\x01\0\x12\0";
+    agree(&Bytes::from_static(app)).unwrap();
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2000))]
     #[test]
