@@ -18,6 +18,8 @@ import (
 const (
 	// callTimeout ends a call to the host whose context has no earlier end.
 	callTimeout = 30 * time.Second
+	// callTries is how often a call that may be repeated is made.
+	callTries = 3
 	// warmUpTimeout is how long the first address of the host's services is waited for ahead of any
 	// call.
 	warmUpTimeout = 15 * time.Second
@@ -91,10 +93,10 @@ func (h *host) warmUp(ctx context.Context) {
 }
 
 // judge gives a connection up after an error that says it is beyond renewal, because the services are
-// no longer where they were.
-func (h *host) judge(conn *grpc.ClientConn, err error) {
+// no longer where they were, and tells whether it did.
+func (h *host) judge(conn *grpc.ClientConn, err error) bool {
 	if status.Code(err) != codes.Unavailable || conn.GetState() != connectivity.TransientFailure {
-		return
+		return false
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -102,6 +104,7 @@ func (h *host) judge(conn *grpc.ClientConn, err error) {
 	if h.conn == conn {
 		h.drop()
 	}
+	return true
 }
 
 // drop needs the lock.
@@ -171,19 +174,20 @@ const (
 )
 
 // call asks the host. A connection that cannot be renewed, because the host's services moved, is made
-// anew.
+// anew. That may show only at the second try: at the first one the connection was just ending.
 func call[A any](ctx context.Context, h *host, safe safety, ask func(context.Context, grpc.ClientConnInterface) (A, error)) (A, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	for isFirst := true; ; isFirst = false {
+	for tries := 1; ; tries++ {
 		conn, err := h.connection(ctx)
 		if err != nil {
 			var none A
 			return none, err
 		}
 		answer, err := ask(ctx, conn)
-		h.judge(conn, err)
-		if status.Code(err) != codes.Unavailable || !isFirst || !bool(safe) {
+		isGivenUp := h.judge(conn, err)
+		mayAsk := tries == 1 || (isGivenUp && tries < callTries)
+		if status.Code(err) != codes.Unavailable || !mayAsk || !bool(safe) {
 			return answer, err
 		}
 	}
