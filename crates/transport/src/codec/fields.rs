@@ -105,7 +105,7 @@ fn next<'a>(reader: &mut Reader<'a>, wanted: u32) -> Option<Pair<'a>> {
     // All of it was checked when the message was read.
     while let Ok(Some((field, value))) = reader.next() {
         if field == wanted {
-            return pair(value.bytes().ok()?).ok();
+            return pair(value.bytes().ok()?, 0, Ok).ok();
         }
     }
     None
@@ -124,25 +124,37 @@ impl fmt::Debug for Fields {
 }
 
 /// Counts what [`Fields`] will show.
-#[derive(Default)]
 pub(super) struct Counted {
     count: usize,
     bytes: usize,
+    /// Within how many messages each of them lies.
+    levels: u32,
+}
+
+impl Default for Counted {
+    fn default() -> Self {
+        Self::within(0)
+    }
 }
 
 impl Counted {
+    /// Of a message that lies within so many others.
+    pub(super) fn within(levels: u32) -> Self {
+        Self { count: 0, bytes: 0, levels: levels + 1 }
+    }
+
     /// Takes note of a map's entry, a text.
     #[inline]
     pub(super) fn entry(&mut self, value: Value<'_>) -> Result<(), Malformed> {
-        let (name, value) = pair(value.bytes()?)?;
-        self.add(name, checked_text(value)?);
+        let (name, value) = pair(value.bytes()?, self.levels, checked_text)?;
+        self.add(name, value);
         Ok(())
     }
 
     /// Takes note of a header of the list.
     #[inline]
     pub(super) fn listed(&mut self, value: Value<'_>) -> Result<(), Malformed> {
-        let (name, value) = pair(value.bytes()?)?;
+        let (name, value) = pair(value.bytes()?, self.levels, Ok)?;
         self.add(name, value);
         Ok(())
     }

@@ -15,7 +15,7 @@ impl Malformed {
     const GROUP: Self = Self("a group is not closed, or too deep");
 }
 
-/// How deep groups, which only unknown fields use, may lie within each other.
+/// How deep fields may lie within groups, which only unknown fields use, and messages.
 const MAX_DEPTH: u32 = 100;
 
 /// What a field holds.
@@ -62,11 +62,18 @@ impl<'a> Value<'a> {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Reader<'a> {
     rest: &'a [u8],
+    /// How much deeper fields may lie.
+    depth: u32,
 }
 
 impl<'a> Reader<'a> {
     pub(super) fn new(message: &'a [u8]) -> Self {
-        Self { rest: message }
+        Self::within(message, 0)
+    }
+
+    /// For a message that lies within so many others.
+    pub(super) fn within(message: &'a [u8], levels: u32) -> Self {
+        Self { rest: message, depth: MAX_DEPTH.saturating_sub(levels) }
     }
 
     /// The next field; `None` at the end.
@@ -142,7 +149,7 @@ impl<'a> Reader<'a> {
     #[cold]
     fn skip(&mut self, field: u32, wire_type: u8) -> Result<(), Malformed> {
         match wire_type {
-            3 => self.skip_group(field, MAX_DEPTH),
+            3 => self.skip_group(field, self.depth),
             other => self.skip_fixed(other),
         }
     }
@@ -161,39 +168,44 @@ impl<'a> Reader<'a> {
         loop {
             let (field, wire_type) = self.key()?;
             match wire_type {
+                4 if field == group => return Ok(()),
+                4 => return Err(Malformed::GROUP),
+                // The deepest group may be there, but nothing in it.
+                _ if depth == 0 => return Err(Malformed::GROUP),
                 0 => _ = self.number()?,
                 2 => _ = self.delimited()?,
                 3 => self.skip_group(field, depth)?,
-                4 if field == group => return Ok(()),
-                4 => return Err(Malformed::GROUP),
                 other => self.skip_fixed(other)?,
             }
         }
     }
 }
 
-/// Key and value of a map's entry or a header field: both are fields 1 and 2 of a message. The key is
-/// a text.
+/// A part of a message as it was, where it is what it should be.
+type Checked<'a> = Result<&'a [u8], Malformed>;
+
+/// Key and value of a map's entry or a header field, which lies within so many messages: both are
+/// fields 1 and 2. The key is a text; `check` looks at the value, and at each that a later one replaces.
 #[inline]
-pub(super) fn pair(entry: &[u8]) -> Result<(&[u8], &[u8]), Malformed> {
+pub(super) fn pair<'a>(
+    entry: &'a [u8],
+    levels: u32,
+    check: impl Fn(&'a [u8]) -> Checked<'a>,
+) -> Result<(&'a [u8], &'a [u8]), Malformed> {
     // As nearly all are written: both, in order, with lengths of one byte.
     if let [0x0a, length @ ..0x80, rest @ ..] = entry
         && let Some((name, [0x12, length @ ..0x80, value @ ..])) =
             rest.split_at_checked(usize::from(*length))
         && value.len() == usize::from(*length)
     {
-        return Ok((checked_text(name)?, value));
+        return Ok((checked_text(name)?, check(value)?));
     }
-    any_pair(entry)
-}
-
-fn any_pair(entry: &[u8]) -> Result<(&[u8], &[u8]), Malformed> {
     let (mut name, mut value) = (&[][..], &[][..]);
-    let mut reader = Reader::new(entry);
+    let mut reader = Reader::within(entry, levels);
     while let Some((field, content)) = reader.next()? {
         match field {
             1 => name = checked_text(content.bytes()?)?,
-            2 => value = content.bytes()?,
+            2 => value = check(content.bytes()?)?,
             _ => {}
         }
     }
@@ -202,7 +214,7 @@ fn any_pair(entry: &[u8]) -> Result<(&[u8], &[u8]), Malformed> {
 
 /// The same bytes, which are a text. Most are plain ones, and that is cheap to see.
 #[inline]
-pub(super) fn checked_text(bytes: &[u8]) -> Result<&[u8], Malformed> {
+pub(super) fn checked_text(bytes: &[u8]) -> Checked<'_> {
     if bytes.is_ascii() || std::str::from_utf8(bytes).is_ok() {
         Ok(bytes)
     } else {

@@ -4,9 +4,10 @@ use super::fields::{Counted, Fields, HEADER_LIST, either};
 use super::grammar::{Malformed, Reader};
 use super::put::{self, Encoded, Message, TooLarge};
 use super::text::Text;
-use bytes::Bytes;
+use bytes::{Buf as _, Bytes};
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use prost::Message as _;
+use prost::encoding::{DecodeContext, WireType, encode_varint, message};
 use sidegate_wire::plugin::App;
 use std::borrow::Cow;
 
@@ -255,7 +256,7 @@ impl ReceivedRequest {
     pub fn decode(message: &Bytes) -> Result<Self, Malformed> {
         let mut request = Self::default();
         let (mut map, mut list) = (Counted::default(), Counted::default());
-        let (mut context, mut app) = (None, None);
+        let mut context = None;
         let mut reader = Reader::new(message);
         while let Some((field, value)) = reader.next()? {
             match field {
@@ -269,15 +270,9 @@ impl ReceivedRequest {
                 8 => request.remote_addr = Text::of(message, value)?,
                 9 => request.host = Text::of(message, value)?,
                 10 => request.protocol = Text::of(message, value)?,
-                CONTEXT => {
-                    let check = |part: &Bytes| Context::decode(part).map(drop);
-                    context = Some(merged(context, message.slice_ref(value.bytes()?), check)?);
-                }
+                CONTEXT => context = Some(merged(context, message.slice_ref(value.bytes()?))?),
                 12 => request.authenticated = value.boolean()?,
-                APP => {
-                    let check = |part: &Bytes| read_app(part.clone()).map(drop);
-                    app = Some(merged(app, message.slice_ref(value.bytes()?), check)?);
-                }
+                APP => read_app(request.app.get_or_insert_default(), value.bytes()?)?,
                 SCOPES => request.scopes.push(value.text()?.to_owned()),
                 HEADER_LIST => list.listed(value)?,
                 RAW_PATH => request.raw_path = message.slice_ref(value.bytes()?),
@@ -286,24 +281,24 @@ impl ReceivedRequest {
         }
         request.headers = either(list, (map, 5), message);
         request.context = context.map(|bytes| Context::decode(&bytes)).transpose()?;
-        request.app = app.map(read_app).transpose()?;
         Ok(request)
     }
 }
 
-fn read_app(message: Bytes) -> Result<App, Malformed> {
-    App::decode(message).map_err(|_| Malformed::APP)
+/// Reads an app into what was read of it before, as a part of a message: how deep it lies counts.
+fn read_app(app: &mut App, content: &[u8]) -> Result<(), Malformed> {
+    let mut length = Vec::with_capacity(10);
+    encode_varint(content.len() as u64, &mut length);
+    let mut part = (&length[..]).chain(content);
+    message::merge(WireType::LengthDelimited, app, &mut part, DecodeContext::default())
+        .map_err(|_| Malformed::APP)
 }
 
-/// A message that comes twice means both, one after the other; each must be sound by itself.
-fn merged(
-    before: Option<Bytes>,
-    more: Bytes,
-    check: impl Fn(&Bytes) -> Result<(), Malformed>,
-) -> Result<Bytes, Malformed> {
+/// A context that comes twice means both, one after the other; each must be sound by itself.
+fn merged(before: Option<Bytes>, more: Bytes) -> Result<Bytes, Malformed> {
     let Some(before) = before else { return Ok(more) };
-    check(&before)?;
-    check(&more)?;
+    Context::decode(&before)?;
+    Context::decode(&more)?;
     Ok([&before[..], &more].concat().into())
 }
 
@@ -322,8 +317,8 @@ pub struct Context {
 impl Context {
     fn decode(message: &Bytes) -> Result<Self, Malformed> {
         let mut context = Self::default();
-        let (mut metadata, mut trace) = (Counted::default(), Counted::default());
-        let mut reader = Reader::new(message);
+        let (mut metadata, mut trace) = (Counted::within(1), Counted::within(1));
+        let mut reader = Reader::within(message, 1);
         while let Some((field, value)) = reader.next()? {
             match field {
                 1 => context.request_id = Text::of(message, value)?,

@@ -1,5 +1,8 @@
 //! The hand-written codec against the generated types: the same bytes mean the same, both ways.
 
+mod entries;
+mod nesting;
+
 use super::*;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
