@@ -331,8 +331,10 @@ impl Connection {
         }
     }
 
-    /// Says why the connection ends.
+    /// Says why the connection ends, as the last that is ever said on it.
     pub(super) fn complain(&mut self, fault: Fault) {
+        self.closed = true;
         self.out.put(|out| frame::put_goaway(out, fault));
+        self.out.seal();
     }
 }

@@ -26,11 +26,21 @@ pub(super) struct Outbox {
     /// How many bytes were ever put in, and how many of them were taken.
     total: u64,
     taken: u64,
+    /// The last word is in.
+    sealed: bool,
 }
 
 impl Outbox {
+    /// Takes nothing more: what is put in after the last word is lost, and there is no room.
+    pub(super) fn seal(&mut self) {
+        self.sealed = true;
+    }
+
     /// Writes with `put` at the end.
     pub(super) fn put(&mut self, put: impl FnOnce(&mut BytesMut)) {
+        if self.sealed {
+            return;
+        }
         let before = self.tail.len();
         put(&mut self.tail);
         self.total += (self.tail.len() - before) as u64;
@@ -40,6 +50,9 @@ impl Outbox {
     pub(super) fn push(&mut self, piece: Bytes) {
         if piece.len() <= SMALL_BYTES {
             self.put(|tail| tail.extend_from_slice(&piece));
+            return;
+        }
+        if self.sealed {
             return;
         }
         if !self.tail.is_empty() {
@@ -56,7 +69,7 @@ impl Outbox {
 
     /// Whether so much waits that more should wait elsewhere: nobody can tell when it will leave.
     pub(super) fn is_full(&self) -> bool {
-        self.total - self.taken >= FULL_BYTES
+        self.sealed || self.total - self.taken >= FULL_BYTES
     }
 
     pub(super) fn is_empty(&self) -> bool {

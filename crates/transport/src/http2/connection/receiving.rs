@@ -210,7 +210,10 @@ impl Connection {
 
     fn settings(&mut self, head: Head, payload: &[u8]) -> Result<(), Fault> {
         if head.has(flag::ACK) {
-            return Ok(());
+            return match payload {
+                [] => Ok(()),
+                _ => Err(Fault::size("an acknowledgement of settings that says more")),
+            };
         }
         if !payload.len().is_multiple_of(6) {
             return Err(Fault::size("settings that are cut"));

@@ -41,6 +41,7 @@ fn faults() -> Vec<(&'static str, Vec<u8>, Reason)> {
         ("a short reset", frame(kind::RST_STREAM, 0, 1, &[0; 3])),
         ("a short farewell", frame(kind::GOAWAY, 0, 0, &[0; 7])),
         ("cut settings", frame(kind::SETTINGS, 0, 0, &[0; 7])),
+        ("an acknowledgement that says more", frame(kind::SETTINGS, flag::ACK, 0, &[0; 6])),
         ("long room", frame(kind::WINDOW_UPDATE, 0, 1, &[1; 5])),
         ("a frame larger than announced", vec![0x10, 0, 1, kind::DATA, 0, 0, 0, 0, 1]),
     ]
@@ -78,6 +79,38 @@ async fn a_fault_ends_the_connection_with_its_reason_and_every_call() {
         }
         assert!(!client.is_open());
     }
+}
+
+/// Calls that have more to send, that wait for a place, or are given up: none of it follows.
+#[test]
+fn nothing_is_sent_behind_a_farewell_of_our_own() {
+    let mut machine = Machine::greeted(&[(setting::MAX_CONCURRENT_STREAMS, 2)]);
+    // More than is handed over at once.
+    machine.sends(&settings(&[(setting::INITIAL_WINDOW_SIZE, 1 << 28)])).unwrap();
+    machine.sends(&room(0, 1 << 28)).unwrap();
+    let ids = [4 << 20, 10, 10].map(|length| machine.call(length));
+    machine.sends(&[begin(ids[0]), data(ids[0], &[7; 40_000])].concat()).unwrap();
+    let fault = machine.sends(&frame(kind::PING, 0, 0, b"short")).unwrap_err();
+    machine.near.complain(fault);
+    machine.read(ids[0]);
+    ids.iter().for_each(|id| machine.near.forget(*id));
+    assert!(machine.near.begin(request(10), TIMEOUT, Reading::Whole).is_err());
+    let sent = machine.sent();
+    let farewell = sent.iter().position(|frame| frame.kind == kind::GOAWAY).unwrap();
+    assert_eq!(sent[farewell + 1..], []);
+}
+
+#[tokio::test]
+async fn a_server_sees_our_farewell_as_the_last() {
+    let (client, driver, mut wire) = wired(16 << 20).await;
+    let calls = [4 << 20, 4 << 20].map(|n| client.call(request(n), TIMEOUT, Reading::Whole));
+    wire.until(kind::DATA).await;
+    let roomy = [settings(&[(setting::INITIAL_WINDOW_SIZE, 1 << 28)]), room(0, 1 << 28)].concat();
+    wire.send(&[roomy, frame(kind::PING, 0, 0, &PING[1..])].concat()).await;
+    wire.until(kind::GOAWAY).await;
+    soon(driver).await.unwrap();
+    assert_eq!(wire.next().await, None);
+    drop(calls);
 }
 
 #[test]
