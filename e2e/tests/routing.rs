@@ -129,6 +129,51 @@ fn head_is_served_by_get_and_has_no_body() {
 }
 
 #[test]
+fn no_method_passes_by_the_token_that_get_needs_through_a_wider_endpoint() {
+    story(async {
+        let gateway = Gateway::start().await;
+        routes(&gateway).await;
+        let token = gateway.token().await;
+        for version in [sidegate_e2e::Version::Http1, sidegate_e2e::Version::Http2] {
+            for method in ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] {
+                let ask = |path| gateway.request(method, path).version(version);
+                let refused = ask("/plugins/r/law/app").send().await;
+                assert_eq!(refused.status, 401, "{method} {version:?}");
+                // The paths beside it stay open.
+                let open = ask("/plugins/r/law/other").send().await.expect(200);
+                assert_eq!(open.header("x-method"), Some(method));
+                let let_in = ask("/plugins/r/law/app").bearer(&token).send().await.expect(200);
+                let by_get = matches!(method, "GET" | "HEAD");
+                assert_eq!(let_in.header("x-method"), Some(method).filter(|_| !by_get));
+            }
+        }
+    });
+}
+
+#[test]
+fn a_demand_for_a_token_that_an_endpoint_does_not_make_itself_is_shown_as_raised() {
+    story(async {
+        let gateway = Gateway::start().await;
+        let plugin = routes(&gateway).await;
+        let list = gateway.admin().get("routes").await;
+        let find = |path: &str| {
+            let found = list.as_array().unwrap().iter().find(|r| r["attributes"]["path"] == path);
+            found.unwrap_or_else(|| panic!("{path} in {list}"))["attributes"].clone()
+        };
+        let methods = ["POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
+        let raised = json!([{"path": "/plugins/r/law/app", "methods": methods}]);
+        assert_eq!(find("/plugins/r/law/*")["raised"], raised);
+        assert_eq!(find("/plugins/r/law/app")["raised"], json!([]));
+        let status = plugin.status().await;
+        let endpoints = status["endpoints"].as_array().unwrap();
+        let wide = endpoints.iter().find(|e| e["path"] == "/law/*").unwrap();
+        assert_eq!(wide["raised"], json!([{"path": "/law/app", "methods": methods}]));
+        let shown = gateway.cli().ok(&["routes"]).await;
+        assert!(shown.contains("raised on /plugins/r/law/app"), "{shown}");
+    });
+}
+
+#[test]
 fn head_of_a_stream_ends_after_its_headers_and_cancels_it() {
     story(async {
         let gateway = Gateway::start().await;

@@ -2,7 +2,7 @@
 
 mod table;
 
-pub use table::{EndpointTable, Resolution};
+pub use table::{EndpointTable, Named, Raised, Resolution};
 
 use std::collections::BTreeMap;
 
@@ -89,6 +89,14 @@ impl MethodSet {
     /// The members in the order of [`Method::ALL`].
     pub fn iter(self) -> impl Iterator<Item = Method> {
         Method::ALL.into_iter().filter(move |m| self.contains(*m))
+    }
+}
+
+impl FromIterator<Method> for MethodSet {
+    fn from_iter<T: IntoIterator<Item = Method>>(methods: T) -> Self {
+        let mut set = Self::default();
+        methods.into_iter().for_each(|method| set.insert(method));
+        set
     }
 }
 

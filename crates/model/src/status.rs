@@ -1,7 +1,7 @@
 //! What a plugin is doing, as operators see it.
 
 use crate::UnixMillis;
-use crate::endpoint::Endpoint;
+use crate::endpoint::{Endpoint, Raised};
 use crate::plugin::{PluginId, Slug};
 use std::sync::Arc;
 use std::time::Duration;
@@ -70,6 +70,8 @@ pub struct PluginStatus {
     pub requested_scopes: Vec<String>,
     /// Its mounted endpoints.
     pub endpoints: Vec<Arc<Endpoint>>,
+    /// Where some of them demand a token although they do not say so.
+    pub raised: Vec<Raised>,
     /// Whether the gateway is ready only while it serves.
     pub required: bool,
     /// How long the latest start that ended well took.

@@ -50,7 +50,8 @@ impl Routes {
         &self.registrations
     }
 
-    /// Exact before wildcard, longer wildcard before shorter; HEAD is served by GET.
+    /// Exact before wildcard, longer wildcard before shorter; HEAD is served by GET where it is not
+    /// registered as specifically.
     pub(crate) fn find(&self, method: &str, path: &str) -> Match<'_> {
         if let Some(index) = self.lookup(method, path) {
             return Match::Found(&self.answerers[index]);
@@ -61,15 +62,14 @@ impl Routes {
     }
 
     fn lookup(&self, method: &str, path: &str) -> Option<usize> {
-        let get = || self.registered("GET", path).filter(|_| method == "HEAD");
-        self.registered(method, path).or_else(get)
-    }
-
-    fn registered(&self, method: &str, path: &str) -> Option<usize> {
+        let methods: &[&str] = if method == "HEAD" { &["HEAD", "GET"] } else { &[method] };
         let wildcards = self.prefixes.iter().filter(|(prefix, _)| path.starts_with(prefix));
         let exact = self.exact.get(path).into_iter();
         let mut candidates = exact.chain(wildcards.map(|(_, by_method)| by_method));
-        candidates.find_map(|by_method| by_method.get(method)).copied()
+        let of = |by_method: &HashMap<String, usize>| {
+            methods.iter().find_map(|method| by_method.get(*method)).copied()
+        };
+        candidates.find_map(of)
     }
 }
 
@@ -143,6 +143,9 @@ mod tests {
         assert_eq!(found(&routes, "GET", "/a/b").as_deref(), Some("/a/b"));
         assert_eq!(found(&routes, "HEAD", "/a/c").as_deref(), Some("/a/*"));
         assert_eq!(found(&routes, "GET", "/a").as_deref(), Some("/*"));
+        let below = self::routes(&[("/*", &["HEAD"]), ("/a", &["GET"]), ("/b/*", &["HEAD", "GET"])]);
+        assert_eq!(found(&below, "HEAD", "/a").as_deref(), Some("/a"));
+        assert_eq!(found(&below, "HEAD", "/b/c").as_deref(), Some("/b/*"));
         assert_eq!(found(&routes, "GET", "/x").as_deref(), Some("/*"));
         assert!(
             matches!(routes.find("PUT", "/x"), Match::OtherMethods(m) if m == "GET, HEAD, POST")

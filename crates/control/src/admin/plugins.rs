@@ -5,6 +5,7 @@ use super::error::{ApiError, found};
 use super::extract::{Attributes, Id, Query};
 use super::plugin_fields::PluginFields;
 use super::records::{RecordAttributes, summary};
+use super::routes::{self, RaisedAttributes};
 use super::state::AdminState;
 use super::types::{
     Document, Resource, listing_of, now_millis, page_document, read_page, time_text,
@@ -14,12 +15,13 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use sidegate_model::endpoint::{Endpoint, Method};
+use sidegate_model::endpoint::{Endpoint, Method, Raised};
 use sidegate_model::plugin::{Plugin, PluginId};
 use sidegate_model::record::InstanceRecord;
 use sidegate_model::status::{PluginState, PluginStatus};
 use sidegate_store::PluginFilter;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 #[derive(Serialize)]
 pub(super) struct PluginAttributes {
@@ -76,6 +78,7 @@ struct EndpointAttributes {
     path: String,
     methods: Vec<&'static str>,
     require_auth: bool,
+    raised: Vec<RaisedAttributes>,
     stream_response: bool,
     description: String,
     metadata: BTreeMap<String, String>,
@@ -143,11 +146,12 @@ fn status_of(plugin: &Plugin, statuses: &[PluginStatus]) -> StatusAttributes {
     }
 }
 
-fn shape_endpoint(endpoint: &Endpoint) -> EndpointAttributes {
+fn shape_endpoint(endpoint: &Arc<Endpoint>, raised: &[Raised]) -> EndpointAttributes {
     EndpointAttributes {
         path: endpoint.path.clone(),
         methods: endpoint.methods.iter().map(Method::as_str).collect(),
         require_auth: endpoint.require_auth,
+        raised: routes::raised(raised, endpoint, ""),
         stream_response: endpoint.stream_response,
         description: endpoint.description.clone(),
         metadata: endpoint.metadata.clone(),
@@ -256,6 +260,7 @@ pub(crate) async fn status(
     let statuses = state.plane.plugins();
     let own = statuses.iter().find(|status| status.id == plugin.id);
     let endpoints = own.map_or(&[][..], |status| &status.endpoints);
+    let raised = own.map_or(&[][..], |status| &status.raised);
     let records = state.plane.records(plugin.id, 0);
     let pid = own.and_then(|status| status.pid);
     let serves = records.iter().find(|record| record.end.is_none() && record.pid == pid);
@@ -269,7 +274,7 @@ pub(crate) async fn status(
         in_flight: own.map_or(0, |status| status.in_flight),
         instance: serves.filter(|_| pid.is_some()).map(summary),
         last_failure: records.iter().find(failed).map(summary),
-        endpoints: endpoints.iter().map(|endpoint| shape_endpoint(endpoint)).collect(),
+        endpoints: endpoints.iter().map(|endpoint| shape_endpoint(endpoint, raised)).collect(),
         name: plugin.draft.name,
     };
     let resource = Resource::new("plugin-status", plugin.id, attributes);

@@ -6,10 +6,11 @@ use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
-use sidegate_model::endpoint::{Endpoint, Method};
+use sidegate_model::endpoint::{Endpoint, Method, Raised};
 use sidegate_model::plugin::Slug;
 use sidegate_model::status::PluginStatus;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 #[derive(Serialize)]
 struct RouteAttributes {
@@ -19,10 +20,32 @@ struct RouteAttributes {
     path: String,
     methods: Vec<&'static str>,
     require_auth: bool,
+    raised: Vec<RaisedAttributes>,
     stream_response: bool,
     description: String,
     metadata: BTreeMap<String, String>,
     state: &'static str,
+}
+
+/// Where an endpoint demands a token although it does not say so.
+#[derive(Serialize)]
+pub(super) struct RaisedAttributes {
+    path: String,
+    methods: Vec<&'static str>,
+}
+
+/// Where `endpoint` demands a token although it does not say so; paths begin with `mount`.
+pub(super) fn raised(
+    all: &[Raised],
+    endpoint: &Arc<Endpoint>,
+    mount: &str,
+) -> Vec<RaisedAttributes> {
+    let of_endpoint = all.iter().filter(|raised| Arc::ptr_eq(&raised.endpoint, endpoint));
+    let shape = |raised: &Raised| RaisedAttributes {
+        path: format!("{mount}{}", raised.path),
+        methods: raised.methods.iter().map(Method::as_str).collect(),
+    };
+    of_endpoint.map(shape).collect()
 }
 
 #[derive(Serialize)]
@@ -30,8 +53,13 @@ struct Count {
     total_count: usize,
 }
 
-fn shape(status: &PluginStatus, slug: &Slug, endpoint: &Endpoint) -> Resource<RouteAttributes> {
-    let path = format!("/plugins/{slug}{}", endpoint.path);
+fn shape(
+    status: &PluginStatus,
+    slug: &Slug,
+    endpoint: &Arc<Endpoint>,
+) -> Resource<RouteAttributes> {
+    let mount = format!("/plugins/{slug}");
+    let path = format!("{mount}{}", endpoint.path);
     let methods: Vec<_> = endpoint.methods.iter().map(Method::as_str).collect();
     let id = format!("{} {path}", methods.join(","));
     let attributes = RouteAttributes {
@@ -41,6 +69,7 @@ fn shape(status: &PluginStatus, slug: &Slug, endpoint: &Endpoint) -> Resource<Ro
         path,
         methods,
         require_auth: endpoint.require_auth,
+        raised: raised(&status.raised, endpoint, &mount),
         stream_response: endpoint.stream_response,
         description: endpoint.description.clone(),
         metadata: endpoint.metadata.clone(),

@@ -62,6 +62,7 @@ impl DataPlane for FakePlane {
                 _ => ["kv.readwrite", "apps.read", "analytics.read"].map(str::to_owned).to_vec(),
             },
             endpoints: endpoints.endpoints().to_vec(),
+            raised: endpoints.raised().to_vec(),
             required: spec.options.required,
             start_duration: Some(Duration::from_millis(40)),
             in_flight: 2,

@@ -72,8 +72,7 @@ async fn ask_another(
     question: &Question<'_>,
     gone: &Arc<Instance>,
 ) -> Result<Answer, Failed> {
-    let (slug, endpoint) = (question.matched.mount.slug.as_str(), &question.matched.endpoint);
-    let next = settle::replacement(context, slug, endpoint, gone).await?;
+    let next = settle::replacement(context, &question.matched, gone).await?;
     context.now = Instant::now();
     dispatch::ask(context, question, &next).await
 }

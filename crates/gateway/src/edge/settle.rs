@@ -11,7 +11,7 @@ use crate::metrics::RouteName;
 use crate::route::lookup::{Found, Match, Miss, lookup};
 use http::request::Parts;
 use sidegate_model::UnixMillis;
-use sidegate_model::endpoint::{Endpoint, MethodSet};
+use sidegate_model::endpoint::{Method, MethodSet, Resolution};
 use sidegate_model::path::PluginPath;
 use sidegate_wire::ErrorCode;
 use std::sync::Arc;
@@ -106,24 +106,24 @@ pub async fn settle(
     }
 }
 
-/// Another process for a request of which the first one heard nothing, because it was gone. It must
-/// offer the very same endpoint.
+/// Another process for a request of which the first one heard nothing, because it was gone. The
+/// request must name the very same endpoint there, and demand no more of its caller.
 ///
 /// # Errors
 /// 503 when there is none in time.
 pub async fn replacement(
     context: &mut RequestContext,
-    slug: &str,
-    endpoint: &Endpoint,
+    matched: &Match,
     gone: &Arc<Instance>,
 ) -> Result<Arc<Instance>, EdgeError> {
     let unavailable = || EdgeError::new(ErrorCode::PluginUnavailable);
+    let slug = matched.mount.slug.as_str();
     let mut wait = Wait::default();
     loop {
         let mount = context.generation.mount(slug).ok_or_else(unavailable)?.clone();
         match &mount.target {
             Target::Ready(instance) if !Arc::ptr_eq(instance, gone) => {
-                let same = mount.endpoints.endpoints().iter().any(|e| **e == *endpoint);
+                let same = names_the_same(&mount, matched);
                 return if same { Ok(instance.clone()) } else { Err(unavailable()) };
             }
             Target::Ready(_) | Target::Starting => {
@@ -131,6 +131,17 @@ pub async fn replacement(
             }
             Target::Unavailable => return Err(unavailable()),
         }
+    }
+}
+
+/// Whether a request still means what it meant, for a mount that took another one's place.
+fn names_the_same(mount: &Mount, matched: &Match) -> bool {
+    let method = if matched.via_get { Method::Head } else { matched.method };
+    match mount.endpoints.resolve(Some(method), matched.path.relative()) {
+        Resolution::Endpoint(named) => {
+            *named.endpoint == *matched.endpoint && named.require_auth == matched.require_auth
+        }
+        _ => false,
     }
 }
 

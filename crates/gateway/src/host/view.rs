@@ -94,6 +94,7 @@ impl Record {
                 .unwrap_or_default(),
             ready_since: serving.map(|(_, since)| *since),
             endpoints: serving.map(|_| self.endpoints.endpoints().to_vec()).unwrap_or_default(),
+            raised: serving.map(|_| self.endpoints.raised().to_vec()).unwrap_or_default(),
             start_duration: self.start_duration,
             ..blank_status(spec, PluginState::Stopped)
         };
@@ -171,6 +172,7 @@ fn blank_status(spec: &PluginSpec, state: PluginState) -> PluginStatus {
         hooks: Vec::new(),
         requested_scopes: Vec::new(),
         endpoints: Vec::new(),
+        raised: Vec::new(),
         required: spec.options.required,
         start_duration: None,
         in_flight: 0,

@@ -83,7 +83,7 @@ pub fn authenticate(
     query: Option<&str>,
     now: impl FnOnce() -> UnixMillis,
 ) -> Result<Caller, Refused> {
-    let required = matched.endpoint.require_auth;
+    let required = matched.require_auth;
     if !required && !matched.mount.plugin.options.optional_auth {
         return Ok(Caller::Anonymous);
     }

@@ -23,6 +23,7 @@ fn status(id: u32, name: &str) -> PluginStatus {
         hooks: Vec::new(),
         requested_scopes: Vec::new(),
         endpoints: Vec::new(),
+        raised: Vec::new(),
         required: false,
         start_duration: Some(Duration::from_millis(1500)),
         in_flight: 3,

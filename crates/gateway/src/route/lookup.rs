@@ -1,7 +1,7 @@
 //! From a method and path to an endpoint of a mounted plugin.
 
 use crate::generation::{Generation, Mount, Target};
-use sidegate_model::endpoint::{Endpoint, Method, MethodSet, Resolution};
+use sidegate_model::endpoint::{Endpoint, Method, MethodSet, Named, Resolution};
 use sidegate_model::path::PluginPath;
 use std::sync::Arc;
 
@@ -17,6 +17,8 @@ pub struct Match {
     pub method: Method,
     /// HEAD through GET: the answer's body is dropped.
     pub via_get: bool,
+    /// Nobody passes without a valid token.
+    pub require_auth: bool,
 }
 
 /// What a method and path come to.
@@ -44,9 +46,7 @@ pub enum Miss {
 fn differ(by_path: &Resolution, by_segments: &Resolution, hides_slash: bool) -> bool {
     match (by_path, by_segments) {
         _ if hides_slash => by_path != by_segments,
-        (Resolution::Endpoint { endpoint: a, .. }, Resolution::Endpoint { endpoint: b, .. }) => {
-            a.require_auth != b.require_auth
-        }
+        (Resolution::Endpoint(a), Resolution::Endpoint(b)) => a.require_auth != b.require_auth,
         _ => false,
     }
 }
@@ -68,9 +68,11 @@ pub fn lookup(generation: &Generation, method: &str, path: PluginPath) -> Result
         }
     }
     match (resolution, method) {
-        (Resolution::Endpoint { endpoint, via_get }, Some(method)) => {
+        (Resolution::Endpoint(named), Some(method)) => {
+            let Named { endpoint, via_get, require_auth } = named;
             let method = if via_get { Method::Get } else { method };
-            Ok(Found::Match(Match { mount: mount.clone(), endpoint, path, method, via_get }))
+            let mount = mount.clone();
+            Ok(Found::Match(Match { mount, endpoint, path, method, via_get, require_auth }))
         }
         (Resolution::Options(allow), _) => Ok(Found::Options(allow)),
         (Resolution::MethodNotAllowed(allow), _) => Err(Miss::MethodNotAllowed(allow)),

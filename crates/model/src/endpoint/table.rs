@@ -2,19 +2,43 @@
 
 use super::{Endpoint, Method, MethodSet};
 use sidegate_wire::plugin as wire;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-/// What a method and path name.
+/// The endpoint that a method and path name.
 #[derive(Debug, Clone)]
+pub struct Named {
+    /// The endpoint.
+    pub endpoint: Arc<Endpoint>,
+    /// A HEAD that is served as a GET.
+    pub via_get: bool,
+    /// A valid token is demanded: by the endpoint itself, or by the one that GET names here.
+    pub require_auth: bool,
+}
+
+impl PartialEq for Named {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.endpoint, &other.endpoint) && self.require_auth == other.require_auth
+    }
+}
+
+/// An endpoint that demands no token and yet is reached only with one on some paths, because GET
+/// has a more specific endpoint there that does demand one.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Raised {
+    /// The endpoint.
+    pub endpoint: Arc<Endpoint>,
+    /// Where: the path of the endpoint that GET names there.
+    pub path: String,
+    /// The methods it concerns.
+    pub methods: MethodSet,
+}
+
+/// What a method and path name.
+#[derive(Debug, Clone, PartialEq)]
 pub enum Resolution {
-    /// An endpoint. `via_get` says that a HEAD is served by it as a GET.
-    Endpoint {
-        /// The endpoint.
-        endpoint: Arc<Endpoint>,
-        /// HEAD through GET.
-        via_get: bool,
-    },
+    /// An endpoint.
+    Endpoint(Named),
     /// An OPTIONS nobody registered: answered with these methods.
     Options(MethodSet),
     /// The path is known, the method is not.
@@ -23,31 +47,26 @@ pub enum Resolution {
     NotFound,
 }
 
-impl PartialEq for Resolution {
-    fn eq(&self, other: &Self) -> bool {
-        match (self, other) {
-            (Self::Endpoint { endpoint: a, .. }, Self::Endpoint { endpoint: b, .. }) => {
-                Arc::ptr_eq(a, b)
-            }
-            (Self::Options(a), Self::Options(b))
-            | (Self::MethodNotAllowed(a), Self::MethodNotAllowed(b)) => a == b,
-            (Self::NotFound, Self::NotFound) => true,
-            _ => false,
-        }
-    }
-}
-
+/// What is registered for one path, by method.
 type ByMethod = [Option<Arc<Endpoint>>; Method::ALL.len()];
+
+/// What a path comes to whose most specific pattern this is: everything is known beforehand.
+#[derive(Debug, Default)]
+struct Row {
+    named: [Option<Named>; Method::ALL.len()],
+    allow: MethodSet,
+}
 
 /// The endpoints of one plugin, ready for lookup.
 #[derive(Debug, Default)]
 pub struct EndpointTable {
-    exact: HashMap<Box<str>, ByMethod>,
+    exact: HashMap<Box<str>, Row>,
     /// Keys end in `/`; `/*` has the key `/`.
-    prefixes: HashMap<Box<str>, ByMethod>,
+    prefixes: HashMap<Box<str>, Row>,
     /// Slashes in the deepest prefix: deeper cuts of a path need no look.
     deepest: usize,
     endpoints: Vec<Arc<Endpoint>>,
+    raised: Vec<Raised>,
     problems: Vec<String>,
 }
 
@@ -55,13 +74,58 @@ impl EndpointTable {
     /// Takes a plugin's registrations. What is invalid is left out and told in
     /// [`EndpointTable::problems`]; of two registrations for one method and path the first counts.
     pub fn build(registrations: Vec<wire::EndpointRegistration>) -> Self {
-        let mut table = Self::default();
+        let mut mounted = Mounted::default();
         for registration in registrations {
-            table.add(registration);
+            mounted.add(registration);
         }
-        table
+        mounted.table()
     }
 
+    /// The endpoints that are mounted, in the plugin's order.
+    pub fn endpoints(&self) -> &[Arc<Endpoint>] {
+        &self.endpoints
+    }
+
+    /// Where endpoints demand a token that do not say so themselves, in the plugin's order.
+    pub fn raised(&self) -> &[Raised] {
+        &self.raised
+    }
+
+    /// What was wrong with the registrations, for the plugin's status.
+    pub fn problems(&self) -> &[String] {
+        &self.problems
+    }
+
+    /// Finds what `method` on `path` (relative to the slug, starting with `/`) names: exact before
+    /// wildcard, longer wildcard before shorter, each for the method itself first. HEAD names what
+    /// GET names, unless it is registered on that very pattern or a more specific one. No method
+    /// passes without a token where GET needs one, unless it is registered as specifically as GET.
+    pub fn resolve(&self, method: Option<Method>, path: &str) -> Resolution {
+        let Some(row) = self.row(path) else { return Resolution::NotFound };
+        match method.map(|method| (method, &row.named[method as usize])) {
+            Some((_, Some(named))) => Resolution::Endpoint(named.clone()),
+            Some((Method::Options, None)) => Resolution::Options(row.allow),
+            _ => Resolution::MethodNotAllowed(row.allow),
+        }
+    }
+
+    /// The most specific pattern of a path.
+    fn row(&self, path: &str) -> Option<&Row> {
+        let of_prefix = || prefixes(path, self.deepest).find_map(|cut| self.prefixes.get(cut));
+        self.exact.get(path).or_else(of_prefix)
+    }
+}
+
+/// Registrations while they are taken.
+#[derive(Default)]
+struct Mounted {
+    exact: HashMap<Box<str>, ByMethod>,
+    prefixes: HashMap<Box<str>, ByMethod>,
+    endpoints: Vec<Arc<Endpoint>>,
+    problems: Vec<String>,
+}
+
+impl Mounted {
     fn add(&mut self, registration: wire::EndpointRegistration) {
         let path = registration.path;
         if let Err(reason) = check_path(&path) {
@@ -96,10 +160,7 @@ impl EndpointTable {
 
     fn mount(&mut self, endpoint: &Arc<Endpoint>) -> bool {
         let slots = match endpoint.path.strip_suffix('*') {
-            Some(prefix) => {
-                self.deepest = self.deepest.max(prefix.matches('/').count());
-                self.prefixes.entry(prefix.into()).or_default()
-            }
+            Some(prefix) => self.prefixes.entry(prefix.into()).or_default(),
             None => self.exact.entry(endpoint.path.as_str().into()).or_default(),
         };
         let mut mounted = false;
@@ -119,59 +180,88 @@ impl EndpointTable {
         mounted
     }
 
-    /// The endpoints that are mounted, in the plugin's order.
-    pub fn endpoints(&self) -> &[Arc<Endpoint>] {
-        &self.endpoints
+    /// What is registered for the prefixes of a path, the longest first.
+    fn within<'a>(&'a self, path: &'a str, deepest: usize) -> impl Iterator<Item = &'a ByMethod> {
+        prefixes(path, deepest).filter_map(|cut| self.prefixes.get(cut))
     }
 
-    /// What was wrong with the registrations, for the plugin's status.
-    pub fn problems(&self) -> &[String] {
-        &self.problems
-    }
-
-    /// Finds what `method` on `path` (relative to the slug, starting with `/`) names: exact before
-    /// wildcard, longer wildcard before shorter, each for the method itself first.
-    pub fn resolve(&self, method: Option<Method>, path: &str) -> Resolution {
-        let find = |wanted: Method| self.candidates(path).find_map(|m| m[wanted as usize].clone());
-        if let Some(endpoint) = method.and_then(find) {
-            return Resolution::Endpoint { endpoint, via_get: false };
-        }
-        if method == Some(Method::Head)
-            && let Some(endpoint) = find(Method::Get)
-        {
-            return Resolution::Endpoint { endpoint, via_get: true };
-        }
-        let allow = self.allow(path);
-        match method {
-            _ if allow.is_empty() => Resolution::NotFound,
-            Some(Method::Options) => Resolution::Options(allow.with_implied()),
-            _ => Resolution::MethodNotAllowed(allow.with_implied()),
-        }
-    }
-
-    fn allow(&self, path: &str) -> MethodSet {
-        let mut allow = MethodSet::default();
-        for by_method in self.candidates(path) {
-            for endpoint in by_method.iter().flatten() {
-                allow = allow.union(endpoint.methods);
-            }
-        }
-        allow
-    }
-
-    fn candidates<'a>(&'a self, path: &'a str) -> impl Iterator<Item = &'a ByMethod> {
-        let is_slash = |byte: &u8| *byte == b'/';
-        let slashes = path.as_bytes().iter().filter(|byte| is_slash(byte)).count();
-        let mut left = path.len();
-        let cuts = std::iter::from_fn(move || {
-            left = path.as_bytes()[..left].iter().rposition(is_slash)?;
-            Some(left + 1)
+    /// Finds out for each pattern what every method names there.
+    fn table(self) -> EndpointTable {
+        let slashes = |key: &str| key.matches('/').count();
+        let deepest = self.prefixes.keys().map(|key| slashes(key)).max().unwrap_or_default();
+        let mut raised = Vec::new();
+        let mut row = |candidates: &[&ByMethod]| Row::new(candidates, &mut raised);
+        let exact = self.exact.iter().map(|(path, own)| {
+            let candidates: Vec<_> = [own].into_iter().chain(self.within(path, deepest)).collect();
+            (path.clone(), row(&candidates))
         });
-        let cuts = cuts.skip(slashes.saturating_sub(self.deepest));
-        let prefixes = cuts.filter_map(|end| self.prefixes.get(&path[..end]));
-        // Lazily: mostly the first one is what is asked for.
-        self.exact.get(path).into_iter().chain(prefixes)
+        let exact = exact.collect();
+        let wild = self.prefixes.keys().map(|key| {
+            let candidates: Vec<_> = self.within(key, deepest).collect();
+            (key.clone(), row(&candidates))
+        });
+        let prefixes = wild.collect();
+        let raised = in_order(raised, &self.endpoints);
+        let Self { endpoints, problems, .. } = self;
+        EndpointTable { exact, prefixes, deepest, endpoints, raised, problems }
     }
+}
+
+impl Row {
+    /// The row of a pattern, from what is registered for it and for all that contain it, the most
+    /// specific first. Tells what it has to raise.
+    fn new(candidates: &[&ByMethod], raised: &mut Vec<Raised>) -> Self {
+        let find = |method: Method| {
+            let mut ranked = candidates.iter().enumerate();
+            ranked.find_map(|(rank, by_method)| Some((rank, by_method[method as usize].as_ref()?)))
+        };
+        let mut row = Self::default();
+        let get = find(Method::Get);
+        for method in Method::ALL {
+            let own = find(method);
+            let above = get.filter(|(get, _)| own.is_none_or(|(own, _)| *get < own));
+            let via_get = method == Method::Head && above.is_some();
+            let Some((_, endpoint)) = (if via_get { above } else { own }) else { continue };
+            let demanding = above.filter(|(_, get)| get.require_auth && !endpoint.require_auth);
+            if let Some((_, get)) = demanding {
+                let (endpoint, path) = (endpoint.clone(), get.path.clone());
+                let methods = [method].into_iter().collect();
+                raised.push(Raised { endpoint, path, methods });
+            }
+            let require_auth = endpoint.require_auth || demanding.is_some();
+            let endpoint = endpoint.clone();
+            row.named[method as usize] = Some(Named { endpoint, via_get, require_auth });
+        }
+        let registered = candidates.iter().flat_map(|by_method| by_method.iter().flatten());
+        let methods = registered.flat_map(|endpoint| endpoint.methods.iter());
+        row.allow = methods.collect::<MethodSet>().with_implied();
+        row
+    }
+}
+
+/// One entry for each endpoint and path, in the order of the endpoints.
+fn in_order(found: Vec<Raised>, endpoints: &[Arc<Endpoint>]) -> Vec<Raised> {
+    let place = |raised: &Raised| endpoints.iter().position(|e| Arc::ptr_eq(e, &raised.endpoint));
+    let mut merged: BTreeMap<_, Raised> = BTreeMap::new();
+    for raised in found {
+        let same = merged.entry((place(&raised), raised.path.clone()));
+        same.and_modify(|known| known.methods = known.methods.union(raised.methods))
+            .or_insert(raised);
+    }
+    merged.into_values().collect()
+}
+
+/// Everything of a path up to and with one of its slashes, the longest first, and nothing with more
+/// than so many slashes.
+fn prefixes(path: &str, most_slashes: usize) -> impl Iterator<Item = &str> {
+    let is_slash = |byte: &u8| *byte == b'/';
+    let slashes = path.as_bytes().iter().filter(|byte| is_slash(byte)).count();
+    let mut left = path.len();
+    let cuts = std::iter::from_fn(move || {
+        left = path.as_bytes()[..left].iter().rposition(is_slash)?;
+        Some(&path[..=left])
+    });
+    cuts.skip(slashes.saturating_sub(most_slashes))
 }
 
 fn check_path(path: &str) -> Result<(), &'static str> {
@@ -210,7 +300,7 @@ mod tests {
 
     fn found(table: &EndpointTable, method: Method, path: &str) -> Option<String> {
         match table.resolve(Some(method), path) {
-            Resolution::Endpoint { endpoint, .. } => Some(endpoint.path.clone()),
+            Resolution::Endpoint(named) => Some(named.endpoint.path.clone()),
             _ => None,
         }
     }
@@ -235,11 +325,54 @@ mod tests {
     fn head_is_served_by_get_unless_registered() {
         let t = table(&[("/a", &["GET"]), ("/b", &["GET"]), ("/b", &["HEAD"])]);
         let via = |path| match t.resolve(Some(Method::Head), path) {
-            Resolution::Endpoint { via_get, .. } => via_get,
+            Resolution::Endpoint(named) => named.via_get,
             other => panic!("{other:?}"),
         };
         assert!(via("/a"));
         assert!(!via("/b"));
+    }
+
+    /// Endpoints by path, methods, and whether they demand a token.
+    fn guarded(entries: &[(&str, &[&str], bool)]) -> EndpointTable {
+        let entries = entries.iter().map(|(path, methods, require_auth)| {
+            wire::EndpointRegistration { require_auth: *require_auth, ..registration(path, methods) }
+        });
+        EndpointTable::build(entries.collect())
+    }
+
+    const ANY: &[&str] = &["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
+
+    #[test]
+    fn a_head_that_is_registered_less_specifically_than_get_is_served_by_get() {
+        let t = guarded(&[("/app", &["GET"], true), ("/*", ANY, false), ("/open", &["GET"], false)]);
+        for (path, endpoint) in [("/app", "/app"), ("/open", "/open")] {
+            let Resolution::Endpoint(named) = t.resolve(Some(Method::Head), path) else {
+                panic!("{path} is known");
+            };
+            assert_eq!((named.endpoint.path.as_str(), named.via_get), (endpoint, true));
+            assert_eq!(named.require_auth, endpoint == "/app");
+        }
+    }
+
+    #[test]
+    fn what_is_raised_is_told_with_place_and_methods() {
+        let entries: [(&str, &[&str], bool); 5] = [
+            ("/*", ANY, false),
+            ("/app", &["GET"], true),
+            ("/team/*", &["GET", "PUT"], true),
+            ("/team/open", &["POST"], false),
+            ("/same", ANY, true),
+        ];
+        let table = guarded(&entries);
+        let raised = table.raised().iter().map(|raised| {
+            format!("{} on {}: {}", raised.endpoint.path, raised.path, raised.methods)
+        });
+        let told = [
+            "/* on /app: POST, PUT, PATCH, DELETE, OPTIONS",
+            "/* on /team/*: POST, PATCH, DELETE, OPTIONS",
+        ];
+        assert_eq!(raised.collect::<Vec<_>>(), told);
+        assert!(guarded(&[("/a", ANY, true), ("/b", ANY, false)]).raised().is_empty());
     }
 
     #[test]
@@ -285,6 +418,67 @@ mod tests {
                 })
                 .max_by_key(|p| (!p.ends_with('*'), p.len()));
             prop_assert_eq!(found(&t, Method::Get, &asked), expected.cloned());
+        }
+    }
+
+    /// One registration: pattern, methods, whether a token is demanded.
+    type Entry = (String, Vec<Method>, bool);
+
+    fn entry() -> impl Strategy<Value = Entry> {
+        let methods = proptest::sample::subsequence(Method::ALL.to_vec(), 1..=7);
+        ("(/[ab]{0,2}){1,3}(/\\*)?", methods, any::<bool>())
+    }
+
+    /// How specific a pattern is, where it names the path.
+    fn rank(pattern: &str, path: &str) -> Option<(bool, usize)> {
+        let names = match pattern.strip_suffix('*') {
+            Some(prefix) => path.starts_with(prefix),
+            None => pattern == path,
+        };
+        names.then_some((!pattern.ends_with('*'), pattern.len()))
+    }
+
+    /// What precedence alone chooses for a method: the most specific pattern, the first of equals.
+    fn chosen<'a>(entries: &'a [Entry], method: Method, path: &str) -> Option<&'a Entry> {
+        let mut fitting = entries.iter().filter(|(_, methods, _)| methods.contains(&method));
+        let first = fitting.clone().find(|(pattern, ..)| rank(pattern, path).is_some())?;
+        fitting.try_fold(first, |best, entry| {
+            let better = rank(&entry.0, path) > rank(&best.0, path);
+            Some(if better { entry } else { best })
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn no_method_passes_without_a_token_where_get_needs_one_unless_it_is_as_specific(
+            entries in proptest::collection::vec(entry(), 1..8),
+            asked in "(/[ab]{0,2}){1,4}",
+        ) {
+            let table = EndpointTable::build(entries.iter().map(|(path, methods, auth)| {
+                let methods: Vec<_> = methods.iter().map(|m| m.as_str()).collect();
+                wire::EndpointRegistration { require_auth: *auth, ..registration(path, &methods) }
+            }).collect());
+            let get = chosen(&entries, Method::Get, &asked);
+            for method in Method::ALL {
+                let own = chosen(&entries, method, &asked);
+                let rank = |entry: Option<&Entry>| entry.and_then(|e| rank(&e.0, &asked));
+                let is_below = rank(own) < rank(get);
+                let through_get = method == Method::Head && is_below;
+                let expected = if through_get { get } else { own };
+                let Some((pattern, _, auth)) = expected else {
+                    let found = table.resolve(Some(method), &asked);
+                    prop_assert!(!matches!(found, Resolution::Endpoint(_)), "{:?}", found);
+                    continue;
+                };
+                let Resolution::Endpoint(named) = table.resolve(Some(method), &asked) else {
+                    return Err(TestCaseError::fail(format!("{method:?} names nothing")));
+                };
+                prop_assert_eq!(&named.endpoint.path, pattern);
+                prop_assert_eq!(named.via_get, through_get);
+                // The law, and that nothing is raised beyond it.
+                let raised = is_below && get.is_some_and(|(.., auth)| *auth);
+                prop_assert_eq!(named.require_auth, *auth || raised, "{:?}", method);
+            }
         }
     }
 }

@@ -218,11 +218,10 @@ fn endpoints(plugin: &Value) -> String {
             return format!("{methods} {path}  (not served: the plugin has no slug)");
         }
         let marks = [("stream_response", "stream"), ("require_auth", "needs a token")];
-        let marks: Vec<_> = marks
-            .iter()
-            .filter(|(name, _)| endpoint[name] == true)
-            .map(|(_, mark)| *mark)
-            .collect();
+        let marks = marks.iter().filter(|(name, _)| endpoint[name] == true);
+        let raised = endpoint["raised"].as_array().map_or(&[][..], Vec::as_slice);
+        let raised = raised.iter().map(|at| format!("needs a token on {}", plain(&at["path"])));
+        let marks: Vec<_> = marks.map(|(_, mark)| (*mark).to_owned()).chain(raised).collect();
         let marks =
             if marks.is_empty() { String::new() } else { format!("  ({})", marks.join(", ")) };
         format!("{methods} /plugins/{slug}{path}{marks}")
@@ -240,11 +239,14 @@ mod tests {
     fn endpoints_say_whether_they_stream_and_demand_a_token() {
         let endpoint = |path: &str, stream: bool, auth: bool| json!({"path": path, "methods": ["GET"], "stream_response": stream, "require_auth": auth});
         let list = [endpoint("/a", false, false), endpoint("/b", true, false)];
-        let list = [&list[..], &[endpoint("/c", true, true)]].concat();
+        let mut raised = endpoint("/*", false, false);
+        raised["raised"] = json!([{"path": "/c", "methods": ["POST"]}]);
+        let list = [&list[..], &[endpoint("/c", true, true), raised]].concat();
         let plugin = json!({"attributes": {"slug": "s", "endpoints": list}});
         assert_eq!(
             endpoints(&plugin),
-            "GET /plugins/s/a\nGET /plugins/s/b  (stream)\nGET /plugins/s/c  (stream, needs a token)"
+            "GET /plugins/s/a\nGET /plugins/s/b  (stream)\nGET /plugins/s/c  (stream, needs a token)\n\
+             GET /plugins/s/*  (needs a token on /c)"
         );
     }
 
