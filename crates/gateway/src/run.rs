@@ -2,8 +2,9 @@
 //! thread of its own for each core.
 
 use crate::edge::body_memory::BodyMemory;
-use crate::edge::context::{Edge, EdgeLimits, Network};
+use crate::edge::context::{Edge, EdgeLimits};
 use crate::edge::listener::Shard;
+use crate::edge::proxies::Proxies;
 use crate::edge::tls::TlsIdentity;
 use crate::generation::CurrentGeneration;
 use crate::host::{HostError, HostHandle, HostSettings};
@@ -32,8 +33,8 @@ pub struct GatewaySettings {
     pub tls: Option<TlsIdentity>,
     /// Limits of the edge.
     pub limits: EdgeLimits,
-    /// Proxies whose forwarding headers are believed.
-    pub trusted_proxies: Vec<Network>,
+    /// Proxies whose word about clients is believed.
+    pub proxies: Proxies,
     /// Name of this node, for plugins.
     pub edge_id: String,
     /// Namespace of this node, for plugins.
@@ -89,7 +90,7 @@ pub fn start(
     let source = host.clone();
     let edge = Arc::new(Edge {
         current,
-        trusted_proxies: settings.trusted_proxies,
+        proxies: settings.proxies,
         facts: encode_facts([
             ("edge_id", settings.edge_id.as_str()),
             ("edge_namespace", settings.edge_namespace.as_str()),

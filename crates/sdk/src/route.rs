@@ -143,7 +143,8 @@ mod tests {
         assert_eq!(found(&routes, "GET", "/a/b").as_deref(), Some("/a/b"));
         assert_eq!(found(&routes, "HEAD", "/a/c").as_deref(), Some("/a/*"));
         assert_eq!(found(&routes, "GET", "/a").as_deref(), Some("/*"));
-        let below = self::routes(&[("/*", &["HEAD"]), ("/a", &["GET"]), ("/b/*", &["HEAD", "GET"])]);
+        let below =
+            self::routes(&[("/*", &["HEAD"]), ("/a", &["GET"]), ("/b/*", &["HEAD", "GET"])]);
         assert_eq!(found(&below, "HEAD", "/a").as_deref(), Some("/a"));
         assert_eq!(found(&below, "HEAD", "/b/c").as_deref(), Some("/b/*"));
         assert_eq!(found(&routes, "GET", "/x").as_deref(), Some("/*"));

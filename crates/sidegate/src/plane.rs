@@ -48,7 +48,7 @@ pub(crate) fn settings(
         shards,
         tls: config.tls.as_ref().map(tls_identity).transpose()?,
         limits: config.limits.clone(),
-        trusted_proxies: config.trusted_proxies.clone(),
+        proxies: config.proxies.clone(),
         edge_id: config.edge_id.clone(),
         edge_namespace: config.edge_namespace.clone(),
         host,

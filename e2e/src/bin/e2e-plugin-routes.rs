@@ -42,9 +42,7 @@ fn paths(endpoints: Endpoints<State>) -> Endpoints<State> {
         .get("/files/deep/exact", async |_: Request| "deep exact")
         .get("/open/*", async |_: Request| "open")
         .get(Endpoint::new("/admin/users").require_auth(true), async |_: Request| "protected")
-        .any("/law/*", async |req: Request| {
-            Response::text("open").header("X-Method", req.method())
-        })
+        .any("/law/*", async |req: Request| Response::text("open").header("X-Method", req.method()))
         .get(Endpoint::new("/law/app").require_auth(true), async |_: Request| "protected")
         .any(Endpoint::new("/acl/*").require_auth(true), async |req: Request| allow(&req))
         .get(

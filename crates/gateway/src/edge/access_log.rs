@@ -32,6 +32,8 @@ pub struct Record {
 
 struct Told {
     id: RequestId,
+    /// Where it is not the peer.
+    client: Option<Arc<str>>,
     method: Method,
     path: String,
 }
@@ -50,7 +52,8 @@ impl Record {
         metrics.request_began();
         let told = tracing::enabled!(target: "access", Level::INFO).then(|| {
             let path = head.uri.path().chars().take(512).collect();
-            Box::new(Told { id: context.id.clone(), method: head.method.clone(), path })
+            let (id, client) = (context.id.clone(), context.origin.client.clone());
+            Box::new(Told { id, client, method: head.method.clone(), path })
         });
         Box::new(Self {
             start: context.start,
@@ -106,10 +109,17 @@ impl Record {
             }
             None => (None, None),
         };
+        // Behind a proxy: the client, and beside it who asked for it.
+        let peer = self.open.connection().peer_text.as_str();
+        let (client, peer) = match told.client.as_deref() {
+            Some(client) => (client, Some(peer)),
+            None => (peer, None),
+        };
         tracing::info!(
             target: "access",
             request_id = %told.id,
-            client = %self.open.connection().peer_text,
+            %client,
+            peer = peer.map(tracing::field::display),
             method = %told.method,
             path = %told.path.escape_debug(),
             status = self.status.as_u16(),

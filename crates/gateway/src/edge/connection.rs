@@ -1,5 +1,6 @@
 //! What is known of one client connection, shared between its socket and its requests.
 
+use super::forwarded::Scheme;
 use crate::deadlines::{Deadlines, Ticket};
 use crate::metrics::ShardMetrics;
 use futures_util::task::AtomicWaker;
@@ -17,6 +18,10 @@ pub struct Connection {
     pub peer: SocketAddr,
     /// The other end's address as text, made once.
     pub peer_text: String,
+    /// Whether the other end is a proxy whose word about clients is believed.
+    pub is_proxy: bool,
+    /// How the other end came.
+    pub scheme: Scheme,
     /// The shard that carries it.
     pub shard: usize,
     /// What that shard counts.
@@ -32,6 +37,17 @@ pub struct Connection {
     last_ended: AtomicU64,
     idle: AtomicWaker,
     reset: AtomicBool,
+}
+
+/// The other end of a connection.
+#[derive(Debug, Clone, Copy)]
+pub struct Peer {
+    /// Its address.
+    pub addr: SocketAddr,
+    /// Whether it is a proxy whose word about clients is believed.
+    pub is_proxy: bool,
+    /// How it came.
+    pub scheme: Scheme,
 }
 
 /// An open request on a connection; ends when dropped.
@@ -81,11 +97,13 @@ impl Drop for OpenRequest {
 
 impl Connection {
     /// A connection from `peer`, carried by a shard that counts in `metrics`.
-    pub fn new(peer: SocketAddr, shard: usize, metrics: Arc<ShardMetrics>) -> Arc<Self> {
+    pub fn new(peer: Peer, shard: usize, metrics: Arc<ShardMetrics>) -> Arc<Self> {
         Arc::new(Self {
-            peer,
+            peer: peer.addr,
             // An IPv4 address that came through an IPv6 socket is told in its own form.
-            peer_text: peer.ip().to_canonical().to_string(),
+            peer_text: peer.addr.ip().to_canonical().to_string(),
+            is_proxy: peer.is_proxy,
+            scheme: peer.scheme,
             shard,
             metrics,
             deadlines: Deadlines::default(),

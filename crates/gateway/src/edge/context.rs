@@ -4,14 +4,15 @@
 use super::body_memory::BodyMemory;
 use super::connection::Connection;
 use super::head::HeadLimits;
+use super::origin::Origin;
 use super::patience::Patience;
+use super::proxies::Proxies;
 use super::request_id::RequestId;
 use crate::generation::{CurrentGeneration, Generation};
 use crate::metrics::Metrics;
 use bytes::Bytes;
 use http::Version;
 use sidegate_model::status::PluginStatus;
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -91,56 +92,6 @@ impl EdgeLimits {
     }
 }
 
-/// A network of trusted proxies: an address and how many of its bits count.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Network {
-    address: IpAddr,
-    bits: u8,
-}
-
-impl Network {
-    /// Reads `10.0.0.0/8` or a single address.
-    ///
-    /// # Errors
-    /// A text that names what was given and the accepted form.
-    ///
-    /// ```
-    /// use sidegate_gateway::edge::context::Network;
-    /// let network = Network::parse("10.0.0.0/8").unwrap();
-    /// assert!(network.contains("10.9.8.7".parse().unwrap()));
-    /// assert!(!network.contains("11.0.0.1".parse().unwrap()));
-    /// ```
-    pub fn parse(text: &str) -> Result<Self, String> {
-        let wrong = || format!("{text:?} is no address or network: write 10.0.0.7 or 10.0.0.0/8");
-        let (address, bits) = match text.split_once('/') {
-            Some((address, bits)) => (address, Some(bits)),
-            None => (text, None),
-        };
-        let address: IpAddr = address.trim().parse().map_err(|_| wrong())?;
-        let most = if address.is_ipv4() { 32 } else { 128 };
-        let bits = match bits {
-            Some(bits) => bits.trim().parse().ok().filter(|b| *b <= most).ok_or_else(wrong)?,
-            None => most,
-        };
-        Ok(Self { address, bits })
-    }
-
-    /// Whether an address belongs to it.
-    pub fn contains(&self, ip: IpAddr) -> bool {
-        match (self.address, ip.to_canonical()) {
-            (IpAddr::V4(net), IpAddr::V4(ip)) => {
-                let shift = 32 - u32::from(self.bits);
-                u32::from(net).checked_shr(shift) == u32::from(ip).checked_shr(shift)
-            }
-            (IpAddr::V6(net), IpAddr::V6(ip)) => {
-                let shift = 128 - u32::from(self.bits);
-                u128::from(net).checked_shr(shift) == u128::from(ip).checked_shr(shift)
-            }
-            _ => false,
-        }
-    }
-}
-
 /// Where `/ready` learns what the plugins do; `None` before any desired state was taken up.
 pub type StatusSource = Arc<dyn Fn() -> Option<Vec<PluginStatus>> + Send + Sync>;
 
@@ -150,8 +101,8 @@ pub struct Edge {
     pub current: Arc<CurrentGeneration>,
     /// Limits.
     pub limits: EdgeLimits,
-    /// Proxies whose forwarding headers are believed.
-    pub trusted_proxies: Vec<Network>,
+    /// Proxies whose word about clients is believed.
+    pub proxies: Proxies,
     /// What every request tells plugins of this node.
     pub facts: Bytes,
     /// Memory for the bodies of requests.
@@ -179,6 +130,8 @@ pub struct RequestContext {
     pub id: RequestId,
     /// Its connection.
     pub connection: Arc<Connection>,
+    /// Who asks.
+    pub origin: Origin,
     /// Its protocol version.
     pub version: Version,
     /// When its head was complete.
@@ -191,21 +144,9 @@ pub struct RequestContext {
     pub edge: Arc<Edge>,
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn networks_know_their_members() {
-        let within =
-            |net: &str, ip: &str| Network::parse(net).unwrap().contains(ip.parse().unwrap());
-        assert!(within("0.0.0.0/0", "1.2.3.4"));
-        assert!(within("127.0.0.1", "::ffff:127.0.0.1"));
-        assert!(within("fd00::/8", "fd12::1"));
-        assert!(!within("fd00::/8", "127.0.0.1"));
-        assert!(!within("127.0.0.1", "127.0.0.2"));
-        for bad in ["", "x", "10.0.0.0/33", "10.0.0.0/x", "::/129"] {
-            assert!(Network::parse(bad).is_err(), "{bad}");
-        }
+impl RequestContext {
+    /// The client's address.
+    pub fn client(&self) -> &str {
+        self.origin.client.as_deref().unwrap_or(&self.connection.peer_text)
     }
 }

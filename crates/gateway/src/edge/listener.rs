@@ -1,8 +1,9 @@
 //! One shard's listener: accepts, encrypts, finds out the protocol version, and drains at the end.
 
 use super::body::EdgeBody;
-use super::connection::Connection;
+use super::connection::{Connection, Peer};
 use super::context::Edge;
+use super::forwarded::Scheme;
 use super::guarded_io::{GuardedIo, Socket};
 use super::respond::respond;
 use super::tls::TlsIdentity;
@@ -83,7 +84,10 @@ impl Shard {
         Box::pin(respond(self.edge.clone(), connection.begin(), request))
     }
 
-    fn greet(&self, peer: SocketAddr) -> Arc<Connection> {
+    fn greet(&self, addr: SocketAddr) -> Arc<Connection> {
+        let is_proxy = self.edge.proxies.trust(addr.ip());
+        let scheme = if self.tls.is_some() { Scheme::Https } else { Scheme::Http };
+        let peer = Peer { addr, is_proxy, scheme };
         Connection::new(peer, self.number, self.edge.metrics.shard(self.number))
     }
 

@@ -10,14 +10,13 @@ use crate::instance::{Features, Instance};
 use crate::route::lookup::Match;
 use bytes::Bytes;
 use http::request::Parts;
-use http::{HeaderMap, HeaderName, header};
+use http::{HeaderName, header};
 use memchr::memmem;
 use percent_encoding::percent_decode_str;
 use sidegate_model::token::TokenHash;
 use sidegate_transport::codec::{Encoded, RequestParts};
 use sidegate_wire::ErrorCode;
 use std::borrow::Cow;
-use std::net::IpAddr;
 use std::sync::Arc;
 
 /// A request that may pass.
@@ -42,8 +41,6 @@ pub struct Question<'a> {
     withheld: &'static [HeaderName],
     /// The query, where it is not the one that was sent.
     query: Option<String>,
-    /// The client's address, where it is not the peer's.
-    forwarded_for: Option<String>,
 }
 
 /// Request headers that plugins do not see as headers: framing, and what has a field of its own.
@@ -60,7 +57,6 @@ pub fn build<'a>(
     body: Bytes,
 ) -> (Question<'a>, Arc<Instance>) {
     let Admitted { matched, permit, instance } = admitted;
-    let forwarded_for = forwarded_for(context, &head.headers);
     let options = &matched.mount.plugin.options;
     let carried = match permit.app() {
         _ if options.pass_token => TokenPlaces::default(),
@@ -70,7 +66,7 @@ pub fn build<'a>(
     };
     let withheld = if carried.header { &WITHHELD_WITH_TOKEN[..] } else { &WITHHELD };
     let query = carried.query_without;
-    (Question { permit, matched, head, body, withheld, query, forwarded_for }, instance)
+    (Question { permit, matched, head, body, withheld, query }, instance)
 }
 
 impl Question<'_> {
@@ -94,7 +90,7 @@ impl Question<'_> {
             header_list: features.header_list,
             body: &self.body,
             query_string: self.query.as_deref().or(uri.query()).unwrap_or_default(),
-            remote_addr: self.forwarded_for.as_ref().unwrap_or(&context.connection.peer_text),
+            remote_addr: context.client(),
             host: sanity::host(self.head),
             protocol: "http",
             request_id: context.id.as_str(),
@@ -150,28 +146,6 @@ impl TokenPlaces {
             _ => Self::default(),
         }
     }
-}
-
-/// The client's address as a trusted proxy tells it.
-fn forwarded_for(context: &RequestContext, headers: &HeaderMap) -> Option<String> {
-    let trusted = |ip: IpAddr| context.edge.trusted_proxies.iter().any(|net| net.contains(ip));
-    if !trusted(context.connection.peer.ip()) {
-        return None;
-    }
-    let forwarded = headers.get_all("x-forwarded-for").iter().rev();
-    let hops = forwarded.filter_map(|v| v.to_str().ok()).flat_map(|line| line.rsplit(','));
-    let mut nearest = None;
-    for hop in hops {
-        let Ok(ip) = hop.trim().parse::<IpAddr>() else {
-            break;
-        };
-        nearest = Some(ip.to_canonical());
-        if !trusted(ip) {
-            break;
-        }
-    }
-    let real = || headers.get("x-real-ip")?.to_str().ok()?.trim().parse::<IpAddr>().ok();
-    nearest.or_else(real).map(|ip| ip.to_string())
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use super::connection::OpenRequest;
 use super::context::{Edge, RequestContext};
 use super::error::EdgeError;
 use super::handle::handle;
+use super::origin::Origin;
 use super::request_id::{REQUEST_ID, RequestId};
 use super::upload::Upload;
 use super::{operations, sanity};
@@ -73,9 +74,11 @@ impl Asked {
     fn new(edge: Arc<Edge>, open: OpenRequest, request: Request<Incoming>) -> Self {
         let (head, body) = request.into_parts();
         let start = Instant::now();
+        let connection = open.connection().clone();
         let context = RequestContext {
             id: RequestId::of(&head.headers),
-            connection: open.connection().clone(),
+            origin: Origin::of(&connection, &head.headers, &edge.proxies),
+            connection,
             version: head.version,
             start,
             now: start,

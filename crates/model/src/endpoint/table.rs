@@ -334,9 +334,11 @@ mod tests {
 
     /// Endpoints by path, methods, and whether they demand a token.
     fn guarded(entries: &[(&str, &[&str], bool)]) -> EndpointTable {
-        let entries = entries.iter().map(|(path, methods, require_auth)| {
-            wire::EndpointRegistration { require_auth: *require_auth, ..registration(path, methods) }
-        });
+        let entries =
+            entries.iter().map(|(path, methods, require_auth)| wire::EndpointRegistration {
+                require_auth: *require_auth,
+                ..registration(path, methods)
+            });
         EndpointTable::build(entries.collect())
     }
 
@@ -344,7 +346,8 @@ mod tests {
 
     #[test]
     fn a_head_that_is_registered_less_specifically_than_get_is_served_by_get() {
-        let t = guarded(&[("/app", &["GET"], true), ("/*", ANY, false), ("/open", &["GET"], false)]);
+        let t =
+            guarded(&[("/app", &["GET"], true), ("/*", ANY, false), ("/open", &["GET"], false)]);
         for (path, endpoint) in [("/app", "/app"), ("/open", "/open")] {
             let Resolution::Endpoint(named) = t.resolve(Some(Method::Head), path) else {
                 panic!("{path} is known");

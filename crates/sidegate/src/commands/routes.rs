@@ -58,6 +58,9 @@ mod tests {
         };
         assert_eq!(shown(true, &[]), "required");
         assert_eq!(shown(false, &[]), "no");
-        assert_eq!(shown(false, &["/plugins/p/a", "/plugins/p/b/*"]), "raised on /plugins/p/a, /plugins/p/b/*");
+        assert_eq!(
+            shown(false, &["/plugins/p/a", "/plugins/p/b/*"]),
+            "raised on /plugins/p/a, /plugins/p/b/*"
+        );
     }
 }

@@ -215,9 +215,17 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "TRUSTED_PROXIES",
         Kind::Networks,
         "",
-        "Addresses and networks whose word about the client's address (`X-Forwarded-For`) is \
-         believed, for example `10.0.0.0/8,192.168.1.7`. Empty believes nobody: the client is who \
-         opened the connection.",
+        "Addresses and networks whose word about clients is believed, for example \
+         `10.0.0.0/8,192.168.1.7`: the client's address, and whether it came over TLS. Empty \
+         believes nobody: the client is who opened the connection.",
+    ),
+    row(
+        "TRUSTED_PROXY_HEADER",
+        Kind::Word(&["x-forwarded-for", "forwarded"]),
+        "x-forwarded-for",
+        "Where trusted proxies write for whom they ask: `x-forwarded-for` (with \
+         `X-Forwarded-Proto` and `X-Forwarded-Host`; `X-Real-IP` counts where the list is missing) \
+         or `forwarded` (RFC 7239). The other one is not believed, because a client can write it.",
     ),
     row(
         "EDGE_ID",

@@ -5,7 +5,8 @@
 
 use super::layers::{Layers, Origin, Problem};
 use super::raw::{Setting, setting};
-use sidegate_gateway::edge::context::{EdgeLimits, Network};
+use sidegate_gateway::edge::context::EdgeLimits;
+use sidegate_gateway::edge::proxies::{Believed, Network, Proxies};
 use sidegate_gateway::host::Permitted;
 use sidegate_model::duration::parse_duration;
 use std::fmt;
@@ -54,8 +55,8 @@ pub(crate) struct Config {
     pub(crate) limits: EdgeLimits,
     /// Which commands may be run as plugins.
     pub(crate) permitted: Permitted,
-    /// Whose word about a client's address is believed.
-    pub(crate) trusted_proxies: Vec<Network>,
+    /// Whose word about clients is believed, and which.
+    pub(crate) proxies: Proxies,
     /// Name of this gateway, for plugins.
     pub(crate) edge_id: String,
     /// Namespace of this gateway, for plugins.
@@ -118,7 +119,13 @@ impl Config {
                 dirs: read.folders("PLUGIN_DIRS"),
                 commands: read.list("PLUGIN_COMMAND_ALLOWLIST"),
             },
-            trusted_proxies: read.networks("TRUSTED_PROXIES"),
+            proxies: Proxies {
+                trusted: read.networks("TRUSTED_PROXIES"),
+                believed: match read.word("TRUSTED_PROXY_HEADER").as_str() {
+                    "forwarded" => Believed::Forwarded,
+                    _ => Believed::XForwardedFor,
+                },
+            },
             edge_id: read.text("EDGE_ID"),
             edge_namespace: read.text("EDGE_NAMESPACE"),
             shards: read.number("GATEWAY_SHARDS"),

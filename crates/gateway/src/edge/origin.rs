@@ -1,0 +1,31 @@
+//! Who asks: the peer of the connection, or the client for whom a trusted proxy asks.
+
+use super::connection::Connection;
+use super::forwarded::{Scheme, Told};
+use super::proxies::Proxies;
+use http::HeaderMap;
+use std::sync::Arc;
+
+/// Who asks, and how.
+#[derive(Debug, Clone)]
+pub struct Origin {
+    /// The client's address, where it is not the peer's.
+    pub client: Option<Arc<str>>,
+    /// How the client came.
+    pub scheme: Scheme,
+    /// The host it named to the proxy, where that one tells.
+    pub host: Option<Vec<u8>>,
+}
+
+impl Origin {
+    /// Finds out who asks with these fields on a connection.
+    pub fn of(connection: &Connection, headers: &HeaderMap, proxies: &Proxies) -> Self {
+        if !connection.is_proxy {
+            return Self { client: None, scheme: connection.scheme, host: None };
+        }
+        let Told { client, scheme, host } = Told::read(headers, proxies);
+        let client = client.filter(|ip| *ip != connection.peer.ip().to_canonical());
+        let client = client.map(|ip| ip.to_string().into());
+        Self { client, scheme: scheme.unwrap_or(connection.scheme), host }
+    }
+}
