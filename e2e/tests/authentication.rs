@@ -1,5 +1,7 @@
 //! Who may call: tokens in all the places they come in, and what becomes of them.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use sidegate_e2e::{Answer, Gateway, eventually, story};
 
@@ -114,6 +116,63 @@ fn where_no_token_is_demanded_none_is_looked_at() {
         }
         let seen = gateway.get("/plugins/lab/x?token=my-own").send().await.expect(200).json();
         assert_eq!(seen["query_string"], "token=my-own", "it is the plugin's own parameter");
+    });
+}
+
+#[test]
+fn a_token_of_the_gateway_reaches_no_plugin_wherever_it_stands_and_whoever_looks_at_it() {
+    story(async {
+        let gateway = Gateway::start().await;
+        gateway.lab().await;
+        gateway.plugin("old").program("e2e-plugin-misbehave").ready().await;
+        let app = gateway.app("gone").create().await;
+        let (revoked, id) = app.token().create_with_id().await;
+        gateway.admin().delete(&format!("tokens/{id}")).await;
+        let admin = "sga_0123456789abcdefghijABCDEFGHIJ-_-_-_-_-_xyz".to_owned();
+        for token in [gateway.token().await, revoked, admin] {
+            let basic = format!("Basic {}", STANDARD.encode(format!("x:{token}")));
+            for path in ["/plugins/lab/x", "/plugins/old/unary/seen"] {
+                for (name, value) in [
+                    ("authorization", format!("Bearer {token}")),
+                    ("authorization", basic.clone()),
+                    ("x-api-key", token.clone()),
+                    ("referer", format!("https://a.example/?token={token}")),
+                    ("cookie", format!("a=1; t={token}; b=2")),
+                ] {
+                    let request = gateway.get(path).header(name, value).header("x-more", "kept");
+                    let seen = request.send().await.expect(200);
+                    let text = seen.text();
+                    assert!(!text.contains(&token[4..]) && !text.contains(&basic[8..]), "{text}");
+                    let headers = &seen.json()["headers"];
+                    assert_eq!(headers["X-More"], "kept");
+                    let cookies = if name == "cookie" { json!("a=1; b=2") } else { Value::Null };
+                    assert_eq!(headers["Cookie"], cookies);
+                }
+            }
+            for part in [format!("token={token}"), format!("q=a%20{}", token.replace('_', "%5F"))] {
+                let path = format!("/plugins/lab/x?a=1&{part}&b=%zz");
+                let seen = gateway.get(&path).send().await.expect(200).json();
+                assert_eq!(seen["query_string"], "a=1&b=%zz", "{part}");
+            }
+        }
+        // What others have made stays as it is: an OAuth provider looks at it itself.
+        let others = "Bearer eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJzZ3RfIn0.c2d0X3NndF9zZ3Rfc2d0Xw";
+        let request = gateway.get("/plugins/lab/x?token=sgt_x").header("authorization", others);
+        let seen = request.send().await.expect(200).json();
+        assert_eq!(seen["headers"]["Authorization"], others);
+        assert_eq!(seen["query_string"], "token=sgt_x");
+    });
+}
+
+#[test]
+fn a_plugin_that_is_to_have_tokens_gets_them_on_open_endpoints_too() {
+    story(async {
+        let gateway = Gateway::start().await;
+        gateway.plugin("lab").option("pass_token", "true").ready().await;
+        let bearer = format!("Bearer {}", gateway.token().await);
+        let request = gateway.get("/plugins/lab/x").header("authorization", &bearer);
+        let seen = request.send().await.expect(200).json();
+        assert_eq!(seen["headers"]["Authorization"], bearer);
     });
 }
 

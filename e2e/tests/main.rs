@@ -11,6 +11,7 @@ mod containment;
 mod crash_under_load;
 mod error_table;
 mod examples;
+mod forwarded;
 mod framing;
 mod go_endpoints;
 mod go_events;

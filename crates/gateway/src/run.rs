@@ -2,7 +2,7 @@
 //! thread of its own for each core.
 
 use crate::edge::body_memory::BodyMemory;
-use crate::edge::context::{Edge, EdgeLimits};
+use crate::edge::context::{Edge, EdgeLimits, Facts};
 use crate::edge::listener::Shard;
 use crate::edge::proxies::Proxies;
 use crate::edge::tls::TlsIdentity;
@@ -13,7 +13,6 @@ use crate::services::HostServices;
 use sidegate_model::kv::Kv;
 use sidegate_model::snapshot::{Revision, Snapshot};
 use sidegate_model::status::PluginStatus;
-use sidegate_transport::codec::encode_facts;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -91,10 +90,7 @@ pub fn start(
     let edge = Arc::new(Edge {
         current,
         proxies: settings.proxies,
-        facts: encode_facts([
-            ("edge_id", settings.edge_id.as_str()),
-            ("edge_namespace", settings.edge_namespace.as_str()),
-        ]),
+        facts: Facts::new(&settings.edge_id, &settings.edge_namespace),
         // Room for a few of the largest ones in any case.
         body_memory: BodyMemory::new(
             settings.limits.body_memory_bytes.max(settings.limits.max_body_bytes.saturating_mul(4)),

@@ -139,7 +139,13 @@ impl Request {
         &self.arrived.message.host
     }
 
-    /// The protocol; `http`.
+    /// How the client came to the gateway, or to the trusted proxy in front of it: `https` or
+    /// `http`. With [`Request::host`] it makes the addresses under which the client knows this plugin.
+    pub fn scheme(&self) -> &str {
+        self.metadata("scheme").unwrap_or("http")
+    }
+
+    /// The protocol; always `http`, see [`Request::scheme`].
     pub fn protocol(&self) -> &str {
         &self.arrived.message.protocol
     }

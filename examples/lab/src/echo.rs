@@ -31,6 +31,7 @@ pub(crate) fn echo(req: &Request) -> Response {
         "remote_addr": req.remote_addr(),
         "host": req.host(),
         "protocol": req.protocol(),
+        "scheme": req.scheme(),
         "request_id": req.request_id(),
         "authenticated": req.authenticated(),
         "app": req.app().map(app),

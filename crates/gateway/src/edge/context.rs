@@ -3,6 +3,7 @@
 
 use super::body_memory::BodyMemory;
 use super::connection::Connection;
+use super::forwarded::Scheme;
 use super::head::HeadLimits;
 use super::origin::Origin;
 use super::patience::Patience;
@@ -13,6 +14,7 @@ use crate::metrics::Metrics;
 use bytes::Bytes;
 use http::Version;
 use sidegate_model::status::PluginStatus;
+use sidegate_transport::codec::encode_facts;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -95,6 +97,31 @@ impl EdgeLimits {
 /// Where `/ready` learns what the plugins do; `None` before any desired state was taken up.
 pub type StatusSource = Arc<dyn Fn() -> Option<Vec<PluginStatus>> + Send + Sync>;
 
+/// What every request tells plugins of this node and of how it came, written once.
+pub struct Facts {
+    http: Bytes,
+    https: Bytes,
+}
+
+impl Facts {
+    /// Of the node with this name and namespace.
+    pub fn new(edge_id: &str, edge_namespace: &str) -> Self {
+        let with = |scheme: Scheme| {
+            let node = [("edge_id", edge_id), ("edge_namespace", edge_namespace)];
+            encode_facts(node.into_iter().chain([("scheme", scheme.as_str())]))
+        };
+        Self { http: with(Scheme::Http), https: with(Scheme::Https) }
+    }
+
+    /// For a request that came this way.
+    pub fn of(&self, scheme: Scheme) -> &Bytes {
+        match scheme {
+            Scheme::Http => &self.http,
+            Scheme::Https => &self.https,
+        }
+    }
+}
+
 /// The parts of the gateway that a request needs; one for all shards.
 pub struct Edge {
     /// The slot of the serving generation.
@@ -104,7 +131,7 @@ pub struct Edge {
     /// Proxies whose word about clients is believed.
     pub proxies: Proxies,
     /// What every request tells plugins of this node.
-    pub facts: Bytes,
+    pub facts: Facts,
     /// Memory for the bodies of requests.
     pub body_memory: BodyMemory,
     /// What is counted.

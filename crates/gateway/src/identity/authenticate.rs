@@ -10,15 +10,6 @@ use sidegate_wire::ErrorCode;
 use std::borrow::Cow;
 use std::sync::Arc;
 
-/// Where a token was found.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Carrier {
-    /// `Authorization: Bearer …`
-    Header,
-    /// `?token=…`
-    Query,
-}
-
 /// An app that proved itself with a token.
 #[derive(Clone)]
 pub struct KnownApp {
@@ -26,8 +17,6 @@ pub struct KnownApp {
     pub identity: Arc<AppIdentity>,
     /// Its token.
     pub token: Arc<Token>,
-    /// Where the token came from.
-    pub carrier: Carrier,
 }
 
 /// Proof that it is known who calls.
@@ -87,8 +76,7 @@ pub fn authenticate(
     if !required && !matched.mount.plugin.options.optional_auth {
         return Ok(Caller::Anonymous);
     }
-    let known = presented(headers, query)
-        .and_then(|(text, carrier)| identify(generation, &text, carrier, now));
+    let known = presented(headers, query).and_then(|text| identify(generation, &text, now));
     match known {
         Ok(known) => Ok(Caller::App(known)),
         Err(refused) if !required && refused.code == ErrorCode::Unauthorized => {
@@ -101,7 +89,6 @@ pub fn authenticate(
 fn identify(
     generation: &Generation,
     presented: &str,
-    carrier: Carrier,
     now: impl FnOnce() -> UnixMillis,
 ) -> Result<KnownApp, Refused> {
     let token = generation.tokens.get(&TokenHash::of(presented)).ok_or(INVALID)?;
@@ -112,26 +99,21 @@ fn identify(
     if !identity.app.is_active {
         return Err(INACTIVE);
     }
-    Ok(KnownApp { identity: identity.clone(), token: token.clone(), carrier })
+    Ok(KnownApp { identity: identity.clone(), token: token.clone() })
 }
 
 /// The token a request presents: the bearer header, else the query parameter.
 ///
 /// # Errors
 /// [`Refused`] where there is none, or more than one.
-pub fn presented<'a>(
-    headers: &'a HeaderMap,
-    query: Option<&'a str>,
-) -> Result<(Cow<'a, str>, Carrier), Refused> {
+fn presented<'a>(headers: &'a HeaderMap, query: Option<&'a str>) -> Result<Cow<'a, str>, Refused> {
     if let Some(text) = bearer(headers) {
-        return Ok((Cow::Borrowed(text), Carrier::Header));
+        return Ok(Cow::Borrowed(text));
     }
     let mut values = query.unwrap_or_default().split('&').filter_map(token_parameter);
     match (values.next(), values.next()) {
         (Some(_), Some(_)) => Err(TWICE),
-        (Some(value), None) if !value.is_empty() => {
-            Ok((unescape(value).ok_or(INVALID)?, Carrier::Query))
-        }
+        (Some(value), None) if !value.is_empty() => unescape(value).ok_or(INVALID),
         _ => Err(MISSING),
     }
 }
@@ -167,15 +149,12 @@ mod tests {
     use sidegate_model::snapshot::Snapshot;
     use sidegate_model::token::TokenId;
 
-    fn found(
-        authorization: Option<&'static str>,
-        query: Option<&str>,
-    ) -> Result<(String, Carrier), Refused> {
+    fn found(authorization: Option<&'static str>, query: Option<&str>) -> Result<String, Refused> {
         let mut headers = HeaderMap::new();
         if let Some(value) = authorization {
             headers.insert(header::AUTHORIZATION, HeaderValue::from_static(value));
         }
-        presented(&headers, query).map(|(text, carrier)| (text.into_owned(), carrier))
+        presented(&headers, query).map(Cow::into_owned)
     }
 
     /// A generation with one token, `t`, of app 1, which is in the state given; `None` is unknown.
@@ -210,7 +189,7 @@ mod tests {
 
     fn refusal(app_is_active: Option<bool>, presented: &str, now: UnixMillis) -> Option<ErrorCode> {
         let generation = generation(app_is_active);
-        identify(&generation, presented, Carrier::Header, || now).err().map(|refused| refused.code)
+        identify(&generation, presented, || now).err().map(|refused| refused.code)
     }
 
     #[test]
@@ -225,15 +204,15 @@ mod tests {
     #[test]
     fn the_scheme_is_read_in_any_letter_case() {
         for value in ["Bearer t", "bearer t", "BEARER  t "] {
-            assert_eq!(found(Some(value), None), Ok(("t".into(), Carrier::Header)), "{value}");
+            assert_eq!(found(Some(value), None), Ok("t".into()), "{value}");
         }
     }
 
     #[test]
     fn the_query_counts_where_no_bearer_is_sent() {
-        assert_eq!(found(None, Some("a=1&token=t%2D1")), Ok(("t-1".into(), Carrier::Query)));
-        assert_eq!(found(Some("Basic x"), Some("token=t")), Ok(("t".into(), Carrier::Query)));
-        assert_eq!(found(Some("Bearer h"), Some("token=q")), Ok(("h".into(), Carrier::Header)));
+        assert_eq!(found(None, Some("a=1&token=t%2D1")), Ok("t-1".into()));
+        assert_eq!(found(Some("Basic x"), Some("token=t")), Ok("t".into()));
+        assert_eq!(found(Some("Bearer h"), Some("token=q")), Ok("h".into()));
         assert_eq!(found(None, Some("token=a&token=b")), Err(TWICE));
         for none in [None, Some(""), Some("token="), Some("token"), Some("mytoken=x")] {
             assert_eq!(found(None, none), Err(MISSING), "{none:?}");

@@ -37,8 +37,10 @@ pub struct RequestParts<'a, S> {
     pub path_segments: S,
     /// All headers.
     pub headers: &'a HeaderMap,
-    /// Those of them that the plugin does not get.
-    pub withheld: &'a [HeaderName],
+    /// Whether the plugin does not get those of a name.
+    pub withheld: fn(&HeaderName) -> bool,
+    /// Headers beside those, by names in their canonical spelling, where they have a value.
+    pub added: &'a [(&'static str, &'a [u8])],
     /// Whether the plugin reads the list; else it gets the map.
     pub header_list: bool,
     /// The body.
@@ -111,8 +113,13 @@ where
         message.finish(BODY, self.body.clone())
     }
 
+    fn added(&self) -> impl Iterator<Item = &(&'static str, &'a [u8])> {
+        self.added.iter().filter(|(_, value)| !value.is_empty())
+    }
+
     fn survey(&self) -> Survey<'a> {
-        let mut survey = Survey { bytes: 0, trace: [None; 2] };
+        let added = self.added().map(|(name, value)| name.len() + value.len() + FIELD_BYTES);
+        let mut survey = Survey { bytes: added.sum(), trace: [None; 2] };
         for (name, value) in self.headers {
             let name = name.as_str();
             survey.bytes += name.len() + value.len() + FIELD_BYTES;
@@ -156,7 +163,7 @@ where
     fn put_list(&self, out: &mut Vec<u8>) {
         let mut joined = None;
         for (name, value) in self.headers {
-            if self.withheld.contains(name) {
+            if (self.withheld)(name) {
                 continue;
             }
             let mut value = value.as_bytes();
@@ -169,12 +176,15 @@ where
             }
             put::header(out, HEADER_LIST, name, value);
         }
+        for (name, value) in self.added() {
+            put::pair(out, HEADER_LIST, name.as_bytes(), value);
+        }
     }
 
     /// One text for each name, every value kept.
     fn put_map(&self, out: &mut Vec<u8>) {
         let mut text = String::new();
-        for name in self.headers.keys().filter(|name| !self.withheld.contains(name)) {
+        for name in self.headers.keys().filter(|name| !(self.withheld)(name)) {
             let separator = if *name == header::COOKIE { "; " } else { ", " };
             text.clear();
             for (at, value) in self.headers.get_all(name).iter().enumerate() {
@@ -184,6 +194,9 @@ where
                 text.push_str(&String::from_utf8_lossy(value.as_bytes()));
             }
             put::header(out, 5, name, text.as_bytes());
+        }
+        for (name, value) in self.added() {
+            put::pair(out, 5, name.as_bytes(), &lossy(value));
         }
     }
 }

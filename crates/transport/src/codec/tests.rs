@@ -226,7 +226,10 @@ fn expected<'a>(
 ) -> wire::EndpointRequest {
     let names = || parts.headers.keys().filter(|name| *name != header::HOST);
     let text = |name| String::from_utf8_lossy(&joined(parts.headers, name)).into_owned();
-    let map = names().map(|name| (spelled(name.as_str()), text(name)));
+    let lossy = |value| String::from_utf8_lossy(value).into_owned();
+    let told = || parts.added.iter().filter(|(_, value)| !value.is_empty());
+    let added = told().map(|(name, value)| ((*name).to_owned(), lossy(value)));
+    let map = names().map(|name| (spelled(name.as_str()), text(name))).chain(added);
     let list = names().flat_map(|name| {
         let all = parts.headers.get_all(name).iter().map(|v| v.as_bytes().to_vec());
         let cookies = *name == header::COOKIE;
@@ -237,6 +240,11 @@ fn expected<'a>(
         };
         values.into_iter().map(field).collect::<Vec<_>>()
     });
+    let added = told().map(|(name, value)| wire::HeaderField {
+        name: (*name).to_owned(),
+        value: Bytes::copy_from_slice(value),
+    });
+    let list = list.chain(added);
     wire::EndpointRequest {
         method: parts.method.to_owned(),
         path: parts.path.to_owned(),
@@ -303,7 +311,8 @@ proptest! {
             relative_path: "/x",
             path_segments: segments.iter().map(String::as_str),
             headers: &headers,
-            withheld: &[header::HOST],
+            withheld: |name| *name == header::HOST,
+            added: &[("X-Added", b"a\xffb"), ("X-Not", b"")],
             header_list,
             body: &body,
             query_string: &query,
@@ -394,7 +403,8 @@ fn a_request_has_these_bytes() {
         relative_path: "/a",
         path_segments: ["a"].into_iter(),
         headers: &headers,
-        withheld: &[],
+        withheld: |_| false,
+        added: &[],
         header_list: true,
         body: &Bytes::from_static(b"hi"),
         query_string: "",

@@ -49,6 +49,7 @@ async fn every_field_of_a_request_is_shown() -> Result<()> {
         "remote_addr": "192.0.2.1",
         "host": "localhost",
         "protocol": "http",
+        "scheme": "http",
         "request_id": "r-1",
         "authenticated": true,
         "app": {
