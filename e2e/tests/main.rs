@@ -8,6 +8,7 @@ mod authentication;
 mod chunk_protocol;
 mod cli;
 mod containment;
+mod cors;
 mod crash_under_load;
 mod error_table;
 mod examples;

@@ -8,6 +8,7 @@
 pub mod app;
 pub mod command;
 pub mod convert;
+pub mod cors;
 pub mod duration;
 pub mod endpoint;
 pub mod kv;

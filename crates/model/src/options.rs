@@ -2,6 +2,7 @@
 //!
 //! Knows names, values and their bounds; what is done with them is the gateway's business.
 
+use crate::cors::{self, CorsOptions, InvalidCors};
 use crate::duration::{InvalidDuration, format_duration, parse_duration};
 use crate::sha256::Sha256;
 use std::collections::BTreeMap;
@@ -55,6 +56,8 @@ pub struct PluginOptions {
     pub ping_timeout: Option<Duration>,
     /// When it is started again after a failure.
     pub restart: RestartOptions,
+    /// Pages of which other origins may ask it from within a browser; `None` leaves it to the plugin.
+    pub cors: Option<CorsOptions>,
     /// Variables the plugin's environment has beside those every plugin has.
     pub env: ExtraEnv,
 }
@@ -141,6 +144,9 @@ pub enum InvalidOption {
         /// The longest pause.
         max: String,
     },
+    /// What is wrong with an option of `cors`.
+    #[error(transparent)]
+    Cors(#[from] InvalidCors),
     /// A variable that cannot be set.
     #[error("option env.{name}: {problem}")]
     Env {
@@ -170,6 +176,11 @@ impl PluginOptions {
         "restart.park_after",
         "restart.window",
         "restart.healthy_after",
+        "cors.origins",
+        "cors.headers",
+        "cors.expose",
+        "cors.credentials",
+        "cors.max_age",
         "env.NAME",
     ];
 
@@ -190,6 +201,9 @@ impl PluginOptions {
         for (name, value) in raw {
             problems.extend(options.set(name, value).err());
         }
+        let (cors, wrong) = CorsOptions::read(raw);
+        options.cors = cors;
+        problems.extend(wrong.into_iter().map(InvalidOption::Cors));
         let RestartOptions { base, max, .. } = &mut options.restart;
         if let (Some(first), Some(longest)) = (*base, *max)
             && longest < first
@@ -226,6 +240,8 @@ impl PluginOptions {
             "restart.park_after" => self.restart.park_after = Some(count(name, value)?),
             "restart.window" => self.restart.window = time(SECOND, 30 * DAY)?,
             "restart.healthy_after" => self.restart.healthy_after = time(SECOND, DAY)?,
+            // Read together, because they say something only together.
+            _ if name.starts_with(cors::PREFIX) && Self::NAMES.contains(&name) => {}
             _ => match name.strip_prefix("env.") {
                 Some(variable) => self.set_env(variable, value)?,
                 None => return Err(InvalidOption::Unknown(shortened(name))),
@@ -254,6 +270,7 @@ impl PluginOptions {
             required: self.required,
             drain_deadline: self.drain_deadline,
             restart: self.restart.clone(),
+            cors: self.cors.clone(),
             ..other.clone()
         };
         *self == others
@@ -354,13 +371,23 @@ mod tests {
     fn every_known_name_is_read() {
         for name in PluginOptions::NAMES {
             let value = match *name {
-                "optional_auth" | "pass_token" | "lenient_done" | "required" | "mtls" => "true",
+                "cors.origins" => "*",
+                "cors.headers" | "cors.expose" => "X-A",
+                "cors.credentials" | "optional_auth" | "pass_token" | "lenient_done"
+                | "required" | "mtls" => "true",
                 "restart.park_after" => "7",
                 "sha256" => "ab00000000000000000000000000000000000000000000000000000000000000",
                 _ => "1s",
             };
-            let options = PluginOptions::parse(&raw(&[(name, value)])).unwrap();
-            assert_ne!(options, PluginOptions::default(), "{name}");
+            // Some mean something only beside another one.
+            let beside: &[_] = match *name {
+                "cors.origins" => &[],
+                name if name.starts_with(cors::PREFIX) => &[("cors.origins", "https://a")],
+                _ => &[],
+            };
+            let before = PluginOptions::parse(&raw(beside)).unwrap();
+            let with = [beside, &[(*name, value)]].concat();
+            assert_ne!(PluginOptions::parse(&raw(&with)).unwrap(), before, "{name}");
         }
     }
 

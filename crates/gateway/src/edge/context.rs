@@ -13,6 +13,7 @@ use crate::generation::{CurrentGeneration, Generation};
 use crate::metrics::Metrics;
 use bytes::Bytes;
 use http::Version;
+use sidegate_model::plugin::PluginSpec;
 use sidegate_model::status::PluginStatus;
 use sidegate_transport::codec::encode_facts;
 use std::sync::Arc;
@@ -167,11 +168,19 @@ pub struct RequestContext {
     pub now: Instant,
     /// The moment it sees.
     pub generation: Arc<Generation>,
+    /// Where the operator says which pages may read the answers of the plugin that is asked: that
+    /// plugin.
+    pub cors: Option<Arc<PluginSpec>>,
     /// The gateway.
     pub edge: Arc<Edge>,
 }
 
 impl RequestContext {
+    /// It is known which plugin is asked.
+    pub fn asks(&mut self, plugin: &Arc<PluginSpec>) {
+        self.cors = plugin.options.cors.is_some().then(|| plugin.clone());
+    }
+
     /// The client's address.
     pub fn client(&self) -> &str {
         self.origin.client.as_deref().unwrap_or(&self.connection.peer_text)

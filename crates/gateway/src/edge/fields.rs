@@ -148,7 +148,7 @@ fn nominated(value: &[u8]) -> impl Iterator<Item = &[u8]> {
     let names = value.split(|byte| *byte == b',').map(<[u8]>::trim_ascii);
     names.filter(|name| {
         let is = |known: &&str| name.eq_ignore_ascii_case(known.as_bytes());
-        !name.is_empty() && !ANYWAY.iter().any(|known| is(&known))
+        !name.is_empty() && !ANYWAY.iter().any(is)
     })
 }
 

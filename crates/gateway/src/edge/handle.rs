@@ -3,6 +3,7 @@
 use super::access_log::Record;
 use super::body::EdgeBody;
 use super::context::RequestContext;
+use super::cors;
 use super::dispatch::{self, Answer, Failed};
 use super::error::EdgeError;
 use super::request::{self, Admitted, Question};
@@ -32,7 +33,7 @@ pub async fn handle(
 ) -> Result<Response<EdgeBody>, EdgeError> {
     let Settled { matched, caller, instance } = match settle(context, head, record).await? {
         Outcome::Call(settled) => settled,
-        Outcome::Options(allow) => return Ok(options(allow)),
+        Outcome::Options(allow) => return Ok(options(context, head, allow)),
     };
     let permit = admit(caller, nanos(context))?;
     body.check_announced(&context.edge)?;
@@ -77,9 +78,14 @@ async fn ask_another(
     dispatch::ask(context, question, &next).await
 }
 
-fn options(allow: MethodSet) -> Response<EdgeBody> {
+fn options(context: &RequestContext, head: &Parts, allow: MethodSet) -> Response<EdgeBody> {
     let mut response = Response::new(EdgeBody::empty());
     *response.status_mut() = StatusCode::NO_CONTENT;
+    if let Some(cors) = context.cors.as_ref().and_then(|plugin| plugin.options.cors.as_ref())
+        && cors::is_preflight(head)
+    {
+        cors::permit(cors, &head.headers, allow, response.headers_mut());
+    }
     response.headers_mut().insert(header::ALLOW, allow_value(allow));
     response
 }

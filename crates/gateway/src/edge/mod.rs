@@ -10,6 +10,7 @@ pub mod body;
 pub mod body_memory;
 pub mod connection;
 pub mod context;
+pub mod cors;
 pub mod dispatch;
 pub mod error;
 pub mod fields;

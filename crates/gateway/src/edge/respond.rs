@@ -10,7 +10,7 @@ use super::handle::handle;
 use super::origin::Origin;
 use super::request_id::{REQUEST_ID, RequestId};
 use super::upload::Upload;
-use super::{operations, sanity};
+use super::{cors, operations, sanity};
 use http::request::Parts;
 use http::{HeaderValue, Method, Request, Response, StatusCode, Version, header};
 use hyper::body::Incoming;
@@ -83,6 +83,7 @@ impl Asked {
             start,
             now: start,
             generation: edge.current.load(),
+            cors: None,
             edge,
         };
         let record = Record::new(&context, open, &head);
@@ -96,6 +97,9 @@ impl Asked {
             Ok(response) => response,
             Err(error) => self.fail(error),
         };
+        if let Some(cors) = self.context.cors.as_ref().and_then(|spec| spec.options.cors.as_ref()) {
+            cors::tell(cors, &self.head.headers, response.headers_mut());
+        }
         response.headers_mut().insert(REQUEST_ID, self.context.id.to_header());
         if matches!(response.status(), StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED) {
             response.body_mut().leave_out();
@@ -118,7 +122,17 @@ impl Asked {
         response
     }
 
+    /// Finds out which plugin was asked where the request did not get as far as that.
+    fn find_plugin(&mut self) {
+        let Some(below) = self.head.uri.path().strip_prefix("/plugins/") else { return };
+        let slug = below.split('/').next().unwrap_or_default();
+        if let Some(mount) = self.context.generation.clone().mount(slug) {
+            self.context.asks(&mount.plugin);
+        }
+    }
+
     fn fail(&mut self, error: EdgeError) -> Response<EdgeBody> {
+        self.find_plugin();
         let id = &self.context.id;
         if error.code == ErrorCode::Internal {
             tracing::error!(request_id = %id, "internal error: {}", error.internal);

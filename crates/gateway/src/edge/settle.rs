@@ -3,6 +3,7 @@
 
 use super::access_log::Record;
 use super::context::RequestContext;
+use super::cors;
 use super::error::EdgeError;
 use crate::generation::{Mount, Target};
 use crate::identity::authenticate::{Caller, authenticate};
@@ -84,7 +85,10 @@ pub async fn settle(
         let path = PluginPath::parse(head.uri.path())?;
         let matched = match lookup(&context.generation, head.method.as_str(), path) {
             Ok(Found::Match(matched)) => matched,
-            Ok(Found::Options(allow)) => return Ok(Outcome::Options(allow)),
+            Ok(Found::Options(allow, mount)) => {
+                context.asks(&mount.plugin);
+                return Ok(Outcome::Options(allow));
+            }
             Err(Miss::Unknown(mount)) => {
                 starting(&mount)?;
                 wait.for_change(context, mount.waiting.clone()).await?;
@@ -92,6 +96,12 @@ pub async fn settle(
             }
             Err(miss) => return Err(miss.into()),
         };
+        context.asks(&matched.mount.plugin);
+        // It never has credentials. Where the operator says who may ask, nobody else is needed.
+        if cors::is_preflight(head) && (matched.require_auth || context.cors.is_some()) {
+            let allow = matched.mount.endpoints.allow(matched.path.relative());
+            return Ok(Outcome::Options(allow));
+        }
         record.routed(route_name(&matched));
         let caller = identify(context, &matched, head)?;
         if let Caller::App(known) = &caller {

@@ -25,8 +25,8 @@ pub struct Match {
 pub enum Found {
     /// An endpoint.
     Match(Match),
-    /// An OPTIONS that the gateway answers itself.
-    Options(MethodSet),
+    /// An OPTIONS that the gateway answers itself, with the mount that has the path.
+    Options(MethodSet, Arc<Mount>),
 }
 
 /// Why nothing was found.
@@ -74,7 +74,7 @@ pub fn lookup(generation: &Generation, method: &str, path: PluginPath) -> Result
             let mount = mount.clone();
             Ok(Found::Match(Match { mount, endpoint, path, method, via_get, require_auth }))
         }
-        (Resolution::Options(allow), _) => Ok(Found::Options(allow)),
+        (Resolution::Options(allow), _) => Ok(Found::Options(allow, mount.clone())),
         (Resolution::MethodNotAllowed(allow), _) => Err(Miss::MethodNotAllowed(allow)),
         _ if !endpoints.endpoints().is_empty() || matches!(mount.target, Target::Ready(_)) => {
             Err(Miss::NotFound)

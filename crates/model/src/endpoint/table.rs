@@ -109,6 +109,11 @@ impl EndpointTable {
         }
     }
 
+    /// What a client may send to a path; nothing where no endpoint has it.
+    pub fn allow(&self, path: &str) -> MethodSet {
+        self.row(path).map(|row| row.allow).unwrap_or_default()
+    }
+
     /// The most specific pattern of a path.
     fn row(&self, path: &str) -> Option<&Row> {
         let of_prefix = || prefixes(path, self.deepest).find_map(|cut| self.prefixes.get(cut));
