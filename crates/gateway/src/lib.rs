@@ -21,5 +21,6 @@ pub mod presence;
 pub mod process_figures;
 pub mod route;
 pub mod run;
+mod seldom;
 pub mod services;
 pub mod standby;

@@ -7,7 +7,10 @@ use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::prelude::*;
 
 /// Libraries that talk about every frame; below `warn` they would bury everything else.
-const CHATTY: &[&str] = &["h2", "hyper", "hyper_util", "rustls", "sqlx", "tonic", "tower"];
+const CHATTY: &[&str] = &["sqlx", "tonic", "tower"];
+/// Libraries that warn of what the other end of a connection does. Anybody can make them do so, a
+/// hundred thousand times a second and without any token: what they warn of is not logged.
+const TALKING_TO_STRANGERS: &[&str] = &["h2", "hyper", "hyper_util", "rustls"];
 
 /// Starts logging for this process, once; in colour where that is welcome and stderr is a terminal.
 pub(crate) fn start(log: &Log, colour: bool) {
@@ -15,6 +18,9 @@ pub(crate) fn start(log: &Log, colour: bool) {
     let mut targets = Targets::new().with_default(level);
     for library in CHATTY {
         targets = targets.with_target(*library, level.min(LevelFilter::WARN));
+    }
+    for library in TALKING_TO_STRANGERS {
+        targets = targets.with_target(*library, level.min(LevelFilter::ERROR));
     }
     let form = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
     let registry = tracing_subscriber::registry();

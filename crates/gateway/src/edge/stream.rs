@@ -5,6 +5,7 @@
 
 use super::connection::Connection;
 use crate::instance::Chunks;
+use crate::seldom::Seldom;
 use bytes::Bytes;
 use http_body::SizeHint;
 use sidegate_transport::codec::Chunk;
@@ -19,6 +20,10 @@ use tokio::time::{Instant, Sleep};
 const AFTER_DONE: Duration = Duration::from_secs(10);
 /// How long an abort waits, so that the data just before it can leave.
 const LAST_WORDS: Duration = Duration::from_millis(10);
+
+/// What a faulty plugin does with every request, which anybody may send where no token is demanded.
+static ENDLESS: Seldom = Seldom::new();
+static TWICE: Seldom = Seldom::new();
 
 /// A streamed answer that was cut; the connection or the HTTP/2 stream ends with an error.
 #[derive(Debug, Clone, Copy, thiserror::Error)]
@@ -205,7 +210,9 @@ pub fn let_finish(mut chunks: Chunks) {
     tokio::spawn(async move {
         let rest = async { while let Some(Ok(_)) = chunks.next().await {} };
         if tokio::time::timeout(AFTER_DONE, rest).await.is_err() {
-            tracing::warn!("a plugin's stream went on after DONE and was cancelled");
+            if let Some(times) = ENDLESS.tell() {
+                tracing::warn!(times, "a plugin's stream went on after DONE and was cancelled");
+            }
         }
     });
 }
@@ -217,9 +224,12 @@ fn meaning(chunk: Chunk) -> Step {
         ChunkType::Done => Step::Done,
         ChunkType::Error => Step::Abort("the plugin reported an error within its stream"),
         ChunkType::Headers => {
-            tracing::warn!(
-                "a plugin sent headers twice in one stream; the second ones are ignored"
-            );
+            if let Some(times) = TWICE.tell() {
+                tracing::warn!(
+                    times,
+                    "a plugin sent headers twice in one stream; the second ones are ignored"
+                );
+            }
             Step::Nothing
         }
     }

@@ -3,7 +3,8 @@
 //! Knows nothing of how the plugin hears of it.
 
 use super::peer::Family;
-use crate::services::{HostServices, Seldom};
+use crate::seldom::Seldom;
+use crate::services::HostServices;
 use sidegate_model::plugin::PluginId;
 use sidegate_transport::pinned::Acceptor;
 use std::io;

@@ -5,7 +5,7 @@
 //! brings it to its service: `management` answers from the snapshot (`facts`) and keeps what a
 //! plugin wants kept (`storage`), `events` passes on what plugins publish (`bus`). `asker` is the
 //! plugin at the other end and what it was granted, `share` how much of us it may take. `apart` keeps
-//! bytes without the message they came in, `seldom` keeps warnings few.
+//! bytes without the message they came in.
 //!
 //! Who asks is the connection: fields of a message that name a plugin are not read. What a plugin
 //! may ask is looked up in the current snapshot at every call, so a grant or its revocation counts
@@ -24,11 +24,9 @@ mod facts;
 mod management;
 #[cfg(test)]
 pub(crate) mod nowhere;
-mod seldom;
 mod server;
 mod share;
 mod storage;
 
 pub(crate) use asker::callable;
-pub(crate) use seldom::Seldom;
 pub use server::HostServices;

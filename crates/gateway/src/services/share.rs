@@ -1,7 +1,7 @@
 //! How much of us one plugin may take at one time, over all its connections, so that no plugin
 //! starves the others. Knows nothing of what is asked.
 
-use super::seldom::Seldom;
+use crate::seldom::Seldom;
 use sidegate_model::plugin::PluginId;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};

@@ -7,18 +7,23 @@ use std::time::{Duration, Instant};
 const PAUSE: Duration = Duration::from_secs(60);
 
 /// Counts something that happens, and says when to tell of it.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub(crate) struct Seldom {
     seen: Mutex<Seen>,
 }
 
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Seen {
     told: Option<Instant>,
     times: u64,
 }
 
 impl Seldom {
+    /// Of which nothing was told yet.
+    pub(crate) const fn new() -> Self {
+        Self { seen: Mutex::new(Seen { told: None, times: 0 }) }
+    }
+
     /// It happened: `Some` at the first time and then at most once a minute, with the number of
     /// times since it was last told, this one included.
     pub(crate) fn tell(&self) -> Option<u64> {
