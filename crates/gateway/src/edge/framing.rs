@@ -75,7 +75,7 @@ impl Framing {
     }
 
     /// Looks at bytes not yet approved and says how many of them, from the front, are sound and
-    /// may be handed on. `0` asks for more bytes.
+    /// may be handed on: at most to the end of the current message. `0` asks for more bytes.
     ///
     /// # Errors
     /// [`Refusal`]; nothing after it may be handed on.
@@ -92,6 +92,9 @@ impl Framing {
             }
             done += taken;
             self.scanned = 0;
+            if self.between_messages() && self.empty_lines == 0 {
+                break;
+            }
         }
         Ok(done)
     }
@@ -121,8 +124,9 @@ impl Framing {
             };
         }
         let Some(end) = head_end(bytes, self.scanned)? else {
+            self.limits.check_unfinished(bytes, self.scanned)?;
             self.scanned = bytes.len();
-            return self.limits.check_unfinished(bytes).map(|()| 0);
+            return Ok(0);
         };
         self.empty_lines = 0;
         self.phase = match check_head(&bytes[..end], &self.limits)? {
@@ -178,18 +182,20 @@ impl Framing {
     }
 }
 
-/// A line up to its CR LF (not included); `None` while it is unfinished.
+/// A line up to its CR LF (not included); `None` while it is unfinished. The verdict does not depend
+/// on how much of the line is there: what is refused now would be refused when it is complete.
 fn take_line(bytes: &[u8], limit: usize) -> Result<Option<&[u8]>, Refusal> {
-    let Some(end) = memchr::memchr(b'\n', bytes) else {
-        if bytes.len() > limit {
-            return Err(Refusal::invalid("a line within the chunked body is too long"));
-        }
-        return Ok(None);
-    };
-    match bytes[..end].strip_suffix(b"\r") {
-        Some(line) if !line.contains(&b'\r') && line.len() <= limit => Ok(Some(line)),
-        _ => Err(Refusal::invalid("a line within the chunked body does not end in CR LF")),
+    let end = memchr::memchr(b'\n', bytes);
+    let seen = &bytes[..end.unwrap_or(bytes.len())];
+    // The CR of the end is no part of the line, also where its LF is still on its way.
+    let line = seen.strip_suffix(b"\r").unwrap_or(seen);
+    if line.len() > limit {
+        return Err(Refusal::invalid("a line within the chunked body is too long"));
     }
+    if line.contains(&b'\r') || (end.is_some() && line.len() == seen.len()) {
+        return Err(Refusal::invalid("a line within the chunked body does not end in CR LF"));
+    }
+    Ok(end.map(|_| line))
 }
 
 /// Where a head ends, after its empty line, of which `scanned` bytes were looked at before. Up to
@@ -222,11 +228,7 @@ mod tests {
     }
 
     fn refused(bytes: &[u8]) -> bool {
-        let mut framing = framing();
-        match framing.approve(bytes) {
-            Ok(sound) => framing.approve(&bytes[sound..]).is_err(),
-            Err(_) => true,
-        }
+        verdict(&[bytes]).is_err()
     }
 
     #[test]
@@ -238,9 +240,49 @@ mod tests {
             "POST / HTTP/1.1\r\nHost: a:80\r\nContent-Length: 3\r\n\r\nabcGET / HTTP/1.1\r\nHost: a\r\n\r\n",
             "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3;x=y\r\nabc\r\n0\r\nX: y\r\n\r\n",
         ] {
+            assert_eq!(verdict(&[message.as_bytes()]), Ok(message.len()), "{message:?}");
+        }
+    }
+
+    #[test]
+    fn one_message_is_approved_at_a_time() {
+        for first in [
+            "GET / HTTP/1.1\r\nHost: a\r\n\r\n",
+            "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc",
+            "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\n\r\n",
+        ] {
             let mut framing = framing();
-            assert_eq!(framing.approve(message.as_bytes()), Ok(message.len()), "{message:?}");
-            assert!(framing.between_messages(), "{message:?}");
+            let both = first.repeat(2);
+            assert_eq!(framing.approve(both.as_bytes()), Ok(first.len()), "{first:?}");
+            assert!(framing.between_messages(), "{first:?}");
+        }
+    }
+
+    #[test]
+    fn who_speaks_something_else_learns_of_it_at_once() {
+        for bytes in [
+            &b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"[..],
+            b"\x00",
+            b"\xff\xf4\xff\xfd\x06",
+            b"SSH-2.0-OpenSSH_9.6\r\n",
+            b"EHLO\r\n",
+            b"PROXY TCP4 10.0.0.1 10.0.0.2 1 2\r\n",
+            b"GET /\x00",
+            b"GET\t",
+        ] {
+            assert!(refused(bytes), "{bytes:?}");
+        }
+        for bytes in [
+            "G",
+            "\r",
+            "\r\n",
+            "GET",
+            "GET ",
+            "GET /a?b",
+            "GET / HTTP/1.1\r",
+            "GET / HTTP/1.1\r\nH",
+        ] {
+            assert!(!refused(bytes.as_bytes()), "{bytes:?}");
         }
     }
 
@@ -258,6 +300,23 @@ mod tests {
         ] {
             assert!(refused(message.as_bytes()), "{message:?}");
         }
+    }
+
+    /// What is said of bytes that come in these pieces: how many are sound, or why they are refused.
+    fn verdict(pieces: &[&[u8]]) -> Result<usize, Refusal> {
+        let (mut framing, mut waiting, mut sound) = (framing(), Vec::new(), 0);
+        for piece in pieces {
+            waiting.extend_from_slice(piece);
+            loop {
+                let approved = framing.approve(&waiting)?;
+                if approved == 0 {
+                    break;
+                }
+                waiting.drain(..approved);
+                sound += approved;
+            }
+        }
+        Ok(sound)
     }
 
     /// The rule of [`head_end`] in other words.
@@ -302,11 +361,45 @@ mod tests {
             let (mut framing, mut waiting) = (framing(), Vec::new());
             for piece in message.chunks(cut) {
                 waiting.extend(piece);
-                let approved = framing.approve(&waiting).unwrap();
-                waiting.drain(..approved);
+                while let approved @ 1.. = framing.approve(&waiting).unwrap() {
+                    waiting.drain(..approved);
+                }
             }
             prop_assert!(waiting.is_empty());
             prop_assert!(framing.between_messages());
+        }
+
+        #[test]
+        fn lines_about_as_long_as_their_limit_are_judged_the_same_wherever_they_are_cut(
+            more in -3_i64..4,
+            is_trailer in any::<bool>(),
+            end in prop_oneof![Just("\r\n"), Just("\n"), Just("\r\r\n"), Just("\rx\r\n")],
+            cut in 0_usize..6,
+        ) {
+            let limit = if is_trailer { MAX_TRAILER_BYTES } else { MAX_CHUNK_LINE };
+            let start = if is_trailer { "0\r\nX: " } else { "1;" };
+            let own = start.len() - if is_trailer { 3 } else { 0 };
+            let fill = usize::try_from(more + (limit - own) as i64).unwrap();
+            let head = "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
+            let message = format!("{head}{start}{}{end}", "y".repeat(fill));
+            let message = message.as_bytes();
+            let whole = verdict(&[message]);
+            let (before, after) = message.split_at(message.len() - cut);
+            prop_assert_eq!(verdict(&[before, after]), whole);
+            prop_assert_eq!(whole.is_ok(), more <= 0 && end == "\r\n");
+        }
+
+        #[test]
+        fn heads_above_their_limit_are_refused_alike_wherever_they_are_cut(
+            target in 1_usize..1200,
+            value in 1_usize..1200,
+            cut in 1_usize..2400,
+        ) {
+            let (target, value) = ("a".repeat(target), "b".repeat(value));
+            let message = format!("GET /{target} HTTP/1.1\r\nHost: a\r\nX: {value}\r\n\r\n");
+            let message = message.as_bytes();
+            let (before, after) = message.split_at(cut.min(message.len()));
+            prop_assert_eq!(verdict(&[before, after]), verdict(&[message]));
         }
 
         #[test]

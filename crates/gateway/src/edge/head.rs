@@ -16,6 +16,11 @@ pub struct HeadLimits {
 /// Longest target that the HTTP library can hold, in bytes.
 const MAX_URI: usize = 65_534;
 
+/// Longest method, in bytes.
+const MAX_METHOD: usize = 32;
+
+const NO_REQUEST_LINE: Refusal =
+    Refusal::invalid("the request line is not of the form METHOD TARGET HTTP/1.1");
 const TOO_LARGE: Refusal = Refusal {
     code: ErrorCode::HeadersTooLarge,
     message: "the request headers are larger than this gateway accepts",
@@ -26,15 +31,27 @@ const URI_TOO_LONG: Refusal = Refusal {
 };
 
 impl HeadLimits {
-    /// Whether an unfinished head may still grow.
+    /// Whether an unfinished head may still grow, of which `seen` bytes were found fit to before.
     ///
     /// # Errors
-    /// Refuses a head that is too large already.
-    pub fn check_unfinished(&self, bytes: &[u8]) -> Result<(), Refusal> {
-        if bytes.len() <= self.max_bytes {
-            return Ok(());
+    /// Refuses a head that is too large already, and bytes that cannot become a request line: who
+    /// speaks something else than HTTP learns of it at once.
+    pub fn check_unfinished(&self, bytes: &[u8], seen: usize) -> Result<(), Refusal> {
+        match memchr::memchr(b'\n', bytes) {
+            Some(end) if end >= seen && end < self.max_bytes => {
+                check_request_line(cut_line(bytes).0)?;
+            }
+            Some(_) => {}
+            None => check_line_start(&bytes[..bytes.len().min(self.max_bytes)])?,
         }
-        Err(if bytes.contains(&b'\n') { TOO_LARGE } else { URI_TOO_LONG })
+        if bytes.len() <= self.max_bytes { Ok(()) } else { Err(self.too_large(bytes)) }
+    }
+
+    /// Why a head is refused of which these bytes are above the limit: the same whether the rest of
+    /// it is there or not.
+    fn too_large(&self, head: &[u8]) -> Refusal {
+        let request_line = memchr::memchr(b'\n', head).unwrap_or(head.len());
+        if request_line > self.max_bytes / 2 { URI_TOO_LONG } else { TOO_LARGE }
     }
 }
 
@@ -79,11 +96,8 @@ struct Seen<'a> {
 pub fn check_head(head: &[u8], limits: &HeadLimits) -> Result<BodyKind, Refusal> {
     let (request_line, mut rest) = cut_line(head);
     if head.len() > limits.max_bytes {
-        return Err(if request_line.len() > limits.max_bytes / 2 {
-            URI_TOO_LONG
-        } else {
-            TOO_LARGE
-        });
+        // In the order in which the bytes came.
+        limits.check_unfinished(head, 0)?;
     }
     let is_http_10 = check_request_line(request_line)?;
     let mut seen = Seen::default();
@@ -139,15 +153,36 @@ pub fn check_trailer(line: &[u8]) -> Result<(), Refusal> {
     Ok(())
 }
 
+/// What the first record of a TLS connection begins with.
+const TLS_HANDSHAKE: u8 = 0x16;
+
+/// Whether bytes can be the beginning of a request line.
+fn check_line_start(line: &[u8]) -> Result<(), Refusal> {
+    let (method, rest) = line.split_at(TOKEN.prefix_of(line));
+    if line.first() == Some(&TLS_HANDSHAKE) {
+        return Err(Refusal::invalid("this port speaks HTTP without TLS: use http://"));
+    }
+    let is_sound = match rest {
+        // Of an empty line before the request, or of a line that is refused when its end is there.
+        [] | [b'\r'] => method.len() <= MAX_METHOD,
+        [b' ', rest @ ..] => {
+            let is_control = |b: &u8| *b < b' ' && *b != b'\r';
+            (1..=MAX_METHOD).contains(&method.len()) && !rest.iter().any(is_control)
+        }
+        _ => false,
+    };
+    if is_sound { Ok(()) } else { Err(NO_REQUEST_LINE) }
+}
+
 /// Answers whether it is HTTP/1.0.
 fn check_request_line(line: &[u8]) -> Result<bool, Refusal> {
-    let bad = Refusal::invalid("the request line is not of the form METHOD TARGET HTTP/1.1");
+    let bad = NO_REQUEST_LINE;
     let (method, [b' ', rest @ ..]) = line.split_at(TOKEN.prefix_of(line)) else {
         return Err(bad);
     };
     let target_end = memchr::memchr(b' ', rest).ok_or(bad)?;
     let (target, version) = (&rest[..target_end], &rest[target_end + 1..]);
-    if !(1..=32).contains(&method.len()) || version.contains(&b' ') {
+    if !(1..=MAX_METHOD).contains(&method.len()) || version.contains(&b' ') {
         return Err(bad);
     }
     if method == b"CONNECT" {
@@ -184,7 +219,10 @@ pub fn check_target(method: &[u8], target: &[u8]) -> Result<(), Refusal> {
     if target.len() > MAX_URI {
         return Err(URI_TOO_LONG);
     }
-    if target.iter().any(|b| b"#\\\"<>".contains(b)) || http::Uri::try_from(target).is_err() {
+    // Browsers send a backslash of the query as it is; in a path they make a slash of it.
+    let path = &target[..memchr::memchr(b'?', target).unwrap_or(target.len())];
+    let must_be_encoded = target.iter().any(|b| b"#\"<>".contains(b)) || path.contains(&b'\\');
+    if must_be_encoded || http::Uri::try_from(target).is_err() {
         return Err(Refusal::invalid("the request target has a character that must be encoded"));
     }
     Ok(())
@@ -361,6 +399,17 @@ mod tests {
     }
 
     #[test]
+    fn a_query_may_have_what_browsers_leave_in_it() {
+        let target = |target: &str| check(&format!("GET {target} HTTP/1.1\r\nHost: a\r\n\r\n"));
+        for good in ["/a?b\\c", "/?\\", "/?a=[1]&b={}|^`'", "/?a?b\\", "http://a/?\\"] {
+            assert!(target(good).is_ok(), "{good}");
+        }
+        for bad in ["/a\\b", "/a\\?b", "/?a#b", "/?\"", "/?<>"] {
+            assert!(target(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
     fn limits_name_what_was_too_large() {
         let long = "a".repeat(500);
         let code = |head: String| check(&head).unwrap_err().code;
@@ -369,11 +418,15 @@ mod tests {
             code(format!("GET / HTTP/1.1\r\nHost: a\r\nX: {long}\r\n\r\n")),
             ErrorCode::HeadersTooLarge
         );
+        let unfinished = format!("GET /{long}");
         let many = "X: y\r\n".repeat(4);
         assert_eq!(
             code(format!("GET / HTTP/1.1\r\nHost: a\r\n{many}\r\n")),
             ErrorCode::HeadersTooLarge
         );
-        assert_eq!(LIMITS.check_unfinished(&[b'a'; 401]).unwrap_err().code, ErrorCode::UriTooLong);
+        assert_eq!(
+            LIMITS.check_unfinished(unfinished.as_bytes(), 0).unwrap_err().code,
+            ErrorCode::UriTooLong
+        );
     }
 }
