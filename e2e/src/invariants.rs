@@ -11,6 +11,7 @@ pub(crate) fn check_head(status: StatusCode, headers: &HeaderMap) {
     let ids: Vec<_> = headers.get_all("x-request-id").iter().collect();
     assert_eq!(ids.len(), 1, "one X-Request-ID on every answer: {status} {headers:?}");
     assert!(!ids[0].is_empty(), "X-Request-ID is empty: {status} {headers:?}");
+    assert!(headers.contains_key("date"), "no Date: {status} {headers:?}");
     if let Some(source) = headers.get("x-sidegate-error") {
         let known = ["client", "gateway", "plugin"];
         assert!(known.iter().any(|word| source == word), "X-Sidegate-Error: {source:?}");

@@ -37,7 +37,8 @@ fn statuses_pass_and_those_without_a_body_have_none() {
     story(async {
         let gateway = Gateway::start().await;
         gateway.lab().await;
-        for code in [200, 201, 202, 204, 206, 301, 304, 400, 401, 404, 418, 429, 500, 503, 599] {
+        for code in [200, 201, 202, 204, 205, 206, 301, 304, 400, 401, 404, 418, 429, 500, 503, 599]
+        {
             for version in [Version::Http1, Version::Http2] {
                 let path = format!("/plugins/lab/status/{code}");
                 let answer = gateway.get(&path).version(version).send().await.expect(code);
@@ -46,6 +47,11 @@ fn statuses_pass_and_those_without_a_body_have_none() {
                     None,
                     "it is the plugin's own {code}"
                 );
+                if code == 205 {
+                    // The lab has sent some, which would be taken for another answer.
+                    assert!(answer.body.is_empty(), "{version:?}: {}", answer.describe());
+                    assert_ne!(answer.header("transfer-encoding"), Some("chunked"));
+                }
             }
         }
     });
@@ -177,5 +183,19 @@ fn the_session_header_of_mcp_goes_both_ways() {
             let seen = request.header("mcp-session-id", "s-1").send().await.expect(200).json();
             assert_eq!(seen["headers"]["Mcp-Session-Id"], "s-1");
         }
+    });
+}
+
+#[test]
+fn a_reset_of_content_has_none_and_the_connection_goes_on() {
+    story(async {
+        let gateway = Gateway::start().await;
+        gateway.lab().await;
+        let mut raw = gateway.raw().await;
+        raw.send("GET /plugins/lab/status/205 HTTP/1.1\r\nHost: a\r\n\r\n").await;
+        let (status, headers) = raw.head().await;
+        assert_eq!((status.as_u16(), &headers["content-length"]), (205, &"0".parse().unwrap()));
+        raw.send("GET /plugins/lab/x HTTP/1.1\r\nHost: a\r\n\r\n").await;
+        raw.answer().await.expect(200);
     });
 }

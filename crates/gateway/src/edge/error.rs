@@ -5,6 +5,7 @@ use super::refusal::Refusal;
 use crate::lane::CallError;
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Response, StatusCode, header};
+use jiff::fmt::rfc2822::DateTimePrinter;
 use serde::Serialize;
 use sidegate_model::path::PathError;
 use sidegate_wire::ErrorCode;
@@ -112,14 +113,22 @@ pub fn raw_refusal(refusal: Refusal, request_id: &str) -> Vec<u8> {
     let reason = status.canonical_reason().unwrap_or("Refused");
     let mut answer = format!(
         "HTTP/1.1 {} {reason}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\
-         Connection: close\r\nX-Request-ID: {request_id}\r\nX-Sidegate-Error: {}\r\n\r\n",
+         Connection: close\r\nDate: {}\r\nX-Request-ID: {request_id}\r\nX-Sidegate-Error: {}\r\n\r\n",
         status.as_u16(),
         body.len(),
+        http_date(jiff::Timestamp::now()),
         refusal.code.source(),
     )
     .into_bytes();
     answer.extend_from_slice(&body);
     answer
+}
+
+/// A moment as HTTP writes it.
+fn http_date(moment: jiff::Timestamp) -> String {
+    let text = DateTimePrinter::new().timestamp_to_rfc9110_string(&moment);
+    // It fails for years that no clock shows.
+    text.unwrap_or_else(|_| "Thu, 01 Jan 1970 00:00:00 GMT".to_owned())
 }
 
 impl From<Refusal> for EdgeError {
@@ -168,12 +177,20 @@ mod tests {
     }
 
     #[test]
+    fn dates_are_written_as_http_writes_them() {
+        let moment = jiff::Timestamp::from_second(784_111_777).unwrap();
+        assert_eq!(http_date(moment), "Sun, 06 Nov 1994 08:49:37 GMT");
+    }
+
+    #[test]
     fn a_raw_refusal_is_a_whole_answer() {
         let text = String::from_utf8(raw_refusal(Refusal::invalid("no \"x\""), "req_1")).unwrap();
         let (head, body) = text.split_once("\r\n\r\n").unwrap();
         assert!(head.starts_with("HTTP/1.1 400 Bad Request\r\n"), "{head}");
         assert!(head.contains(&format!("Content-Length: {}\r\n", body.len())), "{head}");
         let json: serde_json::Value = serde_json::from_str(body).unwrap();
+        let date = head.lines().find_map(|line| line.strip_prefix("Date: ")).unwrap();
+        assert_eq!(date.len(), "Sun, 06 Nov 1994 08:49:37 GMT".len(), "{date}");
         assert_eq!(json["error"], "no \"x\"");
         assert_eq!(json["code"], "invalid_request");
         assert_eq!(json["request_id"], "req_1");

@@ -9,10 +9,11 @@ use super::error::EdgeError;
 use super::handle::handle;
 use super::origin::Origin;
 use super::request_id::{REQUEST_ID, RequestId};
+use super::response::has_no_content;
 use super::upload::Upload;
 use super::{cors, operations, sanity};
 use http::request::Parts;
-use http::{HeaderValue, Method, Request, Response, StatusCode, Version, header};
+use http::{HeaderValue, Method, Request, Response, Version, header};
 use hyper::body::Incoming;
 use sidegate_wire::ErrorCode;
 use std::convert::Infallible;
@@ -101,7 +102,7 @@ impl Asked {
             cors::tell(cors, &self.head.headers, response.headers_mut());
         }
         response.headers_mut().insert(REQUEST_ID, self.context.id.to_header());
-        if matches!(response.status(), StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED) {
+        if has_no_content(response.status()) {
             response.body_mut().leave_out();
         } else if self.head.method == Method::HEAD
             && let Some(length) = response.body_mut().leave_out()

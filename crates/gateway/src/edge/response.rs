@@ -19,6 +19,12 @@ pub struct Form {
     pub lenient_done: bool,
 }
 
+/// Whether answers with this status have no content, whatever they are given.
+pub fn has_no_content(status: StatusCode) -> bool {
+    let without = [StatusCode::NO_CONTENT, StatusCode::RESET_CONTENT, StatusCode::NOT_MODIFIED];
+    without.contains(&status)
+}
+
 /// Makes the client's answer.
 pub fn build(
     context: &RequestContext,
@@ -28,10 +34,9 @@ pub fn build(
 ) -> Response<EdgeBody> {
     let Answer { status, mut headers, content } = answer;
     let promised = take_length(&mut headers);
-    let bodiless = matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
     let body = match content {
         // Dropping a stream here cancels the plugin's call.
-        _ if bodiless => EdgeBody::empty(),
+        _ if has_no_content(status) => EdgeBody::empty(),
         Content::Stream(..) | Content::Nothing if form.is_head => {
             insert_length(&mut headers, promised);
             EdgeBody::empty()

@@ -12,6 +12,7 @@ struct Seen<'a> {
     bytes: usize,
     lengths: usize,
     authorizations: usize,
+    cookies: usize,
     hosts: usize,
     host: Option<&'a HeaderValue>,
 }
@@ -28,9 +29,22 @@ impl<'a> Seen<'a> {
                 seen.lengths += 1;
             } else if *name == header::AUTHORIZATION {
                 seen.authorizations += 1;
+            } else if *name == header::COOKIE {
+                seen.cookies += 1;
             }
         }
         seen
+    }
+
+    /// How many fields there are, and how large: the crumbs of cookies that HTTP/2 makes are one
+    /// field (RFC 9113, 8.2.3), joined with two characters each.
+    fn fields(&self, headers: &HeaderMap, version: Version) -> (usize, usize) {
+        let joined = match version {
+            Version::HTTP_2 => self.cookies.saturating_sub(1),
+            _ => 0,
+        };
+        let saved = header::COOKIE.as_str().len() + 2;
+        (headers.len() - joined, self.bytes - joined * saved)
     }
 }
 
@@ -42,7 +56,8 @@ pub fn check(head: &Parts, limits: &HeadLimits) -> Result<(), Refusal> {
     let uri = &head.uri;
     let target = uri.path_and_query().map_or(0, |target| target.as_str().len());
     let seen = Seen::of(&head.headers);
-    limits.check_fields(target, head.headers.len(), seen.bytes)?;
+    let (count, bytes) = seen.fields(&head.headers, head.version);
+    limits.check_fields(target, count, bytes)?;
     if let Some(path) = uri.path_and_query() {
         check_target(head.method.as_str().as_bytes(), path.as_str().as_bytes())?;
     }
@@ -117,6 +132,21 @@ mod tests {
         assert_eq!(code(&request(&format!("/{long}"), &["a"])), ErrorCode::UriTooLong);
         assert_eq!(code(&request("/", &[long.as_str()])), ErrorCode::HeadersTooLarge);
         assert_eq!(code(&request("/", &["a"; 11])), ErrorCode::HeadersTooLarge);
+    }
+
+    #[test]
+    fn crumbs_of_cookies_are_one_field() {
+        let crumbs = |version, count| {
+            let mut request = Request::builder().uri("http://a/").version(version);
+            for _ in 0..count {
+                request = request.header("cookie", "a=b");
+            }
+            checked(&request.body(()).unwrap().into_parts().0)
+        };
+        assert_eq!(crumbs(Version::HTTP_2, 30), Ok(()));
+        // Joined they may be as large as any other field.
+        assert_eq!(crumbs(Version::HTTP_2, 60).unwrap_err().code, ErrorCode::HeadersTooLarge);
+        assert_eq!(crumbs(Version::HTTP_11, 11).unwrap_err().code, ErrorCode::HeadersTooLarge);
     }
 
     #[test]
