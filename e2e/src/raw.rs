@@ -53,6 +53,14 @@ impl Raw {
         within(PATIENCE, "sending bytes", sending).await
     }
 
+    /// Sends nothing more, and goes on reading.
+    ///
+    /// # Panics
+    /// When the connection has ended.
+    pub async fn finish(&mut self) {
+        self.tcp.shutdown().await.expect("the connection is open");
+    }
+
     /// Ends the connection with a reset instead of an end of file.
     pub fn reset(self) {
         let socket = socket2::SockRef::from(&self.tcp);

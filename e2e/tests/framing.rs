@@ -1,8 +1,10 @@
 //! HTTP/1 read strictly: what two parsers could read differently is refused, and nothing that was
 //! hidden in it is carried out.
 
+use bytes::Bytes;
 use serde_json::json;
-use sidegate_e2e::{Ending, Gateway, story};
+use sidegate_e2e::{Ending, Gateway, Version, pause, story};
+use std::time::Duration;
 
 /// Sends bytes and expects a refusal that ends the connection.
 async fn refused(gateway: &Gateway, bytes: &str) {
@@ -99,6 +101,75 @@ fn lines_end_in_one_way_and_headers_have_one_form() {
         ] {
             refused(&gateway, request).await;
         }
+    });
+}
+
+#[test]
+fn who_speaks_something_else_is_told_at_once() {
+    story(async {
+        // Nobody waits for the end of such a head.
+        let gateway = Gateway::builder().env("READ_HEADER_TIMEOUT", "60s").start().await;
+        for bytes in [
+            &b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03random"[..],
+            b"\x00\x01\x02\x03",
+            b"\xff\xfb\x1f",
+            b"SSH-2.0-OpenSSH_9.6\r\n",
+            b"GET /\x00",
+        ] {
+            let mut raw = gateway.raw().await;
+            raw.send(bytes).await;
+            raw.answer().await.is_error(400, "invalid_request", "client");
+        }
+        let mut raw = gateway.raw().await;
+        raw.send(b"\x16\x03\x01").await;
+        let answer = raw.answer().await;
+        assert!(answer.error().text.contains("without TLS"), "{}", answer.describe());
+    });
+}
+
+#[test]
+fn a_query_may_have_a_backslash_and_a_path_may_not() {
+    story(async {
+        let gateway = Gateway::start().await;
+        gateway.lab().await;
+        for version in [Version::Http1, Version::Http2] {
+            let seen = gateway.get(r"/plugins/lab/x?a=b\c").version(version).send().await;
+            assert_eq!(seen.expect(200).json()["query_string"], r"a=b\c", "{version:?}");
+            let answer = gateway.get(r"/plugins/lab/a\b?a").version(version).send().await;
+            answer.is_error(400, "invalid_request", "client");
+        }
+    });
+}
+
+/// A refusal must reach a client also where an earlier request asked for another protocol.
+#[test]
+fn a_connection_that_asked_for_an_upgrade_ends_in_order() {
+    story(async {
+        let gateway = Gateway::start().await;
+        gateway.lab().await;
+        let upgrade = "GET /plugins/lab/x HTTP/1.1\r\nHost: a\r\nUpgrade: x\r\n";
+        for (broken, status) in [
+            ("GET /plugins/lab/x HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", 400),
+            ("BROKEN\r\n\r\n", 400),
+        ] {
+            let mut raw = gateway.raw().await;
+            raw.send(format!("{upgrade}\r\n{broken}")).await;
+            raw.answer().await.expect(200);
+            raw.answer().await.expect(status);
+            assert_eq!(raw.rest().await, (Bytes::new(), Ending::Closed), "{broken:?}");
+        }
+        // Nothing of a large answer is lost, which has not left when the library is done with it.
+        let mut raw = gateway.raw().await;
+        let large = upgrade.replace("/x", "/bytes/30000000");
+        raw.send(format!("{large}Connection: close\r\n\r\n")).await;
+        let (status, headers) = raw.head().await;
+        assert_eq!(
+            (status.as_u16(), &headers["content-length"]),
+            (200, &"30000000".parse().unwrap())
+        );
+        pause(Duration::from_millis(300)).await;
+        let (rest, ending) = raw.rest().await;
+        assert_eq!((rest.len(), ending), (30_000_000, Ending::Closed));
     });
 }
 
@@ -259,5 +330,34 @@ fn an_unread_body_is_never_taken_for_the_next_request() {
         }
         let seen = gateway.get("/plugins/lab/seen?nonce=unread").send().await.json();
         assert_eq!(seen["seen"], json!(false));
+    });
+}
+
+#[test]
+fn lines_of_a_chunked_body_are_judged_the_same_wherever_they_are_cut() {
+    story(async {
+        let gateway = Gateway::start().await;
+        gateway.lab().await;
+        let head = "POST /plugins/lab/x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
+        for (before, after, status) in [
+            (format!("3;{}", "x".repeat(254)), "abc\r\n0\r\n\r\n", 200),
+            (format!("3;{}", "x".repeat(255)), "abc\r\n0\r\n\r\n", 400),
+            (format!("0\r\nX: {}", "x".repeat(8 * 1024 - 3)), "\r\n", 200),
+            (format!("0\r\nX: {}", "x".repeat(8 * 1024 - 2)), "\r\n", 400),
+        ] {
+            let whole = format!("{before}\r\n{after}");
+            for cut in [0, before.len() - 1, before.len(), before.len() + 1, before.len() + 2] {
+                let mut raw = gateway.raw().await;
+                raw.send(head).await;
+                for piece in [&whole[..cut], &whole[cut..]] {
+                    raw.send(piece).await;
+                    // Long enough for the pieces to be read apart, mostly.
+                    pause(Duration::from_millis(20)).await;
+                }
+                let answer = raw.answer().await;
+                let place = before.len() - cut.min(before.len());
+                assert_eq!(answer.status, status, "cut {place}: {}", answer.describe());
+            }
+        }
     });
 }

@@ -20,6 +20,54 @@ fn cookies_that_were_sent_in_crumbs_arrive_as_one() {
 }
 
 #[test]
+fn as_many_crumbs_of_cookies_as_fit_into_one_field_are_one() {
+    story(async {
+        let gateway = Gateway::start().await;
+        gateway.lab().await;
+        let crumbs: Vec<_> = (0..120).map(|i| format!("c{i}={i}")).collect();
+        let request = gateway.get("/plugins/lab/x").http2();
+        let request = crumbs.iter().fold(request, |request, crumb| request.header("cookie", crumb));
+        let seen = request.send().await.expect(200).json();
+        assert_eq!(seen["headers"]["Cookie"], crumbs.join("; "));
+        // Joined they are no smaller than over HTTP/1.
+        let large = "x".repeat(1000);
+        let request = gateway.get("/plugins/lab/x").http2();
+        let request = (0..66).fold(request, |request, _| request.header("cookie", &large));
+        request.send().await.is_error(431, "headers_too_large", "client");
+    });
+}
+
+/// A frame of HTTP/2 on stream 0.
+fn frame(kind: u8, flags: u8, payload: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
+    [&length[1..], &[kind, flags, 0, 0, 0, 0], payload].concat()
+}
+
+/// The beginning of a connection.
+fn greeting() -> Vec<u8> {
+    [b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", &frame(4, 0, &[])[..]].concat()
+}
+
+#[test]
+fn what_a_stranger_sends_over_http2_fills_no_log() {
+    story(async {
+        let gateway = Gateway::start().await;
+        let mut raw = gateway.raw().await;
+        raw.send(greeting()).await;
+        let before = gateway.log().len();
+        for _ in 0..100 {
+            // Acknowledgements of what was never asked.
+            raw.send(frame(6, 1, b"unwanted").repeat(100)).await;
+        }
+        // All of them were read when this one is answered.
+        raw.send(frame(6, 0, b"are-you?")).await;
+        raw.take_through("are-you?").await;
+        let written = gateway.log().len() - before;
+        assert!(written < 10_000, "{written} bytes of log");
+    });
+}
+
+#[test]
 fn a_host_that_differs_from_the_authority_is_refused() {
     story(async {
         let gateway = Gateway::start().await;

@@ -1,6 +1,6 @@
 //! TLS: HTTP/2 and HTTP/1.1 by negotiation, and a start that fails when the files are no good.
 
-use sidegate_e2e::{Certificate, Cli, Connection, Gateway, Version, story};
+use sidegate_e2e::{Certificate, Cli, Connection, Ending, Gateway, Version, story};
 
 async fn start() -> (Gateway, Certificate) {
     let builder = Gateway::builder();
@@ -55,13 +55,22 @@ fn streams_and_their_ends_are_the_same_over_tls() {
 }
 
 #[test]
-fn plain_http_to_a_tls_port_is_not_served() {
+fn plain_http_to_a_tls_port_is_told_so_and_not_served() {
     story(async {
-        let (gateway, _certificate) = start().await;
+        let (gateway, certificate) = start().await;
         let mut raw = gateway.raw().await;
         raw.send("GET /health HTTP/1.1\r\nHost: a\r\n\r\n").await;
-        let (bytes, _) = raw.rest().await;
-        assert!(!bytes.starts_with(b"HTTP/"), "{bytes:?}");
+        let answer = raw.answer().await;
+        answer.is_error(400, "invalid_request", "client");
+        assert!(answer.error().text.contains("https://"), "{}", answer.describe());
+        assert_eq!(raw.rest().await, (bytes::Bytes::new(), Ending::Closed));
+        // Other bytes are a matter between the client and TLS.
+        let mut raw = gateway.raw().await;
+        raw.send(b"\x00\x01\x02\x03\x04\x05\x06").await;
+        assert!(!raw.rest().await.0.starts_with(b"HTTP/"));
+        let tls = certificate.connect(gateway.addr(), &["h2"]).await;
+        let connection = Connection::over(tls, Version::Http2, "localhost").await;
+        connection.request("GET", "/health").send().await.expect(200);
     });
 }
 

@@ -70,6 +70,19 @@ fn ordinary_clients_get_the_refusal_of_a_large_upload() {
 }
 
 #[test]
+fn a_client_that_asks_for_an_upgrade_with_its_upload_gets_the_refusal() {
+    story(async {
+        let gateway = Gateway::start().await;
+        protected(&gateway).await;
+        let mut raw = gateway.raw().await;
+        raw.send(head(20_000_000, "Connection: Upgrade\r\nUpgrade: h2c\r\n")).await;
+        let sent = push(&mut raw, 20_000_000).await;
+        raw.answer().await.is_error(401, "unauthorized", "client");
+        assert_eq!(sent, 20_000_000, "the rest was drained");
+    });
+}
+
+#[test]
 fn an_upload_above_the_limit_is_refused_while_it_is_sent() {
     story(async {
         let gateway = Gateway::start().await;

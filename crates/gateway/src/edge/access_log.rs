@@ -73,6 +73,11 @@ impl Record {
         self.open.must_end_by(at);
     }
 
+    /// The answer is a stream.
+    pub fn streams(&self) {
+        self.open.connection().streams();
+    }
+
     fn meter(&self) -> &RouteMeter {
         self.meter.as_deref().unwrap_or_else(|| self.open.connection().metrics.nowhere())
     }

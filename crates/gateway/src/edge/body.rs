@@ -64,6 +64,9 @@ impl EdgeBody {
     /// Attaches what ends with the last byte: the record of the request, with its place on the
     /// connection, and a deadline, `patience` from now and more for a large answer.
     pub fn owning(&mut self, mut record: Box<Record>, version: Version, patience: Duration) {
+        if matches!(self.content, Content::Stream(_)) {
+            record.streams();
+        }
         if self.is_end_stream() {
             record.complete();
         } else {

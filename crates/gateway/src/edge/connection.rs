@@ -37,6 +37,12 @@ pub struct Connection {
     last_ended: AtomicU64,
     idle: AtomicWaker,
     reset: AtomicBool,
+    /// The open request is answered with a stream; of interest over HTTP/1 only.
+    streaming: AtomicBool,
+    /// Its socket is being closed.
+    closing: AtomicBool,
+    /// Something came from the other end; of interest over HTTP/2 only.
+    heard: AtomicBool,
 }
 
 /// The other end of a connection.
@@ -113,6 +119,9 @@ impl Connection {
             last_ended: AtomicU64::new(0),
             idle: AtomicWaker::new(),
             reset: AtomicBool::new(false),
+            streaming: AtomicBool::new(false),
+            closing: AtomicBool::new(false),
+            heard: AtomicBool::new(false),
         })
     }
 
@@ -120,6 +129,7 @@ impl Connection {
     pub fn begin(self: &Arc<Self>) -> OpenRequest {
         self.open.fetch_add(1, Ordering::AcqRel);
         self.begun.fetch_add(1, Ordering::Relaxed);
+        self.streaming.store(false, Ordering::Relaxed);
         OpenRequest { connection: self.clone(), end: None, ended: None }
     }
 
@@ -151,5 +161,34 @@ impl Connection {
     /// Whether it is to end with a reset.
     pub fn wants_reset(&self) -> bool {
         self.reset.load(Ordering::Acquire)
+    }
+    /// The open request is answered with a stream.
+    pub fn streams(&self) {
+        self.streaming.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the last request is answered with a stream.
+    pub fn is_streaming(&self) -> bool {
+        self.streaming.load(Ordering::Relaxed)
+    }
+
+    /// Its socket is being closed: nothing is open, and all answers have been written.
+    pub fn closes(&self) {
+        self.closing.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether its socket is being closed.
+    pub fn is_closing(&self) -> bool {
+        self.closing.load(Ordering::Relaxed)
+    }
+
+    /// Something came from the other end.
+    pub fn heard(&self) {
+        self.heard.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether anything came since this was last asked.
+    pub fn was_heard(&self) -> bool {
+        self.heard.swap(false, Ordering::Relaxed)
     }
 }

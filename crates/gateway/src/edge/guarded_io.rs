@@ -1,6 +1,8 @@
 //! The client's socket as the HTTP library sees it: strict framing on the way in, deadlines on
 //! waiting, and an end that lets an early answer reach a client that is still sending.
 
+use super::absence::{Absence, Answering, Verdict};
+use super::closing::Closing;
 use super::connection::Connection;
 use super::error::raw_refusal;
 use super::framing::Framing;
@@ -8,27 +10,22 @@ use super::head::HeadLimits;
 use super::patience::Patience;
 use super::refusal::Refusal;
 use super::request_id::RequestId;
+use super::socket::Socket;
 use crate::standby::Standby;
 use bytes::{Buf, BytesMut};
 use sidegate_wire::ErrorCode;
+use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep};
-use tokio_rustls::server::TlsStream;
 
-/// How long the rest of an unread request is taken after an early answer.
-pub const LINGER: Duration = Duration::from_secs(5);
-/// How much of it is taken, in bytes.
-pub const LINGER_BYTES: u64 = 128 * 1024 * 1024;
 const READ_STEP: usize = 8 * 1024;
-/// Writes up to this many bytes leave as one piece, in bytes: to copy them costs less than to have
-/// the kernel look at several.
-const FEW_BYTES: usize = 2048;
+/// How much is kept of what a client sends while its request is being answered; more is left unread.
+const MOST_AHEAD: usize = 64 * 1024;
 /// How soon at the earliest a busy connection is looked at again.
 const SOONEST_LOOK: Duration = Duration::from_millis(10);
 
@@ -37,36 +34,12 @@ const TOO_SLOW: Refusal = Refusal {
     message: "the request headers did not arrive in time",
 };
 
-/// A plain or encrypted client socket.
-pub enum Socket {
-    /// TCP.
-    Plain(TcpStream),
-    /// TLS over TCP.
-    Tls(Box<TlsStream<TcpStream>>),
-}
-
-impl Socket {
-    fn tcp(&self) -> &TcpStream {
-        match self {
-            Self::Plain(tcp) => tcp,
-            Self::Tls(tls) => tls.get_ref().0,
-        }
-    }
-}
-
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Waiting {
     FirstByte,
     NextRequest,
     HeadEnd,
     Nothing,
-}
-
-enum Closing {
-    No,
-    Refusing(Vec<u8>),
-    Ending,
-    Lingering(Pin<Box<Sleep>>, u64),
 }
 
 /// A client socket under guard.
@@ -86,7 +59,13 @@ pub struct GuardedIo {
     read_timer: Option<Standby<Pin<Box<Sleep>>>>,
     write_timer: Option<Pin<Box<Sleep>>>,
     refusal: Option<Refusal>,
-    closing: Closing,
+    /// The client sends nothing more, or too much, while its request is being answered.
+    absence: Option<Absence>,
+    /// The first byte of the answer was sent already.
+    begun: bool,
+    /// Everything that was written has left the HTTP library.
+    flushed: bool,
+    closing: Option<Closing>,
 }
 
 impl GuardedIo {
@@ -112,8 +91,17 @@ impl GuardedIo {
             read_timer: None,
             write_timer: None,
             refusal: None,
-            closing: Closing::No,
+            absence: None,
+            begun: false,
+            flushed: true,
+            closing: None,
         }
+    }
+
+    /// Guards a socket of which nothing is served: it is told why, and closed.
+    pub async fn refuse(mut self, refusal: Refusal) -> io::Result<()> {
+        self.refusal = Some(refusal);
+        poll_fn(|cx| Pin::new(&mut self).poll_shutdown(cx)).await
     }
 
     fn hand_over(&mut self, buf: &mut ReadBuf<'_>) {
@@ -247,8 +235,14 @@ impl GuardedIo {
                 return self.poll_refused(cx);
             }
             let Some(framing) = &mut self.framing else {
-                return Pin::new(&mut self.socket).poll_read(cx, buf);
+                ready!(Pin::new(&mut self.socket).poll_read(cx, buf))?;
+                self.connection.heard();
+                return Poll::Ready(Ok(()));
             };
+            if framing.between_messages() && !self.connection.is_idle() {
+                return self.poll_ahead(cx, buf);
+            }
+            self.absence = None;
             let read = if self.inbox.is_empty() {
                 if let Some(left) = framing.plain_body_left() {
                     return self.poll_body(cx, buf, left);
@@ -285,6 +279,38 @@ impl GuardedIo {
         }
     }
 
+    /// While a request is being answered: tells when its client has gone. What that sends meanwhile
+    /// is kept here, so that there is always somebody who reads and would notice.
+    fn poll_ahead(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        loop {
+            if let Some(absence) = &mut self.absence {
+                let answering = Answering {
+                    is_stream: self.connection.is_streaming(),
+                    can_begin: self.flushed && !self.begun,
+                };
+                self.connection.wake_when_idle(cx.waker());
+                match ready!(absence.poll(cx, &mut self.socket, answering))? {
+                    Verdict::Gone => return Poll::Ready(Ok(())),
+                    Verdict::Begun => self.begun = true,
+                }
+            } else if self.inbox.len() >= MOST_AHEAD {
+                self.absence = Some(Absence::new(false));
+            } else {
+                let before = buf.filled().len();
+                let Poll::Ready(read) = Pin::new(&mut self.socket).poll_read(cx, buf) else {
+                    return self.poll_patience(cx).map(Ok);
+                };
+                read?;
+                let fresh = &buf.filled()[before..];
+                if fresh.is_empty() {
+                    self.absence = Some(Absence::new(true));
+                }
+                self.inbox.extend_from_slice(fresh);
+                buf.set_filled(before);
+            }
+        }
+    }
+
     /// Within a body the reader learns of the fault; between messages the connection ends, and the
     /// refusal is written last.
     fn poll_refused(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -297,47 +323,41 @@ impl GuardedIo {
     }
 
     fn begin_closing(&mut self) -> Closing {
+        self.connection.closes();
         let between = self.framing.as_ref().is_none_or(Framing::between_messages);
-        match self.refusal {
-            Some(refusal) if between => {
-                let id = RequestId::fresh();
-                self.connection.metrics.nowhere().failed(refusal.code);
-                tracing::info!(
-                    target: "access",
-                    request_id = %id,
-                    client = %self.connection.peer_text,
-                    code = refusal.code.as_str(),
-                    status = refusal.code.http_status(),
-                    "refused: {}", refusal.message
-                );
-                Closing::Refusing(raw_refusal(refusal, id.as_str()))
-            }
-            _ => Closing::Ending,
-        }
-    }
-
-    fn may_still_send(&self) -> bool {
-        let between = self.framing.as_ref().is_none_or(Framing::between_messages);
-        self.refusal.is_some() || !between || !self.inbox.is_empty()
-    }
-
-    fn poll_linger(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let Closing::Lingering(timer, left) = &mut self.closing else {
-            return Poll::Ready(());
+        let may_still_send = self.refusal.is_some() || !between || !self.inbox.is_empty();
+        let mut last_words = match self.refusal {
+            Some(refusal) if between => self.tell(refusal),
+            _ => Vec::new(),
         };
-        let mut scratch = [0_u8; READ_STEP];
-        loop {
-            if *left == 0 || timer.as_mut().poll(cx).is_ready() {
-                return Poll::Ready(());
-            }
-            let mut buf = ReadBuf::new(&mut scratch);
-            match ready!(Pin::new(&mut self.socket).poll_read(cx, &mut buf)) {
-                Ok(()) if !buf.filled().is_empty() => {
-                    *left = left.saturating_sub(buf.filled().len() as u64);
-                }
-                _ => return Poll::Ready(()),
-            }
-        }
+        last_words.drain(..usize::from(self.begun).min(last_words.len()));
+        Closing::new(last_words, may_still_send)
+    }
+
+    /// Puts a refusal on record and into words.
+    fn tell(&self, refusal: Refusal) -> Vec<u8> {
+        let id = RequestId::fresh();
+        self.connection.metrics.nowhere().failed(refusal.code);
+        tracing::info!(
+            target: "access",
+            request_id = %id,
+            client = %self.connection.peer_text,
+            code = refusal.code.as_str(),
+            status = refusal.code.http_status(),
+            "refused: {}", refusal.message
+        );
+        raw_refusal(refusal, id.as_str())
+    }
+
+    /// Writes what follows the first byte of an answer, which was sent already.
+    fn poll_write_rest(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let rest = bytes.get(1..).unwrap_or_default();
+        let written = match rest {
+            [] => 0,
+            rest => ready!(Pin::new(&mut self.socket).poll_write(cx, rest))?,
+        };
+        self.begun = bytes.is_empty();
+        Poll::Ready(Ok(bytes.len().min(written + 1)))
     }
 
     fn poll_stalled<T>(
@@ -354,23 +374,6 @@ impl GuardedIo {
         ready!(timer.as_mut().poll(cx));
         Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "client takes nothing")))
     }
-}
-
-fn poll_write_parts(
-    tcp: Pin<&mut TcpStream>,
-    cx: &mut Context<'_>,
-    parts: &[io::IoSlice<'_>],
-) -> Poll<io::Result<usize>> {
-    let size: usize = parts.iter().map(|part| part.len()).sum();
-    if size > FEW_BYTES || parts.len() < 2 {
-        return tcp.poll_write_vectored(cx, parts);
-    }
-    let (mut piece, mut end) = ([0; FEW_BYTES], 0);
-    for part in parts {
-        piece[end..end + part.len()].copy_from_slice(part);
-        end += part.len();
-    }
-    tcp.poll_write(cx, &piece[..end])
 }
 
 impl Drop for GuardedIo {
@@ -398,7 +401,11 @@ impl AsyncWrite for GuardedIo {
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
-        let result = Pin::new(&mut this.socket).poll_write(cx, buf);
+        this.flushed = false;
+        let result = match this.begun {
+            false => Pin::new(&mut this.socket).poll_write(cx, buf),
+            true => this.poll_write_rest(cx, buf),
+        };
         this.poll_stalled(cx, result)
     }
 
@@ -408,7 +415,14 @@ impl AsyncWrite for GuardedIo {
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
-        let result = Pin::new(&mut this.socket).poll_write_vectored(cx, bufs);
+        this.flushed = false;
+        let result = match this.begun {
+            false => Pin::new(&mut this.socket).poll_write_vectored(cx, bufs),
+            true => {
+                let first = bufs.iter().find(|buf| !buf.is_empty());
+                this.poll_write_rest(cx, first.map_or(&[], |first| first))
+            }
+        };
         this.poll_stalled(cx, result)
     }
 
@@ -419,94 +433,18 @@ impl AsyncWrite for GuardedIo {
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         let result = Pin::new(&mut this.socket).poll_flush(cx);
+        this.flushed |= matches!(result, Poll::Ready(Ok(())));
         this.poll_stalled(cx, result)
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
-        loop {
-            match &mut this.closing {
-                Closing::No => this.closing = this.begin_closing(),
-                Closing::Refusing(answer) => {
-                    let written = Pin::new(&mut this.socket).poll_write(cx, answer);
-                    let left = answer.split_off(match ready!(written) {
-                        Ok(n) if n > 0 => n,
-                        _ => answer.len(),
-                    });
-                    this.closing =
-                        if left.is_empty() { Closing::Ending } else { Closing::Refusing(left) };
-                }
-                Closing::Ending => {
-                    ready!(Pin::new(&mut this.socket).poll_shutdown(cx))?;
-                    if !this.may_still_send() {
-                        return Poll::Ready(Ok(()));
-                    }
-                    let timer = Box::pin(tokio::time::sleep(LINGER));
-                    this.closing = Closing::Lingering(timer, LINGER_BYTES);
-                }
-                Closing::Lingering(..) => {
-                    ready!(this.poll_linger(cx));
-                    return Poll::Ready(Ok(()));
-                }
-            }
+        if this.closing.is_none() {
+            this.closing = Some(this.begin_closing());
         }
-    }
-}
-
-impl AsyncRead for Socket {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Plain(tcp) => Pin::new(tcp).poll_read(cx, buf),
-            Self::Tls(tls) => Pin::new(tls).poll_read(cx, buf),
-        }
-    }
-}
-
-impl AsyncWrite for Socket {
-    fn poll_write(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        match self.get_mut() {
-            Self::Plain(tcp) => Pin::new(tcp).poll_write(cx, buf),
-            Self::Tls(tls) => Pin::new(tls).poll_write(cx, buf),
-        }
-    }
-
-    fn poll_write_vectored(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        match self.get_mut() {
-            Self::Plain(tcp) => poll_write_parts(Pin::new(tcp), cx, bufs),
-            Self::Tls(tls) => Pin::new(tls).poll_write_vectored(cx, bufs),
-        }
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        match self {
-            Self::Plain(tcp) => tcp.is_write_vectored(),
-            Self::Tls(tls) => tls.is_write_vectored(),
-        }
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Plain(tcp) => Pin::new(tcp).poll_flush(cx),
-            Self::Tls(tls) => Pin::new(tls).poll_flush(cx),
-        }
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Plain(tcp) => Pin::new(tcp).poll_shutdown(cx),
-            Self::Tls(tls) => Pin::new(tls).poll_shutdown(cx),
+        match &mut this.closing {
+            Some(closing) => closing.poll(cx, &mut this.socket),
+            None => Poll::Ready(Ok(())),
         }
     }
 }

@@ -4,9 +4,14 @@ use super::body::EdgeBody;
 use super::connection::{Connection, Peer};
 use super::context::Edge;
 use super::forwarded::Scheme;
-use super::guarded_io::{GuardedIo, Socket};
+use super::guarded_io::GuardedIo;
+use super::orderly::Orderly;
+use super::refusal::Refusal;
 use super::respond::respond;
+use super::socket::Socket;
+use super::stopping::{closed, nothing_left, unless_stopped};
 use super::tls::TlsIdentity;
+use crate::seldom::Seldom;
 use crate::standby::Standby;
 use bytes::BytesMut;
 use http::{Request, Response};
@@ -30,8 +35,20 @@ use tokio_util::task::TaskTracker;
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 /// The pause after the operating system refused a connection, for example for want of files.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// Whoever opens many connections can bring it about.
+static UNACCEPTED: Seldom = Seldom::new();
 /// Streams at one time on one HTTP/2 connection.
 const MAX_STREAMS: u32 = 1024;
+
+const WITHOUT_TLS: Refusal = Refusal::invalid("this port speaks HTTP over TLS: use https://");
+
+/// A connection whose client has begun to speak, with what it has said.
+enum Opened {
+    Http1(Socket, BytesMut),
+    Http2(Socket, BytesMut),
+    /// On a port for TLS.
+    WithoutTls(TcpStream),
+}
 
 /// One shard of the edge.
 pub struct Shard {
@@ -109,7 +126,9 @@ impl Shard {
             match accepted {
                 Ok(accepted) => return Some(accepted),
                 Err(error) => {
-                    tracing::warn!(%error, "cannot accept a connection");
+                    if let Some(times) = UNACCEPTED.tell() {
+                        tracing::warn!(%error, times, "cannot accept a connection");
+                    }
                     tokio::time::sleep(ACCEPT_PAUSE).await;
                 }
             }
@@ -118,9 +137,37 @@ impl Shard {
 
     async fn connection(&self, tcp: TcpStream, connection: &Arc<Connection>) -> Result<(), Ended> {
         tcp.set_nodelay(true)?;
+        let opening = unless_stopped(&self.stop, self.open(tcp));
+        let Some(opened) = opening.await else {
+            return Ok(());
+        };
+        let limits = &self.edge.limits;
+        let guard = |socket, sniffed, head| {
+            GuardedIo::new(socket, connection.clone(), limits.patience(), sniffed, head)
+        };
+        match opened? {
+            Opened::Http1(socket, sniffed) => {
+                self.http1(guard(socket, sniffed, Some(limits.head())), connection).await
+            }
+            Opened::Http2(socket, sniffed) => {
+                self.http2(guard(socket, sniffed, None), connection).await
+            }
+            Opened::WithoutTls(tcp) => {
+                let io = guard(Socket::Plain(tcp), BytesMut::new(), Some(limits.head()));
+                let refused = unless_stopped(&self.stop, io.refuse(WITHOUT_TLS)).await;
+                Ok(refused.unwrap_or(Ok(()))?)
+            }
+        }
+    }
+
+    /// Finds out what the client speaks.
+    async fn open(&self, tcp: TcpStream) -> Result<Opened, Ended> {
         let patience = self.edge.limits.header_read_timeout;
         let (mut socket, negotiated) = match &self.tls {
             None => (Socket::Plain(tcp), None),
+            Some(_) if timeout(patience, speaks_http(&tcp)).await?? => {
+                return Ok(Opened::WithoutTls(tcp));
+            }
             Some(tls) => {
                 let tls = timeout(patience, tls.acceptor().accept(tcp)).await??;
                 let protocol = tls.get_ref().1.alpn_protocol().map(<[u8]>::to_vec);
@@ -129,10 +176,8 @@ impl Shard {
         };
         let sniffed = timeout(patience, sniff(&mut socket)).await??;
         let is_h2 = negotiated.as_deref() == Some(b"h2") || sniffed.starts_with(PREFACE);
-        let limits = &self.edge.limits;
-        let guard = if is_h2 { None } else { Some(limits.head()) };
-        let io = GuardedIo::new(socket, connection.clone(), limits.patience(), sniffed, guard);
-        if is_h2 { self.http2(io, connection).await } else { self.http1(io, connection).await }
+        let opened = if is_h2 { Opened::Http2 } else { Opened::Http1 };
+        Ok(opened(socket, sniffed))
     }
 
     async fn http1(&self, io: GuardedIo, connection: &Arc<Connection>) -> Result<(), Ended> {
@@ -144,20 +189,22 @@ impl Shard {
             .max_headers(limits.max_headers)
             .max_buf_size(limits.max_header_bytes.max(256 * 1024))
             .serve_connection(TokioIo::new(io), service);
-        let mut serving = pin!(serving);
+        let mut serving = Orderly::new(serving, connection);
         let (stalled, stop) = (pin!(connection.deadlines.passed()), pin!(self.stop.cancelled()));
         let (mut stalled, mut stop) = (Standby::new(stalled), Standby::new(stop));
+        let mut closed = pin!(closed(connection));
         let mut stopping = false;
         loop {
             // In order: choosing one by lot, with each request, would cost more.
             tokio::select! {
                 biased;
-                ended = serving.as_mut() => return Ok(ended?),
+                ended = &mut serving => return Ok(ended?),
                 () = &mut stalled => return Err(Ended::Stalled),
                 () = &mut stop, if !stopping => {}
+                () = &mut closed, if stopping => return Ok(()),
             }
             stopping = true;
-            serving.as_mut().graceful_shutdown();
+            Pin::new(&mut serving.serving).graceful_shutdown();
         }
     }
 
@@ -183,6 +230,7 @@ impl Shard {
             }
         });
         let (mut stalled, mut stop) = (Standby::new(stalled), Standby::new(stop));
+        let mut nothing_left = pin!(nothing_left(connection));
         let mut stopping = false;
         loop {
             tokio::select! {
@@ -190,6 +238,7 @@ impl Shard {
                 ended = serving.as_mut() => return Ok(ended?),
                 () = &mut stalled => return Err(Ended::Stalled),
                 () = &mut stop, if !stopping => {}
+                () = &mut nothing_left, if stopping => return Ok(()),
             }
             stopping = true;
             serving.as_mut().graceful_shutdown();
@@ -211,6 +260,12 @@ async fn idle_for(connection: &Connection, limit: Duration) {
             return;
         }
     }
+}
+
+/// Whether a client of a port for TLS begins with the method of a request instead.
+async fn speaks_http(tcp: &TcpStream) -> io::Result<bool> {
+    let mut first = [0];
+    Ok(tcp.peek(&mut first).await? > 0 && first[0].is_ascii_uppercase())
 }
 
 /// Reads as much as is needed to tell HTTP/2 with prior knowledge from HTTP/1.

@@ -4,10 +4,12 @@
 //! socket; [`respond`] frames a request and [`handle`] tells its story; [`request`], [`dispatch`],
 //! [`response`] and [`stream`] are its steps towards the plugin and back. Never imports the host.
 
+pub mod absence;
 pub mod access_log;
 pub mod answer_names;
 pub mod body;
 pub mod body_memory;
+pub mod closing;
 pub mod connection;
 pub mod context;
 pub mod cors;
@@ -22,6 +24,7 @@ pub mod head;
 pub mod headers;
 pub mod listener;
 pub mod operations;
+pub mod orderly;
 pub mod origin;
 pub mod own_tokens;
 pub mod patience;
@@ -33,6 +36,8 @@ pub mod respond;
 pub mod response;
 pub mod sanity;
 pub mod settle;
+pub mod socket;
+pub mod stopping;
 pub mod stream;
 pub mod tls;
 pub mod upload;
