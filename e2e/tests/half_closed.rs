@@ -77,9 +77,9 @@ fn a_client_that_goes_away_ends_its_stream_whatever_else_it_has_asked_for() {
                 raw.chunk().await.unwrap();
                 raw.send(more).await;
                 if resets {
-                    raw.reset()
+                    raw.reset();
                 } else {
-                    drop(raw)
+                    drop(raw);
                 }
                 eventually("the plugin's stream is cancelled", async || {
                     let stats = gateway.get("/plugins/lab/stats").send().await.json();
@@ -104,9 +104,9 @@ fn a_client_that_goes_away_ends_its_call_whatever_else_it_has_asked_for() {
                 raw.send(&more).await;
                 eventually("the call is open", async || open(&gateway, 1).await).await;
                 if resets {
-                    raw.reset()
+                    raw.reset();
                 } else {
-                    drop(raw)
+                    drop(raw);
                 }
                 eventually("the call has ended", async || open(&gateway, 0).await).await;
             }

@@ -1,6 +1,6 @@
 //! Clients that are slow, on purpose or not: each kind of waiting has an end.
 
-use sidegate_e2e::{Ending, Gateway, GatewayBuilder, Version, eventually, pause, story};
+use sidegate_e2e::{Ending, Gateway, GatewayBuilder, Raw, Version, eventually, pause, story};
 use std::time::{Duration, Instant};
 
 /// Short limits, each of another length, so that a mix-up shows.
@@ -115,6 +115,70 @@ fn a_body_that_comes_slowly_but_steadily_passes() {
             raw.send(piece).await;
         }
         assert_eq!(raw.answer().await.expect(200).json()["body"], "abcdef");
+    });
+}
+
+#[test]
+fn a_body_that_only_dribbles_is_408_long_before_its_time_is_up() {
+    story(async {
+        let gateway = Gateway::builder().env("BODY_MIN_RATE", "1000").start().await;
+        gateway.lab().await;
+        let (address, begun) = (gateway.addr(), Instant::now());
+        let chunked = "Transfer-Encoding: chunked\r\n\r\n";
+        let dribbles = ["Content-Length: 100000\r\n\r\n", chunked].map(|body| {
+            tokio::spawn(async move {
+                let mut raw = Raw::connect(address).await;
+                let head = "POST /plugins/lab/x HTTP/1.1\r\nHost: a\r\nX-Nonce: dribble\r\n";
+                raw.send(format!("{head}{body}")).await;
+                let piece = if body == chunked { "1\r\nx\r\n" } else { "x" };
+                while begun.elapsed() < Duration::from_secs(15) {
+                    if raw.try_send(piece).await.is_err() {
+                        break;
+                    }
+                    pause(Duration::from_millis(100)).await;
+                }
+                raw
+            })
+        });
+        // One that is no faster for a while, but makes up for it, passes meanwhile.
+        let mut steady = gateway.raw().await;
+        let size = 20_000;
+        let head = format!("POST /plugins/lab/x HTTP/1.1\r\nHost: a\r\nContent-Length: {size}");
+        steady.send(format!("{head}\r\n\r\n{}", "x".repeat(size - 1))).await;
+        pause(Duration::from_secs(8)).await;
+        steady.send("x").await;
+        assert_eq!(steady.answer().await.expect(200).json()["body_len"], size);
+        for dribble in dribbles {
+            let mut raw = dribble.await.unwrap();
+            raw.answer().await.is_error(408, "request_timeout", "client");
+        }
+        let seen = gateway.get("/plugins/lab/seen?nonce=dribble").send().await.json();
+        assert_eq!(seen["seen"], false);
+    });
+}
+
+#[test]
+fn the_least_rate_of_a_body_holds_over_http2_and_can_be_switched_off() {
+    story(async {
+        for (rate, status) in [("240", 408), ("0", 200)] {
+            let gateway = Gateway::builder().env("BODY_MIN_RATE", rate).start().await;
+            gateway.lab().await;
+            let tcp = tokio::net::TcpStream::connect(gateway.addr()).await.unwrap();
+            let (sender, connection) = h2::client::handshake(tcp).await.unwrap();
+            tokio::spawn(connection);
+            let uri = format!("http://{}/plugins/lab/x", gateway.addr());
+            let request = http::Request::post(uri).body(()).unwrap();
+            let (answer, mut body) =
+                sender.ready().await.unwrap().send_request(request, false).unwrap();
+            for _ in 0..14 {
+                pause(Duration::from_millis(500)).await;
+                if body.send_data(bytes::Bytes::from_static(b"x"), false).is_err() {
+                    break;
+                }
+            }
+            let _ = body.send_data(bytes::Bytes::new(), true);
+            assert_eq!(answer.await.unwrap().status(), status, "at least {rate} bytes/s");
+        }
     });
 }
 

@@ -98,7 +98,8 @@ fn open_requests_are_waited_for_whatever_else_is_open() {
             let connection = gateway.connection(version).await;
             let slow = connection.request("GET", "/plugins/lab/sleep?ms=4000");
             let slow = tokio::spawn(async move { slow.send().await.expect(200) });
-            let mut large = gateway.get("/plugins/lab/bytes/30000000").version(version).open().await;
+            let mut large =
+                gateway.get("/plugins/lab/bytes/30000000").version(version).open().await;
             accepted(&gateway, 3).await;
             gateway.begin_to_stop();
             // Its reader takes its time as well.

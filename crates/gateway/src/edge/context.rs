@@ -36,6 +36,8 @@ pub struct EdgeLimits {
     pub header_read_timeout: Duration,
     /// A pause within a request body.
     pub body_idle_timeout: Duration,
+    /// Bytes of a request body in a second, on average, after its first seconds; 0 is no limit.
+    pub body_min_rate: u32,
     /// A whole request body.
     pub body_total_timeout: Duration,
     /// A connection without a request.
@@ -62,6 +64,7 @@ impl Default for EdgeLimits {
             stream_idle_timeout: None,
             header_read_timeout: seconds(10),
             body_idle_timeout: seconds(30),
+            body_min_rate: 240,
             body_total_timeout: seconds(300),
             keep_alive_idle: seconds(120),
             max_header_bytes: 64 * 1024,

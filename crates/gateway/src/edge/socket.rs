@@ -31,7 +31,7 @@ impl Socket {
 
     /// Whether the other end has said that it sends nothing more, be it unread.
     pub fn is_read_closed(&self) -> bool {
-        self.readiness(Interest::READABLE).is_some_and(|ready| ready.is_read_closed())
+        self.readiness(Interest::READABLE).is_some_and(Ready::is_read_closed)
     }
 
     /// Whether the other end has broken the connection off.

@@ -209,10 +209,10 @@ impl StreamBody {
 pub fn let_finish(mut chunks: Chunks) {
     tokio::spawn(async move {
         let rest = async { while let Some(Ok(_)) = chunks.next().await {} };
-        if tokio::time::timeout(AFTER_DONE, rest).await.is_err() {
-            if let Some(times) = ENDLESS.tell() {
-                tracing::warn!(times, "a plugin's stream went on after DONE and was cancelled");
-            }
+        if tokio::time::timeout(AFTER_DONE, rest).await.is_err()
+            && let Some(times) = ENDLESS.tell()
+        {
+            tracing::warn!(times, "a plugin's stream went on after DONE and was cancelled");
         }
     });
 }

@@ -8,7 +8,11 @@ use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt as _;
 use hyper::body::{Body as _, Incoming};
 use sidegate_wire::ErrorCode;
-use tokio::time::timeout;
+use std::time::Duration;
+use tokio::time::{Instant, timeout, timeout_at};
+
+/// How long a body may take to come up to the least rate.
+const SLOW_START: Duration = Duration::from_secs(5);
 
 /// A whole body, and its share of the memory.
 pub struct Uploaded {
@@ -60,7 +64,12 @@ impl Upload {
     async fn frames(&mut self, edge: &Edge) -> Result<Uploaded, EdgeError> {
         let limit = edge.limits.max_body_bytes;
         let (mut first, mut rest, mut memory) = (Bytes::new(), BytesMut::new(), None);
-        while let Some(data) = self.data(edge).await? {
+        let mut begun = None;
+        loop {
+            let now = Instant::now();
+            let begun = *begun.get_or_insert(now);
+            let end = next_by(edge, now, begun, first.len() + rest.len());
+            let Some(data) = self.data(end).await? else { break };
             let size = first.len() + rest.len() + data.len();
             if size > limit {
                 return Err(too_large(edge));
@@ -83,10 +92,10 @@ impl Upload {
         Ok(Uploaded { bytes, _memory: memory })
     }
 
-    /// The next piece, without trailers.
-    async fn data(&mut self, edge: &Edge) -> Result<Option<Bytes>, EdgeError> {
+    /// The next piece that has anything in it, without trailers; it must be there by `end`.
+    async fn data(&mut self, end: Instant) -> Result<Option<Bytes>, EdgeError> {
         loop {
-            let frame = timeout(edge.limits.body_idle_timeout, self.incoming.frame());
+            let frame = timeout_at(end, self.incoming.frame());
             let Some(frame) = frame.await.map_err(|_| too_slow())? else {
                 self.ended = true;
                 return Ok(None);
@@ -95,7 +104,9 @@ impl Upload {
                 EdgeError::public(ErrorCode::InvalidRequest, "the request body is broken")
                     .because(e.to_string())
             })?;
-            if let Ok(data) = frame.into_data() {
+            if let Ok(data) = frame.into_data()
+                && !data.is_empty()
+            {
                 return Ok(Some(data));
             }
         }
@@ -117,6 +128,20 @@ impl Upload {
         // What comes later is refused with a reset.
         let _ = timeout(LINGER, taking).await;
     }
+}
+
+/// When the next piece of a body must be there of which so much has come: it may neither pause for
+/// too long nor, after its first seconds, come more slowly than the least rate.
+fn next_by(edge: &Edge, now: Instant, begun: Instant, received: usize) -> Instant {
+    let limits = &edge.limits;
+    let pause_ends = now + limits.body_idle_timeout;
+    if limits.body_min_rate == 0 {
+        return pause_ends;
+    }
+    let earned = received as f64 / f64::from(limits.body_min_rate);
+    // More than the whole body may take has no meaning.
+    let earned = Duration::from_secs_f64(earned.min(limits.body_total_timeout.as_secs_f64()));
+    pause_ends.min(begun + SLOW_START + earned)
 }
 
 fn too_slow() -> EdgeError {

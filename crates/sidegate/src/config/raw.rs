@@ -265,6 +265,13 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "How long a client may pause while it sends a body. A whole body has five minutes.",
     ),
     row(
+        "BODY_MIN_RATE",
+        Kind::Number(0),
+        "240",
+        "How many bytes of a body a client must send in a second, on average, once five seconds \
+         have passed. A slower one is answered with 408. 0 switches this off.",
+    ),
+    row(
         "IDLE_TIMEOUT",
         Kind::Duration,
         "120s",

@@ -342,6 +342,7 @@ impl Reader<'_> {
             stream_idle_timeout: (!idle.is_zero()).then_some(idle),
             header_read_timeout: self.duration("READ_HEADER_TIMEOUT"),
             body_idle_timeout: self.duration("BODY_IDLE_TIMEOUT"),
+            body_min_rate: self.number("BODY_MIN_RATE"),
             keep_alive_idle: self.duration("IDLE_TIMEOUT"),
             max_header_bytes: self.number("MAX_HEADER_BYTES"),
             max_headers: self.number("MAX_HEADERS"),
