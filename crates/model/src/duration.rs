@@ -47,9 +47,6 @@ const MINUTE: u64 = 60 * SECOND;
 const HOUR: u64 = 60 * MINUTE;
 const DAY: u64 = 24 * HOUR;
 
-/// Digits of a fraction that are looked at; more cannot change a nanosecond of any unit's value.
-const FRACTION_DIGITS: usize = 18;
-
 /// Reads a duration: one or more numbers, each with its unit, or a plain `0`.
 ///
 /// Units are `ns`, `us` (or `µs`), `ms`, `s`, `m` (minutes), `h` and `d` (24 hours), in lower case
@@ -158,11 +155,12 @@ fn unit_nanos(unit: &str) -> Option<u64> {
 }
 
 fn part_nanos(whole: &str, fraction: &str, unit_nanos: u64) -> Option<u128> {
-    let digits = &fraction[..fraction.len().min(FRACTION_DIGITS)];
+    let unit = u128::from(unit_nanos);
     let whole: u128 = if whole.is_empty() { 0 } else { whole.parse().ok()? };
-    let tail: u128 = if digits.is_empty() { 0 } else { digits.parse().ok()? };
-    let scale = 10_u128.pow(u32::try_from(digits.len()).ok()?);
-    whole.checked_mul(unit_nanos.into())?.checked_add(tail * u128::from(unit_nanos) / scale)
+    // From the last digit to the first: what is cut off on the way would be cut off at the end.
+    let digits = fraction.bytes().rev().map(|digit| u128::from(digit - b'0'));
+    let tail = digits.fold(0, |tail, digit| (tail + digit * unit) / 10);
+    whole.checked_mul(unit)?.checked_add(tail)
 }
 
 fn write_part(out: &mut String, nanos: u64, unit: u64, name: &str) {
@@ -181,6 +179,14 @@ fn write_part(out: &mut String, nanos: u64, unit: u64, name: &str) {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn no_digit_of_a_fraction_is_lost() {
+        let day = Ok(Duration::from_secs(9216));
+        assert_eq!(parse_duration("0.1066666666666666667d"), day);
+        let long = format!("0.1{}66667d", "0".repeat(3000));
+        assert_eq!(parse_duration(&long), Ok(Duration::from_secs(8640)));
+    }
 
     #[test]
     fn durations_are_read_as_go_reads_them() {

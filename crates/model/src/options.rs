@@ -148,7 +148,7 @@ pub enum InvalidOption {
     #[error(transparent)]
     Cors(#[from] InvalidCors),
     /// A variable that cannot be set.
-    #[error("option env.{name}: {problem}")]
+    #[error("option env.{}: {problem}", .name.escape_debug())]
     Env {
         /// Name of the variable.
         name: String,
@@ -365,6 +365,12 @@ mod tests {
     fn an_unknown_option_names_the_known_ones() {
         let text = problem("optional-auth", "true");
         assert!(text.contains("optional_auth") && text.contains("env.NAME"), "{text}");
+    }
+
+    #[test]
+    fn a_name_that_would_steer_a_terminal_is_told_harmlessly() {
+        let text = problem("env.\u{1b}[2J", "x");
+        assert!(text.starts_with("option env.\\u{1b}[2J: name variables"), "{text}");
     }
 
     #[test]
