@@ -34,6 +34,8 @@
 mod apps;
 mod dsn;
 mod error;
+#[doc(hidden)]
+pub mod fuzzing;
 mod kv;
 mod page;
 mod plugins;

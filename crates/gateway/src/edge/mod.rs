@@ -18,6 +18,8 @@ pub mod error;
 pub mod fields;
 pub mod forwarded;
 pub mod framing;
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod guarded_io;
 pub mod handle;
 pub mod head;

@@ -62,6 +62,11 @@ impl Manifest {
         }
     }
 
+    /// Whether it could be read.
+    pub(super) fn is_readable(&self) -> bool {
+        self.problem.is_none()
+    }
+
     /// One that cannot be read, and why.
     pub(super) fn unreadable(why: &str) -> Self {
         Self { problem: Some(why.chars().take(200).collect()), ..Self::default() }

@@ -22,6 +22,8 @@ mod door;
 mod exit;
 mod fault;
 mod flight;
+#[doc(hidden)]
+pub mod fuzzing;
 mod guard;
 #[expect(clippy::module_inception, reason = "the host's own task inside the host's folder")]
 mod host;

@@ -22,6 +22,8 @@ mod client;
 mod connection;
 mod failure;
 mod frame;
+#[doc(hidden)]
+pub mod fuzzing;
 mod hpack;
 mod huffman;
 mod meaning;
