@@ -1,0 +1,5 @@
+//! Durations.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|input: &[u8]| sidegate_fuzz::must_hold("duration", input));

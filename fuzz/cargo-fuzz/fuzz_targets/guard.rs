@@ -1,0 +1,5 @@
+//! A client's socket under guard.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|input: &[u8]| sidegate_fuzz::must_hold("guard", input));

@@ -1,0 +1,5 @@
+//! What plugins print.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|input: &[u8]| sidegate_fuzz::must_hold("log_line", input));

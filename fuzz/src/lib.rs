@@ -1,0 +1,63 @@
+//! Everything that reads foreign bytes, held against another reader of the same bytes: the HTTP library,
+//! a literal reading of the standard, generated code, another decoder.
+//!
+//! Each module is a target: a function from any bytes to a [`Verdict`], the implementation that is
+//! tried as a parameter, so that a test can try a wrong one. [`search`] makes inputs out of the seeds in
+//! `fuzz/seeds/`, as a test and on stable; `fuzz/cargo-fuzz` does the same with libFuzzer.
+
+pub mod codec;
+pub mod dice;
+pub mod forwarded;
+pub mod guard;
+pub mod hpack;
+pub mod http1;
+pub mod http2_client;
+pub mod mutate;
+pub mod paths;
+pub mod pieces;
+pub mod search;
+pub mod texts;
+pub mod verdict;
+
+pub use search::search;
+pub use verdict::Verdict;
+
+use texts::{dsn, duration, handshake, log_line, manifest, options};
+
+/// Something that reads foreign bytes.
+#[derive(Debug, Clone, Copy)]
+pub struct Target {
+    /// Its name, which is that of its folder of seeds.
+    pub name: &'static str,
+    /// Tries it.
+    pub check: fn(&[u8]) -> Verdict,
+    /// Words that belong into its inputs.
+    pub words: &'static [&'static [u8]],
+}
+
+/// All of them.
+pub const TARGETS: &[Target] = &[
+    Target { name: "codec", check: codec::check, words: codec::WORDS },
+    Target { name: "dsn", check: dsn::check, words: dsn::WORDS },
+    Target { name: "duration", check: duration::check, words: duration::WORDS },
+    Target { name: "forwarded", check: forwarded::check, words: forwarded::WORDS },
+    Target { name: "guard", check: guard::check, words: guard::WORDS },
+    Target { name: "handshake", check: handshake::check, words: handshake::WORDS },
+    Target { name: "hpack", check: hpack::check, words: hpack::WORDS },
+    Target { name: "http1", check: http1::check, words: http1::WORDS },
+    Target { name: "http2_client", check: http2_client::check, words: http2_client::WORDS },
+    Target { name: "log_line", check: log_line::check, words: log_line::WORDS },
+    Target { name: "manifest", check: manifest::check, words: manifest::WORDS },
+    Target { name: "options", check: options::check, words: options::WORDS },
+    Target { name: "paths", check: paths::check, words: paths::WORDS },
+];
+
+/// Tries one input.
+///
+/// # Panics
+/// When it breaks a promise, or there is no such target.
+pub fn must_hold(name: &str, input: &[u8]) {
+    let target = TARGETS.iter().find(|target| target.name == name);
+    let verdict = target.map(|target| (target.check)(input));
+    assert!(matches!(verdict, Some(Ok(_))), "{name}: {verdict:?}");
+}

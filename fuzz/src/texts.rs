@@ -1,0 +1,8 @@
+//! Texts that plugins, operators and proxies write.
+
+pub mod dsn;
+pub mod duration;
+pub mod handshake;
+pub mod log_line;
+pub mod manifest;
+pub mod options;
