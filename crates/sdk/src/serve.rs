@@ -19,14 +19,14 @@ use tokio_util::sync::CancellationToken;
 use crate::error::{Error, Result};
 use crate::log;
 use crate::program::Program;
-use crate::service::{self, Master};
+use crate::service::{self, Master, Stop};
 use crate::standalone;
 use crate::tls::HostTls;
 
 /// Longest path the system binds a socket to. In bytes, without the closing NUL.
 const SOCKET_PATH_BYTES: usize = 107;
 
-/// Serves until the host, or a signal, ends the process.
+/// Serves until the host ends the process; where there is none, until a signal does.
 pub(crate) async fn serve(program: Program) -> Result<()> {
     let orders = Orders::read(|name| std::env::var_os(name))
         .map_err(|alone| Error::new(alone.explain(&program.about.name)))?;
@@ -46,7 +46,7 @@ async fn below_host(program: Program, orders: &HostOrders) -> Result<()> {
     // Before the first line: afterwards the host would wait for a plugin that cannot serve it.
     let tls = orders.host_certificate.as_deref().map(HostTls::agree).transpose()?;
     let stop = CancellationToken::new();
-    watch_signals(&stop)?;
+    hold_signals()?;
     let socket = Socket::bind(&orders.socket_folder)?;
     announce(&socket.path, tls.as_ref())?;
     let Socket { listener, path: _path } = socket;
@@ -57,9 +57,12 @@ async fn below_host(program: Program, orders: &HostOrders) -> Result<()> {
     match tls {
         None => {
             let incoming = UnixListenerStream::new(listener);
-            service::run(program, incoming, Master::Host, stop).await;
+            service::run(program, incoming, Master::Host, Stop::by_host(stop)).await;
         }
-        Some(tls) => service::run(program, tls.incoming(listener), Master::Host, stop).await,
+        Some(tls) => {
+            let incoming = tls.incoming(listener);
+            service::run(program, incoming, Master::Host, Stop::by_host(stop)).await;
+        }
     }
     Ok(())
 }
@@ -187,21 +190,15 @@ fn announce(path: &SocketPath, tls: Option<&HostTls>) -> Result<()> {
     printed.map_err(|error| Error::from(error).context("print the handshake line"))
 }
 
-/// Ctrl-C in a terminal reaches the host and its plugins alike; only the host decides then.
-/// SIGTERM stops the plugin.
-fn watch_signals(stop: &CancellationToken) -> Result<()> {
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    let stop = stop.clone();
-    tokio::spawn(async move {
-        loop {
-            tokio::select! {
-                _ = interrupt.recv() => {}
-                _ = terminate.recv() => break stop.cancel(),
-                () = stop.cancelled() => break,
-            }
-        }
-    });
+/// A signal that asks a service to stop reaches the host and its plugins alike: from a terminal, or from
+/// a service manager that ends a whole control group. The host is still answering with this plugin
+/// then, and ends it in order; so none of them ends it by itself.
+fn hold_signals() -> Result<()> {
+    for kind in [SignalKind::interrupt(), SignalKind::terminate()] {
+        // Once caught a signal stays caught, also when nobody listens. Not ignored, because what the
+        // plugin starts would inherit that.
+        drop(signal(kind)?);
+    }
     Ok(())
 }
 

@@ -5,7 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"os"
+	"os/signal"
 	"runtime/debug"
+	"syscall"
 
 	goplugin "github.com/hashicorp/go-plugin"
 	"google.golang.org/grpc"
@@ -29,6 +32,9 @@ var handshake = goplugin.HandshakeConfig{
 // Handlers run at the same time, each in a goroutine of its own. One that panics fails its request; the
 // plugin lives on. Started by hand, the program says that it is a plugin and ends.
 func Serve(plugin Plugin) {
+	if os.Getenv(handshake.MagicCookieKey) == handshake.MagicCookieValue {
+		holdSignals()
+	}
 	name := plugin.GetInfo().Name
 	server := newServer(plugin, logger{newLogger(name)})
 	goplugin.Serve(&goplugin.ServeConfig{
@@ -37,6 +43,14 @@ func Serve(plugin Plugin) {
 		GRPCServer:      server.grpc,
 		Logger:          libraryLogger(name),
 	})
+}
+
+// holdSignals leaves the signals that ask a service to stop to the host, which they reach as well: from a
+// terminal, or from a service manager that ends a whole control group. The host is still answering with
+// this plugin then, and ends it in order. They are caught, not ignored, because programs that the plugin
+// starts would inherit that.
+func holdSignals() {
+	signal.Notify(make(chan os.Signal, 1), os.Interrupt, syscall.SIGTERM)
 }
 
 // grpc makes the server below go-plugin. Requests may be of any size: how large they are is for the

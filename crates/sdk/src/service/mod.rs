@@ -56,19 +56,37 @@ pub(crate) enum Master {
     Itself,
 }
 
-/// Serves who comes in until `stop` is cancelled, which a host that is the master does through the
+/// How a plugin is told to stop, and what it may still do then.
+#[derive(Debug, Clone)]
+pub(crate) struct Stop {
+    /// Cancelled when no new calls are taken any more.
+    pub(crate) told: CancellationToken,
+    /// How long calls that run may take to end after that.
+    pub(crate) grace: Duration,
+    /// Cancelled when nobody wants to wait for them any longer.
+    pub(crate) at_once: CancellationToken,
+}
+
+impl Stop {
+    /// The host tells it. It has waited for the calls before.
+    pub(crate) fn by_host(told: CancellationToken) -> Self {
+        Self { told, grace: STOP_GRACE, at_once: CancellationToken::new() }
+    }
+}
+
+/// Serves who comes in until it is told to stop, which a host that is the master does through the
 /// controller; then runs the author's last function, if the host did not ask for it before.
 pub(crate) async fn run<C>(
     program: Arc<Program>,
     incoming: impl Stream<Item = std::io::Result<C>>,
     master: Master,
-    stop: CancellationToken,
+    stop: Stop,
 ) where
     C: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let others = others(&program, master, &stop);
+    let others = others(&program, master, &stop.told);
     let services = Arc::new(Services { program: Arc::clone(&program), others });
-    bounded(accept(incoming, services, stop.clone()), stop).await;
+    bounded(accept(incoming, services, stop.told.clone()), stop).await;
     program.host.end();
     let last = async {
         program.session_closing().await;
@@ -83,10 +101,10 @@ pub(crate) async fn run<C>(
 }
 
 /// Awaits the server, but not for ever once it was told to stop.
-async fn bounded(served: impl Future<Output = ()>, stop: CancellationToken) {
+async fn bounded(served: impl Future<Output = ()>, stop: Stop) {
     let expired = async {
-        stop.cancelled().await;
-        tokio::time::sleep(STOP_GRACE).await;
+        stop.told.cancelled().await;
+        let _ = tokio::time::timeout(stop.grace, stop.at_once.cancelled()).await;
     };
     tokio::select! {
         () = served => {}
@@ -102,16 +120,31 @@ async fn accept<C>(
 ) where
     C: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let mut incoming = pin!(incoming);
     let connections = TaskTracker::new();
+    take_in(incoming, &connections, &services, &stop).await;
+    connections.close();
+    connections.wait().await;
+}
+
+/// Takes connections until `stop`. Whoever comes later is turned away at once, because the listener ends
+/// with this.
+async fn take_in<C>(
+    incoming: impl Stream<Item = std::io::Result<C>>,
+    connections: &TaskTracker,
+    services: &Arc<Services>,
+    stop: &CancellationToken,
+) where
+    C: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let mut incoming = pin!(incoming);
     loop {
         let stream = tokio::select! {
-            () = stop.cancelled() => break,
+            () = stop.cancelled() => return,
             stream = incoming.next() => stream,
         };
         match stream {
             Some(Ok(stream)) => {
-                let (services, stop) = (Arc::clone(&services), stop.clone());
+                let (services, stop) = (Arc::clone(services), stop.clone());
                 connections.spawn(connection::serve(stream, services, stop));
             }
             Some(Err(error)) => {
@@ -119,11 +152,9 @@ async fn accept<C>(
                 tracing::warn!(%error, "a connection could not be taken");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
             }
-            None => break,
+            None => return,
         }
     }
-    connections.close();
-    connections.wait().await;
 }
 
 /// All services. The two endpoint calls never reach them, see `connection`.

@@ -32,7 +32,7 @@ use crate::host::Event;
 use crate::plugin::Plugin;
 use crate::request::Request;
 use crate::request_builder::{DEFAULT_SLUG, RequestBuilder};
-use crate::service::{self, Master};
+use crate::service::{self, Master, Stop};
 
 /// A plugin that runs inside the test, initialized. It stops when this is dropped.
 pub struct Host {
@@ -79,7 +79,7 @@ impl Host {
                 // Lives as long as the server that listens in it.
                 let _folder = folder;
                 let incoming = UnixListenerStream::new(listener);
-                service::run(program, incoming, Master::Host, stop).await;
+                service::run(program, incoming, Master::Host, Stop::by_host(stop)).await;
             }
         });
         let stop = stop.drop_guard();
