@@ -194,6 +194,21 @@ impl Program {
         }
     }
 
+    /// Lets what the author does in the session come to its end, for a while: what was delivered before
+    /// is still handled. Then subscriptions end, for good.
+    pub(crate) async fn session_over(&self) {
+        let task = take(&self.session);
+        let ended = async {
+            match task {
+                // How it went is logged by the task.
+                Some(task) => drop(task.await),
+                None => std::future::pending().await,
+            }
+        };
+        let _ = timeout(SESSION_CLOSING, ended).await;
+        self.host.end();
+    }
+
     /// Ends what the author still does in the session.
     pub(crate) fn session_ended(&self) {
         drop(take(&self.session));

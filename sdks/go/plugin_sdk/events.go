@@ -25,9 +25,14 @@ const (
 	// resubscribeFirst and resubscribeLast bound the pauses between attempts to renew a subscription.
 	resubscribeFirst = time.Second
 	resubscribeLast  = 30 * time.Second
+	// endGrace is how long a subscription goes on after the end of the session.
+	endGrace = 3 * time.Second
 )
 
-// events sends and delivers events. Subscriptions live as long as the plugin.
+// errSessionEnded refuses subscriptions of a process that is being replaced or stopped.
+var errSessionEnded = errors.New("failed to subscribe: the session is closed, because the plugin ends or another process of it serves")
+
+// events sends and delivers events. Subscriptions live as long as the session.
 type events struct {
 	host *host
 	log  Logger
@@ -36,6 +41,8 @@ type events struct {
 	mu            sync.Mutex
 	subscriptions map[string]context.CancelFunc
 	lastID        int
+	// ended is set when the session was closed.
+	ended bool
 }
 
 func newEvents(life context.Context, host *host, log Logger) *events {
@@ -90,6 +97,31 @@ func (e *events) Unsubscribe(subscriptionID string) error {
 	return nil
 }
 
+// end ends all subscriptions for good. What the host has delivered before is still handled: it ends them
+// as well, and those of a host that does not end a moment later.
+func (e *events) end() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.ended {
+		return
+	}
+	e.ended = true
+	time.AfterFunc(endGrace, func() {
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		for id, cancel := range e.subscriptions {
+			cancel()
+			delete(e.subscriptions, id)
+		}
+	})
+}
+
+func (e *events) hasEnded() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.ended
+}
+
 func (e *events) plugin() string {
 	return strconv.FormatUint(uint64(e.host.plugin()), 10)
 }
@@ -106,6 +138,11 @@ func (e *events) subscribe(request *pe.SubscribeRequest, handler func(Event)) (s
 		return "", described("failed to subscribe", err)
 	}
 	e.mu.Lock()
+	if e.ended {
+		e.mu.Unlock()
+		cancel()
+		return "", errSessionEnded
+	}
 	e.lastID++
 	id := "subscription-" + strconv.Itoa(e.lastID)
 	e.subscriptions[id] = cancel
@@ -162,6 +199,10 @@ func (e *events) keep(ctx context.Context, open stream, request *pe.SubscribeReq
 			if delivered, err = e.deliver(open, handler); delivered {
 				pause = resubscribeFirst
 			}
+		}
+		if e.hasEnded() || status.Code(err) == codes.FailedPrecondition {
+			// The host gives the events to another process.
+			return
 		}
 		if ctx.Err() == nil && isRefusal(err) {
 			e.log.Error("the host refuses a subscription", "topic", request.GetTopic(), "error", err)

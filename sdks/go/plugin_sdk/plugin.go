@@ -78,7 +78,9 @@ type SessionAware interface {
 	// OnSessionReady runs once in the life of the process, in the background, as soon as the host
 	// opened its first session: the place to subscribe to events. Its context ends with the plugin.
 	OnSessionReady(ctx Context)
-	// OnSessionClosing runs before a session is closed.
+	// OnSessionClosing runs before the session is closed: when the plugin ends, and already when another
+	// process of it has taken its place (a reload), while requests may still be open. Subscriptions end
+	// with it; calls to the host still work.
 	OnSessionClosing(ctx Context)
 }
 

@@ -142,8 +142,10 @@ func (s *server) tellReady(aware sessionAware) {
 }
 
 func (s *server) CloseSession(ctx context.Context, req *pb.CloseSessionRequest) (*pb.CloseSessionResponse, error) {
-	// Whatever the plugin does, those who wait are woken.
+	// Whatever the plugin does, those who wait are woken. Requests may still be open, but another process
+	// of the plugin may get the events by now.
 	defer s.sessions.close(req.GetReason())
+	defer s.events.end()
 	if aware, is := s.plugin.(sessionAware); is {
 		aware.OnSessionClosing(s.context(ctx, nil))
 	}

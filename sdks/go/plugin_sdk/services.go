@@ -98,7 +98,7 @@ type EventService interface {
 	// PublishRaw sends JSON as it is; what is not JSON is refused.
 	PublishRaw(ctx context.Context, topic string, payload []byte, dir Direction) error
 	// Subscribe delivers every event of a topic, one after the other, until [EventService.Unsubscribe]
-	// or the end of the plugin. Topics are compared as a whole. It lasts when the connection to the
+	// or the end of the session. Topics are compared as a whole. It lasts when the connection to the
 	// host breaks; what is sent meanwhile is lost.
 	Subscribe(topic string, handler func(Event)) (subscriptionID string, err error)
 	// SubscribeAll delivers the events of all topics.

@@ -95,7 +95,7 @@ impl Host {
         self.line.encrypt(tls);
     }
 
-    /// Ends subscriptions; calls still work.
+    /// Ends subscriptions for good; calls still work.
     pub(crate) fn end(&self) {
         self.line.ended().cancel();
     }

@@ -170,8 +170,9 @@ pub struct Subscription {
 }
 
 impl Subscription {
-    /// Waits for the next event; `None` once the plugin ends, or when the host has no events any
-    /// more. Nothing is lost where the wait is given up.
+    /// Waits for the next event; `None` once the session ends (another process of the plugin serves, or
+    /// the plugin ends), or when the host has no events any more. Nothing is lost where the wait is
+    /// given up.
     pub async fn next(&mut self) -> Option<Event> {
         self.events.next().await
     }
@@ -241,9 +242,9 @@ impl Source {
                     continue;
                 }
             };
-            if let Some(status) = &failure
-                && status.code() == Code::Unimplemented
-            {
+            // It stays so: the host has no events, or none for this process any more.
+            let is_final = |code| matches!(code, Code::Unimplemented | Code::FailedPrecondition);
+            if failure.as_ref().is_some_and(|status| is_final(status.code())) {
                 return None;
             }
             let error = failure.map(|status| HostError::of(&status, "").to_string());

@@ -72,7 +72,7 @@ impl Line {
         Some(PluginContext { plugin_id: self.plugin_id(), method_scope: scope.to_owned() })
     }
 
-    /// Cancelled when the plugin ends. Calls still work then, subscriptions do not.
+    /// Cancelled when the session or the plugin ends. Calls still work then, subscriptions do not.
     pub(super) fn ended(&self) -> &CancellationToken {
         &self.ended
     }

@@ -139,6 +139,10 @@ impl PluginService for PluginCalls {
         // Where hosts come and go, the session ends with the process.
         if self.master == Master::Host {
             self.program.session_closing().await;
+            // Requests may still be open. But another process may do by now what this one did beside them.
+            let program = Arc::clone(&self.program);
+            // Ends by itself after a while, and with the process in any case.
+            tokio::spawn(async move { program.session_over().await });
         }
         self.sessions.close(&request.get_ref().reason);
         Ok(Response::new(wire::CloseSessionResponse { success: true, ..Default::default() }))
