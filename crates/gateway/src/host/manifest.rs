@@ -2,11 +2,9 @@
 //!
 //! Wishes are shown and never granted here. Everything else in a manifest is for others.
 
-use crate::services::callable;
 use serde::de::{IgnoredAny, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use sidegate_model::plugin::PluginSpec;
-use sidegate_model::scope::SERVICE_SCOPES;
 use std::fmt;
 
 /// The hooks that this gateway runs.
@@ -92,18 +90,6 @@ impl Manifest {
             format!("offers only {named}{more}: this gateway runs none of them")
         });
         unreadable.into_iter().chain(idle).collect()
-    }
-
-    /// Wishes that could be granted and are not, and how to grant them. Scopes of services that are
-    /// not offered here are nobody's business.
-    pub(super) fn ungranted(&self, spec: &PluginSpec) -> Vec<String> {
-        let offered = |scope: &&String| SERVICE_SCOPES.contains(&scope.as_str());
-        let missing = |scope: &&String| !spec.service_scopes.contains(*scope);
-        let how = |scope: &String| {
-            let name = callable(spec);
-            format!("wishes {scope}, which is not granted: sidegate plugin grant {name} {scope}")
-        };
-        self.scopes.iter().filter(offered).filter(missing).map(how).collect()
     }
 }
 
@@ -211,19 +197,6 @@ mod tests {
             manifest.warnings(&registered_for(&[]), false)[0]
                 .ends_with("h7 and more: this gateway runs none of them")
         );
-    }
-
-    #[test]
-    fn wishes_that_can_be_granted_are_told_until_they_are() {
-        let wishes = r#"{"permissions":{"services":["kv.readwrite","plugins.read","apps.read"]}}"#;
-        let manifest = Manifest::parse(wishes);
-        let mut spec = registered_for(&[]);
-        spec.service_scopes.insert("apps.read".to_owned());
-        let told =
-            "wishes kv.readwrite, which is not granted: sidegate plugin grant p kv.readwrite";
-        assert_eq!(manifest.ungranted(&spec), [told]);
-        spec.service_scopes.insert("kv.readwrite".to_owned());
-        assert_eq!(manifest.ungranted(&spec), [""; 0]);
     }
 
     #[test]

@@ -56,15 +56,11 @@ impl Record {
         }
     }
 
-    /// What an operator should know of the instance that serves. Grants and hooks count at once, so
-    /// both are looked up in the wanted spec.
+    /// What an operator should know of the instance that serves. Hooks count at once, so they are
+    /// looked up in the wanted spec.
     fn warnings(&self, ready: &Ready) -> Vec<String> {
-        // One that runs elsewhere cannot ask, whatever it is granted.
-        let asks = ready.pid.is_some();
-        let ungranted = asks.then(|| ready.manifest.ungranted(&self.spec));
         let manifest = ready.manifest.warnings(&self.spec, !self.endpoints.endpoints().is_empty());
-        let ungranted = ungranted.into_iter().flatten();
-        ready.warnings.iter().cloned().chain(manifest).chain(ungranted).collect()
+        ready.warnings.iter().cloned().chain(manifest).collect()
     }
 
     /// The view of a plugin with this life.

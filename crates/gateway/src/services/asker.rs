@@ -1,5 +1,7 @@
 //! The plugin that asks, and what an operator allows it to ask. Knows nothing of the answers.
 
+use super::bus::Party;
+use super::refusals::Refusals;
 use sidegate_model::plugin::{PluginId, PluginSpec};
 use sidegate_model::snapshot::Snapshot;
 use std::sync::Arc;
@@ -19,12 +21,23 @@ pub(super) const PRICING_READ: &str = "pricing.read";
 pub(super) struct Asker {
     /// Its number: of the connection, never of a message.
     pub(super) plugin: PluginId,
+    /// Which of its processes.
+    pub(super) process: u64,
     snapshots: watch::Receiver<Arc<Snapshot>>,
+    refusals: Arc<Refusals>,
 }
 
 impl Asker {
-    pub(super) fn new(plugin: PluginId, snapshots: watch::Receiver<Arc<Snapshot>>) -> Self {
-        Self { plugin, snapshots }
+    pub(super) fn new(
+        Party { plugin, process }: Party,
+        snapshots: watch::Receiver<Arc<Snapshot>>,
+        refusals: Arc<Refusals>,
+    ) -> Self {
+        Self { plugin, process, snapshots, refusals }
+    }
+
+    pub(super) fn party(&self) -> Party {
+        Party { plugin: self.plugin, process: self.process }
     }
 
     /// Checks that the scope is granted right now, and gives the snapshot that says so: a call is
@@ -39,6 +52,9 @@ impl Asker {
         };
         if spec.service_scopes.contains(scope) {
             return Ok(snapshot);
+        }
+        if self.refusals.note(self.party(), scope) {
+            tracing::warn!(plugin = spec.name, scope, "a plugin asked for what it is not granted");
         }
         Err(Status::permission_denied(format!(
             "insufficient scope: {scope} (plugin: {}); an operator grants it with: sidegate plugin grant {} {scope}",

@@ -1,16 +1,19 @@
 //! Carries events from whoever publishes to all who subscribed, within this process. A slow
 //! subscriber loses events and delays nobody. Knows nothing of calls and connections.
+//!
+//! Of several processes of one plugin each event reaches one only: the process that leads, or, until that
+//! one has subscribed, the one before it.
 
 use super::apart::apart;
 use futures_util::Stream;
 use sidegate_model::plugin::PluginId;
 use sidegate_wire::events::EventMessage;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use std::task::{Context, Poll, ready};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc};
 use tonic::Status;
 
 /// Events that wait for one subscriber.
@@ -35,9 +38,21 @@ struct Queued {
     _room: OwnedSemaphorePermit,
 }
 
+/// Who subscribes: a plugin, and which of its processes. Processes are numbered in the order of their
+/// start, from 1; 0 is none of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Party {
+    pub(super) plugin: PluginId,
+    pub(super) process: u64,
+}
+
+/// A process that gets events no more: another one of its plugin does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Retired;
+
 struct Subscriber {
     number: u64,
-    plugin: PluginId,
+    party: Party,
     queue: mpsc::Sender<Queued>,
     room: Arc<Semaphore>,
     /// Events lost since the queue was last empty.
@@ -77,7 +92,35 @@ impl Subscriber {
 #[derive(Default)]
 struct Subscribers {
     numbered: u64,
+    processes: u64,
     by_interest: HashMap<Interest, Vec<Subscriber>>,
+    /// The process that leads, by plugin.
+    leaders: HashMap<PluginId, u64>,
+    /// Processes that get nothing any more, until they are forgotten.
+    retired: HashSet<u64>,
+}
+
+impl Subscribers {
+    fn leads(&self, party: Party) -> bool {
+        self.leaders.get(&party.plugin) == Some(&party.process)
+    }
+
+    /// Plugins whose leader gets events of these interests.
+    fn led(&self, interests: &[Interest; 2]) -> HashSet<PluginId> {
+        let interested = interests.iter().filter_map(|interest| self.by_interest.get(interest));
+        let parties = interested.flatten().map(|subscriber| subscriber.party);
+        parties.filter(|party| self.leads(*party)).map(|party| party.plugin).collect()
+    }
+
+    /// Whether a leader gets all that this process gets.
+    fn is_succeeded(&self, party: Party) -> bool {
+        let mut wanted =
+            self.by_interest.values().filter(|all| all.iter().any(|s| s.party == party));
+        let is_led = |all: &Vec<Subscriber>| {
+            all.iter().any(|s| s.party.plugin == party.plugin && self.leads(s.party))
+        };
+        !self.leads(party) && wanted.all(is_led)
+    }
 }
 
 /// Where events meet those who want them.
@@ -85,6 +128,8 @@ struct Subscribers {
 pub(super) struct Bus {
     subscribers: Mutex<Subscribers>,
     lost: AtomicU64,
+    /// Rings when somebody subscribes or leads.
+    changed: Notify,
 }
 
 impl Bus {
@@ -94,15 +139,27 @@ impl Bus {
         event.payload = apart(event.payload);
         let (mut lost, mut newly_slow) = (0, Vec::new());
         let mut subscribers = self.lock();
-        for interest in [Interest::Everything, Interest::Topic(event.topic.clone())] {
-            let interested = subscribers.by_interest.get_mut(&interest);
-            for subscriber in interested.into_iter().flatten() {
+        let interests = [Interest::Everything, Interest::Topic(event.topic.clone())];
+        let led = subscribers.led(&interests);
+        let Subscribers { by_interest, leaders, .. } = &mut *subscribers;
+        for interest in &interests {
+            for subscriber in by_interest.get_mut(interest).into_iter().flatten() {
+                let Party { plugin, process } = subscriber.party;
+                let gets = leaders.get(&plugin).is_none_or(|leader| {
+                    // Who starts waits for its turn; who was replaced is followed or goes on.
+                    process == *leader
+                        || process == 0
+                        || (process < *leader && !led.contains(&plugin))
+                });
+                if !gets {
+                    continue;
+                }
                 match subscriber.offer(&event) {
                     Fate::Taken => {}
                     Fate::Lost => lost += 1,
                     Fate::FirstLost => {
                         lost += 1;
-                        newly_slow.push(subscriber.plugin);
+                        newly_slow.push(plugin);
                     }
                 }
             }
@@ -120,21 +177,80 @@ impl Bus {
 
     /// Adds a subscriber, which gets whatever is published from now on. `place` is given back when
     /// it goes.
+    ///
+    /// # Errors
+    /// [`Retired`].
     pub(super) fn subscribe(
         self: &Arc<Self>,
-        plugin: PluginId,
+        party: Party,
         interest: Interest,
         place: OwnedSemaphorePermit,
-    ) -> Subscription {
+    ) -> Result<Subscription, Retired> {
         let (queue, events) = mpsc::channel(QUEUE_EVENTS);
         let room = Arc::new(Semaphore::new(QUEUE_BYTES));
         let mut subscribers = self.lock();
+        if subscribers.retired.contains(&party.process) {
+            return Err(Retired);
+        }
         subscribers.numbered += 1;
         let number = subscribers.numbered;
-        let subscriber = Subscriber { number, plugin, queue, room, lost: 0 };
+        let subscriber = Subscriber { number, party, queue, room, lost: 0 };
         subscribers.by_interest.entry(interest.clone()).or_default().push(subscriber);
         drop(subscribers);
-        Subscription { bus: self.clone(), number, interest, events, _place: place }
+        self.changed.notify_waiters();
+        Ok(Subscription { bus: self.clone(), number, interest, events, over: false, _place: place })
+    }
+
+    /// A number for one more process.
+    pub(super) fn process(&self) -> u64 {
+        let mut subscribers = self.lock();
+        subscribers.processes += 1;
+        subscribers.processes
+    }
+
+    /// From now on this process gets the events of its plugin.
+    pub(super) fn lead(&self, party: Party) {
+        self.lock().leaders.insert(party.plugin, party.process);
+        self.changed.notify_waiters();
+    }
+
+    /// Waits until another process gets all that this one gets. Never comes back for one that leads.
+    pub(super) async fn succeeded(&self, party: Party) {
+        loop {
+            let changed = self.changed.notified();
+            tokio::pin!(changed);
+            changed.as_mut().enable();
+            if self.lock().is_succeeded(party) {
+                return;
+            }
+            changed.await;
+        }
+    }
+
+    /// Whether this process is the one that gets the events of its plugin.
+    pub(super) fn leads(&self, party: Party) -> bool {
+        self.lock().leads(party)
+    }
+
+    /// Ends all subscriptions of a process; it gets no other ones.
+    pub(super) fn retire(&self, party: Party) {
+        let mut subscribers = self.lock();
+        subscribers.retired.insert(party.process);
+        if subscribers.leads(party) {
+            subscribers.leaders.remove(&party.plugin);
+        }
+        subscribers.by_interest.retain(|_, all| {
+            all.retain(|subscriber| subscriber.party != party);
+            !all.is_empty()
+        });
+        drop(subscribers);
+        self.changed.notify_waiters();
+    }
+
+    /// Nothing is left of a process.
+    pub(super) fn forget(&self, party: Party) {
+        self.retire(party);
+        self.lock().retired.remove(&party.process);
     }
 
     /// How many events subscribers have lost because they were slow.
@@ -162,12 +278,14 @@ impl Bus {
     }
 }
 
-/// The events of one subscriber; ends its subscription when it is dropped, and never by itself.
+/// The events of one subscriber; ends its subscription when it is dropped, and by itself only when its
+/// process gets no more events.
 pub(super) struct Subscription {
     bus: Arc<Bus>,
     number: u64,
     interest: Interest,
     events: mpsc::Receiver<Queued>,
+    over: bool,
     _place: OwnedSemaphorePermit,
 }
 
@@ -175,7 +293,21 @@ impl Stream for Subscription {
     type Item = Result<EventMessage, Status>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        self.events.poll_recv(cx).map(|queued| queued.map(|queued| Ok(queued.event)))
+        if self.over {
+            return Poll::Ready(None);
+        }
+        let queued = ready!(self.events.poll_recv(cx));
+        self.over = queued.is_none();
+        // What was delivered before is taken first.
+        Poll::Ready(Some(queued.map(|queued| queued.event).ok_or_else(|| Retired.into())))
+    }
+}
+
+impl From<Retired> for Status {
+    fn from(_: Retired) -> Self {
+        Self::failed_precondition(
+            "this process gets no more events: it is being replaced or stopped; do not subscribe again",
+        )
     }
 }
 
@@ -193,7 +325,8 @@ mod tests {
 
     fn subscribed(bus: &Arc<Bus>) -> Subscription {
         let place = Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap();
-        bus.subscribe(PluginId(1), Interest::Everything, place)
+        let party = Party { plugin: PluginId(1), process: 0 };
+        bus.subscribe(party, Interest::Everything, place).unwrap()
     }
 
     #[test]

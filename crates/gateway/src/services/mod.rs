@@ -12,7 +12,10 @@
 //! from the next call on. Events and the licence need no scope, because the plugins there are
 //! declare none for them. A plugin that is not in the snapshot any more is granted nothing.
 //!
-//! Knows nothing of processes, sockets and brokers, nor where the storage is.
+//! Where one process of a plugin takes the place of another, `process` says which of them gets the
+//! events. What was asked for and not granted is remembered in `refusals`.
+//!
+//! Knows nothing of sockets and brokers, nor where the storage is.
 
 mod apart;
 mod asker;
@@ -24,9 +27,11 @@ mod facts;
 mod management;
 #[cfg(test)]
 pub(crate) mod nowhere;
+mod process;
+mod refusals;
 mod server;
 mod share;
 mod storage;
 
-pub(crate) use asker::callable;
+pub(crate) use process::Process;
 pub use server::HostServices;

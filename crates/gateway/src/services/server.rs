@@ -2,10 +2,12 @@
 //! connection came about, only whose it is.
 
 use super::asker::Asker;
-use super::bus::Bus;
+use super::bus::{Bus, Party};
 use super::calls::Calls;
 use super::events::Events;
 use super::management::Management;
+use super::process::Process;
+use super::refusals::Refusals;
 use super::share::{MAX_CONNECTIONS, Share, Shares};
 use hyper::server::conn::http2;
 use hyper::service::service_fn;
@@ -29,6 +31,8 @@ const CONNECTION_WINDOW: u32 = 1024 * 1024;
 #[derive(Clone)]
 pub struct HostServices {
     parts: Arc<Parts>,
+    /// The process that they are offered to, where they are offered to one only.
+    process: Option<Arc<Process>>,
 }
 
 struct Parts {
@@ -37,6 +41,7 @@ struct Parts {
     node: Arc<str>,
     bus: Arc<Bus>,
     shares: Shares,
+    refusals: Arc<Refusals>,
 }
 
 /// The place of one connection among those of its plugin; free again when it is dropped.
@@ -50,8 +55,23 @@ impl HostServices {
     /// Offers this storage and the facts of the current snapshot. `node` is the name of this
     /// gateway, which every event carries.
     pub fn new(kv: Arc<dyn Kv>, snapshots: watch::Receiver<Arc<Snapshot>>, node: String) -> Self {
-        let (bus, shares) = (Arc::default(), Shares::default());
-        Self { parts: Arc::new(Parts { kv, snapshots, node: node.into(), bus, shares }) }
+        let (bus, shares, refusals) = (Arc::default(), Shares::default(), Arc::default());
+        let parts = Parts { kv, snapshots, node: node.into(), bus, shares, refusals };
+        Self { parts: Arc::new(parts), process: None }
+    }
+
+    /// The same services for one process of this plugin, and its place among the processes.
+    pub(crate) fn of_process(&self, plugin: PluginId) -> (Self, Arc<Process>) {
+        let (bus, refusals) = (self.parts.bus.clone(), self.parts.refusals.clone());
+        let process = Arc::new(Process::begin(plugin, bus, refusals));
+        (Self { parts: self.parts.clone(), process: Some(process.clone()) }, process)
+    }
+
+    /// What a plugin asked for and is not granted, in words for an operator.
+    pub(crate) fn refused(&self, plugin: PluginId) -> Vec<String> {
+        let snapshot = self.parts.snapshots.borrow().clone();
+        let spec = snapshot.plugins.get(&plugin);
+        spec.map(|spec| self.parts.refusals.told(spec)).unwrap_or_default()
     }
 
     /// Serves one connection of this plugin until it ends; whoever comes in on it is this plugin.
@@ -119,7 +139,11 @@ impl HostServices {
 
     fn calls(&self, plugin: PluginId, share: Arc<Share>) -> Calls {
         let parts = &self.parts;
-        let asker = Asker::new(plugin, parts.snapshots.clone());
+        // Who comes in otherwise is of no process.
+        let party = self.process.as_ref().map(|process| process.party());
+        let party = party.filter(|party| party.plugin == plugin);
+        let party = party.unwrap_or(Party { plugin, process: 0 });
+        let asker = Asker::new(party, parts.snapshots.clone(), parts.refusals.clone());
         let management = Management { asker: asker.clone(), kv: parts.kv.clone() };
         let events = Events { asker, share, bus: parts.bus.clone(), node: parts.node.clone() };
         Calls::new(management, events)

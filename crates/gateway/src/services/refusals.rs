@@ -1,0 +1,48 @@
+//! What plugins asked for without being granted it, for operators to see. A wish is none; a call is.
+
+use super::asker::callable;
+use super::bus::Party;
+use sidegate_model::plugin::{PluginId, PluginSpec};
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// Scopes by plugin, each with the number of the latest process that was refused it.
+#[derive(Default)]
+pub(super) struct Refusals(Mutex<HashMap<PluginId, BTreeMap<&'static str, u64>>>);
+
+impl Refusals {
+    fn all(&self) -> MutexGuard<'_, HashMap<PluginId, BTreeMap<&'static str, u64>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A call was refused. Tells whether that is news.
+    pub(super) fn note(&self, party: Party, scope: &'static str) -> bool {
+        let before = self.all().entry(party.plugin).or_default().insert(scope, party.process);
+        before.is_none()
+    }
+
+    /// Another process of the plugin serves: what those before it were refused counts no more.
+    pub(super) fn begin_anew(&self, party: Party) {
+        let mut all = self.all();
+        if let Some(scopes) = all.get_mut(&party.plugin) {
+            scopes.retain(|_, process| *process >= party.process);
+            if scopes.is_empty() {
+                all.remove(&party.plugin);
+            }
+        }
+    }
+
+    /// What a plugin was refused and still is not granted, and how to grant it.
+    pub(super) fn told(&self, spec: &PluginSpec) -> Vec<String> {
+        let all = self.all();
+        let scopes = all.get(&spec.id).into_iter().flat_map(BTreeMap::keys);
+        let missing = scopes.filter(|scope| !spec.service_scopes.contains(**scope));
+        let name = callable(spec);
+        let told = |scope: &&str| {
+            format!(
+                "a call was refused: {scope} is not granted: sidegate plugin grant {name} {scope}"
+            )
+        };
+        missing.map(told).collect()
+    }
+}
