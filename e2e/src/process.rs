@@ -24,6 +24,13 @@ pub fn freeze(pid: u32) {
     signal(pid, Signal::STOP);
 }
 
+/// Asks a process to end, as a service manager does; one that has just ended need not be asked.
+pub fn terminate(pid: u32) {
+    if let Some(pid) = Pid::from_raw(pid.cast_signed()) {
+        let _ = kill_process(pid, Signal::TERM);
+    }
+}
+
 /// Lets a halted process go on.
 ///
 /// # Panics

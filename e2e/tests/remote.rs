@@ -3,7 +3,8 @@
 
 use serde_json::{Value, json};
 use sidegate_e2e::{
-    Gateway, Plugin, PluginBuilder, eventually, freeze, is_alive, kill, program, story, thaw,
+    Gateway, Plugin, PluginBuilder, eventually, freeze, is_alive, kill, program, story, terminate,
+    thaw,
 };
 use std::collections::BTreeSet;
 use std::io::{BufRead as _, BufReader};
@@ -24,9 +25,15 @@ impl Elsewhere {
 
     /// Starts a program and waits until it says where it listens.
     fn start(name: &str, address: &str) -> Self {
+        Self::start_with(name, address, "20s")
+    }
+
+    /// Starts one that may finish open calls for so long when it is told to stop.
+    fn start_with(name: &str, address: &str, drain: &str) -> Self {
         let mut child = Command::new(program(name))
             .env_clear()
             .env("PLUGIN_LISTEN", address)
+            .env("PLUGIN_DRAIN_TIMEOUT", drain)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
@@ -43,6 +50,11 @@ impl Elsewhere {
 
     fn pid(&self) -> u32 {
         self.child.id()
+    }
+
+    /// Waits until it has ended by itself; tells whether it says that all went well.
+    async fn ended(&mut self) -> bool {
+        eventually("it ends", async || self.child.try_wait().unwrap()).await.success()
     }
 
     /// Ends it as `kill -9` does; gives its address.
@@ -307,5 +319,76 @@ fn commands_that_are_not_on_the_list_are_refused() {
         gateway.plugin("echo").ready().await;
         at(&gateway, &[&lab.address]).ready().await;
         answering(&gateway).await;
+    });
+}
+
+#[test]
+fn a_plugin_elsewhere_that_is_told_to_stop_finishes_what_is_open_and_takes_nothing_new() {
+    story(async {
+        let (gateway, mut lab) = (Gateway::start().await, Elsewhere::lab());
+        let plugin = at(&gateway, &[&lab.address]).ready().await;
+        let mut stream = gateway.get("/plugins/lab/sse?n=60&interval_ms=50").open().await;
+        stream.read_until("\n\n").await;
+        let slow = tokio::spawn(gateway.get("/plugins/lab/sleep?ms=2000").try_send());
+        plugin.wait_for("both are open", |status| status["in_flight"] == 2).await;
+        terminate(lab.pid());
+        plugin.wait_for("it is missed", |status| status["state"] != "ready").await;
+        let refused = gateway.get("/plugins/lab/pid").send().await;
+        assert_eq!(refused.status, 503, "{}", refused.describe());
+        slow.await.unwrap().expect("an answer").expect(200);
+        let rest = stream.rest().await.expect("the stream ends well");
+        assert!(String::from_utf8_lossy(&rest).contains("\"i\":59"), "it is whole");
+        assert!(lab.ended().await, "it ends in order");
+        let lab = Elsewhere::start("sidegate-plugin-lab", &lab.address);
+        plugin.wait_ready().await;
+        assert_eq!(answering(&gateway).await, BTreeSet::from([lab.pid()]));
+    });
+}
+
+#[test]
+fn addresses_are_replaced_one_by_one_without_a_lost_request() {
+    story(async {
+        let (gateway, mut one, mut two) =
+            (Gateway::start().await, Elsewhere::lab(), Elsewhere::lab());
+        let plugin = at(&gateway, &[&one.address, &two.address]).ready().await;
+        for old in [&mut one, &mut two] {
+            terminate(old.pid());
+            while old.child.try_wait().unwrap().is_none() {
+                answering(&gateway).await;
+            }
+            *old = Elsewhere::start("sidegate-plugin-lab", &old.address);
+            plugin.wait_for("nothing is missed", |s| s["warnings"] == json!([])).await;
+            answering(&gateway).await;
+        }
+    });
+}
+
+#[test]
+fn a_plugin_elsewhere_waits_for_what_is_open_no_longer_than_it_was_told() {
+    story(async {
+        let gateway = Gateway::start().await;
+        let mut lab = Elsewhere::start_with("sidegate-plugin-lab", "127.0.0.1:0", "300ms");
+        at(&gateway, &[&lab.address]).ready().await;
+        let mut stream = gateway.get("/plugins/lab/sse?n=inf&interval_ms=5").open().await;
+        stream.read_until("\n\n").await;
+        terminate(lab.pid());
+        stream.rest().await.unwrap_err();
+        assert!(lab.ended().await);
+        // A second signal waits for nothing.
+        let mut lab = Elsewhere::start("sidegate-plugin-lab", &lab.address);
+        eventually("it serves", async || {
+            (gateway.get("/plugins/lab/pid").send().await.status == 200).then_some(())
+        })
+        .await;
+        let mut stream = gateway.get("/plugins/lab/sse?n=inf&interval_ms=5").open().await;
+        stream.read_until("\n\n").await;
+        terminate(lab.pid());
+        eventually("no more is taken", async || {
+            tokio::net::TcpStream::connect(&lab.address).await.is_err().then_some(())
+        })
+        .await;
+        terminate(lab.pid());
+        stream.rest().await.unwrap_err();
+        assert!(lab.ended().await);
     });
 }

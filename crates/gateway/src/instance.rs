@@ -201,6 +201,12 @@ impl Instance {
         self.features
     }
 
+    /// Waits until somebody could not reach it; one who could not before counts.
+    pub async fn doubted(&self) {
+        let doubts = self.in_service.iter().map(|address| Box::pin(address.doubted()));
+        futures_util::future::select_all(doubts).await;
+    }
+
     /// Largest encoded request that the plugin takes, in bytes.
     pub fn max_request_bytes(&self) -> usize {
         if self.features.large_messages { u32::MAX as usize } else { SMALL_MESSAGE_BYTES }

@@ -136,6 +136,7 @@ impl Gateway {
 
     /// Stops: no new connection, open requests finish within the drain limit, then the plugins.
     pub async fn shutdown(self) {
+        self.host.start_no_more();
         self.edge.stopping.store(true, Ordering::Relaxed);
         self.stop.cancel();
         for shard in self.shards {

@@ -34,7 +34,7 @@ pub(crate) fn settings(
         shards => shards,
     };
     let host = HostSettings {
-        runtime_dir: std::env::temp_dir().join(format!("sidegate-{}", geteuid().as_raw())),
+        runtime_dirs: runtime_dirs(&config.data_dir, &environment),
         launcher: launcher(),
         permitted: config.permitted.clone(),
         environment,
@@ -55,6 +55,18 @@ pub(crate) fn settings(
     })
 }
 
+/// Where sockets of plugins may be, best first: where systemd says, beside all else that is ours, or
+/// where temporary files are, which some cleaner may remove.
+fn runtime_dirs(data_dir: &Path, environment: &[(OsString, OsString)]) -> Vec<PathBuf> {
+    let of_service = environment.iter().find(|(name, _)| name == "RUNTIME_DIRECTORY");
+    // There may be several, with colons between.
+    let of_service = of_service.and_then(|(_, paths)| std::env::split_paths(paths).next());
+    let of_service = of_service.filter(|path| path.is_absolute());
+    let ours = std::path::absolute(data_dir).ok().map(|path| path.join("run"));
+    let temporary = std::env::temp_dir().join(format!("sidegate-{}", geteuid().as_raw()));
+    of_service.into_iter().chain(ours).chain([temporary]).collect()
+}
+
 /// This binary, as it is now, even when its file is replaced later.
 fn launcher() -> Option<PathBuf> {
     let ourselves = PathBuf::from("/proc/self/exe");
@@ -72,9 +84,9 @@ pub(crate) fn start_failure(error: &GatewayError) -> Failure {
         GatewayError::Listen { .. } => {
             failure.hint("stop what listens there, or set PORT (or HOST) to another")
         }
-        GatewayError::Host(_) => {
-            failure.hint("set TMPDIR to a folder that only this user can change")
-        }
+        GatewayError::Host(_) => failure.hint(
+            "set DATA_DIR or TMPDIR to a folder with a short path that only this user can change",
+        ),
         GatewayError::Shard(_) => failure.hint("set GATEWAY_SHARDS to a smaller number"),
     }
 }
@@ -111,5 +123,26 @@ impl DataPlane for Plane {
                 std::future::pending::<()>().await;
             }
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sockets_go_where_the_service_manager_says_else_beside_the_data_else_to_temporary_files() {
+        let of = |value: &str| {
+            runtime_dirs(Path::new("/d"), &[("RUNTIME_DIRECTORY".into(), value.into())])
+        };
+        let without = runtime_dirs(Path::new("/d"), &[]);
+        assert_eq!((without.len(), without[0].as_path()), (2, Path::new("/d/run")));
+        assert!(without[1].starts_with(std::env::temp_dir()));
+        assert_eq!(of("/run/a:/run/b")[0], Path::new("/run/a"));
+        assert_eq!(of("/run/a:/run/b")[1..], without);
+        for useless in ["", "relative"] {
+            assert_eq!(of(useless), without, "{useless}");
+        }
+        assert!(runtime_dirs(Path::new("d"), &[])[0].is_absolute());
     }
 }

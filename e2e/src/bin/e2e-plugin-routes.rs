@@ -2,9 +2,11 @@
 //! rules, panics, and what a plugin can see. Knows nothing of the stories.
 
 use sidegate_sdk::{
-    Config, Endpoint, Endpoints, Plugin, Request, Response, ResponseStream, Result,
+    Config, Endpoint, Endpoints, Host, Plugin, Request, Response, ResponseStream, Result, tracing,
 };
 use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -29,8 +31,27 @@ async fn main() -> Result<()> {
                 _ => endpoints,
             }
         })
+        .on_session(follow)
+        .on_session_closing(async |_: Host, _: Arc<State>| {
+            tracing::warn!("the session is closing");
+            Ok(())
+        })
         .serve()
         .await
+}
+
+/// Follows the topic it is configured with, and notes what it handled: its process, then what it was told.
+async fn follow(host: Host, state: Arc<State>) -> Result<()> {
+    let (Some(topic), Some(file)) = (state.config.get("topic"), state.config.get("handled")) else {
+        return Ok(());
+    };
+    let mut events = host.events().subscribe(topic).await?;
+    while let Some(event) = events.next().await {
+        let line = format!("{} {}\n", std::process::id(), String::from_utf8_lossy(&event.payload));
+        let mut file = File::options().create(true).append(true).open(file)?;
+        file.write_all(line.as_bytes())?;
+    }
+    Ok(())
 }
 
 /// Endpoints that are told apart by their paths.

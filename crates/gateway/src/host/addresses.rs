@@ -28,7 +28,23 @@ const STRAGGLERS: Duration = Duration::from_secs(1);
 const DOUBT_PAUSE: Duration = Duration::from_millis(250);
 
 /// For each address why it is out of service; `None` while it serves.
-pub(super) type Standing = Vec<Option<String>>;
+pub(super) type Standing = Vec<Option<Absence>>;
+
+/// Why an address is out of service.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Absence {
+    pub(super) why: String,
+    /// It is there and answers nothing: what is on its way to it will not end by itself.
+    pub(super) hangs: bool,
+}
+
+impl Absence {
+    /// What a fault says of the address.
+    pub(super) fn of(fault: &Fault) -> Self {
+        let hangs = matches!(fault, Fault::Timeout { .. });
+        Self { why: fault.to_string(), hangs }
+    }
+}
 
 /// One address that answered.
 pub(super) struct Answered {
@@ -128,7 +144,7 @@ impl Care {
         addresses: &[String],
         answers: Vec<Result<Answered, Fault>>,
     ) -> (watch::Receiver<Standing>, JoinSet<()>) {
-        let why = |answer: &Result<Answered, _>| answer.as_ref().err().map(Fault::to_string);
+        let why = |answer: &Result<Answered, _>| answer.as_ref().err().map(Absence::of);
         let (tell, standing) = watch::channel(answers.iter().map(why).collect());
         let (care, tell) = (Arc::new(self), Arc::new(tell));
         let mut tasks = JoinSet::new();
@@ -147,7 +163,7 @@ impl Care {
         tell: &watch::Sender<Standing>,
     ) {
         let (plugin, presence) = (&self.spec.name, &self.in_service[at]);
-        let say = |why: Option<String>| {
+        let say = |why: Option<Absence>| {
             tell.send_if_modified(|standing| {
                 let is_news = standing[at] != why;
                 standing[at] = why;
@@ -169,7 +185,7 @@ impl Care {
                 } else {
                     tracing::warn!(plugin, address, %fault, "address out of service");
                 }
-                say(Some(fault.to_string()));
+                say(Some(Absence::of(&fault)));
             }
             sleep(pause.mul_f64(1.0 + chance() / 4.0)).await;
             pause = (pause * 2).min(self.limits.restart.max);
@@ -180,7 +196,7 @@ impl Care {
                 }
                 Err(fault) => {
                     tracing::debug!(plugin, address, %fault, "address is still out of service");
-                    say(Some(fault.to_string()));
+                    say(Some(Absence::of(&fault)));
                 }
             }
         }

@@ -8,13 +8,14 @@ use super::run_dir::RunDir;
 use super::settings::HostSettings;
 use super::state::Serial;
 use crate::instance::{Features, Instance, SMALL_MESSAGE_BYTES};
-use crate::services::HostServices;
+use crate::services::{HostServices, Process};
 use sidegate_model::endpoint::EndpointTable;
 use sidegate_model::plugin::PluginSpec;
 use sidegate_model::sha256::Sha256;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Semaphore, SemaphorePermit, mpsc, watch};
+use tokio_util::sync::CancellationToken;
 
 /// What a request needs beside its body, in bytes, for the warning about large bodies.
 const HEADER_ROOM: usize = 64 * 1024;
@@ -29,6 +30,8 @@ pub(super) struct Setup {
     pub(super) services: HostServices,
     /// Bounds how many start at once.
     pub(super) starts: Semaphore,
+    /// Cancelled when the gateway was told to stop: nothing is started any more.
+    pub(super) closing: CancellationToken,
 }
 
 /// What a process is to do now; a later one never goes back.
@@ -49,6 +52,8 @@ pub(super) struct Ready {
     /// Of the program, where it could be read.
     pub(super) sha256: Option<Sha256>,
     pub(super) warnings: Vec<String>,
+    /// Its place among the processes of its plugin; `None` where it cannot ask its host.
+    pub(super) place: Option<Arc<Process>>,
     /// From the beginning of its start to its last step.
     pub(super) start_duration: Duration,
 }
@@ -61,6 +66,13 @@ pub(super) enum News {
         hopeless: bool,
         victim: Victim,
     },
+    /// It takes no new requests any more, but may finish those it has.
+    Leaving {
+        reason: String,
+        victim: Victim,
+    },
+    /// It ended because the gateway was told to stop.
+    Departed,
     /// It serves on, but what an operator should know has changed.
     Warnings(Vec<String>),
     Drained,

@@ -1,5 +1,6 @@
 //! How a process ended. Knows no process.
 
+use rustix::process::Signal;
 use sidegate_model::record::ProcessExit;
 use std::fmt;
 use std::os::unix::process::ExitStatusExt;
@@ -10,6 +11,17 @@ use std::process::ExitStatus;
 pub(super) struct Exit {
     pub(super) code: Option<i32>,
     pub(super) signal: Option<i32>,
+}
+
+impl Exit {
+    /// Whether processes end so that were asked to: by a signal that a service manager sends, by one
+    /// that was caught, or because all is done.
+    pub(super) fn is_obedient(self) -> bool {
+        const ASKS: [Signal; 3] = [Signal::TERM, Signal::INT, Signal::HUP];
+        let asks = |number| ASKS.iter().any(|signal| signal.as_raw() == number);
+        // What shells make of a signal.
+        self.signal.is_some_and(asks) || self.code.is_some_and(|code| code == 0 || asks(code - 128))
+    }
 }
 
 impl From<ExitStatus> for Exit {

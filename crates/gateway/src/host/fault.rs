@@ -34,6 +34,12 @@ pub(super) enum Fault {
     OtherBytes { path: PathBuf, found: Sha256, demanded: Sha256 },
     #[error("program {path} is a script, or of a format that another program runs: with option sha256 only a binary (ELF) can be started, because the checksum says nothing about that other program", path = .0.display())]
     Script(PathBuf),
+    #[error("no place for its socket: {0}")]
+    RunDir(String),
+    #[error(
+        "its socket {path} cannot be reached any more: {cause}; was the folder cleaned?", path = path.display()
+    )]
+    Undialable { path: PathBuf, cause: String },
     #[error("private folder in {path} cannot be made: {source}", path = path.display())]
     PrivateDir { path: PathBuf, source: io::Error },
     #[error("private folder {path} leaves no room for a socket's path (107 bytes): choose a shorter runtime folder", path = .0.display())]

@@ -14,12 +14,13 @@ use crate::services::HostServices;
 use sidegate_model::plugin::{PluginId, PluginSpec, Slug};
 use sidegate_model::record::{InstanceRecord, LoggedLine};
 use sidegate_model::snapshot::{Revision, Snapshot};
-use sidegate_model::status::PluginStatus;
+use sidegate_model::status::{PluginState, PluginStatus};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
 
 /// How many plugins that do not run any more keep their records.
 const KEPT_RECORDERS: usize = 32;
@@ -46,16 +47,17 @@ pub fn start(
     snapshots: watch::Receiver<Arc<Snapshot>>,
     current: Arc<CurrentGeneration>,
 ) -> Result<HostHandle, HostError> {
-    let run_dir = RunDir::take(&settings.runtime_dir)?;
+    let run_dir = RunDir::take(&settings.runtime_dirs)?;
     let containment = if settings.launcher.is_some() { "descendants" } else { "group" };
     tracing::info!(containment, "plugins are ended with all of their");
     let starts = Semaphore::new(settings.limits.concurrent_starts.max(1));
     let (stop, stopped) = watch::channel(false);
+    let (closing, asked) = (CancellationToken::new(), services.clone());
     let (applied, applied_seen) = watch::channel(0);
     let (known, known_seen) = watch::channel(Arc::default());
     let (updates_to, updates) = mpsc::channel(64);
     let host = Host {
-        setup: Arc::new(Setup { settings, run_dir, services, starts }),
+        setup: Arc::new(Setup { settings, run_dir, services, starts, closing: closing.clone() }),
         current,
         snapshot: Arc::default(),
         desired: BTreeMap::new(),
@@ -70,12 +72,14 @@ pub fn start(
         applied,
     };
     tokio::spawn(host.run(snapshots, stopped));
-    Ok(HostHandle { stop, applied: applied_seen, known: known_seen })
+    Ok(HostHandle { stop, closing, services: asked, applied: applied_seen, known: known_seen })
 }
 
 /// The running host. Dropping it lets the host stop all plugins in the background.
 pub struct HostHandle {
     stop: watch::Sender<bool>,
+    closing: CancellationToken,
+    services: HostServices,
     applied: watch::Receiver<Revision>,
     known: watch::Receiver<Arc<Known>>,
 }
@@ -95,9 +99,13 @@ impl HostHandle {
         let in_flight =
             |id: &PluginId| known.recorders.get(id).map_or(0, |recorder| recorder.in_flight());
         let statuses = known.statuses.iter();
-        let now = |(id, status): (&PluginId, &PluginStatus)| PluginStatus {
-            in_flight: in_flight(id),
-            ..status.clone()
+        let now = |(id, status): (&PluginId, &PluginStatus)| {
+            let mut status = status.clone();
+            status.in_flight = in_flight(id);
+            if status.state == PluginState::Ready {
+                status.warnings.extend(self.services.refused(*id));
+            }
+            status
         };
         Some(statuses.map(now).collect())
     }
@@ -120,9 +128,16 @@ impl HostHandle {
         self.applied.clone()
     }
 
+    /// Starts no process any more. What runs serves on until [`HostHandle::shutdown`], and a process that
+    /// ends by the signal that told the gateway to stop has not failed.
+    pub fn start_no_more(&self) {
+        self.closing.cancel();
+    }
+
     /// Stops all plugins at once, in order and within their deadlines. Open requests are not waited
     /// for. When it returns, no process of a plugin is left.
     pub async fn shutdown(&self) {
+        self.start_no_more();
         self.stop.send_replace(true);
         let mut applied = self.applied.clone();
         // The host drops its end last of all.

@@ -18,22 +18,47 @@ use super::process::Process;
 use super::session::Session;
 use super::settings::HostLimits;
 use crate::instance::{Features, Instance};
+use crate::services::Process as Place;
 use futures_util::FutureExt as _;
 use sidegate_model::endpoint::EndpointTable;
 use sidegate_model::plugin::PluginSpec;
 use sidegate_model::record::InstanceEnd;
-use std::path::Path;
+use std::io;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use tokio::net::UnixStream;
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+
+/// Between two tries whether a socket can be reached.
+const DOUBT_PAUSE: Duration = Duration::from_millis(250);
 
 /// How long calls may take to notice that their process is gone.
 const CALLS_BREAK: Duration = Duration::from_millis(100);
 
+/// A signal for all processes of a service may reach a plugin before the gateway; so long is waited
+/// whether it comes.
+const SAME_SIGNAL: Duration = Duration::from_millis(500);
+
 /// Why a process that served does so no more.
 enum Ending {
     Ordered,
+    /// Another process gets the requests; this one finishes those it has.
+    Replaced,
     Exited,
     Unwell(Fault),
+    /// It lives, but no new connection to it can be made.
+    Undialable(Fault),
+}
+
+/// A process that passed every step of its start.
+struct Established {
+    session: Session,
+    ready: Ready,
+    /// Where it listens.
+    socket: PathBuf,
 }
 
 /// A process and its record.
@@ -41,6 +66,8 @@ struct Body {
     process: Process,
     flight: Recording,
     memory: MemoryWatch,
+    /// Why it gets no requests any more, although it finishes those it has.
+    lost: Option<String>,
 }
 
 /// How many of the last lines can hold a word about the cause of death.
@@ -73,16 +100,16 @@ impl Body {
     async fn end(self, grace: Duration, in_flight: usize) {
         let (exit, killed) = self.process.end(grace).await;
         // A signal that was not ours is no order.
-        let in_order = killed || exit.signal.is_none();
+        let in_order = self.lost.is_none() && (killed || exit.signal.is_none());
+        let ordered = || match in_order {
+            true => format!("stopped by the gateway: {exit}"),
+            false => exit.to_string(),
+        };
         self.flight.ended(InstanceEnd {
             exit: exit.told(),
             in_order,
             in_flight,
-            reason: if in_order {
-                format!("stopped by the gateway: {exit}")
-            } else {
-                exit.to_string()
-            },
+            reason: self.lost.unwrap_or_else(ordered),
             ..InstanceEnd::default()
         });
     }
@@ -106,7 +133,7 @@ impl Local<'_> {
         let begun = Instant::now();
         let limits = setup.settings.limits.with(&self.assignment.spec.options);
         let (memory, flight) = (MemoryWatch::begin(), self.assignment.recorder.begin());
-        let run_dir = setup.run_dir.path();
+        let run_dir = &setup.run_dir;
         let recent = flight.recent().clone();
         let process = match Process::spawn(
             (&self.assignment.spec, self.program),
@@ -123,7 +150,7 @@ impl Local<'_> {
             }
         };
         flight.spawned(process.pid());
-        let mut body = Body { process, flight, memory };
+        let mut body = Body { process, flight, memory, lost: None };
         let start = establish(&mut body.process, &self.assignment.spec, (&setup, &limits), begun);
         let slot = limits.start_slot;
         let established = tokio::select! {
@@ -132,28 +159,57 @@ impl Local<'_> {
         };
         match established {
             None => body.end(Duration::ZERO, 0).await,
-            Some(Ok((session, ready))) => self.serve(body, session, ready).await,
+            Some(Ok(established)) => self.serve(body, established).await,
             Some(Err(fault)) => self.give_up(body, fault, 0).await,
         }
     }
 
-    async fn serve(&mut self, body: Body, session: Session, ready: Ready) {
-        let instance = ready.instance.clone();
+    async fn serve(&mut self, mut body: Body, established: Established) {
+        let Established { session, ready, socket } = established;
+        let (instance, place) = (ready.instance.clone(), ready.place.clone());
+        let mut farewell = JoinSet::new();
         body.flight.runs(ready.sha256);
         body.flight.ready(instance.open_calls());
         self.assignment.tell(News::Started(Box::new(ready))).await;
-        let fault = match self.watch(&body.process, &session, &instance).await {
-            Ending::Ordered => return self.stop(body, session, &instance).await,
-            Ending::Unwell(fault) => fault,
-            Ending::Exited => Fault::Internal("the process ended"),
+        let fault = loop {
+            let dial = body.lost.is_none().then_some(socket.as_path());
+            match self
+                .watch((&body.process, dial), &session, (&instance, !farewell.is_empty()))
+                .await
+            {
+                Ending::Replaced => {
+                    let closing = self.assignment.setup.closing.clone();
+                    farewell.spawn(retire((place.clone(), closing), session.close_session()));
+                }
+                Ending::Ordered => {
+                    return self.stop(body, (session, farewell), &instance).await;
+                }
+                Ending::Unwell(fault) => break fault,
+                Ending::Exited => break Fault::Internal("the process ended"),
+                Ending::Undialable(fault) => {
+                    let victim = Victim { pid: Some(body.process.pid()), in_flight: 0 };
+                    body.lost = Some(fault.to_string());
+                    self.assignment.tell(News::Leaving { reason: fault.to_string(), victim }).await;
+                }
+            }
         };
         let in_flight = broken_with(&instance).await;
         self.give_up(body, fault, in_flight).await;
         drop(session);
     }
 
+    /// Whether a process ended by the very signal that tells the gateway to stop.
+    async fn left_with_us(&self, process: &Process) -> bool {
+        let exit = process.exited().now_or_never();
+        let stops = self.assignment.setup.closing.cancelled();
+        exit.is_some_and(Exit::is_obedient) && timeout(SAME_SIGNAL, stops).await.is_ok()
+    }
+
     /// Records and tells what went wrong, then ends what is left.
     async fn give_up(&self, mut body: Body, fault: Fault, in_flight: usize) {
+        if self.left_with_us(&body.process).await {
+            return self.depart(body, in_flight).await;
+        }
         let fault = explain(fault, &mut body.process).await;
         let (plugin, pid) = (&self.assignment.spec.name, body.process.pid());
         tracing::debug!(plugin, pid, in_flight, %fault, "plugin process is given up");
@@ -162,20 +218,52 @@ impl Local<'_> {
         body.bury().await;
     }
 
+    /// Records an end that is no failure.
+    async fn depart(&self, body: Body, in_flight: usize) {
+        let (plugin, pid) = (&self.assignment.spec.name, body.process.pid());
+        let exit = body.process.exited().await;
+        if in_flight > 0 {
+            tracing::warn!(
+                plugin,
+                pid,
+                in_flight,
+                "a plugin ended by the signal that stops the gateway, and its open requests with it; \
+                 systemd's KillMode=mixed signals the gateway alone"
+            );
+        } else {
+            tracing::info!(plugin, pid, %exit, "a plugin ended by the signal that stops the gateway");
+        }
+        body.flight.ended(InstanceEnd {
+            exit: exit.told(),
+            in_order: true,
+            in_flight,
+            reason: format!("ended with the gateway: {exit}"),
+            ..InstanceEnd::default()
+        });
+        self.assignment.tell(News::Departed).await;
+        body.bury().await;
+    }
+
+    /// Waits until it ends or must be ended. Without a socket `dial` it is on its way out already, and
+    /// finishes what it has.
     async fn watch(
         &mut self,
-        process: &Process,
+        (process, dial): (&Process, Option<&Path>),
         session: &Session,
-        instance: &Arc<Instance>,
+        (instance, is_replaced): (&Arc<Instance>, bool),
     ) -> Ending {
         let exited = process.exited();
         let unwell = session.unwell();
-        tokio::pin!(exited, unwell);
+        let ping_every = self.assignment.setup.settings.limits.of(&self.assignment.spec).ping_every;
+        let undialable = undialable(dial, instance, ping_every);
+        tokio::pin!(exited, unwell, undialable);
         let mut drained = false;
         loop {
             let order = *self.assignment.orders.borrow_and_update();
-            if order == Order::Stop {
-                return Ending::Ordered;
+            match order {
+                Order::Stop => return Ending::Ordered,
+                Order::Drain if !is_replaced => return Ending::Replaced,
+                Order::Run | Order::Drain => {}
             }
             tokio::select! {
                 biased;
@@ -184,7 +272,12 @@ impl Local<'_> {
                     return Ending::Ordered;
                 },
                 fault = &mut unwell => return Ending::Unwell(fault),
-                () = forgotten(instance), if order == Order::Drain && !drained => {
+                fault = &mut undialable, if order == Order::Run => {
+                    // One that dies closes its socket a moment before.
+                    let dies = timeout(CALLS_BREAK * 3, exited).await.is_ok();
+                    return if dies { Ending::Exited } else { Ending::Undialable(fault) };
+                }
+                () = forgotten(instance), if (order == Order::Drain || dial.is_none()) && !drained => {
                     drained = true;
                     self.assignment.tell(News::Drained).await;
                 }
@@ -192,12 +285,21 @@ impl Local<'_> {
         }
     }
 
-    async fn stop(&self, body: Body, session: Session, instance: &Instance) {
+    async fn stop(
+        &self,
+        body: Body,
+        (session, mut farewell): (Session, JoinSet<bool>),
+        instance: &Instance,
+    ) {
         let exited = body.process.exited();
         let in_flight = instance.open_calls().now_or_broken();
         let gone = tokio::select! {
             exit = exited => Some(exit),
-            () = session.say_goodbye(&self.assignment.spec.name) => None,
+            () = async {
+                // Its session may have been closed when it was replaced.
+                let closed = farewell.join_next().await.and_then(Result::ok);
+                session.say_goodbye(&self.assignment.spec.name, closed).await;
+            } => None,
         };
         if gone.is_some_and(|exit| exit.signal.is_some()) {
             // Nobody here sends signals before the goodbye is over: this was its own end.
@@ -213,11 +315,52 @@ impl Local<'_> {
     }
 }
 
+/// Ends the events and the session of a process that was replaced. Tells whether it answered in time.
+async fn retire(
+    (place, closing): (Option<Arc<Place>>, CancellationToken),
+    close_session: impl Future<Output = Result<(), Fault>>,
+) -> bool {
+    if let Some(place) = place {
+        tokio::select! {
+            () = place.succeeded() => {}
+            () = closing.cancelled() => {}
+        }
+        place.end();
+    }
+    close_session.await.is_ok()
+}
+
+/// Waits until no new connection to a socket can be made: tried whenever somebody could not make one, and
+/// looked for now and then.
+async fn undialable(socket: Option<&Path>, instance: &Instance, every: Duration) -> Fault {
+    let Some(socket) = socket else { return std::future::pending().await };
+    loop {
+        let in_doubt = timeout(every, instance.doubted()).await.is_ok();
+        let is_there = tokio::fs::symlink_metadata(socket).await.is_ok();
+        if is_there && !in_doubt {
+            continue;
+        }
+        match UnixStream::connect(socket).await {
+            Err(error) if is_nobody(&error) => {
+                let (path, cause) = (socket.to_owned(), error.to_string());
+                return Fault::Undialable { path, cause };
+            }
+            _ => tokio::time::sleep(DOUBT_PAUSE).await,
+        }
+    }
+}
+
+/// Whether a dial failed because there is nobody; one who is busy is there.
+fn is_nobody(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionRefused, NotADirectory, NotFound};
+    matches!(error.kind(), ConnectionRefused | NotADirectory | NotFound)
+}
+
 /// Closes an instance whose process is gone or given up; tells how many calls broke off with it.
 async fn broken_with(instance: &Instance) -> usize {
     instance.close();
     // Calls end as their connections do; one that nobody asks for is counted as it is.
-    let _ = tokio::time::timeout(CALLS_BREAK, instance.drained()).await;
+    let _ = timeout(CALLS_BREAK, instance.drained()).await;
     instance.open_calls().now_or_broken()
 }
 
@@ -227,10 +370,11 @@ async fn establish(
     spec: &Arc<PluginSpec>,
     (setup, limits): (&Setup, &HostLimits),
     begun: Instant,
-) -> Result<(Session, Ready), Fault> {
+) -> Result<Established, Fault> {
     let socket = await_handshake(process, limits.start).await?;
     let channel = dial(&socket).await?;
-    let asks = (spec.id, setup.services.clone());
+    let (services, place) = setup.services.of_process(spec.id);
+    let asks = (spec.id, services);
     let acceptor = socket.tls.as_ref().map(|tls| tls.acceptor.clone());
     let porter = Porter::new(asks, process.family(), acceptor);
     let broker = Broker::open(channel.clone(), process.dir(), porter);
@@ -260,11 +404,12 @@ async fn establish(
         warnings: warnings(spec, &endpoints, features, max_body_bytes),
         endpoints,
         manifest,
+        place: Some(place),
         pid: Some(process.pid()),
         sha256: process.sha256().await,
         start_duration: begun.elapsed(),
     };
-    Ok((session, ready))
+    Ok(Established { session, ready, socket: socket.path })
 }
 
 /// Where the process has ended, that explains a failed call better than the call does.

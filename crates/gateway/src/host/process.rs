@@ -10,6 +10,7 @@ use super::line::MAX_LINE_BYTES;
 use super::logs::{LineWriter, LogSink, RecentLines, Stream};
 use super::peer::Family;
 use super::private_dir::PrivateDir;
+use super::run_dir::RunDir;
 use super::sealed::digest_of;
 use super::settings::HostSettings;
 use rustix::process::Signal;
@@ -71,10 +72,10 @@ pub(super) struct Process {
 }
 
 impl Process {
-    /// Starts a program for `spec` in a fresh folder below `run_dir`.
+    /// Starts a program for `spec` in a fresh folder of `run_dir`.
     pub(super) async fn spawn(
         (spec, program): (&Arc<PluginSpec>, &Path),
-        run_dir: &Path,
+        run_dir: &RunDir,
         settings: &HostSettings,
         recent: Arc<RecentLines>,
     ) -> Result<Self, Fault> {
@@ -84,7 +85,7 @@ impl Process {
             let program = program.to_owned();
             move || checksum.or_else(|| digest_of(&program).ok())
         });
-        let dir = PrivateDir::create(run_dir)?;
+        let dir = run_dir.private_dir()?;
         let identity = spec.options.mtls.then(Identity::generate).transpose()?;
         let mut environment = environment_for(dir.path(), &settings.environment, &spec.options.env);
         environment.extend(identity.as_ref().map(client_certificate));

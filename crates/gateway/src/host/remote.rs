@@ -1,7 +1,8 @@
 //! A plugin that runs already, at one or more addresses: initialised, watched, and left alone in the
-//! end, because it may serve others as well. It is in service while at least one address is.
+//! end, because it may serve others as well. It is in service while at least one address is. Where the
+//! last one leaves, what is open there may finish.
 
-use super::addresses::{Answered, Care, Offer, Standing, first_round};
+use super::addresses::{Absence, Answered, Care, Offer, Standing, first_round};
 use super::assignment::{
     Assignment, News, Order, Ready, Victim, forgotten, unless_stopped, warnings,
 };
@@ -13,9 +14,19 @@ use crate::presence::{InService, Presence};
 use sidegate_model::endpoint::EndpointTable;
 use sidegate_model::record::InstanceEnd;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
+
+/// How long calls may take to notice that their process is gone.
+const CALLS_BREAK: Duration = Duration::from_millis(100);
+
+/// No address is left.
+struct Missing {
+    fault: Fault,
+    /// What is on its way will not end by itself.
+    hangs: bool,
+}
 
 /// Looks after a plugin that runs elsewhere.
 pub(super) struct Remote<'a> {
@@ -54,19 +65,40 @@ impl Remote<'_> {
             endpoints,
             manifest: offer.manifest.clone(),
             pid: None,
+            place: None,
             sha256: None,
             start_duration: begun.elapsed(),
         };
         self.assignment.tell(News::Started(Box::new(ready))).await;
         let care = Care { spec, limits, in_service, offer };
         let care = care.begin(self.addresses, answers);
-        let fault = self.watch(care, &instance, &lasting).await;
-        let in_flight = instance.open_calls().now_or_broken();
-        end(&flight, fault.as_ref(), in_flight);
-        instance.close();
-        if let Some(fault) = fault {
-            self.assignment.fail(&fault, Victim { pid: None, in_flight }).await;
+        match self.watch(care, &instance, &lasting).await {
+            None => {
+                end(&flight, None, instance.open_calls().now_or_broken());
+                instance.close();
+            }
+            Some(Missing { fault, hangs: true }) => {
+                let in_flight = instance.open_calls().now_or_broken();
+                end(&flight, Some(&fault), in_flight);
+                instance.close();
+                self.assignment.fail(&fault, Victim { pid: None, in_flight }).await;
+            }
+            Some(Missing { fault, hangs: false }) => self.linger(&flight, &fault, &instance).await,
         }
+    }
+
+    /// Nobody can be reached any more. A process that said goodbye finishes what is open; one that died
+    /// took it along, and its connections have broken.
+    async fn linger(&mut self, flight: &Recording, fault: &Fault, instance: &Arc<Instance>) {
+        let open = instance.open_calls();
+        let _ = tokio::time::timeout(CALLS_BREAK, instance.drained()).await;
+        let in_flight = open.now_or_broken().saturating_sub(open.now());
+        end(flight, Some(fault), in_flight);
+        let victim = Victim { pid: None, in_flight };
+        self.assignment.tell(News::Leaving { reason: fault.to_string(), victim }).await;
+        // An order to stop comes at the latest when the time to drain is over.
+        let _ = unless_stopped(&mut self.assignment.orders, forgotten(instance)).await;
+        instance.close();
     }
 
     /// Waits for the end: ordered (`None`), or because no address is left.
@@ -75,7 +107,7 @@ impl Remote<'_> {
         (mut standing, _care): (watch::Receiver<Standing>, JoinSet<()>),
         instance: &Arc<Instance>,
         lasting: &[String],
-    ) -> Option<Fault> {
+    ) -> Option<Missing> {
         let mut drained = false;
         loop {
             let order = *self.assignment.orders.borrow_and_update();
@@ -85,11 +117,14 @@ impl Remote<'_> {
             tokio::select! {
                 changed = standing.changed() => {
                     if changed.is_err() {
-                        return Some(Fault::Internal("nobody looks after its addresses"));
+                        let fault = Fault::Internal("nobody looks after its addresses");
+                        return Some(Missing { fault, hangs: true });
                     }
                     let now = standing.borrow_and_update().clone();
                     if now.iter().all(Option::is_some) {
-                        return Some(Fault::NoAddress(self.told(&now).join("; ")));
+                        let fault = Fault::NoAddress(self.told(&now).join("; "));
+                        let hangs = now.iter().flatten().any(|absence| absence.hangs);
+                        return Some(Missing { fault, hangs });
                     }
                     let warnings = self.with_standing(lasting, &now);
                     self.assignment.tell(News::Warnings(warnings)).await;
@@ -108,7 +143,8 @@ impl Remote<'_> {
     /// Why addresses are out of service, in words.
     fn told(&self, standing: &Standing) -> Vec<String> {
         let each = self.addresses.iter().zip(standing);
-        each.filter_map(|(address, why)| Some(format!("{address}: {}", why.as_ref()?))).collect()
+        each.filter_map(|(address, out)| Some(format!("{address}: {}", out.as_ref()?.why)))
+            .collect()
     }
 
     fn with_standing(&self, lasting: &[String], standing: &Standing) -> Vec<String> {
@@ -135,7 +171,7 @@ fn agree(answers: &mut [Result<Answered, Fault>]) -> Option<Offer> {
 }
 
 fn standing_of(answers: &[Result<Answered, Fault>]) -> Standing {
-    answers.iter().map(|answer| answer.as_ref().err().map(Fault::to_string)).collect()
+    answers.iter().map(|answer| answer.as_ref().err().map(Absence::of)).collect()
 }
 
 fn end(flight: &Recording, fault: Option<&Fault>, in_flight: usize) {

@@ -1,15 +1,19 @@
 //! The folder of one gateway below the runtime folder, which holds its private folders. Its lock
-//! tells the next gateway whether this one still lives; what dead ones left is swept.
+//! tells the next gateway whether this one still lives; what dead ones left is swept. Where somebody
+//! cleans it away, it is made anew.
 
-use super::private_dir::has_room;
+use super::fault::Fault;
+use super::private_dir::{PrivateDir, has_room};
 use super::random::random;
-use rustix::fs::{FlockOperation, Mode, OFlags, flock, open};
+use rustix::fs::{FlockOperation, Mode, OFlags, flock, fstat, open};
 use rustix::process::geteuid;
 use std::fs::{self, DirBuilder, Metadata};
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 /// Digits in a folder's name.
@@ -38,22 +42,88 @@ pub enum HostError {
     /// No room for sockets below it.
     #[error("runtime folder {path} has too long a path for sockets (107 bytes): choose a shorter one", path = .0.display())]
     PathTooLong(PathBuf),
+    /// Its file system takes no sockets.
+    #[error("runtime folder {path} cannot hold sockets: {source}", path = path.display())]
+    NoSockets {
+        /// The folder.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// No folder was named.
+    #[error("no runtime folder is named")]
+    Nowhere,
 }
 
-/// This gateway's folder; removed with everything in it when dropped.
+/// Where this gateway's private folders are; removed with everything in it when dropped.
 #[derive(Debug)]
 pub(super) struct RunDir {
-    path: PathBuf,
-    _lock: OwnedFd,
+    /// Where it may be, best first.
+    parents: Vec<PathBuf>,
+    /// What is ours; the last one is in use.
+    held: Mutex<Vec<Folder>>,
 }
 
 impl RunDir {
-    /// Makes a folder below `runtime_dir`, which is made too if it is missing, and sweeps there.
-    pub(super) fn take(runtime_dir: &Path) -> Result<Self, HostError> {
-        prepare_parent(runtime_dir)?;
-        sweep(runtime_dir);
-        let failed = |source| HostError::RuntimeDir { path: runtime_dir.to_owned(), source };
-        Self::create(runtime_dir).map_err(failed)
+    /// Makes a folder below the first of these parents that can hold sockets, and sweeps there. A parent
+    /// is made too where it is missing.
+    pub(super) fn take(parents: &[PathBuf]) -> Result<Self, HostError> {
+        let folder = Folder::below_any(parents)?;
+        tracing::info!(folder = %folder.path.display(), "sockets of plugins");
+        Ok(Self { parents: parents.to_owned(), held: Mutex::new(vec![folder]) })
+    }
+
+    /// A fresh folder for one process. Where ours is gone, or takes no more, another one is made.
+    pub(super) fn private_dir(&self) -> Result<PrivateDir, Fault> {
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        let in_use = held.last().filter(|folder| folder.is_there());
+        if let Some(Ok(dir)) = in_use.map(|folder| PrivateDir::create(&folder.path)) {
+            return Ok(dir);
+        }
+        let folder =
+            Folder::below_any(&self.parents).map_err(|error| Fault::RunDir(error.to_string()))?;
+        let dir = PrivateDir::create(&folder.path)?;
+        tracing::warn!(
+            folder = %folder.path.display(),
+            "the folder of plugins' sockets was removed or takes no more; there is another one now"
+        );
+        held.retain(Folder::is_there);
+        held.push(folder);
+        Ok(dir)
+    }
+}
+
+/// A folder that is ours while its lock is held.
+#[derive(Debug)]
+struct Folder {
+    path: PathBuf,
+    lock: OwnedFd,
+}
+
+impl Folder {
+    /// Makes one below the first parent that will do.
+    fn below_any(parents: &[PathBuf]) -> Result<Self, HostError> {
+        let mut refused = None;
+        for parent in parents {
+            match Self::below(parent) {
+                Ok(folder) => return Ok(folder),
+                Err(error) => {
+                    tracing::info!(%error, "not a place for sockets of plugins");
+                    refused = Some(error);
+                }
+            }
+        }
+        Err(refused.unwrap_or(HostError::Nowhere))
+    }
+
+    fn below(parent: &Path) -> Result<Self, HostError> {
+        prepare_parent(parent)?;
+        sweep(parent);
+        let failed = |source| HostError::RuntimeDir { path: parent.to_owned(), source };
+        let folder = Self::create(parent).map_err(failed)?;
+        let no_sockets = |source| HostError::NoSockets { path: parent.to_owned(), source };
+        folder.try_socket().map_err(no_sockets)?;
+        Ok(folder)
     }
 
     /// It gets its name only when it is locked, so that nobody takes it for a dead one's.
@@ -72,18 +142,34 @@ impl RunDir {
                 fs::remove_dir(&new)?;
                 continue;
             }
-            return Ok(Self { path, _lock: lock });
+            return Ok(Self { path, lock });
         }
     }
 
-    pub(super) fn path(&self) -> &Path {
-        &self.path
+    /// Some file systems know no sockets.
+    fn try_socket(&self) -> io::Result<()> {
+        let path = self.path.join("try");
+        let listener = UnixListener::bind(&path)?;
+        let reached = UnixStream::connect(&path).map(drop);
+        drop(listener);
+        fs::remove_file(&path)?;
+        reached
+    }
+
+    /// Whether what has its name is still this very folder.
+    fn is_there(&self) -> bool {
+        let (Ok(ours), Ok(found)) = (fstat(&self.lock), fs::symlink_metadata(&self.path)) else {
+            return false;
+        };
+        (ours.st_dev, ours.st_ino) == (found.dev(), found.ino())
     }
 }
 
-impl Drop for RunDir {
+impl Drop for Folder {
     fn drop(&mut self) {
-        remove(&self.path);
+        if self.is_there() {
+            remove(&self.path);
+        }
     }
 }
 
@@ -166,6 +252,14 @@ mod tests {
     use std::fs::Permissions;
     use std::os::unix::fs::PermissionsExt;
 
+    fn take(parent: &Path) -> Result<RunDir, HostError> {
+        RunDir::take(&[parent.to_owned()])
+    }
+
+    fn in_use(dir: &RunDir) -> PathBuf {
+        dir.held.lock().unwrap().last().unwrap().path.clone()
+    }
+
     fn names(parent: &Path) -> Vec<String> {
         let entries = fs::read_dir(parent).unwrap();
         let mut names: Vec<_> =
@@ -177,8 +271,8 @@ mod tests {
     #[test]
     fn what_dead_gateways_left_is_swept_and_nothing_else() {
         let parent = tempfile::tempdir().unwrap();
-        let living = RunDir::take(parent.path()).unwrap();
-        let living_name = living.path().file_name().unwrap().to_str().unwrap().to_owned();
+        let living = take(parent.path()).unwrap();
+        let living_name = in_use(&living).file_name().unwrap().to_str().unwrap().to_owned();
         fs::create_dir_all(parent.path().join("g000000/p1")).unwrap();
         fs::write(parent.path().join("g000000/p1/socket"), "").unwrap();
         let kept = ["g1", "gabcdef", "n000001", "other", "x000000"];
@@ -188,7 +282,7 @@ mod tests {
         fs::write(parent.path().join("g000002"), "a file").unwrap();
         let elsewhere = tempfile::tempdir().unwrap();
         std::os::unix::fs::symlink(elsewhere.path(), parent.path().join("g000003")).unwrap();
-        drop(RunDir::take(parent.path()).unwrap());
+        drop(take(parent.path()).unwrap());
         let mut expected: Vec<_> = kept.into_iter().map(str::to_owned).collect();
         expected.extend(["g000002".to_owned(), "g000003".to_owned(), living_name]);
         expected.sort();
@@ -199,8 +293,8 @@ mod tests {
     #[test]
     fn a_folder_goes_with_its_gateway() {
         let parent = tempfile::tempdir().unwrap();
-        let dir = RunDir::take(&parent.path().join("deep/er")).unwrap();
-        let path = dir.path().to_owned();
+        let dir = take(&parent.path().join("deep/er")).unwrap();
+        let path = in_use(&dir);
         assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o700);
         fs::write(path.join("left"), "").unwrap();
         drop(dir);
@@ -210,7 +304,7 @@ mod tests {
     #[test]
     fn a_folder_without_room_for_sockets_is_refused_with_the_reason() {
         let parent = tempfile::tempdir().unwrap();
-        let error = RunDir::take(&parent.path().join("x".repeat(80))).unwrap_err().to_string();
+        let error = take(&parent.path().join("x".repeat(80))).unwrap_err().to_string();
         assert!(error.contains("107 bytes"), "{error}");
     }
 
@@ -218,6 +312,58 @@ mod tests {
     fn a_folder_that_others_can_write_is_refused() {
         let parent = tempfile::tempdir().unwrap();
         fs::set_permissions(parent.path(), Permissions::from_mode(0o777)).unwrap();
-        assert!(matches!(RunDir::take(parent.path()), Err(HostError::Shared(_))));
+        assert!(matches!(take(parent.path()), Err(HostError::Shared(_))));
+    }
+
+    #[test]
+    fn the_first_place_that_will_do_is_taken_and_what_cannot_hold_sockets_is_passed_over() {
+        let parent = tempfile::tempdir().unwrap();
+        let shared = parent.path().join("shared");
+        fs::create_dir(&shared).unwrap();
+        fs::set_permissions(&shared, Permissions::from_mode(0o777)).unwrap();
+        let file = parent.path().join("file");
+        fs::write(&file, "").unwrap();
+        let (good, better) = (parent.path().join("good"), parent.path().join("better"));
+        let places = [parent.path().join("x".repeat(80)), shared, file, good.clone(), better];
+        let dir = RunDir::take(&places).unwrap();
+        assert!(in_use(&dir).starts_with(&good));
+        assert_eq!(names(&in_use(&dir)), [""; 0], "nothing of the trial is left");
+    }
+
+    #[test]
+    fn a_folder_that_is_cleaned_away_is_made_anew_with_all_above_it() {
+        let parent = tempfile::tempdir().unwrap();
+        let place = parent.path().join("run");
+        let dir = take(&place).unwrap();
+        let first = dir.private_dir().unwrap();
+        fs::remove_dir_all(&place).unwrap();
+        let second = dir.private_dir().unwrap();
+        assert!(second.path().is_dir() && !first.path().exists());
+        // Somebody else's folder of the same name is not ours to remove.
+        let others = in_use(&dir);
+        fs::remove_dir_all(&others).unwrap();
+        fs::create_dir(&others).unwrap();
+        let third = dir.private_dir().unwrap();
+        assert!(third.path().is_dir());
+        drop((first, second, third, dir));
+        assert_eq!(names(&place), [others.file_name().unwrap().to_str().unwrap()]);
+    }
+
+    #[test]
+    fn where_a_folder_cannot_be_made_anew_the_next_place_is_taken() {
+        let parent = tempfile::tempdir().unwrap();
+        let (one, two) = (parent.path().join("one"), parent.path().join("two"));
+        let dir = RunDir::take(&[one.clone(), two.clone()]).unwrap();
+        for place in [&one, &two] {
+            fs::remove_dir_all(place).unwrap_or_default();
+            fs::write(place, "in the way").unwrap();
+            if place == &one {
+                assert!(dir.private_dir().unwrap().path().starts_with(&two));
+            }
+        }
+        let reason = dir.private_dir().unwrap_err().to_string();
+        assert!(reason.contains("two"), "{reason}");
+        fs::remove_file(&two).unwrap();
+        assert!(dir.private_dir().unwrap().path().starts_with(&two));
     }
 }

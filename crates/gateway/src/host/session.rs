@@ -154,10 +154,15 @@ impl Session {
     }
 
     /// Everything before the process itself is ended. A plugin that lets one call run into its
-    /// deadline is not asked anything more.
-    pub(super) async fn say_goodbye(mut self, plugin: &str) {
+    /// deadline is not asked anything more. `closed` is how closing its session went, where that was done
+    /// before.
+    pub(super) async fn say_goodbye(mut self, plugin: &str, closed: Option<bool>) {
         let begun = Instant::now();
-        if self.close_session().await.is_ok() && self.shutdown().await.is_ok() {
+        let closed = match closed {
+            Some(closed) => closed,
+            None => self.close_session().await.is_ok(),
+        };
+        if closed && self.shutdown().await.is_ok() {
             if let Some(broker) = self.broker.take() {
                 broker.close().await;
             }
@@ -171,11 +176,13 @@ impl Session {
         tracing::debug!(plugin, took = ?begun.elapsed(), "plugin was asked to end");
     }
 
-    async fn close_session(&self) -> Result<(), Fault> {
-        let mut plugin = self.plugin.clone();
-        let request = wire::CloseSessionRequest { reason: "unload".into() };
-        let limit = self.limits.close_session;
-        in_time(call("CloseSession", limit, request, |r| plugin.close_session(r)).await)
+    /// Ends what the plugin does in the background. Requests may still be open.
+    pub(super) fn close_session(&self) -> impl Future<Output = Result<(), Fault>> + Send + use<> {
+        let (mut plugin, limit) = (self.plugin.clone(), self.limits.close_session);
+        async move {
+            let request = wire::CloseSessionRequest { reason: "unload".into() };
+            in_time(call("CloseSession", limit, request, |r| plugin.close_session(r)).await)
+        }
     }
 
     async fn shutdown(&self) -> Result<(), Fault> {

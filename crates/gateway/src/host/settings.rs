@@ -12,10 +12,11 @@ use std::time::Duration;
 /// What the host needs to know.
 #[derive(Clone)]
 pub struct HostSettings {
-    /// Parent of the private folders, one for each plugin process; made when it is missing, and
-    /// shared by all gateways of this user. What gateways left behind that were killed is removed at
-    /// the next start. Keep it short: a socket's path has room for 107 bytes in all.
-    pub runtime_dir: PathBuf,
+    /// Where the parent of the private folders, one for each plugin process, may be: the first that can
+    /// hold sockets is used, and made when it is missing. Gateways of one user may share it. What
+    /// gateways left behind that were killed is removed at the next start. Keep them short: a socket's
+    /// path has room for 107 bytes in all.
+    pub runtime_dirs: Vec<PathBuf>,
     /// A program that calls [`reentered`](super::reentered) first of all; for the gateway's own
     /// binary `/proc/self/exe`, which stays the same when the file is replaced. With it each plugin
     /// gets a guard: nothing that a plugin starts outlives it or the gateway, however either ends.

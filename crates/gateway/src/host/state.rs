@@ -33,6 +33,8 @@ pub(super) enum Event {
     Wanted(Edition),
     /// The operator wants the plugin to run no more.
     Unwanted,
+    /// The gateway was told to stop: requests may finish, but nothing is started any more.
+    Closing,
     /// The host ends; nobody waits for requests any more.
     Quit,
     /// A process passed every step of its start.
@@ -47,6 +49,15 @@ pub(super) enum Event {
         /// Another try cannot end differently.
         hopeless: bool,
     },
+    /// The process that serves takes no new requests any more, but may finish those it has.
+    Leaving {
+        /// Which one.
+        serial: Serial,
+        /// In words for an operator.
+        reason: String,
+    },
+    /// A process ended because the gateway was told to stop: no failure. `Gone` follows.
+    Departed(Serial),
     /// A draining process has finished its requests.
     Drained(Serial),
     /// Nothing is left of a process.
@@ -112,6 +123,7 @@ pub(super) struct Life {
     restarts: u32,
     reason: Option<String>,
     reload_failure: Option<String>,
+    closing: bool,
 }
 
 impl Life {
@@ -129,6 +141,7 @@ impl Life {
             restarts: 0,
             reason: None,
             reload_failure: None,
+            closing: false,
         }
     }
 
@@ -144,11 +157,14 @@ impl Life {
         match event {
             Event::Wanted(edition) => self.want(edition, &mut actions),
             Event::Unwanted => self.unwant(now, &mut actions),
+            Event::Closing => self.closing = true,
             Event::Quit => self.quit(now, &mut actions),
             Event::Started(serial) => self.started(serial, now, &mut actions),
             Event::Failed { serial, reason, hopeless } => {
                 self.failed(serial, reason, hopeless, now);
             }
+            Event::Leaving { serial, reason } => self.leave(serial, reason, now),
+            Event::Departed(serial) => self.depart(serial),
             Event::Drained(serial) => self.stop_draining(&mut actions, |r| r.serial == serial),
             Event::Gone(serial) => self.retiring.retain(|r| r.serial != serial),
             Event::Tick => {}
@@ -221,6 +237,29 @@ impl Life {
         }
     }
 
+    /// Fails as an instance that gets requests, and drains all the same.
+    fn leave(&mut self, serial: Serial, reason: String, now: Moment) {
+        if self.serving() != Some(serial) {
+            return;
+        }
+        self.failed(serial, reason, false, now);
+        for retiring in self.retiring.iter_mut().filter(|r| r.serial == serial) {
+            retiring.drain_until = Some(now.at + self.drain);
+        }
+    }
+
+    fn depart(&mut self, serial: Serial) {
+        if self.serving() == Some(serial) {
+            self.serving = None;
+            self.retire_stopping(serial);
+        } else if self.next == Next::Starting(serial) {
+            self.next = Next::Nothing;
+            self.retire_stopping(serial);
+        } else if let Some(retiring) = self.retiring.iter_mut().find(|r| r.serial == serial) {
+            retiring.drain_until = None;
+        }
+    }
+
     /// Notes one more failure and says how to go on: at once, after a pause, or not at all.
     fn after_failure(&mut self, hopeless: bool, now: Moment) -> Next {
         let forgotten = now.at.saturating_sub(self.limits.window);
@@ -278,6 +317,9 @@ impl Life {
 
     fn start_what_is_due(&mut self, now: Moment, actions: &mut Vec<Action>) {
         let Some(edition) = self.wanted else { return };
+        if self.closing && matches!(self.next, Next::Due | Next::Backoff { .. }) {
+            self.next = Next::Nothing;
+        }
         match self.next {
             Next::Due => {}
             Next::Backoff { until } if until <= now.at => self.next = Next::Due,

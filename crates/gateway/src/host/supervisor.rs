@@ -50,6 +50,8 @@ pub(super) struct Supervisor {
     began: Instant,
     /// Nobody will wish for anything any more.
     closing: bool,
+    /// The gateway was told to stop, and `life` knows.
+    told_closing: bool,
     pending: VecDeque<Event>,
     /// What the failures hit that are not logged yet.
     victims: HashMap<Serial, Victim>,
@@ -79,6 +81,7 @@ impl Supervisor {
             edition: Edition(0),
             began: Instant::now(),
             closing: false,
+            told_closing: false,
             pending: VecDeque::new(),
             victims: HashMap::new(),
             runners: JoinSet::new(),
@@ -95,6 +98,9 @@ impl Supervisor {
     /// Works until the host has no more wishes and nothing of the plugin is left.
     pub(super) async fn run(mut self) {
         self.wishes.mark_changed();
+        if self.setup.closing.is_cancelled() {
+            self.note_closing();
+        }
         while !(self.closing && self.life.is_over() && self.runners.is_empty()) {
             match self.pending.pop_front() {
                 Some(event) => self.take(event).await,
@@ -114,6 +120,7 @@ impl Supervisor {
             },
             Some((serial, news)) = self.news.recv() => self.note_news(serial, news),
             Some(ended) = self.runners.join_next_with_id() => self.note_end(&ended),
+            () = self.setup.closing.cancelled(), if !self.told_closing => self.note_closing(),
             () = sleep_until(deadline.unwrap_or(far)) => self.pending.push_back(Event::Tick),
         }
     }
@@ -152,6 +159,11 @@ impl Supervisor {
         self.record.spec = spec;
     }
 
+    fn note_closing(&mut self) {
+        self.told_closing = true;
+        self.pending.push_back(Event::Closing);
+    }
+
     fn quit(&mut self) {
         self.closing = true;
         self.pending.push_back(Event::Quit);
@@ -173,6 +185,11 @@ impl Supervisor {
                 self.victims.insert(serial, victim);
                 Event::Failed { serial, reason, hopeless }
             }
+            News::Leaving { reason, victim } => {
+                self.victims.insert(serial, victim);
+                Event::Leaving { serial, reason }
+            }
+            News::Departed => Event::Departed(serial),
             News::Warnings(warnings) => {
                 let serves = self.life.serving() == Some(serial);
                 if let Some((ready, _)) = self.record.serving.as_mut().filter(|_| serves) {
@@ -213,6 +230,11 @@ impl Supervisor {
             self.record.serving = None;
         }
         self.show().await;
+        if let (Event::Started(_), Some((ready, _))) = (&about, &self.record.serving)
+            && let Some(place) = &ready.place
+        {
+            place.lead();
+        }
         for action in actions {
             self.act(action);
         }
@@ -230,7 +252,7 @@ impl Supervisor {
                     tracing::warn!(plugin, pid, "{warning}");
                 }
             }
-            (Event::Failed { serial, reason, .. }, _) => {
+            (Event::Failed { serial, reason, .. } | Event::Leaving { serial, reason }, _) => {
                 let restarts = self.life.restarts();
                 let Victim { pid, in_flight } = self.victims.remove(serial).unwrap_or_default();
                 tracing::warn!(plugin, pid, state, restarts, in_flight, reason, "plugin failed");

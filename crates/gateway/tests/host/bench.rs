@@ -66,7 +66,7 @@ impl Bench {
         let current = Arc::new(CurrentGeneration::default());
         let settings = HostSettings {
             permitted: host::Permitted::default(),
-            runtime_dir: dir.path().join("run"),
+            runtime_dirs: vec![dir.path().join("run")],
             launcher,
             environment: std::env::vars_os()
                 .filter(|(name, _)| name == "PATH")

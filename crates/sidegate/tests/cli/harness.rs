@@ -98,10 +98,11 @@ impl Server {
         Self::start_in(self.folder.take().unwrap(), &[])
     }
 
-    /// Starts a server that runs plugins with this folder for temporary files.
+    /// Starts a server that has its runtime folder below this one.
     pub(crate) fn start_at(folder: TempDir, temporary: &Path) -> Self {
         let mut command = serve(&folder.path().join("data"));
-        command.env("TMPDIR", temporary).env("PATH", std::env::var_os("PATH").unwrap());
+        command.env("RUNTIME_DIRECTORY", temporary.join("sidegate"));
+        command.env("PATH", std::env::var_os("PATH").unwrap());
         Self::spawn(folder, command)
     }
 

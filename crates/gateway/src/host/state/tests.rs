@@ -1,5 +1,7 @@
 //! The promises of the state machine: single stories, and random orders of events.
 
+mod parting;
+
 use super::*;
 use proptest::prelude::*;
 
@@ -204,6 +206,7 @@ enum Step {
     Remove,
     Start(usize),
     Fail(usize),
+    Leave,
     Drained(usize),
     Gone(usize),
     Wait(u64),
@@ -221,6 +224,7 @@ fn step() -> impl Strategy<Value = Step> {
         6 => any::<bool>().prop_map(Step::EndStart),
         1 => (0..9usize).prop_map(Step::Start),
         3 => (0..9usize).prop_map(Step::Fail),
+        1 => Just(Step::Leave),
         1 => (0..9usize).prop_map(Step::Drained),
         2 => (0..9usize).prop_map(Step::Gone),
         2 => (0..1000u64).prop_map(Step::Wait),
@@ -261,6 +265,7 @@ impl World {
                 self.failed.push(serial);
                 Event::Failed { serial, reason: "r".into(), hopeless: false }
             }
+            Step::Leave => Event::Leaving { serial: life.serving()?, reason: "r".into() },
             Step::Drained(n) => Event::Drained(pick(&self.alive, *n)?),
             Step::Gone(n) => {
                 let ending: Vec<_> =
@@ -336,6 +341,13 @@ impl World {
                 }
                 self.draining.retain(|s| s != serial);
                 self.leaving.push(*serial);
+            }
+            Event::Leaving { serial, .. } => {
+                self.note(
+                    life,
+                    &Event::Failed { serial: *serial, reason: "r".into(), hopeless: false },
+                );
+                self.draining.push(*serial);
             }
             _ => {}
         }

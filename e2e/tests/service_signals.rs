@@ -1,0 +1,112 @@
+//! Signals that reach every process of the service at once, as a service manager sends them that ends a
+//! whole control group.
+
+use sidegate_e2e::{Flavour, Gateway, Plugin, eventually, go_story, story, terminate};
+
+/// Sends SIGTERM to every process below the gateway, and to the gateway.
+fn terminate_all(gateway: &mut Gateway) {
+    for pid in gateway.processes() {
+        terminate(pid);
+    }
+    gateway.begin_to_stop();
+}
+
+fn patient() -> sidegate_e2e::GatewayBuilder {
+    Gateway::builder().env("SHUTDOWN_TIMEOUT", "20s")
+}
+
+/// Opens a slow answer and a stream at each place, ends everything, and sees both end well.
+async fn nothing_open_is_lost(mut gateway: Gateway, slow: &[String], streams: &[String]) {
+    let answers: Vec<_> =
+        slow.iter().map(|path| tokio::spawn(gateway.get(path).try_send())).collect();
+    let mut open = Vec::new();
+    for path in streams {
+        let mut stream = gateway.get(path).open().await;
+        stream.read_until("\n\n").await;
+        open.push(stream);
+    }
+    let wanted = (slow.len() + streams.len()).to_string();
+    eventually("all are being answered", async || {
+        let metrics = gateway.get("/metrics").send().await.text();
+        let of_plugins =
+            metrics.lines().filter(|l| l.starts_with("sidegate_plugin_requests_in_flight{"));
+        let sum: u64 =
+            of_plugins.filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok()).sum();
+        (sum.to_string() == wanted).then_some(())
+    })
+    .await;
+    terminate_all(&mut gateway);
+    for answer in answers {
+        answer.await.unwrap().expect("an answer").expect(200);
+    }
+    for stream in &mut open {
+        let rest = stream.rest().await.expect("the stream ends well");
+        assert!(String::from_utf8_lossy(&rest).contains("\"i\":39"), "it is whole");
+    }
+    gateway.stop();
+    let log = gateway.log();
+    assert!(!log.contains("plugin failed"), "nothing has failed");
+}
+
+#[test]
+fn a_signal_to_all_processes_of_the_service_loses_nothing_that_is_open() {
+    story(async {
+        let gateway = patient().start().await;
+        gateway.lab().await;
+        let slow = ["/plugins/lab/sleep?ms=2000".to_owned()];
+        let stream = ["/plugins/lab/sse?n=40&interval_ms=50".to_owned()];
+        nothing_open_is_lost(gateway, &slow, &stream).await;
+    });
+}
+
+#[test]
+fn a_signal_to_all_processes_of_the_service_loses_nothing_of_plugins_in_go() {
+    go_story(async |go| {
+        let gateway = patient().start().await;
+        let (mut slow, mut streams) = (Vec::new(), Vec::new());
+        for flavour in Flavour::ALL {
+            let name = flavour.name();
+            go.plugin(&gateway, "plugin", flavour, &name).ready().await;
+            slow.push(format!("/plugins/{name}/slow?ms=2000"));
+            streams.push(format!("/plugins/{name}/events?n=40&interval_ms=50"));
+        }
+        nothing_open_is_lost(gateway, &slow, &streams).await;
+    });
+}
+
+#[test]
+fn a_plugin_that_ends_by_the_signal_that_stops_the_gateway_has_not_failed_and_starts_no_more() {
+    story(async {
+        let mut gateway = patient().start().await;
+        gateway.lab().await;
+        // It knows nothing of signals.
+        let plain = gateway.plugin("m").program("e2e-plugin-misbehave").ready().await;
+        let pid = plain.pid().await;
+        let mut stream = gateway.get("/plugins/lab/sse?n=60&interval_ms=50").open().await;
+        stream.read_until("\n\n").await;
+        terminate_all(&mut gateway);
+        let record = ended(&plain, pid).await;
+        assert_eq!(record["in_order"], true, "{record:#}");
+        assert_eq!(record["signal"], 15, "{record:#}");
+        let status = plain.status().await;
+        assert_eq!(
+            (&status["state"], &status["restarts"]),
+            (&"stopped".into(), &0.into()),
+            "{status}"
+        );
+        // What comes late starts nothing either.
+        plain.reload().await;
+        stream.rest().await.expect("the stream of the other plugin ends well");
+        gateway.stop();
+        let log = gateway.log();
+        assert_eq!(log.matches("plugin is ready").count(), 2, "each was started once");
+        assert!(!log.contains("plugin failed"), "nothing has failed");
+    });
+}
+
+/// The admin API answers until the end.
+async fn ended(plugin: &Plugin, pid: u32) -> serde_json::Value {
+    let record = plugin.wait_ended(pid).await;
+    plugin.wait_state("stopped").await;
+    record
+}
