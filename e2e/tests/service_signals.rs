@@ -27,7 +27,8 @@ async fn nothing_open_is_lost(mut gateway: Gateway, slow: &[String], streams: &[
     }
     let wanted = (slow.len() + streams.len()).to_string();
     eventually("all are being answered", async || {
-        let metrics = gateway.get("/metrics").send().await.text();
+        let metrics = gateway.get("/metrics").send().await;
+        let metrics = metrics.text();
         let of_plugins =
             metrics.lines().filter(|l| l.starts_with("sidegate_plugin_requests_in_flight{"));
         let sum: u64 =
