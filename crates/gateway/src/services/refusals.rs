@@ -1,6 +1,5 @@
 //! What plugins asked for without being granted it, for operators to see. A wish is none; a call is.
 
-use super::asker::callable;
 use super::bus::Party;
 use sidegate_model::plugin::{PluginId, PluginSpec};
 use std::collections::{BTreeMap, HashMap};
@@ -32,12 +31,12 @@ impl Refusals {
         }
     }
 
-    /// What a plugin was refused and still is not granted, and how to grant it.
-    pub(super) fn told(&self, spec: &PluginSpec) -> Vec<String> {
+    /// What a plugin was refused and still is not granted, and how to grant it; `name` is what it is called
+    /// in a command.
+    pub(super) fn told(&self, spec: &PluginSpec, name: &str) -> Vec<String> {
         let all = self.all();
         let scopes = all.get(&spec.id).into_iter().flat_map(BTreeMap::keys);
         let missing = scopes.filter(|scope| !spec.service_scopes.contains(**scope));
-        let name = callable(spec);
         let told = |scope: &&str| {
             format!(
                 "a call was refused: {scope} is not granted: sidegate plugin grant {name} {scope}"

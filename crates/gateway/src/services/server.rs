@@ -1,7 +1,7 @@
 //! One connection of a plugin: HTTP/2 with bounds, and everything behind it. Knows nothing of how the
 //! connection came about, only whose it is.
 
-use super::asker::Asker;
+use super::asker::{Asker, callable};
 use super::bus::{Bus, Party};
 use super::calls::Calls;
 use super::events::Events;
@@ -71,7 +71,7 @@ impl HostServices {
     pub(crate) fn refused(&self, plugin: PluginId) -> Vec<String> {
         let snapshot = self.parts.snapshots.borrow().clone();
         let spec = snapshot.plugins.get(&plugin);
-        spec.map(|spec| self.parts.refusals.told(spec)).unwrap_or_default()
+        spec.map(|spec| self.parts.refusals.told(spec, &callable(spec))).unwrap_or_default()
     }
 
     /// Serves one connection of this plugin until it ends; whoever comes in on it is this plugin.
