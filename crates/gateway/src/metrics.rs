@@ -3,6 +3,7 @@
 //!
 //! Each shard counts for itself and without locks; a scrape adds up.
 
+mod gone;
 mod report;
 mod route_meter;
 mod tally;
@@ -12,12 +13,14 @@ pub use route_meter::{NOWHERE, RouteMeter, RouteName};
 use crate::exposition::announce;
 use crate::plugin_metrics;
 use crate::process_figures::ProcessFigures;
+use gone::Gone;
 use report::Report;
 use route_meter::RouteMeters;
 use sidegate_model::status::PluginStatus;
 use std::fmt::Write as _;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 /// The counts of one shard.
 #[derive(Debug)]
@@ -72,12 +75,14 @@ impl ShardMetrics {
 #[derive(Debug)]
 pub struct Metrics {
     shards: Box<[Arc<ShardMetrics>]>,
+    gone: Mutex<Gone>,
 }
 
 impl Metrics {
     /// Nothing counted yet, by so many shards.
     pub fn new(shards: usize) -> Self {
-        Self { shards: (0..shards.max(1)).map(|_| Arc::default()).collect() }
+        let shards = (0..shards.max(1)).map(|_| Arc::default()).collect();
+        Self { shards, gone: Mutex::default() }
     }
 
     /// The counts of a shard.
@@ -87,9 +92,16 @@ impl Metrics {
 
     /// Everything in the text format, with the plugins' states as they are now.
     pub fn render(&self, plugins: &[PluginStatus]) -> String {
+        self.render_at(plugins, Instant::now())
+    }
+
+    fn render_at(&self, plugins: &[PluginStatus], now: Instant) -> String {
         let mut out = String::new();
         let mut report = Report::default();
-        for meter in self.shards.iter().flat_map(|shard| shard.routes.all()) {
+        let meters = || self.shards.iter().flat_map(|shard| shard.routes.all());
+        let mut gone = self.gone.lock().unwrap_or_else(PoisonError::into_inner);
+        gone.look(meters().map(|meter| meter.name().plugin), plugins, now);
+        for meter in meters().filter(|meter| !gone.is_forgotten(meter.name().plugin, now)) {
             report.add(meter);
         }
         report.write(&mut out);

@@ -48,6 +48,39 @@ fn text(plugins: &[PluginStatus]) -> String {
     metrics.render(plugins)
 }
 
+#[test]
+fn counts_of_a_plugin_that_is_gone_are_told_for_a_while_and_go_on_when_it_is_back() {
+    let metrics = Metrics::new(2);
+    for (shard, plugin) in [(0, "old"), (1, "old"), (0, "new"), (1, NOWHERE.plugin)] {
+        let name = RouteName { plugin, route: "/a", method: "GET" };
+        let route = metrics.shard(shard).route(name);
+        route.answered(StatusCode::OK, Duration::from_millis(3), 7);
+        route.failed(ErrorCode::PluginError);
+    }
+    let begun = Instant::now();
+    let at = |minutes: u64| begun + Duration::from_secs(minutes * 60);
+    let both = [status(1, "old"), status(2, "new")];
+    let told = |plugins: &[PluginStatus], minutes| {
+        let text = metrics.render_at(plugins, at(minutes));
+        ["old", "new", "-"]
+            .map(|name| text.matches(&format!("plugin=\"{name}\",route")).count() > 0)
+    };
+    let errors = |plugins: &[PluginStatus], minutes| {
+        let text = metrics.render_at(plugins, at(minutes));
+        text.contains("sidegate_errors_total{plugin=\"old\"")
+    };
+    assert_eq!(told(&both, 0), [true; 3]);
+    assert_eq!(told(&both, 100), [true; 3], "whoever is there is told");
+    assert_eq!(told(&both[1..], 101), [true; 3], "the last counts are still collected");
+    assert_eq!(told(&both[1..], 105), [true; 3]);
+    assert_eq!((told(&both[1..], 106), errors(&both[1..], 106)), ([false, true, true], false));
+    let text = metrics.render_at(&both, at(107));
+    let counted =
+        "sidegate_requests_total{plugin=\"old\",route=\"/a\",method=\"GET\",status=\"200\"} 2";
+    assert!(text.contains(counted), "a counter never goes back: {text}");
+    assert_eq!(told(&both[1..], 108), [true; 3], "it is missed anew");
+}
+
 #[derive(Default)]
 struct Scrape {
     types: BTreeMap<String, String>,
