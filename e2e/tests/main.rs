@@ -32,6 +32,7 @@ mod parking;
 mod paths;
 mod plugin_answers;
 mod plugin_logs;
+mod processes;
 mod quota;
 mod readiness;
 mod records;

@@ -13,6 +13,7 @@ mod error;
 mod logging;
 mod masked;
 mod open_files;
+mod orphans;
 mod output;
 mod pairs;
 mod plane;

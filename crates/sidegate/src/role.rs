@@ -51,6 +51,8 @@ pub(crate) fn standalone(
         .enable_all()
         .build()
         .map_err(|e| Failure::failed(format!("no runtime: {e}")))?;
+    // Ends with the runtime.
+    runtime.spawn(crate::orphans::reap());
     let outcome = runtime.block_on(run(config, gateway, &token, ready_file));
     runtime.shutdown_timeout(LAST_TASKS);
     outcome
