@@ -191,3 +191,18 @@ fn bodies_larger_than_the_librarys_own_limit_reach_a_plugin_in_go() {
         }
     });
 }
+
+#[test]
+fn bytes_of_a_plugin_in_go_that_are_no_utf8_never_cost_it_its_status() {
+    go_story(async |go| {
+        let gateway = Gateway::start().await;
+        for (flavour, at, _) in all(go, &gateway).await {
+            let made = gateway.get(&format!("{at}/latin1")).send().await.expect(201);
+            let name = made.headers.get("x-name").map(|value| value.as_bytes().to_owned());
+            assert_eq!(name.as_deref(), Some(&b"caf\xe9"[..]), "{flavour:?}");
+            assert_eq!(made.text(), "made");
+            let answer = gateway.get(&format!("{at}/latin1?error")).send().await;
+            answer.is_error(404, "plugin_reported", "plugin");
+        }
+    });
+}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"net/http"
+	"net/url"
 
 	"sidegate.dev/sdk/plugin_sdk"
 	pb "sidegate.dev/sdk/proto"
@@ -40,4 +41,12 @@ func cookies() *pb.EndpointResponse {
 	header := http.Header{"Content-Type": {"text/plain"}, "Set-Cookie": {"a=1; Path=/", "b=2; Path=/"}}
 	plugin_sdk.SetHeader(resp, header)
 	return resp
+}
+
+// latin1 answers with bytes that are not UTF-8, in a header or in the text of an error.
+func latin1(query url.Values) *pb.EndpointResponse {
+	if query.Has("error") {
+		return &pb.EndpointResponse{StatusCode: 404, ErrorMessage: "no caf\xe9 here"}
+	}
+	return &pb.EndpointResponse{StatusCode: 201, Headers: map[string]string{"X-Name": "caf\xe9"}, Body: []byte("made")}
 }

@@ -99,6 +99,8 @@ func (p *plugin) HandleEndpointRequest(ctx plugin_sdk.Context, req *pb.EndpointR
 		return slow(ctx, query)
 	case "cookies":
 		return cookies(), nil
+	case "latin1":
+		return latin1(query), nil
 	case "fail":
 		return nil, status.Error(9, "internal: the plugin was asked to fail")
 	case "panic":

@@ -161,6 +161,12 @@ func (s *server) GetEndpointRegistrations(context.Context, *pb.GetEndpointRegist
 	if err != nil {
 		return nil, err
 	}
+	registrations = slices.Clone(registrations)
+	for i, registration := range registrations {
+		if !isText(registration.GetDescription()) || !areTexts(registration.GetMetadata()) {
+			registrations[i] = describable(registration)
+		}
+	}
 	return &pb.GetEndpointRegistrationsResponse{Registrations: registrations}, nil
 }
 
@@ -176,7 +182,7 @@ func (s *server) HandleEndpointRequest(ctx context.Context, req *pb.EndpointRequ
 		err = errors.New("HandleEndpointRequest returned neither a response nor an error")
 	}
 	c.tellFailure(err)
-	return resp, err
+	return sendable(resp, c.hasHeaderList()), err
 }
 
 func (s *server) HandleEndpointRequestStream(req *pb.EndpointRequest, stream grpc.ServerStreamingServer[pb.EndpointResponseChunk]) error {
@@ -186,7 +192,7 @@ func (s *server) HandleEndpointRequestStream(req *pb.EndpointRequest, stream grp
 	}
 	fillHeaders(req)
 	c := s.endpointContext(stream.Context(), req)
-	err := handler.HandleEndpointRequestStream(c, req, stream)
+	err := handler.HandleEndpointRequestStream(c, req, cleanStream{stream, c.hasHeaderList()})
 	c.tellFailure(err)
 	return err
 }
@@ -199,6 +205,9 @@ func (s *server) endpointContext(ctx context.Context, req *pb.EndpointRequest) C
 	}
 	return c
 }
+
+// hasHeaderList tells whether the host reads headers as a list.
+func (c Context) hasHeaderList() bool { return slices.Contains(c.Features, FeatureHeaderList) }
 
 // tellFailure logs why a handler failed: to the client the host says only that it did. A handler that
 // stops because the client has gone did what it should.
