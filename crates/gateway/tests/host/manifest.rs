@@ -1,6 +1,6 @@
 //! What a plugin's manifest says: shown, never obeyed, and never a reason not to run.
 
-use crate::asking::{bare, granted};
+use crate::asking::bare;
 use crate::bench::{Bench, With};
 use crate::life::{good, ready};
 use sidegate_model::plugin::PluginSpec;
@@ -28,20 +28,13 @@ async fn hooks_and_wishes_are_shown() {
 }
 
 #[tokio::test]
-async fn a_wish_is_told_until_it_is_granted_and_again_when_it_is_revoked_by_one_process() {
+async fn a_wish_is_no_warning() {
     let bench = Bench::new();
     let manifest = r#"{"permissions":{"services":["plugins.read","kv.readwrite"]}}"#;
     let spec = bare(7).with("manifest", manifest);
-    bench.want(spec.clone());
-    let (status, _) = ready(&bench, 7).await;
-    let told = ["wishes kv.readwrite, which is not granted: sidegate plugin grant 7 kv.readwrite"];
-    assert_eq!(status.warnings, told);
-    bench.want(granted(spec.clone(), "kv.readwrite"));
-    let after = bench.status_where(7, |s| s.warnings.is_empty()).await;
     bench.want(spec);
-    let revoked = bench.status_where(7, |s| !s.warnings.is_empty()).await;
-    assert_eq!(revoked.warnings, told);
-    assert_eq!((after.pid, revoked.pid, after.restarts), (status.pid, status.pid, 0));
+    let (status, _) = ready(&bench, 7).await;
+    assert_eq!(status.warnings, [""; 0]);
     bench.host.shutdown().await;
 }
 
