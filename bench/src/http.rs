@@ -113,6 +113,29 @@ impl Connection {
         Ok(())
     }
 
+    /// Sends a request and gives the body of the answer, which has to be a 200 with a length.
+    ///
+    /// # Errors
+    /// When it is anything else, or the connection ends.
+    pub async fn body_of(mut self, request: &[u8]) -> io::Result<String> {
+        self.stream.write_all(request).await?;
+        let mut answer = Vec::new();
+        loop {
+            if self.stream.read_buf(&mut answer).await? == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+            match Head::read(&answer) {
+                Some(Head { status: 200, length, body: Some(body) })
+                    if answer.len() >= length + body =>
+                {
+                    return Ok(String::from_utf8_lossy(&answer[length..]).into_owned());
+                }
+                Some(Head { status: 200, body: Some(_), .. }) | None => {}
+                Some(_) => return Err(io::Error::other("the answer is no 200 with a length")),
+            }
+        }
+    }
+
     /// Sends a request and leaves the answer to the caller.
     ///
     /// # Errors

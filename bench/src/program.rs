@@ -30,6 +30,13 @@ pub fn beside(name: &str) -> Result<PathBuf> {
     found.into_iter().find(|path| path.is_file()).context(missing)
 }
 
+/// Where a program of the system is, also where a user's search path does not lead.
+pub fn find(name: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let folders = std::env::split_paths(&path).chain([PathBuf::from("/usr/sbin")]);
+    folders.map(|folder| folder.join(name)).find(|path| path.is_file())
+}
+
 /// A running program. It is ended when this is dropped, and so is everything it started.
 #[derive(Debug)]
 pub struct Program {
@@ -60,6 +67,11 @@ impl Program {
     /// Its process.
     pub fn pid(&self) -> u32 {
         self.child.id()
+    }
+
+    /// The file that has its standard error.
+    pub fn log(&self) -> &Path {
+        &self.log
     }
 
     /// Its process and all below it.

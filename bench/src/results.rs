@@ -43,6 +43,11 @@ pub struct Ratio {
 }
 
 impl Row {
+    /// The median of a figure over the rounds; `None` without any.
+    pub fn median_of(&self, figure: Figure) -> Option<f64> {
+        (!self.slices.is_empty()).then(|| self.min_and_median(figure).1)
+    }
+
     /// Smallest and median value of a figure over the rounds.
     pub fn min_and_median(&self, figure: Figure) -> (f64, f64) {
         let values = self.slices.iter().map(figure);

@@ -1,6 +1,6 @@
 //! The whole benchmark: every contestant, every case, and the results in one place.
 
-use crate::cases::{idle, reload, scale, shards, stalled, streams, unary};
+use crate::cases::{idle, logged, reload, scale, shards, stalled, streams, unary};
 use crate::contestant::Contestant;
 use crate::plan::Plan;
 use crate::program::beside;
@@ -24,6 +24,9 @@ pub async fn run(plan: &Plan) -> Result<Results> {
         results.notes.push(WITHOUT_NGINX.to_owned());
     }
     side_by_side(plan, &mut results).await?;
+    if plan.wants(logged::LOGGED) || plan.wants(logged::WITH_WRK) {
+        logged::run(plan, &subfolder(plan, "logged")?, OURS, &mut results).await?;
+    }
     if plan.wants(idle::IDLE) {
         memory(plan, &mut results).await?;
     }
@@ -116,6 +119,13 @@ fn notes(plan: &Plan, results: &mut Results) {
              instructions: virtual machines seldom have the processor's counters. `few again` is a \
              second process equal to `few`: what it differs by is noise. Many tokens are {}.",
             plan.fine_rounds, plan.many_tokens
+        ));
+    }
+    if plan.wants(logged::LOGGED) {
+        notes.push(format!(
+            "In `{}` ours has its default settings and standard error goes to a file; nginx writes \
+             its log, in its usual form, to a file.",
+            logged::LOGGED
         ));
     }
     if plan.wants(shards::SHARDS) {

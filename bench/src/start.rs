@@ -4,7 +4,7 @@ use crate::admin::{ADMIN_TOKEN, Admin};
 use crate::contestant::Contestant;
 use crate::http::{Connection, request};
 use crate::payload::{HELLO, MOUNT};
-use crate::program::{MEASURED, Program, beside};
+use crate::program::{MEASURED, Program, beside, find};
 use crate::tokens;
 use anyhow::{Context as _, Result};
 use serde_json::Value;
@@ -31,6 +31,8 @@ pub struct Sidegate {
     pub routes: u32,
     /// How many tokens there are.
     pub tokens: u32,
+    /// `LOG_LEVEL`.
+    pub log_level: &'static str,
 }
 
 impl Sidegate {
@@ -47,6 +49,7 @@ impl Sidegate {
             cores: MEASURED,
             routes: 0,
             tokens: 1,
+            log_level: "warn",
         })
     }
 
@@ -67,7 +70,7 @@ impl Sidegate {
         command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
         command.env("DATA_DIR", &data).env("HOST", "127.0.0.1");
         command.env("PORT", "0").env("ADMIN_PORT", "0").env("SHUTDOWN_TIMEOUT", "1s");
-        command.env("SIDEGATE_ADMIN_TOKEN", ADMIN_TOKEN).env("LOG_LEVEL", "warn");
+        command.env("SIDEGATE_ADMIN_TOKEN", ADMIN_TOKEN).env("LOG_LEVEL", self.log_level);
         command.env("GATEWAY_SHARDS", self.shards.to_string()).env("MAX_CONNECTIONS", "20000");
         let mut gateway = Program::start(command, self.cores, &folder)?;
         let said = gateway.wait_for(async || read_json(&ready)).await?;
@@ -94,13 +97,26 @@ impl Sidegate {
 /// # Errors
 /// When it is there and does not start.
 pub async fn nginx(folder: &Path) -> Result<Option<Contestant>> {
+    nginx_telling(folder, None).await
+}
+
+/// The same with its access log on, and where that is.
+///
+/// # Errors
+/// When it is there and does not start.
+pub async fn nginx_with_log(folder: &Path) -> Result<Option<(Contestant, PathBuf)>> {
+    let log = folder.join("nginx-access.log");
+    Ok(nginx_telling(folder, Some(&log)).await?.map(|contestant| (contestant, log)))
+}
+
+async fn nginx_telling(folder: &Path, log: Option<&Path>) -> Result<Option<Contestant>> {
     let Some(program) = find_nginx() else { return Ok(None) };
     let folder = private_folder(folder, "nginx")?;
     let socket = folder.join("upstream.sock");
     let backend = behind_socket("bench-upstream", &socket, &folder).await?;
     let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
     let file = folder.join("nginx.conf");
-    fs::write(&file, nginx_conf(&folder, port))?;
+    fs::write(&file, nginx_conf(&folder, port, log))?;
     let mut command = Command::new(program);
     command.arg("-p").arg(&folder).arg("-c").arg(&file).arg("-e").arg(folder.join("error.log"));
     let mut gateway = Program::start(command, MEASURED, &folder)?;
@@ -177,13 +193,12 @@ fn read_json(path: &Path) -> Option<Value> {
 
 /// Where nginx is, also where a user's search path does not lead.
 pub fn find_nginx() -> Option<PathBuf> {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let folders = std::env::split_paths(&path).chain([PathBuf::from("/usr/sbin")]);
-    folders.map(|folder| folder.join("nginx")).find(|path| path.is_file())
+    find("nginx")
 }
 
-fn nginx_conf(folder: &Path, port: u16) -> String {
+fn nginx_conf(folder: &Path, port: u16, log: Option<&Path>) -> String {
     let folder = folder.display();
+    let access_log = log.map_or("off".to_owned(), |log| format!("{} combined", log.display()));
     // As root, nginx would give its worker to somebody who cannot reach the folder.
     let user = if rustix::process::geteuid().is_root() { "user root;" } else { "" };
     format!(
@@ -191,7 +206,7 @@ fn nginx_conf(folder: &Path, port: u16) -> String {
 pid {folder}/nginx.pid; error_log {folder}/error.log error;
 events {{ worker_connections 19000; }}
 http {{
-  access_log off; tcp_nodelay on; client_max_body_size 8m;
+  access_log {access_log}; tcp_nodelay on; client_max_body_size 8m;
   keepalive_requests 1000000000; keepalive_timeout 600s;
   client_body_temp_path {folder}/b; proxy_temp_path {folder}/p; fastcgi_temp_path {folder}/f;
   uwsgi_temp_path {folder}/u; scgi_temp_path {folder}/s;

@@ -1,7 +1,7 @@
 //! What the gateway has to reach, and whether it did. All of them are ratios within one run but the
 //! memory and the losses.
 
-use crate::cases::{scale, shards, streams, unary};
+use crate::cases::{logged, scale, shards, streams, unary};
 use crate::results::{Figure, GATEWAY, MEDIAN_LATENCY, PLUGIN, Ratio, Results};
 
 /// How reports call the contestants that targets name.
@@ -68,9 +68,10 @@ impl std::fmt::Display for Verdict {
 type Compared = (&'static str, &'static str, &'static str, &'static str, Figure, f64, f64);
 
 #[rustfmt::skip]
-const COMPARED: [Compared; 10] = [
+const COMPARED: [Compared; 11] = [
     ("gateway CPU, small authenticated GET, 64 connections, to nginx", unary::AUTHENTICATED, OURS, NGINX, GATEWAY, 0.90, 0.70),
-    ("the same to the naive gateway", unary::AUTHENTICATED, OURS, NAIVE, GATEWAY, 0.58, 0.42),
+    ("the same with the access logs of both on, to nginx", logged::LOGGED, OURS, NGINX, GATEWAY, 0.90, 0.75),
+    ("gateway CPU, small authenticated GET, to the naive gateway", unary::AUTHENTICATED, OURS, NAIVE, GATEWAY, 0.58, 0.42),
     ("gateway CPU, 64 KB echo, to nginx", "echo-64k-c16", OURS, NGINX, GATEWAY, 1.30, 1.0),
     ("gateway CPU, 1 MB echo, to nginx", "echo-1m-c4", OURS, NGINX, GATEWAY, 0.80, 0.65),
     ("median latency at 1 connection, to nginx", unary::ONE_CONNECTION, OURS, NGINX, MEDIAN_LATENCY, 1.40, 1.20),
@@ -91,6 +92,16 @@ pub fn judge(results: &Results) -> Vec<Target> {
             Target { figure, unit: "", must, stretch, measured }
         })
         .collect();
+    let cost = |name| results.table(logged::LOGGED)?.row(name)?.median_of(GATEWAY);
+    targets.push(Target {
+        figure: "a line of the access log",
+        unit: " µs",
+        must: 1.5,
+        stretch: 1.0,
+        measured: cost(OURS)
+            .zip(cost(logged::SILENT))
+            .map(|(with, without)| exactly(with - without)),
+    });
     let memory = results.memory.iter().find(|memory| memory.name.starts_with(OURS));
     targets.push(Target {
         figure: "gateway memory for each idle stream",

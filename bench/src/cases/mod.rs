@@ -2,6 +2,7 @@
 //! what it measured.
 
 pub mod idle;
+pub mod logged;
 pub mod reload;
 pub mod scale;
 pub mod shards;
