@@ -4,7 +4,7 @@ use crate::binaries::program;
 use crate::eventually::{PATIENCE, within};
 use serde_json::Value;
 use std::process::Stdio;
-use tokio::process::Command;
+use tokio::process::{Child, Command};
 
 /// The command line with what it needs to find the gateway.
 pub struct Cli {
@@ -44,6 +44,17 @@ impl Cli {
             stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
             stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
         }
+    }
+
+    /// Starts a command that goes on until it is dropped, with its data for the story to read.
+    ///
+    /// # Panics
+    /// When it cannot be started.
+    pub fn begin(&self, arguments: &[&str]) -> Child {
+        let mut command = Command::new(program("sidegate"));
+        command.args(arguments).env_clear().stdin(Stdio::null()).kill_on_drop(true);
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
+        command.stdout(Stdio::piped()).spawn().expect("the command can be started")
     }
 
     /// Runs a command that must succeed, and gives its data.

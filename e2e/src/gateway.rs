@@ -13,6 +13,7 @@ use crate::raw::Raw;
 use rustix::process::Signal;
 use serde_json::Value;
 use std::fs;
+use std::io::PipeWriter;
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -31,6 +32,8 @@ const VANISH: Duration = Duration::from_secs(3);
 pub struct GatewayBuilder {
     environment: Vec<(String, String)>,
     folder: TempDir,
+    /// Where its log goes instead of the usual file.
+    stderr: Option<PipeWriter>,
 }
 
 impl GatewayBuilder {
@@ -39,6 +42,18 @@ impl GatewayBuilder {
         let value = value.as_ref().to_str().expect("stories use text here");
         self.environment.retain(|(known, _)| known != name);
         self.environment.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Takes a variable out of its environment that the harness would set.
+    pub fn env_remove(mut self, name: &str) -> Self {
+        self.environment.retain(|(known, _)| known != name);
+        self
+    }
+
+    /// Lets it log into a pipe, which the story reads or not.
+    pub fn stderr(mut self, pipe: PipeWriter) -> Self {
+        self.stderr = Some(pipe);
         self
     }
 
@@ -52,8 +67,8 @@ impl GatewayBuilder {
     /// # Panics
     /// When it does not; its log is printed.
     pub async fn start(self) -> Gateway {
-        let Self { environment, folder } = self;
-        let mut running = Running::spawn(&environment, folder.path());
+        let Self { environment, folder, stderr } = self;
+        let mut running = Running::spawn(&environment, folder.path(), stderr);
         let text = eventually("the gateway is ready", async || {
             assert!(running.has_not_ended(), "the gateway ended at its start");
             fs::read_to_string(ready_file(folder.path())).ok()
@@ -99,7 +114,7 @@ impl Gateway {
     /// When there is no room for a folder.
     pub fn builder() -> GatewayBuilder {
         let folder = tempfile::Builder::new().prefix("sg").tempdir().expect("a temporary folder");
-        let builder = GatewayBuilder { environment: Vec::new(), folder };
+        let builder = GatewayBuilder { environment: Vec::new(), folder, stderr: None };
         let data_dir = builder.folder.path().join("data");
         builder
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
@@ -156,6 +171,16 @@ impl Gateway {
     /// What it logged so far.
     pub fn log(&self) -> String {
         fs::read_to_string(log_file(self.folder.path())).unwrap_or_default()
+    }
+
+    /// Waits until its log holds a text, and gives what it logged so far: lines are written a
+    /// moment after what they tell of.
+    ///
+    /// # Panics
+    /// When it does not come.
+    pub async fn logged(&self, text: &str) -> String {
+        let what = format!("the log holds {text:?}");
+        eventually(&what, async || Some(self.log()).filter(|log| log.contains(text))).await
     }
 
     /// Its admin API.
@@ -271,7 +296,7 @@ impl Gateway {
         let _ = fs::remove_file(ready_file(self.folder.path()));
         let folder = std::mem::replace(&mut self.folder, TempDir::new().expect("a folder"));
         let environment = std::mem::take(&mut self.environment);
-        GatewayBuilder { environment, folder }.start().await
+        GatewayBuilder { environment, folder, stderr: None }.start().await
     }
 
     /// Ends it in order.
@@ -312,7 +337,7 @@ struct Running {
 }
 
 impl Running {
-    fn spawn(environment: &[(String, String)], folder: &Path) -> Self {
+    fn spawn(environment: &[(String, String)], folder: &Path, stderr: Option<PipeWriter>) -> Self {
         let log = log_file(folder);
         let file = fs::File::options().create(true).append(true).open(&log);
         let file = file.expect("the folder can be written to");
@@ -324,7 +349,7 @@ impl Running {
             .envs(environment.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(file.try_clone().expect("a file can be shared"))
-            .stderr(file);
+            .stderr(stderr.map_or_else(|| Stdio::from(file), Stdio::from));
         let child = command.spawn().expect("the gateway's program can be started");
         Self { child, log, is_asked: false }
     }

@@ -38,7 +38,9 @@ pub use gateway::{Gateway, GatewayBuilder};
 pub use go::{Flavour, Go, Library, go_story};
 pub use load::{Load, Tally};
 pub use plugin::{Plugin, PluginBuilder};
-pub use process::{cpu_ticks, descendants, freeze, is_alive, kill, resident_kib, terminate, thaw};
+pub use process::{
+    cpu_ticks, descendants, freeze, is_alive, kill, resident_kib, signal, terminate, thaw,
+};
 pub use raw::{Ending, Raw};
 pub use story::story;
 pub use streams::{Pace, Streamed, Streams};

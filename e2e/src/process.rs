@@ -61,7 +61,11 @@ pub fn resident_kib(pid: u32) -> u64 {
     number.and_then(|text| text.parse().ok()).expect("a process has a resident size")
 }
 
-pub(crate) fn signal(pid: u32, signal: Signal) {
+/// Sends a signal.
+///
+/// # Panics
+/// When the process is not there or not ours.
+pub fn signal(pid: u32, signal: Signal) {
     let pid = Pid::from_raw(pid.cast_signed()).expect("a process id is positive");
     kill_process(pid, signal).expect("the process is there and ours");
 }

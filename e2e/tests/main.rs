@@ -27,6 +27,7 @@ mod interruption;
 mod isolation;
 mod lifecycle_page;
 mod limits;
+mod logs;
 mod operations;
 mod parking;
 mod paths;

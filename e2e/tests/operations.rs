@@ -133,7 +133,7 @@ fn variables_of_other_gateways_are_warned_about_once() {
     story(async {
         let builder = Gateway::builder().env("CACHE_ENABLED", "true").env("WRITE_TIMEOUT", "300s");
         let gateway = builder.start().await;
-        let log = gateway.log();
+        let log = gateway.logged("sidegate listens").await;
         let warned: Vec<_> = log.lines().filter(|line| line.contains("CACHE_ENABLED")).collect();
         assert_eq!(warned.len(), 1, "{log}");
         assert!(warned[0].contains("WRITE_TIMEOUT") && warned[0].contains("WARN"), "{warned:?}");
@@ -166,7 +166,7 @@ fn json_logs_have_a_line_for_every_request_without_its_query() {
         gateway.lab().await;
         let request = gateway.get("/plugins/lab/x?secret=do-not-log");
         request.header("x-request-id", "to-be-found").send().await.expect(200);
-        let log = gateway.log();
+        let log = gateway.logged("to-be-found").await;
         let lines = log.lines().map(|line| serde_json::from_str::<Value>(line).expect("JSON"));
         let found: Vec<_> = lines.filter(|line| line.to_string().contains("to-be-found")).collect();
         assert!(!found.is_empty(), "{log}");

@@ -67,8 +67,9 @@ fn a_death_is_one_warning_with_all_there_is_to_know() {
         let pid = plugin.pid().await;
         kill(pid);
         plugin.wait_other_pid(pid).await;
-        let warnings: Vec<_> =
-            log(&gateway).into_iter().filter(|line| line["level"] == "WARN").collect();
+        lines_with(&gateway, "plugin failed", 1).await;
+        let of_plugins = |line: &Value| line["level"] == "WARN" && line["plugin"] == "r";
+        let warnings: Vec<_> = log(&gateway).into_iter().filter(of_plugins).collect();
         let [warning] = warnings.as_slice() else { panic!("{warnings:#?}") };
         let expected = [
             ("message", Value::from("plugin failed")),

@@ -2,8 +2,9 @@
 
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
-use sidegate_e2e::{Gateway, Plugin, eventually, kill, program, story};
+use sidegate_e2e::{Gateway, PATIENCE, Plugin, eventually, kill, program, story, within};
 use std::fmt::Write as _;
+use tokio::io::{AsyncBufReadExt as _, BufReader};
 
 fn sha256_of(name: &str) -> String {
     let digest = Sha256::digest(std::fs::read(program(name)).unwrap());
@@ -99,6 +100,97 @@ fn a_record_keeps_the_last_lines() {
         assert_eq!(few[0]["attributes"]["lines"].as_array().unwrap().len(), 3);
         let told = gateway.cli().ok(&["plugin", "logs", "r", "--lines", "2"]).await;
         assert_eq!(told.matches("number-").count(), 2, "{told}");
+    });
+}
+
+/// Lets the plugin print, and waits until a file of the gateway's has it.
+async fn keep(gateway: &Gateway, text: &str) {
+    let path = format!("/plugins/r/print?text={text}");
+    gateway.get(&path).send().await.expect(200);
+    let file = gateway.data_dir().join("records").join("1.json");
+    let kept = async || std::fs::read_to_string(&file).ok().filter(|all| all.contains(text));
+    eventually("it is kept", kept).await;
+}
+
+#[test]
+fn the_last_records_survive_a_restart_of_the_gateway() {
+    story(async {
+        let gateway = Gateway::start().await;
+        let plugin = routes(&gateway).await;
+        let (id, first) = (plugin.id, plugin.pid().await);
+        gateway.get("/plugins/r/print?text=in-order").send().await.expect(200);
+        eventually("it is read", async || {
+            plugin.record_of(first).await["lines"].to_string().contains("in-order").then_some(())
+        })
+        .await;
+        let mut gateway = gateway.restart().await;
+        let plugin = gateway.plugin_by_id(id);
+        plugin.wait_ready().await;
+        let record = plugin.record_of(first).await;
+        assert!(record["lines"].to_string().contains("stderr in-order"), "{record:#}");
+        assert_eq!((&record["running"], &record["in_order"]), (&json!(false), &json!(true)));
+        let second = plugin.pid().await;
+        keep(&gateway, "killed").await;
+        gateway.kill();
+        let gateway = gateway.start_again().await;
+        let plugin = gateway.plugin_by_id(id);
+        plugin.wait_ready().await;
+        let record = plugin.record_of(second).await;
+        assert!(record["lines"].to_string().contains("killed"), "{record:#}");
+        assert!(record["reason"].to_string().contains("the gateway ended before"), "{record:#}");
+        let pids: Vec<_> = plugin.records().await.iter().map(|r| r["pid"].clone()).collect();
+        assert_eq!(pids[1..], [second, first].map(Value::from), "newest first");
+        let numbers = |record: &Value| -> Vec<u64> {
+            let lines = record["lines"].as_array().unwrap().iter();
+            lines.map(|line| line["number"].as_u64().unwrap()).collect()
+        };
+        let records = plugin.records().await;
+        let numbers: Vec<_> = records.iter().rev().flat_map(numbers).collect();
+        assert!(numbers.is_sorted_by(|a, b| a < b), "{numbers:?}");
+    });
+}
+
+#[test]
+fn plugin_logs_has_every_field_and_follows_from_one_process_to_the_next() {
+    story(async {
+        let gateway = Gateway::start().await;
+        let plugin = routes(&gateway).await;
+        let answer = gateway.get("/plugins/r/panic").send().await.expect(502);
+        let id = answer.header("x-request-id").unwrap().to_owned();
+        let pid = plugin.pid().await;
+        let line = eventually("the panic has its fields", async || {
+            let record = plugin.record_of(pid).await;
+            let lines = record["lines"].as_array().unwrap().clone();
+            lines.into_iter().find(|line| line["request_id"] == id && line["level"] == "error")
+        })
+        .await;
+        assert!(line["fields"]["place"].as_str().unwrap().contains(".rs:"), "{line}");
+        let told = gateway.cli().ok(&["plugin", "logs", "r"]).await;
+        let shown = told.lines().find(|line| line.contains(&id)).unwrap_or_default();
+        assert!(shown.contains("request_id=") && shown.contains(" place=\""), "{told}");
+
+        let mut following = gateway.cli().begin(&["plugin", "logs", "r", "--follow"]);
+        let mut lines = BufReader::new(following.stdout.take().unwrap()).lines();
+        let mut next_with = async |text: &str| {
+            let search = async {
+                while let Some(line) = lines.next_line().await.unwrap() {
+                    if line.contains(text) {
+                        return line;
+                    }
+                }
+                panic!("it ended before {text}")
+            };
+            within(PATIENCE, text, search).await
+        };
+        next_with("on purpose").await;
+        gateway.get("/plugins/r/print?text=while-it-follows").send().await.expect(200);
+        next_with("while-it-follows").await;
+        kill(pid);
+        let other = plugin.wait_other_pid(pid).await;
+        next_with("SIGKILL (9)").await;
+        gateway.get("/plugins/r/print?text=from-the-next").send().await.expect(200);
+        next_with(&format!("== process {other}")).await;
+        next_with("from-the-next").await;
     });
 }
 

@@ -2,15 +2,17 @@
 //! request and never runs a plugin; what it knows of a data plane is [`DataPlane`].
 //!
 //! Reading order: `publish` (store, then snapshot), `control` (what may be done to desired state),
-//! `plane` (what a data plane is asked), `expiry` (what plugins kept long enough), `admin` (all of it over HTTP).
+//! `plane` (what a data plane is asked), `logs` (what the log is asked), `expiry` (what plugins kept long enough), `admin` (all of it over HTTP).
 
 mod admin;
 mod control;
 mod expiry;
+mod logs;
 mod plane;
 mod publish;
 
 pub use admin::{ControlSettings, protected_routes, serve};
 pub use control::Control;
+pub use logs::LogLevels;
 pub use plane::DataPlane;
 pub use publish::{Published, Publisher};

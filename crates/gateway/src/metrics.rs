@@ -90,12 +90,13 @@ impl Metrics {
         self.shards[number % self.shards.len()].clone()
     }
 
-    /// Everything in the text format, with the plugins' states as they are now.
-    pub fn render(&self, plugins: &[PluginStatus]) -> String {
-        self.render_at(plugins, Instant::now())
+    /// Everything in the text format, with the plugins' states as they are now and the lines that
+    /// the log had to drop.
+    pub fn render(&self, plugins: &[PluginStatus], dropped_lines: u64) -> String {
+        self.render_at(plugins, dropped_lines, Instant::now())
     }
 
-    fn render_at(&self, plugins: &[PluginStatus], now: Instant) -> String {
+    fn render_at(&self, plugins: &[PluginStatus], dropped_lines: u64, now: Instant) -> String {
         let mut out = String::new();
         let mut report = Report::default();
         let meters = || self.shards.iter().flat_map(|shard| shard.routes.all());
@@ -107,6 +108,10 @@ impl Metrics {
         report.write(&mut out);
         self.gauge(&mut out, "requests_in_flight", "Requests not yet answered", |s| &s.in_flight);
         self.gauge(&mut out, "connections", "Open client connections", |s| &s.connections);
+        let dropped = "sidegate_log_lines_dropped";
+        announce(&mut out, dropped, "counter", "Log lines that could not be written in time");
+        // Writing to a text cannot fail.
+        let _ = writeln!(out, "{dropped}_total {dropped_lines}");
         plugin_metrics::write(&mut out, plugins, ProcessFigures::read);
         out.push_str("# EOF\n");
         out

@@ -8,6 +8,7 @@ use crate::edge::proxies::Proxies;
 use crate::edge::tls::TlsIdentity;
 use crate::generation::CurrentGeneration;
 use crate::host::{HostError, HostHandle, HostSettings};
+use crate::log::Logs;
 use crate::metrics::Metrics;
 use crate::services::HostServices;
 use sidegate_model::kv::Kv;
@@ -40,6 +41,8 @@ pub struct GatewaySettings {
     pub edge_namespace: String,
     /// How plugins are run.
     pub host: HostSettings,
+    /// Where requests are told.
+    pub logs: Logs,
 }
 
 /// Why the gateway cannot start.
@@ -96,6 +99,7 @@ pub fn start(
             settings.limits.body_memory_bytes.max(settings.limits.max_body_bytes.saturating_mul(4)),
         ),
         metrics: Metrics::new(shards),
+        logs: settings.logs,
         statuses: Arc::new(move || source.settled_statuses()),
         started: Instant::now(),
         stopping: AtomicBool::new(false),

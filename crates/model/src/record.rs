@@ -6,8 +6,11 @@ use std::fmt;
 use std::time::Duration;
 
 /// One line of a plugin's output.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LoggedLine {
+    /// Grows from line to line of a plugin, also from one process to the next and over restarts of
+    /// the gateway.
+    pub number: u64,
     /// When it was read.
     pub at: UnixMillis,
     /// `stdout` or `stderr`.
@@ -16,6 +19,14 @@ pub struct LoggedLine {
     pub level: &'static str,
     /// The text, without time and level where the plugin wrote them; long ones are cut.
     pub message: String,
+    /// Which part of the plugin wrote it.
+    pub module: Option<String>,
+    /// The request it is about.
+    pub request_id: Option<String>,
+    /// The trace it belongs to.
+    pub trace_id: Option<String>,
+    /// All other fields, as one JSON object; cut, and no JSON any more, where it is long.
+    pub fields: Option<String>,
 }
 
 /// One process of a plugin, from its start on.

@@ -3,6 +3,7 @@
 //! It knows no command and no HTTP; those build the failures.
 
 use crate::config::layers::Problem;
+use crate::stderr::say;
 use std::process::ExitCode;
 
 /// Who must act.
@@ -53,10 +54,8 @@ impl Failure {
 
     /// Tells the person, on stderr, and gives the exit code.
     pub(crate) fn report(&self) -> ExitCode {
-        eprintln!("error: {}", self.message);
-        if let Some(hint) = &self.hint {
-            eprintln!("hint: {hint}");
-        }
+        let hint = self.hint.as_ref().map(|hint| format!("hint: {hint}\n"));
+        say(&format!("error: {}\n{}", self.message, hint.unwrap_or_default()));
         match self.kind {
             Kind::Failed => ExitCode::from(1),
             Kind::Usage => ExitCode::from(2),

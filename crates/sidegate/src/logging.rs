@@ -1,58 +1,160 @@
-//! Logs of the server: to stderr, as text for people or as JSON for machines.
+//! Logs of the server: to stderr, as text for people or as JSON for machines, and requests to a file
+//! of their own where that is wished.
 //!
-//! It knows levels and forms, not what is logged.
+//! It knows levels and forms, not what is logged. Whoever logs never waits: threads of their own
+//! write, see the gateway's `log`.
 
+use crate::config::levels::Levels;
 use crate::config::resolved::Log;
-use tracing_subscriber::filter::{LevelFilter, Targets};
+use crate::error::Failure;
+use crate::stderr::{self, LAST_LINES};
+use sidegate_control::LogLevels;
+use sidegate_gateway::log::{AccessLog, Form, LogWriter, Logs, Output};
+use std::backtrace::{Backtrace, BacktraceStatus};
+use std::io::{self, IsTerminal as _};
+use std::panic::PanicHookInfo;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+use tracing_subscriber::filter::Targets;
 use tracing_subscriber::prelude::*;
+use tracing_subscriber::{Registry, reload};
 
-/// Libraries that talk about every frame; below `warn` they would bury everything else.
-const CHATTY: &[&str] = &["sqlx", "tonic", "tower"];
-/// Libraries that warn of what the other end of a connection does. Anybody can make them do so, a
-/// hundred thousand times a second and without any token: what they warn of is not logged.
-const TALKING_TO_STRANGERS: &[&str] = &["h2", "hyper", "hyper_util", "rustls"];
+/// Room for lines that wait, in bytes: of everything but requests, and of each shard's requests.
+const ROOM: usize = 4 * 1024 * 1024;
+const SHARD_ROOM: usize = 2 * 1024 * 1024;
+
+/// The running logs.
+pub(crate) struct Logging {
+    filter: reload::Handle<Targets, Registry>,
+    levels: Mutex<Levels>,
+    logs: Logs,
+    /// The file of requests.
+    file: Option<(PathBuf, LogWriter)>,
+}
 
 /// Starts logging for this process, once; in colour where that is welcome and stderr is a terminal.
-pub(crate) fn start(log: &Log, colour: bool) {
-    let level = level(&log.level);
-    let mut targets = Targets::new().with_default(level);
-    for library in CHATTY {
-        targets = targets.with_target(*library, level.min(LevelFilter::WARN));
+///
+/// # Errors
+/// When the file for requests cannot be written to, or there can be no more threads.
+pub(crate) fn start(log: &Log, shards: usize, colour: bool) -> Result<Arc<Logging>, Failure> {
+    let colour = colour && !log.json && io::stderr().is_terminal();
+    let rooms: Vec<_> = [ROOM].into_iter().chain((0..shards).map(|_| SHARD_ROOM)).collect();
+    let failed = |e: io::Error| Failure::failed(format!("the log cannot be written: {e}"));
+    let output = Output::stderr().map_err(failed)?;
+    // Those of a file have a writer of their own: neither shall wait for the other.
+    let (here, there) = if log.access_file.is_some() { (1, shards) } else { (shards + 1, 0) };
+    let (main, mut inlets) =
+        LogWriter::start("log", output, &rooms[..here], tell_of_dropped).map_err(failed)?;
+    let inlet = inlets.remove(0);
+    let mut writers = vec![main.clone()];
+    let mut file = None;
+    if let Some(path) = &log.access_file {
+        let output = open(path)?;
+        let started = LogWriter::start("access-log", output, &rooms[1..=there], tell_of_dropped);
+        let (writer, of_shards) = started.map_err(failed)?;
+        inlets = of_shards;
+        writers.push(writer.clone());
+        file = Some((path.clone(), writer));
     }
-    for library in TALKING_TO_STRANGERS {
-        targets = targets.with_target(*library, level.min(LevelFilter::ERROR));
-    }
-    let form = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let form = match (log.json, colour && file.is_none()) {
+        (true, _) => Form::Json,
+        (false, true) => Form::Colour,
+        (false, false) => Form::Text,
+    };
+    let (filter, handle) = reload::Layer::new(log.levels.filter());
+    let to = inlet.clone();
+    let layer = tracing_subscriber::fmt::layer().with_writer(move || to.clone());
     let registry = tracing_subscriber::registry();
     // A second start would mean a second server in this process; the first one's logs stay.
     let _ = if log.json {
-        registry.with(form.json().flatten_event(true).with_filter(targets)).try_init()
+        registry.with(layer.json().flatten_event(true).with_filter(filter)).try_init()
     } else {
-        use std::io::IsTerminal as _;
-        let colour = colour && std::io::stderr().is_terminal();
-        registry.with(form.with_ansi(colour).with_filter(targets)).try_init()
+        registry.with(layer.with_ansi(colour).with_filter(filter)).try_init()
     };
+    let logs = Logs { access: Arc::new(AccessLog::new(form, inlets)), writers };
+    logs.access.switch(log.levels.tell_requests());
+    stderr::through(main.clone(), inlet);
+    std::panic::set_hook(Box::new(move |panic| tell_of_panic(panic, &main)));
+    Ok(Arc::new(Logging { filter: handle, levels: Mutex::new(log.levels.clone()), logs, file }))
 }
 
-fn level(word: &str) -> LevelFilter {
-    match word {
-        "trace" => LevelFilter::TRACE,
-        "debug" => LevelFilter::DEBUG,
-        "warn" => LevelFilter::WARN,
-        "error" | "fatal" | "panic" => LevelFilter::ERROR,
-        "off" => LevelFilter::OFF,
-        _ => LevelFilter::INFO,
+impl Logging {
+    /// What the gateway needs.
+    pub(crate) fn logs(&self) -> Logs {
+        self.logs.clone()
+    }
+
+    /// How much is logged now.
+    fn levels_now(&self) -> Levels {
+        self.levels.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Logs more or less from now on.
+    pub(crate) fn apply(&self, levels: Levels) {
+        let mut now = self.levels.lock().unwrap_or_else(PoisonError::into_inner);
+        // It fails only when nobody logs any more.
+        let _ = self.filter.reload(levels.filter());
+        self.logs.access.switch(levels.tell_requests());
+        *now = levels;
+    }
+
+    /// Opens the file of requests again, where there is one, because the old one was renamed.
+    ///
+    /// # Errors
+    /// Why it cannot be opened; the old one is still written to.
+    pub(crate) fn reopen(&self) -> Result<Option<&Path>, Failure> {
+        let Some((path, writer)) = &self.file else { return Ok(None) };
+        writer.redirect(open(path)?);
+        Ok(Some(path))
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::config::raw::LOG_LEVELS;
+impl Logging {
+    /// Waits for what still has to be written, for a second at most: the end of the process.
+    pub(crate) fn flush(&self) {
+        let end = Instant::now() + LAST_LINES;
+        for writer in &self.logs.writers {
+            writer.flush(end.saturating_duration_since(Instant::now()));
+        }
+    }
+}
 
-    #[test]
-    fn every_word_of_the_setting_is_a_level_and_only_info_is_info() {
-        let infos = LOG_LEVELS.iter().filter(|word| level(word) == LevelFilter::INFO).count();
-        assert_eq!(infos, 1);
+impl LogLevels for Logging {
+    fn levels(&self) -> String {
+        self.levels_now().to_string()
+    }
+
+    fn set_levels(&self, text: &str) -> Result<(), String> {
+        Levels::parse(text).map(|levels| self.apply(levels))
+    }
+}
+
+fn open(path: &Path) -> Result<Output, Failure> {
+    Output::file(path).map_err(|e| {
+        Failure::failed(format!("ACCESS_LOG_FILE: {} cannot be written: {e}", path.display()))
+    })
+}
+
+fn tell_of_dropped(lines: u64) {
+    tracing::warn!(lines, "log lines were dropped: they could not be written in time, or at all");
+}
+
+/// A panic is logged like everything else, not printed: stderr may be a pipe that nobody reads.
+fn tell_of_panic(panic: &PanicHookInfo<'_>, writer: &LogWriter) {
+    let thread = std::thread::current();
+    let trace = Backtrace::capture();
+    let trace = Some(trace).filter(|trace| trace.status() == BacktraceStatus::Captured);
+    tracing::error!(
+        target: "panic",
+        thread = thread.name(),
+        place = panic.location().map(tracing::field::display),
+        backtrace = trace.map(tracing::field::display),
+        "panicked: {}",
+        panic.payload_as_str().unwrap_or("without words")
+    );
+    // It may be the last word of this process; but where nobody reads, nobody has to wait for it.
+    if thread.name() == Some("main") || !writer.is_stalled() {
+        writer.flush(LAST_LINES);
     }
 }

@@ -17,9 +17,11 @@ mod orphans;
 mod output;
 mod pairs;
 mod plane;
+mod reload;
 mod role;
 mod setting_flags;
 mod signals;
+mod stderr;
 mod values;
 
 use std::process::ExitCode;

@@ -9,6 +9,7 @@ use rustix::process::geteuid;
 use sidegate_control::DataPlane;
 use sidegate_gateway::edge::tls::TlsIdentity;
 use sidegate_gateway::host::{HostHandle, HostLimits, HostSettings};
+use sidegate_gateway::log::Logs;
 use sidegate_gateway::run::{GatewayError, GatewaySettings};
 use sidegate_model::plugin::PluginId;
 use sidegate_model::record::InstanceRecord;
@@ -16,7 +17,6 @@ use sidegate_model::snapshot::Revision;
 use sidegate_model::status::PluginStatus;
 use std::ffi::OsString;
 use std::future::Future;
-use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -28,13 +28,12 @@ use std::sync::Arc;
 pub(crate) fn settings(
     config: &Config,
     environment: Vec<(OsString, OsString)>,
+    logs: Logs,
 ) -> Result<GatewaySettings, Failure> {
-    let shards = match config.shards {
-        0 => std::thread::available_parallelism().map_or(1, NonZero::get),
-        shards => shards,
-    };
+    let shards = config.threads();
     let host = HostSettings {
         runtime_dirs: runtime_dirs(&config.data_dir, &environment),
+        records_dir: Some(config.data_dir.join("records")),
         launcher: launcher(),
         permitted: config.permitted.clone(),
         environment,
@@ -52,6 +51,7 @@ pub(crate) fn settings(
         edge_id: config.edge_id.clone(),
         edge_namespace: config.edge_namespace.clone(),
         host,
+        logs,
     })
 }
 

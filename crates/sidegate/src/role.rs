@@ -6,10 +6,12 @@
 use crate::config::resolved::{Config, Secret};
 use crate::data_dir::{self, DataDir};
 use crate::error::Failure;
+use crate::logging::Logging;
 use crate::plane::{self, Plane};
-use crate::signals::StopSignals;
+use crate::reload::Reload;
+use crate::signals::{Asked, Signals};
 use serde_json::json;
-use sidegate_control::{Control, ControlSettings};
+use sidegate_control::{Control, ControlSettings, LogLevels};
 use sidegate_gateway::host::HostHandle;
 use sidegate_gateway::run::{Gateway, GatewaySettings};
 use sidegate_model::token::TokenHash;
@@ -30,16 +32,27 @@ const LAST_TASKS: Duration = Duration::from_secs(2);
 /// How long plugins may take to end when nobody wants to wait for requests any more.
 const FORCED_STOP: Duration = Duration::from_secs(5);
 
+/// What the process brings along.
+pub(crate) struct Process {
+    /// Its environment.
+    pub(crate) environment: Vec<(OsString, OsString)>,
+    /// Its running logs.
+    pub(crate) logging: Arc<Logging>,
+    /// What SIGHUP does.
+    pub(crate) reload: Reload,
+}
+
 /// Runs gateway, control plane and store in this process until it is asked to stop.
 ///
 /// # Errors
 /// Why it could not start, or that it was forced to stop.
 pub(crate) fn standalone(
     config: &Config,
-    environment: Vec<(OsString, OsString)>,
+    process: Process,
     ready_file: Option<&Path>,
 ) -> Result<(), Failure> {
-    let gateway = plane::settings(config, environment)?;
+    let Process { environment, logging, reload } = process;
+    let gateway = plane::settings(config, environment, logging.logs())?;
     let taken = DataDir::take(&config.data_dir)?;
     let token = match &config.admin_token {
         Some(token) => token.clone(),
@@ -53,7 +66,7 @@ pub(crate) fn standalone(
         .map_err(|e| Failure::failed(format!("no runtime: {e}")))?;
     // Ends with the runtime.
     runtime.spawn(crate::orphans::reap());
-    let outcome = runtime.block_on(run(config, gateway, &token, ready_file));
+    let outcome = runtime.block_on(run(config, gateway, &token, (&reload, ready_file)));
     runtime.shutdown_timeout(LAST_TASKS);
     outcome
 }
@@ -62,16 +75,21 @@ async fn run(
     config: &Config,
     gateway: GatewaySettings,
     token: &Secret,
-    ready_file: Option<&Path>,
+    (reload, ready_file): (&Reload, Option<&Path>),
 ) -> Result<(), Failure> {
     crate::open_files::raise_limit();
-    let mut signals = StopSignals::listen()?;
-    let running = Running::start(config, gateway, token).await?;
+    let mut signals = Signals::listen()?;
+    let running = Running::start(config, gateway, token, reload.logging()).await?;
     running.announce(config);
     if let Some(path) = ready_file {
         data_dir::write_at_once(path, &running.ready_text())?;
     }
-    let signal = signals.next().await;
+    let signal = loop {
+        match signals.next().await {
+            Asked::Stop(signal) => break signal,
+            Asked::Reload => reload.run(),
+        }
+    };
     tracing::info!(signal, "stopping; a second signal stops at once");
     if let Some(path) = ready_file {
         let _ = std::fs::remove_file(path);
@@ -82,7 +100,7 @@ async fn run(
             tracing::info!("stopped");
             Ok(())
         }
-        signal = signals.next() => {
+        signal = signals.stop() => {
             stop_plugins_now(&plugins, &mut signals).await;
             Err(Failure::failed(format!("stopped without waiting, by a second signal ({signal})")))
         }
@@ -90,10 +108,10 @@ async fn run(
 }
 
 /// Requests are given up, but no process of a plugin may stay behind.
-async fn stop_plugins_now(plugins: &HostHandle, signals: &mut StopSignals) {
+async fn stop_plugins_now(plugins: &HostHandle, signals: &mut Signals) {
     tokio::select! {
         _ = tokio::time::timeout(FORCED_STOP, plugins.shutdown()) => {}
-        _ = signals.next() => {}
+        _ = signals.stop() => {}
     }
 }
 
@@ -101,6 +119,8 @@ async fn stop_plugins_now(plugins: &HostHandle, signals: &mut StopSignals) {
 struct Running {
     store: Store,
     gateway: Gateway,
+    /// How many plugins are to run.
+    plugins: usize,
     admin_addr: SocketAddr,
     admin: JoinHandle<()>,
     stop_admin: oneshot::Sender<()>,
@@ -111,6 +131,7 @@ impl Running {
         config: &Config,
         gateway: GatewaySettings,
         token: &Secret,
+        logging: Arc<Logging>,
     ) -> Result<Self, Failure> {
         let store = Store::open(&config.database_dsn)
             .await
@@ -118,6 +139,7 @@ impl Running {
         let (control, desired) = Control::start(store.clone())
             .await
             .map_err(|e| Failure::failed(format!("the desired state cannot be read: {e}")))?;
+        let plugins = desired.borrow().plugins.len();
         // Before the plugins, so that a taken port costs nobody a start.
         let listener = TcpListener::bind(config.admin_addr).await.map_err(|e| {
             Failure::failed(format!("the admin API cannot listen on {}: {e}", config.admin_addr))
@@ -126,7 +148,9 @@ impl Running {
         let admin_addr = listener.local_addr().unwrap_or(config.admin_addr);
         let gateway = sidegate_gateway::run::start(gateway, Arc::new(store.clone()), desired)
             .map_err(|e| plane::start_failure(&e))?;
+        let logs: Arc<dyn LogLevels> = logging;
         let settings = ControlSettings::new(TokenHash::of(token.reveal()));
+        let settings = ControlSettings { logs: Some(logs), ..settings };
         let (stop_admin, stopped) = oneshot::channel::<()>();
         let shutdown = async {
             // A sender that is gone says the same as one that has spoken.
@@ -135,18 +159,14 @@ impl Running {
         let plane = Arc::new(Plane(gateway.host()));
         let serving = sidegate_control::serve(listener, settings, control, plane, shutdown);
         let admin = tokio::spawn(serving);
-        Ok(Self { store, gateway, admin_addr, admin, stop_admin })
+        Ok(Self { store, gateway, plugins, admin_addr, admin, stop_admin })
     }
 
     fn announce(&self, config: &Config) {
         let scheme = if config.tls.is_some() { "https" } else { "http" };
         let clients = format!("{scheme}://{}", self.gateway.local_addr());
         let admin = format!("http://{}", self.admin_addr);
-        if config.log.json {
-            tracing::info!(clients, admin, "sidegate listens");
-        } else {
-            eprintln!("sidegate listens: clients {clients}, admin API {admin}");
-        }
+        tracing::info!(clients, admin, plugins = self.plugins, "sidegate listens");
         if !self.admin_addr.ip().is_loopback() {
             tracing::warn!(%admin, "the admin API is reachable from other machines, unencrypted");
         }

@@ -1,12 +1,13 @@
 //! The admin API: desired state over HTTP, for operators and their tools. Reading order: `router`
 //! (what there is), `frame` and `auth` (what every request passes), `plugins`, `plugin_scopes`, `apps`, `tokens`,
-//! `records`, `routes`, then `state`, `extract`, `types` and `error` they are built on.
+//! `records`, `routes`, `logging`, then `state`, `extract`, `types` and `error` they are built on.
 
 mod apps;
 mod auth;
 mod error;
 mod extract;
 mod frame;
+mod logging;
 mod plugin_fields;
 mod plugin_scopes;
 mod plugins;

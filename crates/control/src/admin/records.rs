@@ -9,6 +9,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use sidegate_model::plugin::PluginId;
 use sidegate_model::record::{InstanceRecord, LoggedLine, ProcessExit};
 use std::time::Duration;
@@ -43,10 +44,20 @@ pub(crate) struct RecordAttributes {
 
 #[derive(Serialize)]
 struct LineAttributes {
+    number: u64,
     at: String,
     stream: &'static str,
     level: &'static str,
     message: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    module: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trace_id: Option<String>,
+    /// An object; a text where it was too long to be kept whole.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fields: Option<Value>,
 }
 
 fn millis(duration: Duration) -> u64 {
@@ -89,11 +100,20 @@ fn shape(id: PluginId, record: &InstanceRecord) -> Resource<RecordAttributes> {
 }
 
 fn shape_line(line: &LoggedLine) -> LineAttributes {
+    let fields = line
+        .fields
+        .as_ref()
+        .map(|text| serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.clone())));
     LineAttributes {
+        number: line.number,
         at: time_text(line.at),
         stream: line.stream,
         level: line.level,
         message: line.message.clone(),
+        module: line.module.clone(),
+        request_id: line.request_id.clone(),
+        trace_id: line.trace_id.clone(),
+        fields,
     }
 }
 
@@ -102,6 +122,8 @@ fn shape_line(line: &LoggedLine) -> LineAttributes {
 #[serde(deny_unknown_fields)]
 pub(crate) struct RecordQuery {
     lines: Option<usize>,
+    /// Only lines with a greater number.
+    after: Option<u64>,
 }
 
 #[derive(Serialize)]
@@ -121,7 +143,10 @@ pub(crate) async fn list(
         return Err(ApiError::bad_request(detail));
     }
     let plugin = state.control.store().plugin(PluginId(id)).await?;
-    let records = state.plane.records(plugin.id, lines);
+    let mut records = state.plane.records(plugin.id, lines);
+    if let Some(after) = query.after {
+        records.iter_mut().for_each(|record| record.lines.retain(|line| line.number > after));
+    }
     let data: Vec<_> = records.iter().map(|record| shape(plugin.id, record)).collect();
     let meta = Some(Count { total_count: data.len() });
     Ok(Json(Document { data, meta }).into_response())

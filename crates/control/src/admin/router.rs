@@ -6,7 +6,7 @@ use super::error::ApiError;
 use super::extract::MAX_BODY_BYTES;
 use super::frame::frame;
 use super::state::AdminState;
-use super::{apps, plugin_scopes, plugins, records, routes, tokens};
+use super::{apps, logging, plugin_scopes, plugins, records, routes, tokens};
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
@@ -42,6 +42,8 @@ fn table() -> Vec<Route> {
         (Method::GET, "/api/v1/tokens/{id}", get(tokens::show)),
         (Method::DELETE, "/api/v1/tokens/{id}", delete(tokens::revoke)),
         (Method::GET, "/api/v1/routes", get(routes::list)),
+        (Method::GET, "/api/v1/logging", get(logging::show)),
+        (Method::PATCH, "/api/v1/logging", patch(logging::change)),
     ]
 }
 

@@ -3,6 +3,7 @@
 
 use super::types::{Document, Resource};
 use crate::control::Control;
+use crate::logs::LogLevels;
 use crate::plane::DataPlane;
 use crate::publish::Published;
 use axum::Json;
@@ -33,6 +34,8 @@ pub struct ControlSettings {
     pub shutdown_timeout: Duration,
     /// Most connections at a time; more wait to be accepted.
     pub max_connections: usize,
+    /// The logs whose levels can be changed.
+    pub logs: Option<Arc<dyn LogLevels>>,
 }
 
 impl ControlSettings {
@@ -45,6 +48,7 @@ impl ControlSettings {
             apply_timeout: Duration::from_secs(2),
             shutdown_timeout: Duration::from_secs(5),
             max_connections: 256,
+            logs: None,
         }
     }
 }

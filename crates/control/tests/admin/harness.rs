@@ -72,10 +72,13 @@ impl DataPlane for FakePlane {
 
     fn records(&self, _: PluginId, lines: usize) -> Vec<InstanceRecord> {
         let line = |number: usize| LoggedLine {
+            number: number as u64,
             at: 1_700_000_000_000,
             stream: "stderr",
             level: "error",
             message: format!("line {number} \u{1b}[31m"),
+            fields: Some(r#"{"n":1}"#.to_owned()),
+            ..LoggedLine::default()
         };
         let running = InstanceRecord {
             started_at: 1_700_000_001_000,

@@ -3,14 +3,13 @@
 use super::connection::OpenRequest;
 use super::context::RequestContext;
 use super::request_id::RequestId;
+use crate::log::AccessLine;
 use crate::metrics::{RouteMeter, RouteName};
 use http::request::Parts;
 use http::{Method, StatusCode};
 use sidegate_wire::ErrorCode;
 use std::sync::Arc;
-use std::time::Duration;
 use tokio::time::Instant;
-use tracing::Level;
 
 /// What is known of a request when its answer begins; reports itself when dropped.
 pub struct Record {
@@ -35,8 +34,11 @@ struct Told {
     /// Where it is not the peer.
     client: Option<Arc<str>>,
     method: Method,
-    path: String,
+    path: Box<str>,
 }
+
+/// How much of a path is told, in characters.
+const TOLD_PATH: usize = 512;
 
 enum End {
     Open,
@@ -50,8 +52,8 @@ impl Record {
     pub fn new(context: &RequestContext, open: OpenRequest, head: &Parts) -> Box<Self> {
         let metrics = &open.connection().metrics;
         metrics.request_began();
-        let told = tracing::enabled!(target: "access", Level::INFO).then(|| {
-            let path = head.uri.path().chars().take(512).collect();
+        let told = open.connection().access.is_on().then(|| {
+            let path = beginning(head.uri.path()).into();
             let (id, client) = (context.id.clone(), context.origin.client.clone());
             Box::new(Told { id, client, method: head.method.clone(), path })
         });
@@ -107,36 +109,45 @@ impl Record {
         self.end = End::Aborted(reason);
     }
 
-    fn log(&self, told: &Told, took: Duration, aborted: Option<&'static str>) {
+    fn log(&self, told: &Told, now: Instant, aborted: Option<&'static str>) {
         let (code, cause) = match &self.error {
             Some((code, cause)) => {
                 (Some(code.as_str()), Some(cause.as_str()).filter(|c| !c.is_empty()))
             }
             None => (None, None),
         };
+        let connection = self.open.connection();
         // Behind a proxy: the client, and beside it who asked for it.
-        let peer = self.open.connection().peer_text.as_str();
+        let peer = connection.peer_text.as_str();
         let (client, peer) = match told.client.as_deref() {
             Some(client) => (client, Some(peer)),
             None => (peer, None),
         };
-        tracing::info!(
-            target: "access",
-            request_id = %told.id,
-            %client,
-            peer = peer.map(tracing::field::display),
-            method = %told.method,
-            path = %told.path.escape_debug(),
-            status = self.status.as_u16(),
-            duration_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
-            bytes = self.bytes,
-            plugin = self.meter().name().plugin,
-            app = self.app,
+        let line = AccessLine {
+            request_id: told.id.as_str(),
+            client,
+            peer,
+            method: told.method.as_str(),
+            path: &told.path,
+            status: self.status.as_u16(),
+            duration_us: u64::try_from((now - self.start).as_micros()).unwrap_or(u64::MAX),
+            bytes: self.bytes,
+            plugin: self.meter().name().plugin,
+            app: self.app,
             code,
             cause,
             aborted,
-        );
+        };
+        connection.access.tell(connection.shard, &line, now.into_std());
     }
+}
+
+/// As much of a path as is told.
+fn beginning(path: &str) -> &str {
+    if path.len() <= TOLD_PATH {
+        return path;
+    }
+    path.char_indices().nth(TOLD_PATH).map_or(path, |(end, _)| &path[..end])
 }
 
 /// The status on record while there is no answer; nobody receives it.
@@ -163,7 +174,7 @@ impl Drop for Record {
             meter.cut();
         }
         if let Some(told) = &self.told {
-            self.log(told, took, aborted);
+            self.log(told, now, aborted);
         }
         self.open.ended_at(now);
     }

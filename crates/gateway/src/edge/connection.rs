@@ -2,6 +2,7 @@
 
 use super::forwarded::Scheme;
 use crate::deadlines::{Deadlines, Ticket};
+use crate::log::AccessLog;
 use crate::metrics::ShardMetrics;
 use futures_util::task::AtomicWaker;
 use std::net::SocketAddr;
@@ -12,7 +13,6 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 /// One client connection.
-#[derive(Debug)]
 pub struct Connection {
     /// The other end.
     pub peer: SocketAddr,
@@ -26,6 +26,8 @@ pub struct Connection {
     pub shard: usize,
     /// What that shard counts.
     pub metrics: Arc<ShardMetrics>,
+    /// Where its requests are told.
+    pub access: Arc<AccessLog>,
     /// When plugins must have answered, and answers must have left, at the latest.
     pub deadlines: Deadlines,
     /// Requests that have not been answered to the last byte.
@@ -57,7 +59,6 @@ pub struct Peer {
 }
 
 /// An open request on a connection; ends when dropped.
-#[derive(Debug)]
 pub struct OpenRequest {
     connection: Arc<Connection>,
     /// When its answer must have left.
@@ -102,8 +103,13 @@ impl Drop for OpenRequest {
 }
 
 impl Connection {
-    /// A connection from `peer`, carried by a shard that counts in `metrics`.
-    pub fn new(peer: Peer, shard: usize, metrics: Arc<ShardMetrics>) -> Arc<Self> {
+    /// A connection from `peer`, carried by a shard that counts in `metrics` and tells in `access`.
+    pub fn new(
+        peer: Peer,
+        shard: usize,
+        metrics: Arc<ShardMetrics>,
+        access: Arc<AccessLog>,
+    ) -> Arc<Self> {
         Arc::new(Self {
             peer: peer.addr,
             // An IPv4 address that came through an IPv6 socket is told in its own form.
@@ -112,6 +118,7 @@ impl Connection {
             scheme: peer.scheme,
             shard,
             metrics,
+            access,
             deadlines: Deadlines::default(),
             open: AtomicUsize::new(0),
             begun: AtomicUsize::new(0),

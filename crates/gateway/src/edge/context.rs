@@ -10,6 +10,7 @@ use super::patience::Patience;
 use super::proxies::Proxies;
 use super::request_id::RequestId;
 use crate::generation::{CurrentGeneration, Generation};
+use crate::log::Logs;
 use crate::metrics::Metrics;
 use bytes::Bytes;
 use http::Version;
@@ -140,6 +141,8 @@ pub struct Edge {
     pub body_memory: BodyMemory,
     /// What is counted.
     pub metrics: Metrics,
+    /// Where requests are told.
+    pub logs: Logs,
     /// What the plugins do.
     pub statuses: StatusSource,
     /// The zero of the clock that quotas use.

@@ -105,7 +105,8 @@ impl Shard {
         let is_proxy = self.edge.proxies.trust(addr.ip());
         let scheme = if self.tls.is_some() { Scheme::Https } else { Scheme::Http };
         let peer = Peer { addr, is_proxy, scheme };
-        Connection::new(peer, self.number, self.edge.metrics.shard(self.number))
+        let (metrics, access) = (self.edge.metrics.shard(self.number), &self.edge.logs.access);
+        Connection::new(peer, self.number, metrics, access.clone())
     }
 
     async fn accept(

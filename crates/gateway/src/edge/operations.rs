@@ -52,7 +52,9 @@ fn plugin(status: &PluginStatus) -> Value {
 }
 
 fn metrics(context: &RequestContext) -> Response<EdgeBody> {
-    let text = context.edge.metrics.render(&(context.edge.statuses)().unwrap_or_default());
+    let edge = &context.edge;
+    let plugins = (edge.statuses)().unwrap_or_default();
+    let text = edge.metrics.render(&plugins, edge.logs.dropped_lines());
     let mut response = Response::new(EdgeBody::full(text.into()));
     let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));

@@ -2,11 +2,13 @@
 //! ended. Takes down what it is told; decides nothing.
 
 use super::clock::now_millis;
-use super::logs::RecentLines;
+use super::logs::{LineNumbers, RecentLines};
 use crate::instance::OpenCalls;
 use sidegate_model::record::{InstanceEnd, InstanceRecord, LoggedLine, ProcessExit};
 use sidegate_model::sha256::Sha256;
 use std::collections::VecDeque;
+use std::hash::{Hash as _, Hasher as _};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 /// How many processes that ended are remembered.
@@ -20,9 +22,18 @@ pub(super) struct Flight {
 }
 
 impl Flight {
-    fn begin() -> Self {
-        let record = InstanceRecord { started_at: now_millis(), ..InstanceRecord::default() };
-        Self { recent: Arc::default(), record: Mutex::new(record), open: OnceLock::new() }
+    fn new(numbers: &Arc<LineNumbers>, mut record: InstanceRecord) -> Self {
+        let lines = std::mem::take(&mut record.lines);
+        let recent = Arc::new(RecentLines::new(numbers.clone(), lines));
+        Self { recent, record: Mutex::new(record), open: OnceLock::new() }
+    }
+
+    /// Grows with whatever is told of it.
+    fn version(&self) -> u64 {
+        let record = self.record();
+        let steps = [record.pid.is_some(), record.sha256.is_some(), record.ready_at.is_some()];
+        let end = record.end.as_ref().map_or(0, |end| 1 + u64::from(end.exit.is_some()));
+        1 + end + steps.into_iter().map(u64::from).sum::<u64>()
     }
 
     fn record(&self) -> MutexGuard<'_, InstanceRecord> {
@@ -106,17 +117,51 @@ impl Drop for Recording {
 }
 
 /// What is known of one plugin's processes; newest last.
-#[derive(Default)]
-pub(super) struct FlightRecorder(Mutex<VecDeque<Arc<Flight>>>);
+pub(super) struct FlightRecorder {
+    /// Of the plugin, as it was called when its records began.
+    name: String,
+    numbers: Arc<LineNumbers>,
+    flights: Mutex<VecDeque<Arc<Flight>>>,
+    begun: AtomicU64,
+}
 
 impl FlightRecorder {
+    /// For a plugin of this name, of which these records were kept, newest first.
+    pub(super) fn new(name: &str, kept: Vec<InstanceRecord>) -> Self {
+        let last = kept.iter().flat_map(|record| &record.lines).map(|line| line.number).max();
+        let numbers = Arc::new(LineNumbers::behind(last.unwrap_or_default()));
+        let flights = kept.into_iter().rev().map(|record| Arc::new(Flight::new(&numbers, record)));
+        let flights = Mutex::new(flights.collect());
+        Self { name: name.to_owned(), numbers, flights, begun: AtomicU64::new(0) }
+    }
+
+    /// The plugin's name.
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Another number whenever there is more to keep; 0 as long as nothing happened.
+    pub(super) fn version(&self) -> u64 {
+        let begun = self.begun.load(Ordering::Relaxed);
+        if begun == 0 {
+            return 0;
+        }
+        let steps: u64 = self.flights().iter().map(|flight| flight.version()).sum();
+        // Of the three only the steps can shrink, and then another process has begun.
+        let mut hash = rustc_hash::FxHasher::default();
+        (begun, self.numbers.last(), steps).hash(&mut hash);
+        hash.finish().max(1)
+    }
+
     fn flights(&self) -> MutexGuard<'_, VecDeque<Arc<Flight>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.flights.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Begins the record of one more process. Those that run are never forgotten.
     pub(super) fn begin(&self) -> Recording {
-        let flight = Arc::new(Flight::begin());
+        let record = InstanceRecord { started_at: now_millis(), ..InstanceRecord::default() };
+        let flight = Arc::new(Flight::new(&self.numbers, record));
+        self.begun.fetch_add(1, Ordering::Relaxed);
         let mut flights = self.flights();
         let ended = flights.iter().filter(|flight| flight.has_ended()).count();
         // One more ends before the next begins.
@@ -165,7 +210,7 @@ mod tests {
 
     #[test]
     fn the_last_ended_ones_and_all_that_run_are_remembered() {
-        let recorder = FlightRecorder::default();
+        let recorder = FlightRecorder::new("p", Vec::new());
         let running = recorder.begin();
         for number in 0..20 {
             recorder.begin().ended(end(&number.to_string()));
@@ -181,7 +226,7 @@ mod tests {
 
     #[test]
     fn the_first_word_on_an_end_counts_and_an_exit_can_follow() {
-        let recorder = FlightRecorder::default();
+        let recorder = FlightRecorder::new("p", Vec::new());
         let flight = recorder.begin();
         flight.exited(Some(ProcessExit::Code(1)));
         flight.ended(end("hangs"));
@@ -194,7 +239,7 @@ mod tests {
 
     #[test]
     fn a_process_that_nobody_looks_after_has_a_record_that_says_so() {
-        let recorder = FlightRecorder::default();
+        let recorder = FlightRecorder::new("p", Vec::new());
         drop(recorder.begin());
         let told = recorder.records(0).remove(0).end.unwrap();
         assert!(told.reason.contains("internal error"));

@@ -4,6 +4,7 @@
 
 use super::assignment::Setup;
 use super::flight::FlightRecorder;
+use super::kept_records::{KeptRecords, load};
 use super::logs::KEPT_LINES;
 use super::run_dir::{HostError, RunDir};
 use super::settings::HostSettings;
@@ -16,14 +17,21 @@ use sidegate_model::record::{InstanceRecord, LoggedLine};
 use sidegate_model::snapshot::{Revision, Snapshot};
 use sidegate_model::status::{PluginState, PluginStatus};
 use std::collections::{BTreeMap, HashMap};
-use std::sync::Arc;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 use tokio::sync::{Semaphore, mpsc, watch};
-use tokio::task::{Id, JoinError, JoinSet};
-use tokio::time::timeout;
+use tokio::task::{Id, JoinError, JoinSet, spawn_blocking};
+use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 /// How many plugins that do not run any more keep their records.
 const KEPT_RECORDERS: usize = 32;
+
+/// How often changed records are written.
+const KEEP_EVERY: Duration = Duration::from_secs(2);
+/// How long the last records may take at the end.
+const KEEP_LAST: Duration = Duration::from_secs(2);
 
 /// What is known of plugins, by their number.
 #[derive(Default)]
@@ -48,8 +56,11 @@ pub fn start(
     current: Arc<CurrentGeneration>,
 ) -> Result<HostHandle, HostError> {
     let run_dir = RunDir::take(&settings.runtime_dirs)?;
-    let containment = if settings.launcher.is_some() { "descendants" } else { "group" };
-    tracing::info!(containment, "plugins are ended with all of their");
+    let (containment, meaning) = match settings.launcher {
+        Some(_) => ("descendants", "whatever a plugin started ends with it"),
+        None => ("group", "only the process group of a plugin ends with it"),
+    };
+    tracing::info!(containment, "{meaning}");
     let starts = Semaphore::new(settings.limits.concurrent_starts.max(1));
     let (stop, stopped) = watch::channel(false);
     let (closing, asked) = (CancellationToken::new(), services.clone());
@@ -71,8 +82,49 @@ pub fn start(
         known,
         applied,
     };
-    tokio::spawn(host.run(snapshots, stopped));
+    let keeper = host.setup.settings.records_dir.clone().map(Keeper::new);
+    let known = known_seen.clone();
+    tokio::spawn(async move {
+        let mut keeping = JoinSet::new();
+        if let Some(keeper) = keeper.clone() {
+            keeping.spawn(keeper.keep(known.clone()));
+        }
+        let applied = host.run(snapshots, stopped).await;
+        keeping.shutdown().await;
+        if let Some(keeper) = keeper {
+            // What is not written by then is not kept.
+            let _ = timeout(KEEP_LAST, keeper.save(&known)).await;
+        }
+        // Whoever waits for the end of the host waits for this.
+        drop(applied);
+    });
     Ok(HostHandle { stop, closing, services: asked, applied: applied_seen, known: known_seen })
+}
+
+/// Writes down what is known of plugins, on threads where waiting is allowed.
+#[derive(Clone)]
+struct Keeper(Arc<Mutex<KeptRecords>>);
+
+impl Keeper {
+    fn new(folder: PathBuf) -> Self {
+        Self(Arc::new(Mutex::new(KeptRecords::new(folder))))
+    }
+
+    async fn keep(self, known: watch::Receiver<Arc<Known>>) {
+        loop {
+            sleep(KEEP_EVERY).await;
+            self.save(&known).await;
+        }
+    }
+
+    async fn save(&self, known: &watch::Receiver<Arc<Known>>) {
+        let (records, known) = (self.0.clone(), known.borrow().clone());
+        let saving = spawn_blocking(move || {
+            records.lock().unwrap_or_else(PoisonError::into_inner).save(&known.recorders);
+        });
+        // It panics only with a bug, which is logged by then.
+        let _ = saving.await;
+    }
 }
 
 /// The running host. Dropping it lets the host stop all plugins in the background.
@@ -188,7 +240,7 @@ impl Host {
         mut self,
         mut snapshots: watch::Receiver<Arc<Snapshot>>,
         mut stopped: watch::Receiver<bool>,
-    ) {
+    ) -> watch::Sender<Revision> {
         snapshots.mark_changed();
         let mut more = true;
         loop {
@@ -206,7 +258,7 @@ impl Host {
                 Some(ended) = self.tasks.join_next_with_id() => self.note_end(&ended),
             }
         }
-        self.shut_down().await;
+        self.shut_down().await
     }
 
     /// Takes new desired state: identities and removed routes at once, processes in their time.
@@ -232,14 +284,15 @@ impl Host {
         let (wish, wishes) = watch::channel(Wish::Run(spec.clone()));
         let updates = self.updates_to.clone();
         let supervisor =
-            Supervisor::new(self.setup.clone(), spec, wishes, updates, self.recorder(id));
+            Supervisor::new(self.setup.clone(), spec, wishes, updates, self.recorder(spec));
         let task = self.tasks.spawn(supervisor.run()).id();
         self.ids.insert(task, id);
         self.supervised.insert(id, Supervised { wish, view: View::starting(spec) });
     }
 
     /// The records of a plugin go on where they ended when it is enabled again.
-    fn recorder(&mut self, id: PluginId) -> Arc<FlightRecorder> {
+    fn recorder(&mut self, spec: &PluginSpec) -> Arc<FlightRecorder> {
+        let id = spec.id;
         let idle = |known: &PluginId| !self.supervised.contains_key(known);
         let mut surplus = self.recorders.keys().filter(|known| idle(known)).count();
         self.recorders.retain(|known, _| {
@@ -248,7 +301,12 @@ impl Host {
             surplus -= usize::from(forget);
             !forget
         });
-        self.recorders.entry(id).or_default().clone()
+        let folder = self.setup.settings.records_dir.as_deref();
+        let new = || {
+            let kept = folder.map(|folder| load(folder, id, &spec.name)).unwrap_or_default();
+            Arc::new(FlightRecorder::new(&spec.name, kept))
+        };
+        self.recorders.entry(id).or_insert_with(new).clone()
     }
 
     /// Takes what supervisors have to say, all of it before the next generation.
@@ -322,7 +380,7 @@ impl Host {
     }
 
     /// Ends every plugin at once. Supervisors still show what happens until they are done.
-    async fn shut_down(mut self) {
+    async fn shut_down(mut self) -> watch::Sender<Revision> {
         for supervised in self.supervised.values() {
             supervised.wish(Wish::Quit);
         }
@@ -340,6 +398,7 @@ impl Host {
             tracing::error!("some plugins did not end in time; their processes are killed");
             self.tasks.shutdown().await;
         }
+        self.applied
     }
 }
 

@@ -4,9 +4,11 @@
 
 use super::clock::now_millis;
 use super::line::{Line, LineCutter, level_name, read_line};
+use sidegate_model::UnixMillis;
 use sidegate_model::plugin::PluginSpec;
 use sidegate_model::record::LoggedLine;
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use tracing::Level;
 
@@ -14,6 +16,8 @@ use tracing::Level;
 pub(super) const KEPT_LINES: usize = 200;
 /// How much of a kept line is kept, in bytes.
 const KEPT_LINE_BYTES: usize = 2 * 1024;
+/// How much of a module or an id.
+const KEPT_NAME_BYTES: usize = 256;
 
 /// Where a line was printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,22 +35,56 @@ impl Stream {
     }
 }
 
+/// Numbers the lines of a plugin. They begin with the time in microseconds, so that they grow on
+/// after a restart of the gateway.
+#[derive(Debug, Default)]
+pub(super) struct LineNumbers(AtomicU64);
+
+impl LineNumbers {
+    /// Goes on behind this number.
+    pub(super) fn behind(last: u64) -> Self {
+        Self(AtomicU64::new(last))
+    }
+
+    /// The last one.
+    pub(super) fn last(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    fn next(&self, at: UnixMillis) -> u64 {
+        let time = u64::try_from(at).unwrap_or_default().saturating_mul(1000);
+        let next = |last: u64| (last + 1).max(time);
+        let update = |last| Some(next(last));
+        next(self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, update).unwrap_or_default())
+    }
+}
+
 /// The last lines of one instance.
 #[derive(Debug, Default)]
-pub(super) struct RecentLines(Mutex<VecDeque<LoggedLine>>);
+pub(super) struct RecentLines {
+    numbers: Arc<LineNumbers>,
+    lines: Mutex<VecDeque<LoggedLine>>,
+}
 
 impl RecentLines {
-    fn push(&self, line: LoggedLine) {
-        let mut lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+    /// These lines, and those to come with the next numbers.
+    pub(super) fn new(numbers: Arc<LineNumbers>, lines: Vec<LoggedLine>) -> Self {
+        Self { numbers, lines: Mutex::new(lines.into()) }
+    }
+
+    /// Takes a line and numbers it.
+    pub(super) fn push(&self, line: LoggedLine) {
+        let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
         if lines.len() == KEPT_LINES {
             lines.pop_front();
         }
-        lines.push_back(line);
+        let number = self.numbers.next(line.at);
+        lines.push_back(LoggedLine { number, ..line });
     }
 
     /// The last ones of those that are kept, oldest first.
     pub(super) fn last(&self, count: usize) -> Vec<LoggedLine> {
-        let lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
         lines.iter().skip(lines.len().saturating_sub(count)).cloned().collect()
     }
 
@@ -109,11 +147,17 @@ impl LineWriter {
             return;
         }
         self.emit(&line);
+        let kept = |text: &Option<String>, limit| text.as_ref().map(|text| cut(text, limit));
         self.sink.recent.push(LoggedLine {
+            number: 0,
             at: now_millis(),
             stream: self.stream.as_str(),
             level: level_name(line.level),
             message: cut(&line.message, KEPT_LINE_BYTES),
+            module: kept(&line.module, KEPT_NAME_BYTES),
+            request_id: kept(&line.request_id, KEPT_NAME_BYTES),
+            trace_id: kept(&line.trace_id, KEPT_NAME_BYTES),
+            fields: kept(&line.fields, KEPT_LINE_BYTES),
         });
     }
 
@@ -164,7 +208,8 @@ mod tests {
         let recent = RecentLines::default();
         for i in 0..250 {
             let stream = if i % 2 == 0 { "stderr" } else { "stdout" };
-            recent.push(LoggedLine { at: 0, stream, level: "info", message: i.to_string() });
+            let message = i.to_string();
+            recent.push(LoggedLine { stream, level: "info", message, ..LoggedLine::default() });
         }
         assert_eq!(recent.last(KEPT_LINES + 1).len(), KEPT_LINES);
         assert_eq!(recent.last(1)[0].message, "249");

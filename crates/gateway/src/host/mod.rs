@@ -27,6 +27,7 @@ pub mod fuzzing;
 mod guard;
 #[expect(clippy::module_inception, reason = "the host's own task inside the host's folder")]
 mod host;
+mod kept_records;
 mod launch;
 mod line;
 mod local;

@@ -86,7 +86,8 @@ mod tests {
     use super::*;
 
     fn line(stream: &'static str, message: &str) -> LoggedLine {
-        LoggedLine { at: 0, stream, level: "error", message: message.to_owned() }
+        let message = message.to_owned();
+        LoggedLine { stream, level: "error", message, ..LoggedLine::default() }
     }
 
     #[test]

@@ -17,6 +17,8 @@ pub struct HostSettings {
     /// gateways left behind that were killed is removed at the next start. Keep them short: a socket's
     /// path has room for 107 bytes in all.
     pub runtime_dirs: Vec<PathBuf>,
+    /// Where the last records of plugins are kept over restarts of the gateway; `None` keeps none.
+    pub records_dir: Option<PathBuf>,
     /// A program that calls [`reentered`](super::reentered) first of all; for the gateway's own
     /// binary `/proc/self/exe`, which stays the same when the file is replaced. With it each plugin
     /// gets a guard: nothing that a plugin starts outlives it or the gateway, however either ends.

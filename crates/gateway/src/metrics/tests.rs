@@ -45,7 +45,7 @@ fn text(plugins: &[PluginStatus]) -> String {
         shard.request_ended();
     }
     metrics.shard(1).connection_opened();
-    metrics.render(plugins)
+    metrics.render(plugins, 0)
 }
 
 #[test]
@@ -61,12 +61,12 @@ fn counts_of_a_plugin_that_is_gone_are_told_for_a_while_and_go_on_when_it_is_bac
     let at = |minutes: u64| begun + Duration::from_secs(minutes * 60);
     let both = [status(1, "old"), status(2, "new")];
     let told = |plugins: &[PluginStatus], minutes| {
-        let text = metrics.render_at(plugins, at(minutes));
+        let text = metrics.render_at(plugins, 0, at(minutes));
         ["old", "new", "-"]
             .map(|name| text.matches(&format!("plugin=\"{name}\",route")).count() > 0)
     };
     let errors = |plugins: &[PluginStatus], minutes| {
-        let text = metrics.render_at(plugins, at(minutes));
+        let text = metrics.render_at(plugins, 0, at(minutes));
         text.contains("sidegate_errors_total{plugin=\"old\"")
     };
     assert_eq!(told(&both, 0), [true; 3]);
@@ -74,7 +74,7 @@ fn counts_of_a_plugin_that_is_gone_are_told_for_a_while_and_go_on_when_it_is_bac
     assert_eq!(told(&both[1..], 101), [true; 3], "the last counts are still collected");
     assert_eq!(told(&both[1..], 105), [true; 3]);
     assert_eq!((told(&both[1..], 106), errors(&both[1..], 106)), ([false, true, true], false));
-    let text = metrics.render_at(&both, at(107));
+    let text = metrics.render_at(&both, 0, at(107));
     let counted =
         "sidegate_requests_total{plugin=\"old\",route=\"/a\",method=\"GET\",status=\"200\"} 2";
     assert!(text.contains(counted), "a counter never goes back: {text}");

@@ -67,6 +67,7 @@ impl Bench {
         let settings = HostSettings {
             permitted: host::Permitted::default(),
             runtime_dirs: vec![dir.path().join("run")],
+            records_dir: None,
             launcher,
             environment: std::env::vars_os()
                 .filter(|(name, _)| name == "PATH")

@@ -3,10 +3,13 @@
 
 pub(crate) mod app;
 pub(crate) mod config;
+pub(crate) mod log_level;
 pub(crate) mod plugin;
 pub(crate) mod plugin_add;
 pub(crate) mod plugin_follow;
+pub(crate) mod plugin_log_lines;
 pub(crate) mod plugin_logs;
+pub(crate) mod plugin_logs_follow;
 pub(crate) mod plugin_scopes;
 pub(crate) mod plugin_update;
 pub(crate) mod plugin_view;

@@ -3,8 +3,10 @@
 //! It shows what the gateway remembers; the whole log is the gateway's own.
 
 use crate::client::Connection;
+use crate::commands::plugin_log_lines::{end_line, shown_line, title};
+use crate::commands::plugin_logs_follow::follow;
 use crate::error::Failure;
-use crate::output::{Output, field, plain, print, printable, text};
+use crate::output::{Output, field, print, text};
 use clap::Args;
 use serde_json::Value;
 
@@ -19,6 +21,9 @@ pub(crate) struct Logs {
     /// Show the newest process only
     #[arg(long)]
     latest: bool,
+    /// Go on with what comes, until interrupted; with JSON one object a line
+    #[arg(long, short, conflicts_with = "quiet")]
+    follow: bool,
     #[command(flatten)]
     connection: Connection,
     #[command(flatten)]
@@ -29,66 +34,42 @@ pub(crate) struct Logs {
 pub(crate) async fn run(logs: &Logs) -> Result<(), Failure> {
     let api = logs.connection.open()?;
     let id = text(&api.find("plugins", &logs.plugin).await?, "id");
-    let told = api.get(&format!("plugins/{id}/records?lines={}", logs.lines)).await?;
-    let mut records = told.as_array().cloned().unwrap_or_default();
-    if logs.latest {
-        records.truncate(1);
+    // What follows goes on behind the last line, so that one is needed.
+    let lines = logs.lines.max(u16::from(logs.follow));
+    let told = api.get(&format!("plugins/{id}/records?lines={lines}")).await?;
+    let all = told.as_array().cloned().unwrap_or_default();
+    let records = if logs.latest { &all[..all.len().min(1)] } else { &all[..] };
+    if logs.follow {
+        let is_json = logs.output.is_json();
+        if !is_json {
+            print(&records.iter().rev().map(page).collect::<String>())?;
+        }
+        return follow(&api, &id, &all, is_json).await;
     }
     if logs.output.is_json() || logs.output.is_quiet() {
-        return logs.output.list(&records, &[]);
+        return logs.output.list(records, &[]);
     }
     if records.is_empty() {
-        eprintln!("nothing was started for this plugin since the gateway's start");
+        eprintln!("nothing was ever started for this plugin");
     }
     // Oldest first, so that the newest lines stand where the cursor is.
     print(&records.iter().rev().map(page).collect::<String>())
 }
 
 fn page(record: &Value) -> String {
-    let attributes = &record["attributes"];
-    let pid =
-        attributes["pid"].as_u64().map_or("no process".to_owned(), |pid| format!("process {pid}"));
-    let mut page = format!("== {pid}, started {}\n", text(record, "started_at"));
+    let mut page = title(record);
     let lines = field(record, "lines").as_array().map_or(&[][..], Vec::as_slice);
-    for line in lines {
-        let [at, level, message] = ["at", "level", "message"].map(|name| plain(&line[name]));
-        page += &format!("{at} {level:5} {}\n", printable(&message));
-    }
-    if attributes["running"] == false {
-        let reason = printable(&text(record, "reason"));
-        page +=
-            &format!("== ended {}, {}: {reason}\n", text(record, "ended_at"), ending(attributes));
+    lines.iter().for_each(|line| page += &shown_line(line));
+    if record["attributes"]["running"] == false {
+        page += &end_line(record);
     }
     page
-}
-
-/// How a process ended, in a few words.
-pub(crate) fn ending(record: &Value) -> String {
-    let exit = match (&record["signal"], &record["signal_name"], &record["exit_code"]) {
-        (Value::Null, _, Value::Null) => "no exit code".to_owned(),
-        (Value::Null, _, code) => format!("exit code {code}"),
-        (number, Value::String(name), _) => format!("{name} ({number})"),
-        (number, _, _) => format!("signal {number}"),
-    };
-    match record["in_flight"].as_u64() {
-        None | Some(0) => exit,
-        Some(open) => format!("{exit}, with {open} open requests"),
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use serde_json::json;
-
-    #[test]
-    fn an_end_is_told_with_the_name_of_its_signal() {
-        let killed = json!({"signal": 9, "signal_name": "SIGKILL", "in_flight": 2});
-        assert_eq!(ending(&killed), "SIGKILL (9), with 2 open requests");
-        assert_eq!(ending(&json!({"exit_code": 4, "in_flight": 0})), "exit code 4");
-        assert_eq!(ending(&json!({"signal": 34})), "signal 34");
-        assert_eq!(ending(&json!({})), "no exit code");
-    }
 
     #[test]
     fn what_a_plugin_printed_cannot_steer_the_terminal() {

@@ -3,7 +3,7 @@
 //!
 //! It asks the admin API and changes nothing.
 
-use super::plugin_logs;
+use super::plugin_log_lines;
 use crate::client::AdminApi;
 use crate::error::Failure;
 use crate::masked::mask;
@@ -202,7 +202,7 @@ fn last_failure(plugin: &Value) -> String {
         return String::new();
     }
     let mut lines =
-        vec![format!("{}  {}", plain(&failure["ended_at"]), plugin_logs::ending(failure))];
+        vec![format!("{}  {}", plain(&failure["ended_at"]), plugin_log_lines::ending(failure))];
     lines.extend(failure["out_of_memory"].as_str().map(|told| format!("out of memory: {told}")));
     lines.push(plain(&failure["reason"]));
     let words = failure["lines"].as_array().map_or(&[][..], Vec::as_slice);

@@ -4,12 +4,13 @@
 
 use crate::config::layers::{Environment, Layers};
 use crate::config::legacy;
-use crate::config::resolved::Config;
 use crate::error::Failure;
+use crate::reload::{self, Reload};
+use crate::role::Process;
 use crate::setting_flags::SettingFlags;
 use crate::{logging, role};
 use clap::Args;
-use rustix::process::{DumpableBehavior, set_dumpable_behavior};
+use rustix::process::{DumpableBehavior, geteuid, set_dumpable_behavior};
 use std::path::PathBuf;
 
 /// Run the gateway: clients, plugins, admin API and database in one process
@@ -26,23 +27,30 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let shielded = shield();
     let environment = Environment::of_process();
-    let (layers, mut problems) = Layers::collect(&environment, &arguments.flags.0);
-    problems.extend(legacy::unknown_role(&environment));
-    let config = match Config::resolve(&layers) {
-        Ok(config) if problems.is_empty() => config,
-        outcome => {
-            problems.extend(outcome.err().unwrap_or_default());
-            return Err(Failure::settings(&problems));
-        }
-    };
-    logging::start(&config.log, environment.get("NO_COLOR").is_none());
+    let flags = &arguments.flags.0;
+    let (layers, problems) = Layers::collect(&environment, flags);
+    let config = reload::checked(&environment, &layers, problems)
+        .map_err(|problems| Failure::settings(&problems))?;
+    let colour = environment.get("NO_COLOR").is_none();
+    let logging = logging::start(&config.log, config.threads(), colour)?;
+    let data_dir = std::path::absolute(&config.data_dir).unwrap_or(config.data_dir.clone());
+    let version = env!("CARGO_PKG_VERSION");
+    tracing::info!(version, data_dir = %data_dir.display(), "sidegate starts");
+    if geteuid().is_root() {
+        tracing::warn!("this runs as root, and so does every plugin: give it a user of its own");
+    }
     if let Some(warning) = legacy::warning(&environment) {
         tracing::warn!("{warning}");
     }
     if let Err(error) = shielded {
         tracing::warn!(%error, "plugins of this user can read the gateway's memory and environment");
     }
-    role::standalone(&config, environment.into_pairs(), arguments.ready_file.as_deref())
+    let reload = Reload::new(environment.clone(), flags.clone(), layers, logging.clone());
+    let environment = environment.into_pairs();
+    let process = Process { environment, logging: logging.clone(), reload };
+    let outcome = role::standalone(&config, process, arguments.ready_file.as_deref());
+    logging.flush();
+    outcome
 }
 
 /// Closes this process's memory, environment and descriptors to others of the same user, which

@@ -4,6 +4,7 @@
 
 pub(crate) mod layers;
 pub(crate) mod legacy;
+pub(crate) mod levels;
 pub(crate) mod raw;
 pub(crate) mod reference;
 pub(crate) mod resolved;

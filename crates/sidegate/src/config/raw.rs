@@ -41,6 +41,8 @@ pub(crate) enum Kind {
     Word(&'static [&'static str]),
     /// IP addresses and networks, separated by commas.
     Networks,
+    /// A level, and levels of single targets.
+    Levels,
 }
 
 impl Kind {
@@ -59,13 +61,10 @@ impl Kind {
             Self::Switch => "true or false".into(),
             Self::Word(words) => words.join(", "),
             Self::Networks => "networks".into(),
+            Self::Levels => format!("levels: {}", super::levels::WORDS.join(", ")),
         }
     }
 }
-
-/// The words of `LOG_LEVEL`. The last two are what other gateways call the level `error`.
-pub(crate) const LOG_LEVELS: &[&str] =
-    &["trace", "debug", "info", "warn", "error", "off", "fatal", "panic"];
 
 impl Setting {
     /// The key in the settings file: the variable in lower case, without the product's prefix.
@@ -147,15 +146,27 @@ pub(crate) const SETTINGS: &[Setting] = &[
     ),
     row(
         "LOG_LEVEL",
-        Kind::Word(LOG_LEVELS),
+        Kind::Levels,
         "info",
-        "The least important messages that are still written to stderr.",
+        "The least important messages that are still written to stderr. Single targets can have \
+         levels of their own, separated by commas: `info,access=off` logs no requests, \
+         `warn,plugin=debug` more of what plugins print. Targets are `access`, `plugin`, `panic`, \
+         `sidegate` and the names of libraries, as the log shows them, or the beginning of one up \
+         to a `::`. Changeable while it runs: see [operations.md](operations.md#logs).",
     ),
     row(
         "LOG_FORMAT",
         Kind::Word(&["text", "json"]),
         "text",
         "Form of the log: lines for people, or one JSON object a line for machines.",
+    ),
+    row(
+        "ACCESS_LOG_FILE",
+        Kind::Path,
+        "",
+        "File to which the lines of requests (target `access`) are added, opened again at SIGHUP \
+         as `logrotate` needs it. Empty writes them to stderr with everything else; \
+         `LOG_LEVEL=info,access=off` writes none.",
     ),
     row(
         "TLS_ENABLED",

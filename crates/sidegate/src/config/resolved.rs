@@ -4,6 +4,7 @@
 //! It reads no environment and opens no file; `layers.rs` brings the texts.
 
 use super::layers::{Layers, Origin, Problem};
+use super::levels::Levels;
 use super::raw::{Setting, setting};
 use sidegate_gateway::edge::context::EdgeLimits;
 use sidegate_gateway::edge::proxies::{Believed, Network, Proxies};
@@ -11,6 +12,7 @@ use sidegate_gateway::host::Permitted;
 use sidegate_model::duration::parse_duration;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -70,10 +72,12 @@ pub(crate) struct Config {
 /// What is logged, and how.
 #[derive(Debug, Clone)]
 pub(crate) struct Log {
-    /// A word of [`super::raw::LOG_LEVELS`].
-    pub(crate) level: String,
+    /// How much.
+    pub(crate) levels: Levels,
     /// One JSON object a line instead of text.
     pub(crate) json: bool,
+    /// Where requests are told, if not on stderr.
+    pub(crate) access_file: Option<PathBuf>,
 }
 
 /// The files of a TLS identity.
@@ -112,7 +116,7 @@ impl Config {
                 dsn => dsn,
             },
             data_dir,
-            log: Log { level: read.word("LOG_LEVEL"), json: read.word("LOG_FORMAT") == "json" },
+            log: read.log(),
             tls: read.tls(),
             limits: read.limits(),
             permitted: Permitted {
@@ -137,6 +141,16 @@ impl Config {
             read.wrong("PORT", what);
         }
         if read.problems.is_empty() { Ok(config) } else { Err(read.problems) }
+    }
+}
+
+impl Config {
+    /// How many threads serve.
+    pub(crate) fn threads(&self) -> usize {
+        match self.shards {
+            0 => std::thread::available_parallelism().map_or(1, NonZero::get),
+            shards => shards,
+        }
     }
 }
 
@@ -263,6 +277,16 @@ impl Reader<'_> {
             self.wrong(variable, format!("{text:?} is not valid: use one of {}", words.join(", ")));
         }
         text
+    }
+
+    fn log(&mut self) -> Log {
+        let levels = Levels::parse(&self.text("LOG_LEVEL")).unwrap_or_else(|what| {
+            self.wrong("LOG_LEVEL", what);
+            Levels::parse("info").expect("info is a level")
+        });
+        let file = self.path("ACCESS_LOG_FILE");
+        let access_file = (!file.as_os_str().is_empty()).then_some(file);
+        Log { levels, json: self.word("LOG_FORMAT") == "json", access_file }
     }
 
     fn switch(&mut self, variable: &str) -> bool {

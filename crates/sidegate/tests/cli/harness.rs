@@ -162,6 +162,13 @@ impl Server {
         std::fs::read_to_string(self.folder().join("log")).unwrap()
     }
 
+    /// Waits until it has logged a text.
+    #[track_caller]
+    pub(crate) fn logged(&self, text: &str) {
+        let found = eventually(|| self.log().contains(text).then_some(()));
+        assert!(found.is_some(), "{text} in {}", self.log());
+    }
+
     /// A command that talks to this server.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = program(arguments);

@@ -102,7 +102,7 @@ fn the_next_gateway_removes_what_a_killed_one_left() {
     let left = only_folder(&runtime);
     let next = Server::start_at(tempfile::tempdir().unwrap(), &runtime_dir(&family.dir));
     assert!(!left.exists());
-    assert!(next.log().contains("ended badly"), "{}", next.log());
+    next.logged("ended badly");
     // The one of a gateway that lives stays.
     let living = only_folder(&runtime);
     let third = Server::start_at(tempfile::tempdir().unwrap(), &runtime_dir(&family.dir));
@@ -125,7 +125,7 @@ fn a_gateway_that_is_asked_to_stop_leaves_nothing_when_it_ends() {
 #[test]
 fn the_log_says_how_far_plugins_are_contained() {
     let server = Server::start_with(&[]);
-    assert!(server.log().contains("containment=\"descendants\""), "{}", server.log());
+    server.logged("containment=\"descendants\"");
 }
 
 #[test]

@@ -1,0 +1,335 @@
+//! Records that outlive the gateway: the last lines of each plugin in a file of its own, bounded,
+//! for the owner only. Written now and then and at the end, on threads where waiting is allowed.
+//!
+//! What cannot be written is missing after the next start, and nothing else.
+
+use super::clock::now_millis;
+use super::flight::FlightRecorder;
+use serde::{Deserialize, Serialize};
+use sidegate_model::UnixMillis;
+use sidegate_model::plugin::PluginId;
+use sidegate_model::record::{InstanceEnd, InstanceRecord, LoggedLine, ProcessExit};
+use std::collections::{BTreeMap, HashMap};
+use std::fs::{self, DirBuilder, OpenOptions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// How many lines of a process are kept, and how many bytes of all lines of a plugin.
+const LINES: usize = 200;
+const BYTES: usize = 256 * 1024;
+/// Files larger than this are not ours.
+const MAX_FILE: u64 = 4 * 1024 * 1024;
+/// How many files of plugins that are not known now are kept: of disabled ones, as a rule.
+const UNKNOWN_FILES: usize = 64;
+
+/// The folder of the records.
+pub(super) struct KeptRecords {
+    folder: PathBuf,
+    /// What was written last of each plugin.
+    written: HashMap<PluginId, u64>,
+    /// The last attempt failed, and was told.
+    fails: bool,
+}
+
+impl KeptRecords {
+    /// Records below this folder, which is made when it is needed.
+    pub(super) fn new(folder: PathBuf) -> Self {
+        Self { folder, written: HashMap::new(), fails: false }
+    }
+
+    /// Writes what has changed.
+    pub(super) fn save(&mut self, recorders: &BTreeMap<PluginId, Arc<FlightRecorder>>) {
+        for (id, recorder) in recorders {
+            let version = recorder.version();
+            if version == 0 || self.written.get(id) == Some(&version) {
+                continue;
+            }
+            match self.write(*id, recorder.name(), &recorder.records(LINES)) {
+                Ok(()) => {
+                    self.written.insert(*id, version);
+                    self.fails = false;
+                }
+                Err(error) if !std::mem::replace(&mut self.fails, true) => {
+                    let folder = self.folder.display();
+                    tracing::warn!(%folder, %error, "records of plugins cannot be kept");
+                }
+                Err(_) => {}
+            }
+        }
+        self.forget_surplus(recorders);
+    }
+
+    fn write(&self, id: PluginId, name: &str, records: &[InstanceRecord]) -> io::Result<()> {
+        DirBuilder::new().recursive(true).mode(0o700).create(&self.folder)?;
+        let mut room = BYTES;
+        let records = records.iter().map(|record| Kept::of(record, &mut room)).collect();
+        let page = Page { plugin: name.to_owned(), saved_at: now_millis(), records };
+        let (path, draft) = (file(&self.folder, id), self.folder.join(format!("{id}.tmp")));
+        let write = || {
+            let options =
+                OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).clone();
+            let mut to = options.open(&draft)?;
+            to.write_all(&serde_json::to_vec(&page)?)?;
+            fs::rename(&draft, path)
+        };
+        write().inspect_err(|_| {
+            // Half a file on a full disk only takes room from others.
+            let _ = fs::remove_file(&draft);
+        })
+    }
+
+    fn forget_surplus(&self, recorders: &BTreeMap<PluginId, Arc<FlightRecorder>>) {
+        let Ok(files) = fs::read_dir(&self.folder) else { return };
+        let mut unknown: Vec<_> = files
+            .filter_map(|file| {
+                let file = file.ok()?;
+                let name = file.file_name();
+                let id = name.to_str()?.strip_suffix(".json")?.parse().ok().map(PluginId)?;
+                let age = file.metadata().and_then(|data| data.modified()).ok()?;
+                (!recorders.contains_key(&id)).then(|| (age, file.path()))
+            })
+            .collect();
+        unknown.sort();
+        let surplus = unknown.len().saturating_sub(UNKNOWN_FILES);
+        unknown.into_iter().take(surplus).for_each(|(_, path)| _ = fs::remove_file(path));
+    }
+}
+
+/// What was kept of a plugin of this name, newest first. A file that cannot be read is none.
+pub(super) fn load(folder: &Path, id: PluginId, name: &str) -> Vec<InstanceRecord> {
+    let path = file(folder, id);
+    let is_ours = fs::metadata(&path).is_ok_and(|file| file.is_file() && file.len() <= MAX_FILE);
+    let text = if is_ours { fs::read(&path).ok() } else { None };
+    let Some(page) = text.and_then(|text| serde_json::from_slice::<Page>(&text).ok()) else {
+        return Vec::new();
+    };
+    // Numbers of plugins can come again, with another database.
+    if page.plugin != name {
+        return Vec::new();
+    }
+    page.records.into_iter().map(|record| record.told(page.saved_at)).collect()
+}
+
+fn file(folder: &Path, id: PluginId) -> PathBuf {
+    folder.join(format!("{id}.json"))
+}
+
+/// A file.
+#[derive(Serialize, Deserialize)]
+struct Page {
+    plugin: String,
+    saved_at: UnixMillis,
+    /// Newest first.
+    records: Vec<Kept>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Kept {
+    started_at: UnixMillis,
+    pid: Option<u32>,
+    sha256: Option<String>,
+    ready_at: Option<UnixMillis>,
+    end: Option<KeptEnd>,
+    lines: Vec<KeptLine>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct KeptEnd {
+    at: UnixMillis,
+    exit_code: Option<i32>,
+    signal: Option<i32>,
+    in_order: bool,
+    out_of_memory: Option<String>,
+    in_flight: usize,
+    reason: String,
+}
+
+#[derive(Serialize, Deserialize)]
+struct KeptLine {
+    number: u64,
+    at: UnixMillis,
+    stream: String,
+    level: String,
+    message: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    module: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    request_id: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    trace_id: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    fields: Option<String>,
+}
+
+impl Kept {
+    /// A record with as many of its last lines as there is room for.
+    fn of(record: &InstanceRecord, room: &mut usize) -> Self {
+        let mut lines: Vec<_> = record
+            .lines
+            .iter()
+            .rev()
+            .map_while(|line| {
+                let size = 128 + line.message.len() + line.fields.as_ref().map_or(0, String::len);
+                *room = room.checked_sub(size)?;
+                Some(KeptLine::of(line))
+            })
+            .collect();
+        lines.reverse();
+        let end = record.end.as_ref().map(|end| KeptEnd {
+            at: end.at,
+            exit_code: match end.exit {
+                Some(ProcessExit::Code(code)) => Some(code),
+                _ => None,
+            },
+            signal: match end.exit {
+                Some(ProcessExit::Signal(signal)) => Some(signal),
+                _ => None,
+            },
+            in_order: end.in_order,
+            out_of_memory: end.out_of_memory.clone(),
+            in_flight: end.in_flight,
+            reason: end.reason.clone(),
+        });
+        Self {
+            started_at: record.started_at,
+            pid: record.pid,
+            sha256: record.sha256.clone(),
+            ready_at: record.ready_at,
+            end,
+            lines,
+        }
+    }
+
+    fn told(self, saved_at: UnixMillis) -> InstanceRecord {
+        let unseen = || InstanceEnd {
+            at: saved_at,
+            reason: "the gateway ended before it saw this process end".to_owned(),
+            ..InstanceEnd::default()
+        };
+        InstanceRecord {
+            started_at: self.started_at,
+            pid: self.pid,
+            sha256: self.sha256,
+            ready_at: self.ready_at,
+            end: Some(self.end.map_or_else(unseen, KeptEnd::told)),
+            lines: self.lines.into_iter().map(KeptLine::told).collect(),
+        }
+    }
+}
+
+impl KeptEnd {
+    fn told(self) -> InstanceEnd {
+        let code = self.exit_code.map(ProcessExit::Code);
+        InstanceEnd {
+            at: self.at,
+            exit: code.or(self.signal.map(ProcessExit::Signal)),
+            in_order: self.in_order,
+            out_of_memory: self.out_of_memory,
+            in_flight: self.in_flight,
+            reason: self.reason,
+        }
+    }
+}
+
+impl KeptLine {
+    fn of(line: &LoggedLine) -> Self {
+        Self {
+            number: line.number,
+            at: line.at,
+            stream: line.stream.to_owned(),
+            level: line.level.to_owned(),
+            message: line.message.clone(),
+            module: line.module.clone(),
+            request_id: line.request_id.clone(),
+            trace_id: line.trace_id.clone(),
+            fields: line.fields.clone(),
+        }
+    }
+
+    fn told(self) -> LoggedLine {
+        let known = |words: &[&'static str], word: &str| words.iter().copied().find(|w| *w == word);
+        LoggedLine {
+            number: self.number,
+            at: self.at,
+            stream: known(&["stdout"], &self.stream).unwrap_or("stderr"),
+            level: known(&["trace", "debug", "warn", "error"], &self.level).unwrap_or("info"),
+            message: self.message,
+            module: self.module,
+            request_id: self.request_id,
+            trace_id: self.trace_id,
+            fields: self.fields,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn recorder_with(lines: usize, text: &str) -> Arc<FlightRecorder> {
+        let recorder = FlightRecorder::new("p", Vec::new());
+        let flight = recorder.begin();
+        flight.spawned(7);
+        for _ in 0..lines {
+            let line = LoggedLine {
+                stream: "stdout",
+                level: "warn",
+                message: text.to_owned(),
+                fields: Some(r#"{"n":1}"#.to_owned()),
+                request_id: Some("req_1".to_owned()),
+                ..LoggedLine::default()
+            };
+            flight.recent().push(line);
+        }
+        flight.ended(InstanceEnd { reason: "over".to_owned(), ..InstanceEnd::default() });
+        drop(flight);
+        Arc::new(recorder)
+    }
+
+    #[test]
+    fn what_is_kept_is_told_again_and_numbers_go_on() {
+        let folder = tempfile::tempdir().unwrap();
+        let recorders = BTreeMap::from([(PluginId(3), recorder_with(2, "hot"))]);
+        KeptRecords::new(folder.path().join("records")).save(&recorders);
+        let kept = load(&folder.path().join("records"), PluginId(3), "p");
+        assert_eq!(kept, recorders[&PluginId(3)].records(LINES));
+        assert_eq!(load(&folder.path().join("records"), PluginId(3), "another"), []);
+        let last = kept[0].lines.last().unwrap().number;
+        let next = FlightRecorder::new("p", kept);
+        let flight = next.begin();
+        flight.recent().push(LoggedLine::default());
+        assert!(flight.recent().last(1)[0].number > last);
+    }
+
+    #[test]
+    fn a_file_is_bounded_and_nobody_elses_to_read() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder = tempfile::tempdir().unwrap();
+        let recorders = BTreeMap::from([(PluginId(3), recorder_with(200, &"x".repeat(2048)))]);
+        KeptRecords::new(folder.path().to_owned()).save(&recorders);
+        let file = fs::metadata(folder.path().join("3.json")).unwrap();
+        assert!(file.len() < 400 * 1024, "{}", file.len());
+        assert_eq!(file.permissions().mode() & 0o777, 0o600);
+        let kept = load(folder.path(), PluginId(3), "p").remove(0).lines;
+        let all = recorders[&PluginId(3)].records(LINES).remove(0).lines;
+        assert_eq!(kept.last(), all.last(), "the newest ones are kept");
+        assert!(kept.len() > 50 && kept.len() < 200, "{}", kept.len());
+    }
+
+    #[test]
+    fn what_is_broken_or_foreign_is_nothing_and_what_cannot_be_written_harms_nobody() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("3.json"), "{\"plugin\":").unwrap();
+        assert_eq!(load(folder.path(), PluginId(3), "p"), []);
+        let recorders = BTreeMap::from([(PluginId(3), recorder_with(1, "x"))]);
+        KeptRecords::new(PathBuf::from("/dev/null/records")).save(&recorders);
+        for old in 10..100 {
+            fs::write(folder.path().join(format!("{old}.json")), "").unwrap();
+        }
+        KeptRecords::new(folder.path().to_owned()).save(&recorders);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), UNKNOWN_FILES + 1);
+        assert_eq!(load(folder.path(), PluginId(3), "p").len(), 1);
+    }
+}

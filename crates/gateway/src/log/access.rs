@@ -1,0 +1,45 @@
+//! The log of requests: one line for each, written by the shard that answered it into room of its
+//! own, so that shards never wait for each other.
+
+use super::line::{AccessLine, Form};
+use super::stamp;
+use super::writer::Inlet;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+/// Where requests are told.
+pub struct AccessLog {
+    is_on: AtomicBool,
+    form: Form,
+    /// One for each shard.
+    inlets: Box<[Inlet]>,
+}
+
+impl AccessLog {
+    /// A log with an inlet for each shard.
+    pub fn new(form: Form, inlets: Vec<Inlet>) -> Self {
+        Self { is_on: AtomicBool::new(!inlets.is_empty()), form, inlets: inlets.into() }
+    }
+
+    /// A log that nobody reads.
+    pub fn none() -> Self {
+        Self::new(Form::Text, Vec::new())
+    }
+
+    /// Whether requests are told.
+    pub fn is_on(&self) -> bool {
+        self.is_on.load(Ordering::Relaxed)
+    }
+
+    /// Tells requests that begin from now on, or no more.
+    pub fn switch(&self, on: bool) {
+        self.is_on.store(on && !self.inlets.is_empty(), Ordering::Relaxed);
+    }
+
+    /// Tells a request that ended now on a shard.
+    pub fn tell(&self, shard: usize, line: &AccessLine<'_>, now: Instant) {
+        if let Some(inlet) = self.inlets.get(shard % self.inlets.len().max(1)) {
+            inlet.add(|out| line.write(out, self.form, |out| stamp::write(out, now)));
+        }
+    }
+}

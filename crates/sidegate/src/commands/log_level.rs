@@ -1,0 +1,33 @@
+//! `sidegate log-level`: how much the gateway logs, shown or changed while it runs.
+//!
+//! It asks the admin API; what the words mean is said there.
+
+use crate::client::Connection;
+use crate::error::Failure;
+use crate::output::{Output, print, text};
+use clap::Args;
+use serde_json::json;
+
+/// Show how much is logged, or change it until the next start
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    /// As in LOG_LEVEL, for example info,access=off
+    level: Option<String>,
+    #[command(flatten)]
+    connection: Connection,
+    #[command(flatten)]
+    output: Output,
+}
+
+/// Runs the command.
+pub(crate) async fn run(arguments: &Arguments) -> Result<(), Failure> {
+    let api = arguments.connection.open()?;
+    let told = match &arguments.level {
+        Some(level) => api.patch("logging", &json!({"level": level})).await?,
+        None => api.get("logging").await?,
+    };
+    if arguments.output.is_json() {
+        return crate::output::json(&told);
+    }
+    print(&format!("{}\n", text(&told, "level")))
+}
