@@ -18,6 +18,7 @@ use sidegate_gateway::edge::connection::{Connection, Peer};
 use sidegate_gateway::edge::forwarded::Scheme;
 use sidegate_gateway::edge::fuzzing;
 use sidegate_gateway::edge::patience::Patience;
+use sidegate_gateway::log::AccessLog;
 use sidegate_gateway::metrics::ShardMetrics;
 use std::cell::RefCell;
 use std::convert::Infallible;
@@ -144,7 +145,8 @@ async fn talk(guard: Guard, pieces: &Pieces<'_>) -> Result<Told, String> {
 async fn serve(guard: Guard, socket: TcpStream, seen: Rc<RefCell<Vec<Seen>>>) {
     let addr = SocketAddr::from(([127, 0, 0, 1], 1));
     let peer = Peer { addr, is_proxy: false, scheme: Scheme::Http };
-    let connection = Connection::new(peer, 0, Arc::new(ShardMetrics::default()));
+    let (metrics, access) = (Arc::new(ShardMetrics::default()), Arc::new(AccessLog::none()));
+    let connection = Connection::new(peer, 0, metrics, access);
     let service = service_fn(|request| {
         let (seen, open) = (Rc::clone(&seen), connection.begin());
         async move {
