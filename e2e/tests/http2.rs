@@ -48,6 +48,39 @@ fn greeting() -> Vec<u8> {
     [b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", &frame(4, 0, &[])[..]].concat()
 }
 
+/// A frame of HTTP/2 with a head that ends a request.
+fn request(stream: u8, block: &[u8]) -> Vec<u8> {
+    let mut request = frame(1, 5, block);
+    request[8] = stream;
+    request
+}
+
+#[test]
+fn a_path_with_a_fragment_is_refused_as_over_http1() {
+    story(async {
+        let gateway = Gateway::start().await;
+        gateway.lab().await;
+        let mut raw = gateway.raw().await;
+        raw.send("GET /plugins/lab/x#y HTTP/1.1\r\nHost: a\r\n\r\n").await;
+        raw.answer().await.is_error(400, "invalid_request", "client");
+        let mut raw = gateway.raw().await;
+        raw.send(greeting()).await;
+        // GET, http, an authority, and a path that is remembered.
+        let head = [&b"\x82\x86\x01\x01a"[..], b"\x44\x10/plugins/lab/x#y"].concat();
+        raw.send(request(1, &head)).await;
+        let said = raw.take_through("\"code\":\"invalid_request\"").await;
+        assert!(said.contains("must be encoded"), "{said}");
+        // The one that is remembered, in pieces, and one without a fragment behind it.
+        let again = request(3, b"\x82\x86\x01\x01a\xbe");
+        for byte in again {
+            raw.send([byte]).await;
+        }
+        raw.take_through("\"code\":\"invalid_request\"").await;
+        raw.send(request(5, b"\x82\x86\x01\x01a\x04\x0e/plugins/lab/x")).await;
+        raw.take_through("\"relative_path\":\"/x\"").await;
+    });
+}
+
 #[test]
 fn what_a_stranger_sends_over_http2_fills_no_log() {
     story(async {

@@ -45,6 +45,8 @@ pub struct Connection {
     closing: AtomicBool,
     /// Something came from the other end; of interest over HTTP/2 only.
     heard: AtomicBool,
+    /// A request on it had a fragment; its head is marked.
+    fragment: AtomicBool,
 }
 
 /// The other end of a connection.
@@ -129,6 +131,7 @@ impl Connection {
             streaming: AtomicBool::new(false),
             closing: AtomicBool::new(false),
             heard: AtomicBool::new(false),
+            fragment: AtomicBool::new(false),
         })
     }
 
@@ -192,6 +195,16 @@ impl Connection {
     /// Something came from the other end.
     pub fn heard(&self) {
         self.heard.store(true, Ordering::Relaxed);
+    }
+
+    /// A request has a fragment, and its head is marked.
+    pub fn sees_fragment(&self) {
+        self.fragment.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether heads on it may be marked.
+    pub fn saw_fragment(&self) -> bool {
+        self.fragment.load(Ordering::Relaxed)
     }
 
     /// Whether anything came since this was last asked.

@@ -13,6 +13,7 @@ use super::request_id::RequestId;
 use super::socket::Socket;
 use crate::standby::Standby;
 use bytes::{Buf, BytesMut};
+use sidegate_transport::http2::request_heads::{Look, RequestHeads, mark};
 use sidegate_wire::ErrorCode;
 use std::future::poll_fn;
 use std::io;
@@ -49,6 +50,8 @@ pub struct GuardedIo {
     patience: Patience,
     /// `None` for HTTP/2, which has frames of its own.
     framing: Option<Framing>,
+    /// `None` for HTTP/1.
+    heads: Option<Box<RequestHeads>>,
     /// What cannot be handed over yet; empty unless a head or a line comes in parts.
     inbox: BytesMut,
     approved: usize,
@@ -82,7 +85,8 @@ impl GuardedIo {
             socket,
             connection,
             patience,
-            approved: if limits.is_none() { sniffed.len() } else { 0 },
+            approved: 0,
+            heads: limits.is_none().then(Box::default),
             framing: limits.map(Framing::new),
             inbox: sniffed,
             served_any: false,
@@ -235,9 +239,7 @@ impl GuardedIo {
                 return self.poll_refused(cx);
             }
             let Some(framing) = &mut self.framing else {
-                ready!(Pin::new(&mut self.socket).poll_read(cx, buf))?;
-                self.connection.heard();
-                return Poll::Ready(Ok(()));
+                return self.poll_frames(cx, buf);
             };
             if framing.between_messages() && !self.connection.is_idle() {
                 return self.poll_ahead(cx, buf);
@@ -276,6 +278,64 @@ impl GuardedIo {
                     return Poll::Ready(Ok(()));
                 }
             }
+        }
+    }
+
+    /// Over HTTP/2: hands everything over, but first marks the heads whose target has a fragment.
+    fn poll_frames(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let Some(heads) = &mut self.heads else {
+            return Poll::Ready(Ok(()));
+        };
+        if self.inbox.is_empty() {
+            let before = buf.filled().len();
+            ready!(Pin::new(&mut self.socket).poll_read(cx, buf))?;
+            self.connection.heard();
+            let fresh = &buf.filled()[before..];
+            let sound = match heads.look(fresh) {
+                Look::Sound(sound) => sound,
+                Look::Fragment { sound, frame, insert_at } => {
+                    self.connection.sees_fragment();
+                    self.inbox.extend_from_slice(&mark(&fresh[sound..sound + frame], insert_at));
+                    self.approved = self.inbox.len();
+                    self.inbox.extend_from_slice(&fresh[sound + frame..]);
+                    buf.set_filled(before + sound);
+                    if sound == 0 {
+                        self.hand_over(buf);
+                    }
+                    return Poll::Ready(Ok(()));
+                }
+            };
+            if sound == fresh.len() {
+                return Poll::Ready(Ok(()));
+            }
+            self.inbox.extend_from_slice(&fresh[sound..]);
+            buf.set_filled(before + sound);
+            if sound > 0 {
+                return Poll::Ready(Ok(()));
+            }
+        }
+        loop {
+            match heads.look(&self.inbox) {
+                Look::Sound(0) => {}
+                Look::Sound(sound) => self.approved = sound,
+                Look::Fragment { sound, frame, insert_at } => {
+                    self.connection.sees_fragment();
+                    let rest = self.inbox.split_off(sound);
+                    self.inbox.extend_from_slice(&mark(&rest[..frame], insert_at));
+                    self.approved = self.inbox.len();
+                    self.inbox.extend_from_slice(&rest[frame..]);
+                }
+            }
+            if self.approved > 0 {
+                self.hand_over(buf);
+                return Poll::Ready(Ok(()));
+            }
+            self.inbox.reserve(READ_STEP);
+            let socket = Pin::new(&mut self.socket);
+            if ready!(tokio_util::io::poll_read_buf(socket, cx, &mut self.inbox))? == 0 {
+                return Poll::Ready(Ok(()));
+            }
+            self.connection.heard();
         }
     }
 

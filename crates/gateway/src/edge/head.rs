@@ -21,6 +21,9 @@ const MAX_METHOD: usize = 32;
 
 const NO_REQUEST_LINE: Refusal =
     Refusal::invalid("the request line is not of the form METHOD TARGET HTTP/1.1");
+/// What a target with a fragment gets, among others.
+pub const UNENCODED: Refusal =
+    Refusal::invalid("the request target has a character that must be encoded");
 const TOO_LARGE: Refusal = Refusal {
     code: ErrorCode::HeadersTooLarge,
     message: "the request headers are larger than this gateway accepts",
@@ -223,7 +226,7 @@ pub fn check_target(method: &[u8], target: &[u8]) -> Result<(), Refusal> {
     let path = &target[..memchr::memchr(b'?', target).unwrap_or(target.len())];
     let must_be_encoded = target.iter().any(|b| b"#\"<>".contains(b)) || path.contains(&b'\\');
     if must_be_encoded || http::Uri::try_from(target).is_err() {
-        return Err(Refusal::invalid("the request target has a character that must be encoded"));
+        return Err(UNENCODED);
     }
     Ok(())
 }

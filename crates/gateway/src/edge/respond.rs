@@ -55,6 +55,9 @@ pub fn respond(
 async fn answer(asked: &mut Asked) -> Answered {
     let Asked { context, head, body, record } = asked;
     sanity::check(head, &context.edge.limits.head())?;
+    if context.connection.saw_fragment() {
+        sanity::check_mark(head)?;
+    }
     if let Some(answer) = operations::answer(context, &head.method, head.uri.path()) {
         return Ok(answer);
     }

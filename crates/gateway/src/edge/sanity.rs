@@ -1,9 +1,10 @@
 //! Checks on a request that the HTTP library lets through, for every protocol version.
 
-use super::head::{HeadLimits, check_target, is_host};
+use super::head::{HeadLimits, UNENCODED, check_target, is_host};
 use super::refusal::Refusal;
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Version, header};
+use sidegate_transport::http2::request_heads::FRAGMENT_FIELD;
 
 /// What is known of the headers after one look at them.
 #[derive(Default)]
@@ -98,6 +99,16 @@ pub fn check(head: &Parts, limits: &HeadLimits) -> Result<(), Refusal> {
         return Err(Refusal::invalid("there is more than one Authorization header"));
     }
     Ok(())
+}
+
+/// Checks for the mark that the HTTP/2 guard puts on a head whose target has a fragment: the library
+/// cuts it off.
+///
+/// # Errors
+/// The [`Refusal`] that such a target gets over HTTP/1.
+pub fn check_mark(head: &Parts) -> Result<(), Refusal> {
+    let is_marked = head.version == Version::HTTP_2 && head.headers.contains_key(FRAGMENT_FIELD);
+    if is_marked { Err(UNENCODED) } else { Ok(()) }
 }
 
 /// The host a request names, as received; empty for an HTTP/1.0 request without one.

@@ -12,7 +12,7 @@ const LOOK: Duration = Duration::from_millis(250);
 /// … to answer when it is told that the gateway stops, or to take the last answer,
 const LOOKS_AT_SILENT: u32 = 4;
 /// … to read the end of the last answer, which the HTTP library may still hold.
-const LOOKS_AT_IDLE: u32 = 40;
+const LOOKS_AT_IDLE: u32 = 20;
 
 /// Carries out what comes before the first request, unless the gateway stops meanwhile.
 pub async fn unless_stopped<F: Future>(stop: &CancellationToken, first: F) -> Option<F::Output> {

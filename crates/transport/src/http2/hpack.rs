@@ -205,7 +205,7 @@ fn put_integer(out: &mut Vec<u8>, pattern: u8, bits: u32, number: u64) {
 
 /// The fixed table (RFC 7541, appendix A).
 #[rustfmt::skip]
-const KNOWN: [(&str, &str); 61] = [
+pub(super) const KNOWN: [(&str, &str); 61] = [
     (":authority", ""), (":method", "GET"), (":method", "POST"), (":path", "/"),
     (":path", "/index.html"), (":scheme", "http"), (":scheme", "https"), (":status", "200"),
     (":status", "204"), (":status", "206"), (":status", "304"), (":status", "400"),

@@ -48,6 +48,60 @@ pub(super) fn decode(coded: &[u8], most: usize) -> Result<Vec<u8>, HuffmanError>
     if length < 8 && code == (1 << length) - 1 { Ok(text) } else { Err(HuffmanError::Malformed) }
 }
 
+/// How many bytes a coded text has, and whether this one is among them; `None` where its code is
+/// broken. Much faster than to decode it, for texts of ordinary characters.
+pub(super) fn scan(coded: &[u8], wanted: u8) -> Option<(usize, bool)> {
+    let (mut bits, mut there) = (0_u64, 0_usize);
+    let (mut count, mut found) = (0, false);
+    let mut rest = coded.iter();
+    loop {
+        while there <= 56
+            && let Some(byte) = rest.next()
+        {
+            bits |= u64::from(*byte) << (56 - there);
+            there += 8;
+        }
+        let (mut symbol, mut length) = SHORT[(bits >> 56) as usize];
+        if length == 0 {
+            let place = (9..=LONGEST.min(there)).find_map(|length| {
+                CODE.place((bits >> (64 - length)) as u32, length).map(|place| (place, length))
+            });
+            let Some((place, long)) = place else { break };
+            symbol = *CODE.sorted.get(place)?;
+            length = long;
+        }
+        if length > there {
+            break;
+        }
+        bits <<= length;
+        there -= length;
+        count += 1;
+        found |= symbol == wanted;
+    }
+    let is_padding = there < 8 && bits == !(u64::MAX >> there);
+    is_padding.then_some((count, found))
+}
+
+/// What begins with these eight bits, and its length; 0 for what is longer.
+const SHORT: [(u8, usize); 256] = {
+    let mut short = [(0, 0); 256];
+    let mut first = 0;
+    while first < 256 {
+        let mut length = 5;
+        while length <= 8 {
+            let code = (first >> (8 - length)) as u32;
+            let (low, count) = (CODE.first[length], CODE.count[length]);
+            if code >= low && code - low < count {
+                short[first] = (CODE.sorted[CODE.start[length] + (code - low) as usize], length);
+                break;
+            }
+            length += 1;
+        }
+        first += 1;
+    }
+    short
+};
+
 /// What the lengths make.
 struct Code {
     /// The bytes in the order of their codes. The end symbol would come after them all.
@@ -223,6 +277,18 @@ mod tests {
         #[test]
         fn what_is_coded_is_read_back(text in vec(any::<u8>(), 0..80)) {
             prop_assert_eq!(decode(&encoded(&text), text.len()), Ok(text));
+        }
+
+        #[test]
+        fn a_text_that_is_only_scanned_is_the_one_that_would_be_read(
+            text in vec(any::<u8>(), 0..80),
+            coded in vec(any::<u8>(), 0..24),
+        ) {
+            let has_hash = text.contains(&b'#');
+            prop_assert_eq!(scan(&encoded(&text), b'#'), Some((text.len(), has_hash)));
+            let read = decode(&coded, 200).ok();
+            let wanted = read.map(|text| (text.len(), text.contains(&b'#')));
+            prop_assert_eq!(scan(&coded, b'#'), wanted);
         }
 
         #[test]

@@ -29,6 +29,7 @@ mod huffman;
 mod meaning;
 mod outbox;
 mod request_head;
+pub mod request_heads;
 mod stream;
 #[cfg(test)]
 mod tests;
