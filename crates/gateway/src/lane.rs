@@ -133,8 +133,9 @@ impl Lane {
             CallKind::Streaming => &self.streaming,
         };
         let message = (request.head.clone(), request.body.clone());
+        let timeout = limit.saturating_add(DEADLINE_MARGIN);
         for again in (0..TRIES).rev() {
-            let mut call = self.begin(slot, message.clone(), limit + DEADLINE_MARGIN).await?;
+            let mut call = self.begin(slot, message.clone(), timeout).await?;
             match poll_fn(|cx| call.poll_answered(cx)).await {
                 Ok(()) => {
                     return Ok(Messages { call, reader: MessageReader::new(MAX_MESSAGE_BYTES) });

@@ -17,8 +17,8 @@ const KEPT_TIMEOUT: u32 = 62;
 const KEPT: std::ops::RangeInclusive<u32> = 63..=66;
 /// A smaller table than everybody has is not used at all.
 const USUAL_TABLE_BYTES: u32 = 4096;
-/// The most that grpc-timeout can tell: eight digits.
-const MAX_MILLIS: u128 = 99_999_999;
+/// The most that grpc-timeout can tell of a unit: eight digits.
+const MOST: u128 = 99_999_999;
 
 /// What the other end keeps.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -119,6 +119,24 @@ fn put_frame(out: &mut BytesMut, stream: u32, block: &[u8]) {
     out.extend_from_slice(block);
 }
 
+/// In milliseconds, or in seconds where these are too many (more than a day); of what is longer
+/// still, such as no limit at all, some three years are told.
 fn timeout_text(timeout: Duration) -> String {
-    format!("{}m", timeout.as_millis().min(MAX_MILLIS))
+    match timeout.as_millis() {
+        millis @ 0..=MOST => format!("{millis}m"),
+        _ => format!("{}S", u128::from(timeout.as_secs()).min(MOST)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_timeout_is_told_in_a_larger_unit_and_none_as_the_longest() {
+        assert_eq!(timeout_text(Duration::from_millis(61_500)), "61500m");
+        assert_eq!(timeout_text(Duration::from_millis(99_999_999)), "99999999m");
+        assert_eq!(timeout_text(Duration::from_secs(2 * 86_400)), "172800S");
+        assert_eq!(timeout_text(Duration::MAX), "99999999S");
+    }
 }
