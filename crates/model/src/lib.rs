@@ -2,8 +2,8 @@
 //! and the snapshot that carries them from the control plane to the data plane.
 //!
 //! Nothing here does input or output, reads a clock or knows an async runtime; times are passed in
-//! as Unix milliseconds. Reading order: [`plugin`], [`options`], [`endpoint`], [`path`], [`app`], [`token`],
-//! [`quota`], [`kv`], [`snapshot`], [`status`], [`record`], [`convert`], [`duration`].
+//! as Unix milliseconds. Reading order: [`plugin`], [`options`], [`stream_options`],
+//! [`endpoint`], [`path`], [`app`], [`token`], [`quota`], [`kv`], [`snapshot`], [`status`], [`record`], [`convert`], [`duration`].
 
 pub mod app;
 pub mod command;
@@ -22,6 +22,7 @@ pub mod scope;
 pub mod sha256;
 pub mod snapshot;
 pub mod status;
+pub mod stream_options;
 pub mod token;
 
 /// A point in time: milliseconds since the Unix epoch.

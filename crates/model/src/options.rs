@@ -5,6 +5,7 @@
 use crate::cors::{self, CorsOptions, InvalidCors};
 use crate::duration::{InvalidDuration, format_duration, parse_duration};
 use crate::sha256::Sha256;
+use crate::stream_options::{StreamEnd, StreamOptions};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
@@ -58,6 +59,8 @@ pub struct PluginOptions {
     pub restart: RestartOptions,
     /// Pages of which other origins may ask it from within a browser; `None` leaves it to the plugin.
     pub cors: Option<CorsOptions>,
+    /// How its streams are treated.
+    pub stream: StreamOptions,
     /// Variables the plugin's environment has beside those every plugin has.
     pub env: ExtraEnv,
 }
@@ -136,6 +139,16 @@ pub enum InvalidOption {
         /// The most that is accepted.
         most: String,
     },
+    /// A value that is none of a few words.
+    #[error("option {name}: {value:?} is not valid: use {words}", words = .words.join(" or "))]
+    NotWord {
+        /// The option.
+        name: String,
+        /// What was given.
+        value: String,
+        /// What is accepted.
+        words: &'static [&'static str],
+    },
     /// Two options that contradict each other.
     #[error("option restart.max: {max} is shorter than restart.base, which is {base}")]
     MaxBelowBase {
@@ -181,6 +194,9 @@ impl PluginOptions {
         "cors.expose",
         "cors.credentials",
         "cors.max_age",
+        "stream_timeout",
+        "stream_end",
+        "stream_recheck",
         "env.NAME",
     ];
 
@@ -242,6 +258,16 @@ impl PluginOptions {
             "restart.healthy_after" => self.restart.healthy_after = time(SECOND, DAY)?,
             // Read together, because they say something only together.
             _ if name.starts_with(cors::PREFIX) && Self::NAMES.contains(&name) => {}
+            "stream_timeout" => self.stream.timeout = time(Duration::ZERO, 365 * DAY)?,
+            "stream_end" => {
+                self.stream.end =
+                    StreamEnd::parse(value).ok_or_else(|| InvalidOption::NotWord {
+                        name: name.to_owned(),
+                        value: shortened(value),
+                        words: StreamEnd::WORDS,
+                    })?;
+            }
+            "stream_recheck" => self.stream.recheck = boolean(name, value)?,
             _ => match name.strip_prefix("env.") {
                 Some(variable) => self.set_env(variable, value)?,
                 None => return Err(InvalidOption::Unknown(shortened(name))),
@@ -271,6 +297,7 @@ impl PluginOptions {
             drain_deadline: self.drain_deadline,
             restart: self.restart.clone(),
             cors: self.cors.clone(),
+            stream: self.stream.clone(),
             ..other.clone()
         };
         *self == others
@@ -382,6 +409,8 @@ mod tests {
                 "cors.credentials" | "optional_auth" | "pass_token" | "lenient_done"
                 | "required" | "mtls" => "true",
                 "restart.park_after" => "7",
+                "stream_end" => "abort",
+                "stream_recheck" => "false",
                 "sha256" => "ab00000000000000000000000000000000000000000000000000000000000000",
                 _ => "1s",
             };
@@ -403,6 +432,7 @@ mod tests {
         assert!(problem("ping_timeout", "5").contains("as in 5s"));
         assert!(problem("restart.base", "0").ends_with("use 10ms to 1h"));
         assert!(problem("restart.park_after", "0").ends_with("use 1 to 1000"));
+        assert!(problem("stream_end", "close").ends_with("use clean or abort"));
         let both = raw(&[("restart.base", "2s"), ("restart.max", "1s"), ("required", "true")]);
         let (options, problems) = PluginOptions::read(&both);
         assert!(problems[0].to_string().contains("1s is shorter than restart.base, which is 2s"));
@@ -474,6 +504,9 @@ mod tests {
             ("required", "true"),
             ("drain_deadline", "1s"),
             ("restart.max", "1s"),
+            ("stream_timeout", "0"),
+            ("stream_end", "abort"),
+            ("stream_recheck", "false"),
         ] {
             assert!(plain.same_process(&with(name, value)), "{name}");
         }

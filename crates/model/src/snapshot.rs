@@ -77,6 +77,11 @@ impl TokenTable {
         self.shards[usize::from(hash.0[0])].get(hash)
     }
 
+    /// Whether both are one and the same: neither has changed since one was copied from the other.
+    pub fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.shards, &other.shards)
+    }
+
     /// Adds or replaces a token.
     pub fn insert(&mut self, token: Token) {
         self.shard(&token.hash).insert(token.hash, Arc::new(token));
@@ -159,6 +164,7 @@ mod tests {
         let before = table.clone();
         table.remove(&TokenHash::of("a"));
         assert!(before.get(&TokenHash::of("a")).is_some());
+        assert!(before.is_same(&before.clone()) && !before.is_same(&table));
         assert!(table.get(&TokenHash::of("a")).is_none());
         assert_eq!((before.len(), table.len()), (3, 2));
     }
