@@ -104,12 +104,13 @@ fn a_stream_ends_with_an_error_when_its_time_is_up_although_data_flows() {
         gateway.lab().await;
         for version in BOTH {
             let begun = Instant::now();
-            let mut stream = gateway.get(ENDLESS).version(version).open().await;
+            let path = "/plugins/lab/stream-bytes/10000000000?piece=1";
+            let mut stream = gateway.get(path).version(version).open().await;
             let broken = stream.rest().await.expect_err("a clean end");
             assert!(!broken.received.is_empty());
-            assert_eq!(broken.reset().is_some(), version == Version::Http2, "{broken:?}");
+            assert_eq!(broken.reset().is_some(), version == Version::Http2);
             let took = begun.elapsed().as_millis();
-            assert!((600..3000).contains(&took), "{version:?}: {took} ms");
+            assert!((600..6000).contains(&took), "{version:?}: {took} ms");
             // A stream that ends in time ends well.
             gateway
                 .get("/plugins/lab/sse?n=3&interval_ms=10")

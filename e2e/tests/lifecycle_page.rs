@@ -212,8 +212,9 @@ fn a_stream_that_outlasts_the_stop_is_cut_with_an_error_and_no_process_is_left()
         gateway.lab().await;
         routes(&gateway).await;
         gateway.plugin("m").program("e2e-plugin-misbehave").config("start", "hang").add().await;
-        let mut stream = gateway.get("/plugins/lab/sse?n=inf&interval_ms=20").open().await;
-        stream.read_until("\n\n").await;
+        let flood = "/plugins/lab/stream-bytes/10000000000?piece=1";
+        let mut stream = gateway.get(flood).open().await;
+        stream.next().await.unwrap();
         eventually("all three run", async || (gateway.plugin_pids().len() >= 3).then_some(()))
             .await;
         let pids = gateway.plugin_pids();

@@ -48,6 +48,8 @@ mod service_signals;
 mod slow_clients;
 mod stalled_readers;
 mod stopping;
+mod stream_callers;
+mod stream_ends;
 mod streaming;
 mod succession;
 mod tls;

@@ -66,6 +66,20 @@ pub struct Generation {
     apps: Arc<Apps>,
 }
 
+/// Who may call, of one moment; to be compared with another moment's. Keeps nothing else alive.
+#[derive(Clone)]
+pub struct Callers {
+    tokens: TokenTable,
+    apps: Arc<Apps>,
+}
+
+impl Callers {
+    /// Whether both are one and the same.
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.tokens.is_same(&other.tokens) && Arc::ptr_eq(&self.apps, &other.apps)
+    }
+}
+
 /// Operators choose the keys, here as with mounts, and clients only look them up: nobody gains from
 /// keys that collide.
 type Apps = HashMap<AppId, Arc<AppIdentity>, FxBuildHasher>;
@@ -74,6 +88,11 @@ impl Generation {
     /// The plugin mounted under a slug.
     pub fn mount(&self, slug: &str) -> Option<&Arc<Mount>> {
         self.mounts.get(slug)
+    }
+
+    /// Who may call.
+    pub fn callers(&self) -> Callers {
+        Callers { tokens: self.tokens.clone(), apps: self.apps.clone() }
     }
 
     /// An app by its number.
@@ -94,6 +113,11 @@ impl CurrentGeneration {
     /// The generation that serves now.
     pub fn load(&self) -> Arc<Generation> {
         self.slot.load_full()
+    }
+
+    /// Tells when another generation serves.
+    pub fn published(&self) -> watch::Receiver<()> {
+        self.published.subscribe()
     }
 
     /// Waits until another generation serves than the one that was seen.

@@ -2,8 +2,10 @@
 //!
 //! Starting and stopping the process is the host's work; this type only knows its socket.
 
+use crate::ending::{EndSignal, Ending};
 use crate::lane::{Address, CallError, CallKind, Lane, Messages};
 use crate::presence::{InService, Presence};
+use crate::roster::{Entered, Roster};
 use bytes::Bytes;
 use sidegate_model::plugin::PluginSpec;
 use sidegate_transport::codec::{Answer, Chunk, Encoded, Malformed};
@@ -11,7 +13,7 @@ use sidegate_transport::pinned::Connector;
 use sidegate_wire::handshake::{FEATURE_HEADER_LIST, FEATURE_RAW_PATH};
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::sync::Notify;
@@ -68,6 +70,9 @@ pub struct Instance {
     closed: CancellationToken,
 }
 
+/// How long streams that were told to end may take.
+const LAST_STREAMS: Duration = Duration::from_millis(500);
+
 /// Calls that broke off within this time belong to one cause.
 const ONE_BREAK: Duration = Duration::from_secs(1);
 
@@ -75,6 +80,8 @@ const ONE_BREAK: Duration = Duration::from_secs(1);
 struct Usage {
     open: AtomicUsize,
     idle: Notify,
+    /// The streams among them.
+    streams: Arc<Roster<Arc<EndSignal>>>,
     /// When a call broke off last, and how many did so around then. Locked only where one does.
     broken: Mutex<Option<(Instant, usize)>>,
 }
@@ -275,7 +282,18 @@ impl Instance {
             .call(shard, CallKind::Streaming, request, limit)
             .await
             .inspect_err(|error| in_use.note(error))?;
-        Ok(Chunks::new(messages, in_use, end))
+        let signal = Arc::new(EndSignal::default());
+        let entered = self.usage.streams.enter(signal.clone());
+        Ok(Chunks { call: OpenCall::new(messages, in_use, end), signal, _entered: entered })
+    }
+
+    /// Tells all open streams to end, each as befits it, and waits a moment until they have.
+    pub async fn end_streams(&self) {
+        let streams = &self.usage.streams;
+        streams.each(|signal| _ = signal.send(Ending::Drained));
+        if tokio::time::timeout(LAST_STREAMS, streams.emptied()).await.is_err() {
+            tracing::debug!(plugin = self.plugin.name, "streams are cut with their process");
+        }
     }
 
     fn enter(&self) -> InUse {
@@ -289,6 +307,8 @@ impl Instance {
 pub enum End {
     /// Its reader.
     ByReader,
+    /// Its reader, or others that may have to; there is no moment at which it must end.
+    ByOthers,
     /// A guard, at this moment, even if nobody asks for chunks any more: the reader of an HTTP/2
     /// stream can stall so that its answer is not even polled.
     At(Instant),
@@ -297,6 +317,8 @@ pub enum End {
 /// The chunks of one stream. Dropping it cancels the plugin's call.
 pub struct Chunks {
     call: OpenCall,
+    signal: Arc<EndSignal>,
+    _entered: Entered<Arc<EndSignal>>,
 }
 
 /// A call whose answer is still coming.
@@ -321,28 +343,61 @@ impl Coming {
 enum OpenCall {
     Plain(Coming),
     /// Can be ended by somebody else than its reader.
-    Guarded(Arc<Mutex<Option<Coming>>>, JoinHandle<()>),
+    Guarded(Arc<Mutex<Option<Coming>>>, Option<JoinHandle<()>>),
+}
+
+/// Ends a call whose reader may not ask for chunks any more.
+pub struct Canceller(Weak<Mutex<Option<Coming>>>);
+
+impl Canceller {
+    /// Ends it, if it is still open.
+    pub fn cancel(&self) {
+        let Some(call) = self.0.upgrade() else { return };
+        let ended = call.lock().unwrap_or_else(PoisonError::into_inner).take();
+        drop(ended);
+    }
 }
 
 impl Drop for OpenCall {
     fn drop(&mut self) {
-        if let Self::Guarded(_, guard) = self {
+        if let Self::Guarded(_, Some(guard)) = self {
             guard.abort();
         }
     }
 }
 
-impl Chunks {
+impl OpenCall {
     fn new(messages: Messages, in_use: InUse, end: End) -> Self {
         let coming = Coming { messages, in_use: Some(in_use) };
-        let End::At(deadline) = end else { return Self { call: OpenCall::Plain(coming) } };
+        let deadline = match end {
+            End::ByReader => return Self::Plain(coming),
+            End::ByOthers => None,
+            End::At(deadline) => Some(deadline),
+        };
         let shared = Arc::new(Mutex::new(Some(coming)));
-        let guarded = shared.clone();
-        let guard = tokio::spawn(async move {
-            tokio::time::sleep_until(deadline).await;
-            guarded.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let guard = deadline.map(|deadline| {
+            let canceller = Canceller(Arc::downgrade(&shared));
+            tokio::spawn(async move {
+                tokio::time::sleep_until(deadline).await;
+                canceller.cancel();
+            })
         });
-        Self { call: OpenCall::Guarded(shared, guard) }
+        Self::Guarded(shared, guard)
+    }
+}
+
+impl Chunks {
+    /// Where the stream is told to end before its end.
+    pub fn signal(&self) -> &Arc<EndSignal> {
+        &self.signal
+    }
+
+    /// What ends the plugin's call, where that can be somebody else's business than its reader's.
+    pub fn canceller(&self) -> Option<Canceller> {
+        match &self.call {
+            OpenCall::Plain(_) => None,
+            OpenCall::Guarded(call, _) => Some(Canceller(Arc::downgrade(call))),
+        }
     }
 
     /// The next chunk; `None` when the plugin's call ended with status 0.

@@ -9,6 +9,7 @@
 
 pub mod deadlines;
 pub mod edge;
+pub mod ending;
 pub mod exposition;
 pub mod generation;
 pub mod host;
@@ -20,6 +21,7 @@ pub mod metrics;
 pub mod plugin_metrics;
 pub mod presence;
 pub mod process_figures;
+pub mod roster;
 pub mod route;
 pub mod run;
 mod seldom;

@@ -4,6 +4,7 @@
 use crate::edge::body_memory::BodyMemory;
 use crate::edge::context::{Edge, EdgeLimits, Facts};
 use crate::edge::listener::Shard;
+use crate::edge::open_streams::OpenStreams;
 use crate::edge::proxies::Proxies;
 use crate::edge::tls::TlsIdentity;
 use crate::generation::CurrentGeneration;
@@ -100,6 +101,7 @@ pub fn start(
         ),
         metrics: Metrics::new(shards),
         logs: settings.logs,
+        streams: (0..shards).map(|_| OpenStreams::default()).collect(),
         statuses: Arc::new(move || source.settled_statuses()),
         started: Instant::now(),
         stopping: AtomicBool::new(false),

@@ -3,6 +3,8 @@
 use super::connection::OpenRequest;
 use super::context::RequestContext;
 use super::request_id::RequestId;
+use super::stream::Aborted;
+use crate::ending::EndSignal;
 use crate::log::AccessLine;
 use crate::metrics::{RouteMeter, RouteName};
 use http::request::Parts;
@@ -25,6 +27,7 @@ pub struct Record {
     pub error: Option<(ErrorCode, String)>,
     bytes: u64,
     end: End,
+    signal: Option<Arc<EndSignal>>,
     /// What only the log tells; nothing where nobody reads it.
     told: Option<Box<Told>>,
 }
@@ -65,6 +68,7 @@ impl Record {
             error: None,
             bytes: 0,
             end: End::Open,
+            signal: None,
             told,
             open,
         })
@@ -78,6 +82,21 @@ impl Record {
     /// The answer is a stream.
     pub fn streams(&self) {
         self.open.connection().streams();
+    }
+
+    /// Withdraws [`Record::must_end_by`].
+    pub fn need_not_end(&mut self) {
+        self.open.need_not_end();
+    }
+
+    /// Whether the answer must have left at some moment.
+    pub fn must_end(&self) -> bool {
+        self.open.must_end()
+    }
+
+    /// The answer may be told to end; where it is cut before it could heed that, this is why.
+    pub fn may_be_told_to_end(&mut self, signal: Arc<EndSignal>) {
+        self.signal = Some(signal);
     }
 
     fn meter(&self) -> &RouteMeter {
@@ -104,9 +123,10 @@ impl Record {
         self.end = End::Complete;
     }
 
-    /// The answer was cut.
-    pub fn aborted(&mut self, reason: &'static str) {
+    /// The answer was cut, perhaps with a row of the error table for it.
+    pub fn aborted(&mut self, reason: &'static str, code: Option<ErrorCode>) {
         self.end = End::Aborted(reason);
+        self.error = code.map(|code| (code, String::new())).or(self.error.take());
     }
 
     fn log(&self, told: &Told, now: Instant, aborted: Option<&'static str>) {
@@ -159,6 +179,10 @@ impl Drop for Record {
     fn drop(&mut self) {
         let now = Instant::now();
         let took = now - self.start;
+        if let (End::Open, Some(ending)) = (&self.end, self.signal.take().and_then(|s| s.get())) {
+            let Aborted { reason, code } = ending.into();
+            self.aborted(reason, code);
+        }
         let aborted = match self.end {
             End::Aborted(reason) => Some(reason),
             End::Open => Some("the client went away"),

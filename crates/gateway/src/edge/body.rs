@@ -7,7 +7,7 @@ use bytes::Bytes;
 use http::Version;
 use http_body::{Body, Frame, SizeHint};
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -22,6 +22,8 @@ pub struct EdgeBody {
     content: Content,
     /// Most bytes that are handed out at once.
     piece: usize,
+    /// How long the reader of a stream without a limit may keep it waiting.
+    patience: Option<Duration>,
     /// Lives exactly as long as the answer.
     record: Option<Box<Record>>,
 }
@@ -30,6 +32,8 @@ pub struct EdgeBody {
 const HTTP2_PIECE: usize = 64 * 1024;
 /// What a client must read in a second, on average, beyond the time that any answer has; in bytes.
 const SLOWEST_READER: u64 = 128 * 1024;
+/// How much later than its limit a stream must have left: one that is read ends by itself.
+const AFTER_LIMIT: Duration = Duration::from_secs(1);
 
 impl EdgeBody {
     /// No body.
@@ -48,7 +52,7 @@ impl EdgeBody {
     }
 
     fn of(content: Content) -> Self {
-        Self { content, piece: usize::MAX, record: None }
+        Self { content, piece: usize::MAX, patience: None, record: None }
     }
 
     /// Leaves the content out, for an answer to HEAD; tells how long it would have been.
@@ -64,15 +68,23 @@ impl EdgeBody {
     /// Attaches what ends with the last byte: the record of the request, with its place on the
     /// connection, and a deadline, `patience` from now and more for a large answer.
     pub fn owning(&mut self, mut record: Box<Record>, version: Version, patience: Duration) {
-        if matches!(self.content, Content::Stream(_)) {
-            record.streams();
-        }
-        if self.is_end_stream() {
-            record.complete();
-        } else {
-            let bytes = self.size_hint().exact().unwrap_or(0);
-            let limit = patience + Duration::from_secs(bytes / SLOWEST_READER);
-            record.must_end_by(Instant::now() + limit);
+        match &self.content {
+            _ if self.is_end_stream() => record.complete(),
+            Content::Stream(stream) => {
+                record.streams();
+                record.may_be_told_to_end(stream.signal().clone());
+                match stream.limit() {
+                    Some(limit) => {
+                        record.must_end_by((limit + AFTER_LIMIT).max(Instant::now() + patience));
+                    }
+                    None => self.patience = Some(patience),
+                }
+            }
+            _ => {
+                let bytes = self.size_hint().exact().unwrap_or(0);
+                let limit = patience + Duration::from_secs(bytes / SLOWEST_READER);
+                record.must_end_by(Instant::now() + limit);
+            }
         }
         self.piece = if version == Version::HTTP_2 { HTTP2_PIECE } else { usize::MAX };
         self.record = Some(record);
@@ -97,7 +109,23 @@ impl Body for EdgeBody {
                 }
                 Some(Ok(next))
             }
-            Content::Stream(stream) => ready!(stream.poll_chunk(cx)),
+            Content::Stream(stream) => match (stream.poll_chunk(cx), this.patience) {
+                (Poll::Ready(next), None) => next,
+                (Poll::Pending, None) => return Poll::Pending,
+                // Nothing is kept from its reader while it waits for the plugin.
+                (Poll::Pending, Some(_)) => {
+                    if let Some(record) = this.record.as_deref_mut() {
+                        record.need_not_end();
+                    }
+                    return Poll::Pending;
+                }
+                (Poll::Ready(next), Some(patience)) => {
+                    if let Some(record) = this.record.as_deref_mut().filter(|r| !r.must_end()) {
+                        record.must_end_by(Instant::now() + patience);
+                    }
+                    next
+                }
+            },
         };
         // The HTTP library need not ask again after the last byte.
         let is_last = this.is_end_stream();
@@ -109,7 +137,7 @@ impl Body for EdgeBody {
                         record.complete();
                     }
                 }
-                Some(Err(aborted)) => record.aborted(aborted.reason),
+                Some(Err(aborted)) => record.aborted(aborted.reason, aborted.code),
                 None => record.complete(),
             }
         }

@@ -83,6 +83,18 @@ impl OpenRequest {
         }
     }
 
+    /// Withdraws [`OpenRequest::must_end_by`].
+    pub fn need_not_end(&mut self) {
+        if let Some(end) = self.end.take() {
+            self.connection.deadlines.withdraw(end);
+        }
+    }
+
+    /// Whether it must end at some moment.
+    pub fn must_end(&self) -> bool {
+        self.end.is_some()
+    }
+
     /// Tells when it ended, just before it is dropped.
     pub fn ended_at(&mut self, now: Instant) {
         self.ended = Some(now);

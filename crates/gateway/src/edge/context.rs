@@ -5,6 +5,7 @@ use super::body_memory::BodyMemory;
 use super::connection::Connection;
 use super::forwarded::Scheme;
 use super::head::HeadLimits;
+use super::open_streams::OpenStreams;
 use super::origin::Origin;
 use super::patience::Patience;
 use super::proxies::Proxies;
@@ -143,6 +144,8 @@ pub struct Edge {
     pub metrics: Metrics,
     /// Where requests are told.
     pub logs: Logs,
+    /// The streams that are open, by shard.
+    pub streams: Box<[OpenStreams]>,
     /// What the plugins do.
     pub statuses: StatusSource,
     /// The zero of the clock that quotas use.
@@ -152,6 +155,11 @@ pub struct Edge {
 }
 
 impl Edge {
+    /// The streams that a shard has open.
+    pub fn open_streams(&self, shard: usize) -> &OpenStreams {
+        &self.streams[shard % self.streams.len()]
+    }
+
     /// Whether the gateway is stopping.
     pub fn is_stopping(&self) -> bool {
         self.stopping.load(Ordering::Relaxed)

@@ -95,7 +95,9 @@ pub async fn ask(
     let request = question.encode(context, instance.features())?;
     check_size(instance, &request)?;
     if question.matched.endpoint.stream_response {
-        stream(context, instance, &request).await
+        let limit =
+            question.matched.mount.plugin.options.stream.limit(context.edge.limits.stream_timeout);
+        stream(context, instance, &request, limit).await
     } else {
         unary(context, instance, &request).await
     }
@@ -132,26 +134,30 @@ async fn unary(
     })
 }
 
-/// One question, a stream for an answer.
+/// One question, a stream for an answer; without a `limit` only its headers must come in time.
 async fn stream(
     context: &RequestContext,
     instance: &Instance,
     request: &Encoded,
+    limit: Option<Duration>,
 ) -> Result<Answer, Failed> {
     let limits = &context.edge.limits;
-    let deadline = context.now + limits.stream_timeout;
-    let end_call = match context.version {
-        Version::HTTP_2 => End::At(deadline + GUARD_MARGIN),
+    let deadline = limit.map(|limit| context.now + limit);
+    let end_call = match (context.version, deadline) {
+        (Version::HTTP_2, Some(deadline)) => End::At(deadline + GUARD_MARGIN),
+        (Version::HTTP_2, None) => End::ByOthers,
         _ => End::ByReader,
     };
     let opening = async {
         let shard = context.connection.shard;
-        let mut chunks = instance.stream(shard, request, limits.stream_timeout, end_call).await?;
+        let limit = limit.unwrap_or(Duration::MAX);
+        let mut chunks = instance.stream(shard, request, limit, end_call).await?;
         let first = first_meaningful(&mut chunks).await?;
         Ok::<_, CallError>((chunks, first))
     };
     let idle_end = limits.stream_idle_timeout.map(|pause| context.now + pause);
-    let end = idle_end.map_or(deadline, |idle| idle.min(deadline));
+    let headers_end = deadline.unwrap_or(context.now + limits.stream_timeout);
+    let end = idle_end.map_or(headers_end, |idle| idle.min(headers_end));
     let (chunks, first) = timeout_at(end, opening).await.map_err(|_| timed_out())??;
     let Some(first) = first else {
         let nothing = EdgeError::new(ErrorCode::PluginProtocol);

@@ -15,7 +15,7 @@ use crate::identity::authenticate::Refused;
 use crate::instance::Instance;
 use crate::route::lookup::Miss;
 use http::request::Parts;
-use http::{HeaderValue, Method, Response, StatusCode, header};
+use http::{HeaderValue, Response, StatusCode, header};
 use sidegate_model::endpoint::MethodSet;
 use sidegate_wire::ErrorCode;
 use std::sync::Arc;
@@ -45,11 +45,7 @@ pub async fn handle(
     record.received(body.bytes.len());
     let admitted = Admitted { matched, permit, instance };
     let (question, instance) = request::build(context, admitted, head, body.bytes.clone());
-    let form = Form {
-        version: head.version,
-        is_head: head.method == Method::HEAD,
-        lenient_done: question.matched.mount.plugin.options.lenient_done,
-    };
+    let form = Form { method: &head.method, options: &question.matched.mount.plugin.options };
     if let Some(answer) = heard(dispatch::ask(context, &question, &instance).await) {
         return Ok(response::build(context, &question.permit, answer?, form));
     }

@@ -11,6 +11,7 @@ use super::respond::respond;
 use super::socket::Socket;
 use super::stopping::{closed, nothing_left, unless_stopped};
 use super::tls::TlsIdentity;
+use crate::ending::Ending;
 use crate::seldom::Seldom;
 use crate::standby::Standby;
 use bytes::BytesMut;
@@ -30,13 +31,15 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
+use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 /// The pause after the operating system refused a connection, for example for want of files.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// Whoever opens many connections can bring it about.
 static UNACCEPTED: Seldom = Seldom::new();
+/// How long streams that were told to end may take.
+const LAST_STREAMS: Duration = Duration::from_millis(500);
 /// Streams at one time on one HTTP/2 connection.
 const MAX_STREAMS: u32 = 1024;
 
@@ -69,6 +72,7 @@ impl Shard {
     pub async fn serve(self, listener: TcpListener) {
         let shard = Arc::new(self);
         let connections = TaskTracker::new();
+        let _watching = shard.watch_callers();
         loop {
             let Some((socket, connection, place)) = shard.accept(&listener).await else {
                 break;
@@ -86,9 +90,21 @@ impl Shard {
         }
         drop(listener);
         connections.close();
-        if timeout(shard.edge.limits.drain_timeout, connections.wait()).await.is_err() {
-            tracing::warn!(open = connections.len(), "connections still open at the drain limit");
+        if timeout(shard.edge.limits.drain_timeout, connections.wait()).await.is_ok() {
+            return;
         }
+        tracing::warn!(open = connections.len(), "connections still open at the drain limit");
+        shard.edge.open_streams(shard.number).end_all(Ending::Stopping);
+        // What is still open after that is cut with the shard.
+        let _ = timeout(LAST_STREAMS, connections.wait()).await;
+    }
+
+    /// Looks at the callers of open streams again, until what it gives is dropped.
+    fn watch_callers(&self) -> AbortOnDropHandle<()> {
+        let (edge, number) = (self.edge.clone(), self.number);
+        AbortOnDropHandle::new(tokio::spawn(async move {
+            edge.open_streams(number).watch(&edge.current).await;
+        }))
     }
 
     /// Boxed, for it is large: the HTTP library moves it about, and keeps its room in every

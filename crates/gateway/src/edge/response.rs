@@ -3,20 +3,23 @@
 use super::body::EdgeBody;
 use super::context::RequestContext;
 use super::dispatch::{Answer, Content};
+use super::event_border::is_listened_to;
 use super::stream::{StreamBody, let_finish};
 use crate::identity::admit::Permit;
-use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, Version, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, Version, header};
+use sidegate_model::plugin::PluginOptions;
 use sidegate_model::quota::QuotaState;
+use sidegate_model::stream_options::{StreamEnd, StreamOptions};
+use sidegate_model::token::Token;
+use std::sync::Arc;
 
 /// What of the request decides about the form of its answer.
 #[derive(Debug, Clone, Copy)]
-pub struct Form {
-    /// The protocol version.
-    pub version: Version,
-    /// Whether the client asked for headers only.
-    pub is_head: bool,
-    /// Whether the plugin's stream may end without DONE.
-    pub lenient_done: bool,
+pub struct Form<'a> {
+    /// How it was asked.
+    pub method: &'a Method,
+    /// What the operator says about its plugin.
+    pub options: &'a PluginOptions,
 }
 
 /// Whether answers with this status have no content, whatever they are given.
@@ -30,18 +33,19 @@ pub fn build(
     context: &RequestContext,
     permit: &Permit,
     answer: Answer,
-    form: Form,
+    form: Form<'_>,
 ) -> Response<EdgeBody> {
     let Answer { status, mut headers, content } = answer;
     let promised = take_length(&mut headers);
+    let is_head = *form.method == Method::HEAD;
     let body = match content {
         // Dropping a stream here cancels the plugin's call.
         _ if has_no_content(status) => EdgeBody::empty(),
-        Content::Stream(..) | Content::Nothing if form.is_head => {
+        Content::Stream(..) | Content::Nothing if is_head => {
             insert_length(&mut headers, promised);
             EdgeBody::empty()
         }
-        Content::Whole(bytes) if form.is_head => {
+        Content::Whole(bytes) if is_head => {
             let length = bytes.len() as u64;
             insert_length(&mut headers, Some(length).filter(|n| *n > 0).or(promised));
             EdgeBody::empty()
@@ -60,13 +64,22 @@ pub fn build(
             EdgeBody::empty()
         }
         Content::Stream(chunks, first, limits) => {
-            let mut stream = StreamBody::new(chunks, first, &limits, form.lenient_done);
+            let mut stream = StreamBody::new(chunks, first, &limits, form.options.lenient_done);
             if let Some(length) = promised {
                 stream.promise(length);
                 insert_length(&mut headers, promised);
-            } else if form.version == Version::HTTP_10 {
+            } else if context.version == Version::HTTP_10 {
                 stream.ends_with(context.connection.clone());
             }
+            let StreamOptions { end, recheck, .. } = form.options.stream;
+            if end == StreamEnd::BetweenEvents
+                && promised.is_none()
+                && is_listened_to(form.method, status, &headers)
+            {
+                stream.end_between_events();
+            }
+            let caller = permit.app().filter(|_| recheck);
+            enter(context, &mut stream, caller.map(|app| app.token.clone()));
             EdgeBody::stream(stream)
         }
     };
@@ -79,6 +92,14 @@ pub fn build(
     }
     *response.headers_mut() = headers;
     response
+}
+
+/// Takes a stream in among those that its shard has open.
+fn enter(context: &RequestContext, stream: &mut StreamBody, token: Option<Arc<Token>>) {
+    let (connection, edge) = (&context.connection, &context.edge);
+    let (signal, force) = (stream.signal().clone(), stream.force(connection));
+    let moment = (&context.generation, &*edge.current);
+    stream.entered(edge.open_streams(connection.shard).enter(signal, force, token, moment));
 }
 
 /// The headers that tell what remains of a quota.

@@ -1,14 +1,19 @@
 //! The body of a streamed answer: a plugin's chunks, passed on one by one as the client takes them.
 //!
-//! A truncated stream never looks complete: whatever goes wrong after the headers aborts. Nothing
-//! is gathered and nothing of the gateway's own is inserted.
+//! A truncated stream never looks complete: whatever goes wrong after the headers aborts. What the
+//! gateway ends itself is aborted too, except events that a client listens to: those end in order,
+//! between two of them. Nothing is gathered and nothing of the gateway's own is inserted.
 
 use super::connection::Connection;
+use super::event_border::EventBorder;
+use super::open_streams::{Force, Open};
+use crate::ending::{EndSignal, Ending};
 use crate::instance::Chunks;
 use crate::seldom::Seldom;
 use bytes::Bytes;
 use http_body::SizeHint;
 use sidegate_transport::codec::Chunk;
+use sidegate_wire::ErrorCode;
 use sidegate_wire::plugin::endpoint_response_chunk::ChunkType;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -20,6 +25,8 @@ use tokio::time::{Instant, Sleep};
 const AFTER_DONE: Duration = Duration::from_secs(10);
 /// How long an abort waits, so that the data just before it can leave.
 const LAST_WORDS: Duration = Duration::from_millis(10);
+/// How long the rest of an event is waited for, where a stream is to end between two.
+const EVENT_END: Duration = Duration::from_millis(250);
 
 /// What a faulty plugin does with every request, which anybody may send where no token is demanded.
 static ENDLESS: Seldom = Seldom::new();
@@ -31,12 +38,27 @@ static TWICE: Seldom = Seldom::new();
 pub struct Aborted {
     /// Why, in words for the log.
     pub reason: &'static str,
+    /// Its row of the error table, where it has one.
+    pub code: Option<ErrorCode>,
+}
+
+impl Aborted {
+    fn because(reason: &'static str) -> Self {
+        Self { reason, code: None }
+    }
+}
+
+impl From<Ending> for Aborted {
+    fn from(ending: Ending) -> Self {
+        let code = ending.is_refusal().then_some(ErrorCode::Unauthorized);
+        Self { reason: ending.reason(), code }
+    }
 }
 
 /// How long a stream may last and pause.
 pub struct StreamLimits {
-    /// When it ends at the latest.
-    pub deadline: Instant,
+    /// When it ends at the latest, if ever.
+    pub deadline: Option<Instant>,
     /// The longest pause.
     pub idle: Option<Duration>,
 }
@@ -53,7 +75,10 @@ enum Step {
 pub struct StreamBody {
     chunks: Option<Chunks>,
     first: Option<Bytes>,
-    deadline: Pin<Box<Sleep>>,
+    /// When it ends at the latest.
+    limit: Option<Instant>,
+    /// Due at the limit; later when the rest of an event, or an abort, is at its end.
+    timer: Option<Pin<Box<Sleep>>>,
     idle: Option<(Duration, Pin<Box<Sleep>>)>,
     /// A stream that ends without DONE counts as complete.
     lenient: bool,
@@ -61,8 +86,16 @@ pub struct StreamBody {
     promised: Option<u64>,
     /// Headers or data were passed on since the last pause, and may not have left yet.
     unsent: bool,
-    /// An abort that lets the data before it leave; due at `deadline`.
-    aborting: Option<&'static str>,
+    /// Told when it is to end before its end.
+    signal: Arc<EndSignal>,
+    /// Its place among the open ones of its shard.
+    open: Option<Open>,
+    /// Where it stands, if it may end between two events.
+    events: Option<EventBorder>,
+    /// It ends with the event that is on its way.
+    last_event: Option<Aborted>,
+    /// An abort that lets the data before it leave; due with the timer.
+    aborting: Option<Aborted>,
     /// HTTP/1.0: the end of the connection is the end of the answer.
     ends_with_connection: Option<Arc<Connection>>,
 }
@@ -70,14 +103,20 @@ pub struct StreamBody {
 impl StreamBody {
     /// The rest of a stream whose headers are known; `first` is data that came before any headers.
     pub fn new(chunks: Chunks, first: Option<Bytes>, limits: &StreamLimits, lenient: bool) -> Self {
+        let signal = chunks.signal().clone();
         Self {
             chunks: Some(chunks),
             first,
-            deadline: Box::pin(tokio::time::sleep_until(limits.deadline)),
+            limit: limits.deadline,
+            timer: limits.deadline.map(|at| Box::pin(tokio::time::sleep_until(at))),
             idle: limits.idle.map(|pause| (pause, Box::pin(tokio::time::sleep(pause)))),
             lenient,
             promised: None,
             unsent: true,
+            signal,
+            open: None,
+            events: None,
+            last_event: None,
             aborting: None,
             ends_with_connection: None,
         }
@@ -93,6 +132,32 @@ impl StreamBody {
         self.ends_with_connection = Some(connection);
     }
 
+    /// Where the gateway ends it, it ends between two events.
+    pub fn end_between_events(&mut self) {
+        self.events = Some(EventBorder::default());
+    }
+
+    /// What ends it when its reader has stalled on this connection.
+    pub fn force(&self, connection: &Arc<Connection>) -> Force {
+        let call = self.chunks.as_ref().and_then(Chunks::canceller);
+        call.map_or_else(|| Force::Connection(connection.clone()), Force::Call)
+    }
+
+    /// It is among the open ones now.
+    pub fn entered(&mut self, open: Open) {
+        self.open = Some(open);
+    }
+
+    /// Where it is told to end before its end.
+    pub fn signal(&self) -> &Arc<EndSignal> {
+        &self.signal
+    }
+
+    /// When it ends at the latest, if ever.
+    pub fn limit(&self) -> Option<Instant> {
+        self.limit
+    }
+
     /// What is known of the length.
     pub fn size_hint(&self) -> SizeHint {
         self.promised.map_or_else(SizeHint::new, SizeHint::with_exact)
@@ -105,16 +170,16 @@ impl StreamBody {
 
     /// The next bytes for the client; `None` at an orderly end.
     pub fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Aborted>>> {
-        if let Some(reason) = self.aborting {
-            ready!(self.deadline.as_mut().poll(cx));
+        if let Some(aborted) = self.aborting {
+            ready!(self.poll_timer(cx));
             self.aborting = None;
-            return Poll::Ready(Some(Err(Aborted { reason })));
+            return Poll::Ready(Some(Err(aborted)));
         }
         if self.chunks.is_none() {
             return Poll::Ready(None);
         }
-        if self.deadline.as_mut().poll(cx).is_ready() {
-            return self.abort(cx, "the stream lasted longer than its limit");
+        if let Some(ended) = self.end_early(cx) {
+            return ended;
         }
         if let Some(data) = self.first.take() {
             return self.pass(cx, data);
@@ -122,14 +187,17 @@ impl StreamBody {
         loop {
             let Poll::Ready(step) = self.poll_step(cx) else {
                 self.unsent = false;
-                return Poll::Pending;
+                self.signal.listen(cx.waker());
+                // It may have been told just before it listened.
+                return self.end_early(cx).unwrap_or(Poll::Pending);
             };
             match step {
                 Step::Data(data) => return self.pass(cx, data),
                 Step::Nothing => {}
-                Step::Abort(reason) => return self.abort(cx, reason),
+                Step::Abort(reason) => return self.abort(cx, Aborted::because(reason)),
                 Step::Done if self.promised.is_some_and(|left| left > 0) => {
-                    return self.abort(cx, "the stream is shorter than its Content-Length");
+                    let short = "the stream is shorter than its Content-Length";
+                    return self.abort(cx, Aborted::because(short));
                 }
                 Step::Done => {
                     self.finish();
@@ -137,6 +205,51 @@ impl StreamBody {
                 }
             }
         }
+    }
+
+    fn poll_timer(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.timer.as_mut().map_or(Poll::Pending, |timer| timer.as_mut().poll(cx))
+    }
+
+    fn set_timer(&mut self, after: Duration) {
+        let at = Instant::now() + after;
+        match &mut self.timer {
+            Some(timer) => timer.as_mut().reset(at),
+            None => self.timer = Some(Box::pin(tokio::time::sleep_until(at))),
+        }
+    }
+
+    /// Ends it by the gateway's own doing, where that is due.
+    fn end_early(&mut self, cx: &mut Context<'_>) -> Option<Poll<Option<Result<Bytes, Aborted>>>> {
+        let is_due = self.poll_timer(cx).is_ready();
+        let why = match self.signal.get() {
+            Some(ending) if ending.is_refusal() => return Some(self.abort(cx, ending.into())),
+            Some(ending) => ending.into(),
+            None if is_due => Aborted::because("the stream lasted longer than its limit"),
+            None => return None,
+        };
+        match &self.events {
+            Some(border) if border.is_between() => {
+                self.close(why);
+                Some(Poll::Ready(None))
+            }
+            Some(_) if self.last_event.is_none() => {
+                self.last_event = Some(why);
+                self.set_timer(EVENT_END);
+                // For its waker; it is not due yet.
+                let _ = self.poll_timer(cx);
+                None
+            }
+            // The event may still come to its end.
+            Some(_) if !is_due => None,
+            _ => Some(self.abort(cx, self.last_event.unwrap_or(why))),
+        }
+    }
+
+    /// An orderly end between two events.
+    fn close(&mut self, why: Aborted) {
+        tracing::debug!(reason = why.reason, "events end in order");
+        self.chunks = None;
     }
 
     fn poll_step(&mut self, cx: &mut Context<'_>) -> Poll<Step> {
@@ -166,14 +279,28 @@ impl StreamBody {
         })
     }
 
-    fn pass(&mut self, cx: &mut Context<'_>, data: Bytes) -> Poll<Option<Result<Bytes, Aborted>>> {
+    fn pass(
+        &mut self,
+        cx: &mut Context<'_>,
+        mut data: Bytes,
+    ) -> Poll<Option<Result<Bytes, Aborted>>> {
         if let Some(left) = self.promised {
             let Some(rest) = left.checked_sub(data.len() as u64) else {
-                return self.abort(cx, "the stream is longer than its Content-Length");
+                let long = "the stream is longer than its Content-Length";
+                return self.abort(cx, Aborted::because(long));
             };
             self.promised = Some(rest);
             if rest == 0 {
                 self.finish();
+            }
+        }
+        if let Some(border) = &mut self.events {
+            match self.last_event.and_then(|why| Some((why, border.within(&data)?))) {
+                Some((why, end)) => {
+                    data.truncate(end);
+                    self.close(why);
+                }
+                None => border.pass(&data),
             }
         }
         self.unsent = true;
@@ -183,17 +310,17 @@ impl StreamBody {
     fn abort(
         &mut self,
         cx: &mut Context<'_>,
-        reason: &'static str,
+        aborted: Aborted,
     ) -> Poll<Option<Result<Bytes, Aborted>>> {
         self.chunks = None;
         if let Some(connection) = &self.ends_with_connection {
             connection.reset_on_close();
         }
         if !self.unsent {
-            return Poll::Ready(Some(Err(Aborted { reason })));
+            return Poll::Ready(Some(Err(aborted)));
         }
-        self.aborting = Some(reason);
-        self.deadline.as_mut().reset(Instant::now() + LAST_WORDS);
+        self.aborting = Some(aborted);
+        self.set_timer(LAST_WORDS);
         self.poll_chunk(cx)
     }
 

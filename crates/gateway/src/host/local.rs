@@ -292,6 +292,7 @@ impl Local<'_> {
         instance: &Instance,
     ) {
         let exited = body.process.exited();
+        instance.end_streams().await;
         let in_flight = instance.open_calls().now_or_broken();
         let gone = tokio::select! {
             exit = exited => Some(exit),

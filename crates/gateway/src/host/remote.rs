@@ -74,6 +74,7 @@ impl Remote<'_> {
         let care = care.begin(self.addresses, answers);
         match self.watch(care, &instance, &lasting).await {
             None => {
+                instance.end_streams().await;
                 end(&flight, None, instance.open_calls().now_or_broken());
                 instance.close();
             }

@@ -1,5 +1,6 @@
 //! From a presented token to a caller.
 
+use crate::ending::Ending;
 use crate::generation::{AppIdentity, Generation};
 use crate::route::lookup::Match;
 use http::{HeaderMap, header};
@@ -102,6 +103,20 @@ fn identify(
     Ok(KnownApp { identity: identity.clone(), token: token.clone() })
 }
 
+/// Why a caller that was let in with this token would not be let in now, if that is so.
+pub fn ending(generation: &Generation, token: &Token, now: UnixMillis) -> Option<Ending> {
+    match generation.tokens.get(&token.hash) {
+        Some(known) if known.id == token.id => {}
+        _ => return Some(Ending::Revoked),
+    }
+    if token.is_expired(now) {
+        return Some(Ending::Expired);
+    }
+    // An app that is not there cannot be asked, and lets nobody go on.
+    let is_active = generation.app(token.app_id).is_some_and(|identity| identity.app.is_active);
+    (!is_active).then_some(Ending::Inactive)
+}
+
 /// The token a request presents: the bearer header, else the query parameter.
 ///
 /// # Errors
@@ -199,6 +214,20 @@ mod tests {
         assert_eq!(refusal(Some(false), "t", 0), Some(ErrorCode::Unauthorized));
         assert_eq!(refusal(Some(true), "u", 0), Some(ErrorCode::Unauthorized));
         assert_eq!(refusal(None, "t", 0), Some(ErrorCode::IdentityUnavailable));
+    }
+
+    #[test]
+    fn whoever_would_not_be_let_in_may_not_go_on_either() {
+        let shown = generation(Some(true)).tokens.get(&TokenHash::of("t")).unwrap().clone();
+        let after = |app_is_active, now| ending(&generation(app_is_active), &shown, now);
+        assert_eq!(after(Some(true), 99), None);
+        assert_eq!(after(Some(true), 100), Some(Ending::Expired));
+        assert_eq!(after(Some(false), 99), Some(Ending::Inactive));
+        assert_eq!(after(None, 99), Some(Ending::Inactive));
+        let other = Token { id: TokenId(2), ..(*shown).clone() };
+        assert_eq!(ending(&generation(Some(true)), &other, 0), Some(Ending::Revoked));
+        let gone = Token { hash: TokenHash::of("u"), ..(*shown).clone() };
+        assert_eq!(ending(&generation(Some(true)), &gone, 0), Some(Ending::Revoked));
     }
 
     #[test]

@@ -199,8 +199,9 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "PLUGIN_ENDPOINT_STREAM_TIMEOUT",
         Kind::Duration,
         "5m",
-        "How long one streamed answer may last in total. A stream that has begun is then broken \
-         off; one that has sent nothing yet is answered with 504.",
+        "How long one streamed answer may last in total. A stream that has begun then ends: events \
+         between two of them, everything else with an error; one that has sent nothing yet is \
+         answered with 504. The option `stream_timeout` of a plugin goes before.",
     ),
     row(
         "PLUGIN_ENDPOINT_STREAM_IDLE_TIMEOUT",

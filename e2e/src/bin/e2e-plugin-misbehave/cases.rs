@@ -4,9 +4,12 @@ use crate::call::Call;
 use sidegate_wire::plugin as wire;
 use sidegate_wire::plugin::endpoint_response_chunk::ChunkType;
 use std::collections::HashMap;
+use std::time::Duration;
+use tokio::time::timeout;
 
 type Done = Result<(), h2::Error>;
 
+const EVENTS: &[(&str, &str)] = &[("Content-Type", "text/event-stream")];
 /// A text that only logs may show.
 const INTERNAL: &str = "dial tcp 10.1.2.3:5432 refused";
 
@@ -180,6 +183,21 @@ pub(crate) async fn stream(request: wire::EndpointRequest, mut call: Call) -> Do
         "crash-first" => std::process::exit(3),
         "hang-first" => {
             call.cancelled().await;
+            Ok(())
+        }
+        "half-event" => {
+            call.message(&head(200, EVENTS))?;
+            call.message(&piece("data: 1\n\ndata: 2\n"))?;
+            call.cancelled().await;
+            Ok(())
+        }
+        "astride" => {
+            call.message(&head(200, EVENTS))?;
+            call.message(&piece("data: begun"))?;
+            // Each piece ends one event and begins the next.
+            while timeout(Duration::from_millis(30), call.cancelled()).await.is_err() {
+                call.message(&piece("\n\ndata: next"))?;
+            }
             Ok(())
         }
         _ => {

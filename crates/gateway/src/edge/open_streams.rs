@@ -1,0 +1,171 @@
+//! The streams that one shard has open, so that they can be told to end: all of them at the end of a
+//! drain, and each of them once its caller would not be let in any more.
+//!
+//! One task looks at all callers again when tokens or apps have changed and when a token expires; a
+//! stream that is idle costs its place here and nothing else. What else stays open for a caller,
+//! such as a connection that was handed over, enters in the same way.
+
+use super::connection::Connection;
+use crate::deadlines::Ticket;
+use crate::ending::{EndSignal, Ending};
+use crate::generation::{CurrentGeneration, Generation};
+use crate::identity::authenticate;
+use crate::instance::Canceller;
+use crate::roster::{Entered, Roster};
+use sidegate_model::UnixMillis;
+use sidegate_model::token::Token;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+/// How long a stream has to end by itself once it is told that its caller may not go on.
+const OBEDIENCE: Duration = Duration::from_secs(1);
+/// The longest time without asking the clock whether a token has expired: clocks are set.
+const LONGEST_SLEEP: Duration = Duration::from_secs(60);
+/// The moment that never comes.
+const NEVER: UnixMillis = UnixMillis::MAX;
+
+/// What ends a stream whose reader has stalled, so that it does not hear of its end.
+pub enum Force {
+    /// The call to the plugin; what it shares its connection with goes on.
+    Call(Canceller),
+    /// The connection, which it has for itself.
+    Connection(Arc<Connection>),
+}
+
+/// A stream that is open.
+struct Member {
+    signal: Arc<EndSignal>,
+    /// What its caller showed; `None` where nobody asks for it again.
+    token: Option<Arc<Token>>,
+    force: Force,
+    /// When its connection is cut.
+    cut: Option<Ticket>,
+}
+
+/// A stream's place among the open ones, until this is dropped.
+pub struct Open {
+    _entered: Entered<Member>,
+}
+
+/// The open streams of one shard.
+pub struct OpenStreams {
+    all: Arc<Roster<Member>>,
+    /// When the next token expires among those that were shown.
+    next_expiry: AtomicI64,
+    /// Told when that comes earlier than was known.
+    earlier: Notify,
+}
+
+impl Default for OpenStreams {
+    fn default() -> Self {
+        let (all, next_expiry) = (Arc::default(), AtomicI64::new(NEVER));
+        Self { all, next_expiry, earlier: Notify::new() }
+    }
+}
+
+impl Member {
+    /// Tells it to end, and sees to it that it does.
+    fn end(&mut self, ending: Ending) {
+        if !self.signal.send(ending) || !ending.is_refusal() {
+            return;
+        }
+        match &self.force {
+            Force::Call(call) => call.cancel(),
+            Force::Connection(connection) => {
+                let at = Instant::now() + OBEDIENCE;
+                self.cut.get_or_insert_with(|| connection.deadlines.add(at));
+            }
+        }
+    }
+
+    /// Looks at its caller again; tells when its token expires if it may go on until then.
+    fn look(&mut self, generation: &Generation, now: UnixMillis) -> Option<UnixMillis> {
+        let token = self.token.as_ref()?;
+        match authenticate::ending(generation, token, now) {
+            None => token.expires_at,
+            Some(ending) => {
+                self.end(ending);
+                None
+            }
+        }
+    }
+}
+
+impl Drop for Member {
+    fn drop(&mut self) {
+        if let (Force::Connection(connection), Some(cut)) = (&self.force, self.cut.take()) {
+            connection.deadlines.withdraw(cut);
+        }
+    }
+}
+
+impl OpenStreams {
+    /// Takes in a stream that was begun under `seen`; its caller's token where it is to be looked at
+    /// again.
+    pub fn enter(
+        &self,
+        signal: Arc<EndSignal>,
+        force: Force,
+        token: Option<Arc<Token>>,
+        (seen, current): (&Arc<Generation>, &CurrentGeneration),
+    ) -> Open {
+        let expires_at = token.as_ref().map(|token| token.expires_at.unwrap_or(NEVER));
+        let entered = self.all.enter(Member { signal, token, force, cut: None });
+        if let Some(expires_at) = expires_at {
+            if expires_at < self.next_expiry.fetch_min(expires_at, Ordering::AcqRel) {
+                self.earlier.notify_one();
+            }
+            // What was published since it began may have been looked through already.
+            let generation = current.load();
+            if !Arc::ptr_eq(seen, &generation) {
+                entered.look(|member| member.look(&generation, now()));
+            }
+        }
+        Open { _entered: entered }
+    }
+
+    /// Tells all to end.
+    pub fn end_all(&self, ending: Ending) {
+        self.all.each(|member| member.end(ending));
+    }
+
+    /// Looks at callers again whenever it may matter. Never returns.
+    pub async fn watch(&self, current: &CurrentGeneration) {
+        let mut published = current.published();
+        let mut seen = current.load().callers();
+        loop {
+            let expiry = self.next_expiry.load(Ordering::Acquire);
+            let pause = Duration::from_millis(u64::try_from(expiry - now()).unwrap_or(0));
+            tokio::select! {
+                changed = published.changed() => if changed.is_err() {
+                    return std::future::pending().await;
+                },
+                () = self.earlier.notified() => continue,
+                () = tokio::time::sleep(pause.min(LONGEST_SLEEP)), if expiry != NEVER => {}
+            }
+            let generation = current.load();
+            let callers = generation.callers();
+            let is_changed = !std::mem::replace(&mut seen, callers.clone()).is_same(&callers);
+            if is_changed || expiry <= now() {
+                self.look(&generation, now());
+            }
+        }
+    }
+
+    fn look(&self, generation: &Generation, now: UnixMillis) {
+        self.next_expiry.store(NEVER, Ordering::Release);
+        let mut next = NEVER;
+        self.all.each(|member| {
+            next = next.min(member.look(generation, now).unwrap_or(NEVER));
+        });
+        self.next_expiry.fetch_min(next, Ordering::AcqRel);
+    }
+}
+
+fn now() -> UnixMillis {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    UnixMillis::try_from(since.as_millis()).unwrap_or(NEVER)
+}

@@ -1,0 +1,95 @@
+//! The word to end, from outside, to something that is open for long: a stream now, and whatever a
+//! connection is handed over to. Who says it and what is done about it is known elsewhere.
+
+use futures_util::task::AtomicWaker;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::task::Waker;
+
+/// Why something open is to end. A later one in this order outweighs those before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum Ending {
+    /// The process that answers was replaced or removed, and its drain is over.
+    Drained = 1,
+    /// The gateway stops, and its drain is over.
+    Stopping,
+    /// The caller's token expired.
+    Expired,
+    /// The caller's app was switched off.
+    Inactive,
+    /// The caller's token is valid no more.
+    Revoked,
+}
+
+impl Ending {
+    const ALL: [Self; 5] =
+        [Self::Drained, Self::Stopping, Self::Expired, Self::Inactive, Self::Revoked];
+
+    /// In words for the log.
+    pub fn reason(self) -> &'static str {
+        match self {
+            Self::Drained => "the drain of the plugin's old process was over",
+            Self::Stopping => "the gateway stopped",
+            Self::Expired => "the caller's token expired",
+            Self::Inactive => "the caller's app was switched off",
+            Self::Revoked => "the caller's token was revoked",
+        }
+    }
+
+    /// Whether the caller may not go on: then nothing more reaches it.
+    pub fn is_refusal(self) -> bool {
+        self >= Self::Expired
+    }
+}
+
+/// Carries the word to whoever drives one open thing.
+#[derive(Debug, Default)]
+pub struct EndSignal {
+    word: AtomicU8,
+    task: AtomicWaker,
+}
+
+impl EndSignal {
+    /// Says that it is to end; tells whether that is news.
+    pub fn send(&self, ending: Ending) -> bool {
+        let is_news = self.word.fetch_max(ending as u8, Ordering::AcqRel) < ending as u8;
+        if is_news {
+            self.task.wake();
+        }
+        is_news
+    }
+
+    /// Why it is to end, if it is.
+    pub fn get(&self) -> Option<Ending> {
+        let word = self.word.load(Ordering::Acquire);
+        Ending::ALL.into_iter().find(|ending| *ending as u8 == word)
+    }
+
+    /// Wakes `task` when the word comes. Whoever listens asks once more afterwards.
+    pub fn listen(&self, task: &Waker) {
+        self.task.register(task);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_weightiest_word_counts_whatever_the_order() {
+        let signal = EndSignal::default();
+        assert_eq!(signal.get(), None);
+        assert!(signal.send(Ending::Stopping));
+        assert!(signal.send(Ending::Revoked));
+        assert!(!signal.send(Ending::Drained));
+        assert_eq!(signal.get(), Some(Ending::Revoked));
+    }
+
+    #[test]
+    fn a_caller_who_may_not_go_on_outweighs_every_drain() {
+        for ending in Ending::ALL {
+            let is_drain = matches!(ending, Ending::Drained | Ending::Stopping);
+            assert_eq!(ending.is_refusal(), !is_drain, "{ending:?}");
+        }
+    }
+}
