@@ -17,6 +17,7 @@ use hyper_util::rt::TokioIo;
 use sidegate_gateway::edge::connection::{Connection, Peer};
 use sidegate_gateway::edge::forwarded::Scheme;
 use sidegate_gateway::edge::fuzzing;
+use sidegate_gateway::edge::orderly::Orderly;
 use sidegate_gateway::edge::patience::Patience;
 use sidegate_gateway::log::AccessLog;
 use sidegate_gateway::metrics::ShardMetrics;
@@ -71,10 +72,6 @@ pub fn check(input: &[u8]) -> Verdict {
 /// What comes through it, or does not.
 pub fn check_with(guard: Guard, input: &[u8]) -> Verdict {
     let pieces = Pieces::of(input);
-    // Which of its places in a target are sound is about to change.
-    if names_upgrade(pieces.whole) || pieces.whole.contains(&b'\\') {
-        return Ok(Outcome::of(&"upgrade"));
-    }
     let literal = Reading::of(pieces.whole, &LIMITS);
     let told = RUNTIME.with(|runtime| match runtime {
         Some(runtime) => runtime.block_on(talk(guard, &pieces)),
@@ -97,11 +94,6 @@ pub fn check_with(guard: Guard, input: &[u8]) -> Verdict {
         })?;
     }
     Ok(Outcome::of(&(told.seen.len(), refusals, literal.end, literal.why)))
-}
-
-/// The library ends the connection after an upgrade that it does not make.
-fn names_upgrade(bytes: &[u8]) -> bool {
-    bytes.to_ascii_lowercase().windows(8).any(|word| word == b"upgrade:")
 }
 
 /// What came of a connection.
@@ -162,5 +154,5 @@ async fn serve(guard: Guard, socket: TcpStream, seen: Rc<RefCell<Vec<Seen>>>) {
         .max_headers(LIMITS.max_headers)
         .serve_connection(io, service);
     // How it ends the client sees.
-    let _ = serving.await;
+    let _ = Orderly::new(serving, &connection).await;
 }

@@ -101,10 +101,6 @@ pub fn check(input: &[u8]) -> Verdict {
 /// What it reads otherwise.
 pub fn check_with(guard: Guard, input: &[u8]) -> Verdict {
     let pieces = Pieces::of(input);
-    // Which of its places in a target are sound is about to change.
-    if pieces.whole.contains(&b'\\') {
-        return Ok(Outcome::of(&"backslash"));
-    }
     let literal = Reading::of(pieces.whole, &LIMITS);
     let ours = guard(&pieces.cuts);
     same("bytes that are handed on", &ours.approved, &literal.approved)?;
