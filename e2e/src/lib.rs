@@ -19,6 +19,7 @@ mod gateway;
 mod go;
 mod invariants;
 mod load;
+mod mount;
 mod plugin;
 mod process;
 mod raw;
@@ -37,6 +38,7 @@ pub use eventually::{PATIENCE, eventually, pause, within};
 pub use gateway::{Gateway, GatewayBuilder};
 pub use go::{Flavour, Go, Library, go_story};
 pub use load::{Load, Tally};
+pub use mount::{Filler, ReadOnly, SmallDisk};
 pub use plugin::{Plugin, PluginBuilder};
 pub use process::{
     cpu_ticks, descendants, freeze, is_alive, kill, resident_kib, signal, terminate, thaw,

@@ -14,6 +14,7 @@ mod error_table;
 mod examples;
 mod forwarded;
 mod framing;
+mod full_disk;
 mod go_endpoints;
 mod go_events;
 mod go_hosts;

@@ -3,11 +3,11 @@
 
 use crate::error::StoreError;
 use crate::sql::Tx;
-use sqlx::SqlSafeStr as _;
 use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteConnection, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
+use sqlx::{Connection as _, SqlSafeStr as _};
 use std::fs::{DirBuilder, OpenOptions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
@@ -22,8 +22,12 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
 const WAL_RETRY_PAUSE: Duration = Duration::from_millis(20);
 const READERS: u32 = 4;
+const SQLITE_BUSY: i32 = 5;
+const SQLITE_LOCKED: i32 = 6;
 /// "SGAT" in the header of a file says that it is ours.
 const APPLICATION_ID: i64 = 0x5347_4154;
+/// Takes the write lock at once, so that the transaction can never fail for being late.
+const BEGIN_WRITE: &str = "BEGIN IMMEDIATE";
 const MARK_AS_OURS: &str = "PRAGMA application_id = 0x53474154";
 
 const MIGRATIONS: &[(i64, &str, &str)] = &[
@@ -42,6 +46,8 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
 pub(crate) struct SqliteBackend {
     writer: SqlitePool,
     readers: SqlitePool,
+    /// A database in memory would go with its connection.
+    may_reconnect: bool,
 }
 
 impl SqliteBackend {
@@ -55,27 +61,36 @@ impl SqliteBackend {
 
     async fn open_prepared(path: &Path) -> Result<Self, StoreError> {
         let options = connect_options().filename(path);
-        let writer = pool(1).connect_with(options.clone()).await?;
+        let writer = replaceable(pool(1)).connect_with(options.clone()).await?;
         migrate(&writer, path).await?;
         use_wal(&writer).await?;
-        let readers = pool(READERS).min_connections(0);
-        Ok(Self { writer, readers: readers.connect_lazy_with(options.read_only(true)) })
+        let readers = replaceable(pool(READERS)).min_connections(0);
+        let readers = readers.connect_lazy_with(options.read_only(true));
+        Ok(Self { writer, readers, may_reconnect: true })
     }
 
     /// Opens a new database in memory, which lives as long as its one connection.
     pub(crate) async fn open_memory() -> Result<Self, StoreError> {
         let writer = pool(1).connect_with(connect_options().in_memory(true)).await?;
         migrate(&writer, Path::new(":memory:")).await?;
-        Ok(Self { readers: writer.clone(), writer })
+        Ok(Self { readers: writer.clone(), writer, may_reconnect: false })
     }
 
     pub(crate) async fn begin_read(&self) -> Result<Tx, StoreError> {
         Ok(Tx::Sqlite(self.readers.begin().await?))
     }
 
-    /// Takes the write lock at once, so that the transaction can never fail for being late.
+    /// Begins with the write lock in hand. A connection that was opened while the disk could only
+    /// be read stays as it was opened, so one that cannot begin makes room for a new one.
     pub(crate) async fn begin_write(&self) -> Result<Tx, StoreError> {
-        Ok(Tx::Sqlite(self.writer.begin_with("BEGIN IMMEDIATE").await?))
+        match self.writer.begin_with(BEGIN_WRITE).await {
+            Err(error) if self.may_reconnect && is_of_the_connection(&error) => {
+                tracing::warn!(%error, "the database's connection for writes is opened anew");
+                self.writer.acquire().await?.close().await?;
+                Ok(Tx::Sqlite(self.writer.begin_with(BEGIN_WRITE).await?))
+            }
+            begun => Ok(Tx::Sqlite(begun?)),
+        }
     }
 
     pub(crate) async fn close(&self) {
@@ -101,6 +116,38 @@ fn pool(size: u32) -> SqlitePoolOptions {
         .idle_timeout(None)
         .max_lifetime(None)
         .acquire_timeout(ACQUIRE_TIMEOUT)
+}
+
+/// Throws connections away that are not at rest when they are given back. A full disk or a failed
+/// read can end a transaction before our own ROLLBACK, which then fails, and what is still believed
+/// to be in a transaction would refuse every write, or show the same old moment to every reader.
+///
+/// Not for a database in memory.
+fn replaceable(pool: SqlitePoolOptions) -> SqlitePoolOptions {
+    pool.after_release(|connection, _| {
+        Box::pin(async move {
+            // Rollbacks are queued; the answer to this comes behind them.
+            connection.ping().await?;
+            let at_rest = !connection.is_in_transaction();
+            if !at_rest {
+                tracing::warn!("a database connection whose rollback failed is thrown away");
+            }
+            Ok(at_rest)
+        })
+    })
+}
+
+/// Whether a failed begin says something of this connection, and not of those who hold the lock or
+/// of a store that is closed.
+fn is_of_the_connection(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Database(error) => {
+            let code = error.code().and_then(|code| code.parse::<i32>().ok()).unwrap_or_default();
+            !matches!(code & 0xff, SQLITE_BUSY | SQLITE_LOCKED)
+        }
+        sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed => false,
+        _ => true,
+    }
 }
 
 async fn prepare_file(path: PathBuf, create: bool) -> Result<(), StoreError> {
@@ -155,7 +202,7 @@ fn unusable(path: &Path, error: &io::Error) -> StoreError {
 /// Brings the schema up to date under the write lock, so that two programs that start at the same
 /// moment do not both do it.
 async fn migrate(writer: &SqlitePool, path: &Path) -> Result<(), StoreError> {
-    let mut tx = writer.begin_with("BEGIN IMMEDIATE").await?;
+    let mut tx = writer.begin_with(BEGIN_WRITE).await?;
     refuse_foreign(&mut tx, path).await?;
     let migrations = MIGRATIONS.iter().map(|(version, description, sql)| {
         let kind = MigrationType::Simple;

@@ -62,7 +62,11 @@ impl From<StoreError> for ApiError {
             StoreError::Invalid { problems, .. } => {
                 Self { status: StatusCode::BAD_REQUEST, details: problems }
             }
-            StoreError::Unavailable { .. } => Self::unavailable(Chain(&error)),
+            StoreError::Unavailable { .. } => {
+                tracing::warn!(error = %Chain(&error), "admin request cannot be served now");
+                // Written for operators: a full disk is their business.
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, error.to_string())
+            }
             StoreError::Address { .. } | StoreError::Open { .. } | StoreError::Damaged { .. } => {
                 Self::internal(Chain(&error))
             }

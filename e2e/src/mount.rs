@@ -1,0 +1,99 @@
+//! Disks that can be full or read-only: a small file system in memory, and a folder laid under a
+//! mount that can only be read. Only root can make them.
+
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io::{ErrorKind, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use tempfile::TempDir;
+
+/// A small disk of its own; gone when dropped.
+pub struct SmallDisk(TempDir);
+
+impl SmallDisk {
+    /// Mounts one of so many KiB on a new folder. `None`, with a line that says so, where this
+    /// machine does not let us mount.
+    ///
+    /// # Panics
+    /// When there is no room for a folder.
+    pub fn mount(kib: u32) -> Option<Self> {
+        let folder = TempDir::new().expect("a folder for the disk");
+        let options = format!("size={kib}k,mode=0700");
+        let arguments: [&OsStr; 6] = [
+            "-t".as_ref(),
+            "tmpfs".as_ref(),
+            "-o".as_ref(),
+            options.as_ref(),
+            "tmpfs".as_ref(),
+            folder.path().as_ref(),
+        ];
+        if run("mount", &arguments) {
+            return Some(Self(folder));
+        }
+        eprintln!("skipped: this machine does not let us mount a disk (root can)");
+        None
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    /// Takes all the room that is left; gives it back when dropped.
+    ///
+    /// # Panics
+    /// When something else than the end of the room stops it.
+    pub fn fill(&self) -> Filler {
+        let path = self.path().join("filler");
+        let mut file = File::create(&path).expect("room for one more name");
+        loop {
+            match file.write(&[0x5a; 4096]) {
+                Ok(_) => {}
+                Err(error) if error.kind() == ErrorKind::StorageFull => return Filler(path),
+                Err(error) => panic!("the disk cannot be filled: {error}"),
+            }
+        }
+    }
+
+    /// Makes a folder of it read-only for whoever opens something there from now on.
+    ///
+    /// # Panics
+    /// When it cannot be done although the disk could be mounted.
+    pub fn read_only(&self, folder: &Path) -> ReadOnly {
+        let folder = folder.as_os_str();
+        assert!(run("mount", &["--bind".as_ref(), folder, folder]), "a folder can be covered");
+        let covered = ReadOnly(PathBuf::from(folder));
+        let options = ["-o".as_ref(), "remount,bind,ro".as_ref(), folder];
+        assert!(run("mount", &options), "a cover can be read-only");
+        covered
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        run("umount", &["-l".as_ref(), self.path().as_os_str()]);
+    }
+}
+
+/// What keeps a disk full.
+pub struct Filler(PathBuf);
+
+impl Drop for Filler {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+/// What keeps a folder read-only.
+pub struct ReadOnly(PathBuf);
+
+impl Drop for ReadOnly {
+    fn drop(&mut self) {
+        run("umount", &["-l".as_ref(), self.0.as_os_str()]);
+    }
+}
+
+fn run(program: &str, arguments: &[&OsStr]) -> bool {
+    Command::new(program).args(arguments).output().is_ok_and(|done| done.status.success())
+}

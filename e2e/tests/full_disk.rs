@@ -1,0 +1,164 @@
+//! A disk that is full, or can only be read, for a moment: what is asked in that moment is refused,
+//! and nothing after it.
+
+use serde_json::json;
+use sidegate_e2e::{Gateway, SmallDisk, story};
+use std::path::PathBuf;
+
+/// Large enough for a database and some of its log.
+const DISK_KIB: u32 = 4096;
+/// More writes than ever fit.
+const MANY: usize = 2000;
+
+/// A gateway that keeps everything on a small disk; `None` where there can be no such disk.
+async fn on_a_small_disk() -> Option<(SmallDisk, Gateway, PathBuf)> {
+    let disk = SmallDisk::mount(DISK_KIB)?;
+    let data = disk.path().join("data");
+    let gateway = Gateway::builder().env("DATA_DIR", &data).start().await;
+    Some((disk, gateway, data))
+}
+
+/// What an operator and a plugin do to the database; remembers what was confirmed.
+#[derive(Default)]
+struct Writers {
+    apps: Vec<String>,
+    keys: Vec<String>,
+    count: usize,
+}
+
+impl Writers {
+    async fn new(gateway: &Gateway) -> Self {
+        let lab = gateway.lab().await;
+        let grant = json!({"scope": "kv.readwrite"});
+        gateway.admin().post(&format!("plugins/{}/grant", lab.id), &grant).await;
+        Self::default()
+    }
+
+    /// Whether an app was created; else what was said.
+    async fn create_app(&mut self, gateway: &Gateway) -> Result<(), String> {
+        self.count += 1;
+        let name = format!("app-{}", self.count);
+        let body = json!({"name": name, "owner_email": "ops@example.com"});
+        let (status, answer) = gateway.admin().call("POST", "apps", Some(&body)).await;
+        if status == 201 {
+            self.apps.push(name);
+            return Ok(());
+        }
+        assert_eq!(status, 503, "{answer}");
+        Err(answer["errors"][0]["detail"].as_str().unwrap().to_owned())
+    }
+
+    /// Whether a plugin could keep something.
+    async fn keep(&mut self, gateway: &Gateway) -> bool {
+        self.count += 1;
+        let key = format!("key-{}", self.count);
+        let request = gateway.post(&format!("/plugins/lab/kv/{key}"));
+        let answer = request.body(value_of(&key)).send().await;
+        if answer.status.is_success() {
+            self.keys.push(key);
+            return true;
+        }
+        assert_eq!(answer.status, 503, "{}", answer.describe());
+        false
+    }
+
+    async fn until_refused(&mut self, gateway: &Gateway) -> String {
+        for _ in 0..MANY {
+            if let Err(said) = self.create_app(gateway).await {
+                return said;
+            }
+        }
+        panic!("a full disk takes everything");
+    }
+
+    async fn until_not_kept(&mut self, gateway: &Gateway) {
+        for _ in 0..MANY {
+            if !self.keep(gateway).await {
+                return;
+            }
+        }
+        panic!("a full disk keeps everything");
+    }
+
+    /// Everything that was confirmed is there, and nothing else.
+    async fn check(&self, gateway: &Gateway) {
+        for name in &self.apps {
+            let found = gateway.admin().get(&format!("apps?name={name}")).await;
+            assert_eq!(found.as_array().map(Vec::len), Some(1), "{name}");
+        }
+        let (_, page) = gateway.admin().call("GET", "apps?limit=1", None).await;
+        assert_eq!(page["meta"]["total_count"].as_u64(), Some(self.apps.len() as u64));
+        for key in &self.keys {
+            let kept = gateway.get(&format!("/plugins/lab/kv/{key}")).send().await.expect(200);
+            assert!(kept.text() == value_of(key), "{key}");
+        }
+    }
+}
+
+fn value_of(key: &str) -> String {
+    key.repeat(800)
+}
+
+#[test]
+fn a_disk_that_was_full_for_a_moment_is_written_to_again() {
+    story(async {
+        let Some((disk, gateway, _)) = on_a_small_disk().await else { return };
+        let mut writers = Writers::new(&gateway).await;
+        for _ in 0..2 {
+            writers.create_app(&gateway).await.unwrap();
+            let filler = disk.fill();
+            let said = writers.until_refused(&gateway).await;
+            assert!(said.contains("the disk is full"), "{said}");
+            writers.until_not_kept(&gateway).await;
+            // What only reads goes on meanwhile.
+            gateway.get("/plugins/lab/x").send().await.expect(200);
+            gateway.admin().get("apps").await;
+            drop(filler);
+            writers.create_app(&gateway).await.expect("the first write after it succeeds");
+            assert!(writers.keep(&gateway).await, "so does the first of a plugin");
+        }
+        writers.check(&gateway).await;
+        let gateway = gateway.restart().await;
+        gateway.plugin_by_id(1).wait_ready().await;
+        writers.check(&gateway).await;
+    });
+}
+
+#[test]
+fn a_disk_that_plugins_filled_loses_nothing_that_was_confirmed() {
+    story(async {
+        let Some((disk, gateway, _)) = on_a_small_disk().await else { return };
+        let mut writers = Writers::new(&gateway).await;
+        let reserve = disk.path().join("reserve");
+        std::fs::write(&reserve, vec![1; 1024 * 1024]).unwrap();
+        // The log and what it is folded into grow until neither can.
+        writers.until_not_kept(&gateway).await;
+        writers.until_refused(&gateway).await;
+        std::fs::remove_file(reserve).unwrap();
+        assert!(writers.keep(&gateway).await, "there is room again");
+        writers.create_app(&gateway).await.unwrap();
+        writers.check(&gateway).await;
+    });
+}
+
+#[test]
+fn a_disk_that_was_read_only_for_a_moment_is_written_to_again() {
+    story(async {
+        let Some((disk, gateway, data)) = on_a_small_disk().await else { return };
+        let mut writers = Writers::new(&gateway).await;
+        writers.create_app(&gateway).await.unwrap();
+        let cover = disk.read_only(&data);
+        // Who has the file open can still write; a full disk makes it open it anew.
+        let filler = disk.fill();
+        writers.until_refused(&gateway).await;
+        drop(filler);
+        let said = writers.create_app(&gateway).await.unwrap_err();
+        assert!(said.contains("read-only"), "{said}");
+        assert!(!writers.keep(&gateway).await);
+        gateway.admin().get("apps").await;
+        drop(cover);
+        writers.create_app(&gateway).await.expect("the first write after it succeeds");
+        assert!(writers.keep(&gateway).await, "so does the first of a plugin");
+        writers.check(&gateway).await;
+    });
+}
