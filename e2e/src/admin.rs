@@ -1,6 +1,6 @@
 //! The admin API as a client sees it: JSON in, JSON out, always with the admin token.
 
-use crate::client::{Connection, Version};
+use crate::client::{Connection, Request, Version};
 use serde_json::Value;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -22,6 +22,11 @@ impl Admin {
     /// Where it listens.
     pub fn addr(&self) -> SocketAddr {
         self.addr
+    }
+
+    /// Begins a question for a probe on its port, without a token.
+    pub fn probe(&self, path: &str) -> Request {
+        Request::new(self.addr, "GET", path)
     }
 
     /// Notes a text that must never show in a log.

@@ -2,9 +2,11 @@
 
 #![expect(clippy::unwrap_used, reason = "what a story unwraps is what it asserts")]
 
+mod admin_tls;
 mod app_metadata;
 mod attacks;
 mod authentication;
+mod changes;
 mod chunk_protocol;
 mod cli;
 mod containment;

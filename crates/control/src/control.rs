@@ -7,7 +7,7 @@ use sidegate_model::app::{App, AppDraft, AppId};
 use sidegate_model::plugin::{Plugin, PluginDraft, PluginId};
 use sidegate_model::snapshot::Snapshot;
 use sidegate_model::token::{Token, TokenId};
-use sidegate_store::{DeletedApp, NewTokenRow, ScopeChange, Store, StoreError};
+use sidegate_store::{DeletedApp, NewTokenRow, Precondition, ScopeChange, Store, StoreError};
 use std::sync::Arc;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -60,16 +60,19 @@ impl Control {
     /// its reading and the writing.
     ///
     /// # Errors
-    /// What `amend` says, and those of [`Store::update_app`].
-    pub async fn update_app<E, M>(&self, id: AppId, amend: M) -> Result<Published<App>, E>
+    /// What `amend` says, and those of [`Store::amend_app`].
+    pub async fn update_app<E, M>(
+        &self,
+        id: AppId,
+        precondition: Precondition,
+        amend: M,
+    ) -> Result<Published<App>, E>
     where
         E: From<StoreError> + Send + 'static,
-        M: FnOnce(AppDraft) -> Result<AppDraft, E> + Send + 'static,
+        M: FnOnce(&App) -> Result<AppDraft, E> + Send + 'static,
     {
-        let write = move |store: Store| async move {
-            let draft = amend(store.app(id).await?.into_draft())?;
-            Ok(store.update_app(id, &draft).await?)
-        };
+        let write =
+            move |store: Store| async move { store.amend_app(id, &precondition, amend).await };
         self.publisher.change(write, with_app).await
     }
 
@@ -77,8 +80,12 @@ impl Control {
     ///
     /// # Errors
     /// Those of [`Store::delete_app`].
-    pub async fn delete_app(&self, id: AppId) -> Result<Published<DeletedApp>, StoreError> {
-        let write = move |store: Store| async move { store.delete_app(id).await };
+    pub async fn delete_app(
+        &self,
+        id: AppId,
+        precondition: Precondition,
+    ) -> Result<Published<DeletedApp>, StoreError> {
+        let write = move |store: Store| async move { store.delete_app(id, &precondition).await };
         let apply = |snapshot: Snapshot, deleted: &DeletedApp| {
             let mut next = snapshot.with_app(deleted.app.id, None);
             for hash in &deleted.token_hashes {
@@ -106,8 +113,12 @@ impl Control {
     ///
     /// # Errors
     /// Those of [`Store::revoke_token`].
-    pub async fn revoke_token(&self, id: TokenId) -> Result<Published<Token>, StoreError> {
-        let write = move |store: Store| async move { store.revoke_token(id).await };
+    pub async fn revoke_token(
+        &self,
+        id: TokenId,
+        precondition: Precondition,
+    ) -> Result<Published<Token>, StoreError> {
+        let write = move |store: Store| async move { store.revoke_token(id, &precondition).await };
         let apply = |mut snapshot: Snapshot, token: &Token| {
             snapshot.tokens.remove(&token.hash);
             snapshot
@@ -127,16 +138,19 @@ impl Control {
     /// Changes a plugin, as [`Control::update_app`] does an app.
     ///
     /// # Errors
-    /// What `amend` says, and those of [`Store::update_plugin`].
-    pub async fn update_plugin<E, M>(&self, id: PluginId, amend: M) -> Result<Published<Plugin>, E>
+    /// What `amend` says, and those of [`Store::amend_plugin`].
+    pub async fn update_plugin<E, M>(
+        &self,
+        id: PluginId,
+        precondition: Precondition,
+        amend: M,
+    ) -> Result<Published<Plugin>, E>
     where
         E: From<StoreError> + Send + 'static,
-        M: FnOnce(PluginDraft) -> Result<PluginDraft, E> + Send + 'static,
+        M: FnOnce(&Plugin) -> Result<PluginDraft, E> + Send + 'static,
     {
-        let write = move |store: Store| async move {
-            let draft = amend(store.plugin(id).await?.draft)?;
-            Ok(store.update_plugin(id, &draft).await?)
-        };
+        let write =
+            move |store: Store| async move { store.amend_plugin(id, &precondition, amend).await };
         self.publisher.change(write, with_plugin).await
     }
 
@@ -148,8 +162,11 @@ impl Control {
         &self,
         id: PluginId,
         change: ScopeChange,
+        precondition: Precondition,
     ) -> Result<Published<Plugin>, StoreError> {
-        let write = move |store: Store| async move { store.change_scopes(id, &change).await };
+        let write = move |store: Store| async move {
+            store.change_scopes(id, &change, &precondition).await
+        };
         self.publisher.change(write, with_plugin).await
     }
 
@@ -157,8 +174,12 @@ impl Control {
     ///
     /// # Errors
     /// Those of [`Store::bump_reload`].
-    pub async fn reload_plugin(&self, id: PluginId) -> Result<Published<Plugin>, StoreError> {
-        let write = move |store: Store| async move { store.bump_reload(id).await };
+    pub async fn reload_plugin(
+        &self,
+        id: PluginId,
+        precondition: Precondition,
+    ) -> Result<Published<Plugin>, StoreError> {
+        let write = move |store: Store| async move { store.bump_reload(id, &precondition).await };
         self.publisher.change(write, with_plugin).await
     }
 
@@ -166,8 +187,12 @@ impl Control {
     ///
     /// # Errors
     /// Those of [`Store::delete_plugin`].
-    pub async fn delete_plugin(&self, id: PluginId) -> Result<Published<Plugin>, StoreError> {
-        let write = move |store: Store| async move { store.delete_plugin(id).await };
+    pub async fn delete_plugin(
+        &self,
+        id: PluginId,
+        precondition: Precondition,
+    ) -> Result<Published<Plugin>, StoreError> {
+        let write = move |store: Store| async move { store.delete_plugin(id, &precondition).await };
         let apply = |snapshot: Snapshot, plugin: &Plugin| snapshot.with_plugin(plugin.id, None);
         self.publisher.change(write, apply).await
     }

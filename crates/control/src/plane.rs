@@ -2,6 +2,7 @@
 //! live. Knows nothing of how plugins are run or requests are served.
 
 use futures_util::future::BoxFuture;
+use serde_json::Value;
 use sidegate_model::plugin::PluginId;
 use sidegate_model::record::InstanceRecord;
 use sidegate_model::snapshot::Revision;
@@ -15,6 +16,12 @@ pub trait DataPlane: Send + Sync + 'static {
     /// What is known of a plugin's processes, newest first: those that run and the last few that
     /// ended, each with at most so many of its last lines.
     fn records(&self, id: PluginId, lines: usize) -> Vec<InstanceRecord>;
+
+    /// Whether the node is ready, and why not, as JSON.
+    fn readiness(&self) -> (bool, Value);
+
+    /// Everything that is counted: its media type and its text.
+    fn metrics(&self) -> (&'static str, String);
 
     /// Resolves once requests are served by `revision` or a later one. May never resolve: whoever
     /// waits brings a deadline.

@@ -4,7 +4,12 @@
 use crate::edge::body_memory::BodyMemory;
 use crate::edge::context::{Edge, EdgeLimits, Facts};
 use crate::edge::listener::Shard;
+<<<<<<< HEAD
 use crate::edge::open_streams::OpenStreams;
+=======
+use crate::edge::operations;
+pub use crate::edge::operations::METRICS_TYPE;
+>>>>>>> 58aecf1 (Lose no change among others, hide secrets in the admin API, check configurations against their schema, and let the admin port speak TLS)
 use crate::edge::proxies::Proxies;
 use crate::edge::tls::TlsIdentity;
 use crate::generation::CurrentGeneration;
@@ -12,6 +17,7 @@ use crate::host::{HostError, HostHandle, HostSettings};
 use crate::log::Logs;
 use crate::metrics::Metrics;
 use crate::services::HostServices;
+use serde_json::Value;
 use sidegate_model::kv::Kv;
 use sidegate_model::snapshot::{Revision, Snapshot};
 use sidegate_model::status::PluginStatus;
@@ -40,6 +46,8 @@ pub struct GatewaySettings {
     pub edge_id: String,
     /// Namespace of this node, for plugins.
     pub edge_namespace: String,
+    /// Whether `/ready` and `/metrics` are answered on the port for clients.
+    pub public_probes: bool,
     /// How plugins are run.
     pub host: HostSettings,
     /// Where requests are told.
@@ -105,6 +113,7 @@ pub fn start(
         statuses: Arc::new(move || source.settled_statuses()),
         started: Instant::now(),
         stopping: AtomicBool::new(false),
+        public_probes: settings.public_probes,
         limits: settings.limits,
     });
     let stop = CancellationToken::new();
@@ -140,6 +149,11 @@ impl Gateway {
         self.host.clone()
     }
 
+    /// What the gateway tells of itself, for others than clients.
+    pub fn probes(&self) -> Probes {
+        Probes(self.edge.clone())
+    }
+
     /// Stops: no new connection, open requests finish within the drain limit, then the plugins.
     pub async fn shutdown(self) {
         self.host.start_no_more();
@@ -150,6 +164,22 @@ impl Gateway {
             let _ = shard.await;
         }
         self.host.shutdown().await;
+    }
+}
+
+/// What a gateway tells of itself, on whatever port it is asked.
+#[derive(Clone)]
+pub struct Probes(Arc<Edge>);
+
+impl Probes {
+    /// Whether it is ready, and why not, as JSON.
+    pub fn readiness(&self) -> (bool, Value) {
+        operations::readiness(&self.0, self.0.current.load().revision)
+    }
+
+    /// Everything that is counted, as [`METRICS_TYPE`].
+    pub fn metrics(&self) -> String {
+        operations::metrics_text(&self.0)
     }
 }
 

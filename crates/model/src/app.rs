@@ -37,7 +37,7 @@ pub struct App {
     pub metadata: Map<String, Value>,
     /// When it was created.
     pub created_at: UnixMillis,
-    /// When it was last changed.
+    /// When it was last changed; grows with every change, also where the clock does not.
     pub updated_at: UnixMillis,
 }
 
@@ -61,6 +61,11 @@ pub struct AppDraft {
 }
 
 impl App {
+    /// Another text for every other content, whatever was changed and however quickly.
+    pub fn version(&self) -> String {
+        format!("{:x}", self.updated_at)
+    }
+
     /// What a person chose of it, to be changed and saved again.
     pub fn into_draft(self) -> AppDraft {
         AppDraft {

@@ -42,7 +42,8 @@ pub fn app(app: &App) -> wire::App {
     }
 }
 
-fn text(value: &Value, null: &str) -> String {
+/// A setting as a plugin gets it; `null` is what stands for null.
+pub(crate) fn text(value: &Value, null: &str) -> String {
     match value {
         Value::Null => null.to_owned(),
         Value::Bool(flag) => flag.to_string(),

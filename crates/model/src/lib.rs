@@ -3,15 +3,18 @@
 //!
 //! Nothing here does input or output, reads a clock or knows an async runtime; times are passed in
 //! as Unix milliseconds. Reading order: [`plugin`], [`options`], [`stream_options`],
-//! [`endpoint`], [`path`], [`app`], [`token`], [`quota`], [`kv`], [`snapshot`], [`status`], [`record`], [`convert`], [`duration`].
+//! [`endpoint`], [`path`], [`app`], [`token`], [`config_schema`], [`secret`], [`merge_patch`], [`quota`], [`kv`],
+//! [`snapshot`], [`status`], [`record`], [`convert`], [`duration`].
 
 pub mod app;
 pub mod command;
+pub mod config_schema;
 pub mod convert;
 pub mod cors;
 pub mod duration;
 pub mod endpoint;
 pub mod kv;
+pub mod merge_patch;
 mod name;
 pub mod options;
 pub mod path;
@@ -19,6 +22,7 @@ pub mod plugin;
 pub mod quota;
 pub mod record;
 pub mod scope;
+pub mod secret;
 pub mod sha256;
 pub mod snapshot;
 pub mod status;

@@ -102,7 +102,7 @@ pub struct Plugin {
     pub draft: PluginDraft,
     /// When it was registered.
     pub created_at: UnixMillis,
-    /// When it was last changed.
+    /// When it was last changed; grows with every change, also where the clock does not.
     pub updated_at: UnixMillis,
 }
 
@@ -232,6 +232,11 @@ impl PluginSpec {
 }
 
 impl Plugin {
+    /// Another text for every other content, whatever was changed and however quickly.
+    pub fn version(&self) -> String {
+        format!("{:x}-{:x}", self.updated_at, self.reloads)
+    }
+
     /// What the data plane needs of it. Fields that became invalid since they were saved read as
     /// absent, so that one bad row never hides the others.
     pub fn spec(&self) -> PluginSpec {

@@ -1,6 +1,7 @@
 //! What a plugin is doing, as operators see it.
 
 use crate::UnixMillis;
+use crate::config_schema::ConfigSchema;
 use crate::endpoint::{Endpoint, Raised};
 use crate::plugin::{PluginId, Slug};
 use std::sync::Arc;
@@ -68,6 +69,8 @@ pub struct PluginStatus {
     pub hooks: Vec<String>,
     /// What its manifest wishes to ask of the host, granted or not.
     pub requested_scopes: Vec<String>,
+    /// What it says of its configuration, now or when it served last.
+    pub config_schema: Option<Arc<ConfigSchema>>,
     /// Its mounted endpoints.
     pub endpoints: Vec<Arc<Endpoint>>,
     /// Where some of them demand a token although they do not say so.

@@ -119,6 +119,11 @@ pub struct Token {
 }
 
 impl Token {
+    /// A text for its content, which never changes.
+    pub fn version(&self) -> String {
+        format!("{:x}", self.created_at)
+    }
+
     /// Whether the token is past its end at `now`.
     pub fn is_expired(&self, now: UnixMillis) -> bool {
         self.expires_at.is_some_and(|end| now >= end)

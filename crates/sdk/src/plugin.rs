@@ -189,7 +189,8 @@ impl<S: Send + Sync + 'static> Plugin<S> {
         self
     }
 
-    /// The JSON Schema of the configuration, from which forms are made.
+    /// The JSON Schema of the configuration, which operators are shown and a changed configuration is
+    /// held against before it is saved.
     pub fn config_schema(mut self, json: impl Into<String>) -> Self {
         self.about.schema = Some(json.into());
         self

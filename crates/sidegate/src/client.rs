@@ -10,10 +10,11 @@ use crate::error::Failure;
 use crate::output::text;
 use clap::Args;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-use reqwest::{Method, StatusCode};
+use reqwest::header::{CONTENT_TYPE, ETAG, IF_MATCH};
+use reqwest::{Certificate, Method, StatusCode};
 use serde_json::Value;
 use sidegate_model::token::{ADMIN_TOKEN_PREFIX, TOKEN_PREFIX};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -34,6 +35,10 @@ pub(crate) struct Connection {
     /// [env: DATA_DIR] [default: ./data]
     #[arg(long, value_name = "PATH")]
     data_dir: Option<PathBuf>,
+    /// PEM file with certificates to trust beside those of the system, for an https:// address
+    /// [env: SIDEGATE_CA]
+    #[arg(long, value_name = "FILE")]
+    ca: Option<PathBuf>,
 }
 
 impl Connection {
@@ -49,6 +54,9 @@ impl Connection {
         if let Some(folder) = &self.data_dir {
             flags.texts.insert("DATA_DIR", folder.to_string_lossy().into_owned());
         }
+        if let Some(file) = &self.ca {
+            flags.texts.insert("SIDEGATE_CA", file.to_string_lossy().into_owned());
+        }
         let (layers, mut problems) = Layers::collect(&Environment::of_process(), &flags);
         let config = match ClientConfig::resolve(&layers) {
             Ok(config) if problems.is_empty() => config,
@@ -60,6 +68,27 @@ impl Connection {
         };
         AdminApi::new(config)
     }
+}
+
+const JSON: &str = "application/json";
+const MERGE_PATCH: &str = "application/merge-patch+json";
+
+/// What is asked of the admin API.
+struct Ask<'a> {
+    method: Method,
+    path: &'a str,
+    /// A body and what it is.
+    body: Option<(&'a Value, &'static str)>,
+    /// The version that the thing must have.
+    version: Option<&'a str>,
+}
+
+/// What it answers.
+struct Answer {
+    status: StatusCode,
+    /// Which version of a thing this is.
+    version: Option<String>,
+    body: Value,
 }
 
 /// A connection to the admin API.
@@ -77,14 +106,7 @@ impl AdminApi {
             Some(token) => (token, "SIDEGATE_ADMIN_TOKEN".to_owned()),
             None => (data_dir::read_admin_token(&file)?, file.display().to_string()),
         };
-        let http = reqwest::Client::builder()
-            .connect_timeout(CONNECT_TIMEOUT)
-            .timeout(CALL_TIMEOUT)
-            // The admin API is near; a proxy meant for the wide world would not find it.
-            .no_proxy()
-            .redirect(reqwest::redirect::Policy::none())
-            .build()
-            .map_err(|e| Failure::failed(format!("no HTTP client: {e}")))?;
+        let http = http_client(&config.url, config.ca.as_deref())?;
         Ok(Self { http, url: config.url, token, token_from })
     }
 
@@ -106,17 +128,47 @@ impl AdminApi {
         body: &Value,
         when_taken: &str,
     ) -> Result<Value, Failure> {
-        let (status, answer) = self.ask(Method::POST, path, Some(body)).await?;
-        match status {
-            StatusCode::CONFLICT => Err(self.refused(status, &answer).hint(when_taken)),
-            _ if status.is_success() => Ok(take_data(answer)),
-            _ => Err(self.refused(status, &answer)),
+        let answer = self.ask(&Ask::with_json(Method::POST, path, Some(body))).await?;
+        match answer.status {
+            StatusCode::CONFLICT => Err(self.refused(&answer).hint(when_taken)),
+            _ => self.accepted(answer).map(|answer| take_data(answer.body)),
         }
     }
 
     /// Changes fields; gives the `data` of the answer.
     pub(crate) async fn patch(&self, path: &str, body: &Value) -> Result<Value, Failure> {
         Ok(take_data(self.call(Method::PATCH, path, Some(body)).await?))
+    }
+
+    /// Merges fields and members of them; gives the `data` of the answer.
+    pub(crate) async fn merge(&self, path: &str, patch: &Value) -> Result<Value, Failure> {
+        let body = Some((patch, MERGE_PATCH));
+        let ask = Ask { body, ..Ask::with_json(Method::PATCH, path, None) };
+        Ok(take_data(self.accepted(self.ask(&ask).await?)?.body))
+    }
+
+    /// Asks for a thing and its version.
+    pub(crate) async fn get_version(&self, path: &str) -> Result<(Value, String), Failure> {
+        let answer = self.ask(&Ask::with_json(Method::GET, path, None)).await?;
+        let answer = self.accepted(answer)?;
+        let version = answer.version.ok_or_else(|| self.not_an_admin_api(answer.status))?;
+        Ok((take_data(answer.body), version))
+    }
+
+    /// Changes fields of a thing that still has this version; gives the `data` of the answer, and
+    /// nothing where it was changed meanwhile.
+    pub(crate) async fn patch_version(
+        &self,
+        path: &str,
+        body: &Value,
+        version: &str,
+    ) -> Result<Option<Value>, Failure> {
+        let ask = Ask { version: Some(version), ..Ask::with_json(Method::PATCH, path, Some(body)) };
+        let answer = self.ask(&ask).await?;
+        if answer.status == StatusCode::PRECONDITION_FAILED {
+            return Ok(None);
+        }
+        Ok(Some(take_data(self.accepted(answer)?.body)))
     }
 
     /// Deletes something.
@@ -146,12 +198,10 @@ impl AdminApi {
     pub(crate) async fn find(&self, collection: &str, wanted: &str) -> Result<Value, Failure> {
         refuse_token_text(collection, wanted)?;
         if wanted.bytes().all(|b| b.is_ascii_digit()) && wanted.parse::<u32>().is_ok() {
-            let (status, answer) =
-                self.ask(Method::GET, &format!("{collection}/{wanted}"), None).await?;
-            match status {
-                StatusCode::NOT_FOUND => {}
-                _ if status.is_success() => return Ok(take_data(answer)),
-                _ => return Err(self.refused(status, &answer)),
+            let path = format!("{collection}/{wanted}");
+            let answer = self.ask(&Ask::with_json(Method::GET, &path, None)).await?;
+            if answer.status != StatusCode::NOT_FOUND {
+                return Ok(take_data(self.accepted(answer)?.body));
             }
         }
         let name = utf8_percent_encode(wanted, NON_ALPHANUMERIC);
@@ -166,25 +216,29 @@ impl AdminApi {
         path: &str,
         body: Option<&Value>,
     ) -> Result<Value, Failure> {
-        let (status, answer) = self.ask(method, path, body).await?;
-        if status.is_success() { Ok(answer) } else { Err(self.refused(status, &answer)) }
+        let answer = self.ask(&Ask::with_json(method, path, body)).await?;
+        Ok(self.accepted(answer)?.body)
     }
 
-    async fn ask(
-        &self,
-        method: Method,
-        path: &str,
-        body: Option<&Value>,
-    ) -> Result<(StatusCode, Value), Failure> {
+    fn accepted(&self, answer: Answer) -> Result<Answer, Failure> {
+        if answer.status.is_success() { Ok(answer) } else { Err(self.refused(&answer)) }
+    }
+
+    async fn ask(&self, ask: &Ask<'_>) -> Result<Answer, Failure> {
         let mut request = self
             .http
-            .request(method, format!("{}/api/v1/{path}", self.url))
+            .request(ask.method.clone(), format!("{}/api/v1/{}", self.url, ask.path))
             .bearer_auth(self.token.reveal());
-        if let Some(body) = body {
-            request = request.json(body);
+        if let Some((body, kind)) = ask.body {
+            request = request.header(CONTENT_TYPE, kind).body(body.to_string());
+        }
+        if let Some(version) = ask.version {
+            request = request.header(IF_MATCH, version);
         }
         let response = request.send().await.map_err(|e| self.unreachable(&e))?;
         let status = response.status();
+        let version = response.headers().get(ETAG).and_then(|tag| tag.to_str().ok());
+        let version = version.map(str::to_owned);
         let bytes = response.bytes().await.map_err(|e| self.unreachable(&e))?;
         let answer = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
         if answer.is_null() && !bytes.is_empty() {
@@ -193,14 +247,11 @@ impl AdminApi {
         if is_for_clients(&answer) {
             return Err(self.port_for_clients());
         }
-        Ok((status, answer))
+        Ok(Answer { status, version, body: answer })
     }
 
     fn unreachable(&self, error: &reqwest::Error) -> Failure {
-        let mut reason: &dyn std::error::Error = error;
-        while let Some(source) = reason.source() {
-            reason = source;
-        }
+        let reason = innermost(error);
         let what = if error.is_timeout() { "does not answer in time" } else { "cannot be reached" };
         Failure::failed(format!("the admin API at {} {what} ({reason})", self.url))
             .hint("start the gateway with `sidegate serve`, or set SIDEGATE_URL to where it runs")
@@ -218,8 +269,8 @@ impl AdminApi {
         )
     }
 
-    fn refused(&self, status: StatusCode, answer: &Value) -> Failure {
-        let said = problems_of(answer);
+    fn refused(&self, answer: &Answer) -> Failure {
+        let (status, said) = (answer.status, problems_of(&answer.body));
         match status {
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Failure::failed(format!(
                 "the admin API at {} does not accept the token from {}",
@@ -229,6 +280,58 @@ impl AdminApi {
             _ if said.is_empty() => self.not_an_admin_api(status),
             _ => Failure::failed(said),
         }
+    }
+}
+
+/// The client for an address. A plain one needs no certificates, and must not fail for the lack of
+/// them.
+fn http_client(url: &str, ca: Option<&Path>) -> Result<reqwest::Client, Failure> {
+    let builder = || {
+        reqwest::Client::builder()
+            .connect_timeout(CONNECT_TIMEOUT)
+            .timeout(CALL_TIMEOUT)
+            // The admin API is near; a proxy meant for the wide world would not find it.
+            .no_proxy()
+            .redirect(reqwest::redirect::Policy::none())
+    };
+    let trusted = ca.map(certificates).transpose()?.unwrap_or_default();
+    let built = if url.starts_with("https://") {
+        let with_system = builder().tls_certs_merge(trusted.clone()).build();
+        // Small images have no certificates of a system; those that were named then do.
+        with_system.or_else(|error| match trusted.is_empty() {
+            true => Err(error),
+            false => builder().tls_certs_only(trusted).build(),
+        })
+    } else {
+        builder().tls_certs_only([]).build()
+    };
+    built.map_err(|error| {
+        Failure::failed(format!("no HTTP client: {}", innermost(&error)))
+            .hint("name a PEM file with the certificate to trust: --ca FILE, or SIDEGATE_CA")
+    })
+}
+
+fn certificates(file: &Path) -> Result<Vec<Certificate>, Failure> {
+    let shown = file.display();
+    let pem = std::fs::read(file)
+        .map_err(|error| Failure::usage(format!("{shown} cannot be read: {error}")))?;
+    match Certificate::from_pem_bundle(&pem) {
+        Ok(found) if !found.is_empty() => Ok(found),
+        _ => Err(Failure::usage(format!("{shown} has no certificate in PEM form"))),
+    }
+}
+
+fn innermost(error: &reqwest::Error) -> String {
+    let mut reason: &dyn std::error::Error = error;
+    while let Some(source) = reason.source() {
+        reason = source;
+    }
+    reason.to_string()
+}
+
+impl<'a> Ask<'a> {
+    fn with_json(method: Method, path: &'a str, body: Option<&'a Value>) -> Self {
+        Self { method, path, body: body.map(|body| (body, JSON)), version: None }
     }
 }
 

@@ -11,7 +11,6 @@ mod config;
 mod data_dir;
 mod error;
 mod logging;
-mod masked;
 mod open_files;
 mod orphans;
 mod output;

@@ -6,11 +6,12 @@
 use crate::config::resolved::{Config, TlsPaths};
 use crate::error::Failure;
 use rustix::process::geteuid;
-use sidegate_control::DataPlane;
+use serde_json::Value;
+use sidegate_control::{AdminTls, DataPlane};
 use sidegate_gateway::edge::tls::TlsIdentity;
 use sidegate_gateway::host::{HostHandle, HostLimits, HostSettings};
 use sidegate_gateway::log::Logs;
-use sidegate_gateway::run::{GatewayError, GatewaySettings};
+use sidegate_gateway::run::{GatewayError, GatewaySettings, METRICS_TYPE, Probes};
 use sidegate_model::plugin::PluginId;
 use sidegate_model::record::InstanceRecord;
 use sidegate_model::snapshot::Revision;
@@ -45,7 +46,8 @@ pub(crate) fn settings(
     Ok(GatewaySettings {
         addr: config.gateway_addr,
         shards,
-        tls: config.tls.as_ref().map(tls_identity).transpose()?,
+        tls: config.tls.as_ref().map(|paths| tls_identity(paths, "TLS")).transpose()?,
+        public_probes: config.public_probes,
         limits: config.limits.clone(),
         proxies: config.proxies.clone(),
         edge_id: config.edge_id.clone(),
@@ -91,32 +93,55 @@ pub(crate) fn start_failure(error: &GatewayError) -> Failure {
     }
 }
 
-fn tls_identity(paths: &TlsPaths) -> Result<TlsIdentity, Failure> {
-    let read = |path: &Path, setting: &str| {
+/// What the admin API shows over TLS, where it speaks it.
+///
+/// # Errors
+/// When a file of its identity cannot be used.
+pub(crate) fn admin_tls(config: &Config) -> Result<Option<AdminTls>, Failure> {
+    let identity = config.admin_tls.as_ref().map(|paths| tls_identity(paths, "ADMIN_TLS"));
+    let shown = identity.transpose()?.map(|identity| identity.for_http1());
+    Ok(shown.map(|shown| AdminTls::new(move || shown.clone())))
+}
+
+/// The identity of a listener; `settings` is how the names of its settings begin.
+fn tls_identity(paths: &TlsPaths, settings: &str) -> Result<TlsIdentity, Failure> {
+    let read = |path: &Path, which: &str| {
+        let setting = format!("{settings}_{which}_PATH");
         std::fs::read(path).map_err(|e| {
             Failure::usage(format!("{setting}: {} cannot be read: {e}", path.display()))
         })
     };
-    let certificate = read(&paths.certificate, "TLS_CERT_PATH")?;
-    let key = read(&paths.key, "TLS_KEY_PATH")?;
-    TlsIdentity::from_pem(&certificate, &key)
-        .map_err(|e| Failure::usage(e.to_string()).hint("see TLS_CERT_PATH and TLS_KEY_PATH"))
+    let certificate = read(&paths.certificate, "CERT")?;
+    let key = read(&paths.key, "KEY")?;
+    let hint = format!("see {settings}_CERT_PATH and {settings}_KEY_PATH");
+    TlsIdentity::from_pem(&certificate, &key).map_err(|e| Failure::usage(e.to_string()).hint(hint))
 }
 
-/// The gateway's plugins, for the admin API.
-pub(crate) struct Plane(pub(crate) Arc<HostHandle>);
+/// The gateway, for the admin API.
+pub(crate) struct Plane {
+    pub(crate) host: Arc<HostHandle>,
+    pub(crate) probes: Probes,
+}
 
 impl DataPlane for Plane {
     fn plugins(&self) -> Vec<PluginStatus> {
-        self.0.statuses()
+        self.host.statuses()
     }
 
     fn records(&self, id: PluginId, lines: usize) -> Vec<InstanceRecord> {
-        self.0.records(id, lines)
+        self.host.records(id, lines)
+    }
+
+    fn readiness(&self) -> (bool, Value) {
+        self.probes.readiness()
+    }
+
+    fn metrics(&self) -> (&'static str, String) {
+        (METRICS_TYPE, self.probes.metrics())
     }
 
     fn applied(&self, revision: Revision) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
-        let mut applied = self.0.applied();
+        let mut applied = self.host.applied();
         Box::pin(async move {
             if applied.wait_for(|seen| *seen >= revision).await.is_err() {
                 // The host has ended: nothing will be applied any more.

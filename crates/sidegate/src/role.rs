@@ -133,6 +133,7 @@ impl Running {
         token: &Secret,
         logging: Arc<Logging>,
     ) -> Result<Self, Failure> {
+        let tls = plane::admin_tls(config)?;
         let store = Store::open(&config.database_dsn)
             .await
             .map_err(|e| Failure::failed(e.to_string()).hint("see DATABASE_DSN and DATA_DIR"))?;
@@ -150,24 +151,24 @@ impl Running {
             .map_err(|e| plane::start_failure(&e))?;
         let logs: Arc<dyn LogLevels> = logging;
         let settings = ControlSettings::new(TokenHash::of(token.reveal()));
-        let settings = ControlSettings { logs: Some(logs), ..settings };
+        let settings = ControlSettings { logs: Some(logs), tls, ..settings };
         let (stop_admin, stopped) = oneshot::channel::<()>();
         let shutdown = async {
             // A sender that is gone says the same as one that has spoken.
             let _ = stopped.await;
         };
-        let plane = Arc::new(Plane(gateway.host()));
+        let plane = Arc::new(Plane { host: gateway.host(), probes: gateway.probes() });
         let serving = sidegate_control::serve(listener, settings, control, plane, shutdown);
         let admin = tokio::spawn(serving);
         Ok(Self { store, gateway, plugins, admin_addr, admin, stop_admin })
     }
 
     fn announce(&self, config: &Config) {
-        let scheme = if config.tls.is_some() { "https" } else { "http" };
-        let clients = format!("{scheme}://{}", self.gateway.local_addr());
-        let admin = format!("http://{}", self.admin_addr);
+        let scheme = |tls: Option<_>| if tls.is_some() { "https" } else { "http" };
+        let clients = format!("{}://{}", scheme(config.tls.as_ref()), self.gateway.local_addr());
+        let admin = format!("{}://{}", scheme(config.admin_tls.as_ref()), self.admin_addr);
         tracing::info!(clients, admin, plugins = self.plugins, "sidegate listens");
-        if !self.admin_addr.ip().is_loopback() {
+        if !self.admin_addr.ip().is_loopback() && config.admin_tls.is_none() {
             tracing::warn!(%admin, "the admin API is reachable from other machines, unencrypted");
         }
     }

@@ -2,7 +2,8 @@
 
 use crate::error::StoreError;
 use crate::page::{Listing, Page};
-use crate::revision::Written;
+use crate::precondition::Precondition;
+use crate::revision::{Write, Written};
 use crate::sql::{Param, Row, Tx, json_text, params};
 use crate::store::Store;
 use sidegate_model::app::{App, AppDraft, AppId};
@@ -73,31 +74,66 @@ impl Store {
         id: AppId,
         draft: &AppDraft,
     ) -> Result<Written<App>, StoreError> {
-        draft.validate().map_err(|problems| StoreError::invalid("app", &problems))?;
+        let amend = |_: &App| Ok::<_, StoreError>(draft.clone());
+        self.amend_app(id, &Precondition::None, amend).await
+    }
+
+    /// Gives an app the content that `amend` makes of what is stored. Nothing comes between reading
+    /// and writing, so that changes at the same time lose nothing.
+    ///
+    /// # Errors
+    /// What `amend` says, [`StoreError::ChangedMeanwhile`], and those of [`Store::update_app`].
+    pub async fn amend_app<E, M>(
+        &self,
+        id: AppId,
+        precondition: &Precondition,
+        amend: M,
+    ) -> Result<Written<App>, E>
+    where
+        E: From<StoreError>,
+        M: FnOnce(&App) -> Result<AppDraft, E>,
+    {
         let mut write = self.begin_write().await?;
         let before = require(&mut write.tx, id).await?;
-        require_free_name(&mut write.tx, &draft.name, Some(id)).await?;
-        let mut params = draft_params(draft);
-        params.extend(params![write.now, id.0]);
-        match write.tx.first(UPDATE, params).await? {
-            Some(row) => write.changed(read(&row)?).await,
-            None => write.unchanged(before).await,
-        }
+        precondition.check(("app", id), &before.version())?;
+        let draft = amend(&before)?;
+        Ok(replace(write, before, &draft).await?)
     }
 
     /// Deletes an app and all its tokens.
     ///
     /// # Errors
     /// [`StoreError::NotFound`].
-    pub async fn delete_app(&self, id: AppId) -> Result<Written<DeletedApp>, StoreError> {
+    pub async fn delete_app(
+        &self,
+        id: AppId,
+        precondition: &Precondition,
+    ) -> Result<Written<DeletedApp>, StoreError> {
         let mut write = self.begin_write().await?;
         let app = require(&mut write.tx, id).await?;
+        precondition.check(("app", id), &app.version())?;
         let sql = "DELETE FROM tokens WHERE app_id = $1 RETURNING *";
         let rows = write.tx.all(sql, params![id.0]).await?;
         let hash = |row: &Row| row.of("token").hash("hash").map(TokenHash);
         let token_hashes = rows.iter().map(hash).collect::<Result<_, _>>()?;
         write.tx.all("DELETE FROM apps WHERE id = $1", params![id.0]).await?;
         write.changed(DeletedApp { app, token_hashes }).await
+    }
+}
+
+/// Ends a write that gives an app the content of `draft`.
+async fn replace(
+    mut write: Write,
+    before: App,
+    draft: &AppDraft,
+) -> Result<Written<App>, StoreError> {
+    draft.validate().map_err(|problems| StoreError::invalid("app", &problems))?;
+    require_free_name(&mut write.tx, &draft.name, Some(before.id)).await?;
+    let mut params = draft_params(draft);
+    params.extend(params![write.later_than(before.updated_at), before.id.0]);
+    match write.tx.first(UPDATE, params).await? {
+        Some(row) => write.changed(read(&row)?).await,
+        None => write.unchanged(before).await,
     }
 }
 

@@ -26,6 +26,14 @@ pub enum StoreError {
         /// What is taken, and by whom.
         detail: String,
     },
+    /// It is not as whoever wants to change it believes.
+    #[error("{what} {id} was changed meanwhile: read it again")]
+    ChangedMeanwhile {
+        /// `app`, `token` or `plugin`.
+        what: &'static str,
+        /// Its number.
+        id: String,
+    },
     /// What was given breaks a rule.
     #[error("{what} is not valid: {}", problems.join("; "))]
     Invalid {

@@ -3,7 +3,7 @@
 //! process.
 //!
 //! Reading order: `store` (opening and transactions), `apps`, `tokens`, `plugins`, `snapshot`, `kv`
-//! (what is kept, each with its SQL), `turns` (how writes of plugins queue), `sql` (how a statement reaches a database), `sqlite`, `dsn`.
+//! (what is kept, each with its SQL), `precondition`, `turns` (how writes of plugins queue), `sql` (how a statement reaches a database), `sqlite`, `dsn`.
 //!
 //! Another database is added as one more variant in `store` and `sql`, a file beside `sqlite` and
 //! a folder of migrations. The statements use only what SQLite and PostgreSQL share.
@@ -39,6 +39,7 @@ pub mod fuzzing;
 mod kv;
 mod page;
 mod plugins;
+mod precondition;
 mod revision;
 mod snapshot;
 mod sql;
@@ -53,6 +54,7 @@ pub use apps::DeletedApp;
 pub use error::StoreError;
 pub use page::{Listing, Page};
 pub use plugins::{PluginFilter, ScopeChange};
+pub use precondition::Precondition;
 pub use revision::Written;
 pub use store::Store;
 pub use tokens::{NewTokenRow, TokenFilter};

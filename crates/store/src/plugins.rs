@@ -2,7 +2,8 @@
 
 use crate::error::StoreError;
 use crate::page::{Listing, Page};
-use crate::revision::Written;
+use crate::precondition::Precondition;
+use crate::revision::{Write, Written};
 use crate::sql::{Param, Row, Tx, json_text, params};
 use crate::store::Store;
 use sidegate_model::plugin::{Plugin, PluginDraft, PluginId};
@@ -90,37 +91,53 @@ impl Store {
         id: PluginId,
         draft: &PluginDraft,
     ) -> Result<Written<Plugin>, StoreError> {
-        let slug = checked_slug(draft)?;
+        let amend = |_: &Plugin| Ok::<_, StoreError>(draft.clone());
+        self.amend_plugin(id, &Precondition::None, amend).await
+    }
+
+    /// Gives a plugin the content that `amend` makes of what is stored. Nothing comes between
+    /// reading and writing, so that changes at the same time lose nothing.
+    ///
+    /// # Errors
+    /// What `amend` says, [`StoreError::ChangedMeanwhile`], and those of [`Store::update_plugin`].
+    pub async fn amend_plugin<E, M>(
+        &self,
+        id: PluginId,
+        precondition: &Precondition,
+        amend: M,
+    ) -> Result<Written<Plugin>, E>
+    where
+        E: From<StoreError>,
+        M: FnOnce(&Plugin) -> Result<PluginDraft, E>,
+    {
         let mut write = self.begin_write().await?;
         let before = require(&mut write.tx, id).await?;
-        require_free(&mut write.tx, &draft.name, slug.as_deref(), Some(id)).await?;
-        let mut params = draft_params(draft, slug);
-        params.extend(params![write.now, id.0]);
-        match write.tx.first(UPDATE, params).await? {
-            Some(row) => write.changed(read(&row)?).await,
-            None => write.unchanged(before).await,
-        }
+        precondition.check(("plugin", id), &before.version())?;
+        let draft = amend(&before)?;
+        Ok(replace(write, before, &draft).await?)
     }
 
     /// Grants scopes or takes them back; what is so already changes nothing. Nothing comes between
     /// reading and writing, so that changes at the same time lose nothing.
     ///
     /// # Errors
-    /// [`StoreError::NotFound`], [`StoreError::Invalid`] names an unknown scope and the known ones.
+    /// [`StoreError::NotFound`], [`StoreError::ChangedMeanwhile`], [`StoreError::Invalid`] names an unknown scope and the known ones.
     pub async fn change_scopes(
         &self,
         id: PluginId,
         change: &ScopeChange,
+        precondition: &Precondition,
     ) -> Result<Written<Plugin>, StoreError> {
         let mut write = self.begin_write().await?;
         let before = require(&mut write.tx, id).await?;
+        precondition.check(("plugin", id), &before.version())?;
         let scopes = change.apply(before.draft.service_scopes.clone())?;
         if scopes == before.draft.service_scopes {
             return write.unchanged(before).await;
         }
         let sql =
             "UPDATE plugins SET service_scopes = $1, updated_at = $2 WHERE id = $3 RETURNING *";
-        let params = params![json_text(&scopes), write.now, id.0];
+        let params = params![json_text(&scopes), write.later_than(before.updated_at), id.0];
         let row = write.tx.first(sql, params).await?;
         let plugin = read(&row.ok_or_else(|| StoreError::not_found("plugin", id))?)?;
         write.changed(plugin).await
@@ -130,28 +147,55 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::NotFound`].
-    pub async fn bump_reload(&self, id: PluginId) -> Result<Written<Plugin>, StoreError> {
+    pub async fn bump_reload(
+        &self,
+        id: PluginId,
+        precondition: &Precondition,
+    ) -> Result<Written<Plugin>, StoreError> {
         let sql = "UPDATE plugins SET reloads = reloads + 1 WHERE id = $1 RETURNING *";
-        self.write_one(sql, id).await
+        self.write_one(sql, id, precondition).await
     }
 
     /// Deletes a plugin and returns what it was.
     ///
     /// # Errors
     /// [`StoreError::NotFound`].
-    pub async fn delete_plugin(&self, id: PluginId) -> Result<Written<Plugin>, StoreError> {
-        self.write_one("DELETE FROM plugins WHERE id = $1 RETURNING *", id).await
+    pub async fn delete_plugin(
+        &self,
+        id: PluginId,
+        precondition: &Precondition,
+    ) -> Result<Written<Plugin>, StoreError> {
+        self.write_one("DELETE FROM plugins WHERE id = $1 RETURNING *", id, precondition).await
     }
 
     async fn write_one(
         &self,
         sql: &'static str,
         id: PluginId,
+        precondition: &Precondition,
     ) -> Result<Written<Plugin>, StoreError> {
         let mut write = self.begin_write().await?;
+        let before = require(&mut write.tx, id).await?;
+        precondition.check(("plugin", id), &before.version())?;
         let row = write.tx.first(sql, params![id.0]).await?;
         let plugin = read(&row.ok_or_else(|| StoreError::not_found("plugin", id))?)?;
         write.changed(plugin).await
+    }
+}
+
+/// Ends a write that gives a plugin the content of `draft`.
+async fn replace(
+    mut write: Write,
+    before: Plugin,
+    draft: &PluginDraft,
+) -> Result<Written<Plugin>, StoreError> {
+    let slug = checked_slug(draft)?;
+    require_free(&mut write.tx, &draft.name, slug.as_deref(), Some(before.id)).await?;
+    let mut params = draft_params(draft, slug);
+    params.extend(params![write.later_than(before.updated_at), before.id.0]);
+    match write.tx.first(UPDATE, params).await? {
+        Some(row) => write.changed(read(&row)?).await,
+        None => write.unchanged(before).await,
     }
 }
 

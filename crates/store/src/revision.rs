@@ -28,6 +28,12 @@ impl Write {
         Self { tx, now: unix_millis() }
     }
 
+    /// The moment of the write as a time that was never given to what was last changed `before`: no
+    /// two contents of one thing have the same.
+    pub(crate) fn later_than(&self, before: i64) -> i64 {
+        self.now.max(before.saturating_add(1))
+    }
+
     /// Ends a write that changed content.
     pub(crate) async fn changed<T>(mut self, value: T) -> Result<Written<T>, StoreError> {
         let row = self

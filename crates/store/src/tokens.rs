@@ -4,6 +4,7 @@
 use crate::apps;
 use crate::error::StoreError;
 use crate::page::{Listing, Page};
+use crate::precondition::Precondition;
 use crate::revision::Written;
 use crate::sql::{Param, Row, Tx, json_text, params};
 use crate::store::Store;
@@ -119,11 +120,16 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::NotFound`].
-    pub async fn revoke_token(&self, id: TokenId) -> Result<Written<Token>, StoreError> {
+    pub async fn revoke_token(
+        &self,
+        id: TokenId,
+        precondition: &Precondition,
+    ) -> Result<Written<Token>, StoreError> {
         let mut write = self.begin_write().await?;
         let sql = "DELETE FROM tokens WHERE id = $1 RETURNING *";
         let row = write.tx.first(sql, params![id.0]).await?;
         let token = read(&row.ok_or_else(|| StoreError::not_found("token", id))?)?;
+        precondition.check(("token", id), &token.version())?;
         write.changed(token).await
     }
 }

@@ -8,7 +8,7 @@ use sidegate_model::app::AppDraft;
 use sidegate_model::kv::{Kv as _, KvError};
 use sidegate_model::plugin::{PluginDraft, PluginId};
 use sidegate_model::token::NewToken;
-use sidegate_store::{NewTokenRow, Page, Store, StoreError, TokenFilter};
+use sidegate_store::{NewTokenRow, Page, Precondition, Store, StoreError, TokenFilter};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{Connection as _, SqlSafeStr};
 use std::collections::{BTreeMap, BTreeSet};
@@ -208,7 +208,7 @@ async fn a_tokens_text_is_never_in_the_file() {
     let folder = TempDir::new().unwrap();
     let store = Store::open(&dsn(&folder.path().join("x.db"))).await.unwrap();
     let secrets = [add_token(&store).await, add_token(&store).await];
-    store.revoke_token(sidegate_model::token::TokenId(1)).await.unwrap();
+    store.revoke_token(sidegate_model::token::TokenId(1), &Precondition::None).await.unwrap();
     let search = || {
         let mut seen_hash = false;
         for file in fs::read_dir(folder.path()).unwrap() {

@@ -1,16 +1,19 @@
 //! Apps over HTTP: list, create, show, change, delete. Knows shapes; the rules of an app are the
 //! model's, and what happens to its tokens is the store's.
 
+use super::change::Change;
 use super::error::{ApiError, found};
-use super::extract::{Attributes, Id, Named, Query};
-use super::state::AdminState;
-use super::types::{Document, Resource, listing_of, page_document, read_page, time_text};
+use super::extract::{Attributes, Id, Named, Query, read_fields};
+use super::if_match::IfMatch;
+use super::state::{AdminState, shown};
+use super::types::{Resource, listing_of, page_document, read_page, time_text};
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use sidegate_model::app::{App, AppDraft, AppId};
+use sidegate_model::merge_patch;
 
 /// What a client may say about an app. Absent and `null` both mean: nothing said.
 #[derive(Debug, Default, Deserialize)]
@@ -60,6 +63,27 @@ impl AppFields {
     }
 }
 
+/// `draft` after a merge patch.
+fn merged(mut patch: Map<String, Value>, draft: &AppDraft) -> Result<AppDraft, ApiError> {
+    if let Some(limit) = patch.remove("rate_limit_rpm")
+        && patch.insert("rate_limit".to_owned(), limit).is_some()
+    {
+        return Err(ApiError::bad_request("rate_limit_rpm: this is rate_limit: say it once"));
+    }
+    let mut attributes = json!({
+        "name": draft.name,
+        "description": draft.description,
+        "owner_email": draft.owner_email,
+        "is_active": draft.is_active,
+        "monthly_budget": draft.monthly_budget,
+        "rate_limit": draft.rate_limit,
+        "metadata": draft.metadata,
+    });
+    merge_patch::apply(&mut attributes, &Value::Object(patch));
+    let attributes = attributes.as_object().cloned().unwrap_or_default();
+    read_fields::<AppFields>(attributes, "")?.into_draft()
+}
+
 #[derive(Debug, Serialize)]
 struct AppAttributes {
     name: String,
@@ -74,6 +98,7 @@ struct AppAttributes {
 }
 
 fn shape(app: App) -> Resource<AppAttributes> {
+    let version = app.version();
     let attributes = AppAttributes {
         name: app.name,
         description: app.description,
@@ -85,7 +110,7 @@ fn shape(app: App) -> Resource<AppAttributes> {
         created_at: time_text(app.created_at),
         updated_at: time_text(app.updated_at),
     };
-    Resource::new("app", app.id, attributes)
+    Resource::new("app", app.id, attributes).with_version(version)
 }
 
 /// How to narrow a list of apps.
@@ -128,16 +153,24 @@ pub(crate) async fn show(
     Id(id): Id,
 ) -> Result<Response, ApiError> {
     let app = state.control.store().app(AppId(id)).await?;
-    Ok(Json(Document::plain(shape(app))).into_response())
+    Ok(shown(shape(app)))
 }
 
 /// `PATCH /apps/{id}`
 pub(crate) async fn change(
     State(state): State<AdminState>,
     Id(id): Id,
-    Attributes(fields): Attributes<AppFields>,
+    IfMatch(precondition): IfMatch,
+    change: Change<AppFields>,
 ) -> Result<Response, ApiError> {
-    let published = state.control.update_app(AppId(id), |draft| fields.amend(draft)).await?;
+    let amend = |app: &App| {
+        let draft = app.clone().into_draft();
+        match change {
+            Change::Fields(fields) => fields.amend(draft),
+            Change::Merge(patch) => merged(patch, &draft),
+        }
+    };
+    let published = state.control.update_app(AppId(id), precondition, amend).await?;
     let app = published.value;
     Ok(state.changed(published.revision, || shape(app)).await)
 }
@@ -146,7 +179,8 @@ pub(crate) async fn change(
 pub(crate) async fn delete(
     State(state): State<AdminState>,
     Id(id): Id,
+    IfMatch(precondition): IfMatch,
 ) -> Result<Response, ApiError> {
-    let published = state.control.delete_app(AppId(id)).await?;
+    let published = state.control.delete_app(AppId(id), precondition).await?;
     Ok(state.deleted(published).await)
 }

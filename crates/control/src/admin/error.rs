@@ -1,5 +1,5 @@
-//! How the admin API says no: always `{"errors":[{"title","detail"}]}`, with a fitting status and
-//! without internals. Knows no route and no noun.
+//! How the admin API says no: always `{"errors":[{"title","detail"}]}`, with a fitting status (and a
+//! `code` where the status says too little) and without internals. Knows no route and no noun.
 
 use axum::Json;
 use axum::response::{IntoResponse, Response};
@@ -10,10 +10,15 @@ use sidegate_model::app::InvalidApp;
 use sidegate_model::plugin::InvalidPlugin;
 use sidegate_store::StoreError;
 
+/// What programs recognise a change by that came too late.
+const CHANGED_MEANWHILE: &str = "changed_meanwhile";
+
 /// A refused or failed request: one status, at least one problem.
 #[derive(Debug)]
 pub(crate) struct ApiError {
     status: StatusCode,
+    /// For programs, where the status alone says too little.
+    code: Option<&'static str>,
     details: Vec<String>,
 }
 
@@ -25,7 +30,11 @@ impl ApiError {
 
     /// 400 with everything that is wrong. `None` where nothing is.
     pub(crate) fn all_of(details: Vec<String>) -> Option<Self> {
-        (!details.is_empty()).then_some(Self { status: StatusCode::BAD_REQUEST, details })
+        (!details.is_empty()).then(|| Self::bad_requests(details))
+    }
+
+    fn bad_requests(details: Vec<String>) -> Self {
+        Self { status: StatusCode::BAD_REQUEST, code: None, details }
     }
 
     /// 404: no such thing.
@@ -50,7 +59,7 @@ impl ApiError {
 
     /// Any other status.
     pub(crate) fn new(status: StatusCode, detail: impl Into<String>) -> Self {
-        Self { status, details: vec![detail.into()] }
+        Self { status, code: None, details: vec![detail.into()] }
     }
 }
 
@@ -59,9 +68,11 @@ impl From<StoreError> for ApiError {
         match error {
             StoreError::NotFound { .. } => Self::not_found(error.to_string()),
             StoreError::Conflict { .. } => Self::new(StatusCode::CONFLICT, error.to_string()),
-            StoreError::Invalid { problems, .. } => {
-                Self { status: StatusCode::BAD_REQUEST, details: problems }
-            }
+            StoreError::ChangedMeanwhile { .. } => Self {
+                code: Some(CHANGED_MEANWHILE),
+                ..Self::new(StatusCode::PRECONDITION_FAILED, error.to_string())
+            },
+            StoreError::Invalid { problems, .. } => Self::bad_requests(problems),
             StoreError::Unavailable { .. } => {
                 tracing::warn!(error = %Chain(&error), "admin request cannot be served now");
                 // Written for operators: a full disk is their business.
@@ -76,15 +87,13 @@ impl From<StoreError> for ApiError {
 
 impl From<Vec<InvalidApp>> for ApiError {
     fn from(problems: Vec<InvalidApp>) -> Self {
-        let details = problems.iter().map(ToString::to_string).collect();
-        Self { status: StatusCode::BAD_REQUEST, details }
+        Self::bad_requests(problems.iter().map(ToString::to_string).collect())
     }
 }
 
 impl From<Vec<InvalidPlugin>> for ApiError {
     fn from(problems: Vec<InvalidPlugin>) -> Self {
-        let details = problems.iter().map(ToString::to_string).collect();
-        Self { status: StatusCode::BAD_REQUEST, details }
+        Self::bad_requests(problems.iter().map(ToString::to_string).collect())
     }
 }
 
@@ -115,6 +124,8 @@ impl std::fmt::Display for Chain<'_> {
 #[derive(Serialize)]
 struct Problem<'a> {
     title: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    code: Option<&'static str>,
     detail: &'a str,
 }
 
@@ -126,7 +137,8 @@ struct Problems<'a> {
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let title = self.status.canonical_reason().unwrap_or("Error");
-        let errors = self.details.iter().map(|detail| Problem { title, detail }).collect();
+        let code = self.code;
+        let errors = self.details.iter().map(|detail| Problem { title, code, detail }).collect();
         let mut response = (self.status, Json(Problems { errors })).into_response();
         let header = match self.status {
             StatusCode::UNAUTHORIZED => Some((

@@ -22,16 +22,38 @@ impl<T: Named + DeserializeOwned> FromRequest<AdminState> for Attributes<T> {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, state: &AdminState) -> Result<Self, ApiError> {
-        check_content_type(&request)?;
-        let reading = Bytes::from_request(request, state);
-        let body = match tokio::time::timeout(state.settings.body_timeout, reading).await {
-            Ok(body) => body.map_err(|rejection| unreadable(&rejection))?,
-            Err(_) => {
-                let detail = "the body did not arrive completely in time";
-                return Err(ApiError::new(StatusCode::REQUEST_TIMEOUT, detail));
-            }
-        };
-        parse_attributes(&body, T::TYPE).map(Self)
+        body_kind(&request, &[BodyKind::Json])?;
+        parse_attributes(&read_body(request, state).await?, T::TYPE).map(Self)
+    }
+}
+
+/// What a body is declared as.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum BodyKind {
+    /// An object of attributes.
+    Json,
+    /// A merge patch of them.
+    MergePatch,
+}
+
+impl BodyKind {
+    fn media_types(self) -> &'static [&'static str] {
+        match self {
+            Self::Json => &["application/json", "application/vnd.api+json"],
+            Self::MergePatch => &["application/merge-patch+json"],
+        }
+    }
+}
+
+/// Reads a whole body, in time.
+pub(crate) async fn read_body(request: Request, state: &AdminState) -> Result<Bytes, ApiError> {
+    let reading = Bytes::from_request(request, state);
+    match tokio::time::timeout(state.settings.body_timeout, reading).await {
+        Ok(body) => body.map_err(|rejection| unreadable(&rejection)),
+        Err(_) => {
+            let detail = "the body did not arrive completely in time";
+            Err(ApiError::new(StatusCode::REQUEST_TIMEOUT, detail))
+        }
     }
 }
 
@@ -41,16 +63,20 @@ pub(crate) trait Named {
     const TYPE: &'static str;
 }
 
-fn check_content_type(request: &Request) -> Result<(), ApiError> {
+/// What a request declares its body as, which must be one of those that its address takes.
+pub(crate) fn body_kind(request: &Request, taken: &[BodyKind]) -> Result<BodyKind, ApiError> {
     let given = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let essence = given.unwrap_or_default().split(';').next().unwrap_or_default().trim();
     let essence = essence.to_ascii_lowercase();
-    if essence == "application/json" || essence == "application/vnd.api+json" {
-        return Ok(());
+    let declared = |kind: &&BodyKind| kind.media_types().contains(&essence.as_str());
+    if let Some(kind) = taken.iter().find(declared) {
+        return Ok(*kind);
     }
+    let names: Vec<_> = taken.iter().map(|kind| kind.media_types()[0]).collect();
+    let names = names.join(" or ");
     let detail = match given {
-        Some(given) => format!("Content-Type {given:?} is not understood: send application/json"),
-        None => "Content-Type is missing: send application/json".to_owned(),
+        Some(given) => format!("Content-Type {given:?} is not understood: send {names}"),
+        None => format!("Content-Type is missing: send {names}"),
     };
     Err(ApiError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail))
 }
@@ -63,7 +89,20 @@ fn unreadable(rejection: &BytesRejection) -> ApiError {
     ApiError::bad_request("the body could not be read to its end")
 }
 
-fn parse_attributes<T: DeserializeOwned>(body: &[u8], noun: &str) -> Result<T, ApiError> {
+/// Reads the attributes of a noun.
+pub(crate) fn parse_attributes<T: DeserializeOwned>(
+    body: &[u8],
+    noun: &str,
+) -> Result<T, ApiError> {
+    let (attributes, path) = attributes_of(body, noun)?;
+    read_fields(attributes, path)
+}
+
+/// The attributes in a body, and the path to them.
+pub(crate) fn attributes_of(
+    body: &[u8],
+    noun: &str,
+) -> Result<(Map<String, Value>, &'static str), ApiError> {
     if body.iter().all(u8::is_ascii_whitespace) {
         return Err(ApiError::bad_request("the body is empty: send a JSON object"));
     }
@@ -73,10 +112,10 @@ fn parse_attributes<T: DeserializeOwned>(body: &[u8], noun: &str) -> Result<T, A
         return Err(ApiError::bad_request("the body is not a JSON object"));
     };
     match document.remove("data") {
-        None => read_fields(document, ""),
+        None => Ok((document, "")),
         Some(data) => {
             only_known(&document, &[], "")?;
-            read_fields(unwrap_resource(data, noun)?, "data.attributes.")
+            Ok((unwrap_resource(data, noun)?, "data.attributes."))
         }
     }
 }
@@ -102,7 +141,11 @@ fn only_known(object: &Map<String, Value>, known: &[&str], path: &str) -> Result
     ApiError::all_of(details).map_or(Ok(()), Err)
 }
 
-fn read_fields<T: DeserializeOwned>(fields: Map<String, Value>, path: &str) -> Result<T, ApiError> {
+/// Reads attributes as fields; a refusal names the field at fault.
+pub(crate) fn read_fields<T: DeserializeOwned>(
+    fields: Map<String, Value>,
+    path: &str,
+) -> Result<T, ApiError> {
     serde_path_to_error::deserialize(Value::Object(fields)).map_err(|error| {
         let field = match error.path().to_string() {
             field if field == "." => path.trim_end_matches('.').to_owned(),

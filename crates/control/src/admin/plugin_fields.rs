@@ -2,10 +2,12 @@
 //! existing clients send, also those that mean nothing here; the rules of a draft are the model's.
 
 use super::error::ApiError;
-use super::extract::Named;
+use super::extract::{Named, read_fields};
 use serde::Deserialize;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
+use sidegate_model::merge_patch;
 use sidegate_model::plugin::PluginDraft;
+use sidegate_model::secret::{restore_config, restore_options};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The hook this gateway runs.
@@ -35,7 +37,7 @@ pub(crate) struct PluginFields {
     command: Option<String>,
     slug: Option<String>,
     config: Option<Map<String, Value>>,
-    options: Option<BTreeMap<String, String>>,
+    options: Option<Map<String, Value>>,
     hook_type: Option<String>,
     hook_types: Option<Vec<String>>,
     service_scopes: Option<BTreeSet<String>>,
@@ -58,23 +60,25 @@ impl Named for PluginFields {
 impl PluginFields {
     /// The plugin a client wants to create.
     pub(crate) fn into_draft(self) -> Result<PluginDraft, ApiError> {
-        self.amend(PluginDraft {
-            name: String::new(),
-            description: String::new(),
-            command: String::new(),
-            config: Map::new(),
-            options: BTreeMap::new(),
-            hook_type: CUSTOM_ENDPOINT.to_owned(),
-            hook_types: vec![CUSTOM_ENDPOINT.to_owned()],
-            service_scopes: BTreeSet::new(),
-            is_active: true,
-        })
+        self.amend(blank())
     }
 
     /// `draft` with everything replaced that was said; configuration, options and
-    /// scopes as a whole.
-    pub(crate) fn amend(self, draft: PluginDraft) -> Result<PluginDraft, ApiError> {
+    /// scopes as a whole, but for hidden secrets, which stay as they are.
+    pub(crate) fn amend(mut self, draft: PluginDraft) -> Result<PluginDraft, ApiError> {
+        keep_secrets(&mut self.config, &mut self.options, &draft)?;
+        self.replace(draft)
+    }
+
+    fn replace(self, draft: PluginDraft) -> Result<PluginDraft, ApiError> {
         let mut problems = self.unsupported();
+        let options = match self.options {
+            Some(options) => texts(options).unwrap_or_else(|wrong| {
+                problems.extend(wrong);
+                BTreeMap::new()
+            }),
+            None => draft.options,
+        };
         let config_given = self.config.is_some();
         let mut config = self.config.unwrap_or(draft.config);
         if let Some(slug) = self.slug {
@@ -88,7 +92,7 @@ impl PluginFields {
             description: self.description.unwrap_or(draft.description),
             command: self.command.unwrap_or(draft.command),
             config,
-            options: self.options.unwrap_or(draft.options),
+            options,
             hook_type: hooks.primary,
             hook_types: hooks.all,
             service_scopes: self.service_scopes.unwrap_or(draft.service_scopes),
@@ -112,6 +116,100 @@ impl PluginFields {
             .filter(|(_, value)| is_said(value))
             .map(|(name, _)| format!("{name}: not supported yet, leave it out"))
             .collect()
+    }
+}
+
+/// A plugin of which nothing is said yet.
+fn blank() -> PluginDraft {
+    PluginDraft {
+        name: String::new(),
+        description: String::new(),
+        command: String::new(),
+        config: Map::new(),
+        options: BTreeMap::new(),
+        hook_type: CUSTOM_ENDPOINT.to_owned(),
+        hook_types: vec![CUSTOM_ENDPOINT.to_owned()],
+        service_scopes: BTreeSet::new(),
+        is_active: true,
+    }
+}
+
+/// Puts what is stored in the place of what was shown for it.
+fn keep_secrets(
+    config: &mut Option<Map<String, Value>>,
+    options: &mut Option<Map<String, Value>>,
+    draft: &PluginDraft,
+) -> Result<(), ApiError> {
+    let config = config.as_mut().map(|config| restore_config(config, &draft.config));
+    let options = options.as_mut().map(|options| restore_options(options, &draft.options));
+    let problems = [config, options].into_iter().flatten().filter_map(Result::err).flatten();
+    ApiError::all_of(problems.collect()).map_or(Ok(()), Err)
+}
+
+/// Options are texts; others are problems.
+fn texts(options: Map<String, Value>) -> Result<BTreeMap<String, String>, Vec<String>> {
+    let mut problems = Vec::new();
+    let mut texts = BTreeMap::new();
+    for (name, value) in options {
+        match serde_json::from_value(value) {
+            Ok(text) => drop(texts.insert(name, text)),
+            Err(error) => problems.push(format!("options.{name}: {error}")),
+        }
+    }
+    if problems.is_empty() { Ok(texts) } else { Err(problems) }
+}
+
+/// `draft` after a merge patch of it as a whole.
+pub(crate) fn merged(
+    mut patch: Map<String, Value>,
+    draft: PluginDraft,
+) -> Result<PluginDraft, ApiError> {
+    put_slug_into_config(&mut patch)?;
+    let mut members = |name: &str| match patch.get_mut(name) {
+        Some(Value::Object(members)) => Some(std::mem::take(members)),
+        _ => None,
+    };
+    let (mut config, mut options) = (members("config"), members("options"));
+    keep_secrets(&mut config, &mut options, &draft)?;
+    let kept = [("config", config), ("options", options)];
+    patch.extend(kept.into_iter().filter_map(|(name, said)| Some((name.into(), said?.into()))));
+    let hooks_said = patch.contains_key("hook_type") || patch.contains_key("hook_types");
+    let mut attributes = json!({
+        "name": draft.name,
+        "description": draft.description,
+        "command": draft.command,
+        "config": draft.config,
+        "options": draft.options,
+        "service_scopes": draft.service_scopes,
+        "is_active": draft.is_active,
+    });
+    merge_patch::apply(&mut attributes, &Value::Object(patch));
+    let attributes = attributes.as_object().cloned().unwrap_or_default();
+    let fields: PluginFields = read_fields(attributes, "")?;
+    let without_hooks = hooks_said && fields.hook_type.is_none() && fields.hook_types.is_none();
+    let mut base = blank();
+    if !without_hooks {
+        (base.hook_type, base.hook_types) = (draft.hook_type, draft.hook_types);
+    }
+    fields.replace(base)
+}
+
+/// In a patch, a slug is said in the one place where it is kept.
+fn put_slug_into_config(patch: &mut Map<String, Value>) -> Result<(), ApiError> {
+    let slug = match patch.remove("slug") {
+        None => return Ok(()),
+        Some(Value::String(text)) if text.is_empty() => Value::Null,
+        Some(slug) => slug,
+    };
+    let config = patch.entry("config").or_insert_with(|| json!({}));
+    let Value::Object(config) = config else {
+        return Err(ApiError::bad_request("slug: say it in config, which is replaced here"));
+    };
+    match config.insert("slug".to_owned(), slug.clone()) {
+        Some(other) if other != slug => Err(ApiError::bad_request(format!(
+            "slug: {slug} here and {other} in config.slug are two different things; say one"
+        ))),
+        _ => Ok(()),
     }
 }
 

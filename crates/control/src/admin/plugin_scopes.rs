@@ -3,7 +3,8 @@
 
 use super::error::ApiError;
 use super::extract::{Attributes, Id, Named};
-use super::plugins::shape;
+use super::if_match::IfMatch;
+use super::plugins::{Secrets, shape};
 use super::state::AdminState;
 use axum::extract::State;
 use axum::response::Response;
@@ -12,7 +13,7 @@ use serde::Deserialize;
 use sidegate_model::plugin::PluginId;
 use sidegate_model::scope::check_service;
 use sidegate_model::status::PluginState;
-use sidegate_store::ScopeChange;
+use sidegate_store::{Precondition, ScopeChange};
 use std::collections::BTreeSet;
 
 /// The scopes a client names: one, or several.
@@ -55,24 +56,27 @@ impl ScopeFields {
 pub(crate) async fn grant(
     State(state): State<AdminState>,
     Id(id): Id,
+    IfMatch(precondition): IfMatch,
     Attributes(fields): Attributes<ScopeFields>,
 ) -> Result<Response, ApiError> {
-    change(&state, PluginId(id), ScopeChange::Grant(fields.into_scopes()?)).await
+    change(&state, PluginId(id), ScopeChange::Grant(fields.into_scopes()?), precondition).await
 }
 
 /// `POST /plugins/{id}/revoke`
 pub(crate) async fn revoke(
     State(state): State<AdminState>,
     Id(id): Id,
+    IfMatch(precondition): IfMatch,
     Attributes(fields): Attributes<ScopeFields>,
 ) -> Result<Response, ApiError> {
-    change(&state, PluginId(id), ScopeChange::Revoke(fields.into_scopes()?)).await
+    change(&state, PluginId(id), ScopeChange::Revoke(fields.into_scopes()?), precondition).await
 }
 
 /// `POST /plugins/{id}/approve-scopes`
 pub(crate) async fn approve(
     State(state): State<AdminState>,
     Id(id): Id,
+    IfMatch(precondition): IfMatch,
     Attributes(fields): Attributes<ApprovalFields>,
 ) -> Result<Response, ApiError> {
     let id = PluginId(id);
@@ -81,7 +85,7 @@ pub(crate) async fn approve(
     } else {
         ScopeChange::RevokeAll
     };
-    change(&state, id, decision).await
+    change(&state, id, decision, precondition).await
 }
 
 /// What the manifest of a plugin wishes, without what this gateway has no service for. A plugin
@@ -111,9 +115,10 @@ async fn change(
     state: &AdminState,
     id: PluginId,
     change: ScopeChange,
+    precondition: Precondition,
 ) -> Result<Response, ApiError> {
-    let published = state.control.change_scopes(id, change).await?;
+    let published = state.control.change_scopes(id, change, precondition).await?;
     let plugin = published.value;
-    let shape = || shape(plugin, &state.plane.plugins());
+    let shape = || shape(plugin, &state.plane.plugins(), Secrets::Hidden);
     Ok(state.changed(published.revision, shape).await)
 }

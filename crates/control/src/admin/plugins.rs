@@ -1,12 +1,15 @@
 //! Plugins over HTTP: list, create, show, change, delete, reload, status. Knows shapes; what a
 //! client may say is in `plugin_fields`, granting is in `plugin_scopes`, and running plugins is the data plane's.
 
+use super::change::Change;
 use super::error::{ApiError, found};
 use super::extract::{Attributes, Id, Query};
-use super::plugin_fields::PluginFields;
+use super::if_match::IfMatch;
+use super::plugin_fields::{PluginFields, merged};
+use super::plugin_schema::{Schema, SchemaQuery, fits, schema_of};
 use super::records::{RecordAttributes, summary};
 use super::routes::{self, RaisedAttributes};
-use super::state::AdminState;
+use super::state::{AdminState, shown};
 use super::types::{
     Document, Resource, listing_of, now_millis, page_document, read_page, time_text,
 };
@@ -18,6 +21,7 @@ use serde_json::{Map, Value};
 use sidegate_model::endpoint::{Endpoint, Method, Raised};
 use sidegate_model::plugin::{Plugin, PluginId};
 use sidegate_model::record::InstanceRecord;
+use sidegate_model::secret::{hide_config, hide_options};
 use sidegate_model::status::{PluginState, PluginStatus};
 use sidegate_store::PluginFilter;
 use std::collections::{BTreeMap, BTreeSet};
@@ -30,7 +34,7 @@ pub(super) struct PluginAttributes {
     slug: Option<String>,
     command: String,
     config: Map<String, Value>,
-    options: BTreeMap<String, String>,
+    options: Map<String, Value>,
     hook_type: String,
     hook_types: Vec<String>,
     service_scopes: BTreeSet<String>,
@@ -88,18 +92,47 @@ fn slug_of(plugin: &Plugin) -> Option<String> {
     plugin.draft.slug().ok().flatten().map(|slug| slug.to_string())
 }
 
+/// Whether secrets are shown.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Secrets {
+    #[default]
+    #[serde(rename = "hide")]
+    Hidden,
+    #[serde(rename = "show")]
+    Shown,
+}
+
+/// What is asked of one plugin.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ShowQuery {
+    #[serde(default)]
+    secrets: Secrets,
+}
+
 /// A plugin as answers show it.
-pub(super) fn shape(plugin: Plugin, statuses: &[PluginStatus]) -> Resource<PluginAttributes> {
-    let status = status_of(&plugin, statuses);
+pub(super) fn shape(
+    plugin: Plugin,
+    statuses: &[PluginStatus],
+    secrets: Secrets,
+) -> Resource<PluginAttributes> {
+    let (status, version) = (status_of(&plugin, statuses), plugin.version());
     let slug = slug_of(&plugin);
-    let draft = plugin.draft;
+    let mut draft = plugin.draft;
+    let text = |(name, text): (String, String)| (name, Value::String(text));
+    let mut options: Map<_, _> = draft.options.into_iter().map(text).collect();
+    if secrets == Secrets::Hidden {
+        hide_config(&mut draft.config);
+        hide_options(&mut options);
+    }
     let attributes = PluginAttributes {
         name: draft.name,
         description: draft.description,
         slug,
         command: draft.command,
         config: draft.config,
-        options: draft.options,
+        options,
         hook_type: draft.hook_type,
         hook_types: draft.hook_types,
         service_scopes: draft.service_scopes,
@@ -109,7 +142,7 @@ pub(super) fn shape(plugin: Plugin, statuses: &[PluginStatus]) -> Resource<Plugi
         created_at: time_text(plugin.created_at),
         updated_at: time_text(plugin.updated_at),
     };
-    Resource::new("plugins", plugin.id, attributes)
+    Resource::new("plugins", plugin.id, attributes).with_version(version)
 }
 
 fn status_of(plugin: &Plugin, statuses: &[PluginStatus]) -> StatusAttributes {
@@ -168,6 +201,8 @@ pub(crate) struct PluginQuery {
     name: Option<String>,
     hook_type: Option<String>,
     is_active: Option<bool>,
+    #[serde(default)]
+    secrets: Secrets,
 }
 
 /// `GET /plugins`
@@ -186,7 +221,8 @@ pub(crate) async fn list(
         None => store.list_plugins(&filter, page).await?,
     };
     let statuses = state.plane.plugins();
-    Ok(Json(page_document(listing, |plugin| shape(plugin, &statuses))).into_response())
+    let shape = |plugin| shape(plugin, &statuses, query.secrets);
+    Ok(Json(page_document(listing, shape)).into_response())
 }
 
 fn passes(plugin: &Plugin, filter: &PluginFilter) -> bool {
@@ -205,7 +241,7 @@ pub(crate) async fn create(
 ) -> Result<Response, ApiError> {
     let published = state.control.create_plugin(fields.into_draft()?).await?;
     let plugin = published.value;
-    let shape = || shape(plugin, &state.plane.plugins());
+    let shape = || shape(plugin, &state.plane.plugins(), Secrets::Hidden);
     Ok(state.created(published.revision, "plugins", shape).await)
 }
 
@@ -213,21 +249,34 @@ pub(crate) async fn create(
 pub(crate) async fn show(
     State(state): State<AdminState>,
     Id(id): Id,
+    Query(query): Query<ShowQuery>,
 ) -> Result<Response, ApiError> {
     let plugin = state.control.store().plugin(PluginId(id)).await?;
-    Ok(Json(Document::plain(shape(plugin, &state.plane.plugins()))).into_response())
+    Ok(shown(shape(plugin, &state.plane.plugins(), query.secrets)))
 }
 
 /// `PATCH /plugins/{id}`
 pub(crate) async fn change(
     State(state): State<AdminState>,
     Id(id): Id,
-    Attributes(fields): Attributes<PluginFields>,
+    Query(query): Query<SchemaQuery>,
+    IfMatch(precondition): IfMatch,
+    change: Change<PluginFields>,
 ) -> Result<Response, ApiError> {
-    let amend = |draft| fields.amend(draft);
-    let published = state.control.update_plugin(PluginId(id), amend).await?;
+    let schema = match query.schema {
+        Schema::Check => schema_of(&state, PluginId(id)),
+        Schema::Ignore => None,
+    };
+    let amend = move |plugin: &Plugin| {
+        let draft = match change {
+            Change::Fields(fields) => fields.amend(plugin.draft.clone()),
+            Change::Merge(patch) => merged(patch, plugin.draft.clone()),
+        }?;
+        fits(schema.as_deref(), &plugin.draft, &draft).map(|()| draft)
+    };
+    let published = state.control.update_plugin(PluginId(id), precondition, amend).await?;
     let plugin = published.value;
-    let shape = || shape(plugin, &state.plane.plugins());
+    let shape = || shape(plugin, &state.plane.plugins(), Secrets::Hidden);
     Ok(state.changed(published.revision, shape).await)
 }
 
@@ -235,10 +284,11 @@ pub(crate) async fn change(
 pub(crate) async fn reload(
     State(state): State<AdminState>,
     Id(id): Id,
+    IfMatch(precondition): IfMatch,
 ) -> Result<Response, ApiError> {
-    let published = state.control.reload_plugin(PluginId(id)).await?;
+    let published = state.control.reload_plugin(PluginId(id), precondition).await?;
     let plugin = published.value;
-    let shape = || shape(plugin, &state.plane.plugins());
+    let shape = || shape(plugin, &state.plane.plugins(), Secrets::Hidden);
     Ok(state.changed(published.revision, shape).await)
 }
 
@@ -246,8 +296,9 @@ pub(crate) async fn reload(
 pub(crate) async fn delete(
     State(state): State<AdminState>,
     Id(id): Id,
+    IfMatch(precondition): IfMatch,
 ) -> Result<Response, ApiError> {
-    let published = state.control.delete_plugin(PluginId(id)).await?;
+    let published = state.control.delete_plugin(PluginId(id), precondition).await?;
     Ok(state.deleted(published).await)
 }
 

@@ -1,12 +1,14 @@
 //! The table of the admin API's routes, and the router made of it. Everything needs the admin
-//! token but the health probe; what is not in the table needs it too.
+//! token but the probes; what is not in the table needs it too.
 
 use super::auth::require_admin;
 use super::error::ApiError;
 use super::extract::MAX_BODY_BYTES;
 use super::frame::frame;
 use super::state::AdminState;
-use super::{apps, logging, plugin_scopes, plugins, records, routes, tokens};
+use super::{
+    apps, logging, plugin_schema, plugin_scopes, plugins, probes, records, routes, tokens,
+};
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
@@ -31,6 +33,7 @@ fn table() -> Vec<Route> {
         (Method::POST, "/api/v1/plugins/{id}/revoke", post(plugin_scopes::revoke)),
         (Method::POST, "/api/v1/plugins/{id}/approve-scopes", post(plugin_scopes::approve)),
         (Method::GET, "/api/v1/plugins/{id}/status", get(plugins::status)),
+        (Method::GET, "/api/v1/plugins/{id}/config-schema", get(plugin_schema::show)),
         (Method::GET, "/api/v1/plugins/{id}/records", get(records::list)),
         (Method::GET, "/api/v1/apps", get(apps::list)),
         (Method::POST, "/api/v1/apps", post(apps::create)),
@@ -63,6 +66,8 @@ pub(crate) fn router(state: AdminState) -> Router {
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
         .layer(from_fn_with_state(state.clone(), require_admin))
         .route(HEALTH, get(health))
+        .route("/ready", get(probes::ready))
+        .route("/metrics", get(probes::metrics))
         .layer(from_fn_with_state(state.clone(), frame))
         .with_state(state)
 }

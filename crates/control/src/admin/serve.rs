@@ -1,8 +1,9 @@
 //! From a listener to the router: connections with limits, and an end that lets running requests
-//! finish. Knows HTTP/1.1 and nothing of the routes.
+//! finish. Knows HTTP/1.1 (over TLS where it is told so) and nothing of the routes.
 
 use super::router::router;
 use super::state::{AdminState, ControlSettings};
+use super::tls::AdminTls;
 use crate::control::Control;
 use crate::plane::DataPlane;
 use axum::Router;
@@ -13,7 +14,7 @@ use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
@@ -57,7 +58,8 @@ pub async fn serve(
             Some(_) = connections.join_next() => {}
             (slot, accepted) = accepted => match accepted {
                 Ok((stream, _)) => {
-                    let connection = serve_connection(stream, router.clone(), ending.subscribe());
+                    let tls = settings.tls.clone();
+                    let connection = begin(stream, tls, router.clone(), ending.subscribe());
                     connections.spawn(async move {
                         connection.await;
                         drop(slot);
@@ -79,9 +81,31 @@ pub async fn serve(
     connections.shutdown().await;
 }
 
-async fn serve_connection(stream: TcpStream, router: Router, mut ending: watch::Receiver<bool>) {
+async fn begin(
+    stream: TcpStream,
+    tls: Option<AdminTls>,
+    router: Router,
+    mut ending: watch::Receiver<bool>,
+) {
     // Answers are small and written at once; waiting for more would only delay them.
     let _ = stream.set_nodelay(true);
+    let Some(tls) = tls else {
+        return serve_connection(stream, router, ending).await;
+    };
+    let begun = tokio::select! {
+        begun = tls.accept(stream) => begun,
+        _ = ending.wait_for(|ending| *ending) => None,
+    };
+    if let Some(stream) = begun {
+        serve_connection(stream, router, ending).await;
+    }
+}
+
+async fn serve_connection<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
+    stream: S,
+    router: Router,
+    mut ending: watch::Receiver<bool>,
+) {
     let service = service_fn(move |request| Box::pin(router.clone().oneshot(request)));
     let mut connection = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -106,7 +130,7 @@ async fn serve_connection(stream: TcpStream, router: Router, mut ending: watch::
 
 /// Closes so that an answer given early is not lost on a client that is still sending: a socket
 /// that is dropped with unread bytes takes back what it sent.
-async fn close(mut stream: TcpStream) {
+async fn close(mut stream: impl AsyncRead + AsyncWrite + Unpin) {
     let drain = async {
         stream.shutdown().await?;
         tokio::io::copy(&mut stream.take(DRAIN_BYTES), &mut tokio::io::sink()).await

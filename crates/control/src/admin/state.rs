@@ -1,6 +1,8 @@
 //! What every admin handler works with, and the answer to a change: it waits until the change is
 //! live, for a limited time.
 
+use super::if_match::etag;
+use super::tls::AdminTls;
 use super::types::{Document, Resource};
 use crate::control::Control;
 use crate::logs::LogLevels;
@@ -8,7 +10,7 @@ use crate::plane::DataPlane;
 use crate::publish::Published;
 use axum::Json;
 use axum::response::{IntoResponse, Response};
-use http::header::LOCATION;
+use http::header::{ETAG, LOCATION};
 use http::{HeaderName, HeaderValue, StatusCode};
 use serde::Serialize;
 use sidegate_model::snapshot::Revision;
@@ -36,6 +38,8 @@ pub struct ControlSettings {
     pub max_connections: usize,
     /// The logs whose levels can be changed.
     pub logs: Option<Arc<dyn LogLevels>>,
+    /// What is shown over TLS; `None` is plain HTTP.
+    pub tls: Option<AdminTls>,
 }
 
 impl ControlSettings {
@@ -49,6 +53,7 @@ impl ControlSettings {
             shutdown_timeout: Duration::from_secs(5),
             max_connections: 256,
             logs: None,
+            tls: None,
         }
     }
 }
@@ -113,9 +118,21 @@ impl AdminState {
     }
 }
 
+/// 200 with a thing and its version.
+pub(crate) fn shown<A: Serialize>(data: Resource<A>) -> Response {
+    let tag = data.version().and_then(etag);
+    tagged(Json(Document::plain(data)).into_response(), tag)
+}
+
 fn answer<A: Serialize>(status: StatusCode, applied: bool, data: Resource<A>) -> Response {
+    let tag = data.version().and_then(etag);
     let document = Document { data, meta: Some(ChangeMeta { applied }) };
-    (status, [(APPLIED, applied_text(applied))], Json(document)).into_response()
+    tagged((status, [(APPLIED, applied_text(applied))], Json(document)).into_response(), tag)
+}
+
+fn tagged(mut response: Response, tag: Option<HeaderValue>) -> Response {
+    response.headers_mut().extend(tag.map(|tag| (Some(ETAG), tag)));
+    response
 }
 
 fn applied_text(applied: bool) -> HeaderValue {

@@ -3,8 +3,9 @@
 
 use super::error::ApiError;
 use super::extract::{Attributes, Id, Named, Query};
-use super::state::AdminState;
-use super::types::{Document, Resource, now_millis, page_document, read_page, time_text};
+use super::if_match::IfMatch;
+use super::state::{AdminState, shown};
+use super::types::{Resource, now_millis, page_document, read_page, time_text};
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
@@ -137,6 +138,7 @@ struct TokenAttributes {
 }
 
 fn shape(token: Token, text: Option<String>) -> Resource<TokenAttributes> {
+    let version = token.version();
     let attributes = TokenAttributes {
         app_id: token.app_id.0,
         is_expired: token.is_expired(now_millis()),
@@ -147,7 +149,7 @@ fn shape(token: Token, text: Option<String>) -> Resource<TokenAttributes> {
         created_at: time_text(token.created_at),
         token: text,
     };
-    Resource::new("token", token.id, attributes)
+    Resource::new("token", token.id, attributes).with_version(version)
 }
 
 /// How to narrow a list of tokens.
@@ -194,14 +196,15 @@ pub(crate) async fn show(
     Id(id): Id,
 ) -> Result<Response, ApiError> {
     let token = state.control.store().token(TokenId(id)).await?;
-    Ok(Json(Document::plain(shape(token, None))).into_response())
+    Ok(shown(shape(token, None)))
 }
 
 /// `DELETE /tokens/{id}`
 pub(crate) async fn revoke(
     State(state): State<AdminState>,
     Id(id): Id,
+    IfMatch(precondition): IfMatch,
 ) -> Result<Response, ApiError> {
-    let published = state.control.revoke_token(TokenId(id)).await?;
+    let published = state.control.revoke_token(TokenId(id), precondition).await?;
     Ok(state.deleted(published).await)
 }

@@ -13,12 +13,25 @@ pub(crate) struct Resource<A> {
     r#type: &'static str,
     id: String,
     attributes: A,
+    /// Another text for every other content of what can be changed.
+    #[serde(skip)]
+    version: Option<String>,
 }
 
 impl<A> Resource<A> {
     /// Puts attributes under a type and an id.
     pub(crate) fn new(r#type: &'static str, id: impl std::fmt::Display, attributes: A) -> Self {
-        Self { r#type, id: id.to_string(), attributes }
+        Self { r#type, id: id.to_string(), attributes, version: None }
+    }
+
+    /// Says which version of a thing this is.
+    pub(crate) fn with_version(self, version: String) -> Self {
+        Self { version: Some(version), ..self }
+    }
+
+    /// Which version of a thing this is, where it is one that can be changed.
+    pub(crate) fn version(&self) -> Option<&str> {
+        self.version.as_deref()
     }
 
     /// The id, as it stands in addresses.

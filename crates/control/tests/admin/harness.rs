@@ -8,6 +8,7 @@ use reqwest::header::HeaderMap;
 use reqwest::{Method, RequestBuilder, StatusCode};
 use serde_json::Value;
 use sidegate_control::{Control, ControlSettings, DataPlane, serve};
+use sidegate_model::config_schema::ConfigSchema;
 use sidegate_model::endpoint::EndpointTable;
 use sidegate_model::plugin::PluginId;
 use sidegate_model::record::{InstanceEnd, InstanceRecord, LoggedLine, ProcessExit};
@@ -61,6 +62,7 @@ impl DataPlane for FakePlane {
                 "waits" => vec![],
                 _ => ["kv.readwrite", "apps.read", "analytics.read"].map(str::to_owned).to_vec(),
             },
+            config_schema: schema(&spec.name),
             endpoints: endpoints.endpoints().to_vec(),
             raised: endpoints.raised().to_vec(),
             required: spec.options.required,
@@ -104,6 +106,15 @@ impl DataPlane for FakePlane {
         vec![running, ended]
     }
 
+    fn readiness(&self) -> (bool, Value) {
+        let stalls = *self.stalls.borrow();
+        (!stalls, serde_json::json!({"status": if stalls { "not ready" } else { "ready" }}))
+    }
+
+    fn metrics(&self) -> (&'static str, String) {
+        ("text/plain", "counted 1\n".to_owned())
+    }
+
     fn applied(&self, revision: Revision) -> BoxFuture<'_, ()> {
         let (mut desired, mut stalls) = (self.desired.clone(), self.stalls.subscribe());
         Box::pin(async move {
@@ -111,6 +122,16 @@ impl DataPlane for FakePlane {
             let _ = desired.wait_for(|snapshot| snapshot.revision >= revision).await;
         })
     }
+}
+
+/// What plugins say of their configuration, where their names end so.
+fn schema(name: &str) -> Option<Arc<ConfigSchema>> {
+    let json = r#"{"additionalProperties": false, "required": ["url"], "properties": {
+        "url": {"type": "string"}, "port": {"type": "integer", "maximum": 65535},
+        "api_secret": {"type": "string", "minLength": 8}
+    }}"#;
+    let schema = ConfigSchema::parse(json).unwrap().map(Arc::new);
+    schema.filter(|_| name.ends_with("-schema"))
 }
 
 fn now_millis() -> i64 {
@@ -241,7 +262,8 @@ pub(crate) async fn send(request: RequestBuilder) -> Answer {
         let errors = json["errors"].as_array().expect("errors");
         assert!(!errors.is_empty());
         for error in errors {
-            assert_eq!(error.as_object().unwrap().len(), 2, "{error}");
+            let members = if status == StatusCode::PRECONDITION_FAILED { 3 } else { 2 };
+            assert_eq!(error.as_object().unwrap().len(), members, "{error}");
             assert!(!error["title"].as_str().unwrap().is_empty());
             assert!(!error["detail"].as_str().unwrap().is_empty());
         }

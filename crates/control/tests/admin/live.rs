@@ -134,8 +134,10 @@ async fn a_panic_in_a_write_is_not_the_end_of_publishing() {
     let control = admin.control.clone();
     control.create_app(app("a")).await.unwrap();
     let panicking = tokio::spawn(async move {
-        let amend = |_: AppDraft| -> Result<AppDraft, StoreError> { panic!("on purpose") };
-        control.update_app(sidegate_model::app::AppId(1), amend).await
+        let amend =
+            |_: &sidegate_model::app::App| -> Result<AppDraft, StoreError> { panic!("on purpose") };
+        let any = sidegate_store::Precondition::None;
+        control.update_app(sidegate_model::app::AppId(1), any, amend).await
     });
     assert!(panicking.await.unwrap_err().is_panic());
     admin.control.create_app(app("b")).await.unwrap();

@@ -2,8 +2,12 @@
 
 mod access;
 mod apps_and_tokens;
+mod changes;
 mod harness;
 mod live;
 mod plugin_scopes;
 mod plugins;
+mod probes;
 mod refusals;
+mod schema;
+mod secrets;

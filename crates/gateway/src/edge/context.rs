@@ -152,6 +152,8 @@ pub struct Edge {
     pub started: std::time::Instant,
     /// Whether the gateway is stopping.
     pub stopping: AtomicBool,
+    /// Whether clients may ask for `/ready` and `/metrics`.
+    pub public_probes: bool,
 }
 
 impl Edge {

@@ -1,10 +1,14 @@
 //! What the gateway answers about itself: `/health`, `/ready`, `/metrics`.
 
 use super::body::EdgeBody;
-use super::context::RequestContext;
+use super::context::{Edge, RequestContext};
 use http::{HeaderValue, Method, Response, StatusCode, header};
 use serde_json::{Value, json};
+use sidegate_model::snapshot::Revision;
 use sidegate_model::status::{PluginState, PluginStatus};
+
+/// The media type of [`metrics_text`].
+pub const METRICS_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// Answers an operations path; `None` for every other path or method.
 pub fn answer(context: &RequestContext, method: &Method, path: &str) -> Option<Response<EdgeBody>> {
@@ -15,29 +19,40 @@ pub fn answer(context: &RequestContext, method: &Method, path: &str) -> Option<R
         "/health" => {
             Some(json_answer(StatusCode::OK, &json!({"status": "ok", "service": "sidegate"})))
         }
-        "/ready" => Some(ready(context)),
-        "/metrics" => Some(metrics(context)),
+        "/ready" if context.edge.public_probes => Some(ready(context)),
+        "/metrics" if context.edge.public_probes => Some(metrics(context)),
         _ => None,
     }
 }
 
 /// Ready from the first published generation until the gateway stops, while every required plugin
-/// serves. Any other broken plugin is told, but never makes the node unready.
-fn ready(context: &RequestContext) -> Response<EdgeBody> {
-    let settled = (context.edge.statuses)();
+/// serves; told with the reasons. Any other broken plugin is told, but never makes the node unready.
+pub fn readiness(edge: &Edge, revision: Revision) -> (bool, Value) {
+    let settled = (edge.statuses)();
     let has_generation = settled.is_some();
     let plugins = settled.unwrap_or_default();
     let is_missing = |p: &&PluginStatus| p.required && p.state != PluginState::Ready;
     let missing: Vec<_> = plugins.iter().filter(is_missing).map(|p| p.name.as_str()).collect();
-    let is_ready = has_generation && missing.is_empty() && !context.edge.is_stopping();
-    let status = if is_ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let is_ready = has_generation && missing.is_empty() && !edge.is_stopping();
     let body = json!({
         "status": if is_ready { "ready" } else { "not ready" },
         "service": "sidegate",
-        "revision": context.generation.revision,
+        "revision": revision,
         "missing": missing,
         "plugins": plugins.iter().map(plugin).collect::<Vec<_>>(),
     });
+    (is_ready, body)
+}
+
+/// Everything that is counted, as a scraper reads it.
+pub fn metrics_text(edge: &Edge) -> String {
+    let plugins = (edge.statuses)().unwrap_or_default();
+    edge.metrics.render(&plugins, edge.logs.dropped_lines())
+}
+
+fn ready(context: &RequestContext) -> Response<EdgeBody> {
+    let (is_ready, body) = readiness(&context.edge, context.generation.revision);
+    let status = if is_ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     json_answer(status, &body)
 }
 
@@ -52,12 +67,8 @@ fn plugin(status: &PluginStatus) -> Value {
 }
 
 fn metrics(context: &RequestContext) -> Response<EdgeBody> {
-    let edge = &context.edge;
-    let plugins = (edge.statuses)().unwrap_or_default();
-    let text = edge.metrics.render(&plugins, edge.logs.dropped_lines());
-    let mut response = Response::new(EdgeBody::full(text.into()));
-    let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+    let mut response = Response::new(EdgeBody::full(metrics_text(&context.edge).into()));
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(METRICS_TYPE));
     response
 }
 

@@ -49,6 +49,13 @@ impl TlsIdentity {
         Ok(Self(Arc::new(config)))
     }
 
+    /// The same identity for a server that speaks HTTP/1.1 only.
+    pub fn for_http1(&self) -> Arc<ServerConfig> {
+        let mut config = ServerConfig::clone(&self.0);
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        Arc::new(config)
+    }
+
     /// The acceptor for sockets.
     pub fn acceptor(&self) -> TlsAcceptor {
         TlsAcceptor::from(self.0.clone())

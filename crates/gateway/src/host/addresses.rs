@@ -7,6 +7,7 @@ use super::connect::dial_remote;
 use super::fault::Fault;
 use super::manifest::Manifest;
 use super::random::chance;
+use super::schema::Schema;
 use super::session::Session;
 use super::settings::HostLimits;
 use crate::instance::Features;
@@ -59,6 +60,7 @@ pub(super) struct Offer {
     pub(super) features: Features,
     pub(super) registrations: Vec<EndpointRegistration>,
     pub(super) manifest: Manifest,
+    pub(super) schema: Schema,
 }
 
 impl Offer {
@@ -123,9 +125,10 @@ async fn answered(
     let (channel, lost) = dial_remote(address).await?;
     let session = Session::with_stranger(channel, limits.clone());
     let features = Features::from_announced(&session.initialize(spec).await?);
-    let (registrations, manifest) = tokio::join!(session.registrations(), session.manifest());
+    let (registrations, manifest, schema) =
+        tokio::join!(session.registrations(), session.manifest(), session.config_schema());
     session.ping().await?;
-    let offer = Offer { features, registrations: registrations?, manifest };
+    let offer = Offer { features, registrations: registrations?, manifest, schema };
     Ok(Answered { session, lost, offer })
 }
 
@@ -233,7 +236,7 @@ mod tests {
         };
         let features = Features { header_list, ..Features::default() };
         let registrations = paths.iter().map(registration).collect();
-        Offer { features, registrations, manifest: Manifest::default() }
+        Offer { features, registrations, manifest: Manifest::default(), schema: Schema::default() }
     }
 
     #[test]

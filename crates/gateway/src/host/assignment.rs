@@ -5,10 +5,12 @@ use super::fault::Fault;
 use super::flight::FlightRecorder;
 use super::manifest::Manifest;
 use super::run_dir::RunDir;
+use super::schema::Schema;
 use super::settings::HostSettings;
 use super::state::Serial;
 use crate::instance::{Features, Instance, SMALL_MESSAGE_BYTES};
 use crate::services::{HostServices, Process};
+use sidegate_model::config_schema::ConfigSchema;
 use sidegate_model::endpoint::EndpointTable;
 use sidegate_model::plugin::PluginSpec;
 use sidegate_model::sha256::Sha256;
@@ -47,6 +49,8 @@ pub(super) struct Ready {
     pub(super) instance: Arc<Instance>,
     pub(super) endpoints: Arc<EndpointTable>,
     pub(super) manifest: Manifest,
+    /// What it says of its configuration.
+    pub(super) config_schema: Option<Arc<ConfigSchema>>,
     /// Where the gateway started it.
     pub(super) pid: Option<u32>,
     /// Of the program, where it could be read.
@@ -113,7 +117,7 @@ impl Assignment {
 
 /// What an operator should know although the plugin runs.
 pub(super) fn warnings(
-    spec: &PluginSpec,
+    (spec, schema): (&PluginSpec, &Schema),
     endpoints: &EndpointTable,
     features: Features,
     max_body_bytes: usize,
@@ -130,6 +134,7 @@ pub(super) fn warnings(
         ));
     }
     warnings.extend(endpoints.problems().iter().cloned());
+    warnings.extend(schema.warning());
     warnings
 }
 
@@ -181,7 +186,8 @@ mod tests {
             reloads: 0,
         };
         let none = &EndpointTable::default();
-        let count = |features, max| warnings(&spec, none, features, max).len();
+        let said = (&spec, &Schema::default());
+        let count = |features, max| warnings(said, none, features, max).len();
         let small = Features::default();
         let large = Features { large_messages: true, ..small };
         let just = SMALL_MESSAGE_BYTES - HEADER_ROOM;

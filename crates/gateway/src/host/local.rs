@@ -383,11 +383,12 @@ async fn establish(
     let exited = process.exited();
     let set_up = async {
         let features = session.initialize(spec).await?;
-        let (registrations, manifest) = tokio::join!(session.registrations(), session.manifest());
+        let (registrations, manifest, schema) =
+            tokio::join!(session.registrations(), session.manifest(), session.config_schema());
         session.ping().await?;
-        Ok::<_, Fault>((features, registrations?, manifest))
+        Ok::<_, Fault>((features, registrations?, manifest, schema))
     };
-    let (features, registrations, manifest) = tokio::select! {
+    let (features, registrations, manifest, schema) = tokio::select! {
         answers = set_up => answers?,
         _ = exited => return Err(Fault::Internal("the process ended")),
     };
@@ -402,10 +403,11 @@ async fn establish(
             features,
             setup.settings.shards,
         ),
-        warnings: warnings(spec, &endpoints, features, max_body_bytes),
+        warnings: warnings((spec, &schema), &endpoints, features, max_body_bytes),
         endpoints,
         manifest,
         place: Some(place),
+        config_schema: schema.known,
         pid: Some(process.pid()),
         sha256: process.sha256().await,
         start_duration: begun.elapsed(),

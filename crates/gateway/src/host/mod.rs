@@ -4,8 +4,8 @@
 //! `supervisor` looks after one plugin and lets `state` decide, which is pure; `runner` carries out
 //! one start (an `assignment`), of a program here (`local`) or of a plugin that runs elsewhere
 //! (`remote`, at its `addresses`), to its end, with the help of `process` (the child and all it starts),
-//! `connect` (first line, socket), `session` (calls to the plugin, among them its `manifest` and its
-//! `sessions`), `broker` (how it reaches the host services: its `door`s, and when to `announce`
+//! `connect` (first line, socket), `session` (calls to the plugin, among them its `manifest`, the
+//! `schema` of its configuration and its `sessions`), `broker` (how it reaches the host services: its `door`s, and when to `announce`
 //! them), `logs` and `line` (what it prints)
 //! and `flight` (what ran, and why it died; `oom` knows whether memory was the cause).
 //! `launch` makes a program a process, through a `guard`, which outlives us just long enough to
@@ -42,6 +42,7 @@ mod random;
 mod remote;
 mod run_dir;
 mod runner;
+mod schema;
 mod sealed;
 mod session;
 mod sessions;

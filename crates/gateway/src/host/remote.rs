@@ -54,7 +54,8 @@ impl Remote<'_> {
         let in_service: InService = answers.iter().map(|a| Presence::new(a.is_ok())).collect();
         let endpoints = Arc::new(EndpointTable::build(offer.registrations.clone()));
         let max_body_bytes = setup.settings.max_body_bytes;
-        let lasting = warnings(&spec, &endpoints, offer.features, max_body_bytes);
+        let said = (&*spec, &offer.schema);
+        let lasting = warnings(said, &endpoints, offer.features, max_body_bytes);
         let addresses: Vec<_> = self.addresses.iter().cloned().map(Address::Tcp).collect();
         let served = (offer.features, setup.settings.shards);
         let instance = Instance::at(spec.clone(), &addresses, served, in_service.clone());
@@ -64,6 +65,7 @@ impl Remote<'_> {
             warnings: self.with_standing(&lasting, &standing_of(&answers)),
             endpoints,
             manifest: offer.manifest.clone(),
+            config_schema: offer.schema.known.clone(),
             pid: None,
             place: None,
             sha256: None,

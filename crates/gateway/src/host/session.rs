@@ -7,8 +7,10 @@ use super::broker::{BROKER_ID, Broker};
 use super::fault::Fault;
 use super::logs::{LogSink, Stream};
 use super::manifest::Manifest;
+use super::schema::Schema;
 use super::sessions;
 use super::settings::HostLimits;
+use sidegate_model::config_schema::MAX_SCHEMA_BYTES;
 use sidegate_model::convert::plugin_config;
 use sidegate_model::plugin::PluginSpec;
 use sidegate_wire::handshake::{
@@ -117,6 +119,23 @@ impl Session {
             // That is how a message that is too large is refused.
             Err((fault, Some(Code::OutOfRange))) => Manifest::unreadable(&fault.to_string()),
             _ => Manifest::default(),
+        }
+    }
+
+    /// What it says of its configuration. A plugin without a schema, or without an answer in time, has
+    /// nothing to say.
+    pub(super) async fn config_schema(&self) -> Schema {
+        // A little more than the schema itself: what is too large shall be told by its size.
+        let most = 2 * MAX_SCHEMA_BYTES;
+        let mut plugin = self.plugin.clone().max_decoding_message_size(most);
+        let request = wire::GetConfigSchemaRequest {};
+        let limit = self.limits.manifest;
+        let answer = call("GetConfigSchema", limit, request, |r| plugin.get_config_schema(r));
+        match answer.await {
+            Ok(answer) if answer.success => Schema::parse(&answer.schema_json),
+            // That is how a message that is too large is refused.
+            Err((fault, Some(Code::OutOfRange))) => Schema::unreadable(&fault.to_string()),
+            _ => Schema::default(),
         }
     }
 

@@ -177,6 +177,7 @@ impl Supervisor {
                     return;
                 }
                 self.record.endpoints = ready.endpoints.clone();
+                self.record.config_schema = ready.config_schema.clone();
                 self.record.start_duration = Some(ready.start_duration);
                 self.record.serving = Some((ready, now_millis()));
                 Event::Started(serial)

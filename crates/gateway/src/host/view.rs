@@ -4,6 +4,7 @@ use super::assignment::Ready;
 use super::state::Life;
 use crate::generation::{Mount, Target};
 use sidegate_model::UnixMillis;
+use sidegate_model::config_schema::ConfigSchema;
 use sidegate_model::endpoint::EndpointTable;
 use sidegate_model::plugin::PluginSpec;
 use sidegate_model::status::{PluginState, PluginStatus};
@@ -32,6 +33,8 @@ pub(super) struct Record {
     pub(super) spec: Arc<PluginSpec>,
     /// Of the last good instance.
     pub(super) endpoints: Arc<EndpointTable>,
+    /// What the last good instance says of its configuration.
+    pub(super) config_schema: Option<Arc<ConfigSchema>>,
     /// How long the latest start that ended well took.
     pub(super) start_duration: Option<Duration>,
     /// The instance that serves, and since when.
@@ -50,6 +53,7 @@ impl Record {
         Self {
             spec,
             endpoints: Arc::default(),
+            config_schema: None,
             start_duration: None,
             serving: None,
             waiting: Arc::new(Semaphore::new(MAX_WAITING)),
@@ -92,6 +96,7 @@ impl Record {
             endpoints: serving.map(|_| self.endpoints.endpoints().to_vec()).unwrap_or_default(),
             raised: serving.map(|_| self.endpoints.raised().to_vec()).unwrap_or_default(),
             start_duration: self.start_duration,
+            config_schema: self.config_schema.clone(),
             ..blank_status(spec, PluginState::Stopped)
         };
         View {
@@ -167,6 +172,7 @@ fn blank_status(spec: &PluginSpec, state: PluginState) -> PluginStatus {
         ready_since: None,
         hooks: Vec::new(),
         requested_scopes: Vec::new(),
+        config_schema: None,
         endpoints: Vec::new(),
         raised: Vec::new(),
         required: spec.options.required,

@@ -22,6 +22,7 @@ fn status(id: u32, name: &str) -> PluginStatus {
         ready_since: None,
         hooks: Vec::new(),
         requested_scopes: Vec::new(),
+        config_schema: None,
         endpoints: Vec::new(),
         raised: Vec::new(),
         required: false,

@@ -2,6 +2,7 @@
 //!
 //! It asks the admin API; the rules of an app are checked there.
 
+use super::amend::{Amendment, Members};
 use crate::client::{AdminApi, Connection};
 use crate::error::Failure;
 use crate::output::{Column, Output, field, text};
@@ -192,9 +193,7 @@ fn wrapped(attributes: &Map<String, Value>) -> Value {
 }
 
 async fn update_app(update: &Update) -> Result<(), Failure> {
-    let changed = object(&update.fields.metadata, &update.fields.metadata_json)?;
-    let api = update.connection.open()?;
-    let app = api.find("apps", &update.app).await?;
+    let set = object(&update.fields.metadata, &update.fields.metadata_json)?;
     let mut attributes = update.fields.attributes();
     let named = [
         ("name", update.name.as_ref().map(|name| json!(name))),
@@ -202,19 +201,16 @@ async fn update_app(update: &Update) -> Result<(), Failure> {
         ("is_active", update.active.map(|active| json!(active))),
     ];
     attributes.extend(named.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))));
-    if !changed.is_empty() || !update.remove_metadata.is_empty() {
-        // The API takes the metadata as a whole, so what is not named here is carried over.
-        let mut metadata = field(&app, "metadata").as_object().cloned().unwrap_or_default();
-        metadata.retain(|key, _| !update.remove_metadata.contains(key));
-        metadata.extend(changed);
-        attributes.insert("metadata".into(), Value::Object(metadata));
-    }
-    if attributes.is_empty() {
+    let metadata = Members { set, unset: update.remove_metadata.clone(), ..Members::default() };
+    let members = vec![("metadata", metadata)];
+    let amendment = Amendment { fields: attributes, members, query: "" };
+    if amendment.is_nothing() {
         return Err(Failure::usage("nothing to change: name at least one field")
             .hint("`sidegate app update --help` lists the fields"));
     }
-    let path = format!("apps/{}", text(&app, "id"));
-    let app = api.patch(&path, &wrapped(&attributes)).await?;
+    let api = update.connection.open()?;
+    let app = api.find("apps", &update.app).await?;
+    let app = amendment.make(&api, (&format!("apps/{}", text(&app, "id")), "app")).await?;
     update.output.one(&app, DETAILS)
 }
 

@@ -1,6 +1,7 @@
 //! The commands, one file each. Every file says which arguments its command has and runs it; what
 //! several need lies in the files above this folder.
 
+mod amend;
 pub(crate) mod app;
 pub(crate) mod config;
 pub(crate) mod log_level;
@@ -10,6 +11,7 @@ pub(crate) mod plugin_follow;
 pub(crate) mod plugin_log_lines;
 pub(crate) mod plugin_logs;
 pub(crate) mod plugin_logs_follow;
+mod plugin_schema;
 pub(crate) mod plugin_scopes;
 pub(crate) mod plugin_update;
 pub(crate) mod plugin_view;

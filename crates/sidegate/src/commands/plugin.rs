@@ -82,12 +82,12 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<(), Failure> {
     match &arguments.action {
         Action::Add(add) => add_plugin(add).await,
         Action::List(list) => {
-            let plugins = list.connection.open()?.all("plugins").await?;
+            let plugins = list.connection.open()?.all(&list.view.address("plugins")).await?;
             list.view.list(plugins)
         }
         Action::Show(one) => {
             let (api, plugin) = one.find().await?;
-            one.view.one(whole(&api, &text(&plugin, "id")).await?)
+            one.view.one(whole(&api, &text(&plugin, "id"), &one.view).await?)
         }
         Action::Logs(logs) => plugin_logs::run(logs).await,
         Action::Update(update) => plugin_update::run(update).await,
@@ -99,11 +99,13 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<(), Failure> {
             let (api, plugin) = one.find().await?;
             let id = text(&plugin, "id");
             api.patch(&format!("plugins/{id}"), &active(false)).await?;
-            one.view.one(whole(&api, &id).await?)
+            one.view.one(whole(&api, &id, &one.view).await?)
         }
         Action::Remove(one) => {
             let (api, plugin) = one.find().await?;
             let id = text(&plugin, "id");
+            let plugin =
+                api.get(&one.view.address(&format!("plugins/{id}"))).await.unwrap_or(plugin);
             api.delete(&format!("plugins/{id}")).await?;
             eprintln!("plugin {} ({id}) is removed", text(&plugin, "name"));
             one.view.removed(plugin)

@@ -23,7 +23,7 @@ pub(super) async fn follow(
         Some(wait) => wait.for_plugin(api, id, before).await?,
         None => None,
     };
-    let plugin = whole(api, id).await?;
+    let plugin = whole(api, id, view).await?;
     let (name, callable, warnings) = (text(&plugin, "name"), callable(&plugin), warnings(&plugin));
     view.one(plugin)?;
     if view.is_for_programs() {

@@ -32,7 +32,7 @@ pub(super) async fn run(scopes: &Scopes, deed: &str) -> Result<(), Failure> {
     let attributes = json!({"scopes": scopes.scopes});
     let body = json!({"data": {"type": "plugin", "attributes": attributes}});
     api.post(&format!("plugins/{id}/{deed}"), &body).await?;
-    let plugin = whole(&api, &id).await?;
+    let plugin = whole(&api, &id, &scopes.view).await?;
     if scopes.view.is_for_programs() {
         return scopes.view.one(plugin);
     }

@@ -4,14 +4,15 @@
 //! It asks the admin API and changes nothing.
 
 use super::plugin_log_lines;
+use super::plugin_schema::settings;
 use crate::client::AdminApi;
 use crate::error::Failure;
-use crate::masked::mask;
 use crate::output::{Column, Output, field, plain, printable, text};
 use clap::Args;
 use serde_json::Value;
 use sidegate_model::duration::format_duration;
 use sidegate_model::scope::SERVICE_SCOPES;
+use sidegate_model::secret::{for_people, hide_config, hide_options};
 use std::time::Duration;
 
 /// How many lines of a process that failed are shown.
@@ -43,6 +44,7 @@ const DETAILS: &[Column] = &[
     ("last failure", last_failure),
     ("command", |plugin| text(plugin, "command")),
     ("config", |plugin| text(plugin, "config")),
+    ("settings", settings),
     ("options", |plugin| text(plugin, "options")),
     ("granted", |plugin| text(plugin, "service_scopes")),
     ("wishes", wishes),
@@ -56,7 +58,7 @@ pub(crate) struct View {
     #[command(flatten)]
     output: Output,
     /// Print what looks like a secret in the configuration, and the values of env. options, which
-    /// otherwise appear as …
+    /// otherwise appear as …, and as {"$secret":"set"} in JSON
     #[arg(long)]
     show_secrets: bool,
 }
@@ -65,6 +67,11 @@ impl View {
     /// Whether only data is printed, so that people must be told on stderr.
     pub(super) fn is_for_programs(&self) -> bool {
         self.output.is_quiet() || self.output.is_json()
+    }
+
+    /// The address of plugins, or of one, with their secrets where they are to be printed.
+    pub(super) fn address(&self, path: &str) -> String {
+        if self.show_secrets { format!("{path}?secrets=show") } else { path.to_owned() }
     }
 
     /// Prints many plugins, one a row.
@@ -85,21 +92,34 @@ impl View {
         self.output.removed(&plugin)
     }
 
+    /// The gateway hides secrets itself; one of another version may not.
     fn mask(&self, plugin: &mut Value) {
         if !self.show_secrets {
-            mask(plugin);
+            let attributes = &mut plugin["attributes"];
+            if let Some(config) = attributes["config"].as_object_mut() {
+                hide_config(config);
+            }
+            if let Some(options) = attributes["options"].as_object_mut() {
+                hide_options(options);
+            }
+        }
+        if self.output.is_table() {
+            for_people(&mut plugin["attributes"]["config"]);
+            for_people(&mut plugin["attributes"]["options"]);
         }
     }
 }
 
 /// A plugin with what it serves now; the one shape in which every command here prints a plugin.
-pub(super) async fn whole(api: &AdminApi, id: &str) -> Result<Value, Failure> {
+pub(super) async fn whole(api: &AdminApi, id: &str, view: &View) -> Result<Value, Failure> {
     let status = api.get(&format!("plugins/{id}/status")).await?;
-    let mut plugin = api.get(&format!("plugins/{id}")).await?;
+    let mut plugin = api.get(&view.address(&format!("plugins/{id}"))).await?;
     for name in ["endpoints", "required", "instance"] {
         plugin["attributes"][name] = field(&status, name).clone();
     }
     plugin["attributes"]["last_failure"] = last_failure_of(api, id).await?;
+    let schema = api.get(&format!("plugins/{id}/config-schema")).await?;
+    plugin["attributes"]["config_schema"] = field(&schema, "schema").clone();
     Ok(plugin)
 }
 

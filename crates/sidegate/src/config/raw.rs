@@ -127,8 +127,23 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "ADMIN_HOST",
         Kind::Host,
         "127.0.0.1",
-        "Address of the admin API. It speaks plain HTTP and can start programs: leave it on the \
-         machine itself, or put something that encrypts in front of it.",
+        "Address of the admin API. It can start programs: leave it on the machine itself, or let it \
+         speak TLS with the two settings below.",
+    ),
+    row(
+        "ADMIN_TLS_CERT_PATH",
+        Kind::Path,
+        "",
+        "PEM file with the certificate chain of the admin API, which then speaks TLS on all of its \
+         port. Needs the path below.",
+    ),
+    row("ADMIN_TLS_KEY_PATH", Kind::Path, "", "PEM file with the private key of that certificate."),
+    row(
+        "PUBLIC_PROBES",
+        Kind::Switch,
+        "true",
+        "Answer `/ready` and `/metrics` on the port for clients too. The admin port answers them in \
+         any case, without a token; `/health` is on both ports in any case.",
     ),
     row(
         "DATA_DIR",
@@ -315,6 +330,13 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "http://localhost:8080",
         "Where the command line finds the admin API. It is of no interest to `sidegate serve`. The \
          command line connects directly, whatever proxy the environment names.",
+    ),
+    row(
+        "SIDEGATE_CA",
+        Kind::Path,
+        "",
+        "PEM file with certificates that the command line trusts beside those of the system, when \
+         `SIDEGATE_URL` begins with `https://`. It is of no interest to `sidegate serve`.",
     ),
 ];
 

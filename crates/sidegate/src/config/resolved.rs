@@ -53,6 +53,10 @@ pub(crate) struct Config {
     pub(crate) log: Log,
     /// Certificate and key, when clients come over TLS.
     pub(crate) tls: Option<TlsPaths>,
+    /// Certificate and key of the admin API, when it speaks TLS.
+    pub(crate) admin_tls: Option<TlsPaths>,
+    /// Whether clients may ask for `/ready` and `/metrics`.
+    pub(crate) public_probes: bool,
     /// Limits and deadlines of requests and connections.
     pub(crate) limits: EdgeLimits,
     /// Which commands may be run as plugins.
@@ -98,6 +102,8 @@ pub(crate) struct ClientConfig {
     pub(crate) admin_token: Option<Secret>,
     /// Where the file with the token is otherwise.
     pub(crate) data_dir: PathBuf,
+    /// A file with certificates to trust beside those of the system.
+    pub(crate) ca: Option<PathBuf>,
 }
 
 impl Config {
@@ -118,6 +124,8 @@ impl Config {
             data_dir,
             log: read.log(),
             tls: read.tls(),
+            admin_tls: read.admin_tls(),
+            public_probes: read.switch("PUBLIC_PROBES"),
             limits: read.limits(),
             permitted: Permitted {
                 dirs: read.folders("PLUGIN_DIRS"),
@@ -165,6 +173,7 @@ impl ClientConfig {
             url: read.url("SIDEGATE_URL"),
             admin_token: read.secret("SIDEGATE_ADMIN_TOKEN"),
             data_dir: read.path("DATA_DIR"),
+            ca: Some(read.path("SIDEGATE_CA")).filter(|path| !path.as_os_str().is_empty()),
         };
         if read.problems.is_empty() { Ok(config) } else { Err(read.problems) }
     }
@@ -332,9 +341,11 @@ impl Reader<'_> {
 
     fn url(&mut self, variable: &str) -> String {
         let text = self.text(variable).trim_end_matches('/').to_owned();
-        let host = text.strip_prefix("http://").unwrap_or_default();
-        if host.is_empty() || host.contains(char::is_whitespace) {
-            let what = format!("{text:?} is no address of an admin API: use http://host:port");
+        let host = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://"));
+        if host.is_none_or(|host| host.is_empty() || host.contains(char::is_whitespace)) {
+            let what = format!(
+                "{text:?} is no address of an admin API: use http://host:port or https://host:port"
+            );
             self.wrong(variable, what);
         }
         text
@@ -355,6 +366,23 @@ impl Reader<'_> {
             }
         }
         Some(paths)
+    }
+
+    /// Both files or none.
+    fn admin_tls(&mut self) -> Option<TlsPaths> {
+        let names = ["ADMIN_TLS_CERT_PATH", "ADMIN_TLS_KEY_PATH"];
+        let [certificate, key] = names.map(|variable| self.path(variable));
+        let is_set = |path: &PathBuf| !path.as_os_str().is_empty();
+        match (is_set(&certificate), is_set(&key)) {
+            (false, false) => return None,
+            (true, true) => {}
+            (has_certificate, _) => {
+                let (missing, other) =
+                    if has_certificate { (names[1], names[0]) } else { (names[0], names[1]) };
+                self.wrong(missing, format!("{other} needs it: name the PEM file"));
+            }
+        }
+        Some(TlsPaths { certificate, key })
     }
 
     fn limits(&mut self) -> EdgeLimits {
@@ -439,6 +467,17 @@ mod tests {
     }
 
     #[test]
+    fn the_admin_api_speaks_tls_with_both_files_only() {
+        assert!(resolve(&[]).unwrap().admin_tls.is_none());
+        let both = [("ADMIN_TLS_CERT_PATH", "c"), ("ADMIN_TLS_KEY_PATH", "k")];
+        assert!(resolve(&both).unwrap().admin_tls.is_some());
+        for one in both {
+            let problems = resolve(&[one]).unwrap_err();
+            assert!(problems[0].contains(&format!("{} needs it", one.0)), "{problems:?}");
+        }
+    }
+
+    #[test]
     fn both_listeners_on_one_port_are_refused_but_any_port_twice_is_fine() {
         let problems = resolve(&[("PORT", "8080")]).unwrap_err();
         assert_eq!(
@@ -466,7 +505,7 @@ mod tests {
 
     #[test]
     fn an_address_of_another_kind_is_refused() {
-        for bad in ["localhost:8080", "https://h", "http://", "unix:///x"] {
+        for bad in ["localhost:8080", "https://", "http://", "unix:///x"] {
             let flags = flags(&[("SIDEGATE_URL", bad)]);
             let (layers, _) = Layers::collect(&Environment::default(), &flags);
             assert!(ClientConfig::resolve(&layers).is_err(), "{bad}");

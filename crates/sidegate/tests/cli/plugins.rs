@@ -35,15 +35,21 @@ fn a_plugin_is_shown_without_its_secrets() {
     {
       "config": {
         "db": {
-          "Password": "…",
+          "Password": {
+            "$secret": "set"
+          },
           "host": "h"
         },
         "region": "eu",
         "slug": "h",
-        "webhook_secret": "…"
+        "webhook_secret": {
+          "$secret": "set"
+        }
       },
       "options": {
-        "env.MODE": "…",
+        "env.MODE": {
+          "$secret": "set"
+        },
         "pass_token": "true"
       }
     }

@@ -1,7 +1,7 @@
 //! The promises about apps. See the parent for where they run.
 
 use super::{app, page, saved_app, token};
-use crate::{Page, Store, StoreError, TokenFilter};
+use crate::{Page, Precondition, Store, StoreError, TokenFilter};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
 use proptest::test_runner::TestRunner;
@@ -64,7 +64,7 @@ pub(super) async fn app_names_are_unique(store: &Store) {
     );
     let refused = store.update_app(second, &app("billing")).await.unwrap_err();
     assert!(matches!(refused, StoreError::Conflict { what: "app", .. }), "{refused}");
-    store.delete_app(first).await.unwrap();
+    store.delete_app(first, &Precondition::None).await.unwrap();
     store.update_app(second, &app("billing")).await.unwrap();
 }
 
@@ -84,7 +84,7 @@ pub(super) async fn an_app_that_is_not_there_is_named(store: &Store) {
     let refusals = [
         store.app(id).await.unwrap_err(),
         store.update_app(id, &app("x")).await.unwrap_err(),
-        store.delete_app(id).await.unwrap_err(),
+        store.delete_app(id, &Precondition::None).await.unwrap_err(),
     ];
     for refused in refusals {
         assert_eq!(refused.to_string(), "app 7 does not exist");
@@ -117,7 +117,7 @@ pub(super) async fn deleting_an_app_deletes_and_returns_its_tokens(store: &Store
         hashes.push(store.create_token(&token(doomed, text)).await.unwrap().value.hash);
     }
     let kept = store.create_token(&token(other, "d")).await.unwrap().value;
-    let mut deleted = store.delete_app(doomed).await.unwrap().value;
+    let mut deleted = store.delete_app(doomed, &Precondition::None).await.unwrap().value;
     deleted.token_hashes.sort_unstable();
     hashes.sort_unstable();
     assert_eq!((deleted.app.id, deleted.token_hashes), (doomed, hashes));
@@ -129,7 +129,7 @@ pub(super) async fn deleting_an_app_deletes_and_returns_its_tokens(store: &Store
 
 pub(super) async fn an_app_number_is_never_given_again(store: &Store) {
     let first = saved_app(store, "a").await;
-    store.delete_app(first).await.unwrap();
+    store.delete_app(first, &Precondition::None).await.unwrap();
     assert!(saved_app(store, "a").await > first);
 }
 

@@ -1,9 +1,9 @@
 //! The promises about what plugins keep. See the parent for where they run.
 
 use super::plugin;
-use crate::Store;
 use crate::kv::Entry;
 use crate::sql::params;
+use crate::{Precondition, Store};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
 use proptest::test_runner::TestRunner;
@@ -171,7 +171,7 @@ pub(super) async fn entries_go_with_their_plugin_and_cannot_come_back(store: &St
     for id in [id, stays] {
         store.write(id, "k", b"1", None).await.unwrap();
     }
-    store.delete_plugin(id).await.unwrap();
+    store.delete_plugin(id, &Precondition::None).await.unwrap();
     assert_eq!(rows(store).await, 1);
     assert_eq!(store.read(id, "k").await, Ok(None));
     let refused = store.write(id, "k", b"1", None).await.unwrap_err();
@@ -265,7 +265,7 @@ pub(super) async fn whatever_is_done_it_behaves_like_a_map(store: &Store) {
             }
         }
         for id in ids {
-            store.delete_plugin(id).await.unwrap();
+            store.delete_plugin(id, &Precondition::None).await.unwrap();
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The promises about plugins. See the parent for where they run.
 
 use super::{page, plugin};
-use crate::{Page, PluginFilter, Store, StoreError};
+use crate::{Page, PluginFilter, Precondition, Store, StoreError};
 use serde_json::json;
 use sidegate_model::plugin::{PluginDraft, PluginId};
 
@@ -14,7 +14,7 @@ pub(super) async fn a_plugin_is_saved_and_read(store: &Store) {
     let wanted = PluginDraft { is_active: false, ..plugin("echo 2", None) };
     let updated = store.update_plugin(saved.id, &wanted).await.unwrap().value;
     assert_eq!((updated.id, updated.draft.clone()), (saved.id, wanted));
-    assert_eq!(store.delete_plugin(saved.id).await.unwrap().value, updated);
+    assert_eq!(store.delete_plugin(saved.id, &Precondition::None).await.unwrap().value, updated);
     let refused = store.plugin(saved.id).await.unwrap_err();
     assert_eq!(refused.to_string(), "plugin 1 does not exist");
 }
@@ -66,13 +66,13 @@ pub(super) async fn an_invalid_plugin_is_refused_with_every_problem(store: &Stor
 
 pub(super) async fn a_reload_counts_and_changes_nothing_else(store: &Store) {
     let saved = store.create_plugin(&plugin("a", Some("a"))).await.unwrap();
-    let reloaded = store.bump_reload(saved.value.id).await.unwrap();
+    let reloaded = store.bump_reload(saved.value.id, &Precondition::None).await.unwrap();
     assert_eq!(reloaded.value.reloads, 1);
     assert_eq!(reloaded.value.draft, saved.value.draft);
     assert_eq!(reloaded.revision, saved.revision + 1);
     let updated = store.update_plugin(saved.value.id, &plugin("b", None)).await.unwrap();
     assert_eq!(updated.value.reloads, 1);
-    let refused = store.bump_reload(PluginId(9)).await.unwrap_err();
+    let refused = store.bump_reload(PluginId(9), &Precondition::None).await.unwrap_err();
     assert_eq!(refused.to_string(), "plugin 9 does not exist");
 }
 
@@ -108,6 +108,6 @@ pub(super) async fn plugins_are_filtered_and_paged(store: &Store) {
 
 pub(super) async fn a_plugin_number_is_never_given_again(store: &Store) {
     let first = store.create_plugin(&plugin("a", None)).await.unwrap().value.id;
-    store.delete_plugin(first).await.unwrap();
+    store.delete_plugin(first, &Precondition::None).await.unwrap();
     assert!(store.create_plugin(&plugin("a", None)).await.unwrap().value.id > first);
 }

@@ -1,7 +1,7 @@
 //! The promises about scopes that are granted to plugins. See the parent for where they run.
 
 use super::plugin;
-use crate::{ScopeChange, Store, StoreError};
+use crate::{Precondition, ScopeChange, Store, StoreError};
 use sidegate_model::plugin::PluginId;
 use sidegate_model::scope::SERVICE_SCOPES;
 use std::collections::BTreeSet;
@@ -14,7 +14,7 @@ fn scopes(names: &[&str]) -> BTreeSet<String> {
 pub(super) async fn scopes_are_granted_and_taken_back(store: &Store) {
     let id = store.create_plugin(&plugin("p", None)).await.unwrap().value.id;
     let change = async |change: ScopeChange| {
-        let written = store.change_scopes(id, &change).await.unwrap();
+        let written = store.change_scopes(id, &change, &Precondition::None).await.unwrap();
         assert_eq!(store.plugin(id).await.unwrap(), written.value);
         (written.value.draft.service_scopes, written.revision)
     };
@@ -28,7 +28,10 @@ pub(super) async fn scopes_are_granted_and_taken_back(store: &Store) {
     assert_eq!(change(revoke.clone()).await, (both, 4));
     assert_eq!(change(revoke).await.1, 4);
     assert_eq!(change(ScopeChange::RevokeAll).await, (scopes(&[]), 5));
-    let nobody = store.change_scopes(PluginId(9), &ScopeChange::RevokeAll).await.unwrap_err();
+    let nobody = store
+        .change_scopes(PluginId(9), &ScopeChange::RevokeAll, &Precondition::None)
+        .await
+        .unwrap_err();
     assert_eq!(nobody.to_string(), "plugin 9 does not exist");
 }
 
@@ -36,7 +39,7 @@ pub(super) async fn a_scope_that_is_unknown_is_refused_with_the_known_ones(store
     let id = store.create_plugin(&plugin("p", None)).await.unwrap().value.id;
     let asked = scopes(&["kv.readwrite", "kv.write", "everything"]);
     for change in [ScopeChange::Grant(asked.clone()), ScopeChange::Revoke(asked)] {
-        match store.change_scopes(id, &change).await.unwrap_err() {
+        match store.change_scopes(id, &change, &Precondition::None).await.unwrap_err() {
             StoreError::Invalid { what: "scope", problems } => {
                 assert_eq!(problems.iter().filter(|p| p.contains("is unknown")).count(), 2);
                 for known in SERVICE_SCOPES {
@@ -57,7 +60,7 @@ pub(super) async fn grants_at_the_same_time_lose_nothing(store: &Store) {
         let store = store.clone();
         granting.spawn(async move {
             let change = ScopeChange::Grant(scopes(&[scope]));
-            store.change_scopes(id, &change).await.unwrap();
+            store.change_scopes(id, &change, &Precondition::None).await.unwrap();
         });
     }
     granting.join_all().await;

@@ -1,7 +1,7 @@
 //! The promises about tokens. See the parent for where they run.
 
 use super::{page, saved_app, token};
-use crate::{NewTokenRow, Page, Store, StoreError, TokenFilter};
+use crate::{NewTokenRow, Page, Precondition, Store, StoreError, TokenFilter};
 use sidegate_model::app::AppId;
 use sidegate_model::token::{NewToken, TokenHash, TokenId};
 
@@ -89,10 +89,11 @@ pub(super) async fn tokens_are_listed_by_app_and_name(store: &Store) {
 pub(super) async fn a_revoked_token_is_gone(store: &Store) {
     let app_id = saved_app(store, "a").await;
     let saved = store.create_token(&token(app_id, "x")).await.unwrap().value;
-    assert_eq!(store.revoke_token(saved.id).await.unwrap().value, saved);
-    for refused in
-        [store.token(saved.id).await.map(drop), store.revoke_token(saved.id).await.map(drop)]
-    {
+    assert_eq!(store.revoke_token(saved.id, &Precondition::None).await.unwrap().value, saved);
+    for refused in [
+        store.token(saved.id).await.map(drop),
+        store.revoke_token(saved.id, &Precondition::None).await.map(drop),
+    ] {
         assert_eq!(refused.unwrap_err().to_string(), "token 1 does not exist");
     }
     assert!(store.load_snapshot().await.unwrap().tokens.is_empty());

@@ -2,7 +2,7 @@
 
 use super::{app, page, plugin, saved_app, token};
 use crate::sql::params;
-use crate::{Page, PluginFilter, Store, StoreError, TokenFilter};
+use crate::{Page, PluginFilter, Precondition, Store, StoreError, TokenFilter};
 use sidegate_model::plugin::PluginDraft;
 use sidegate_model::token::TokenHash;
 use tokio::task::JoinSet;
@@ -16,10 +16,10 @@ pub(super) async fn every_write_grows_the_revision_by_one(store: &Store) {
     let revisions = [
         store.update_app(app_id, &app("b")).await.unwrap().revision,
         store.update_plugin(id, &plugin("q", Some("p"))).await.unwrap().revision,
-        store.bump_reload(id).await.unwrap().revision,
-        store.revoke_token(token_id).await.unwrap().revision,
-        store.delete_app(app_id).await.unwrap().revision,
-        store.delete_plugin(id).await.unwrap().revision,
+        store.bump_reload(id, &Precondition::None).await.unwrap().revision,
+        store.revoke_token(token_id, &Precondition::None).await.unwrap().revision,
+        store.delete_app(app_id, &Precondition::None).await.unwrap().revision,
+        store.delete_plugin(id, &Precondition::None).await.unwrap().revision,
     ];
     assert_eq!(revisions, [4, 5, 6, 7, 8, 9]);
     assert_eq!(store.revision().await.unwrap(), 9);
@@ -42,7 +42,7 @@ pub(super) async fn a_refused_write_changes_nothing(store: &Store) {
     let before = store.revision().await.unwrap();
     store.create_app(&app("a")).await.unwrap_err();
     store.create_plugin(&plugin("q", Some("p"))).await.unwrap_err();
-    store.delete_app(sidegate_model::app::AppId(99)).await.unwrap_err();
+    store.delete_app(sidegate_model::app::AppId(99), &Precondition::None).await.unwrap_err();
     store.update_app(app_id, &app("")).await.unwrap_err();
     assert_eq!(store.revision().await.unwrap(), before);
     assert_eq!(store.list_apps(Page::default()).await.unwrap().total, 1);
