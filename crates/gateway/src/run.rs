@@ -4,12 +4,9 @@
 use crate::edge::body_memory::BodyMemory;
 use crate::edge::context::{Edge, EdgeLimits, Facts};
 use crate::edge::listener::Shard;
-<<<<<<< HEAD
 use crate::edge::open_streams::OpenStreams;
-=======
 use crate::edge::operations;
 pub use crate::edge::operations::METRICS_TYPE;
->>>>>>> 58aecf1 (Lose no change among others, hide secrets in the admin API, check configurations against their schema, and let the admin port speak TLS)
 use crate::edge::proxies::Proxies;
 use crate::edge::tls::TlsIdentity;
 use crate::generation::CurrentGeneration;
