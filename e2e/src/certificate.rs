@@ -40,6 +40,21 @@ impl Certificate {
         addr: std::net::SocketAddr,
         protocols: &[&str],
     ) -> TlsStream<TcpStream> {
+        self.try_connect(addr, protocols).await.expect("the handshake succeeds")
+    }
+
+    /// The same where another certificate may be shown.
+    ///
+    /// # Errors
+    /// When the handshake fails.
+    ///
+    /// # Panics
+    /// When nobody accepts.
+    pub async fn try_connect(
+        &self,
+        addr: std::net::SocketAddr,
+        protocols: &[&str],
+    ) -> std::io::Result<TlsStream<TcpStream>> {
         let mut roots = RootCertStore::empty();
         roots.add(self.der.clone()).expect("our own certificate is well-formed");
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
@@ -52,6 +67,6 @@ impl Certificate {
         let tcp = TcpStream::connect(addr).await.expect("the gateway accepts connections");
         let name = "localhost".try_into().expect("localhost is a name");
         let connector = TlsConnector::from(Arc::new(config));
-        connector.connect(name, tcp).await.expect("the handshake succeeds")
+        connector.connect(name, tcp).await
     }
 }

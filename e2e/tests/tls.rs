@@ -1,6 +1,7 @@
-//! TLS: HTTP/2 and HTTP/1.1 by negotiation, and a start that fails when the files are no good.
+//! TLS: HTTP/2 and HTTP/1.1 by negotiation, a start that fails when the files are no good, and
+//! certificates that are renewed while the gateway runs.
 
-use sidegate_e2e::{Certificate, Cli, Connection, Ending, Gateway, Version, story};
+use sidegate_e2e::{Certificate, Cli, Connection, Ending, Gateway, Version, eventually, story};
 
 async fn start() -> (Gateway, Certificate) {
     let builder = Gateway::builder();
@@ -99,5 +100,40 @@ fn without_usable_files_the_gateway_does_not_start_and_says_which() {
         let not_pem = not_pem.to_str().unwrap();
         let said = run(not_pem, not_pem).await;
         assert!(said.contains("TLS_CERT_PATH"), "{said}");
+    });
+}
+
+#[test]
+fn a_renewed_certificate_is_taken_without_a_restart_and_what_does_not_fit_changes_nothing() {
+    story(async {
+        let (gateway, first) = start().await;
+        let ask = async |certificate: &Certificate| {
+            let tls = certificate.try_connect(gateway.addr(), &["http/1.1"]).await.ok()?;
+            let connection = Connection::over(tls, Version::Http1, "localhost").await;
+            let metrics = connection.request("GET", "/metrics").send().await.expect(200);
+            let name = "sidegate_tls_certificate_expiry_timestamp_seconds ";
+            let line = metrics.text().lines().find_map(|line| line.strip_prefix(name));
+            Some(line.expect("the expiry is a metric").parse::<i64>().unwrap())
+        };
+        assert!(ask(&first).await.unwrap() > 2_000_000_000, "it says 4096, as the harness does");
+        let kept = Connection::over(
+            first.connect(gateway.addr(), &["http/1.1"]).await,
+            Version::Http1,
+            "localhost",
+        )
+        .await;
+        // Only half of the next pair is there.
+        let elsewhere = tempfile::tempdir().unwrap();
+        let second = Certificate::in_folder(elsewhere.path());
+        std::fs::copy(&second.certificate, &first.certificate).unwrap();
+        eventually("the log says that the files do not fit", async || {
+            gateway.log().contains("the one before is still shown").then_some(())
+        })
+        .await;
+        assert!(ask(&first).await.is_some() && ask(&second).await.is_none());
+        std::fs::copy(&second.key, &first.key).unwrap();
+        eventually("the renewed one is shown", async || ask(&second).await).await;
+        assert!(ask(&first).await.is_none(), "and the old one no more");
+        kept.request("GET", "/health").send().await.expect(200);
     });
 }

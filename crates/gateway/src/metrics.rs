@@ -76,18 +76,26 @@ impl ShardMetrics {
 pub struct Metrics {
     shards: Box<[Arc<ShardMetrics>]>,
     gone: Mutex<Gone>,
+    /// When the certificate that is shown to clients ends; 0 where there is none.
+    certificate_expiry: Arc<AtomicI64>,
 }
 
 impl Metrics {
     /// Nothing counted yet, by so many shards.
     pub fn new(shards: usize) -> Self {
         let shards = (0..shards.max(1)).map(|_| Arc::default()).collect();
-        Self { shards, gone: Mutex::default() }
+        Self { shards, gone: Mutex::default(), certificate_expiry: Arc::default() }
     }
 
     /// The counts of a shard.
     pub fn shard(&self, number: usize) -> Arc<ShardMetrics> {
         self.shards[number % self.shards.len()].clone()
+    }
+
+    /// Where it is told when the certificate ends that is shown to clients, in seconds since the Unix
+    /// epoch.
+    pub fn certificate_expiry(&self) -> &Arc<AtomicI64> {
+        &self.certificate_expiry
     }
 
     /// Everything in the text format, with the plugins' states as they are now and the lines that
@@ -112,9 +120,20 @@ impl Metrics {
         announce(&mut out, dropped, "counter", "Log lines that could not be written in time");
         // Writing to a text cannot fail.
         let _ = writeln!(out, "{dropped}_total {dropped_lines}");
+        self.write_certificate_expiry(&mut out);
         plugin_metrics::write(&mut out, plugins, ProcessFigures::read);
         out.push_str("# EOF\n");
         out
+    }
+
+    /// Absent where no certificate is shown, or one that does not say when it ends.
+    fn write_certificate_expiry(&self, out: &mut String) {
+        const NAME: &str = "sidegate_tls_certificate_expiry_timestamp_seconds";
+        let expiry = self.certificate_expiry.load(Ordering::Relaxed);
+        if expiry > 0 {
+            announce(out, NAME, "gauge", "When the certificate for clients ends");
+            let _ = writeln!(out, "{NAME} {expiry}");
+        }
     }
 
     fn gauge(

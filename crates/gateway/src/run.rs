@@ -8,7 +8,7 @@ use crate::edge::open_streams::OpenStreams;
 use crate::edge::operations;
 pub use crate::edge::operations::METRICS_TYPE;
 use crate::edge::proxies::Proxies;
-use crate::edge::tls::TlsIdentity;
+use crate::edge::tls::{ShownIdentity, TlsIdentity};
 use crate::generation::CurrentGeneration;
 use crate::host::{HostError, HostHandle, HostSettings};
 use crate::log::Logs;
@@ -75,6 +75,7 @@ pub struct Gateway {
     addr: SocketAddr,
     edge: Arc<Edge>,
     host: Arc<HostHandle>,
+    tls: Option<Arc<ShownIdentity>>,
     stop: CancellationToken,
     shards: Vec<oneshot::Receiver<()>>,
 }
@@ -113,16 +114,19 @@ pub fn start(
         public_probes: settings.public_probes,
         limits: settings.limits,
     });
+    let tls = settings.tls.map(|identity| {
+        Arc::new(ShownIdentity::new(identity, edge.metrics.certificate_expiry().clone()))
+    });
     let stop = CancellationToken::new();
     let places = Arc::new(Semaphore::new(edge.limits.max_connections));
     let mut ended = Vec::new();
     for (number, listener) in listeners.into_iter().enumerate() {
-        let (edge, tls) = (edge.clone(), settings.tls.clone());
+        let (edge, tls) = (edge.clone(), tls.clone());
         let (places, stop) = (places.clone(), stop.clone());
         let shard = Shard { edge, number, tls, places, stop };
         ended.push(run_shard(shard, listener).map_err(GatewayError::Shard)?);
     }
-    Ok(Gateway { addr, edge, host, stop, shards: ended })
+    Ok(Gateway { addr, edge, host, tls, stop, shards: ended })
 }
 
 impl Gateway {
@@ -149,6 +153,12 @@ impl Gateway {
     /// What the gateway tells of itself, for others than clients.
     pub fn probes(&self) -> Probes {
         Probes(self.edge.clone())
+    }
+
+    /// The certificate that clients are shown, where they come over TLS: another one can be put in its
+    /// place.
+    pub fn identity(&self) -> Option<Arc<ShownIdentity>> {
+        self.tls.clone()
     }
 
     /// Stops: no new connection, open requests finish within the drain limit, then the plugins.

@@ -5,6 +5,7 @@
 //! files and arguments.
 
 mod arguments;
+mod certificate;
 mod client;
 mod commands;
 mod config;

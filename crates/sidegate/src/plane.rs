@@ -7,8 +7,8 @@ use crate::config::resolved::{Config, TlsPaths};
 use crate::error::Failure;
 use rustix::process::geteuid;
 use serde_json::Value;
-use sidegate_control::{AdminTls, DataPlane};
-use sidegate_gateway::edge::tls::TlsIdentity;
+use sidegate_control::DataPlane;
+use sidegate_gateway::edge::tls::{ShownIdentity, TlsIdentity};
 use sidegate_gateway::host::{HostHandle, HostLimits, HostSettings};
 use sidegate_gateway::log::Logs;
 use sidegate_gateway::run::{GatewayError, GatewaySettings, METRICS_TYPE, Probes};
@@ -97,14 +97,16 @@ pub(crate) fn start_failure(error: &GatewayError) -> Failure {
 ///
 /// # Errors
 /// When a file of its identity cannot be used.
-pub(crate) fn admin_tls(config: &Config) -> Result<Option<AdminTls>, Failure> {
+pub(crate) fn admin_identity(config: &Config) -> Result<Option<Arc<ShownIdentity>>, Failure> {
     let identity = config.admin_tls.as_ref().map(|paths| tls_identity(paths, "ADMIN_TLS"));
-    let shown = identity.transpose()?.map(|identity| identity.for_http1());
-    Ok(shown.map(|shown| AdminTls::new(move || shown.clone())))
+    Ok(identity.transpose()?.map(|identity| Arc::new(ShownIdentity::new(identity, Arc::default()))))
 }
 
-/// The identity of a listener; `settings` is how the names of its settings begin.
-fn tls_identity(paths: &TlsPaths, settings: &str) -> Result<TlsIdentity, Failure> {
+/// Reads the identity of a listener; `settings` is how the names of its settings begin.
+///
+/// # Errors
+/// When a file cannot be read or the two do not fit.
+pub(crate) fn tls_identity(paths: &TlsPaths, settings: &str) -> Result<TlsIdentity, Failure> {
     let read = |path: &Path, which: &str| {
         let setting = format!("{settings}_{which}_PATH");
         std::fs::read(path).map_err(|e| {

@@ -3,7 +3,8 @@
 //! It puts store, control plane and data plane together and holds the order of their start and
 //! stop; it knows what they do only by name.
 
-use crate::config::resolved::{Config, Secret};
+use crate::certificate::Renewal;
+use crate::config::resolved::{Config, Secret, TlsPaths};
 use crate::data_dir::{self, DataDir};
 use crate::error::Failure;
 use crate::logging::Logging;
@@ -11,7 +12,8 @@ use crate::plane::{self, Plane};
 use crate::reload::Reload;
 use crate::signals::{Asked, Signals};
 use serde_json::json;
-use sidegate_control::{Control, ControlSettings, LogLevels};
+use sidegate_control::{AdminTls, Control, ControlSettings, LogLevels};
+use sidegate_gateway::edge::tls::ShownIdentity;
 use sidegate_gateway::host::HostHandle;
 use sidegate_gateway::run::{Gateway, GatewaySettings};
 use sidegate_model::token::TokenHash;
@@ -23,7 +25,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, JoinSet};
 
 /// Threads for supervision, admin API and database; requests have threads of their own.
 const CONTROL_THREADS: usize = 2;
@@ -87,7 +89,10 @@ async fn run(
     let signal = loop {
         match signals.next().await {
             Asked::Stop(signal) => break signal,
-            Asked::Reload => reload.run(),
+            Asked::Reload => {
+                reload.run();
+                running.reload_certificates();
+            }
         }
     };
     tracing::info!(signal, "stopping; a second signal stops at once");
@@ -124,6 +129,22 @@ struct Running {
     admin_addr: SocketAddr,
     admin: JoinHandle<()>,
     stop_admin: oneshot::Sender<()>,
+    /// The renewals of certificates, and who looks for them; ends with the server.
+    renewals: (Vec<Renewal>, JoinSet<()>),
+}
+
+/// The renewals of what is shown to clients and by the admin API.
+fn renewals(
+    config: &Config,
+    [clients, admin]: [Option<Arc<ShownIdentity>>; 2],
+) -> (Vec<Renewal>, JoinSet<()>) {
+    let all = [(clients, &config.tls, "TLS"), (admin, &config.admin_tls, "ADMIN_TLS")];
+    let of = |(shown, paths, settings): (Option<_>, &Option<TlsPaths>, _)| {
+        Some(Renewal::new(paths.clone()?, settings, shown?))
+    };
+    let renewals: Vec<_> = all.into_iter().filter_map(of).collect();
+    let watching = renewals.iter().cloned().map(Renewal::watch).collect();
+    (renewals, watching)
 }
 
 impl Running {
@@ -133,7 +154,9 @@ impl Running {
         token: &Secret,
         logging: Arc<Logging>,
     ) -> Result<Self, Failure> {
-        let tls = plane::admin_tls(config)?;
+        let admin_identity = plane::admin_identity(config)?;
+        let shown = admin_identity.clone();
+        let tls = shown.map(|shown| AdminTls::new(move || shown.for_http1()));
         let store = Store::open(&config.database_dsn)
             .await
             .map_err(|e| Failure::failed(e.to_string()).hint("see DATABASE_DSN and DATA_DIR"))?;
@@ -160,7 +183,15 @@ impl Running {
         let plane = Arc::new(Plane { host: gateway.host(), probes: gateway.probes() });
         let serving = sidegate_control::serve(listener, settings, control, plane, shutdown);
         let admin = tokio::spawn(serving);
-        Ok(Self { store, gateway, plugins, admin_addr, admin, stop_admin })
+        let renewals = renewals(config, [gateway.identity(), admin_identity]);
+        Ok(Self { store, gateway, plugins, admin_addr, admin, stop_admin, renewals })
+    }
+
+    /// Reads the certificates anew, changed or not.
+    fn reload_certificates(&self) {
+        for failure in self.renewals.0.iter().filter_map(|renewal| renewal.reload().err()) {
+            tracing::error!("a certificate is not reloaded: {}", failure.message);
+        }
     }
 
     fn announce(&self, config: &Config) {

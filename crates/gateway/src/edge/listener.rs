@@ -10,7 +10,7 @@ use super::refusal::Refusal;
 use super::respond::respond;
 use super::socket::Socket;
 use super::stopping::{closed, nothing_left, unless_stopped};
-use super::tls::TlsIdentity;
+use super::tls::ShownIdentity;
 use crate::ending::Ending;
 use crate::seldom::Seldom;
 use crate::standby::Standby;
@@ -60,7 +60,7 @@ pub struct Shard {
     /// Its number.
     pub number: usize,
     /// Its certificate, where clients come over TLS.
-    pub tls: Option<TlsIdentity>,
+    pub tls: Option<Arc<ShownIdentity>>,
     /// Places for client connections, shared by all shards.
     pub places: Arc<Semaphore>,
     /// Told when the gateway stops.

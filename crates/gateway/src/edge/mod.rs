@@ -45,3 +45,4 @@ pub mod stopping;
 pub mod stream;
 pub mod tls;
 pub mod upload;
+pub mod validity;

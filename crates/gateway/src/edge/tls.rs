@@ -1,14 +1,28 @@
-//! The gateway's own certificate, from PEM text to a TLS acceptor.
+//! The gateway's own certificate, from PEM text to a TLS acceptor, and its renewal while clients come.
 
+use super::validity::not_after;
+use arc_swap::ArcSwap;
 use rustls::ServerConfig;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use tokio_rustls::TlsAcceptor;
 
 /// What the gateway shows to clients over TLS.
 #[derive(Clone)]
-pub struct TlsIdentity(Arc<ServerConfig>);
+pub struct TlsIdentity {
+    config: Arc<ServerConfig>,
+    /// When the certificate ends, in seconds since the Unix epoch.
+    expires_at: Option<i64>,
+}
+
+/// The identity that is shown now. Another one can take its place at any time; connections that are
+/// there keep the one they began with.
+pub struct ShownIdentity {
+    now: ArcSwap<TlsIdentity>,
+    expiry: Arc<AtomicI64>,
+}
 
 /// A certificate or key that cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -36,6 +50,7 @@ impl TlsIdentity {
         if chain.is_empty() {
             return Err(TlsIdentityError::Certificate("none was found".to_owned()));
         }
+        let expires_at = not_after(&chain[0]);
         let key = PrivateKeyDer::from_pem_slice(key).map_err(|_| TlsIdentityError::Key)?;
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let pair = |e: rustls::Error| TlsIdentityError::Pair(e.to_string());
@@ -46,19 +61,45 @@ impl TlsIdentity {
             .with_single_cert(chain, key)
             .map_err(pair)?;
         config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec(), b"http/1.0".to_vec()];
-        Ok(Self(Arc::new(config)))
+        Ok(Self { config: Arc::new(config), expires_at })
+    }
+
+    /// When the certificate ends, in seconds since the Unix epoch, as far as it says so.
+    pub fn expires_at(&self) -> Option<i64> {
+        self.expires_at
+    }
+}
+
+impl ShownIdentity {
+    /// Shows this one first, and tells in `expiry` when the one that is shown ends.
+    pub fn new(identity: TlsIdentity, expiry: Arc<AtomicI64>) -> Self {
+        let shown = Self { now: ArcSwap::from_pointee(identity.clone()), expiry };
+        shown.show(identity);
+        shown
+    }
+
+    /// Shows another one from the next connection on.
+    pub fn show(&self, identity: TlsIdentity) {
+        self.expiry.store(identity.expires_at.unwrap_or_default(), Ordering::Relaxed);
+        self.now.store(Arc::new(identity));
+    }
+
+    /// The acceptor for the next socket.
+    pub fn acceptor(&self) -> TlsAcceptor {
+        TlsAcceptor::from(self.now.load().config.clone())
     }
 
     /// The same identity for a server that speaks HTTP/1.1 only.
     pub fn for_http1(&self) -> Arc<ServerConfig> {
-        let mut config = ServerConfig::clone(&self.0);
+        let mut config = ServerConfig::clone(&self.now.load().config);
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
         Arc::new(config)
     }
+}
 
-    /// The acceptor for sockets.
-    pub fn acceptor(&self) -> TlsAcceptor {
-        TlsAcceptor::from(self.0.clone())
+impl std::fmt::Debug for ShownIdentity {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("ShownIdentity(…)")
     }
 }
 

@@ -85,7 +85,7 @@ pub(crate) struct Log {
 }
 
 /// The files of a TLS identity.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct TlsPaths {
     /// PEM file with the chain.
     pub(crate) certificate: PathBuf,
