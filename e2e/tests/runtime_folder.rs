@@ -37,7 +37,7 @@ fn a_cleaned_folder_costs_no_request_and_is_made_anew() {
         assert!(String::from_utf8_lossy(&rest).contains("\"i\":59"), "it is whole");
         eventually("the old process is gone", async || (!is_alive(before)).then_some(())).await;
         assert!(place.is_dir(), "it is there again");
-        let record = plugin.record_of(before).await;
+        let record = plugin.wait_ended(before).await;
         assert!(record["reason"].to_string().contains("was the folder cleaned?"), "{record:#}");
         plugin.reload().await;
         plugin.wait_other_pid(after).await;

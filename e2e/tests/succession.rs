@@ -73,8 +73,7 @@ fn an_event_is_handled_once_although_the_old_process_still_finishes_a_stream() {
         let log = gateway.log();
         assert!(!log.contains("a subscription was lost"), "the old one does not try again");
         drop(stream);
-        eventually("the old one ends", async || (!is_alive(old)).then_some(())).await;
-        let record = plugin.record_of(old).await;
+        let record = plugin.wait_ended(old).await;
         assert_eq!(record["in_order"], true, "{record:#}");
     });
 }
