@@ -339,10 +339,11 @@ mod tests {
         fs::remove_dir_all(&place).unwrap();
         let second = dir.private_dir().unwrap();
         assert!(second.path().is_dir() && !first.path().exists());
-        // Somebody else's folder of the same name is not ours to remove.
+        // The folder of another gateway that lives is not ours to remove, even under the same name.
         let others = in_use(&dir);
         fs::remove_dir_all(&others).unwrap();
         fs::create_dir(&others).unwrap();
+        let _theirs = lock(&others).unwrap().unwrap();
         let third = dir.private_dir().unwrap();
         assert!(third.path().is_dir());
         drop((first, second, third, dir));

@@ -2,7 +2,7 @@
 //! subscriber loses events and delays nobody. Knows nothing of calls and connections.
 //!
 //! Of several processes of one plugin each event reaches one only: the process that leads, or, until that
-//! one has subscribed, the one before it.
+//! one has subscribed, the newest before it that has.
 
 use super::apart::apart;
 use futures_util::Stream;
@@ -105,11 +105,18 @@ impl Subscribers {
         self.leaders.get(&party.plugin) == Some(&party.process)
     }
 
-    /// Plugins whose leader gets events of these interests.
-    fn led(&self, interests: &[Interest; 2]) -> HashSet<PluginId> {
+    /// Which process of each plugin gets events of these interests: the one that leads or else the newest
+    /// before it, since who starts waits for its turn. Plugins without a leader are not among them.
+    fn receivers(&self, interests: &[Interest; 2]) -> HashMap<PluginId, u64> {
+        let mut receivers = HashMap::new();
         let interested = interests.iter().filter_map(|interest| self.by_interest.get(interest));
-        let parties = interested.flatten().map(|subscriber| subscriber.party);
-        parties.filter(|party| self.leads(*party)).map(|party| party.plugin).collect()
+        for Party { plugin, process } in interested.flatten().map(|subscriber| subscriber.party) {
+            if self.leaders.get(&plugin).is_some_and(|leader| process <= *leader) {
+                let newest = receivers.entry(plugin).or_insert(process);
+                *newest = process.max(*newest);
+            }
+        }
+        receivers
     }
 
     /// Whether a leader gets all that this process gets.
@@ -140,17 +147,14 @@ impl Bus {
         let (mut lost, mut newly_slow) = (0, Vec::new());
         let mut subscribers = self.lock();
         let interests = [Interest::Everything, Interest::Topic(event.topic.clone())];
-        let led = subscribers.led(&interests);
+        let receivers = subscribers.receivers(&interests);
         let Subscribers { by_interest, leaders, .. } = &mut *subscribers;
         for interest in &interests {
             for subscriber in by_interest.get_mut(interest).into_iter().flatten() {
                 let Party { plugin, process } = subscriber.party;
-                let gets = leaders.get(&plugin).is_none_or(|leader| {
-                    // Who starts waits for its turn; who was replaced is followed or goes on.
-                    process == *leader
-                        || process == 0
-                        || (process < *leader && !led.contains(&plugin))
-                });
+                let gets = process == 0
+                    || !leaders.contains_key(&plugin)
+                    || receivers.get(&plugin) == Some(&process);
                 if !gets {
                     continue;
                 }
