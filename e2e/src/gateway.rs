@@ -31,6 +31,7 @@ const VANISH: Duration = Duration::from_secs(3);
 #[must_use = "a gateway is started by start"]
 pub struct GatewayBuilder {
     environment: Vec<(String, String)>,
+    open_files: Option<u64>,
     folder: TempDir,
     /// Where its log goes instead of the usual file.
     stderr: Option<PipeWriter>,
@@ -57,6 +58,12 @@ impl GatewayBuilder {
         self
     }
 
+    /// Starts it with this soft limit of open files.
+    pub fn open_files(mut self, limit: u64) -> Self {
+        self.open_files = Some(limit);
+        self
+    }
+
     /// A folder that lives as long as the gateway.
     pub fn folder(&self) -> &Path {
         self.folder.path()
@@ -67,8 +74,9 @@ impl GatewayBuilder {
     /// # Panics
     /// When it does not; its log is printed.
     pub async fn start(self) -> Gateway {
-        let Self { environment, folder, stderr } = self;
-        let mut running = Running::spawn(&environment, folder.path(), stderr);
+        let Self { environment, open_files, folder, stderr } = self;
+        let how = (&environment[..], open_files);
+        let mut running = Running::spawn(how, folder.path(), stderr);
         let text = eventually("the gateway is ready", async || {
             assert!(running.has_not_ended(), "the gateway ended at its start");
             fs::read_to_string(ready_file(folder.path())).ok()
@@ -114,7 +122,8 @@ impl Gateway {
     /// When there is no room for a folder.
     pub fn builder() -> GatewayBuilder {
         let folder = tempfile::Builder::new().prefix("sg").tempdir().expect("a temporary folder");
-        let builder = GatewayBuilder { environment: Vec::new(), folder, stderr: None };
+        let builder =
+            GatewayBuilder { environment: Vec::new(), open_files: None, folder, stderr: None };
         let data_dir = builder.folder.path().join("data");
         builder
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
@@ -296,7 +305,7 @@ impl Gateway {
         let _ = fs::remove_file(ready_file(self.folder.path()));
         let folder = std::mem::replace(&mut self.folder, TempDir::new().expect("a folder"));
         let environment = std::mem::take(&mut self.environment);
-        GatewayBuilder { environment, folder, stderr: None }.start().await
+        GatewayBuilder { environment, open_files: None, folder, stderr: None }.start().await
     }
 
     /// Ends it in order.
@@ -337,11 +346,24 @@ struct Running {
 }
 
 impl Running {
-    fn spawn(environment: &[(String, String)], folder: &Path, stderr: Option<PipeWriter>) -> Self {
+    fn spawn(
+        (environment, open_files): (&[(String, String)], Option<u64>),
+        folder: &Path,
+        stderr: Option<PipeWriter>,
+    ) -> Self {
         let log = log_file(folder);
         let file = fs::File::options().create(true).append(true).open(&log);
         let file = file.expect("the folder can be written to");
-        let mut command = Command::new(program("sidegate"));
+        let mut command = match open_files {
+            None => Command::new(program("sidegate")),
+            Some(limit) => {
+                // The shell becomes the gateway, so the process stays the same.
+                let mut shell = Command::new("sh");
+                shell.args(["-c", &format!("ulimit -Sn {limit} && exec \"$0\" \"$@\"")]);
+                shell.arg(program("sidegate"));
+                shell
+            }
+        };
         command
             .args(["serve", "--ready-file"])
             .arg(ready_file(folder))

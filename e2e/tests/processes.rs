@@ -1,9 +1,27 @@
-//! What the gateway inherits as the first process of a container.
+//! What plugins inherit of the gateway's process, and what the gateway inherits as the first process of a
+//! container.
 
-use sidegate_e2e::{eventually, program, story};
+use sidegate_e2e::{Gateway, eventually, program, story};
 use std::fs;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+
+/// The soft limit of open files of a process.
+fn open_files(pid: u32) -> u64 {
+    let limits = fs::read_to_string(format!("/proc/{pid}/limits")).unwrap();
+    let line = limits.lines().find_map(|line| line.strip_prefix("Max open files")).unwrap();
+    line.split_whitespace().next().unwrap().parse().unwrap()
+}
+
+#[test]
+fn plugins_get_the_limit_of_open_files_that_the_gateway_was_started_with() {
+    story(async {
+        let gateway = Gateway::builder().open_files(300).start().await;
+        let plugin = gateway.plugin("m").program("e2e-plugin-misbehave").ready().await;
+        assert_eq!(open_files(plugin.pid().await), 300);
+        assert!(open_files(gateway.pid()) > 300, "its own is raised");
+    });
+}
 
 /// A gateway that is the first process of its own world of processes.
 struct First {

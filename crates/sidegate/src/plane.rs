@@ -36,6 +36,7 @@ pub(crate) fn settings(
         runtime_dirs: runtime_dirs(&config.data_dir, &environment),
         records_dir: Some(config.data_dir.join("records")),
         launcher: launcher(),
+        open_files: None,
         permitted: config.permitted.clone(),
         environment,
         shards,

@@ -54,7 +54,9 @@ pub(crate) fn standalone(
     ready_file: Option<&Path>,
 ) -> Result<(), Failure> {
     let Process { environment, logging, reload } = process;
-    let gateway = plane::settings(config, environment, logging.logs())?;
+    let open_files = crate::open_files::raise_limit();
+    let mut gateway = plane::settings(config, environment, logging.logs())?;
+    gateway.host.open_files = open_files;
     let taken = DataDir::take(&config.data_dir)?;
     let token = match &config.admin_token {
         Some(token) => token.clone(),
@@ -79,7 +81,6 @@ async fn run(
     token: &Secret,
     (reload, ready_file): (&Reload, Option<&Path>),
 ) -> Result<(), Failure> {
-    crate::open_files::raise_limit();
     let mut signals = Signals::listen()?;
     let running = Running::start(config, gateway, token, reload.logging()).await?;
     running.announce(config);

@@ -4,7 +4,8 @@
 //! all that can be caught. Knows nothing of what the process says.
 
 use super::exit::Exit;
-use super::guard::{GUARD, Report, checksum_word};
+use super::file_limit::limit_files;
+use super::guard::{GUARD, Report, checksum_word, number_word};
 use super::sealed::{Refusal, seal};
 use rustix::process::{Pid, Signal, kill_process_group};
 use sidegate_model::sha256::Sha256;
@@ -35,6 +36,8 @@ pub(super) struct Launch<'a> {
     pub(super) checksum: Option<Sha256>,
     /// Its private folder.
     pub(super) dir: &'a Path,
+    /// How many files it may hold open.
+    pub(super) open_files: Option<u64>,
     /// All it gets to see.
     pub(super) environment: Vec<(OsString, OsString)>,
 }
@@ -103,6 +106,7 @@ impl Launch<'_> {
         let mut child = command.spawn().map_err(refused)?;
         let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
         let pid = child.id().ok_or_else(|| refused(io::ErrorKind::NotFound.into()))?;
+        limit_files(Pid::from_raw(pid.cast_signed()), self.open_files);
         let leash = Leash::Group { child, group: Group(pid) };
         Ok(Launched { pid, stdout, stderr, leash })
     }
@@ -143,6 +147,7 @@ impl Launch<'_> {
         let mut command = self.command(launcher, OwnedFd::from(guards).into());
         command.arg0("sidegate").arg(GUARD).arg(self.program);
         command.arg(checksum_word(self.checksum)).arg(self.dir);
+        command.arg(number_word(self.open_files));
         // Not killed when dropped: the end of the socket makes it clean up first.
         let guard = command.spawn()?;
         Ok((guard, UnixStream::from_std(ours)?))

@@ -21,6 +21,7 @@ mod connect;
 mod door;
 mod exit;
 mod fault;
+mod file_limit;
 mod flight;
 #[doc(hidden)]
 pub mod fuzzing;

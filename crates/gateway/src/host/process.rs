@@ -89,7 +89,8 @@ impl Process {
         let identity = spec.options.mtls.then(Identity::generate).transpose()?;
         let mut environment = environment_for(dir.path(), &settings.environment, &spec.options.env);
         environment.extend(identity.as_ref().map(client_certificate));
-        let launch = Launch { program, checksum, dir: dir.path(), environment };
+        let open_files = settings.open_files;
+        let launch = Launch { program, checksum, dir: dir.path(), open_files, environment };
         let launched = launch.start(settings.launcher.as_deref()).await;
         let launched = launched.map_err(|why| Fault::of_launch(program, checksum, why))?;
         let pid = launched.pid;

@@ -25,6 +25,9 @@ pub struct HostSettings {
     /// `None` for programs that cannot run themselves again: then plugins are plain children, only
     /// their process groups are ended with them, and a gateway that is killed leaves them behind.
     pub launcher: Option<PathBuf>,
+    /// How many files plugins may hold open unless they raise it themselves: what the gateway was started
+    /// with, which has raised its own limit. `None` leaves them what the gateway has.
+    pub open_files: Option<u64>,
     /// The gateway's environment. Plugins get the few harmless variables of it that programs need
     /// (see the table in `process.rs`), and nothing else.
     pub environment: Vec<(OsString, OsString)>,

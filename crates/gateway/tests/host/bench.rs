@@ -69,6 +69,7 @@ impl Bench {
             runtime_dirs: vec![dir.path().join("run")],
             records_dir: None,
             launcher,
+            open_files: Some(512),
             environment: std::env::vars_os()
                 .filter(|(name, _)| name == "PATH")
                 .chain([("GATEWAY_SECRET".into(), "hidden".into()), ("LC_TIME".into(), "C".into())])

@@ -89,7 +89,7 @@ async fn a_plugin_gets_its_name_and_its_output_and_no_more() {
     let bench = Bench::new();
     let seen = bench.dir.path().join("seen");
     let body = format!(
-        "(echo \"$# $0\"; ulimit -c; readlink /proc/$$/fd/0; grep Sig[BI] /proc/$$/status) \
+        "(echo \"$# $0\"; ulimit -c; ulimit -Sn; readlink /proc/$$/fd/0; grep Sig[BI] /proc/$$/status) \
          > {0}.tmp; mv {0}.tmp {0}; sleep 1000",
         seen.display()
     );
@@ -100,7 +100,7 @@ async fn a_plugin_gets_its_name_and_its_output_and_no_more() {
     let lines: Vec<_> = text.lines().collect();
     let script = Path::new(command.trim_start_matches("file://"));
     assert_eq!(lines[0], format!("0 {}", script.display()));
-    assert_eq!(lines[1..3], ["0", "/dev/null"], "{text}");
+    assert_eq!(lines[1..4], ["0", "512", "/dev/null"], "{text}");
     // The shell holds its script; what this test was started with comes along.
     let inherited = inherited_files();
     let files = fs::read_dir(format!("/proc/{}/fd", bench.pids("p")[0])).unwrap().flatten();

@@ -5,7 +5,7 @@
 //! it says. Between two events it does nothing.
 
 use super::descendants;
-use super::words::{Report, STUB, read_checksum, read_refusal};
+use super::words::{Report, STUB, read_checksum, read_number, read_refusal};
 use crate::host::exit::Exit;
 use rustix::fs::{Mode, OFlags};
 use rustix::process::{
@@ -36,6 +36,7 @@ struct Order {
     program: OsString,
     checksum: OsString,
     dir: PathBuf,
+    open_files: OsString,
 }
 
 /// Runs the guard to its end.
@@ -53,9 +54,10 @@ pub(super) fn run(arguments: Vec<OsString>) -> ExitCode {
 
 impl Order {
     fn read(arguments: Vec<OsString>) -> Option<Self> {
-        let [program, checksum, dir] = <[OsString; 3]>::try_from(arguments).ok()?;
+        let [program, checksum, dir, open_files] = <[OsString; 4]>::try_from(arguments).ok()?;
         read_checksum(checksum.to_str()?)?;
-        Some(Self { program, checksum, dir: dir.into() })
+        read_number(open_files.to_str()?)?;
+        Some(Self { program, checksum, dir: dir.into(), open_files })
     }
 }
 
@@ -97,7 +99,7 @@ fn start_stub(order: &Order) -> io::Result<(Pid, pipe::Receiver)> {
         .arg0("sidegate")
         .arg(STUB)
         .arg(getpid().as_raw_nonzero().to_string())
-        .args([&order.program, &order.checksum])
+        .args([&order.program, &order.checksum, &order.open_files])
         .process_group(0)
         .stdin(OwnedFd::from(stubs_end))
         .spawn()?;

@@ -16,7 +16,7 @@ mod stub;
 mod words;
 
 pub(super) use descendants::parent_of;
-pub(super) use words::{GUARD, Report, checksum_word};
+pub(super) use words::{GUARD, Report, checksum_word, number_word};
 
 use std::ffi::OsString;
 use std::process::ExitCode;

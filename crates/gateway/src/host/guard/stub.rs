@@ -3,7 +3,8 @@
 //! It has the plugin's environment, output, folder and group already. Its standard input is the pipe
 //! on which the guard learns why it did not become the plugin; when it did, the pipe just closes.
 
-use super::words::{read_checksum, refusal_words};
+use super::words::{read_checksum, read_number, refusal_words};
+use crate::host::file_limit::limit_files;
 use crate::host::sealed::{Refusal, seal};
 use rustix::fs::{Mode, OFlags};
 use rustix::process::{
@@ -25,6 +26,7 @@ struct Order {
     guard: Pid,
     program: PathBuf,
     checksum: Option<Sha256>,
+    open_files: Option<u64>,
 }
 
 /// Runs the stub; comes back only when it could not become the plugin.
@@ -44,11 +46,12 @@ pub(super) fn run(arguments: Vec<OsString>) -> ExitCode {
 
 impl Order {
     fn read(arguments: Vec<OsString>) -> Option<Self> {
-        let [guard, program, checksum] = <[OsString; 3]>::try_from(arguments).ok()?;
+        let [guard, program, checksum, open_files] = <[OsString; 4]>::try_from(arguments).ok()?;
         Some(Self {
             guard: guard.to_str()?.parse().ok().and_then(Pid::from_raw)?,
             program: program.into(),
             checksum: read_checksum(checksum.to_str()?)?,
+            open_files: read_number(open_files.to_str()?)?,
         })
     }
 }
@@ -63,7 +66,7 @@ fn take_answer_pipe() -> io::Result<File> {
 }
 
 fn become_plugin(order: &Order) -> Refusal {
-    if let Err(error) = prepare(order.guard) {
+    if let Err(error) = prepare(order) {
         return Refusal::Exec(error);
     }
     let sealed = match order.checksum.map(|demanded| seal(&order.program, demanded)).transpose() {
@@ -78,13 +81,14 @@ fn become_plugin(order: &Order) -> Refusal {
     Refusal::Exec(Command::new(path).arg0(&order.program).exec())
 }
 
-fn prepare(guard: Pid) -> io::Result<()> {
+fn prepare(order: &Order) -> io::Result<()> {
     set_parent_process_death_signal(Some(Signal::KILL))?;
     // It may have died before that; then nobody would ever end the plugin.
-    if getppid() != Some(guard) {
+    if getppid() != Some(order.guard) {
         return Err(io::ErrorKind::NotConnected.into());
     }
     // A dump would hold the plugin's secrets.
     setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) })?;
+    limit_files(None, order.open_files);
     Ok(())
 }

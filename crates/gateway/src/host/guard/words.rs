@@ -7,11 +7,13 @@ use crate::host::sealed::Refusal;
 use sidegate_model::sha256::Sha256;
 use std::io;
 
-/// First argument of the guard; then the program, its checksum and the folder to remove.
+/// First argument of the guard; then the program, its checksum, the folder to remove and how many files
+/// the program may hold open.
 pub(in crate::host) const GUARD: &str = "__guard-plugin";
-/// First argument of the stub; then the guard's process id, the program and its checksum.
+/// First argument of the stub; then the guard's process id, the program, its checksum and how many files
+/// it may hold open.
 pub(super) const STUB: &str = "__start-plugin";
-/// Instead of a checksum: any bytes will do.
+/// Instead of a checksum or a number: any will do.
 const ANY: &str = "any";
 
 /// A checksum as an argument.
@@ -22,6 +24,16 @@ pub(in crate::host) fn checksum_word(checksum: Option<Sha256>) -> String {
 /// The argument as a checksum; the outer `None` stands for an argument that is none.
 pub(super) fn read_checksum(word: &str) -> Option<Option<Sha256>> {
     if word == ANY { Some(None) } else { Sha256::parse(word).map(Some) }
+}
+
+/// A number as an argument.
+pub(in crate::host) fn number_word(number: Option<u64>) -> String {
+    number.map_or_else(|| ANY.to_owned(), |number| number.to_string())
+}
+
+/// The argument as a number; the outer `None` stands for an argument that is none.
+pub(super) fn read_number(word: &str) -> Option<Option<u64>> {
+    if word == ANY { Some(None) } else { word.parse().ok().map(Some) }
 }
 
 /// What the guard tells the gateway.
