@@ -37,6 +37,7 @@ mod paths;
 mod plugin_answers;
 mod plugin_logs;
 mod processes;
+mod program_faults;
 mod quota;
 mod readiness;
 mod records;

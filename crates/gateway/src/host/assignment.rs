@@ -1,7 +1,7 @@
 //! One start of a plugin: what is to be run, the orders for whoever looks after it, and the news
 //! that come back. What follows from the news is decided in `state`.
 
-use super::fault::Fault;
+use super::fault::{Fault, Hope};
 use super::flight::FlightRecorder;
 use super::manifest::Manifest;
 use super::run_dir::RunDir;
@@ -15,6 +15,7 @@ use sidegate_model::endpoint::EndpointTable;
 use sidegate_model::plugin::PluginSpec;
 use sidegate_model::sha256::Sha256;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 use tokio::sync::{Semaphore, SemaphorePermit, mpsc, watch};
 use tokio_util::sync::CancellationToken;
@@ -32,6 +33,9 @@ pub(super) struct Setup {
     pub(super) services: HostServices,
     /// Bounds how many start at once.
     pub(super) starts: Semaphore,
+    /// Whether desired state was taken up before: what is wanted from now on is wanted by somebody who
+    /// waits for it.
+    pub(super) attended: AtomicBool,
     /// Cancelled when the gateway was told to stop: nothing is started any more.
     pub(super) closing: CancellationToken,
 }
@@ -65,9 +69,11 @@ pub(super) struct Ready {
 /// What happened to a process.
 pub(super) enum News {
     Started(Box<Ready>),
+    /// It is being started, and waits for this.
+    Awaits(&'static str),
     Failed {
         reason: String,
-        hopeless: bool,
+        hope: Hope,
         victim: Victim,
     },
     /// It takes no new requests any more, but may finish those it has.
@@ -105,13 +111,30 @@ pub(super) struct Assignment {
 
 impl Assignment {
     pub(super) async fn fail(&self, fault: &Fault, victim: Victim) {
-        let hopeless = fault.is_hopeless();
-        self.tell(News::Failed { reason: fault.to_string(), hopeless, victim }).await;
+        let hope = fault.hope();
+        self.tell(News::Failed { reason: fault.to_string(), hope, victim }).await;
+    }
+
+    pub(super) fn steps(&self) -> Steps {
+        Steps { serial: self.serial, news: self.news.clone() }
     }
 
     pub(super) async fn tell(&self, news: News) {
         // Nobody listens only when the host itself is being torn down.
         let _ = self.news.send((self.serial, news)).await;
+    }
+}
+
+/// Tells what a start waits for.
+pub(super) struct Steps {
+    serial: Serial,
+    news: mpsc::Sender<(Serial, News)>,
+}
+
+impl Steps {
+    pub(super) async fn awaits(&self, what: &'static str) {
+        // Nobody listens only when the host itself is being torn down.
+        let _ = self.news.send((self.serial, News::Awaits(what))).await;
     }
 }
 

@@ -109,18 +109,22 @@ pub(super) enum Fault {
 }
 
 impl Fault {
-    /// Another start of the same spec cannot end differently.
-    pub(super) fn is_hopeless(&self) -> bool {
-        matches!(
-            self,
+    /// What another start of the same spec may come to.
+    pub(super) fn hope(&self) -> Hope {
+        match self {
             Self::Command(_)
-                | Self::OtherBytes { .. }
-                | Self::Script(_)
-                | Self::NotListed(_)
-                | Self::UnseenBytes
-                | Self::NoHandover
-                | Self::OutsideDirs(_)
-        )
+            | Self::OtherBytes { .. }
+            | Self::Script(_)
+            | Self::NotListed(_)
+            | Self::UnseenBytes
+            | Self::NoHandover
+            | Self::OutsideDirs(_) => Hope::No,
+            Self::Missing { .. }
+            | Self::NotAFile(_)
+            | Self::NotExecutable(_)
+            | Self::Refused(_) => Hope::Slim,
+            _ => Hope::Yes,
+        }
     }
 
     /// Why a program did not become a process.
@@ -137,6 +141,16 @@ impl Fault {
             }
         }
     }
+}
+
+/// Whether a start that failed may go well the next time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Hope {
+    Yes,
+    /// When somebody mends what is wrong; whoever asked for a first start is there to do so. Later, or
+    /// when a machine boots, it may come by itself: a disk, a database, a file that is being replaced.
+    Slim,
+    No,
 }
 
 /// The last lines on stderr as the end of a sentence.

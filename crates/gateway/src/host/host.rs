@@ -18,6 +18,7 @@ use sidegate_model::snapshot::{Revision, Snapshot};
 use sidegate_model::status::{PluginState, PluginStatus};
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::{Semaphore, mpsc, watch};
@@ -68,7 +69,14 @@ pub fn start(
     let (known, known_seen) = watch::channel(Arc::default());
     let (updates_to, updates) = mpsc::channel(64);
     let host = Host {
-        setup: Arc::new(Setup { settings, run_dir, services, starts, closing: closing.clone() }),
+        setup: Arc::new(Setup {
+            settings,
+            run_dir,
+            services,
+            starts,
+            attended: AtomicBool::new(false),
+            closing: closing.clone(),
+        }),
         current,
         snapshot: Arc::default(),
         desired: BTreeMap::new(),
@@ -276,6 +284,7 @@ impl Host {
                 supervised.wish(Wish::Stop);
             }
         }
+        self.setup.attended.store(true, Ordering::Relaxed);
         self.publish();
         self.applied.send_replace(self.snapshot.revision);
     }

@@ -46,6 +46,8 @@ impl LineCutter {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Line {
     pub(super) level: Level,
+    /// The level is the plugin's own word.
+    pub(super) names_level: bool,
     pub(super) message: String,
     pub(super) module: Option<String>,
     /// The request it is about.
@@ -64,19 +66,19 @@ pub(super) fn read_line(text: &str, panicking: &mut bool) -> Line {
         return read_json(fields, text);
     }
     *panicking |= text.starts_with("panic: ") || text.starts_with("fatal error: ");
-    let (level, rest) = match tagged(text) {
-        Some((level, rest)) => (level, rest),
-        None if *panicking => (Level::ERROR, text),
+    match tagged(text) {
+        Some((level, rest)) => Line { names_level: true, ..Line::plain(level, rest) },
+        None if *panicking => Line::plain(Level::ERROR, text),
         // A program that names no level means to be read.
-        None => (Level::INFO, without_time(text)),
-    };
-    Line::plain(level, rest)
+        None => Line::plain(Level::INFO, without_time(text)),
+    }
 }
 
 impl Line {
     fn plain(level: Level, text: &str) -> Self {
         let message = harmless(text);
-        Self { level, message, module: None, request_id: None, trace_id: None, fields: None }
+        let (module, request_id, trace_id, fields) = (None, None, None, None);
+        Self { level, names_level: false, message, module, request_id, trace_id, fields }
     }
 }
 
@@ -98,6 +100,8 @@ fn read_json(mut fields: Map<String, Value>, text: &str) -> Line {
         ["@module", "request_id", "trace_id"].map(|key| take(key).map(|text| harmless(&text)));
     Line {
         level: level.unwrap_or(Level::DEBUG),
+        // What is written for machines is routine.
+        names_level: true,
         message: harmless(&message),
         module,
         request_id,

@@ -4,7 +4,7 @@
 //! after itself on every way out.
 
 use super::assignment::{
-    Assignment, News, Order, Ready, Setup, Victim, forgotten, release_after, unless_stopped,
+    Assignment, News, Order, Ready, Setup, Steps, Victim, forgotten, release_after, unless_stopped,
     warnings,
 };
 use super::broker::Broker;
@@ -92,8 +92,11 @@ impl Body {
         if let Some(sha256) = self.process.sha256().await {
             self.flight.runs(Some(sha256));
         }
-        let (exit, _) = self.process.end(Duration::ZERO).await;
-        self.flight.exited(exit.told());
+        let (exit, killed) = self.process.end(Duration::ZERO).await;
+        // What we did to it is not how it ended.
+        if !killed {
+            self.flight.exited(exit.told());
+        }
     }
 
     /// Ends it in order.
@@ -101,12 +104,13 @@ impl Body {
         let (exit, killed) = self.process.end(grace).await;
         // A signal that was not ours is no order.
         let in_order = self.lost.is_none() && (killed || exit.signal.is_none());
-        let ordered = || match in_order {
-            true => format!("stopped by the gateway: {exit}"),
-            false => exit.to_string(),
+        let ordered = || match (in_order, killed) {
+            (true, true) => "stopped by the gateway, which had to end it by force".to_owned(),
+            (true, false) => format!("stopped by the gateway: {exit}"),
+            (false, _) => exit.to_string(),
         };
         self.flight.ended(InstanceEnd {
-            exit: exit.told(),
+            exit: exit.told().filter(|_| !killed),
             in_order,
             in_flight,
             reason: self.lost.unwrap_or_else(ordered),
@@ -124,7 +128,10 @@ pub(super) struct Local<'a> {
 impl Local<'_> {
     /// Carries the process through its life.
     pub(super) async fn live(&mut self) {
-        let setup = self.assignment.setup.clone();
+        let (setup, steps) = (self.assignment.setup.clone(), self.assignment.steps());
+        if setup.starts.available_permits() == 0 {
+            steps.awaits("other plugins that are being started").await;
+        }
         let Some(Ok(permit)) =
             unless_stopped(&mut self.assignment.orders, setup.starts.acquire()).await
         else {
@@ -151,7 +158,8 @@ impl Local<'_> {
         };
         flight.spawned(process.pid());
         let mut body = Body { process, flight, memory, lost: None };
-        let start = establish(&mut body.process, &self.assignment.spec, (&setup, &limits), begun);
+        let spec = &self.assignment.spec;
+        let start = establish(&mut body.process, (spec, &steps), (&setup, &limits), begun);
         let slot = limits.start_slot;
         let established = tokio::select! {
             established = unless_stopped(&mut self.assignment.orders, start) => established,
@@ -193,6 +201,10 @@ impl Local<'_> {
                 }
             }
         };
+        if let Some(place) = &place {
+            // The next one shall not wait for this one's end with its events.
+            place.end();
+        }
         let in_flight = broken_with(&instance).await;
         self.give_up(body, fault, in_flight).await;
         drop(session);
@@ -368,11 +380,13 @@ async fn broken_with(instance: &Instance) -> usize {
 /// Everything between the start of the process and its first request.
 async fn establish(
     process: &mut Process,
-    spec: &Arc<PluginSpec>,
+    (spec, steps): (&Arc<PluginSpec>, &Steps),
     (setup, limits): (&Setup, &HostLimits),
     begun: Instant,
 ) -> Result<Established, Fault> {
+    steps.awaits("its first line on stdout, the handshake").await;
     let socket = await_handshake(process, limits.start).await?;
+    steps.awaits("its answer to Initialize").await;
     let channel = dial(&socket).await?;
     let (services, place) = setup.services.of_process(spec.id);
     let asks = (spec.id, services);
@@ -383,6 +397,7 @@ async fn establish(
     let exited = process.exited();
     let set_up = async {
         let features = session.initialize(spec).await?;
+        steps.awaits("what it says of itself: endpoints, manifest, health").await;
         let (registrations, manifest, schema) =
             tokio::join!(session.registrations(), session.manifest(), session.config_schema());
         session.ping().await?;

@@ -3,6 +3,7 @@
 //! Knows no process: others hand in the bytes. How a line is read is told in `line`.
 
 use super::clock::now_millis;
+use super::last_words::LastWords;
 use super::line::{Line, LineCutter, level_name, read_line};
 use sidegate_model::UnixMillis;
 use sidegate_model::plugin::PluginSpec;
@@ -87,15 +88,6 @@ impl RecentLines {
         let lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
         lines.iter().skip(lines.len().saturating_sub(count)).cloned().collect()
     }
-
-    /// The last words on stderr in one text, for the reason of a failure.
-    pub(super) fn last_words(&self) -> Option<String> {
-        let lines = self.last(KEPT_LINES);
-        let stderr = lines.iter().rev().filter(|l| l.stream == "stderr" && !l.message.is_empty());
-        let mut words: Vec<_> = stderr.take(5).map(|l| cut(&l.message, 300)).collect();
-        words.reverse();
-        (!words.is_empty()).then(|| words.join(" | "))
-    }
 }
 
 /// Takes the output of one process to the log and to its [`RecentLines`].
@@ -104,11 +96,17 @@ pub(super) struct LogSink {
     plugin: Arc<PluginSpec>,
     pid: u32,
     recent: Arc<RecentLines>,
+    words: Arc<LastWords>,
 }
 
 impl LogSink {
     pub(super) fn new(plugin: Arc<PluginSpec>, pid: u32, recent: Arc<RecentLines>) -> Self {
-        Self { plugin, pid, recent }
+        Self { plugin, pid, recent, words: Arc::default() }
+    }
+
+    /// What it said last about its end.
+    pub(super) fn last_words(&self) -> Option<String> {
+        self.words.told()
     }
 
     /// A writer for one of the process's streams.
@@ -147,6 +145,9 @@ impl LineWriter {
             return;
         }
         self.emit(&line);
+        if self.stream == Stream::Stderr {
+            self.sink.words.hear(&line);
+        }
         let kept = |text: &Option<String>, limit| text.as_ref().map(|text| cut(text, limit));
         self.sink.recent.push(LoggedLine {
             number: 0,
@@ -204,7 +205,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_last_lines_are_kept_and_the_last_words_are_those_on_stderr() {
+    fn the_last_lines_are_kept() {
         let recent = RecentLines::default();
         for i in 0..250 {
             let stream = if i % 2 == 0 { "stderr" } else { "stdout" };
@@ -213,6 +214,5 @@ mod tests {
         }
         assert_eq!(recent.last(KEPT_LINES + 1).len(), KEPT_LINES);
         assert_eq!(recent.last(1)[0].message, "249");
-        assert_eq!(recent.last_words().as_deref(), Some("240 | 242 | 244 | 246 | 248"));
     }
 }

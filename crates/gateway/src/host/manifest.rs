@@ -8,7 +8,8 @@ use sidegate_model::plugin::PluginSpec;
 use std::fmt;
 
 /// The hooks that this gateway runs.
-const RUN_HOOKS: [&str; 1] = ["custom_endpoint"];
+const RUN_HOOKS: [&str; 1] = [CUSTOM_ENDPOINT];
+const CUSTOM_ENDPOINT: &str = "custom_endpoint";
 /// Most entries that are read of a list.
 const MAX_ENTRIES: usize = 64;
 /// Longest entry, in characters; longer ones are left out.
@@ -23,6 +24,8 @@ pub(super) struct Manifest {
     pub(super) hooks: Vec<String>,
     /// Scopes it wishes for.
     pub(super) scopes: Vec<String>,
+    /// The plugin has one that can be read.
+    is_there: bool,
     /// Why it could not be read.
     problem: Option<String>,
 }
@@ -54,6 +57,7 @@ impl Manifest {
             Ok(document) => Self {
                 hooks: document.capabilities.unwrap_or_default().hooks.unwrap_or_default().0,
                 scopes: document.permissions.unwrap_or_default().services.unwrap_or_default().0,
+                is_there: true,
                 problem: None,
             },
             Err(error) => Self::unreadable(&error.to_string()),
@@ -70,9 +74,15 @@ impl Manifest {
         Self { problem: Some(why.chars().take(200).collect()), ..Self::default() }
     }
 
-    /// The hooks of a plugin: those it names, or else those it is registered for.
-    pub(super) fn hooks_of<'a>(&'a self, spec: &'a PluginSpec) -> &'a [String] {
+    /// The hooks a plugin claims: those it names, or else those it is registered for.
+    fn claimed<'a>(&'a self, spec: &'a PluginSpec) -> &'a [String] {
         if self.hooks.is_empty() { &spec.hook_types } else { &self.hooks }
+    }
+
+    /// The hooks of a plugin, which are those it claims, but for endpoints where it offers none.
+    pub(super) fn hooks_of(&self, spec: &PluginSpec, has_endpoints: bool) -> Vec<String> {
+        let has = |hook: &&String| has_endpoints || *hook != CUSTOM_ENDPOINT;
+        self.claimed(spec).iter().filter(has).cloned().collect()
     }
 
     /// What an operator should know of it, for a plugin with or without endpoints.
@@ -82,14 +92,18 @@ impl Manifest {
             .as_ref()
             .map(|problem| format!("its manifest cannot be read and counts as none: {problem}"));
         let runs = |hook: &String| RUN_HOOKS.contains(&hook.as_str());
-        let hooks = self.hooks_of(spec);
+        let hooks = self.claimed(spec);
         let idle = !has_endpoints && !hooks.is_empty() && !hooks.iter().any(runs);
         let idle = idle.then(|| {
             let named = hooks[..hooks.len().min(MAX_NAMED)].join(", ");
             let more = if hooks.len() > MAX_NAMED { " and more" } else { "" };
             format!("offers only {named}{more}: this gateway runs none of them")
         });
-        unreadable.into_iter().chain(idle).collect()
+        let promised = !self.is_there || self.hooks.iter().any(|hook| hook == CUSTOM_ENDPOINT);
+        let nothing = !has_endpoints && promised && idle.is_none();
+        let nothing =
+            nothing.then(|| "offers no endpoints: nothing of it can be called".to_owned());
+        unreadable.into_iter().chain(idle).chain(nothing).collect()
     }
 }
 
@@ -164,13 +178,16 @@ mod tests {
         let manifest = Manifest::parse(&json.to_string());
         assert_eq!(manifest.hooks, ["custom_endpoint", "studio_ui"]);
         assert_eq!(manifest.scopes, ["kv.readwrite", "plugins.read"]);
-        assert_eq!(manifest.warnings(&registered_for(&[]), false), [""; 0]);
+        assert_eq!(manifest.warnings(&registered_for(&[]), true), [""; 0]);
+        let told = ["offers no endpoints: nothing of it can be called"];
+        assert_eq!(manifest.warnings(&registered_for(&[]), false), told);
     }
 
     #[test]
     fn what_is_absent_or_null_is_empty() {
         for json in [r"{}", r#"{"capabilities":null}"#, r#"{"permissions":{"services":null}}"#] {
-            assert_eq!(Manifest::parse(json), Manifest::default(), "{json}");
+            let empty = Manifest { is_there: true, ..Manifest::default() };
+            assert_eq!(Manifest::parse(json), empty, "{json}");
         }
     }
 
@@ -179,7 +196,7 @@ mod tests {
         for json in ["", "[1", "7", r#"{"capabilities":{"hooks":"auth"}}"#] {
             let manifest = Manifest::parse(json);
             assert!(manifest.hooks.is_empty() && manifest.scopes.is_empty());
-            let warnings = manifest.warnings(&registered_for(&[]), false);
+            let warnings = manifest.warnings(&registered_for(&[]), true);
             assert!(matches!(&warnings[..], [one] if one.contains("cannot be read")), "{json}");
         }
     }
@@ -205,7 +222,9 @@ mod tests {
         let told = "offers only pre_auth, studio_ui: this gateway runs none of them";
         assert_eq!(idle.warnings(&registered_for(&[]), false), [told]);
         assert_eq!(idle.warnings(&registered_for(&[]), true), [""; 0]);
-        assert_eq!(Manifest::default().warnings(&registered_for(&[]), false), [""; 0]);
+        // One that works beside requests only says so in its manifest.
+        let silent = Manifest::parse(r#"{"capabilities":{"hooks":[]}}"#);
+        assert_eq!(silent.warnings(&registered_for(&["custom_endpoint"]), false), [""; 0]);
     }
 
     #[test]
@@ -214,7 +233,17 @@ mod tests {
         let told = "offers only pre_auth: this gateway runs none of them";
         assert_eq!(manifest.warnings(&registered_for(&["pre_auth"]), false), [told]);
         let ours = registered_for(&["custom_endpoint", "pre_auth"]);
-        assert_eq!(manifest.warnings(&ours, false), [""; 0]);
-        assert_eq!(manifest.hooks_of(&ours).len(), 2);
+        assert_eq!(manifest.warnings(&ours, true), [""; 0]);
+        assert_eq!(manifest.hooks_of(&ours, true).len(), 2);
+    }
+
+    #[test]
+    fn a_plugin_without_endpoints_and_manifest_claims_none_and_says_so() {
+        let ours = registered_for(&["custom_endpoint"]);
+        let manifest = Manifest::default();
+        assert_eq!(manifest.hooks_of(&ours, false), [""; 0]);
+        let told = ["offers no endpoints: nothing of it can be called"];
+        assert_eq!(manifest.warnings(&ours, false), told);
+        assert_eq!(manifest.warnings(&ours, true), [""; 0]);
     }
 }

@@ -29,6 +29,7 @@ mod guard;
 #[expect(clippy::module_inception, reason = "the host's own task inside the host's folder")]
 mod host;
 mod kept_records;
+mod last_words;
 mod launch;
 mod line;
 mod local;

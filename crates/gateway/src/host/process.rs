@@ -62,7 +62,6 @@ pub(super) struct Process {
     exit: watch::Receiver<Option<Exit>>,
     first_line: Option<oneshot::Receiver<Vec<u8>>>,
     sink: LogSink,
-    recent: Arc<RecentLines>,
     identity: Option<Identity>,
     pumps: JoinSet<()>,
     kill: Option<oneshot::Sender<()>>,
@@ -95,7 +94,7 @@ impl Process {
         let launched = launched.map_err(|why| Fault::of_launch(program, checksum, why))?;
         let pid = launched.pid;
         let family = Family::of(launched.leash.head().unwrap_or(pid));
-        let sink = LogSink::new(spec.clone(), pid, recent.clone());
+        let sink = LogSink::new(spec.clone(), pid, recent);
         let (first, first_line) = oneshot::channel();
         let mut pumps = JoinSet::new();
         if let Some(stdout) = launched.stdout {
@@ -115,7 +114,6 @@ impl Process {
             exit,
             first_line: Some(first_line),
             sink,
-            recent,
             identity,
             pumps,
             kill: Some(kill),
@@ -176,9 +174,9 @@ impl Process {
         exit
     }
 
-    /// What it said last on stderr.
+    /// What it said last about its end.
     pub(super) fn last_words(&self) -> Option<String> {
-        self.recent.last_words()
+        self.sink.last_words()
     }
 
     /// Gives it `grace` to end by itself, then kills it; leaves nothing behind of what it started.

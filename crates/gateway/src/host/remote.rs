@@ -42,6 +42,7 @@ impl Remote<'_> {
         let limits = setup.settings.limits.of(&spec);
         let begun = Instant::now();
         let flight = self.assignment.recorder.begin();
+        self.assignment.steps().awaits("an answer from its addresses").await;
         let round = first_round(self.addresses, &spec, &limits);
         let Some(mut answers) = unless_stopped(&mut self.assignment.orders, round).await else {
             return end(&flight, None, 0);

@@ -359,6 +359,11 @@ impl Life {
         self.wanted.is_some()
     }
 
+    /// Whether nothing has failed yet since the operator spoke, and nothing serves.
+    pub(super) fn is_first_try(&self) -> bool {
+        self.failures.is_empty() && self.serving.is_none()
+    }
+
     /// Whether a start is under way or due at once.
     pub(super) fn is_starting(&self) -> bool {
         matches!(self.next, Next::Due | Next::Starting(..))

@@ -5,6 +5,7 @@
 
 use super::assignment::{Assignment, News, Order, Setup, Victim};
 use super::clock::now_millis;
+use super::fault::Hope;
 use super::flight::FlightRecorder;
 use super::random::chance;
 use super::runner;
@@ -14,6 +15,7 @@ use sidegate_model::UnixMillis;
 use sidegate_model::plugin::{PluginId, PluginSpec};
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::{Id, JoinError, JoinSet};
@@ -47,6 +49,8 @@ pub(super) struct Supervisor {
     record: Record,
     recorder: Arc<FlightRecorder>,
     edition: Edition,
+    /// Somebody has asked for this edition and waits for it.
+    attended: bool,
     began: Instant,
     /// Nobody will wish for anything any more.
     closing: bool,
@@ -79,6 +83,7 @@ impl Supervisor {
             record: Record::new(spec.clone()),
             recorder,
             edition: Edition(0),
+            attended: setup.attended.load(Ordering::Relaxed),
             began: Instant::now(),
             closing: false,
             told_closing: false,
@@ -136,6 +141,7 @@ impl Supervisor {
             }
             Wish::Run(spec) => {
                 self.heed(spec);
+                self.attended |= self.edition.0 > 0;
                 self.edition.0 += 1;
                 self.pending.push_back(Event::Wanted(self.edition));
             }
@@ -182,8 +188,17 @@ impl Supervisor {
                 self.record.serving = Some((ready, now_millis()));
                 Event::Started(serial)
             }
-            News::Failed { reason, hopeless, victim } => {
+            News::Awaits(what) => {
+                if self.life.awaits(serial) {
+                    self.record.awaits = Some(what);
+                }
+                // Nothing happens to the plugin, but what is shown of it changes.
+                Event::Tick
+            }
+            News::Failed { reason, hope, victim } => {
                 self.victims.insert(serial, victim);
+                let in_vain = hope == Hope::Slim && self.attended && self.life.is_first_try();
+                let hopeless = hope == Hope::No || in_vain;
                 Event::Failed { serial, reason, hopeless }
             }
             News::Leaving { reason, victim } => {
@@ -290,6 +305,7 @@ impl Supervisor {
     }
 
     fn start(&mut self, serial: Serial, edition: Edition) {
+        self.record.awaits = None;
         let (orders, received) = watch::channel(Order::Run);
         let assignment = Assignment {
             serial,

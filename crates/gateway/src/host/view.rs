@@ -39,6 +39,8 @@ pub(super) struct Record {
     pub(super) start_duration: Option<Duration>,
     /// The instance that serves, and since when.
     pub(super) serving: Option<(Box<Ready>, UnixMillis)>,
+    /// What the start that is under way waits for.
+    pub(super) awaits: Option<&'static str>,
     /// Places for requests that wait for a start.
     waiting: Arc<Semaphore>,
 }
@@ -56,6 +58,7 @@ impl Record {
             config_schema: None,
             start_duration: None,
             serving: None,
+            awaits: None,
             waiting: Arc::new(Semaphore::new(MAX_WAITING)),
         }
     }
@@ -65,6 +68,18 @@ impl Record {
     fn warnings(&self, ready: &Ready) -> Vec<String> {
         let manifest = ready.manifest.warnings(&self.spec, !self.endpoints.endpoints().is_empty());
         ready.warnings.iter().cloned().chain(manifest).collect()
+    }
+
+    fn awaiting(&self, life: &Life) -> Option<String> {
+        let awaits = self.awaits.filter(|_| life.state() == PluginState::Starting);
+        awaits.map(|what| format!("it waits for {what}"))
+    }
+
+    /// What it can be asked for: a plugin that names none itself has those it is registered for, but for
+    /// endpoints that it does not offer.
+    fn hooks(&self, ready: &Ready) -> Vec<String> {
+        let has_endpoints = !self.endpoints.endpoints().is_empty();
+        ready.manifest.hooks_of(&self.spec, has_endpoints)
     }
 
     /// The view of a plugin with this life.
@@ -82,13 +97,11 @@ impl Record {
         let warnings = serving.map(|(ready, _)| self.warnings(ready)).unwrap_or_default();
         let status = PluginStatus {
             state: life.state(),
-            reason: life.reason(),
+            reason: life.reason().or_else(|| self.awaiting(life)),
             warnings: life.warning().into_iter().chain(warnings).collect(),
             pid: serving.and_then(|(ready, _)| ready.pid),
             restarts: life.restarts(),
-            hooks: serving
-                .map(|(ready, _)| ready.manifest.hooks_of(&self.spec).to_vec())
-                .unwrap_or_default(),
+            hooks: serving.map(|(ready, _)| self.hooks(ready)).unwrap_or_default(),
             requested_scopes: serving
                 .map(|(ready, _)| ready.manifest.scopes.clone())
                 .unwrap_or_default(),

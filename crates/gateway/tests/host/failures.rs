@@ -71,10 +71,12 @@ async fn programs_that_cannot_be_run_are_told_apart() {
     let rows = [
         ("relative/path".to_owned(), PluginState::Stopped, "absolute"),
         ("https://example.com/x".to_owned(), PluginState::Stopped, "file:///absolute"),
-        ("file:///nonexistent/x".to_owned(), PluginState::Parked, "cannot be used"),
-        (format!("file://{}", plain.display()), PluginState::Parked, "chmod +x"),
-        (format!("file://{}", folder.display()), PluginState::Parked, "not a regular file"),
+        ("file:///nonexistent/x".to_owned(), PluginState::Stopped, "cannot be used"),
+        (format!("file://{}", plain.display()), PluginState::Stopped, "chmod +x"),
+        (format!("file://{}", folder.display()), PluginState::Stopped, "not a regular file"),
     ];
+    // What is wanted when the host starts is tried again: nobody waits for it.
+    eventually("the host has started", || bench.host.settled_statuses().is_some()).await;
     for (id, (command, _, _)) in (1..).zip(&rows) {
         bench.want(spec(id, &format!("s{id}"), command));
     }
@@ -82,7 +84,20 @@ async fn programs_that_cannot_be_run_are_told_apart() {
         let status = bench.status_where(id, |s| s.state == *state).await;
         let reason = status.reason.unwrap();
         assert!(reason.contains(words), "{command}: {reason}");
+        assert_eq!(status.restarts, 0, "{command}");
     }
+}
+
+#[tokio::test]
+async fn a_start_says_what_it_waits_for() {
+    let bench = Bench::new();
+    let command = bench.script("p", "sleep 60");
+    bench.want(spec(1, "s", &command));
+    let waits = |status: &sidegate_model::status::PluginStatus| {
+        status.reason.as_ref().is_some_and(|reason| reason.contains("waits for its first line"))
+    };
+    let status = bench.status_where(1, waits).await;
+    assert_eq!(status.state, PluginState::Starting);
 }
 
 #[tokio::test]

@@ -23,8 +23,16 @@ pub(super) async fn follow(
         Some(wait) => wait.for_plugin(api, id, before).await?,
         None => None,
     };
-    let plugin = whole(api, id, view).await?;
-    let (name, callable, warnings) = (text(&plugin, "name"), callable(&plugin), warnings(&plugin));
+    let mut plugin = whole(api, id, view).await?;
+    let (name, callable) = (text(&plugin, "name"), callable(&plugin));
+    let mut warnings = warnings(&plugin);
+    if let Some(Outcome::Failed(cause) | Outcome::Pending(cause)) = &outcome {
+        // It is said at the end, and once is enough.
+        warnings.retain(|warning| warning != cause);
+        if !view.is_for_programs() {
+            without_cause(&mut plugin, &warnings);
+        }
+    }
     view.one(plugin)?;
     if view.is_for_programs() {
         // Data is all they print, so a person hears of it here.
@@ -39,5 +47,15 @@ pub(super) async fn follow(
             );
             Err(Failure::failed(format!("plugin {name} did not become ready: {reason}")).hint(hint))
         }
+    }
+}
+
+/// A plugin without why it failed.
+fn without_cause(plugin: &mut Value, warnings: &[String]) {
+    let attributes = &mut plugin["attributes"];
+    attributes["last_failure"] = Value::Null;
+    if attributes["status"].is_object() {
+        attributes["status"]["reason"] = Value::Null;
+        attributes["status"]["warnings"] = warnings.into();
     }
 }

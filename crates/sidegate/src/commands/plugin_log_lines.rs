@@ -44,7 +44,8 @@ pub(crate) fn end_line(record: &Value) -> String {
 /// How a process ended, in a few words.
 pub(crate) fn ending(record: &Value) -> String {
     let exit = match (&record["signal"], &record["signal_name"], &record["exit_code"]) {
-        (Value::Null, _, Value::Null) => "no exit code".to_owned(),
+        (Value::Null, _, Value::Null) if record["pid"].is_null() => "not started".to_owned(),
+        (Value::Null, _, Value::Null) => "ended by the gateway".to_owned(),
         (Value::Null, _, code) => format!("exit code {code}"),
         (number, Value::String(name), _) => format!("{name} ({number})"),
         (number, _, _) => format!("signal {number}"),
@@ -66,7 +67,8 @@ mod tests {
         assert_eq!(ending(&killed), "SIGKILL (9), with 2 open requests");
         assert_eq!(ending(&json!({"exit_code": 4, "in_flight": 0})), "exit code 4");
         assert_eq!(ending(&json!({"signal": 34})), "signal 34");
-        assert_eq!(ending(&json!({})), "no exit code");
+        assert_eq!(ending(&json!({"pid": 7})), "ended by the gateway");
+        assert_eq!(ending(&json!({})), "not started");
     }
 
     #[test]

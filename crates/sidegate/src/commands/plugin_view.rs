@@ -224,7 +224,11 @@ fn last_failure(plugin: &Value) -> String {
     let mut lines =
         vec![format!("{}  {}", plain(&failure["ended_at"]), plugin_log_lines::ending(failure))];
     lines.extend(failure["out_of_memory"].as_str().map(|told| format!("out of memory: {told}")));
-    lines.push(plain(&failure["reason"]));
+    // Where that is why it does not serve now, it stands above already.
+    let reason = plain(&failure["reason"]);
+    if !status(plugin, "reason").contains(&reason) {
+        lines.push(reason);
+    }
     let words = failure["lines"].as_array().map_or(&[][..], Vec::as_slice);
     lines.extend(words.iter().map(|line| format!("| {}", printable(&plain(&line["message"])))));
     lines.join("\n")

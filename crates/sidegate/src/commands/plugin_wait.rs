@@ -4,7 +4,7 @@
 
 use crate::client::AdminApi;
 use crate::error::Failure;
-use crate::output::{field, text};
+use crate::output::{field, printable, text};
 use crate::values::duration;
 use clap::Args;
 use serde_json::Value;
@@ -12,6 +12,8 @@ use sidegate_model::duration::format_duration;
 use std::time::{Duration, Instant};
 
 const PAUSE: Duration = Duration::from_millis(100);
+/// After so long a person is told what is waited for, and again whenever that changes.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// For how long a command waits.
 #[derive(Debug, Clone, Args)]
@@ -50,14 +52,21 @@ impl Wait {
         if self.no_wait {
             return Ok(None);
         }
-        let deadline = Instant::now() + self.wait;
+        let begun = Instant::now();
+        let mut told = None;
         loop {
             match outcome(&api.get(&format!("plugins/{id}/status")).await?, before) {
-                Outcome::Pending(state) if Instant::now() >= deadline => {
+                Outcome::Pending(state) if begun.elapsed() >= self.wait => {
                     let waited = format_duration(self.wait);
-                    return Ok(Some(Outcome::Pending(format!("it is {state} after {waited}"))));
+                    return Ok(Some(Outcome::Pending(format!("after {waited} it is {state}"))));
                 }
-                Outcome::Pending(_) => tokio::time::sleep(PAUSE).await,
+                Outcome::Pending(state) => {
+                    if begun.elapsed() >= PATIENCE && told.as_ref() != Some(&state) {
+                        eprintln!("waiting until it serves; it is {}", printable(&state));
+                        told = Some(state);
+                    }
+                    tokio::time::sleep(PAUSE).await;
+                }
                 decided => return Ok(Some(decided)),
             }
         }
@@ -77,7 +86,10 @@ fn outcome(status: &Value, before: &Value) -> Outcome {
             .map_or_else(|| Outcome::Pending("still the instance before".into()), Outcome::Failed),
         "backoff" | "parked" => Outcome::Failed(reason()),
         "stopped" if field(status, "reason").is_string() => Outcome::Failed(reason()),
-        state => Outcome::Pending(state.to_owned()),
+        state => Outcome::Pending(match field(status, "reason").as_str() {
+            Some(reason) => format!("{state}: {reason}"),
+            None => state.to_owned(),
+        }),
     }
 }
 
@@ -106,6 +118,8 @@ mod tests {
     fn only_a_decision_ends_the_waiting() {
         assert_eq!(of(&json!({"state": "ready", "pid": 7})), Outcome::Ready);
         assert_eq!(of(&json!({"state": "starting"})), Outcome::Pending("starting".into()));
+        let awaits = json!({"state": "starting", "reason": "it waits for x"});
+        assert_eq!(of(&awaits), Outcome::Pending("starting: it waits for x".into()));
         assert_eq!(of(&json!({"state": "stopped"})), Outcome::Pending("stopped".into()));
         for state in ["parked", "backoff", "stopped"] {
             let status = json!({"state": state, "reason": "why"});

@@ -144,6 +144,9 @@ fn registrations(config: Option<&HashMap<String, String>>) -> Vec<wire::Endpoint
         description: entry["description"].as_str().unwrap_or_default().to_owned(),
         ..Default::default()
     });
+    if config.and_then(|config| config.get("endpoints")).is_some_and(|said| said == "none") {
+        return Vec::new();
+    }
     [usual("/unary/*", false), usual("/stream/*", true)].into_iter().chain(more).collect()
 }
 
