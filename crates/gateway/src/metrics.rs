@@ -109,9 +109,15 @@ impl Metrics {
         let mut report = Report::default();
         let meters = || self.shards.iter().flat_map(|shard| shard.routes.all());
         let mut gone = self.gone.lock().unwrap_or_else(PoisonError::into_inner);
-        gone.look(meters().map(|meter| meter.name().plugin), plugins, now);
-        for meter in meters().filter(|meter| !gone.is_forgotten(meter.name().plugin, now)) {
-            report.add(meter);
+        gone.look(meters().map(RouteMeter::name), plugins, now);
+        for meter in meters() {
+            if !gone.is_route_forgotten(meter.name(), now) {
+                report.add(meter);
+            }
+            // They are told of the plugin as a whole, and a counter never goes back.
+            if !gone.is_plugin_forgotten(meter.name().plugin, now) {
+                report.add_errors(meter);
+            }
         }
         report.write(&mut out);
         self.gauge(&mut out, "requests_in_flight", "Requests not yet answered", |s| &s.in_flight);

@@ -59,6 +59,10 @@ impl<'a> Report<'a> {
         sums.sent_bytes += read(&meter.sent_bytes);
         sums.received_bytes += received;
         sums.aborted += read(&meter.aborted);
+    }
+
+    /// Adds the errors of one shard's route.
+    pub(super) fn add_errors(&mut self, meter: &'a RouteMeter) {
         for (code, n) in meter.errors() {
             *self.errors.entry((meter.name().plugin, code.as_str())).or_default() += n;
         }

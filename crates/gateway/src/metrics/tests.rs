@@ -2,6 +2,7 @@
 
 use super::*;
 use http::StatusCode;
+use sidegate_model::endpoint::{Endpoint, MethodSet};
 use sidegate_model::plugin::PluginId;
 use sidegate_model::status::PluginState;
 use sidegate_wire::ErrorCode;
@@ -80,6 +81,42 @@ fn counts_of_a_plugin_that_is_gone_are_told_for_a_while_and_go_on_when_it_is_bac
         "sidegate_requests_total{plugin=\"old\",route=\"/a\",method=\"GET\",status=\"200\"} 2";
     assert!(text.contains(counted), "a counter never goes back: {text}");
     assert_eq!(told(&both[1..], 108), [true; 3], "it is missed anew");
+}
+
+fn endpoint(path: &str) -> Endpoint {
+    Endpoint {
+        path: path.to_owned(),
+        methods: MethodSet::default(),
+        description: String::new(),
+        require_auth: false,
+        stream_response: false,
+        metadata: BTreeMap::new(),
+    }
+}
+
+#[test]
+fn counts_of_a_route_that_a_plugin_offers_no_more_go_and_its_errors_stay() {
+    let metrics = Metrics::new(1);
+    for route in ["/a", "/b"] {
+        let route = metrics.shard(0).route(RouteName { plugin: "p", route, method: "GET" });
+        route.answered(StatusCode::OK, Duration::from_millis(3), 7);
+        route.failed(ErrorCode::PluginError);
+    }
+    let begun = Instant::now();
+    let told = |routes: &[&str], minutes: u64| {
+        let endpoints = routes.iter().map(|path| Arc::new(endpoint(path))).collect();
+        let plugin = PluginStatus { endpoints, ..status(1, "p") };
+        let text = metrics.render_at(&[plugin], 0, begun + Duration::from_secs(minutes * 60));
+        let errors = "sidegate_errors_total{plugin=\"p\",code=\"plugin_error\"} 2";
+        assert!(text.contains(errors), "a counter never goes back: {text}");
+        ["/a", "/b"].map(|route| text.contains(&format!("plugin=\"p\",route=\"{route}\"")))
+    };
+    assert_eq!(told(&["/a", "/b"], 0), [true; 2]);
+    assert_eq!(told(&["/a"], 1), [true; 2], "the last counts are still collected");
+    assert_eq!(told(&["/a"], 6), [true, false]);
+    assert_eq!(told(&["/a", "/b"], 7), [true; 2], "it is offered again");
+    assert_eq!(told(&["/a"], 8), [true; 2], "it is missed anew");
+    assert_eq!(told(&[], 100), [true; 2], "one that does not serve has lost none for good");
 }
 
 #[derive(Default)]
