@@ -23,7 +23,8 @@ fn a_broken_plugin_is_told_but_does_not_make_the_gateway_unready() {
         let gateway = Gateway::start().await;
         gateway.lab().await;
         let broken = gateway.plugin("c").command("file:///nonexistent").add().await;
-        let failed = |s: &Value| matches!(s["state"].as_str(), Some("backoff" | "parked"));
+        let failed =
+            |s: &Value| matches!(s["state"].as_str(), Some("backoff" | "parked" | "stopped"));
         broken.wait_for("it has failed", failed).await;
         let ready = gateway.get("/ready").send().await.expect(200).json();
         assert_eq!(ready["status"], "ready");
