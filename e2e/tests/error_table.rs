@@ -113,7 +113,7 @@ fn a_plugin_that_cannot_start_is_503_and_its_status_says_why() {
         ] {
             let failed = |status: &serde_json::Value| {
                 let state = status["state"].as_str().unwrap_or_default();
-                matches!(state, "backoff" | "parked")
+                matches!(state, "backoff" | "parked" | "stopped")
                     && status["reason"].to_string().contains(words)
             };
             plugin.wait_for(words, failed).await;
