@@ -138,7 +138,8 @@ fn a_secret_of_the_configuration_is_not_in_any_error() {
         gateway.admin().keep_secret("hunter2");
         let plugin = gateway.plugin("m").program("e2e-plugin-misbehave");
         let plugin = plugin.config("start", "refuse").config("password", "hunter2").add().await;
-        let failed = |s: &Value| matches!(s["state"].as_str(), Some("backoff" | "parked"));
+        let failed =
+            |s: &Value| matches!(s["state"].as_str(), Some("backoff" | "parked" | "stopped"));
         let status = plugin.wait_for("it has failed", failed).await;
         assert!(!status.to_string().contains("hunter2"), "{status}");
         let answer = gateway.get("/plugins/m/x").send().await;

@@ -178,6 +178,7 @@ fn guard(program: &str, dir: &Path) -> (Child, UnixStream) {
     let guard = Command::new(example("host_launcher"))
         .args(["__guard-plugin", program, "any"])
         .arg(dir)
+        .arg("any")
         .stdin(OwnedFd::from(guards))
         .stdout(Stdio::null())
         .stderr(Stdio::null())
