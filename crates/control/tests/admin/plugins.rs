@@ -125,8 +125,8 @@ async fn records_come_newest_first_with_as_many_lines_as_asked_for() {
     let lines = &records.json["data"][1]["attributes"]["lines"];
     assert_eq!(lines.as_array().unwrap().len(), 200);
     let line = json!({
-        "at": "2023-11-14T22:13:20.000Z", "stream": "stderr", "level": "error",
-        "message": "line 199 \u{1b}[31m",
+        "number": 199, "at": "2023-11-14T22:13:20.000Z", "stream": "stderr", "level": "error",
+        "message": "line 199 \u{1b}[31m", "fields": {"n": 1},
     });
     assert_eq!(lines[199], line);
     let records = admin.get("/api/v1/plugins/1/records?lines=1").await.expect(200);
