@@ -5,7 +5,7 @@ use crate::expiry::keep_swept;
 use crate::publish::{Published, Publisher};
 use sidegate_model::app::{App, AppDraft, AppId};
 use sidegate_model::plugin::{Plugin, PluginDraft, PluginId};
-use sidegate_model::snapshot::Snapshot;
+use sidegate_model::snapshot::{Revision, Snapshot};
 use sidegate_model::token::{Token, TokenId};
 use sidegate_store::{DeletedApp, NewTokenRow, Precondition, ScopeChange, Store, StoreError};
 use std::sync::Arc;
@@ -40,6 +40,23 @@ impl Control {
         let desired = publisher.subscribe();
         let sweeping = JoinSet::from_iter([keep_swept(store.clone())]);
         Ok((Self { store, publisher, _sweeping: Arc::new(sweeping) }, desired))
+    }
+
+    /// Reads the desired state anew, after another process may have changed it.
+    ///
+    /// # Errors
+    /// Fails when the store cannot be read.
+    pub async fn refresh(&self) -> Result<Revision, StoreError> {
+        self.publisher.refresh().await
+    }
+
+    /// Follows what another process changes of tokens and apps, and of nothing else: for one that
+    /// only finishes what it has begun.
+    ///
+    /// # Errors
+    /// Fails when the store cannot be read.
+    pub async fn refresh_callers(&self) -> Result<(), StoreError> {
+        self.publisher.refresh_callers().await
     }
 
     /// For reading; whoever writes here goes around the publishing.

@@ -84,6 +84,33 @@ impl Publisher {
         }
     }
 
+    /// Takes a turn to read everything anew, and publishes it if it is newer; tells its revision.
+    ///
+    /// # Errors
+    /// Fails when the store cannot be read; then nothing is published.
+    pub async fn refresh(&self) -> Result<Revision, StoreError> {
+        let mut turn = self.turn.clone().lock_owned().await;
+        let snapshot = self.store.load_snapshot().await?;
+        let revision = snapshot.revision;
+        self.publish(&mut turn, snapshot);
+        Ok(revision)
+    }
+
+    /// Follows what another process changes of tokens and apps, and of nothing else.
+    ///
+    /// # Errors
+    /// Fails when the store cannot be read; then nothing is published.
+    pub async fn refresh_callers(&self) -> Result<(), StoreError> {
+        let mut turn = self.turn.clone().lock_owned().await;
+        let current = self.sender.borrow().clone();
+        if self.store.revision().await? > current.revision {
+            let plugins = current.plugins.clone();
+            let next = Snapshot { plugins, ..self.store.load_snapshot().await? };
+            self.publish(&mut turn, next);
+        }
+        Ok(())
+    }
+
     async fn take_turn<T, E, W, F, A>(
         &self,
         mut turn: OwnedMutexGuard<Turn>,
