@@ -76,12 +76,8 @@ impl GatewayBuilder {
     pub async fn start(self) -> Gateway {
         let Self { environment, open_files, folder, stderr } = self;
         let how = (&environment[..], open_files);
-        let mut running = Running::spawn(how, folder.path(), stderr);
-        let text = eventually("the gateway is ready", async || {
-            assert!(running.has_not_ended(), "the gateway ended at its start");
-            fs::read_to_string(ready_file(folder.path())).ok()
-        })
-        .await;
+        let mut running = Running::spawn(how, folder.path(), &[], stderr);
+        let text = running.wait_ready(folder.path()).await;
         let said: Value = serde_json::from_str(&text).expect("the ready file is JSON");
         assert_eq!(said["pid"], running.child.id());
         let addr = |key: &str| -> SocketAddr {
@@ -308,6 +304,22 @@ impl Gateway {
         GatewayBuilder { environment, open_files: None, folder, stderr: None }.start().await
     }
 
+    /// Starts another process that takes over, and waits until it serves; gives the old one, which
+    /// ends by itself.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub async fn take_over(&mut self) -> Old {
+        // What the one before said of itself would be taken for the new one's word.
+        let _ = fs::remove_file(ready_file(self.folder.path()));
+        let mut next =
+            Running::spawn((&self.environment, None), self.folder.path(), &["--takeover"], None);
+        let text = next.wait_ready(self.folder.path()).await;
+        let said: Value = serde_json::from_str(&text).expect("the ready file is JSON");
+        assert_eq!(said["gateway_addr"], self.addr.to_string(), "it is where the old one was");
+        Old(self.running.replace(next).expect("it was not ended before"))
+    }
+
     /// Ends it in order.
     ///
     /// # Panics
@@ -337,6 +349,26 @@ fn log_file(folder: &Path) -> PathBuf {
     folder.join("log")
 }
 
+/// A process that another one has taken over from.
+pub struct Old(Running);
+
+impl Old {
+    /// Its process.
+    pub fn pid(&self) -> u32 {
+        self.0.child.id()
+    }
+
+    /// Waits until it has ended by itself, and well.
+    ///
+    /// # Panics
+    /// When it does not.
+    pub async fn ended(mut self) {
+        let ended = async || self.0.child.try_wait().ok().flatten();
+        let status = eventually("the old process ends by itself", ended).await;
+        assert!(status.success(), "the old process ended with {status:?}");
+    }
+}
+
 /// The process, ended when dropped.
 struct Running {
     child: Child,
@@ -349,6 +381,7 @@ impl Running {
     fn spawn(
         (environment, open_files): (&[(String, String)], Option<u64>),
         folder: &Path,
+        more: &[&str],
         stderr: Option<PipeWriter>,
     ) -> Self {
         let log = log_file(folder);
@@ -367,6 +400,7 @@ impl Running {
         command
             .args(["serve", "--ready-file"])
             .arg(ready_file(folder))
+            .args(more)
             .env_clear()
             .envs(environment.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
@@ -374,6 +408,15 @@ impl Running {
             .stderr(stderr.map_or_else(|| Stdio::from(file), Stdio::from));
         let child = command.spawn().expect("the gateway's program can be started");
         Self { child, log, is_asked: false }
+    }
+
+    /// Waits until it listens; gives what it says of itself.
+    async fn wait_ready(&mut self, folder: &Path) -> String {
+        eventually("the gateway is ready", async || {
+            assert!(self.has_not_ended(), "the gateway ended at its start");
+            fs::read_to_string(ready_file(folder)).ok()
+        })
+        .await
     }
 
     /// Asks it to end, once.

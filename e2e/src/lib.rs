@@ -35,7 +35,7 @@ pub use certificate::Certificate;
 pub use cli::{Cli, Finished};
 pub use client::{Connection, Request, Version};
 pub use eventually::{PATIENCE, eventually, pause, within};
-pub use gateway::{Gateway, GatewayBuilder};
+pub use gateway::{Gateway, GatewayBuilder, Old};
 pub use go::{Flavour, Go, Library, go_story};
 pub use load::{Load, Tally};
 pub use mount::{Filler, ReadOnly, SmallDisk};

@@ -2,6 +2,7 @@
 //! what they got; whether that is good is for the story to say.
 
 use crate::answer::Answer;
+use crate::body::BrokenOff;
 use crate::client::{Connection, Version};
 use crate::eventually::eventually;
 use crate::gateway::Gateway;
@@ -34,6 +35,8 @@ pub struct Tally {
     pub statuses: BTreeMap<u16, usize>,
     /// Requests without a whole answer, in words.
     pub broken: Vec<String>,
+    /// Requests that could not be sent on their connection, and were not answered by anybody.
+    pub unsent: usize,
     /// Every different body of an answer with status 200.
     pub bodies: BTreeSet<String>,
     /// The first few answers of another status, in words.
@@ -117,6 +120,12 @@ impl Client {
                     tally.count(&answer, began);
                     shared.answered.fetch_add(1, Ordering::Relaxed);
                 }
+                // It was not even sent, for the connection had been closed in order.
+                Err(BrokenOff { error, .. }) if error.is_canceled() || error.is_closed() => {
+                    tally.unsent += 1;
+                    tally.last_failure_began = Some(began);
+                    self.connection = Connection::open(self.addr, self.version).await;
+                }
                 Err(broken) => {
                     tally.broken.push(format!("{broken:?}"));
                     tally.last_failure_began = Some(began);
@@ -145,6 +154,7 @@ impl Tally {
             *self.statuses.entry(status).or_default() += count;
         }
         self.broken.extend(other.broken);
+        self.unsent += other.unsent;
         self.bodies.extend(other.bodies);
         self.refusals.extend(other.refusals);
         self.refusals.truncate(8);
@@ -159,7 +169,18 @@ impl Tally {
 
     /// How many requests were not answered with 200.
     pub fn not_ok(&self) -> usize {
-        self.statuses.values().sum::<usize>() - self.of(200) + self.broken.len()
+        self.statuses.values().sum::<usize>() - self.of(200) + self.broken.len() + self.unsent
+    }
+
+    /// Asserts that every request that was sent was answered with 200; connections may have been
+    /// closed between two requests.
+    ///
+    /// # Panics
+    /// When not.
+    #[track_caller]
+    pub fn lost_nothing(mut self, at_least: usize) {
+        self.unsent = 0;
+        self.is_spotless(at_least);
     }
 
     /// Asserts that every request was answered with 200, and that there were at least so many.

@@ -56,5 +56,6 @@ mod stream_callers;
 mod stream_ends;
 mod streaming;
 mod succession;
+mod takeover;
 mod tls;
 mod uploads;

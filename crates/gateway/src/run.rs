@@ -70,31 +70,99 @@ pub enum GatewayError {
     Host(#[from] HostError),
 }
 
+/// The sockets on which clients come in. Each has a queue of its own in the system, so that whoever
+/// takes them over takes all of them.
+pub struct Listeners {
+    addr: SocketAddr,
+    sockets: Vec<std::net::TcpListener>,
+}
+
+impl Listeners {
+    /// Listens: with one socket for each shard.
+    ///
+    /// # Errors
+    /// [`GatewayError::Listen`]; also where another process listens there.
+    pub fn open(addr: SocketAddr, shards: usize) -> Result<Self, GatewayError> {
+        let failed = |source| GatewayError::Listen { addr, source };
+        let (addr, sockets) = listeners(addr, shards.max(1)).map_err(failed)?;
+        Ok(Self { addr, sockets })
+    }
+
+    /// Goes on with sockets that listen already, of which there must be one at least.
+    ///
+    /// # Errors
+    /// When they are none that listen for TCP.
+    pub fn inherited(sockets: Vec<std::net::TcpListener>) -> io::Result<Self> {
+        let first = sockets.first().ok_or_else(|| io::Error::other("no socket"))?;
+        let addr = first.local_addr()?;
+        sockets.iter().try_for_each(|socket| socket.set_nonblocking(true))?;
+        Ok(Self { addr, sockets })
+    }
+
+    /// The same sockets once more.
+    ///
+    /// # Errors
+    /// When there are too many open files.
+    pub fn try_clone(&self) -> io::Result<Self> {
+        let sockets = self.sockets.iter().map(std::net::TcpListener::try_clone);
+        Ok(Self { addr: self.addr, sockets: sockets.collect::<io::Result<_>>()? })
+    }
+
+    /// The sockets themselves.
+    pub fn sockets(&self) -> &[std::net::TcpListener] {
+        &self.sockets
+    }
+
+    /// For each shard those on which it accepts: every socket has a shard, every shard a socket.
+    fn spread(self, shards: usize) -> io::Result<Vec<Vec<std::net::TcpListener>>> {
+        let mut spread: Vec<Vec<_>> = (0..shards).map(|_| Vec::new()).collect();
+        let count = self.sockets.len();
+        for (number, of_shard) in spread.iter_mut().enumerate().skip(count) {
+            of_shard.push(self.sockets[number % count].try_clone()?);
+        }
+        for (number, socket) in self.sockets.into_iter().enumerate() {
+            spread[number % shards].push(socket);
+        }
+        Ok(spread)
+    }
+}
+
+/// How long connections wait for one more request where another process serves in our place.
+const FAREWELL: Duration = Duration::from_secs(2);
+
 /// A running gateway.
 pub struct Gateway {
     addr: SocketAddr,
+    listeners: Listeners,
+    accept: CancellationToken,
     edge: Arc<Edge>,
     host: Arc<HostHandle>,
     tls: Option<Arc<ShownIdentity>>,
     stop: CancellationToken,
+    close: CancellationToken,
     shards: Vec<oneshot::Receiver<()>>,
 }
 
-/// Starts the gateway; `kv` is where plugins keep what they want kept. Must be called within a tokio runtime, which then carries the host.
+/// Starts the gateway on these listeners; `kv` is where plugins keep what they want kept. It accepts
+/// nobody before [`Gateway::accept`]. Must be called within a tokio runtime, which then carries the host.
 ///
 /// # Errors
 /// See [`GatewayError`]; nothing is left running after one.
 pub fn start(
     settings: GatewaySettings,
+    listeners: Listeners,
     kv: Arc<dyn Kv>,
     snapshots: watch::Receiver<Arc<Snapshot>>,
 ) -> Result<Gateway, GatewayError> {
     let shards = settings.shards.max(1);
-    let listen = |source| GatewayError::Listen { addr: settings.addr, source };
-    let (addr, listeners) = listeners(settings.addr, shards).map_err(listen)?;
+    let addr = listeners.addr;
+    let listen = |source| GatewayError::Listen { addr, source };
+    let spread = listeners.try_clone().and_then(|l| l.spread(shards)).map_err(listen)?;
     let current = Arc::new(CurrentGeneration::default());
     let services = HostServices::new(kv, snapshots.clone(), settings.edge_id.clone());
     let host = crate::host::start(settings.host, services, snapshots, current.clone())?;
+    // Nobody is served yet, perhaps because another process serves.
+    host.keep_records(false);
     let host = Arc::new(host);
     let source = host.clone();
     let edge = Arc::new(Edge {
@@ -112,27 +180,40 @@ pub fn start(
         started: Instant::now(),
         stopping: AtomicBool::new(false),
         public_probes: settings.public_probes,
+        handed_over: AtomicBool::new(false),
         limits: settings.limits,
     });
     let tls = settings.tls.map(|identity| {
         Arc::new(ShownIdentity::new(identity, edge.metrics.certificate_expiry().clone()))
     });
-    let stop = CancellationToken::new();
+    let [accept, stop, close] = [(); 3].map(|()| CancellationToken::new());
     let places = Arc::new(Semaphore::new(edge.limits.max_connections));
     let mut ended = Vec::new();
-    for (number, listener) in listeners.into_iter().enumerate() {
+    for (number, listeners) in spread.into_iter().enumerate() {
         let (edge, tls) = (edge.clone(), tls.clone());
-        let (places, stop) = (places.clone(), stop.clone());
-        let shard = Shard { edge, number, tls, places, stop };
-        ended.push(run_shard(shard, listener).map_err(GatewayError::Shard)?);
+        let (accept, stop, close) = (accept.clone(), stop.clone(), close.clone());
+        let places = places.clone();
+        let shard = Shard { edge, number, tls, places, accept, stop, close };
+        ended.push(run_shard(shard, listeners).map_err(GatewayError::Shard)?);
     }
-    Ok(Gateway { addr, edge, host, tls, stop, shards: ended })
+    Ok(Gateway { addr, listeners, accept, edge, host, tls, stop, close, shards: ended })
 }
 
 impl Gateway {
     /// Where clients connect.
     pub fn local_addr(&self) -> SocketAddr {
         self.addr
+    }
+
+    /// The sockets on which clients come in, for whoever takes over.
+    pub fn listeners(&self) -> &Listeners {
+        &self.listeners
+    }
+
+    /// Accepts clients from now on.
+    pub fn accept(&self) {
+        self.host.keep_records(true);
+        self.accept.cancel();
     }
 
     /// What the plugins do.
@@ -161,11 +242,25 @@ impl Gateway {
         self.tls.clone()
     }
 
+    /// Another process serves on the same sockets: clients are led there when it stops.
+    pub fn handed_over(&self) {
+        self.host.keep_records(false);
+        self.edge.handed_over.store(true, Ordering::Relaxed);
+    }
+
     /// Stops: no new connection, open requests finish within the drain limit, then the plugins.
     pub async fn shutdown(self) {
         self.host.start_no_more();
+        // What waits on them is refused at once, unless somebody else has them too.
+        drop(self.listeners);
         self.edge.stopping.store(true, Ordering::Relaxed);
         self.stop.cancel();
+        if self.edge.is_handed_over() {
+            // A client that knows nothing of its connection's end may be sending just now: it is told
+            // with its next answer.
+            tokio::time::sleep(FAREWELL.min(self.edge.limits.drain_timeout)).await;
+        }
+        self.close.cancel();
         for shard in self.shards {
             // An error means that the shard's thread is gone, which is what is waited for.
             let _ = shard.await;
@@ -191,15 +286,19 @@ impl Probes {
 }
 
 /// Runs a shard on a thread of its own; the receiver resolves when it ended.
-fn run_shard(shard: Shard, listener: std::net::TcpListener) -> io::Result<oneshot::Receiver<()>> {
+fn run_shard(
+    shard: Shard,
+    listeners: Vec<std::net::TcpListener>,
+) -> io::Result<oneshot::Receiver<()>> {
     let (done, ended) = oneshot::channel();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let name = format!("edge-{}", shard.number);
     std::thread::Builder::new().name(name).spawn(move || {
         runtime.block_on(async move {
-            match tokio::net::TcpListener::from_std(listener) {
-                Ok(listener) => shard.serve(listener).await,
-                Err(error) => tracing::error!(%error, "a shard cannot use its listener"),
+            let listeners = listeners.into_iter().map(tokio::net::TcpListener::from_std);
+            match listeners.collect::<io::Result<Vec<_>>>() {
+                Ok(listeners) => shard.serve(listeners).await,
+                Err(error) => tracing::error!(%error, "a shard cannot use its listeners"),
             }
         });
         // Tasks that outlived the drain limit are dropped here, which cuts their connections.
@@ -234,4 +333,26 @@ fn listener(addr: SocketAddr, shared: bool) -> io::Result<std::net::TcpListener>
     socket.bind(&addr.into())?;
     socket.listen(4096)?;
     Ok(socket.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_socket_has_a_shard_and_every_shard_a_socket() {
+        let any: SocketAddr = "127.0.0.1:0".parse().unwrap();
+        for (sockets, shards) in [(1, 1), (1, 4), (2, 3), (4, 1), (5, 2)] {
+            let opened = (0..sockets).map(|_| std::net::TcpListener::bind(any).unwrap()).collect();
+            let all = Listeners::inherited(opened).unwrap();
+            let count = all.sockets().len();
+            let spread = all.try_clone().unwrap().spread(shards).unwrap();
+            assert!(spread.iter().all(|of_shard| !of_shard.is_empty()), "{sockets} {shards}");
+            let addrs = spread.iter().flatten().map(|s| s.local_addr().unwrap());
+            let distinct: std::collections::BTreeSet<_> = addrs.collect();
+            assert_eq!((spread.len(), distinct.len()), (shards, count), "{sockets} {shards}");
+        }
+        let none: Vec<std::net::TcpListener> = Vec::new();
+        assert!(Listeners::inherited(none).is_err());
+    }
 }

@@ -1,7 +1,7 @@
 //! The renewal of the gateway's certificates, of the one for clients and the admin API's: both files are looked at now and then, and a pair that
 //! fits takes the place of the one that is shown. What does not fit changes nothing.
 
-use crate::config::resolved::TlsPaths;
+use crate::config::resolved::{Config, TlsPaths};
 use crate::error::Failure;
 use crate::plane::tls_identity;
 use sidegate_gateway::edge::tls::ShownIdentity;
@@ -10,6 +10,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+use tokio::task::JoinSet;
 
 /// Between two looks at the files.
 const PAUSE: Duration = Duration::from_secs(2);
@@ -22,7 +23,7 @@ type Seen = [Trace; 2];
 
 /// Keeps the shown certificate as new as its files. Copies act as one.
 #[derive(Clone)]
-pub(crate) struct Renewal {
+struct Renewal {
     paths: TlsPaths,
     /// How the names of the settings begin that name the files.
     settings: &'static str,
@@ -33,7 +34,7 @@ pub(crate) struct Renewal {
 
 impl Renewal {
     /// Renews what is shown, which was read from these files just now.
-    pub(crate) fn new(paths: TlsPaths, settings: &'static str, shown: Arc<ShownIdentity>) -> Self {
+    fn new(paths: TlsPaths, settings: &'static str, shown: Arc<ShownIdentity>) -> Self {
         let read = Arc::new(Mutex::new(look(&paths)));
         Self { paths, settings, shown, read }
     }
@@ -42,7 +43,7 @@ impl Renewal {
     ///
     /// # Errors
     /// When they are no good; then nothing has changed.
-    pub(crate) fn reload(&self) -> Result<(), Failure> {
+    fn reload(&self) -> Result<(), Failure> {
         // Looked at first: what is written while they are read is seen at the next look.
         let seen = look(&self.paths);
         *self.read.lock().unwrap_or_else(PoisonError::into_inner) = seen;
@@ -55,7 +56,7 @@ impl Renewal {
     }
 
     /// Looks at the files now and then. Never returns.
-    pub(crate) async fn watch(self) {
+    async fn watch(self) {
         let mut before = *self.read.lock().unwrap_or_else(PoisonError::into_inner);
         loop {
             tokio::time::sleep(PAUSE).await;
@@ -81,6 +82,33 @@ impl Renewal {
             );
         }
         now
+    }
+}
+
+/// All renewals of a server. Copies act as one.
+#[derive(Clone)]
+pub(crate) struct Renewals(Vec<Renewal>);
+
+impl Renewals {
+    /// Those of what is shown to clients and by the admin API.
+    pub(crate) fn new(config: &Config, [clients, admin]: [Option<Arc<ShownIdentity>>; 2]) -> Self {
+        let all = [(clients, &config.tls, "TLS"), (admin, &config.admin_tls, "ADMIN_TLS")];
+        let of = |(shown, paths, settings): (Option<_>, &Option<TlsPaths>, _)| {
+            Some(Renewal::new(paths.clone()?, settings, shown?))
+        };
+        Self(all.into_iter().filter_map(of).collect())
+    }
+
+    /// Looks at all files now and then, until what is given back is dropped.
+    pub(crate) fn watch(&self) -> JoinSet<()> {
+        self.0.iter().cloned().map(Renewal::watch).collect()
+    }
+
+    /// Reads the certificates anew, changed or not.
+    pub(crate) fn reload(&self) {
+        for failure in self.0.iter().filter_map(|renewal| renewal.reload().err()) {
+            tracing::error!("a certificate is not reloaded: {}", failure.message);
+        }
     }
 }
 

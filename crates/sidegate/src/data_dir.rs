@@ -7,21 +7,46 @@ use crate::error::Failure;
 use sidegate_model::token::NewToken;
 use std::fs::{DirBuilder, File, OpenOptions, Permissions, TryLockError};
 use std::io::{ErrorKind, Read as _, Seek as _, Write as _};
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 /// Proof that this process alone uses a data folder; given back when it is dropped.
 #[derive(Debug)]
 pub(crate) struct DataDir {
-    _lock: File,
+    lock: File,
 }
 
 impl DataDir {
+    /// A lock that another gateway handed over; it is not free as long as either holds it.
+    pub(crate) fn handed_over(lock: OwnedFd) -> Self {
+        Self { lock: lock.into() }
+    }
+
+    /// The lock, to be handed over.
+    pub(crate) fn lock(&self) -> BorrowedFd<'_> {
+        self.lock.as_fd()
+    }
+
     /// Creates the folder if need be and takes its lock.
     ///
     /// # Errors
     /// When the folder cannot be used, or another gateway uses it.
     pub(crate) fn take(folder: &Path) -> Result<Self, Failure> {
+        Self::take_if_free(folder)?.map_err(|holder| {
+            let shown = folder.display();
+            Failure::failed(format!(
+                "the data folder {shown} is in use by another gateway (process {holder})"
+            ))
+            .hint("stop that process, set DATA_DIR to another folder, or take over with --takeover")
+        })
+    }
+
+    /// The same where another gateway may use it: then its process is told.
+    ///
+    /// # Errors
+    /// When the folder cannot be used.
+    pub(crate) fn take_if_free(folder: &Path) -> Result<Result<Self, String>, Failure> {
         let shown = folder.display();
         let cannot = |what: &str, e: std::io::Error| {
             Failure::failed(format!("the data folder {shown} {what}: {e}"))
@@ -47,18 +72,23 @@ impl DataDir {
             Err(TryLockError::WouldBlock) => {
                 let mut holder = String::new();
                 let _ = lock.read_to_string(&mut holder);
-                let holder = holder.trim();
-                return Err(Failure::failed(format!(
-                    "the data folder {shown} is in use by another gateway (process {holder})"
-                ))
-                .hint("stop that process, or set DATA_DIR to another folder"));
+                return Ok(Err(holder.trim().to_owned()));
             }
         }
-        lock.set_len(0)
-            .and_then(|()| lock.rewind())
-            .and_then(|()| writeln!(lock, "{}", std::process::id()))
-            .map_err(|e| cannot("cannot be written", e))?;
-        Ok(Self { _lock: lock })
+        let taken = Self { lock };
+        taken.sign().map_err(|e| cannot("cannot be written", e))?;
+        Ok(Ok(taken))
+    }
+
+    /// Writes down whose it is.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub(crate) fn sign(&self) -> std::io::Result<()> {
+        let mut lock = &self.lock;
+        lock.set_len(0)?;
+        lock.rewind()?;
+        writeln!(lock, "{}", std::process::id())
     }
 }
 

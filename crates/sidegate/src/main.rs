@@ -4,6 +4,7 @@
 //! settings, [`role`] wires the server together. This crate alone reads the environment, settings
 //! files and arguments.
 
+mod admin_api;
 mod arguments;
 mod certificate;
 mod client;
@@ -11,6 +12,7 @@ mod commands;
 mod config;
 mod data_dir;
 mod error;
+mod inherited;
 mod logging;
 mod open_files;
 mod orphans;
@@ -19,9 +21,12 @@ mod pairs;
 mod plane;
 mod reload;
 mod role;
+mod running;
 mod setting_flags;
 mod signals;
 mod stderr;
+mod succession;
+mod takeover;
 mod values;
 
 use std::process::ExitCode;

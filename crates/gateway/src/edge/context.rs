@@ -154,6 +154,8 @@ pub struct Edge {
     pub stopping: AtomicBool,
     /// Whether clients may ask for `/ready` and `/metrics`.
     pub public_probes: bool,
+    /// Whether another process serves in its place.
+    pub handed_over: AtomicBool,
 }
 
 impl Edge {
@@ -165,6 +167,11 @@ impl Edge {
     /// Whether the gateway is stopping.
     pub fn is_stopping(&self) -> bool {
         self.stopping.load(Ordering::Relaxed)
+    }
+
+    /// Whether it stops because another process serves in its place.
+    pub fn is_handed_over(&self) -> bool {
+        self.handed_over.load(Ordering::Relaxed)
     }
 }
 

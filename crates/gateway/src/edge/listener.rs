@@ -21,10 +21,12 @@ use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use std::convert::Infallible;
+use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::io::AsyncReadExt as _;
 use tokio::net::{TcpListener, TcpStream};
@@ -63,18 +65,26 @@ pub struct Shard {
     pub tls: Option<Arc<ShownIdentity>>,
     /// Places for client connections, shared by all shards.
     pub places: Arc<Semaphore>,
-    /// Told when the gateway stops.
+    /// Told when the gateway accepts clients.
+    pub accept: CancellationToken,
+    /// Told when the gateway stops: it accepts nobody any more.
     pub stop: CancellationToken,
+    /// Told when connections are to end, each once it has nothing open.
+    pub close: CancellationToken,
 }
 
 impl Shard {
     /// Accepts until told to stop, then lets open requests finish within the drain limit.
-    pub async fn serve(self, listener: TcpListener) {
+    pub async fn serve(self, listeners: Vec<TcpListener>) {
         let shard = Arc::new(self);
+        tokio::select! {
+            () = shard.accept.cancelled() => {}
+            () = shard.stop.cancelled() => return,
+        }
         let connections = TaskTracker::new();
         let _watching = shard.watch_callers();
         loop {
-            let Some((socket, connection, place)) = shard.accept(&listener).await else {
+            let Some((socket, connection, place)) = shard.next(&listeners).await else {
                 break;
             };
             let shard = shard.clone();
@@ -88,7 +98,7 @@ impl Shard {
                 drop(place);
             });
         }
-        drop(listener);
+        drop(listeners);
         connections.close();
         if timeout(shard.edge.limits.drain_timeout, connections.wait()).await.is_ok() {
             return;
@@ -125,14 +135,14 @@ impl Shard {
         Connection::new(peer, self.number, metrics, access.clone())
     }
 
-    async fn accept(
+    async fn next(
         &self,
-        listener: &TcpListener,
+        listeners: &[TcpListener],
     ) -> Option<(TcpStream, Arc<Connection>, OwnedSemaphorePermit)> {
         loop {
             let accepting = async {
                 // The place comes second: a shard that waits for a client must not hold one.
-                let (socket, peer) = listener.accept().await?;
+                let (socket, peer) = poll_fn(|cx| poll_accept(listeners, cx)).await?;
                 let place = self.places.clone().acquire_owned().await.map_err(io::Error::other)?;
                 Ok::<_, io::Error>((socket, self.greet(peer), place))
             };
@@ -154,7 +164,7 @@ impl Shard {
 
     async fn connection(&self, tcp: TcpStream, connection: &Arc<Connection>) -> Result<(), Ended> {
         tcp.set_nodelay(true)?;
-        let opening = unless_stopped(&self.stop, self.open(tcp));
+        let opening = unless_stopped(&self.close, self.open(tcp));
         let Some(opened) = opening.await else {
             return Ok(());
         };
@@ -171,7 +181,7 @@ impl Shard {
             }
             Opened::WithoutTls(tcp) => {
                 let io = guard(Socket::Plain(tcp), BytesMut::new(), Some(limits.head()));
-                let refused = unless_stopped(&self.stop, io.refuse(WITHOUT_TLS)).await;
+                let refused = unless_stopped(&self.close, io.refuse(WITHOUT_TLS)).await;
                 Ok(refused.unwrap_or(Ok(()))?)
             }
         }
@@ -207,7 +217,7 @@ impl Shard {
             .max_buf_size(limits.max_header_bytes.max(256 * 1024))
             .serve_connection(TokioIo::new(io), service);
         let mut serving = Orderly::new(serving, connection);
-        let (stalled, stop) = (pin!(connection.deadlines.passed()), pin!(self.stop.cancelled()));
+        let (stalled, stop) = (pin!(connection.deadlines.passed()), pin!(self.close.cancelled()));
         let (mut stalled, mut stop) = (Standby::new(stalled), Standby::new(stop));
         let mut closed = pin!(closed(connection));
         let mut stopping = false;
@@ -242,7 +252,7 @@ impl Shard {
         let stalled = pin!(connection.deadlines.passed());
         let stop = pin!(async {
             tokio::select! {
-                () = self.stop.cancelled() => {}
+                () = self.close.cancelled() => {}
                 () = idle_for(connection, limits.keep_alive_idle) => {}
             }
         });
@@ -263,12 +273,21 @@ impl Shard {
     }
 }
 
+/// The next client of any of these.
+fn poll_accept(
+    listeners: &[TcpListener],
+    cx: &mut Context<'_>,
+) -> Poll<io::Result<(TcpStream, SocketAddr)>> {
+    let accepted = listeners.iter().map(|listener| listener.poll_accept(cx)).find(Poll::is_ready);
+    accepted.unwrap_or(Poll::Pending)
+}
+
 /// Resolves when a connection had no open request for a whole `limit`.
 async fn idle_for(connection: &Connection, limit: Duration) {
     loop {
-        std::future::poll_fn(|cx| {
+        poll_fn(|cx| {
             connection.wake_when_idle(cx.waker());
-            if connection.is_idle() { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
+            if connection.is_idle() { Poll::Ready(()) } else { Poll::Pending }
         })
         .await;
         let before = connection.served();

@@ -115,7 +115,8 @@ impl Asked {
         // A body that was not read may still be on its way: an HTTP/1 connection serves no other
         // request and takes the rest while it closes, an HTTP/2 stream takes it here.
         let version = self.context.version;
-        if unread && version < Version::HTTP_2 {
+        let is_last = unread || self.context.edge.is_handed_over();
+        if is_last && version < Version::HTTP_2 {
             response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
         } else if unread {
             tokio::spawn(self.body.take_rest());

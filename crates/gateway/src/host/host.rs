@@ -90,7 +90,9 @@ pub fn start(
         known,
         applied,
     };
-    let keeper = host.setup.settings.records_dir.clone().map(Keeper::new);
+    let keeps = Arc::new(AtomicBool::new(true));
+    let records_dir = host.setup.settings.records_dir.clone();
+    let keeper = records_dir.map(|folder| Keeper::new(folder, keeps.clone()));
     let known = known_seen.clone();
     tokio::spawn(async move {
         let mut keeping = JoinSet::new();
@@ -106,16 +108,21 @@ pub fn start(
         // Whoever waits for the end of the host waits for this.
         drop(applied);
     });
-    Ok(HostHandle { stop, closing, services: asked, applied: applied_seen, known: known_seen })
+    let (applied, known) = (applied_seen, known_seen);
+    Ok(HostHandle { stop, closing, services: asked, applied, known, keeps })
 }
 
 /// Writes down what is known of plugins, on threads where waiting is allowed.
 #[derive(Clone)]
-struct Keeper(Arc<Mutex<KeptRecords>>);
+struct Keeper {
+    records: Arc<Mutex<KeptRecords>>,
+    /// Whether they are ours to write.
+    keeps: Arc<AtomicBool>,
+}
 
 impl Keeper {
-    fn new(folder: PathBuf) -> Self {
-        Self(Arc::new(Mutex::new(KeptRecords::new(folder))))
+    fn new(folder: PathBuf, keeps: Arc<AtomicBool>) -> Self {
+        Self { records: Arc::new(Mutex::new(KeptRecords::new(folder))), keeps }
     }
 
     async fn keep(self, known: watch::Receiver<Arc<Known>>) {
@@ -126,7 +133,10 @@ impl Keeper {
     }
 
     async fn save(&self, known: &watch::Receiver<Arc<Known>>) {
-        let (records, known) = (self.0.clone(), known.borrow().clone());
+        if !self.keeps.load(Ordering::Relaxed) {
+            return;
+        }
+        let (records, known) = (self.records.clone(), known.borrow().clone());
         let saving = spawn_blocking(move || {
             records.lock().unwrap_or_else(PoisonError::into_inner).save(&known.recorders);
         });
@@ -142,9 +152,16 @@ pub struct HostHandle {
     services: HostServices,
     applied: watch::Receiver<Revision>,
     known: watch::Receiver<Arc<Known>>,
+    keeps: Arc<AtomicBool>,
 }
 
 impl HostHandle {
+    /// Whether it writes records of plugins down, as it does from its start: of two gateways on the
+    /// same folder one alone may, or the one overwrites what the other knows.
+    pub fn keep_records(&self, keeps: bool) {
+        self.keeps.store(keeps, Ordering::Relaxed);
+    }
+
     /// What each plugin is doing, by its number; also those that were removed and still drain.
     pub fn statuses(&self) -> Vec<PluginStatus> {
         self.settled_statuses().unwrap_or_default()

@@ -56,6 +56,7 @@ mod watched;
 
 pub use guard::reentered;
 pub use host::{HostHandle, start};
+pub use peer::is_of_ours;
 pub use permitted::Permitted;
 pub use run_dir::HostError;
 pub use settings::{HostLimits, HostSettings, RestartLimits};

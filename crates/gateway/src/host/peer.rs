@@ -44,6 +44,14 @@ impl Family {
     }
 }
 
+/// Whether a process is this one, or descends from it, as guards and plugins do. Where processes
+/// cannot be looked at, every one is taken for such.
+pub fn is_of_ours(pid: i32) -> bool {
+    let looks = Path::new("/proc/self/stat").exists();
+    let Some(pid) = Pid::from_raw(pid).filter(|_| looks) else { return true };
+    (0..TRIES).any(|_| descends(pid, rustix::process::getpid()))
+}
+
 fn descends(from: Pid, head: Pid) -> bool {
     let line = std::iter::successors(Some(from), |&pid| parent_of(pid));
     line.take(MAX_GENERATIONS).any(|pid| pid == head)

@@ -5,6 +5,7 @@
 use crate::config::layers::{Environment, Layers};
 use crate::config::legacy;
 use crate::error::Failure;
+use crate::inherited::Sockets;
 use crate::reload::{self, Reload};
 use crate::role::Process;
 use crate::setting_flags::SettingFlags;
@@ -19,6 +20,10 @@ pub(crate) struct Arguments {
     /// Write the addresses and the process id here as JSON, once both listeners accept
     #[arg(long, value_name = "PATH")]
     ready_file: Option<PathBuf>,
+    /// Take over from the gateway that uses the data folder, without a moment in which nobody
+    /// listens; where none does, start as usual
+    #[arg(long)]
+    takeover: bool,
     #[command(flatten)]
     flags: SettingFlags,
 }
@@ -31,6 +36,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let (layers, problems) = Layers::collect(&environment, flags);
     let config = reload::checked(&environment, &layers, problems)
         .map_err(|problems| Failure::settings(&problems))?;
+    let names = environment.get("LISTEN_FDNAMES").and_then(|names| names.to_str());
+    // Before there are threads: it changes the environment.
+    let sockets = Sockets::passed(names.unwrap_or_default())?;
     let colour = environment.get("NO_COLOR").is_none();
     let logging = logging::start(&config.log, config.threads(), colour)?;
     let data_dir = std::path::absolute(&config.data_dir).unwrap_or(config.data_dir.clone());
@@ -46,9 +54,14 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         tracing::warn!(%error, "plugins of this user can read the gateway's memory and environment");
     }
     let reload = Reload::new(environment.clone(), flags.clone(), layers, logging.clone());
-    let environment = environment.into_pairs();
-    let process = Process { environment, logging: logging.clone(), reload };
-    let outcome = role::standalone(&config, process, arguments.ready_file.as_deref());
+    let process = Process {
+        environment: environment.into_pairs(),
+        reload,
+        ready_file: arguments.ready_file.clone(),
+        takeover: arguments.takeover,
+        sockets,
+    };
+    let outcome = role::standalone(&config, process);
     logging.flush();
     outcome
 }

@@ -1,0 +1,68 @@
+//! The admin API in this process: its socket, and the task that serves there. It can end and begin
+//! again, because another process may take the socket over and then not serve.
+
+use crate::plane::Plane;
+use sidegate_control::{Control, ControlSettings};
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::os::fd::{AsFd as _, BorrowedFd};
+use std::sync::Arc;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+/// The admin API.
+pub(crate) struct AdminApi {
+    socket: TcpListener,
+    settings: ControlSettings,
+    control: Control,
+    plane: Arc<Plane>,
+    /// Whoever serves, and how it is told to end.
+    serving: Option<(JoinHandle<()>, oneshot::Sender<()>)>,
+}
+
+impl AdminApi {
+    /// An admin API that does not serve yet; who connects waits.
+    pub(crate) fn new(
+        socket: TcpListener,
+        settings: ControlSettings,
+        control: Control,
+        plane: Arc<Plane>,
+    ) -> io::Result<Self> {
+        socket.set_nonblocking(true)?;
+        Ok(Self { socket, settings, control, plane, serving: None })
+    }
+
+    /// Where it listens.
+    pub(crate) fn addr(&self) -> io::Result<SocketAddr> {
+        self.socket.local_addr()
+    }
+
+    /// Its socket, to be handed over.
+    pub(crate) fn socket(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+
+    /// Serves from now on.
+    pub(crate) fn serve(&mut self) -> io::Result<()> {
+        let listener = tokio::net::TcpListener::from_std(self.socket.try_clone()?)?;
+        let (stop, stopped) = oneshot::channel::<()>();
+        let shutdown = async {
+            // A sender that is gone says the same as one that has spoken.
+            let _ = stopped.await;
+        };
+        let (settings, control) = (self.settings.clone(), self.control.clone());
+        let plane = self.plane.clone();
+        let serving = sidegate_control::serve(listener, settings, control, plane, shutdown);
+        self.serving = Some((tokio::spawn(serving), stop));
+        Ok(())
+    }
+
+    /// Finishes what it does and serves no more; who connects waits.
+    pub(crate) async fn end(&mut self) {
+        let Some((serving, stop)) = self.serving.take() else { return };
+        let _ = stop.send(());
+        if let Err(error) = serving.await {
+            tracing::error!(%error, "the admin API ended badly");
+        }
+    }
+}

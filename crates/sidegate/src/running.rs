@@ -1,0 +1,132 @@
+//! A running server: store, control plane and data plane put together. It knows what they do only by
+//! name.
+
+use crate::admin_api::AdminApi;
+use crate::certificate::Renewals;
+use crate::config::resolved::{Config, Secret};
+use crate::error::Failure;
+use crate::inherited::Sockets;
+use crate::logging::Logging;
+use crate::plane::{self, Plane};
+use serde_json::json;
+use sidegate_control::{AdminTls, Control, ControlSettings, LogLevels};
+use sidegate_gateway::run::{Gateway, GatewayError, GatewaySettings, Listeners};
+use sidegate_model::token::TokenHash;
+use sidegate_store::Store;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use tokio::task::JoinSet;
+
+/// All parts of a running server.
+pub(crate) struct Running {
+    store: Store,
+    /// The control plane.
+    pub(crate) control: Control,
+    /// The data plane.
+    pub(crate) gateway: Gateway,
+    /// The admin API.
+    pub(crate) admin: AdminApi,
+    admin_addr: SocketAddr,
+    renewals: Renewals,
+    /// Who looks for renewed certificates; ends with the server.
+    _watching: JoinSet<()>,
+    /// How many plugins are to run.
+    plugins: usize,
+}
+
+impl Running {
+    /// Starts all parts; nobody is served yet.
+    ///
+    /// # Errors
+    /// Why one of them cannot start.
+    pub(crate) async fn start(
+        config: &Config,
+        gateway: GatewaySettings,
+        token: &Secret,
+        sockets: Sockets,
+        logging: Arc<Logging>,
+    ) -> Result<Self, Failure> {
+        let admin_identity = plane::admin_identity(config)?;
+        let store = Store::open(&config.database_dsn)
+            .await
+            .map_err(|e| Failure::failed(e.to_string()).hint("see DATABASE_DSN and DATA_DIR"))?;
+        let (control, desired) = Control::start(store.clone())
+            .await
+            .map_err(|e| Failure::failed(format!("the desired state cannot be read: {e}")))?;
+        let plugins = desired.borrow().plugins.len();
+        let unusable = |e: std::io::Error| {
+            Failure::failed(format!("the admin API cannot listen on {}: {e}", config.admin_addr))
+                .hint("stop what listens there, or set ADMIN_PORT (or ADMIN_HOST) to another")
+        };
+        // Before the plugins, so that a taken port costs nobody a start.
+        let socket = match sockets.admin {
+            Some(socket) => socket,
+            None => std::net::TcpListener::bind(config.admin_addr).map_err(unusable)?,
+        };
+        let listeners = match sockets.clients {
+            clients if clients.is_empty() => Listeners::open(gateway.addr, gateway.shards),
+            clients => Listeners::inherited(clients)
+                .map_err(|source| GatewayError::Listen { addr: gateway.addr, source }),
+        };
+        let kv = Arc::new(store.clone());
+        let gateway = listeners
+            .and_then(|listeners| sidegate_gateway::run::start(gateway, listeners, kv, desired))
+            .map_err(|e| plane::start_failure(&e))?;
+        let shown = admin_identity.clone();
+        let tls = shown.map(|shown| AdminTls::new(move || shown.for_http1()));
+        let logs: Arc<dyn LogLevels> = logging;
+        let settings = ControlSettings::new(TokenHash::of(token.reveal()));
+        let settings = ControlSettings { logs: Some(logs), tls, ..settings };
+        let plane = Arc::new(Plane { host: gateway.host(), probes: gateway.probes() });
+        let admin = AdminApi::new(socket, settings, control.clone(), plane).map_err(unusable)?;
+        let admin_addr = admin.addr().unwrap_or(config.admin_addr);
+        let renewals = Renewals::new(config, [gateway.identity(), admin_identity]);
+        let _watching = renewals.watch();
+        Ok(Self { store, control, gateway, admin, admin_addr, renewals, _watching, plugins })
+    }
+
+    /// The renewals of its certificates.
+    pub(crate) fn renewals(&self) -> Renewals {
+        self.renewals.clone()
+    }
+
+    /// Serves from now on.
+    ///
+    /// # Errors
+    /// When there are too many open files.
+    pub(crate) fn serve(&mut self) -> Result<(), Failure> {
+        let failed = |e| Failure::failed(format!("the admin API cannot be served: {e}"));
+        self.admin.serve().map_err(failed)?;
+        self.gateway.accept();
+        Ok(())
+    }
+
+    /// Says where it listens.
+    pub(crate) fn announce(&self, config: &Config) {
+        let scheme = |tls: Option<_>| if tls.is_some() { "https" } else { "http" };
+        let clients = format!("{}://{}", scheme(config.tls.as_ref()), self.gateway.local_addr());
+        let admin = format!("{}://{}", scheme(config.admin_tls.as_ref()), self.admin_addr);
+        tracing::info!(clients, admin, plugins = self.plugins, "sidegate listens");
+        if !self.admin_addr.ip().is_loopback() && config.admin_tls.is_none() {
+            tracing::warn!(%admin, "the admin API is reachable from other machines, unencrypted");
+        }
+    }
+
+    /// What the ready file says.
+    pub(crate) fn ready_text(&self) -> String {
+        let ready = json!({
+            "gateway_addr": self.gateway.local_addr().to_string(),
+            "admin_addr": self.admin_addr.to_string(),
+            "pid": std::process::id(),
+        });
+        format!("{ready}\n")
+    }
+
+    /// Clients first, then plugins (both the gateway's business), then the admin API, which can
+    /// tell until the end how far it is, then the database.
+    pub(crate) async fn stop(mut self) {
+        self.gateway.shutdown().await;
+        self.admin.end().await;
+        self.store.close().await;
+    }
+}

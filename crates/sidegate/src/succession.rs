@@ -1,0 +1,152 @@
+//! The right to a data folder, and how it passes from one server to the next: the order of the steps,
+//! on both sides.
+
+use crate::data_dir::DataDir;
+use crate::error::Failure;
+use crate::inherited::Sockets;
+use crate::running::Running;
+use crate::takeover::{HandedOver, Predecessor, Successor};
+use sidegate_control::Control;
+use sidegate_gateway::run::Gateway;
+use sidegate_model::status::{PluginState, PluginStatus};
+use std::io;
+use std::path::Path;
+use std::time::Duration;
+use tokio::time::timeout;
+
+/// How long plugins may take to serve beside those of the old server.
+const PLUGINS_DEADLINE: Duration = Duration::from_secs(30);
+/// One that failed so often is not waited for any longer.
+const ENOUGH_STARTS: u32 = 3;
+/// Between two looks at them.
+const LOOK: Duration = Duration::from_millis(20);
+/// How often a server that ends looks for what the new one changed.
+const FOLLOW: Duration = Duration::from_secs(1);
+/// How long what was last changed may take to be live.
+const APPLY_DEADLINE: Duration = Duration::from_secs(10);
+
+/// The right to a data folder, and from whom it came.
+pub(crate) struct Claim {
+    /// The right.
+    pub(crate) folder: DataDir,
+    /// The server that serves there now, if there is one.
+    pub(crate) predecessor: Option<Predecessor>,
+}
+
+impl Claim {
+    /// Takes the folder, from another server if that is wished; its sockets come before others.
+    ///
+    /// # Errors
+    /// When another server has the folder and keeps it.
+    pub(crate) async fn of(
+        folder: &Path,
+        takeover: bool,
+        sockets: &mut Sockets,
+    ) -> Result<Self, Failure> {
+        if !takeover {
+            return Ok(Self { folder: DataDir::take(folder)?, predecessor: None });
+        }
+        let taken = DataDir::take_if_free(folder)?;
+        let holder = match taken {
+            Ok(folder) => return Ok(Self { folder, predecessor: None }),
+            Err(holder) => holder,
+        };
+        let (predecessor, handed_over) = Predecessor::ask(folder).await?;
+        tracing::info!(from = holder, "taking over");
+        let HandedOver { lock, admin, clients } = handed_over;
+        *sockets = Sockets { clients, admin: Some(admin) };
+        Ok(Self { folder: lock, predecessor: Some(predecessor) })
+    }
+}
+
+/// The new server's side: once the plugins serve, the old one's admin API ends, what was last
+/// changed is read, and all is served here.
+///
+/// # Errors
+/// When that cannot be; then the old one goes on.
+pub(crate) async fn succeed(
+    running: &mut Running,
+    mut predecessor: Predecessor,
+    folder: &DataDir,
+) -> Result<(), Failure> {
+    plugins_serve(&running.gateway).await?;
+    predecessor.stop_admin().await?;
+    let revision = running.control.refresh().await;
+    let revision = revision
+        .map_err(|e| Failure::failed(format!("the desired state cannot be read anew: {e}")))?;
+    let mut applied = running.gateway.applied();
+    let live = timeout(APPLY_DEADLINE, applied.wait_for(|seen| *seen >= revision));
+    if !matches!(live.await, Ok(Ok(_))) {
+        return Err(Failure::failed("the last changes did not become live in time".to_owned()));
+    }
+    running.serve()?;
+    if let Err(error) = folder.sign() {
+        tracing::warn!(%error, "the data folder does not say whose it is now");
+    }
+    predecessor.serving().await;
+    Ok(())
+}
+
+/// Waits until all plugins serve that can.
+async fn plugins_serve(gateway: &Gateway) -> Result<(), Failure> {
+    let is_settled = |plugin: &PluginStatus| {
+        let lasts =
+            matches!(plugin.state, PluginState::Ready | PluginState::Parked | PluginState::Stopped);
+        lasts || plugin.restarts >= ENOUGH_STARTS
+    };
+    let all_settled = async {
+        loop {
+            let known = gateway.host().settled_statuses();
+            if known.is_some_and(|plugins| plugins.iter().all(is_settled)) {
+                return;
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+    };
+    // One that cannot start must not keep the others from their new server.
+    let _ = timeout(PLUGINS_DEADLINE, all_settled).await;
+    for plugin in gateway.plugins().iter().filter(|p| p.state != PluginState::Ready) {
+        let (name, reason) = (&plugin.name, plugin.reason.as_deref().unwrap_or("it is not ready"));
+        if plugin.required {
+            return Err(Failure::failed(format!(
+                "{name} is required and does not serve: {reason}"
+            ))
+            .hint("the gateway before goes on; see `sidegate plugin logs`"));
+        }
+        tracing::warn!(plugin = name, reason, "taking over without this plugin");
+    }
+    Ok(())
+}
+
+/// The old server's side: comes back once the new one serves.
+///
+/// # Errors
+/// When the new one went away before; then all is as it was.
+pub(crate) async fn hand_over(
+    running: &mut Running,
+    mut successor: Successor,
+    folder: &DataDir,
+) -> io::Result<()> {
+    let (admin, clients) = (running.admin.socket(), running.gateway.listeners());
+    successor.give(folder.lock(), admin, clients).await?;
+    tracing::info!("another process is about to take over");
+    successor.is_started().await?;
+    running.admin.end().await;
+    let served = successor.admin_has_stopped().await;
+    if served.is_err() {
+        running.admin.serve()?;
+        folder.sign()?;
+    }
+    served
+}
+
+/// While a server finishes what it has begun: whoever loses the right to a stream at the new server
+/// loses it here too. Never returns.
+pub(crate) async fn follow_callers(control: Control) {
+    loop {
+        tokio::time::sleep(FOLLOW).await;
+        if let Err(error) = control.refresh_callers().await {
+            tracing::debug!(%error, "callers cannot be read anew");
+        }
+    }
+}
