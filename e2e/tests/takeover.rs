@@ -115,14 +115,18 @@ fn a_token_that_is_revoked_at_the_new_one_ends_its_streams_at_the_old_one() {
 #[test]
 fn what_is_kept_of_plugins_is_the_new_ones_business() {
     story(async {
-        let mut gateway = Gateway::start().await;
+        let mut gateway = Gateway::builder().env("SHUTDOWN_TIMEOUT", "30s").start().await;
         let lab = gateway.lab().await;
         let file = gateway.data_dir().join(format!("records/{}.json", lab.id));
         let kept = || std::fs::read_to_string(&file).unwrap_or_default();
+        // As long as it is open, the old one has not ended.
+        let mut stream = gateway.get(EVENTS).open().await;
+        stream.read_until("\n\n").await;
         let old = gateway.take_over().await;
         let pid = format!("\"pid\":{},", lab.pid().await);
         let is_kept = || kept().contains(&pid);
         eventually("the new process is kept", async || is_kept().then_some(())).await;
+        drop(stream);
         old.ended().await;
         assert!(is_kept(), "the old one took it away: {}", kept());
     });
