@@ -104,7 +104,8 @@ fn open_requests_are_waited_for_whatever_else_is_open() {
             gateway.begin_to_stop();
             // Its reader takes its time as well.
             pause(Duration::from_secs(2)).await;
-            assert_eq!(large.rest().await.unwrap().len(), 30_000_000, "{version:?}");
+            let rest = large.rest().await.map(|rest| rest.len()).map_err(|broken| broken.error);
+            assert_eq!(rest.expect(&format!("{version:?}")), 30_000_000);
             assert_eq!(slow.await.unwrap().json()["slept_ms"], 4000, "{version:?}");
             ends_promptly(gateway);
             drop((silent, connection));

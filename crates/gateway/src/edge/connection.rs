@@ -45,6 +45,7 @@ pub struct Connection {
     closing: AtomicBool,
     /// Something came from the other end; of interest over HTTP/2 only.
     heard: AtomicBool,
+    wrote: AtomicBool,
     /// A request on it had a fragment; its head is marked.
     fragment: AtomicBool,
 }
@@ -143,6 +144,7 @@ impl Connection {
             streaming: AtomicBool::new(false),
             closing: AtomicBool::new(false),
             heard: AtomicBool::new(false),
+            wrote: AtomicBool::new(false),
             fragment: AtomicBool::new(false),
         })
     }
@@ -184,6 +186,7 @@ impl Connection {
     pub fn wants_reset(&self) -> bool {
         self.reset.load(Ordering::Acquire)
     }
+
     /// The open request is answered with a stream.
     pub fn streams(&self) {
         self.streaming.store(true, Ordering::Relaxed);
@@ -202,6 +205,16 @@ impl Connection {
     /// Whether its socket is being closed.
     pub fn is_closing(&self) -> bool {
         self.closing.load(Ordering::Relaxed)
+    }
+
+    /// The other end took something.
+    pub fn wrote(&self) {
+        self.wrote.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the other end took something since this was last asked.
+    pub fn has_written(&self) -> bool {
+        self.wrote.swap(false, Ordering::Relaxed)
     }
 
     /// Something came from the other end.

@@ -420,6 +420,12 @@ impl GuardedIo {
         Poll::Ready(Ok(bytes.len().min(written + 1)))
     }
 
+    fn note_written(&self, result: &Poll<io::Result<usize>>) {
+        if let Poll::Ready(Ok(_)) = result {
+            self.connection.wrote();
+        }
+    }
+
     fn poll_stalled<T>(
         &mut self,
         cx: &mut Context<'_>,
@@ -466,6 +472,7 @@ impl AsyncWrite for GuardedIo {
             false => Pin::new(&mut this.socket).poll_write(cx, buf),
             true => this.poll_write_rest(cx, buf),
         };
+        this.note_written(&result);
         this.poll_stalled(cx, result)
     }
 
@@ -483,6 +490,7 @@ impl AsyncWrite for GuardedIo {
                 this.poll_write_rest(cx, first.map_or(&[], |first| first))
             }
         };
+        this.note_written(&result);
         this.poll_stalled(cx, result)
     }
 

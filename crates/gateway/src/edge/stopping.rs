@@ -11,7 +11,7 @@ const JUST_OPENED: Duration = Duration::from_millis(250);
 const LOOK: Duration = Duration::from_millis(250);
 /// … to answer when it is told that the gateway stops, or to take the last answer,
 const LOOKS_AT_SILENT: u32 = 4;
-/// … to read the end of the last answer, which the HTTP library may still hold.
+/// … to go on with reading the end of the last answer, which the HTTP library may still hold.
 const LOOKS_AT_IDLE: u32 = 20;
 
 /// Carries out what comes before the first request, unless the gateway stops meanwhile.
@@ -36,7 +36,8 @@ pub async fn nothing_left(connection: &Connection) {
     loop {
         sleep(LOOK).await;
         has_answered |= connection.was_heard();
-        idle = if connection.is_idle() { idle + 1 } else { 0 };
+        let is_idle = connection.is_idle() && !connection.has_written();
+        idle = if is_idle { idle + 1 } else { 0 };
         closing = if connection.is_closing() { closing + 1 } else { 0 };
         let patience = if has_answered { LOOKS_AT_IDLE } else { LOOKS_AT_SILENT };
         if idle >= patience || closing >= LOOKS_AT_SILENT {

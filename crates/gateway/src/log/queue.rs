@@ -36,11 +36,15 @@ impl Queue {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes the line that `write` appends, if there is room.
-    pub(super) fn add(&self, write: impl FnOnce(&mut Vec<u8>)) -> Filling {
+    /// Takes the line that `write` appends, if there is room or the line `needs_none`.
+    pub(super) fn add(
+        &self,
+        write: impl FnOnce(&mut Vec<u8>),
+        needs_none: impl FnOnce() -> bool,
+    ) -> Filling {
         let mut waiting = self.waiting();
         let before = waiting.len();
-        if before >= self.limit {
+        if before >= self.limit && !needs_none() {
             self.dropped.fetch_add(1, Ordering::Relaxed);
             return Filling::Full;
         }
@@ -73,16 +77,17 @@ mod tests {
     #[test]
     fn what_finds_no_room_is_dropped_whole_and_counted() {
         let queue = Queue::new(8);
-        let add = |text: &[u8]| queue.add(|out| out.extend_from_slice(text));
+        let add = |text: &[u8]| queue.add(|out| out.extend_from_slice(text), || false);
         assert_eq!((add(b"1\n"), add(b"22\n")), (Filling::High, Filling::Low));
         assert_eq!(
             (add(b"333\n"), add(b"4\n"), add(b"5\n")),
             (Filling::Low, Filling::Full, Filling::Full)
         );
+        assert_eq!(queue.add(|out| out.extend_from_slice(b"6\n"), || true), Filling::Low);
         let mut taken = Vec::from("old");
         queue.take(&mut taken);
-        assert_eq!((taken.as_slice(), queue.dropped()), (&b"1\n22\n333\n"[..], 2));
+        assert_eq!((taken.as_slice(), queue.dropped()), (&b"1\n22\n333\n6\n"[..], 2));
         assert!(queue.is_empty());
-        assert_ne!(add(b"6\n"), Filling::Full, "there is room again");
+        assert_ne!(add(b"7\n"), Filling::Full, "there is room again");
     }
 }

@@ -6,6 +6,7 @@
 
 use super::output::Output;
 use super::queue::{Filling, Queue};
+use std::cell::Cell;
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -24,6 +25,12 @@ const NEWS: Duration = Duration::from_secs(1);
 const KEPT_BYTES: usize = 256 * 1024;
 /// Who writes for so long at once writes to somebody who does not read.
 const STALLED: Duration = Duration::from_millis(100);
+
+thread_local! {
+    /// Whether this thread writes a log. What it tells itself, of lines that were dropped and at most
+    /// once in [`NEWS`], finds a queue that others may have filled again, and is never dropped.
+    static WRITES: Cell<bool> = const { Cell::new(false) };
+}
 
 /// A running writer; all clones are the same one. It writes as long as the process lives.
 #[derive(Clone)]
@@ -139,7 +146,7 @@ impl Shared {
 impl Inlet {
     /// Hands over the line that `write` appends, newline included. Waits for nobody.
     pub fn add(&self, write: impl FnOnce(&mut Vec<u8>)) {
-        let filling = self.shared.queues[self.number].add(write);
+        let filling = self.shared.queues[self.number].add(write, || WRITES.get());
         // The queue's lock is between: either the thread saw the line, or this sees that it sleeps.
         let asleep = &self.shared.asleep;
         let sleeps = asleep.load(Ordering::Relaxed) && asleep.swap(false, Ordering::Relaxed);
@@ -172,6 +179,7 @@ struct Writing {
 
 impl Writing {
     fn run(mut self, tell: &impl Fn(u64)) {
+        WRITES.set(true);
         // It is set here only.
         let _ = self.shared.thread.set(thread::current());
         let mut buffer = Vec::new();
