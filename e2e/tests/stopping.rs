@@ -105,7 +105,7 @@ fn open_requests_are_waited_for_whatever_else_is_open() {
             // Its reader takes its time as well.
             pause(Duration::from_secs(2)).await;
             let rest = large.rest().await.map(|rest| rest.len()).map_err(|broken| broken.error);
-            assert_eq!(rest.expect(&format!("{version:?}")), 30_000_000);
+            assert_eq!(rest.unwrap_or_else(|e| panic!("{version:?}: {e}")), 30_000_000);
             assert_eq!(slow.await.unwrap().json()["slept_ms"], 4000, "{version:?}");
             ends_promptly(gateway);
             drop((silent, connection));

@@ -182,6 +182,15 @@ impl PluginPath {
         }
     }
 
+    /// The path below the mount without slashes at its ends, but for the first.
+    pub fn without_outer_slashes(&self) -> &str {
+        let path = self.relative().trim_end_matches('/');
+        match path.trim_start_matches('/').len() {
+            0 => "/",
+            length => &path[path.len() - length - 1..],
+        }
+    }
+
     /// Whether a segment holds a slash that was encoded.
     pub fn hides_slash(&self) -> bool {
         matches!(self.cut, Cut::Decoded { hides_slash: true, .. })
@@ -276,6 +285,15 @@ mod tests {
             assert_eq!(got, *relative, "{raw}");
             assert_eq!(cut, *segments, "{raw}");
         }
+    }
+
+    #[test]
+    fn slashes_at_the_ends_can_be_left_out_whatever_they_were_sent_as() {
+        let bare = |raw: &str| PluginPath::parse(raw).unwrap().without_outer_slashes().to_owned();
+        for raw in ["/a/b", "/a/b/", "//a/b", "/a/b%2F", "/%2Fa/b", "/a/b%2f%2F/"] {
+            assert_eq!(bare(&format!("/plugins/s{raw}")), "/a/b", "{raw}");
+        }
+        assert_eq!((bare("/plugins/s").as_str(), bare("/plugins/s/%2F").as_str()), ("/", "/"));
     }
 
     #[test]

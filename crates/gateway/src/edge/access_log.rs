@@ -2,6 +2,7 @@
 
 use super::connection::OpenRequest;
 use super::context::RequestContext;
+use super::head::MAX_METHOD;
 use super::request_id::RequestId;
 use super::stream::Aborted;
 use crate::ending::EndSignal;
@@ -58,7 +59,7 @@ impl Record {
         let told = open.connection().access.is_on().then(|| {
             let path = beginning(head.uri.path()).into();
             let (id, client) = (context.id.clone(), context.origin.client.clone());
-            Box::new(Told { id, client, method: head.method.clone(), path })
+            Box::new(Told { id, client, method: told_method(&head.method), path })
         });
         Box::new(Self {
             start: context.start,
@@ -162,12 +163,28 @@ impl Record {
     }
 }
 
-/// As much of a path as is told.
+/// As much of a path as is told: written out it is no longer than this, however it is escaped.
 fn beginning(path: &str) -> &str {
-    if path.len() <= TOLD_PATH {
+    if path.len() <= TOLD_PATH && path.is_ascii() {
         return path;
     }
-    path.char_indices().nth(TOLD_PATH).map_or(path, |(end, _)| &path[..end])
+    let mut room = TOLD_PATH;
+    let fits = |c: char| {
+        let left = room.checked_sub(c.escape_debug().map(char::len_utf8).sum());
+        room = left.unwrap_or_default();
+        left.is_some()
+    };
+    let mut fits = fits;
+    let end = path.char_indices().find(|(_, c)| !fits(*c)).map_or(path.len(), |(end, _)| end);
+    &path[..end]
+}
+
+/// A method as it is told; one that no request may have is told as none.
+fn told_method(method: &Method) -> Method {
+    if method.as_str().len() <= MAX_METHOD {
+        return method.clone();
+    }
+    Method::from_bytes(b"-").unwrap_or_default()
 }
 
 /// The status on record while there is no answer; nobody receives it.
@@ -201,5 +218,22 @@ impl Drop for Record {
             self.log(told, now, aborted);
         }
         self.open.ended_at(now);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_a_client_names_makes_a_line_long() {
+        for path in ["/a".repeat(20_000), "/\u{e000}".repeat(400), format!("/{}é", "a".repeat(510))]
+        {
+            let told = beginning(&path).escape_debug().to_string();
+            assert!((TOLD_PATH - 8..=TOLD_PATH).contains(&told.len()), "{}", told.len());
+        }
+        assert_eq!(beginning("/plugins/é"), "/plugins/é");
+        assert_eq!(told_method(&Method::from_bytes(&[b'M'; 4000]).unwrap()), "-");
+        assert_eq!(told_method(&Method::PATCH), Method::PATCH);
     }
 }

@@ -1,6 +1,7 @@
 //! The end of a client's connection: a refusal that is still to be told, the end of what we send,
 //! and the taking of what the client still sends, so that the last answer reaches it.
 
+use super::connection::Connection;
 use super::socket::Socket;
 use std::io;
 use std::pin::Pin;
@@ -45,13 +46,23 @@ impl Closing {
     ///
     /// # Errors
     /// When the socket fails, or the client takes nothing.
-    pub fn poll(&mut self, cx: &mut Context<'_>, socket: &mut Socket) -> Poll<io::Result<()>> {
+    pub fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+        socket: &mut Socket,
+        connection: &Connection,
+    ) -> Poll<io::Result<()>> {
         loop {
             let step = match &mut self.phase {
                 Phase::Over => return Poll::Ready(Ok(())),
                 Phase::Lingering(left) => {
                     // However it ends, there is no more to do.
+                    let before = *left;
                     let lingered = poll_linger(cx, socket, left);
+                    if *left < before {
+                        // Over HTTP/2 whoever still reads says so.
+                        connection.heard();
+                    }
                     if lingered.is_ready() || self.timer.as_mut().poll(cx).is_ready() {
                         self.phase = Phase::Over;
                         continue;

@@ -511,7 +511,7 @@ impl AsyncWrite for GuardedIo {
             this.closing = Some(this.begin_closing());
         }
         match &mut this.closing {
-            Some(closing) => closing.poll(cx, &mut this.socket),
+            Some(closing) => closing.poll(cx, &mut this.socket, &this.connection),
             None => Poll::Ready(Ok(())),
         }
     }

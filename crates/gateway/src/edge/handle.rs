@@ -106,7 +106,7 @@ impl From<Miss> for EdgeError {
             }
             Miss::Ambiguous => Self::public(
                 ErrorCode::InvalidRequest,
-                "an encoded slash makes this path name two different endpoints",
+                "slashes make this path name two different endpoints: send it without encoded ones, and without any at its end",
             ),
             Miss::Unknown(_) => Self::new(ErrorCode::PluginUnavailable),
         }

@@ -17,7 +17,7 @@ pub struct HeadLimits {
 const MAX_URI: usize = 65_534;
 
 /// Longest method, in bytes.
-const MAX_METHOD: usize = 32;
+pub const MAX_METHOD: usize = 32;
 
 const NO_REQUEST_LINE: Refusal =
     Refusal::invalid("the request line is not of the form METHOD TARGET HTTP/1.1");

@@ -1,6 +1,6 @@
 //! Checks on a request that the HTTP library lets through, for every protocol version.
 
-use super::head::{HeadLimits, UNENCODED, check_target, is_host};
+use super::head::{HeadLimits, MAX_METHOD, UNENCODED, check_target, is_host};
 use super::refusal::Refusal;
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Version, header};
@@ -61,6 +61,9 @@ pub fn check(head: &Parts, limits: &HeadLimits) -> Result<(), Refusal> {
     limits.check_fields(target, count, bytes)?;
     if let Some(path) = uri.path_and_query() {
         check_target(head.method.as_str().as_bytes(), path.as_str().as_bytes())?;
+    }
+    if head.method.as_str().len() > MAX_METHOD {
+        return Err(Refusal::invalid("the method is longer than any there is"));
     }
     if seen.lengths > 1 {
         return Err(Refusal::invalid("there is more than one Content-Length header"));
@@ -134,6 +137,15 @@ mod tests {
 
     fn checked(head: &Parts) -> Result<(), Refusal> {
         check(head, &HeadLimits { max_bytes: 200, max_headers: 10 })
+    }
+
+    #[test]
+    fn a_method_that_no_line_of_http_1_could_have_is_refused_in_frames_too() {
+        let mut head = request("/", &["a"]);
+        head.method = Method::from_bytes(&[b'M'; MAX_METHOD]).unwrap();
+        assert!(checked(&head).is_ok());
+        head.method = Method::from_bytes(&[b'M'; MAX_METHOD + 1]).unwrap();
+        assert_eq!(checked(&head).unwrap_err().code, ErrorCode::InvalidRequest);
     }
 
     #[test]

@@ -35,10 +35,11 @@ pub async fn nothing_left(connection: &Connection) {
     let (mut has_answered, mut idle, mut closing) = (false, 0, 0);
     loop {
         sleep(LOOK).await;
-        has_answered |= connection.was_heard();
+        let was_heard = connection.was_heard();
+        has_answered |= was_heard;
         let is_idle = connection.is_idle() && !connection.has_written();
         idle = if is_idle { idle + 1 } else { 0 };
-        closing = if connection.is_closing() { closing + 1 } else { 0 };
+        closing = if connection.is_closing() && !was_heard { closing + 1 } else { 0 };
         let patience = if has_answered { LOOKS_AT_IDLE } else { LOOKS_AT_SILENT };
         if idle >= patience || closing >= LOOKS_AT_SILENT {
             return;

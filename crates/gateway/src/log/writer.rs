@@ -6,7 +6,6 @@
 
 use super::output::Output;
 use super::queue::{Filling, Queue};
-use std::cell::Cell;
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -25,12 +24,6 @@ const NEWS: Duration = Duration::from_secs(1);
 const KEPT_BYTES: usize = 256 * 1024;
 /// Who writes for so long at once writes to somebody who does not read.
 const STALLED: Duration = Duration::from_millis(100);
-
-thread_local! {
-    /// Whether this thread writes a log. What it tells itself, of lines that were dropped and at most
-    /// once in [`NEWS`], finds a queue that others may have filled again, and is never dropped.
-    static WRITES: Cell<bool> = const { Cell::new(false) };
-}
 
 /// A running writer; all clones are the same one. It writes as long as the process lives.
 #[derive(Clone)]
@@ -90,7 +83,7 @@ impl LogWriter {
         let writing = shared.clone();
         let thread = thread::Builder::new().name(name.to_owned());
         thread
-            .spawn(move || Writing { shared: writing, output, told: 0, last: None }.run(&tell))?;
+            .spawn(move || Writing { shared: writing, output, news: News::default() }.run(&tell))?;
         Ok((Self(shared), inlets))
     }
 
@@ -137,6 +130,12 @@ impl Shared {
         }
     }
 
+    /// Whether this is the thread that writes. What it tells itself, of lines that were dropped, finds
+    /// queues that others may have filled again, and is seldom: it needs no room.
+    fn is_writing(&self) -> bool {
+        self.thread.get().is_some_and(|thread| thread.id() == thread::current().id())
+    }
+
     fn dropped_lines(&self) -> u64 {
         let no_room: u64 = self.queues.iter().map(Queue::dropped).sum();
         no_room + self.lost.load(Ordering::Relaxed)
@@ -146,7 +145,7 @@ impl Shared {
 impl Inlet {
     /// Hands over the line that `write` appends, newline included. Waits for nobody.
     pub fn add(&self, write: impl FnOnce(&mut Vec<u8>)) {
-        let filling = self.shared.queues[self.number].add(write, || WRITES.get());
+        let filling = self.shared.queues[self.number].add(write, || self.shared.is_writing());
         // The queue's lock is between: either the thread saw the line, or this sees that it sleeps.
         let asleep = &self.shared.asleep;
         let sleeps = asleep.load(Ordering::Relaxed) && asleep.swap(false, Ordering::Relaxed);
@@ -172,20 +171,53 @@ impl io::Write for Inlet {
 struct Writing {
     shared: Arc<Shared>,
     output: Output,
-    /// How many dropped lines were told of, and when that was.
+    news: News,
+}
+
+/// What was told of dropped lines.
+#[derive(Default)]
+struct News {
+    /// How many were told of.
     told: u64,
+    /// How many will have been once the line that says so is written.
+    telling: Option<u64>,
     last: Option<Instant>,
+    /// Attempts to tell that failed since one did not.
+    failed: u32,
+}
+
+impl News {
+    /// Learns how the round went that wrote the line, if there is one.
+    fn settle(&mut self, round: Round) {
+        match round {
+            Round::Nothing => {}
+            Round::Wrote => {
+                self.told = self.telling.take().unwrap_or(self.told);
+                self.failed = 0;
+            }
+            Round::Failed => {
+                let was_telling = self.telling.take().is_some();
+                self.failed += u32::from(was_telling);
+            }
+        }
+    }
+
+    /// Whether it is time to tell, if there is something.
+    fn is_due(&self) -> bool {
+        let pause = NEWS * (1 << self.failed.min(6));
+        self.telling.is_none() && self.last.is_none_or(|last| last.elapsed() >= pause)
+    }
 }
 
 impl Writing {
     fn run(mut self, tell: &impl Fn(u64)) {
-        WRITES.set(true);
         // It is set here only.
         let _ = self.shared.thread.set(thread::current());
         let mut buffer = Vec::new();
         loop {
             let asked = self.begin();
             let round = self.write_all(&mut buffer);
+            self.news.settle(round);
             if round != Round::Failed {
                 self.tell_of_dropped(tell);
             }
@@ -228,14 +260,19 @@ impl Writing {
 
     fn tell_of_dropped(&mut self, tell: &impl Fn(u64)) {
         let dropped = self.shared.dropped_lines();
-        if dropped > self.told && self.last.is_none_or(|last| last.elapsed() >= NEWS) {
-            tell(dropped - self.told);
-            (self.told, self.last) = (dropped, Some(Instant::now()));
+        if dropped == self.news.told || !self.news.is_due() {
+            return;
+        }
+        tell(dropped - self.news.told);
+        (self.news.telling, self.news.last) = (Some(dropped), Some(Instant::now()));
+        if self.shared.queues.iter().all(Queue::is_empty) {
+            // It went elsewhere.
+            self.news.settle(Round::Wrote);
         }
     }
 
     fn sleep(&self) {
-        let has_news = self.shared.dropped_lines() > self.told;
+        let has_news = self.shared.dropped_lines() > self.news.told;
         self.shared.asleep.store(true, Ordering::Relaxed);
         let asked = { self.shared.progress().asked };
         let is_done = asked == self.shared.progress().done;
@@ -320,7 +357,7 @@ mod tests {
 
     #[test]
     fn while_nobody_reads_lines_are_dropped_and_told_of_once_when_they_flow() {
-        let (writer, inlets, reader, told) = piped(&[64 * 1024]);
+        let (writer, inlets, reader, told) = piped(&[256 * 1024]);
         let line = format!("{}\n", "x".repeat(1023));
         for _ in 0..1000 {
             add(&inlets[0], &line);
@@ -331,7 +368,7 @@ mod tests {
             assert!(asked.elapsed() < PATIENCE);
         }
         let dropped = writer.dropped_lines();
-        assert!(dropped > 500, "{dropped}");
+        assert!(dropped > 300, "{dropped}");
         let reading = std::thread::spawn(move || {
             let mut all = Vec::new();
             let mut reader = reader;

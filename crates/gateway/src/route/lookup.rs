@@ -67,6 +67,13 @@ pub fn lookup(generation: &Generation, method: &str, path: PluginPath) -> Result
             return Err(Miss::Ambiguous);
         }
     }
+    if path.hides_slash() {
+        // An encoded slash at an end is one to whoever decodes first.
+        let bare = endpoints.resolve(method, path.without_outer_slashes());
+        if differ(&resolution, &bare, false) {
+            return Err(Miss::Ambiguous);
+        }
+    }
     match (resolution, method) {
         (Resolution::Endpoint(named), Some(method)) => {
             let Named { endpoint, via_get, require_auth } = named;
