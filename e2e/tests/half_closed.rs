@@ -121,3 +121,17 @@ async fn open(gateway: &Gateway, wanted: u32) -> Option<()> {
     let line = format!("sidegate_requests_in_flight {}", wanted + 1);
     metrics.text().lines().any(|found| found == line).then_some(())
 }
+
+#[test]
+fn a_stream_without_length_that_ends_with_its_clients_half_ends_with_a_reset() {
+    story(async {
+        let gateway = Gateway::start().await;
+        gateway.lab().await;
+        let mut raw = gateway.raw().await;
+        raw.send("GET /plugins/lab/sse?n=inf&interval_ms=20 HTTP/1.0\r\n\r\n").await;
+        raw.head().await;
+        raw.take_through("\n\n").await;
+        raw.finish().await;
+        assert_eq!(raw.rest().await.1, Ending::Reset, "a plain close would look complete");
+    });
+}

@@ -39,6 +39,7 @@ pub struct Connection {
     last_ended: AtomicU64,
     idle: AtomicWaker,
     reset: AtomicBool,
+    in_order: AtomicBool,
     /// The open request is answered with a stream; of interest over HTTP/1 only.
     streaming: AtomicBool,
     /// Its socket is being closed.
@@ -141,6 +142,7 @@ impl Connection {
             last_ended: AtomicU64::new(0),
             idle: AtomicWaker::new(),
             reset: AtomicBool::new(false),
+            in_order: AtomicBool::new(false),
             streaming: AtomicBool::new(false),
             closing: AtomicBool::new(false),
             heard: AtomicBool::new(false),
@@ -177,7 +179,13 @@ impl Connection {
         self.idle.register(waker);
     }
 
-    /// Ends the connection with a reset, for answers whose end is the end of the connection.
+    /// The answer whose end is the end of the connection has ended as it should.
+    pub fn ends_in_order(&self) {
+        self.in_order.store(true, Ordering::Release);
+    }
+
+    /// Ends the connection with a reset, for answers whose end is the end of the connection, unless
+    /// all of one was sent that [`ends_in_order`](Self::ends_in_order).
     pub fn reset_on_close(&self) {
         self.reset.store(true, Ordering::Release);
     }
@@ -199,6 +207,9 @@ impl Connection {
 
     /// Its socket is being closed: nothing is open, and all answers have been written.
     pub fn closes(&self) {
+        if self.in_order.load(Ordering::Acquire) {
+            self.reset.store(false, Ordering::Release);
+        }
         self.closing.store(true, Ordering::Relaxed);
     }
 

@@ -127,8 +127,10 @@ impl StreamBody {
         self.promised = Some(bytes);
     }
 
-    /// The answer's end is told by the end of this connection.
+    /// The answer's end is told by the end of this connection: whatever cuts it is to be told from
+    /// an end in order.
     pub fn ends_with(&mut self, connection: Arc<Connection>) {
+        connection.reset_on_close();
         self.ends_with_connection = Some(connection);
     }
 
@@ -250,6 +252,7 @@ impl StreamBody {
     fn close(&mut self, why: Aborted) {
         tracing::debug!(reason = why.reason, "events end in order");
         self.chunks = None;
+        self.ended_in_order();
     }
 
     fn poll_step(&mut self, cx: &mut Context<'_>) -> Poll<Step> {
@@ -313,9 +316,6 @@ impl StreamBody {
         aborted: Aborted,
     ) -> Poll<Option<Result<Bytes, Aborted>>> {
         self.chunks = None;
-        if let Some(connection) = &self.ends_with_connection {
-            connection.reset_on_close();
-        }
         if !self.unsent {
             return Poll::Ready(Some(Err(aborted)));
         }
@@ -328,6 +328,13 @@ impl StreamBody {
     fn finish(&mut self) {
         if let Some(chunks) = self.chunks.take() {
             let_finish(chunks);
+        }
+        self.ended_in_order();
+    }
+
+    fn ended_in_order(&self) {
+        if let Some(connection) = &self.ends_with_connection {
+            connection.ends_in_order();
         }
     }
 }

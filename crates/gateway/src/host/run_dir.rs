@@ -175,6 +175,12 @@ impl Drop for Folder {
 
 /// Makes the parent of all gateways' folders, or checks the one that is there.
 fn prepare_parent(path: &Path) -> Result<(), HostError> {
+    if path.to_str().is_none_or(|text| text.contains(['|', '\n', '\r'])) {
+        let why =
+            "a plugin's first line can name no path with '|', a line break or other than UTF-8";
+        let source = io::Error::new(io::ErrorKind::InvalidInput, why);
+        return Err(HostError::NoSockets { path: path.to_owned(), source });
+    }
     let failed = |source| HostError::RuntimeDir { path: path.to_owned(), source };
     DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(failed)?;
     let found = fs::symlink_metadata(path).map_err(failed)?;
@@ -299,6 +305,16 @@ mod tests {
         fs::write(path.join("left"), "").unwrap();
         drop(dir);
         assert!(!path.exists());
+    }
+
+    #[test]
+    fn a_folder_that_no_plugin_could_name_is_passed_over() {
+        let parent = tempfile::tempdir().unwrap();
+        let (odd, usual) = (parent.path().join("a|b"), parent.path().join("usual"));
+        let dir = RunDir::take(&[odd.clone(), usual.clone()]).unwrap();
+        assert!(in_use(&dir).starts_with(&usual));
+        assert!(!odd.exists());
+        assert!(take(&odd).unwrap_err().to_string().contains("'|'"));
     }
 
     #[test]
