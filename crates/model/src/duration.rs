@@ -66,7 +66,7 @@ const DAY: u64 = 24 * HOUR;
 /// assert!(parse_duration("5").is_err());
 /// ```
 pub fn parse_duration(text: &str) -> Result<Duration, InvalidDuration> {
-    let shown = || text.chars().take(100).collect::<String>();
+    let shown = || beginning(text, 100);
     if text.starts_with('-') {
         return Err(InvalidDuration::Negative(shown()));
     }
@@ -91,7 +91,7 @@ pub fn parse_duration(text: &str) -> Result<Duration, InvalidDuration> {
         }
         let unit_nanos = unit_nanos(unit).ok_or_else(|| InvalidDuration::UnknownUnit {
             text: shown(),
-            unit: unit.chars().take(20).collect(),
+            unit: beginning(unit, 20),
         })?;
         nanos = part_nanos(whole, fraction, unit_nanos)
             .and_then(|part| nanos.checked_add(part))
@@ -152,6 +152,16 @@ fn unit_nanos(unit: &str) -> Option<u64> {
         "d" => DAY,
         _ => return None,
     })
+}
+
+/// As much of a text as fits into so many characters when it is quoted, however it is escaped.
+fn beginning(text: &str, mut room: usize) -> String {
+    let fits = |c: &char| {
+        let left = room.checked_sub(c.escape_debug().count());
+        room = left.unwrap_or_default();
+        left.is_some()
+    };
+    text.chars().take_while(fits).collect()
 }
 
 fn part_nanos(whole: &str, fraction: &str, unit_nanos: u64) -> Option<u128> {
