@@ -51,6 +51,27 @@ fn a_connection_that_says_nothing_is_closed() {
 }
 
 #[test]
+fn a_connection_that_says_empty_lines_only_has_said_nothing() {
+    story(async {
+        let gateway = impatient().env("IDLE_TIMEOUT", "60s").start().await;
+        let begun = Instant::now();
+        let mut raw = gateway.raw().await;
+        raw.send("\r\n\r\n").await;
+        let (bytes, ending) = raw.rest().await;
+        assert_eq!((&bytes[..], ending), (&b""[..], Ending::Closed));
+        is_about(begun.elapsed(), 400);
+        // After an answer they do not begin the next request.
+        let mut served = gateway.raw().await;
+        for _ in 0..2 {
+            served.send("GET /health HTTP/1.1\r\nHost: a\r\n\r\n").await;
+            served.answer().await.expect(200);
+            served.send("\r\n").await;
+            pause(Duration::from_millis(600)).await;
+        }
+    });
+}
+
+#[test]
 fn an_idle_connection_is_closed_after_its_time_and_not_before() {
     story(async {
         let gateway = impatient().start().await;

@@ -1,6 +1,8 @@
 //! What the gateway waits for when it is asked to stop, and what it does not.
 
-use sidegate_e2e::{Certificate, Gateway, GatewayBuilder, Version, eventually, pause, story};
+use sidegate_e2e::{
+    Certificate, Ending, Gateway, GatewayBuilder, Version, eventually, pause, story,
+};
 use std::time::{Duration, Instant};
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
@@ -40,13 +42,24 @@ fn connections_on_which_nothing_is_asked_do_not_hold_up_the_stop() {
         half.send("GET /plugins/lab/x HTTP/1.1\r\nHost: a\r\n").await;
         let mut first_letter = gateway.raw().await;
         first_letter.send("P").await;
+        let mut empty_lines = gateway.raw().await;
+        empty_lines.send("\r\n\r\n").await;
+        let mut served = gateway.raw().await;
+        served.send("GET /health HTTP/1.1\r\nHost: a\r\n\r\n").await;
+        served.answer().await.expect(200);
+        served.send("\r\n").await;
         let idle = gateway.connection(Version::Http1).await;
         idle.request("GET", "/plugins/lab/x").send().await.expect(200);
         let idle2 = gateway.connection(Version::Http2).await;
         idle2.request("GET", "/plugins/lab/x").send().await.expect(200);
-        accepted(&gateway, 5).await;
+        accepted(&gateway, 7).await;
         ends_promptly(gateway);
         drop((silent, half, first_letter, idle, idle2));
+        // They end in order all the same.
+        for mut raw in [empty_lines, served] {
+            let (bytes, ending) = raw.rest().await;
+            assert_eq!((&bytes[..], ending), (&b""[..], Ending::Closed));
+        }
     });
 }
 

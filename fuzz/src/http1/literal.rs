@@ -139,6 +139,22 @@ impl<'a> Reader<'a> {
     }
 
     fn message(&mut self) -> Found<()> {
+        let begin = self.at;
+        // Empty lines before a head are handed on with it.
+        let message = self.begin_message().inspect_err(|_| self.at = begin)?;
+        let length = message.values("content-length").first().map(|value| number(value));
+        let is_chunked = message.is_chunked;
+        self.messages.push(message);
+        if is_chunked {
+            self.chunks()?;
+        } else {
+            self.sized(length.unwrap_or(0))?;
+        }
+        self.last().is_whole = true;
+        Ok(())
+    }
+
+    fn begin_message(&mut self) -> Found<Message> {
         let mut empty = 0;
         while self.rest().starts_with(b"\r\n") {
             empty += 1;
@@ -153,16 +169,7 @@ impl<'a> Reader<'a> {
         let head = self.head()?;
         let message = read_head(head, self.limits)?;
         self.at += head.len();
-        let length = message.values("content-length").first().map(|value| number(value));
-        let is_chunked = message.is_chunked;
-        self.messages.push(message);
-        if is_chunked {
-            self.chunks()?;
-        } else {
-            self.sized(length.unwrap_or(0))?;
-        }
-        self.last().is_whole = true;
-        Ok(())
+        Ok(message)
     }
 
     fn last(&mut self) -> &mut Message {

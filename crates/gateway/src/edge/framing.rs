@@ -4,7 +4,7 @@
 //! Pure: bytes go in, verdicts come out. It looks at heads and at the borders of bodies, never at
 //! what they mean.
 
-use super::head::{BodyKind, HeadLimits, check_head, check_trailer};
+use super::head::{BodyKind, HeadLimits, SoFar, check_head, check_trailer};
 use super::refusal::Refusal;
 
 /// Empty lines before a head that old clients may send.
@@ -29,16 +29,16 @@ enum Phase {
 pub struct Framing {
     limits: HeadLimits,
     phase: Phase,
-    /// Bytes of the unfinished line or head that were looked at already.
+    /// Bytes before the end of the next head that were looked at already.
     scanned: usize,
-    /// Empty lines before the next head.
-    empty_lines: usize,
+    /// The request line is among them.
+    has_line: bool,
 }
 
 impl Framing {
     /// At the start of a connection.
     pub fn new(limits: HeadLimits) -> Self {
-        Self { limits, phase: Phase::Head, scanned: 0, empty_lines: 0 }
+        Self { limits, phase: Phase::Head, scanned: 0, has_line: false }
     }
 
     /// Whether the last message is complete and the next has not begun.
@@ -91,8 +91,8 @@ impl Framing {
                 break;
             }
             done += taken;
-            self.scanned = 0;
-            if self.between_messages() && self.empty_lines == 0 {
+            (self.scanned, self.has_line) = (0, false);
+            if self.between_messages() {
                 break;
             }
         }
@@ -113,28 +113,26 @@ impl Framing {
         }
     }
 
+    /// Empty lines before a head are approved with it: by themselves they are nothing that anybody
+    /// asks for, and the HTTP library would take them for the beginning of a request.
     fn head(&mut self, bytes: &[u8]) -> Result<usize, Refusal> {
-        if bytes.starts_with(b"\r\n") {
-            self.empty_lines += 1;
-            let few = self.empty_lines <= MAX_EMPTY_LINES;
-            return if few {
-                Ok(2)
-            } else {
-                Err(Refusal::invalid("empty lines instead of a request"))
-            };
+        let empty = empty_lines(bytes);
+        if empty > MAX_EMPTY_LINES * 2 {
+            return Err(Refusal::invalid("empty lines instead of a request"));
         }
-        let Some(end) = head_end(bytes, self.scanned)? else {
-            self.limits.check_unfinished(bytes, self.scanned)?;
+        let (head, scanned) = (&bytes[empty..], self.scanned.saturating_sub(empty));
+        let Some(end) = head_end(head, scanned)? else {
+            let seen = SoFar { bytes: scanned, has_line: self.has_line };
+            self.has_line = self.limits.check_unfinished(head, seen)?.has_line;
             self.scanned = bytes.len();
             return Ok(0);
         };
-        self.empty_lines = 0;
-        self.phase = match check_head(&bytes[..end], &self.limits)? {
+        self.phase = match check_head(&head[..end], &self.limits)? {
             BodyKind::None | BodyKind::Sized(0) => Phase::Head,
             BodyKind::Sized(n) => Phase::Sized(n),
             BodyKind::Chunked => Phase::ChunkSize,
         };
-        Ok(end)
+        Ok(empty + end)
     }
 
     fn chunk_size(&mut self, bytes: &[u8]) -> Result<usize, Refusal> {
@@ -180,6 +178,16 @@ impl Framing {
         }
         Ok(taken)
     }
+}
+
+/// How many bytes at the start are empty lines; as soon as these are too many, no more are counted.
+fn empty_lines(bytes: &[u8]) -> usize {
+    bytes.chunks(2).take(MAX_EMPTY_LINES + 1).take_while(|line| *line == b"\r\n").count() * 2
+}
+
+/// Whether bytes that were not approved are part of a message already; empty lines are part of none.
+pub fn is_begun(bytes: &[u8]) -> bool {
+    bytes.iter().any(|byte| !matches!(byte, b'\r' | b'\n'))
 }
 
 /// A line up to its CR LF (not included); `None` while it is unfinished. The verdict does not depend
@@ -256,6 +264,19 @@ mod tests {
             assert_eq!(framing.approve(both.as_bytes()), Ok(first.len()), "{first:?}");
             assert!(framing.between_messages(), "{first:?}");
         }
+    }
+
+    #[test]
+    fn empty_lines_are_nothing_before_the_head_after_them() {
+        let mut framing = framing();
+        let message = b"\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n";
+        for seen in 0..message.len() {
+            assert_eq!(framing.approve(&message[..seen]), Ok(0), "{seen}");
+            assert_eq!(is_begun(&message[..seen]), seen > 4, "{seen}");
+        }
+        assert_eq!(framing.approve(message), Ok(message.len()));
+        assert_eq!(framing.approve(b"\r\n\r\n\r\n\r\n"), Ok(0));
+        assert!(framing.approve(b"\r\n\r\n\r\n\r\n\r\n").is_err());
     }
 
     #[test]

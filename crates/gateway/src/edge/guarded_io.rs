@@ -5,7 +5,7 @@ use super::absence::{Absence, Answering, Verdict};
 use super::closing::Closing;
 use super::connection::Connection;
 use super::error::raw_refusal;
-use super::framing::Framing;
+use super::framing::{Framing, is_begun};
 use super::head::HeadLimits;
 use super::patience::Patience;
 use super::refusal::Refusal;
@@ -180,7 +180,7 @@ impl GuardedIo {
         let between = self.framing.as_ref().is_some_and(Framing::between_messages);
         let now_waiting = match between && self.connection.is_idle() {
             false => Waiting::Nothing,
-            true if !self.inbox.is_empty() => Waiting::HeadEnd,
+            true if is_begun(&self.inbox) => Waiting::HeadEnd,
             true if !self.served_any => Waiting::FirstByte,
             true => Waiting::NextRequest,
         };
@@ -385,7 +385,7 @@ impl GuardedIo {
     fn begin_closing(&mut self) -> Closing {
         self.connection.closes();
         let between = self.framing.as_ref().is_none_or(Framing::between_messages);
-        let may_still_send = self.refusal.is_some() || !between || !self.inbox.is_empty();
+        let may_still_send = self.refusal.is_some() || !between || is_begun(&self.inbox);
         let mut last_words = match self.refusal {
             Some(refusal) if between => self.tell(refusal),
             _ => Vec::new(),

@@ -13,6 +13,15 @@ pub struct HeadLimits {
     pub max_headers: usize,
 }
 
+/// How much of an unfinished head was found fit to grow.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct SoFar {
+    /// So many bytes.
+    pub bytes: usize,
+    /// The request line is among them.
+    pub has_line: bool,
+}
+
 /// Longest target that the HTTP library can hold, in bytes.
 const MAX_URI: usize = 65_534;
 
@@ -34,20 +43,30 @@ const URI_TOO_LONG: Refusal = Refusal {
 };
 
 impl HeadLimits {
-    /// Whether an unfinished head may still grow, of which `seen` bytes were found fit to before.
+    /// Whether an unfinished head may still grow. What was `seen` of it before is not looked at again,
+    /// so that a head that comes in many pieces costs no more than one that comes in few.
     ///
     /// # Errors
     /// Refuses a head that is too large already, and bytes that cannot become a request line: who
     /// speaks something else than HTTP learns of it at once.
-    pub fn check_unfinished(&self, bytes: &[u8], seen: usize) -> Result<(), Refusal> {
-        match memchr::memchr(b'\n', bytes) {
-            Some(end) if end >= seen && end < self.max_bytes => {
+    pub fn check_unfinished(&self, bytes: &[u8], seen: SoFar) -> Result<SoFar, Refusal> {
+        let end = || {
+            memchr::memchr(b'\n', bytes.get(seen.bytes..).unwrap_or_default())
+                .map(|at| seen.bytes + at)
+        };
+        let line_end = if seen.has_line { None } else { end() };
+        match line_end {
+            _ if seen.has_line => {}
+            Some(end) if end < self.max_bytes => {
                 check_request_line(cut_line(bytes).0)?;
             }
             Some(_) => {}
-            None => check_line_start(&bytes[..bytes.len().min(self.max_bytes)])?,
+            None => check_line_start(&bytes[..bytes.len().min(self.max_bytes)], seen.bytes)?,
         }
-        if bytes.len() <= self.max_bytes { Ok(()) } else { Err(self.too_large(bytes)) }
+        if bytes.len() > self.max_bytes {
+            return Err(self.too_large(bytes));
+        }
+        Ok(SoFar { bytes: bytes.len(), has_line: seen.has_line || line_end.is_some() })
     }
 
     /// Why a head is refused of which these bytes are above the limit: the same whether the rest of
@@ -100,7 +119,7 @@ pub fn check_head(head: &[u8], limits: &HeadLimits) -> Result<BodyKind, Refusal>
     let (request_line, mut rest) = cut_line(head);
     if head.len() > limits.max_bytes {
         // In the order in which the bytes came.
-        limits.check_unfinished(head, 0)?;
+        limits.check_unfinished(head, SoFar::default())?;
     }
     let is_http_10 = check_request_line(request_line)?;
     let mut seen = Seen::default();
@@ -159,8 +178,8 @@ pub fn check_trailer(line: &[u8]) -> Result<(), Refusal> {
 /// What the first record of a TLS connection begins with.
 const TLS_HANDSHAKE: u8 = 0x16;
 
-/// Whether bytes can be the beginning of a request line.
-fn check_line_start(line: &[u8]) -> Result<(), Refusal> {
+/// Whether bytes can be the beginning of a request line, of which so many could be it before.
+fn check_line_start(line: &[u8], seen: usize) -> Result<(), Refusal> {
     let (method, rest) = line.split_at(TOKEN.prefix_of(line));
     if line.first() == Some(&TLS_HANDSHAKE) {
         return Err(Refusal::invalid("this port speaks HTTP without TLS: use http://"));
@@ -170,7 +189,8 @@ fn check_line_start(line: &[u8]) -> Result<(), Refusal> {
         [] | [b'\r'] => method.len() <= MAX_METHOD,
         [b' ', rest @ ..] => {
             let is_control = |b: &u8| *b < b' ' && *b != b'\r';
-            (1..=MAX_METHOD).contains(&method.len()) && !rest.iter().any(is_control)
+            let fresh = rest.get(seen.saturating_sub(method.len() + 1)..).unwrap_or_default();
+            (1..=MAX_METHOD).contains(&method.len()) && !fresh.iter().any(is_control)
         }
         _ => false,
     };
@@ -428,8 +448,23 @@ mod tests {
             ErrorCode::HeadersTooLarge
         );
         assert_eq!(
-            LIMITS.check_unfinished(unfinished.as_bytes(), 0).unwrap_err().code,
+            LIMITS.check_unfinished(unfinished.as_bytes(), SoFar::default()).unwrap_err().code,
             ErrorCode::UriTooLong
         );
+    }
+
+    #[test]
+    fn what_was_seen_of_an_unfinished_head_is_not_looked_at_again() {
+        // Nobody calls it so: what would be refused shows what is looked at.
+        let check = |bytes: &[u8], seen: usize, has_line: bool| {
+            LIMITS.check_unfinished(bytes, SoFar { bytes: seen, has_line })
+        };
+        assert!(check(b"GET /\x01", 0, false).is_err());
+        assert!(check(b"GET /\x01", 5, false).is_err());
+        assert_eq!(check(b"GET /\x01", 6, false), Ok(SoFar { bytes: 6, has_line: false }));
+        assert!(check(b"none\r\n", 0, false).is_err());
+        assert_eq!(check(b"none\r\nHo", 6, true), Ok(SoFar { bytes: 8, has_line: true }));
+        let line = b"GET / HTTP/1.1\r\n";
+        assert_eq!(check(line, 15, false), Ok(SoFar { bytes: 16, has_line: true }));
     }
 }
