@@ -82,6 +82,28 @@ fn a_path_with_a_fragment_is_refused_as_over_http1() {
 }
 
 #[test]
+fn a_fragment_in_a_head_that_fills_its_frame_costs_nobody_the_connection() {
+    story(async {
+        let gateway = Gateway::start().await;
+        gateway.lab().await;
+        let mut raw = gateway.raw().await;
+        raw.send(greeting()).await;
+        let own = [&b"\x82\x86\x01\x01a"[..], b"\x04\x10/plugins/lab/x#y", b"\x00\x01y"].concat();
+        // The length of the value, in as many bytes as it needs.
+        let filled = 16 * 1024 - own.len() - 3;
+        let rest = filled - 127;
+        let length = [127, 0x80 | (rest & 0x7f) as u8, (rest >> 7) as u8];
+        let head = [&own[..], &length, "z".repeat(filled).as_bytes()].concat();
+        assert_eq!(head.len(), 16 * 1024);
+        raw.send(request(1, &head)).await;
+        let said = raw.take_through("\"code\":\"invalid_request\"").await;
+        assert!(said.contains("must be encoded"), "{said}");
+        raw.send(request(3, b"\x82\x86\x01\x01a\x04\x0e/plugins/lab/x")).await;
+        raw.take_through("\"relative_path\":\"/x\"").await;
+    });
+}
+
+#[test]
 fn what_a_stranger_sends_over_http2_fills_no_log() {
     story(async {
         let gateway = Gateway::start().await;

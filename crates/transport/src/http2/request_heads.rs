@@ -132,18 +132,33 @@ fn fields(kind: u8, flags: u8, payload: &[u8]) -> Option<(usize, usize)> {
     (from <= to).then_some((from, to))
 }
 
-/// Puts the field into a frame that [`Look::Fragment`] tells of.
+/// Puts the field into a frame that [`Look::Fragment`] tells of; where that has no room for it, into
+/// one that goes on with the head.
 pub fn mark(frame: &[u8], insert_at: usize) -> Vec<u8> {
     let name = FRAGMENT_FIELD.as_bytes();
     // A literal that nobody remembers, with a name of its own.
     let mut field = vec![0x00, name.len() as u8];
     field.extend_from_slice(name);
     field.extend_from_slice(b"\x011");
-    let length = (frame.len() - FRAME_HEAD + field.len()) as u32;
-    let mut marked = length.to_be_bytes()[1..].to_vec();
+    let length = frame.len() - FRAME_HEAD + field.len();
+    if length > MOST_PAYLOAD {
+        return continued(frame, &field);
+    }
+    let mut marked = (length as u32).to_be_bytes()[1..].to_vec();
     marked.extend_from_slice(&frame[3..insert_at]);
     marked.extend_from_slice(&field);
     marked.extend_from_slice(&frame[insert_at..]);
+    marked
+}
+
+/// The last frame of a head, now the last but one.
+fn continued(frame: &[u8], fields: &[u8]) -> Vec<u8> {
+    let mut marked = frame.to_vec();
+    marked[4] &= !END_HEADERS;
+    marked.extend_from_slice(&(fields.len() as u32).to_be_bytes()[1..]);
+    marked.extend_from_slice(&[CONTINUATION, END_HEADERS]);
+    marked.extend_from_slice(&frame[5..FRAME_HEAD]);
+    marked.extend_from_slice(fields);
     marked
 }
 

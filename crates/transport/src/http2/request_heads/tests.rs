@@ -93,6 +93,52 @@ fn a_head_in_several_frames_is_one_and_padding_is_none_of_it() {
     assert!(marked.ends_with(&[b"x-sidegate-fragment\x011", &[0; 3][..]].concat()));
 }
 
+#[test]
+fn a_head_that_fills_its_frame_is_marked_in_one_more() {
+    let own = 2 + FRAGMENT_FIELD.len() + 2;
+    for (filled, frames) in
+        [(MOST_PAYLOAD - own, 1), (MOST_PAYLOAD - own + 1, 2), (MOST_PAYLOAD, 2)]
+    {
+        for padding in [0_usize, 7] {
+            let mut payload = path(Indexing::Without, b"/a#b");
+            let rest = filled - payload.len() - padding - usize::from(padding > 0);
+            // A name of one letter, and the lengths of both: as long as they are above 127.
+            let value = vec![b'y'; rest - 6];
+            put_literal(&mut payload, Indexing::Without, 0, "x", &value);
+            let mut flags = END_HEADERS | 0x01;
+            if padding > 0 {
+                flags |= PADDED;
+                payload.insert(0, padding as u8);
+                payload.extend(vec![0; padding]);
+            }
+            assert_eq!(payload.len(), filled);
+            let sent = frame(HEADERS, flags, &payload);
+            let Look::Fragment { frame: length, insert_at, .. } = begun().look(&sent) else {
+                panic!("the fragment was not seen");
+            };
+            assert_eq!(length, sent.len());
+            let marked = mark(&sent, insert_at);
+            let mut lengths = Vec::new();
+            let mut rest = &marked[..];
+            let mut again = begun();
+            while let [l0, l1, l2, kind, flags, 0, 0, 0, 1, ..] = *rest {
+                let length = usize::from(l0) << 16 | usize::from(l1) << 8 | usize::from(l2);
+                assert!(length <= MOST_PAYLOAD, "{length}");
+                let is_last = rest.len() == FRAME_HEAD + length;
+                assert_eq!(flags & END_HEADERS != 0, is_last);
+                assert_eq!(kind, if lengths.is_empty() { HEADERS } else { CONTINUATION });
+                assert_eq!(flags & 0x01 != 0, lengths.is_empty(), "the end of the request");
+                lengths.push(length);
+                rest = &rest[FRAME_HEAD + length..];
+            }
+            assert_eq!((lengths.len(), rest), (frames, &[][..]), "{filled} {padding}");
+            // It is still one head, and reads as before.
+            assert!(matches!(again.look(&marked), Look::Fragment { .. }));
+            assert!(marked.windows(own - 4).any(|part| part == FRAGMENT_FIELD.as_bytes()));
+        }
+    }
+}
+
 proptest! {
     #[test]
     fn the_verdict_does_not_depend_on_how_bytes_arrive(
