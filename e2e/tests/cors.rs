@@ -94,6 +94,13 @@ fn every_answer_says_who_may_read_it_the_gateways_own_errors_too() {
         readable(&ask("PUT", "/get-only").send().await, 405);
         readable(&ask("GET", "/any/%zz").send().await, 400);
         readable(&ask("GET", "/panic").send().await, 502);
+        // However the name of the plugin is written.
+        for (path, status) in
+            [("nothing", 404), ("any/%zz", 400), ("../any", 400), ("get-only", 405)]
+        {
+            let asked = gateway.request("PUT", &format!("/plugins/%72/{path}"));
+            readable(&asked.header("origin", PAGE).send().await, status);
+        }
         // Not to others, and the cache is told that it depends.
         let other = gateway.get("/plugins/r/any").header("origin", "https://evil.example");
         let other = other.send().await.expect(200);

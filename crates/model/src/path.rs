@@ -99,7 +99,30 @@ impl PluginPath {
         Ok(Self { decoded: raw.to_owned(), slug, cut: Cut::Plain(start..end) })
     }
 
+    /// The slug alone, whatever follows it: for paths that are refused.
+    ///
+    /// # Errors
+    /// [`PathError`] where there is none.
+    ///
+    /// ```
+    /// use sidegate_model::path::PluginPath;
+    /// assert_eq!(PluginPath::slug_of("/plugins/fil%65s/../x").unwrap(), "files");
+    /// ```
+    pub fn slug_of(raw: &str) -> Result<Cow<'_, str>, PathError> {
+        Self::read_slug(raw).map(|(slug, _)| slug)
+    }
+
     fn read_encoded(raw: &str) -> Result<Self, PathError> {
+        let (slug, raw_rest) = Self::read_slug(raw)?;
+        let decoded = decode(raw)?.into_owned();
+        let slug = MOUNT.len()..MOUNT.len() + slug.len();
+        Self::read_rest(raw_rest, decoded, slug)
+    }
+
+    /// The decoded slug, and the raw segments after it.
+    fn read_slug(
+        raw: &str,
+    ) -> Result<(Cow<'_, str>, impl Iterator<Item = &str> + use<'_>), PathError> {
         let mut raw_segments = raw.strip_prefix('/').ok_or(PathError::NotPlugin)?.split('/');
         let mount = decode(raw_segments.next().unwrap_or_default())?;
         if mount.starts_with("plugins/") {
@@ -119,9 +142,7 @@ impl PluginPath {
         if slug == ".." {
             return Err(PathError::Traversal);
         }
-        let decoded = decode(raw)?.into_owned();
-        let slug = MOUNT.len()..MOUNT.len() + slug.len();
-        Self::read_rest(raw_segments, decoded, slug)
+        Ok((slug, raw_segments))
     }
 
     fn read_rest<'a>(

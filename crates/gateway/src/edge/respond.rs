@@ -15,6 +15,7 @@ use super::{cors, operations, sanity};
 use http::request::Parts;
 use http::{HeaderValue, Method, Request, Response, Version, header};
 use hyper::body::Incoming;
+use sidegate_model::path::PluginPath;
 use sidegate_wire::ErrorCode;
 use std::convert::Infallible;
 use std::future::poll_fn;
@@ -129,9 +130,8 @@ impl Asked {
 
     /// Finds out which plugin was asked where the request did not get as far as that.
     fn find_plugin(&mut self) {
-        let Some(below) = self.head.uri.path().strip_prefix("/plugins/") else { return };
-        let slug = below.split('/').next().unwrap_or_default();
-        if let Some(mount) = self.context.generation.clone().mount(slug) {
+        let Ok(slug) = PluginPath::slug_of(self.head.uri.path()) else { return };
+        if let Some(mount) = self.context.generation.clone().mount(&slug) {
             self.context.asks(&mount.plugin);
         }
     }
