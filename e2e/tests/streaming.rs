@@ -45,6 +45,29 @@ fn pieces_are_passed_on_as_they_are() {
 }
 
 #[test]
+fn an_old_client_is_not_promised_a_connection_that_ends_with_its_answer() {
+    story(async {
+        let gateway = Gateway::start().await;
+        gateway.lab().await;
+        let connection = async |request: &str, body: &str| {
+            let mut raw = gateway.raw().await;
+            let kept = "HTTP/1.0\r\nConnection: keep-alive\r\n";
+            raw.send(format!("{request} {kept}{body}")).await;
+            let (_, headers) = raw.head().await;
+            let all = headers.get_all("connection").into_iter();
+            let words: Vec<_> = all.map(|value| value.to_str().unwrap().to_owned()).collect();
+            words.join(", ")
+        };
+        // Its end is the end of the connection, or what was not read of the request would follow.
+        assert_eq!(connection("GET /plugins/lab/sse?n=2&interval_ms=1", "\r\n").await, "close");
+        let large = "Content-Length: 5000000\r\n\r\n";
+        assert_eq!(connection("POST /plugins/lab/x", large).await, "close");
+        assert_eq!(connection("GET /plugins/lab/x", "\r\n").await, "keep-alive");
+        assert_eq!(connection("GET /plugins/lab/stream-bytes/7", "\r\n").await, "close");
+    });
+}
+
+#[test]
 fn events_come_in_order_and_go_on_where_a_client_left_off() {
     story(async {
         let gateway = Gateway::start().await;

@@ -65,6 +65,11 @@ impl EdgeBody {
         length
     }
 
+    /// Whether its end is told by the end of the connection.
+    pub fn ends_with_connection(&self) -> bool {
+        matches!(&self.content, Content::Stream(stream) if stream.is_ended_by_connection())
+    }
+
     /// Attaches what ends with the last byte: the record of the request, with its place on the
     /// connection, and a deadline, `patience` from now and more for a large answer.
     pub fn owning(&mut self, mut record: Box<Record>, version: Version, patience: Duration) {

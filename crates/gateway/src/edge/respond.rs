@@ -116,9 +116,12 @@ impl Asked {
         // A body that was not read may still be on its way: an HTTP/1 connection serves no other
         // request and takes the rest while it closes, an HTTP/2 stream takes it here.
         let version = self.context.version;
-        let is_last = unread || self.context.edge.is_handed_over();
+        let is_last =
+            unread || self.context.edge.is_handed_over() || response.body().ends_with_connection();
         if is_last && version < Version::HTTP_2 {
             response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+            // The HTTP library would promise an old client at the same time to keep the connection.
+            *response.version_mut() = version;
         } else if unread {
             tokio::spawn(self.body.take_rest());
         }

@@ -134,6 +134,11 @@ impl StreamBody {
         self.ends_with_connection = Some(connection);
     }
 
+    /// Whether its end is told by the end of the connection.
+    pub fn is_ended_by_connection(&self) -> bool {
+        self.ends_with_connection.is_some()
+    }
+
     /// Where the gateway ends it, it ends between two events.
     pub fn end_between_events(&mut self) {
         self.events = Some(EventBorder::default());
