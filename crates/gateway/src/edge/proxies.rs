@@ -10,7 +10,8 @@ pub struct Network {
 }
 
 impl Network {
-    /// Reads `10.0.0.0/8` or a single address.
+    /// Reads `10.0.0.0/8` or a single address. IPv4 networks may be written as IPv6, as sockets of
+    /// both kinds tell IPv4 addresses.
     ///
     /// # Errors
     /// A text that names what was given and the accepted form.
@@ -33,7 +34,14 @@ impl Network {
             Some(bits) => bits.trim().parse().ok().filter(|b| *b <= most).ok_or_else(wrong)?,
             None => most,
         };
-        Ok(Self { address, bits })
+        match address.to_canonical() {
+            mapped @ IpAddr::V4(_) if address.is_ipv6() => {
+                // With fewer bits it would reach beyond what is IPv4.
+                let bits = u8::checked_sub(bits, 96).ok_or_else(wrong)?;
+                Ok(Self { address: mapped, bits })
+            }
+            address => Ok(Self { address, bits }),
+        }
     }
 
     /// Whether an address belongs to it.
@@ -90,9 +98,14 @@ mod tests {
         assert!(within("0.0.0.0/0", "1.2.3.4"));
         assert!(within("127.0.0.1", "::ffff:127.0.0.1"));
         assert!(within("fd00::/8", "fd12::1"));
+        assert!(within("::ffff:10.0.0.0/104", "10.9.8.7"));
+        assert!(within("::ffff:10.0.0.0/104", "::ffff:10.9.8.7"));
+        assert!(!within("::ffff:10.0.0.0/104", "11.0.0.1"));
+        assert!(within("::ffff:10.0.0.7", "10.0.0.7"));
+        assert!(within("::ffff:0:0/96", "1.2.3.4"));
         assert!(!within("fd00::/8", "127.0.0.1"));
         assert!(!within("127.0.0.1", "127.0.0.2"));
-        for bad in ["", "x", "10.0.0.0/33", "10.0.0.0/x", "::/129"] {
+        for bad in ["", "x", "10.0.0.0/33", "10.0.0.0/x", "::/129", "::ffff:0:0/95"] {
             assert!(Network::parse(bad).is_err(), "{bad}");
         }
     }
