@@ -96,7 +96,11 @@ impl Passing {
 
     /// Whether somebody vouches for what a field of this name says.
     fn vouched(self, name: &str) -> bool {
-        self.is_proxy || !name.starts_with("x-forwarded-") || is_told(name)
+        if !name.starts_with('x') {
+            return true;
+        }
+        let is_forwarded = name.starts_with(X_FORWARDED);
+        (self.is_proxy || !is_forwarded || is_told(name)) && !is_disguised(name)
     }
 
     /// A copy without what must go.
@@ -135,6 +139,18 @@ impl Passing {
 }
 
 const TRAILERS: &[u8] = b"trailers";
+
+const X_FORWARDED: &str = "x-forwarded-";
+
+/// Whether programs that get fields as variables of an environment (CGI, WSGI and their like) would
+/// take the field of this name for one about the client: to them both `-` and `_` are `_`. Proxies
+/// do not write such names; what has one may be the client's own invention.
+fn is_disguised(name: &str) -> bool {
+    name.contains('_') && {
+        let plain = name.replace('_', "-");
+        plain.starts_with(X_FORWARDED) || plain == "x-real-ip"
+    }
+}
 
 /// Whether the gateway itself tells what the field of this name says.
 fn is_told(name: &str) -> bool {
@@ -228,5 +244,22 @@ mod tests {
         assert_eq!(passed(STRICT, &sent), ["x-forward: 2"]);
         let trusted = passed(Passing { is_proxy: true, ..STRICT }, &sent);
         assert_eq!(trusted, ["x-forwarded-user: root", "x-forward: 2"]);
+    }
+
+    #[test]
+    fn names_that_some_programs_read_as_words_about_the_client_pass_from_nobody() {
+        let sent = [
+            ("x_forwarded_for", "1"),
+            ("x-forwarded_proto", "https"),
+            ("x_forwarded-host", "a"),
+            ("x_forwarded_user", "root"),
+            ("x_real_ip", "2"),
+            ("x_forward", "3"),
+            ("my_x_real_ip", "4"),
+        ];
+        for is_proxy in [false, true] {
+            let passing = Passing { is_proxy, tokens: false };
+            assert_eq!(passed(passing, &sent), ["x_forward: 3", "my_x_real_ip: 4"]);
+        }
     }
 }
