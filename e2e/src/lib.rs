@@ -3,7 +3,7 @@
 //!
 //! In reading order: [`story`] bounds a test in time; [`Gateway`] is a running gateway with a folder
 //! of its own; [`Request`], [`Answer`] and [`Stream`] are for ordinary HTTP, [`Raw`] for the other
-//! kind; [`Load`] and [`Streams`] are many clients at once; [`Go`] is for programs in Go;
+//! kind, and [`Unread`] for answers that nobody reads; [`Load`] and [`Streams`] are many clients at once; [`Go`] is for programs in Go;
 //! [`eventually()`] is the only way to wait.
 
 mod admin;
@@ -25,6 +25,7 @@ mod process;
 mod raw;
 mod story;
 mod streams;
+mod unread;
 
 pub use admin::Admin;
 pub use answer::{Answer, GatewayError};
@@ -46,3 +47,4 @@ pub use process::{
 pub use raw::{Ending, Raw};
 pub use story::story;
 pub use streams::{Pace, Streamed, Streams};
+pub use unread::Unread;

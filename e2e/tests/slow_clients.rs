@@ -237,30 +237,3 @@ fn an_http2_reader_that_takes_nothing_does_not_hold_the_plugins_stream_past_its_
         drop(stalled);
     });
 }
-
-#[test]
-fn a_large_http2_answer_that_nobody_reads_is_given_up_with_its_connection() {
-    story(async {
-        let gateway = Gateway::builder()
-            .env("PLUGIN_ENDPOINT_TIMEOUT", "1s")
-            .env("PLUGIN_ENDPOINT_STREAM_TIMEOUT", "1s")
-            .start()
-            .await;
-        gateway.lab().await;
-        let tcp = tokio::net::TcpStream::connect(gateway.addr()).await.unwrap();
-        let mut client = h2::client::Builder::new();
-        let (sender, connection) =
-            client.initial_window_size(1000).handshake::<_, bytes::Bytes>(tcp).await.unwrap();
-        tokio::spawn(connection);
-        let uri = format!("http://{}/plugins/lab/bytes/300000", gateway.addr());
-        let request = http::Request::get(uri).body(()).unwrap();
-        let (unread, _) = sender.ready().await.unwrap().send_request(request, true).unwrap();
-        let unread = unread.await.unwrap();
-        eventually("the gateway gave the connection up", async || {
-            gateway.log().contains("aborted=\"the client went away\"").then_some(())
-        })
-        .await;
-        drop(unread);
-        gateway.get("/plugins/lab/x").send().await.expect(200);
-    });
-}

@@ -2,7 +2,7 @@
 //! the pieces that pile up for them.
 
 use serde_json::Value;
-use sidegate_e2e::{Gateway, Version, eventually, story};
+use sidegate_e2e::{Gateway, GatewayBuilder, Unread, Version, eventually, pause, story};
 use std::time::{Duration, Instant};
 
 /// Far above what an answer takes on a busy machine, far below every deadline.
@@ -56,6 +56,123 @@ fn many_stalled_readers_of_large_streams_hold_up_no_plain_answer() {
             drop(stalled);
         });
     }
+}
+
+/// A gateway that waits two seconds for its readers.
+fn impatient() -> GatewayBuilder {
+    Gateway::builder()
+        .env("PLUGIN_ENDPOINT_TIMEOUT", "1s")
+        .env("PLUGIN_ENDPOINT_STREAM_TIMEOUT", "1s")
+}
+
+const LATE: &str = "aborted=\"the client did not take it in time\"";
+
+#[test]
+fn a_large_http2_answer_that_nobody_reads_is_given_up_and_nothing_beside_it() {
+    story(async {
+        let gateway = impatient().start().await;
+        gateway.lab().await;
+        let mut unread = Unread::open(&gateway, "/plugins/lab/bytes/300000", None).await;
+        eventually("the log tells it", async || gateway.log().contains(LATE).then_some(())).await;
+        assert_eq!(unread.reset().await, h2::Reason::CANCEL);
+        assert_eq!(unread.ask("/plugins/lab/x").await, 200, "the connection goes on");
+    });
+}
+
+/// Whatever the operator allows a stream: that is for readers who read.
+#[test]
+fn a_stream_that_may_last_long_is_given_up_when_nobody_reads_it() {
+    story(async {
+        for limit in ["1h", "0"] {
+            let gateway = impatient().start().await;
+            gateway.plugin("lab").option("stream_timeout", limit).ready().await;
+            let path = "/plugins/lab/stream-bytes/10000000000?id=unread";
+            let mut unread = Unread::open(&gateway, path, None).await;
+            cancelled(&gateway, "unread").await;
+            eventually("the log tells it", async || gateway.log().contains(LATE).then_some(()))
+                .await;
+            assert_eq!(unread.reset().await, h2::Reason::CANCEL);
+            assert_eq!(unread.ask("/plugins/lab/x").await, 200, "the connection goes on");
+        }
+    });
+}
+
+#[test]
+fn a_stream_that_may_last_long_is_not_given_up_while_somebody_reads_it() {
+    story(async {
+        for limit in ["1h", "0"] {
+            let gateway = impatient().start().await;
+            gateway.plugin("lab").option("stream_timeout", limit).ready().await;
+            // Faster than it is read, so that there is always something to be read.
+            let path = "/plugins/lab/stream-bytes/10000000000";
+            let mut slow = Unread::open(&gateway, path, None).await;
+            let begun = Instant::now();
+            // Far longer than a reader may take nothing.
+            while begun.elapsed() < Duration::from_secs(6) {
+                slow.read_at_least(100_000).await;
+                pause(Duration::from_millis(100)).await;
+            }
+        }
+    });
+}
+
+/// At its limit a stream ends for its reader too, not only for its plugin.
+#[test]
+fn a_stream_that_nobody_reads_ends_at_its_limit_and_nothing_beside_it() {
+    story(async {
+        let gateway = Gateway::start().await;
+        gateway.plugin("lab").option("stream_timeout", "1s").ready().await;
+        let path = "/plugins/lab/stream-bytes/10000000000?id=unread";
+        let mut unread = Unread::open(&gateway, path, None).await;
+        let mut raw = gateway.raw().await;
+        let http1 =
+            "GET /plugins/lab/stream-bytes/10000000000?id=http1 HTTP/1.1\r\nHost: a\r\n\r\n";
+        raw.send(http1).await;
+        cancelled(&gateway, "unread").await;
+        cancelled(&gateway, "http1").await;
+        assert_eq!(unread.reset().await, h2::Reason::CANCEL);
+        assert_eq!(unread.ask("/plugins/lab/x").await, 200, "the connection goes on");
+        eventually("the log tells both", async || {
+            (gateway.log().matches(LATE).count() == 2).then_some(())
+        })
+        .await;
+    });
+}
+
+#[test]
+fn a_stream_that_nobody_reads_ends_with_the_drain_of_its_process() {
+    story(async {
+        let gateway = Gateway::start().await;
+        let plugin = gateway.plugin("lab").option("drain_deadline", "1s").ready().await;
+        let path = "/plugins/lab/stream-bytes/10000000000";
+        let mut unread = Unread::open(&gateway, path, None).await;
+        plugin.reload().await;
+        assert_eq!(unread.reset().await, h2::Reason::CANCEL);
+        assert_eq!(unread.ask("/plugins/lab/x").await, 200, "the connection goes on");
+        let told = "the drain of the plugin's old process was over";
+        eventually("the log tells it", async || gateway.log().contains(told).then_some(())).await;
+    });
+}
+
+#[test]
+fn a_stream_that_nobody_reads_ends_with_the_gateways_stop() {
+    story(async {
+        let mut gateway = Gateway::builder().env("SHUTDOWN_TIMEOUT", "1s").start().await;
+        gateway.lab().await;
+        let path = "/plugins/lab/stream-bytes/10000000000";
+        let _unread = Unread::open(&gateway, path, None).await;
+        gateway.stop();
+        let log = gateway.log();
+        assert!(log.contains("aborted=\"the gateway stopped\""), "{log}");
+    });
+}
+
+async fn cancelled(gateway: &Gateway, id: &str) {
+    eventually("the plugin's call is cancelled", async || {
+        let stats: Value = gateway.get("/plugins/lab/stats").send().await.json();
+        (stats["closed_by_id"][id] == "client_gone").then_some(())
+    })
+    .await;
 }
 
 async fn answers_promptly(gateway: &Gateway, version: Version) {

@@ -1,8 +1,8 @@
 //! Streams that outlive the right to them: once a caller would not be let in any more, its open streams
 //! end within two seconds, unless the operator says otherwise.
 
-use serde_json::json;
-use sidegate_e2e::{App, Gateway, Stream, Version, eventually, pause, story, within};
+use serde_json::{Value, json};
+use sidegate_e2e::{App, Gateway, Stream, Unread, Version, eventually, pause, story, within};
 use std::time::Duration;
 
 const BOTH: [Version; 2] = [Version::Http1, Version::Http2];
@@ -47,6 +47,20 @@ async fn go_on(streams: &mut [Stream]) {
     for stream in streams.iter_mut().skip(1).step_by(2) {
         stream.read_until("\n\n").await;
     }
+}
+
+async fn stats(gateway: &Gateway, token: &str) -> Value {
+    gateway.get("/plugins/lab/stats").bearer(token).send().await.json()
+}
+
+/// Waits until streams that nobody reads have filled all there is to fill.
+async fn held_up(gateway: &Gateway, token: &str) {
+    let mut before = 0;
+    eventually("the flood is held up", async || {
+        let now = stats(gateway, token).await["streams"]["sent_bytes"].as_u64()?;
+        (now > 0 && std::mem::replace(&mut before, now) == now).then_some(())
+    })
+    .await;
 }
 
 async fn app(gateway: &Gateway, name: &str) -> App {
@@ -120,6 +134,35 @@ fn an_operator_can_let_streams_outlive_their_token() {
     });
 }
 
+/// The log and the figures tell it at once, although the reader takes nothing any more, and what it
+/// shares its connection with goes on.
+#[test]
+fn the_end_of_a_stream_is_told_also_where_nobody_reads_it() {
+    story(async {
+        let gateway = start(&[]).await;
+        let app = app(&gateway, "one").await;
+        let (token, id) = app.token().create_with_id().await;
+        let path = "/plugins/lab/stream-bytes/10000000000";
+        let mut revoked = Unread::open(&gateway, path, Some(&token)).await;
+        let brief = app.token().expires_in("4s").create().await;
+        let mut expired = Unread::open(&gateway, path, Some(&brief)).await;
+        held_up(&gateway, &app.token().create().await).await;
+        gateway.admin().delete(&format!("tokens/{id}")).await;
+        for (unread, what) in [(&mut revoked, "was revoked"), (&mut expired, "expired")] {
+            let told = format!("aborted=\"the caller's token {what}\"");
+            within(SOON, "the line of the log", async {
+                eventually(what, async || gateway.log().contains(&told).then_some(())).await;
+            })
+            .await;
+            unread.reset().await;
+            assert_eq!(unread.ask("/health").await, 200, "the connection goes on");
+        }
+        let metrics = gateway.get("/metrics").send().await;
+        let count = "sidegate_errors_total{plugin=\"lab\",code=\"unauthorized\"} 2";
+        assert!(metrics.text().contains(count), "{}", metrics.text());
+    });
+}
+
 #[test]
 fn a_reader_that_has_stalled_does_not_keep_its_stream() {
     story(async {
@@ -127,21 +170,15 @@ fn a_reader_that_has_stalled_does_not_keep_its_stream() {
         let app = app(&gateway, "one").await;
         let (token, id) = app.token().create_with_id().await;
         let watcher = app.token().create().await;
-        let stats = async || gateway.get("/plugins/lab/stats").bearer(&watcher).send().await.json();
         let mut stalled = Vec::new();
         for (name, version) in [("one", Version::Http1), ("two", Version::Http2)] {
             let path = format!("/plugins/lab/stream-bytes/10000000000?id={name}");
             stalled.push(gateway.get(&path).version(version).bearer(&token).open().await);
         }
-        let mut before = 0;
-        eventually("the flood is held up", async || {
-            let now = stats().await["streams"]["sent_bytes"].as_u64()?;
-            (now > 0 && std::mem::replace(&mut before, now) == now).then_some(())
-        })
-        .await;
+        held_up(&gateway, &watcher).await;
         gateway.admin().delete(&format!("tokens/{id}")).await;
         eventually("the plugin's calls are cancelled", async || {
-            let closed = stats().await["closed_by_id"].clone();
+            let closed = stats(&gateway, &watcher).await["closed_by_id"].clone();
             let gone = |id: &str| closed[id] == json!("client_gone");
             (gone("one") && gone("two")).then_some(())
         })

@@ -140,7 +140,7 @@ async fn serve(guard: Guard, socket: TcpStream, seen: Rc<RefCell<Vec<Seen>>>) {
     let (metrics, access) = (Arc::new(ShardMetrics::default()), Arc::new(AccessLog::none()));
     let connection = Connection::new(peer, 0, metrics, access);
     let service = service_fn(|request| {
-        let (seen, open) = (Rc::clone(&seen), connection.begin());
+        let (seen, open) = (Rc::clone(&seen), connection.begin(None));
         async move {
             let request = Seen::of(request).await;
             seen.borrow_mut().extend(request);

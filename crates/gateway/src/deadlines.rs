@@ -5,6 +5,7 @@
 //! The watcher sleeps until the earliest deadline that it knew of when it last looked. Mostly that
 //! was met long ago; nothing is done about it before that moment comes.
 
+use crate::stream_task::StreamTask;
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::{Mutex, PoisonError};
@@ -17,11 +18,11 @@ use tokio::time::{Instant, sleep_until};
 enum Entry {
     /// Nothing; the place is free.
     None,
-    /// An answer, which ends its connection.
+    /// An answer, which ends with its stream, or else with its connection.
     Answer(Instant),
     /// A call, which is woken.
     Call(Instant),
-    /// A call whose moment has passed.
+    /// A call, or the answer of a stream, whose moment has passed.
     Late,
 }
 
@@ -39,6 +40,16 @@ struct Place {
     entry: Entry,
     /// Whom to wake.
     task: Option<Waker>,
+    /// What an answer ends with, where it has its connection not for itself.
+    stream: Option<StreamTask>,
+}
+
+/// What is late.
+#[derive(Debug, Default)]
+struct Passed {
+    calls: Vec<Waker>,
+    streams: Vec<StreamTask>,
+    connection: bool,
 }
 
 #[derive(Debug, Default)]
@@ -75,7 +86,7 @@ impl Pending {
     /// Takes a place; tells also whether the watcher would look too late.
     fn add(&mut self, entry: Entry) -> (usize, bool) {
         let place = self.free.pop().unwrap_or_else(|| {
-            self.places.push(Place { entry: Entry::None, task: None });
+            self.places.push(Place { entry: Entry::None, task: None, stream: None });
             self.places.len() - 1
         });
         self.places[place].entry = entry;
@@ -88,6 +99,7 @@ impl Pending {
 
     fn withdraw(&mut self, place: usize) {
         self.places[place].entry = Entry::None;
+        self.places[place].stream = None;
         if place > 0 {
             self.places[place].task = None;
         }
@@ -95,28 +107,35 @@ impl Pending {
         self.free.push(place);
     }
 
-    /// Marks the calls that are late, and gives their tasks; and whether an answer is late.
-    fn look(&mut self, now: Instant) -> (Vec<Waker>, bool) {
-        let (mut late, mut answer_is_late) = (Vec::new(), false);
+    /// Marks what is late, and tells it.
+    fn look(&mut self, now: Instant) -> Passed {
+        let mut passed = Passed::default();
         for place in &mut self.places {
             match place.entry {
-                Entry::Answer(at) if at <= now => answer_is_late = true,
+                Entry::Answer(at) if at <= now => match place.stream.take() {
+                    Some(stream) => {
+                        place.entry = Entry::Late;
+                        passed.streams.push(stream);
+                    }
+                    None => passed.connection = true,
+                },
                 Entry::Call(at) if at <= now => {
                     place.entry = Entry::Late;
-                    late.extend(place.task.clone());
+                    passed.calls.extend(place.task.clone());
                 }
                 _ => {}
             }
         }
         self.looks_at = self.places.iter().filter_map(|place| place.entry.moment()).min();
-        (late, answer_is_late)
+        passed
     }
 }
 
 impl Deadlines {
-    /// Adds the deadline of an answer, whose passing ends the connection.
-    pub fn add(&self, at: Instant) -> Ticket {
-        Ticket(self.enter(Entry::Answer(at), None))
+    /// Adds the deadline of an answer, whose passing ends its stream, or the connection that it has
+    /// for itself.
+    pub fn add(&self, at: Instant, stream: Option<StreamTask>) -> Ticket {
+        Ticket(self.enter(Entry::Answer(at), |place| place.stream = stream))
     }
 
     /// The answer has left.
@@ -143,7 +162,9 @@ impl Deadlines {
                 Some(entered) if entered.is_late(cx.waker()) => Poll::Ready(Err(Late)),
                 Some(_) => Poll::Pending,
                 None => {
-                    let place = self.enter(Entry::Call(end), Some(cx.waker()));
+                    let place = self.enter(Entry::Call(end), |place| {
+                        remember(&mut place.task, cx.waker());
+                    });
                     entered = Some(OfCall { deadlines: self, place });
                     Poll::Pending
                 }
@@ -152,8 +173,8 @@ impl Deadlines {
         .await
     }
 
-    /// Waits until the deadline of an answer passes that nobody withdrew, and wakes calls whose
-    /// deadline passes.
+    /// Waits until the deadline of an answer passes that nobody withdrew and that has no stream;
+    /// meanwhile ends streams, and wakes calls, whose deadline passes.
     pub async fn passed(&self) {
         loop {
             let Some(looks_at) = self.with(|pending| pending.looks_at) else {
@@ -168,20 +189,19 @@ impl Deadlines {
                 }
                 continue;
             }
-            let (late, answer_is_late) = self.with(|pending| pending.look(now));
-            late.into_iter().for_each(Waker::wake);
-            if answer_is_late {
+            let Passed { calls, streams, connection } = self.with(|pending| pending.look(now));
+            calls.into_iter().for_each(Waker::wake);
+            let ended = streams.iter().filter(|stream| stream.end()).count();
+            if connection || ended < streams.len() {
                 return;
             }
         }
     }
 
-    fn enter(&self, entry: Entry, task: Option<&Waker>) -> usize {
+    fn enter(&self, entry: Entry, furnish: impl FnOnce(&mut Place)) -> usize {
         let (place, looks_too_late) = self.with(|pending| {
             let (place, looks_too_late) = pending.add(entry);
-            if let Some(task) = task {
-                remember(&mut pending.places[place].task, task);
-            }
+            furnish(&mut pending.places[place]);
             (place, looks_too_late)
         });
         if looks_too_late {
@@ -222,10 +242,13 @@ fn remember(known: &mut Option<Waker>, task: &Waker) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::stream_task::StreamTasks;
+    use hyper::rt::Executor as _;
     use std::future::pending;
     use std::pin::pin;
     use std::sync::Arc;
     use std::time::Duration;
+    use tokio::sync::oneshot;
     use tokio::task::JoinHandle;
     use tokio::time::sleep;
 
@@ -243,17 +266,38 @@ mod tests {
     async fn the_earliest_deadline_that_still_holds_counts() {
         let begun = Instant::now();
         let deadlines = Arc::new(Deadlines::default());
-        let _late = deadlines.add(begun + seconds(9));
-        let withdrawn = deadlines.add(begun + seconds(1));
+        let _late = deadlines.add(begun + seconds(9), None);
+        let withdrawn = deadlines.add(begun + seconds(1), None);
         deadlines.withdraw(withdrawn);
         let watching = tokio::spawn({
             let deadlines = deadlines.clone();
             async move { deadlines.passed().await }
         });
         tokio::task::yield_now().await;
-        let _early = deadlines.add(begun + seconds(4));
+        let _early = deadlines.add(begun + seconds(4), None);
         watching.await.unwrap();
         assert_eq!(begun.elapsed(), seconds(4));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_that_is_late_ends_with_its_stream_alone() {
+        let (deadlines, watching) = watched();
+        let (tasks, begun) = (StreamTasks::default(), Instant::now());
+        let (word, said) = oneshot::channel::<()>();
+        let stream = tasks.next();
+        tasks.execute(async move {
+            let _word = word;
+            pending::<()>().await;
+        });
+        let late = deadlines.add(begun + seconds(2), Some(stream));
+        said.await.unwrap_err();
+        assert_eq!(begun.elapsed(), seconds(2));
+        deadlines.withdraw(late);
+        assert!(!watching.is_finished(), "its connection goes on");
+        // Of one without a task the connection is all that can be ended.
+        let _late = deadlines.add(begun + seconds(5), Some(StreamTask::default()));
+        watching.await.unwrap();
+        assert_eq!(begun.elapsed(), seconds(5));
     }
 
     #[tokio::test(start_paused = true)]

@@ -1,7 +1,9 @@
 //! The word to end, from outside, to something that is open for long: a stream now, and whatever a
 //! connection is handed over to. Who says it and what is done about it is known elsewhere.
 
+use crate::stream_task::StreamTask;
 use futures_util::task::AtomicWaker;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::task::Waker;
 
@@ -47,6 +49,7 @@ impl Ending {
 pub struct EndSignal {
     word: AtomicU8,
     task: AtomicWaker,
+    carrier: OnceLock<StreamTask>,
 }
 
 impl EndSignal {
@@ -57,6 +60,18 @@ impl EndSignal {
             self.task.wake();
         }
         is_news
+    }
+
+    /// It is carried by this, and ends with it.
+    pub fn is_carried_by(&self, stream: StreamTask) {
+        let _ = self.carrier.set(stream);
+    }
+
+    /// Ends it where it did not heed the word, if there is something that can be ended.
+    pub fn force(&self) {
+        if let Some(stream) = self.carrier.get() {
+            stream.end();
+        }
     }
 
     /// Why it is to end, if it is.

@@ -293,6 +293,8 @@ impl Instance {
         streams.each(|signal| _ = signal.send(Ending::Drained));
         if tokio::time::timeout(LAST_STREAMS, streams.emptied()).await.is_err() {
             tracing::debug!(plugin = self.plugin.name, "streams are cut with their process");
+            // Those whose reader has stalled would learn of it when he reads on, if ever.
+            streams.each(|signal| signal.force());
         }
     }
 

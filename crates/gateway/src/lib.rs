@@ -27,3 +27,4 @@ pub mod run;
 mod seldom;
 pub mod services;
 pub mod standby;
+pub mod stream_task;

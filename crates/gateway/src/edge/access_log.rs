@@ -75,7 +75,7 @@ impl Record {
         })
     }
 
-    /// Ends the connection when the answer has not left by this moment.
+    /// Ends what carries the answer when that has not left by this moment.
     pub fn must_end_by(&mut self, at: Instant) {
         self.open.must_end_by(at);
     }
@@ -202,6 +202,7 @@ impl Drop for Record {
         }
         let aborted = match self.end {
             End::Aborted(reason) => Some(reason),
+            End::Open if self.open.is_late(now) => Some("the client did not take it in time"),
             End::Open => Some("the client went away"),
             End::Complete => None,
         };

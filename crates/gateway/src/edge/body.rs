@@ -7,7 +7,7 @@ use bytes::Bytes;
 use http::Version;
 use http_body::{Body, Frame, SizeHint};
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -22,18 +22,46 @@ pub struct EdgeBody {
     content: Content,
     /// Most bytes that are handed out at once.
     piece: usize,
-    /// How long the reader of a stream without a limit may keep it waiting.
-    patience: Option<Duration>,
+    /// Where a stream may last longer than its reader may keep it waiting.
+    reader: Option<Reader>,
     /// Lives exactly as long as the answer.
     record: Option<Box<Record>>,
 }
 
+/// The reader of a stream that may last long.
+struct Reader {
+    /// How long it may keep the stream waiting.
+    patience: Duration,
+    /// When the stream must have left, however it is read.
+    end: Option<Instant>,
+    /// When it was last seen to go on.
+    seen: Instant,
+}
+
+/// How often at most a reader is seen to go on: less often costs less.
+const SEEN_AGAIN: Duration = Duration::from_secs(1);
 /// Over HTTP/2, where the library takes whatever it is handed, however little the client reads.
 const HTTP2_PIECE: usize = 64 * 1024;
 /// What a client must read in a second, on average, beyond the time that any answer has; in bytes.
 const SLOWEST_READER: u64 = 128 * 1024;
 /// How much later than its limit a stream must have left: one that is read ends by itself.
 const AFTER_LIMIT: Duration = Duration::from_secs(1);
+
+impl Reader {
+    /// It has taken what came before, and is owed more or not. Nothing is kept from it while it waits
+    /// for the plugin.
+    fn note(&mut self, record: &mut Record, is_owed: bool) {
+        if !is_owed {
+            return record.need_not_end();
+        }
+        let now = Instant::now();
+        if !record.must_end() || now - self.seen >= SEEN_AGAIN {
+            self.seen = now;
+            let patient = now + self.patience;
+            record.must_end_by(self.end.map_or(patient, |end| end.min(patient)));
+        }
+    }
+}
 
 impl EdgeBody {
     /// No body.
@@ -52,7 +80,7 @@ impl EdgeBody {
     }
 
     fn of(content: Content) -> Self {
-        Self { content, piece: usize::MAX, patience: None, record: None }
+        Self { content, piece: usize::MAX, reader: None, record: None }
     }
 
     /// Leaves the content out, for an answer to HEAD; tells how long it would have been.
@@ -78,11 +106,10 @@ impl EdgeBody {
             Content::Stream(stream) => {
                 record.streams();
                 record.may_be_told_to_end(stream.signal().clone());
-                match stream.limit() {
-                    Some(limit) => {
-                        record.must_end_by((limit + AFTER_LIMIT).max(Instant::now() + patience));
-                    }
-                    None => self.patience = Some(patience),
+                let (end, seen) = (stream.limit().map(|at| at + AFTER_LIMIT), Instant::now());
+                match end {
+                    Some(end) if end <= seen + patience => record.must_end_by(end),
+                    end => self.reader = Some(Reader { patience, end, seen }),
                 }
             }
             _ => {
@@ -114,23 +141,13 @@ impl Body for EdgeBody {
                 }
                 Some(Ok(next))
             }
-            Content::Stream(stream) => match (stream.poll_chunk(cx), this.patience) {
-                (Poll::Ready(next), None) => next,
-                (Poll::Pending, None) => return Poll::Pending,
-                // Nothing is kept from its reader while it waits for the plugin.
-                (Poll::Pending, Some(_)) => {
-                    if let Some(record) = this.record.as_deref_mut() {
-                        record.need_not_end();
-                    }
-                    return Poll::Pending;
+            Content::Stream(stream) => {
+                let polled = stream.poll_chunk(cx);
+                if let (Some(reader), Some(record)) = (&mut this.reader, &mut this.record) {
+                    reader.note(record, polled.is_ready());
                 }
-                (Poll::Ready(next), Some(patience)) => {
-                    if let Some(record) = this.record.as_deref_mut().filter(|r| !r.must_end()) {
-                        record.must_end_by(Instant::now() + patience);
-                    }
-                    next
-                }
-            },
+                ready!(polled)
+            }
         };
         // The HTTP library need not ask again after the last byte.
         let is_last = this.is_end_stream();

@@ -4,6 +4,7 @@ use super::forwarded::Scheme;
 use crate::deadlines::{Deadlines, Ticket};
 use crate::log::AccessLog;
 use crate::metrics::ShardMetrics;
+use crate::stream_task::StreamTask;
 use futures_util::task::AtomicWaker;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -65,8 +66,10 @@ pub struct Peer {
 /// An open request on a connection; ends when dropped.
 pub struct OpenRequest {
     connection: Arc<Connection>,
+    /// What carries it; `None` over HTTP/1, where that is the connection.
+    stream: Option<StreamTask>,
     /// When its answer must have left.
-    end: Option<Ticket>,
+    end: Option<(Ticket, Instant)>,
     /// When it ended, if that is known already.
     ended: Option<Instant>,
 }
@@ -77,17 +80,22 @@ impl OpenRequest {
         &self.connection
     }
 
-    /// Ends the connection when the request is still open at this moment.
+    /// What carries it; `None` over HTTP/1, where that is the connection.
+    pub fn stream(&self) -> Option<&StreamTask> {
+        self.stream.as_ref()
+    }
+
+    /// Ends what carries the request when that is still open at this moment.
     pub fn must_end_by(&mut self, at: Instant) {
-        let end = self.connection.deadlines.add(at);
-        if let Some(before) = self.end.replace(end) {
+        let end = self.connection.deadlines.add(at, self.stream.clone());
+        if let Some((before, _)) = self.end.replace((end, at)) {
             self.connection.deadlines.withdraw(before);
         }
     }
 
     /// Withdraws [`OpenRequest::must_end_by`].
     pub fn need_not_end(&mut self) {
-        if let Some(end) = self.end.take() {
+        if let Some((end, _)) = self.end.take() {
             self.connection.deadlines.withdraw(end);
         }
     }
@@ -95,6 +103,11 @@ impl OpenRequest {
     /// Whether it must end at some moment.
     pub fn must_end(&self) -> bool {
         self.end.is_some()
+    }
+
+    /// Whether it had to end before this moment.
+    pub fn is_late(&self, now: Instant) -> bool {
+        self.end.as_ref().is_some_and(|(_, at)| *at <= now)
     }
 
     /// Tells when it ended, just before it is dropped.
@@ -106,7 +119,7 @@ impl OpenRequest {
 impl Drop for OpenRequest {
     fn drop(&mut self) {
         let connection = &self.connection;
-        if let Some(end) = self.end.take() {
+        if let Some((end, _)) = self.end.take() {
             connection.deadlines.withdraw(end);
         }
         let lasted = self.ended.unwrap_or_else(Instant::now) - connection.opened;
@@ -151,12 +164,13 @@ impl Connection {
         })
     }
 
-    /// Counts a request until the result is dropped.
-    pub fn begin(self: &Arc<Self>) -> OpenRequest {
+    /// Counts a request until the result is dropped; what carries it where that is not all of the
+    /// connection.
+    pub fn begin(self: &Arc<Self>, stream: Option<StreamTask>) -> OpenRequest {
         self.open.fetch_add(1, Ordering::AcqRel);
         self.begun.fetch_add(1, Ordering::Relaxed);
         self.streaming.store(false, Ordering::Relaxed);
-        OpenRequest { connection: self.clone(), end: None, ended: None }
+        OpenRequest { connection: self.clone(), stream, end: None, ended: None }
     }
 
     /// Whether every request has been answered.

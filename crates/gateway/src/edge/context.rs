@@ -13,6 +13,7 @@ use super::request_id::RequestId;
 use crate::generation::{CurrentGeneration, Generation};
 use crate::log::Logs;
 use crate::metrics::Metrics;
+use crate::stream_task::StreamTask;
 use bytes::Bytes;
 use http::Version;
 use sidegate_model::plugin::PluginSpec;
@@ -181,6 +182,8 @@ pub struct RequestContext {
     pub id: RequestId,
     /// Its connection.
     pub connection: Arc<Connection>,
+    /// What carries it on that, where it does not have it for itself.
+    pub stream: Option<StreamTask>,
     /// Who asks.
     pub origin: Origin,
     /// Its protocol version.

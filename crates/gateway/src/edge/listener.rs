@@ -1,7 +1,7 @@
 //! One shard's listener: accepts, encrypts, finds out the protocol version, and drains at the end.
 
 use super::body::EdgeBody;
-use super::connection::{Connection, Peer};
+use super::connection::{Connection, OpenRequest, Peer};
 use super::context::Edge;
 use super::forwarded::Scheme;
 use super::guarded_io::GuardedIo;
@@ -14,12 +14,13 @@ use super::tls::ShownIdentity;
 use crate::ending::Ending;
 use crate::seldom::Seldom;
 use crate::standby::Standby;
+use crate::stream_task::StreamTasks;
 use bytes::BytesMut;
 use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use std::convert::Infallible;
 use std::future::poll_fn;
 use std::io;
@@ -121,10 +122,10 @@ impl Shard {
     /// connection, also while a stream is long on its way.
     fn begin(
         &self,
-        connection: &Arc<Connection>,
+        open: OpenRequest,
         request: Request<Incoming>,
     ) -> Pin<Box<impl Future<Output = Result<Response<EdgeBody>, Infallible>> + use<>>> {
-        Box::pin(respond(self.edge.clone(), connection.begin(), request))
+        Box::pin(respond(self.edge.clone(), open, request))
     }
 
     fn greet(&self, addr: SocketAddr) -> Arc<Connection> {
@@ -208,7 +209,7 @@ impl Shard {
     }
 
     async fn http1(&self, io: GuardedIo, connection: &Arc<Connection>) -> Result<(), Ended> {
-        let service = service_fn(|request| self.begin(connection, request));
+        let service = service_fn(|request| self.begin(connection.begin(None), request));
         let limits = &self.edge.limits;
         let serving = http1::Builder::new()
             .timer(TokioTimer::new())
@@ -236,9 +237,11 @@ impl Shard {
     }
 
     async fn http2(&self, io: GuardedIo, connection: &Arc<Connection>) -> Result<(), Ended> {
-        let service = service_fn(|request| self.begin(connection, request));
+        let streams = StreamTasks::default();
+        let begin = |stream| connection.begin(Some(stream));
+        let service = service_fn(|request| self.begin(begin(streams.next()), request));
         let limits = &self.edge.limits;
-        let serving = http2::Builder::new(TokioExecutor::new())
+        let serving = http2::Builder::new(streams.clone())
             .timer(TokioTimer::new())
             .max_concurrent_streams(MAX_STREAMS)
             // Above our own limit, so that what exceeds ours still gets our answer.

@@ -12,6 +12,7 @@ use crate::generation::{CurrentGeneration, Generation};
 use crate::identity::authenticate;
 use crate::instance::Canceller;
 use crate::roster::{Entered, Roster};
+use crate::stream_task::StreamTask;
 use sidegate_model::UnixMillis;
 use sidegate_model::token::Token;
 use std::sync::Arc;
@@ -28,11 +29,13 @@ const LONGEST_SLEEP: Duration = Duration::from_secs(60);
 const NEVER: UnixMillis = UnixMillis::MAX;
 
 /// What ends a stream whose reader has stalled, so that it does not hear of its end.
-pub enum Force {
-    /// The call to the plugin; what it shares its connection with goes on.
-    Call(Canceller),
-    /// The connection, which it has for itself.
-    Connection(Arc<Connection>),
+pub struct Force {
+    /// Its connection, which ends with it where it has that for itself.
+    pub connection: Arc<Connection>,
+    /// What carries it where others share the connection.
+    pub stream: Option<StreamTask>,
+    /// The call to the plugin, which ends at once.
+    pub call: Option<Canceller>,
 }
 
 /// A stream that is open.
@@ -41,7 +44,7 @@ struct Member {
     /// What its caller showed; `None` where nobody asks for it again.
     token: Option<Arc<Token>>,
     force: Force,
-    /// When its connection is cut.
+    /// When it is cut.
     cut: Option<Ticket>,
 }
 
@@ -72,13 +75,12 @@ impl Member {
         if !self.signal.send(ending) || !ending.is_refusal() {
             return;
         }
-        match &self.force {
-            Force::Call(call) => call.cancel(),
-            Force::Connection(connection) => {
-                let at = Instant::now() + OBEDIENCE;
-                self.cut.get_or_insert_with(|| connection.deadlines.add(at));
-            }
+        let Force { connection, stream, call } = &self.force;
+        if let Some(call) = call {
+            call.cancel();
         }
+        let at = Instant::now() + OBEDIENCE;
+        self.cut.get_or_insert_with(|| connection.deadlines.add(at, stream.clone()));
     }
 
     /// Looks at its caller again; tells when its token expires if it may go on until then.
@@ -96,8 +98,8 @@ impl Member {
 
 impl Drop for Member {
     fn drop(&mut self) {
-        if let (Force::Connection(connection), Some(cut)) = (&self.force, self.cut.take()) {
-            connection.deadlines.withdraw(cut);
+        if let Some(cut) = self.cut.take() {
+            self.force.connection.deadlines.withdraw(cut);
         }
     }
 }

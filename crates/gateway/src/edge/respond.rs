@@ -84,6 +84,7 @@ impl Asked {
             id: RequestId::of(&head.headers),
             origin: Origin::of(&connection, &head.headers, &edge.proxies),
             connection,
+            stream: open.stream().cloned(),
             version: head.version,
             start,
             now: start,

@@ -4,6 +4,7 @@ use super::body::EdgeBody;
 use super::context::RequestContext;
 use super::dispatch::{Answer, Content};
 use super::event_border::is_listened_to;
+use super::open_streams::Force;
 use super::stream::{StreamBody, let_finish};
 use crate::identity::admit::Permit;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, Version, header};
@@ -96,10 +97,16 @@ pub fn build(
 
 /// Takes a stream in among those that its shard has open.
 fn enter(context: &RequestContext, stream: &mut StreamBody, token: Option<Arc<Token>>) {
-    let (connection, edge) = (&context.connection, &context.edge);
-    let (signal, force) = (stream.signal().clone(), stream.force(connection));
+    let RequestContext { connection, stream: carrier, edge, .. } = context;
+    if let Some(carrier) = carrier {
+        stream.signal().is_carried_by(carrier.clone());
+    }
+    let (connection, call) = (connection.clone(), stream.canceller());
+    let shard = connection.shard;
+    let (signal, force) =
+        (stream.signal().clone(), Force { connection, stream: carrier.clone(), call });
     let moment = (&context.generation, &*edge.current);
-    stream.entered(edge.open_streams(connection.shard).enter(signal, force, token, moment));
+    stream.entered(edge.open_streams(shard).enter(signal, force, token, moment));
 }
 
 /// The headers that tell what remains of a quota.

@@ -6,9 +6,9 @@
 
 use super::connection::Connection;
 use super::event_border::EventBorder;
-use super::open_streams::{Force, Open};
+use super::open_streams::Open;
 use crate::ending::{EndSignal, Ending};
-use crate::instance::Chunks;
+use crate::instance::{Canceller, Chunks};
 use crate::seldom::Seldom;
 use bytes::Bytes;
 use http_body::SizeHint;
@@ -144,10 +144,9 @@ impl StreamBody {
         self.events = Some(EventBorder::default());
     }
 
-    /// What ends it when its reader has stalled on this connection.
-    pub fn force(&self, connection: &Arc<Connection>) -> Force {
-        let call = self.chunks.as_ref().and_then(Chunks::canceller);
-        call.map_or_else(|| Force::Connection(connection.clone()), Force::Call)
+    /// What ends its call, where that can be somebody else's business than its reader's.
+    pub fn canceller(&self) -> Option<Canceller> {
+        self.chunks.as_ref().and_then(Chunks::canceller)
     }
 
     /// It is among the open ones now.
