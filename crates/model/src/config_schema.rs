@@ -1,24 +1,39 @@
 //! What a plugin says of its configuration, as a JSON Schema, and what of it a configuration breaks.
 //!
-//! Only what is certain is a problem: keywords and patterns that are not understood here permit
-//! everything, for the plugin itself has the last word. The schema comes from a program that nobody
-//! vouches for, so looking at it is bounded, and it cannot make the gateway fetch or loop.
+//! Only what is certain is a problem: what is not understood here permits everything, also where it
+//! is turned around by `not` and its like, for the plugin itself has the last word. The schema comes
+//! from a program that nobody vouches for, so looking at it is bounded in work, depth and memory, and
+//! it cannot make the gateway fetch or loop.
 
 mod check;
+mod dialect;
+mod findings;
+mod keywords;
+mod pattern;
+mod same;
 #[cfg(test)]
 mod tests;
 
-use check::Check;
+use check::{Check, Outcome};
+use dialect::Dialect;
 use serde_json::{Map, Value};
+use std::collections::HashSet;
 
 /// Largest schema, in bytes.
 pub const MAX_SCHEMA_BYTES: usize = 256 * 1024;
 /// The setting that is the gateway's, which a schema need not know.
 const SLUG: &str = "slug";
+/// Most problems that are told.
+const MAX_PROBLEMS: usize = 50;
 
 /// A JSON Schema for the configuration of a plugin.
 #[derive(Debug, Clone, PartialEq)]
-pub struct ConfigSchema(Value);
+pub struct ConfigSchema {
+    json: Value,
+    /// The draft it is written in, or why nothing is held against it.
+    dialect: Result<Dialect, String>,
+    knows_slug: bool,
+}
 
 impl ConfigSchema {
     /// Reads a schema's JSON; `None` where it says nothing.
@@ -43,16 +58,27 @@ impl ConfigSchema {
         }
         match serde_json::from_str(json) {
             Ok(Value::Object(members)) if members.is_empty() => Ok(None),
-            Ok(schema @ Value::Object(_)) => Ok(Some(Self(schema))),
+            Ok(schema @ Value::Object(_)) => Ok(Some(Self::of(schema))),
             Ok(Value::Bool(true) | Value::Null) => Ok(None),
             Ok(_) => Err("it is no JSON object".to_owned()),
             Err(error) => Err(error.to_string()),
         }
     }
 
+    fn of(json: Value) -> Self {
+        let dialect = Dialect::of(&json);
+        let knows_slug = json.to_string().contains("\"slug\"");
+        Self { json, dialect, knows_slug }
+    }
+
     /// The schema as the plugin gave it.
     pub fn as_json(&self) -> &Value {
-        &self.0
+        &self.json
+    }
+
+    /// Why no configuration is held against it, where none is.
+    pub fn why_unused(&self) -> Option<&str> {
+        self.dialect.as_ref().err().map(String::as_str)
     }
 
     /// What of it a configuration breaks, each text beginning with its path. No value is repeated,
@@ -60,11 +86,7 @@ impl ConfigSchema {
     ///
     /// Plugins get each setting as a text, so a number and its text are the same.
     pub fn problems(&self, config: &Map<String, Value>) -> Vec<String> {
-        let mut config = config.clone();
-        if !self.0.to_string().contains("\"slug\"") {
-            config.remove(SLUG);
-        }
-        Check::new(&self.0).problems("config", &Value::Object(config))
+        first(self.outcome(config).problems)
     }
 
     /// What `after` breaks and `before` did not: what was so already is no reason to refuse.
@@ -73,7 +95,32 @@ impl ConfigSchema {
         before: &Map<String, Value>,
         after: &Map<String, Value>,
     ) -> Vec<String> {
-        let known = self.problems(before);
-        self.problems(after).into_iter().filter(|problem| !known.contains(problem)).collect()
+        let known = self.outcome(before);
+        if !known.is_complete {
+            return Vec::new();
+        }
+        let known: HashSet<_> = known.problems.into_iter().collect();
+        let mut problems = self.outcome(after).problems;
+        problems.retain(|problem| !known.contains(problem));
+        first(problems)
     }
+
+    fn outcome(&self, config: &Map<String, Value>) -> Outcome {
+        let Ok(dialect) = self.dialect else {
+            return Outcome { problems: Vec::new(), is_complete: true };
+        };
+        let mut config = config.clone();
+        if !self.knows_slug {
+            config.remove(SLUG);
+        }
+        Check::new(&self.json, dialect).outcome("config", &Value::Object(config))
+    }
+}
+
+/// Those that are told, each once.
+fn first(mut problems: Vec<String>) -> Vec<String> {
+    let mut seen = HashSet::new();
+    problems.retain(|problem| seen.insert(problem.clone()));
+    problems.truncate(MAX_PROBLEMS);
+    problems
 }

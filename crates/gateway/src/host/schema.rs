@@ -4,6 +4,9 @@
 use sidegate_model::config_schema::ConfigSchema;
 use std::sync::Arc;
 
+/// Most characters of a reason.
+const MAX_REASON: usize = 200;
+
 /// The schema of a plugin's configuration, where it has one that can be read.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Schema {
@@ -24,14 +27,20 @@ impl Schema {
 
     /// One that cannot be read, and why.
     pub(super) fn unreadable(why: &str) -> Self {
-        Self { known: None, problem: Some(why.chars().take(200).collect()) }
+        Self { known: None, problem: Some(why.chars().take(MAX_REASON).collect()) }
     }
 
     /// What an operator should know of it.
     pub(super) fn warning(&self) -> Option<String> {
-        let problem = self.problem.as_ref()?;
+        if let Some(problem) = &self.problem {
+            return Some(format!(
+                "the schema of its configuration cannot be read and counts as none: {problem}"
+            ));
+        }
+        let why = self.known.as_ref()?.why_unused()?;
+        let why: String = why.chars().take(MAX_REASON).collect();
         Some(format!(
-            "the schema of its configuration cannot be read and counts as none: {problem}"
+            "the schema of its configuration is shown, and nothing is held against it: {why}"
         ))
     }
 }
@@ -47,5 +56,11 @@ mod tests {
             let schema = Schema::parse(json);
             assert_eq!((schema.known.is_some(), schema.warning()), (is_known, None), "{json}");
         }
+    }
+
+    #[test]
+    fn one_of_an_unknown_draft_is_kept_and_warned_about() {
+        let schema = Schema::parse(r#"{"$schema": "https://example.com/own"}"#);
+        assert!(schema.known.is_some() && schema.warning().unwrap().contains("example.com"));
     }
 }

@@ -1,29 +1,40 @@
-//! The keywords of JSON Schema that are understood, draft 4 to 2020-12, one function for each kind
-//! of value.
+//! Holding a value against a schema, draft 4 to 2020-12: what leads to other schemas and to other
+//! values. What is not understood makes the verdict unsure, also where it stands below `not`.
 
+use super::dialect::{Dialect, has_resources};
+use super::findings::{Findings, Verdict};
+use super::keywords::{Keywords, of_type};
 use crate::convert;
-use serde_json::{Map, Number, Value};
+use serde_json::{Map, Value};
 
-/// Most steps of one check; what is left then is permitted.
-const MAX_STEPS: usize = 20_000;
 /// Deepest nesting of schemas that are followed.
 const MAX_DEPTH: usize = 64;
-/// Most problems that are told.
-const MAX_PROBLEMS: usize = 50;
+/// How far the type of a setting is looked for.
+const MAX_TYPE_DEPTH: usize = 8;
+/// Work of looking at a value, and at a member of one.
+const LOOK: u64 = 50;
+const MEMBER: usize = 20;
 /// Where the type of a value may be said somewhere below.
 const COMBINED: [&str; 5] = ["$ref", "allOf", "anyOf", "oneOf", "if"];
-/// Most values of an `enum` that are named.
-const MAX_NAMED: usize = 20;
 
-/// One look at a value.
+/// One look at a configuration.
 pub(super) struct Check<'a> {
     root: &'a Value,
-    steps: usize,
+    /// Whether references mean the same everywhere.
+    is_one_resource: bool,
+    keywords: Keywords<'a>,
+}
+
+/// What is wrong with a configuration for certain.
+pub(super) struct Outcome {
+    pub(super) problems: Vec<String>,
+    /// Nothing was left out for the work it makes.
+    pub(super) is_complete: bool,
 }
 
 /// Where a value is, and how.
 #[derive(Clone, Copy)]
-struct Place<'p> {
+pub(super) struct Place<'p> {
     path: &'p str,
     depth: usize,
     /// Its members are settings, each of which a plugin gets as a text.
@@ -41,321 +52,282 @@ impl<'p> Place<'p> {
 }
 
 impl<'a> Check<'a> {
-    pub(super) fn new(root: &'a Value) -> Self {
-        Self { root, steps: 0 }
+    pub(super) fn new(root: &'a Value, dialect: Dialect) -> Self {
+        let is_one_resource = !has_resources(root);
+        Self { root, is_one_resource, keywords: Keywords::new(dialect) }
     }
 
     /// Everything that is wrong with a configuration.
-    pub(super) fn problems(mut self, path: &str, config: &Value) -> Vec<String> {
-        let root = self.root;
-        let mut problems = self.look(root, config, Place { path, depth: 0, of_settings: true });
-        problems.truncate(MAX_PROBLEMS);
-        problems
+    pub(super) fn outcome(mut self, path: &str, config: &Value) -> Outcome {
+        let place = Place { path, depth: 0, of_settings: true };
+        let problems = self.look(self.root, config, place).problems;
+        Outcome { problems, is_complete: !self.keywords.budget.is_spent() }
     }
 
-    fn is_valid(&mut self, schema: &Value, value: &Value, place: Place<'_>) -> bool {
-        self.look(schema, value, place).is_empty()
+    fn verdict(&mut self, schema: &'a Value, value: &Value, place: Place<'_>) -> Verdict {
+        self.look(schema, value, place).verdict()
     }
 
-    fn look(&mut self, schema: &Value, value: &Value, place: Place<'_>) -> Vec<String> {
-        self.steps += 1;
-        if self.steps > MAX_STEPS || place.depth > MAX_DEPTH {
-            return Vec::new();
+    fn look(&mut self, schema: &'a Value, value: &Value, place: Place<'_>) -> Findings {
+        if place.depth > MAX_DEPTH || !self.keywords.budget.spend(LOOK) {
+            return Findings::unsure();
         }
         let schema = match schema {
-            Value::Bool(false) => return vec![format!("{}: this is not allowed here", place.path)],
+            Value::Bool(true) => return Findings::default(),
+            Value::Bool(false) => {
+                return Findings::problem("this is not allowed here").under(place.path);
+            }
             Value::Object(schema) => schema,
-            _ => return Vec::new(),
+            _ => return Findings::unsure(),
         };
-        let mut problems: Vec<_> = own_problems(schema, value)
-            .into_iter()
-            .map(|problem| format!("{}: {problem}", place.path))
-            .collect();
+        let Some(reference) = schema.get("$ref") else { return self.words(schema, value, place) };
+        let mut found = match self.target(reference) {
+            Some(target) => self.look(target, value, place.deeper()),
+            None => Findings::unsure(),
+        };
+        match self.keywords.dialect.reads_beside_ref() {
+            Some(true) => found.add(self.words(schema, value, place)),
+            None => found.add(self.words(schema, value, place).doubted()),
+            Some(false) => {}
+        }
+        found
+    }
+
+    /// What a reference within the schema itself leads to.
+    fn target(&self, reference: &Value) -> Option<&'a Value> {
+        let pointer = reference.as_str()?.strip_prefix('#')?;
+        let is_plain = (pointer.is_empty() || pointer.starts_with('/')) && !pointer.contains('%');
+        (is_plain && self.is_one_resource).then(|| self.root.pointer(pointer)).flatten()
+    }
+
+    /// What all keywords but `$ref` say.
+    fn words(
+        &mut self,
+        schema: &'a Map<String, Value>,
+        value: &Value,
+        place: Place<'_>,
+    ) -> Findings {
+        let mut found = self.keywords.own(schema, value).under(place.path);
+        let size = found.problems.iter().map(String::len).sum();
+        self.keywords.budget.spend_size(size);
         match value {
-            Value::Array(items) => problems.extend(self.items(schema, items, place)),
-            Value::Object(members) => problems.extend(self.members(schema, members, place)),
+            Value::Array(items) => found.add(self.items(schema, items, place)),
+            Value::Object(members) => found.add(self.members(schema, members, place)),
             _ => {}
         }
-        problems.extend(self.combined(schema, value, place));
-        problems
+        found.add(self.combined(schema, value, place.deeper()));
+        found
     }
 
     fn combined(
         &mut self,
-        schema: &Map<String, Value>,
+        schema: &'a Map<String, Value>,
         value: &Value,
         place: Place<'_>,
-    ) -> Vec<String> {
-        let mut problems = Vec::new();
-        let place = place.deeper();
-        if let Some(target) = schema.get("$ref").and_then(Value::as_str).and_then(local_pointer)
-            && let Some(target) = self.root.pointer(&target)
-        {
-            problems.extend(self.look(target, value, place));
+    ) -> Findings {
+        let mut found = Findings::default();
+        for part in parts(schema, "allOf", &mut found) {
+            found.add(self.look(part, value, place));
         }
-        for part in list(schema, "allOf") {
-            problems.extend(self.look(part, value, place));
+        for word in ["anyOf", "oneOf"] {
+            let (mut fitting, mut unsure) = (0, 0);
+            let forms = parts(schema, word, &mut found);
+            for form in forms {
+                match self.verdict(form, value, place) {
+                    Verdict::Fits => fitting += 1,
+                    Verdict::Unsure => unsure += 1,
+                    Verdict::Breaks => {}
+                }
+            }
+            let is_one = word == "oneOf";
+            let how = match (fitting, unsure) {
+                _ if forms.is_empty() => continue,
+                (0, 0) => "fits none",
+                (2.., _) if is_one => "fits more than one",
+                (1, 0) => continue,
+                (1.., _) if !is_one => continue,
+                _ => {
+                    found.is_unsure = true;
+                    continue;
+                }
+            };
+            found.push(format!("{}: {how} of the allowed forms", place.path));
         }
-        let any = list(schema, "anyOf");
-        if !any.is_empty() && !any.iter().any(|part| self.is_valid(part, value, place)) {
-            problems.push(format!("{}: fits none of the allowed forms", place.path));
+        if let Some(not) = schema.get("not") {
+            let verdict = match self.verdict(not, value, place) {
+                Verdict::Fits => Verdict::Breaks,
+                Verdict::Breaks => Verdict::Fits,
+                Verdict::Unsure => Verdict::Unsure,
+            };
+            let problem = || format!("{}: has a form that is not allowed", place.path);
+            found.add(Findings::of(verdict, problem));
         }
-        let one = list(schema, "oneOf");
-        let fitting = one.iter().filter(|part| self.is_valid(part, value, place)).count();
-        if !one.is_empty() && fitting != 1 && self.steps <= MAX_STEPS {
-            let how = if fitting == 0 { "fits none" } else { "fits more than one" };
-            problems.push(format!("{}: {how} of the allowed forms", place.path));
+        if let Some(condition) = schema.get("if").filter(|_| self.keywords.dialect.has("if")) {
+            found.add(self.branches(schema, (condition, value), place));
         }
-        if let Some(not) = schema.get("not")
-            && self.is_valid(not, value, place)
-            && self.steps <= MAX_STEPS
-        {
-            problems.push(format!("{}: has a form that is not allowed", place.path));
-        }
-        if let Some(condition) = schema.get("if") {
-            let branch = if self.is_valid(condition, value, place) { "then" } else { "else" };
-            if let Some(branch) = schema.get(branch) {
-                problems.extend(self.look(branch, value, place));
+        found
+    }
+
+    fn branches(
+        &mut self,
+        schema: &'a Map<String, Value>,
+        (condition, value): (&'a Value, &Value),
+        place: Place<'_>,
+    ) -> Findings {
+        let verdict = self.verdict(condition, value, place);
+        let mut branch = |word: &str| {
+            schema.get(word).map_or_else(Findings::default, |part| self.look(part, value, place))
+        };
+        match verdict {
+            Verdict::Fits => branch("then"),
+            Verdict::Breaks => branch("else"),
+            Verdict::Unsure => {
+                let mut found = branch("then").doubted();
+                found.add(branch("else").doubted());
+                found
             }
         }
-        problems
     }
 
     fn items(
         &mut self,
-        schema: &Map<String, Value>,
+        schema: &'a Map<String, Value>,
         items: &[Value],
         place: Place<'_>,
-    ) -> Vec<String> {
-        let tuple = match schema.get("items") {
-            Some(Value::Array(tuple)) => &tuple[..],
-            _ => list(schema, "prefixItems"),
+    ) -> Findings {
+        let mut found = Findings::default();
+        let (tuple, others) = match schema.get("items") {
+            Some(Value::Array(tuple)) if self.keywords.dialect.has_lists_of_items() => {
+                (&tuple[..], schema.get("additionalItems"))
+            }
+            others if self.keywords.dialect.has("prefixItems") => {
+                (parts(schema, "prefixItems", &mut found), others)
+            }
+            others => (&[][..], others),
         };
-        let others = match schema.get("items") {
-            Some(Value::Array(_)) => schema.get("additionalItems"),
-            others => others,
-        };
-        let mut problems = Vec::new();
         for (index, item) in items.iter().enumerate() {
             if let Some(schema) = tuple.get(index).or(others) {
                 let path = format!("{}[{index}]", place.path);
-                problems.extend(self.look(schema, item, place.at(&path)));
+                self.keywords.budget.spend_size(path.len());
+                found.add(self.look(schema, item, place.at(&path)));
             }
         }
-        problems
+        found
     }
 
     fn members(
         &mut self,
-        schema: &Map<String, Value>,
+        schema: &'a Map<String, Value>,
         members: &Map<String, Value>,
         place: Place<'_>,
-    ) -> Vec<String> {
-        let mut problems = Vec::new();
-        let named = schema.get("properties").and_then(Value::as_object);
-        let patterns = schema.get("patternProperties").and_then(Value::as_object);
+    ) -> Findings {
+        let mut found = Findings::default();
         for (name, member) in members {
             let path = format!("{}.{name}", place.path);
-            let own = named.and_then(|named| named.get(name));
-            let matching = patterns.into_iter().flatten().filter(|(pattern, _)| {
-                // What cannot be read may have been meant for this one.
-                matches(pattern, name).unwrap_or(true)
-            });
-            let mut applying: Vec<_> = own.into_iter().chain(matching.map(|(_, s)| s)).collect();
-            if applying.is_empty() {
-                applying.extend(schema.get("additionalProperties"));
+            if !self.keywords.budget.spend_size(MEMBER + path.len()) {
+                return Findings { is_unsure: true, ..found };
             }
-            for schema in applying {
-                if schema == &Value::Bool(false) {
-                    problems.push(format!("{path}: there is no such setting"));
+            for schema in self.schemas_of(schema, name, &mut found) {
+                found.add(if schema == &Value::Bool(false) {
+                    Findings::problem("there is no such setting").under(&path)
                 } else if place.of_settings {
-                    problems.extend(self.setting(schema, member, place.at(&path)));
+                    self.setting(schema, member, place.at(&path))
                 } else {
-                    problems.extend(self.look(schema, member, place.at(&path)));
-                }
+                    self.look(schema, member, place.at(&path))
+                });
             }
-            if let Some(names) = schema.get("propertyNames")
-                && !self.is_valid(names, &Value::String(name.clone()), place.deeper())
-            {
-                problems.push(format!("{path}: a setting cannot be named so"));
+            let has_names = self.keywords.dialect.has("propertyNames");
+            if let Some(names) = schema.get("propertyNames").filter(|_| has_names) {
+                let verdict = self.verdict(names, &Value::String(name.clone()), place.deeper());
+                let problem = || format!("{path}: a setting cannot be named so");
+                found.add(Findings::of(verdict, problem));
             }
         }
-        problems
+        found
     }
 
-    /// A setting fits when it does in any of the forms that are one text to the plugin.
-    fn setting(&mut self, schema: &Value, value: &Value, place: Place<'_>) -> Vec<String> {
-        let problems = self.look(schema, value, place);
-        if problems.is_empty() {
-            return problems;
+    /// The schemas that apply to a member for certain.
+    fn schemas_of(
+        &mut self,
+        schema: &'a Map<String, Value>,
+        name: &str,
+        found: &mut Findings,
+    ) -> Vec<&'a Value> {
+        let (named, patterns) = (schema.get("properties"), schema.get("patternProperties"));
+        let is_object = |value: Option<&Value>| value.is_none_or(Value::is_object);
+        let mut is_sure = is_object(named) && is_object(patterns);
+        let mut applying: Vec<_> = named.and_then(|named| named.get(name)).into_iter().collect();
+        for (pattern, schema) in patterns.and_then(Value::as_object).into_iter().flatten() {
+            match self.keywords.matches(pattern, name) {
+                Some(true) => applying.push(schema),
+                Some(false) => {}
+                // It may have been meant for this one.
+                None => is_sure = false,
+            }
         }
+        if applying.is_empty() && is_sure {
+            applying.extend(schema.get("additionalProperties"));
+        }
+        found.is_unsure |= !is_sure;
+        applying
+    }
+
+    /// A setting may fit when it does in any of the forms that are one text to the plugin.
+    fn setting(&mut self, schema: &'a Value, value: &Value, place: Place<'_>) -> Findings {
+        let found = self.look(schema, value, place);
+        if found.problems.is_empty() {
+            return found;
+        }
+        match self.other_form(schema, value) {
+            Some(other) if self.verdict(schema, &other, place) != Verdict::Breaks => {
+                Findings::unsure()
+            }
+            _ => found,
+        }
+    }
+
+    /// A text that reads as another value, or the text of a value, where the schema tells them apart.
+    fn other_form(&mut self, schema: &'a Value, value: &Value) -> Option<Value> {
         let has = |words: &[&str]| words.iter().any(|word| schema.get(word).is_some());
-        let is_typed = schema.get("type").is_some();
-        let of_other_type =
-            wrong_type(schema.get("type"), value).is_some() || has(&["enum", "const"]);
-        let other = match value {
-            Value::String(text) if of_other_type || (!is_typed && has(&COMBINED)) => {
-                serde_json::from_str(text).ok()
+        let wanted = schema.get("type");
+        let is_of_other_type = of_type(wanted, value, self.keywords.dialect).verdict()
+            != Verdict::Fits
+            || has(&["enum", "const"]);
+        let is_combined = wanted.is_none() && has(&COMBINED);
+        match value {
+            Value::String(text) => {
+                let is_read = (is_of_other_type || is_combined)
+                    && self.keywords.budget.spend_size(text.len());
+                is_read.then(|| serde_json::from_str(text).ok()).flatten()
             }
-            Value::String(_) => None,
-            other => of_other_type.then(|| Value::String(convert::text(other, "null"))),
-        };
-        match other {
-            Some(other) if self.is_valid(schema, &other, place) => Vec::new(),
-            _ => problems,
+            // Of a text without a type, limits of numbers say nothing.
+            other => (is_of_other_type || (is_combined && self.is_typed(schema, 0)))
+                .then(|| Value::String(convert::text(other, "null"))),
         }
     }
-}
 
-/// What keywords about the value itself say, without its path.
-fn own_problems(schema: &Map<String, Value>, value: &Value) -> Vec<String> {
-    let mut problems = Vec::new();
-    problems.extend(wrong_type(schema.get("type"), value));
-    if let Some(allowed) = schema.get("enum").and_then(Value::as_array)
-        && !allowed.iter().any(|one| equal(one, value))
-    {
-        let named: Vec<_> = allowed.iter().take(MAX_NAMED).map(Value::to_string).collect();
-        let more = if allowed.len() > MAX_NAMED { " and others" } else { "" };
-        problems.push(format!("use one of {}{more}", named.join(", ")));
-    }
-    if let Some(only) = schema.get("const").filter(|only| !equal(only, value)) {
-        problems.push(format!("use {only}"));
-    }
-    match value {
-        Value::Number(number) => problems.extend(number_problems(schema, number)),
-        Value::String(text) => problems.extend(text_problems(schema, text)),
-        Value::Array(items) => {
-            problems.extend(size_problems(schema, ("minItems", "maxItems", "items"), items.len()));
-            let repeats = |(i, item)| items[..i].iter().any(|earlier| equal(earlier, item));
-            if schema.get("uniqueItems") == Some(&Value::Bool(true))
-                && items.len() <= 1000
-                && items.iter().enumerate().any(repeats)
-            {
-                problems.push("has the same item twice".to_owned());
-            }
+    /// Whether a schema says of which type or which values something has to be.
+    fn is_typed(&mut self, schema: &'a Value, depth: usize) -> bool {
+        let Some(members) = schema.as_object() else { return false };
+        if depth > MAX_TYPE_DEPTH || !self.keywords.budget.spend(LOOK) {
+            return false;
         }
-        Value::Object(members) => {
-            let words = ("minProperties", "maxProperties", "members");
-            problems.extend(size_problems(schema, words, members.len()));
-            let missing = list(schema, "required").iter().filter_map(Value::as_str);
-            let missing = missing.filter(|name| !members.contains_key(*name));
-            problems.extend(missing.map(|name| format!("{name} is missing")));
-        }
-        _ => {}
+        let target = members.get("$ref").and_then(|reference| self.target(reference));
+        let list = |word: &str| members.get(word).and_then(Value::as_array);
+        let listed = ["allOf", "anyOf", "oneOf"].into_iter().filter_map(list).flatten();
+        ["type", "enum", "const"].iter().any(|word| members.contains_key(*word))
+            || target.into_iter().chain(listed).any(|part| self.is_typed(part, depth + 1))
     }
-    problems
 }
 
-fn wrong_type(wanted: Option<&Value>, value: &Value) -> Option<String> {
-    let names: Vec<_> = match wanted? {
-        Value::String(name) => vec![name.as_str()],
-        Value::Array(names) => names.iter().filter_map(Value::as_str).collect(),
-        _ => return None,
-    };
-    let known = ["null", "boolean", "integer", "number", "string", "array", "object"];
-    let fits = |name: &&str| match *name {
-        "null" => value.is_null(),
-        "boolean" => value.is_boolean(),
-        "integer" => value.as_number().is_some_and(is_whole),
-        "number" => value.is_number(),
-        "string" => value.is_string(),
-        "array" => value.is_array(),
-        "object" => value.is_object(),
-        _ => true,
-    };
-    if names.is_empty() || names.iter().any(fits) {
-        return None;
-    }
-    let names: Vec<_> = names.into_iter().filter(|name| known.contains(name)).collect();
-    Some(format!("this is no {}", names.join(" or ")))
-}
-
-fn is_whole(number: &Number) -> bool {
-    number.is_i64() || number.is_u64() || number.as_f64().is_some_and(|n| n.fract() == 0.0)
-}
-
-fn number_problems(schema: &Map<String, Value>, number: &Number) -> Vec<String> {
-    let Some(value) = number.as_f64() else { return Vec::new() };
-    let limit = |word: &str| schema.get(word).and_then(Value::as_f64);
-    // In draft 4 these say how the others are meant.
-    let strict = |word: &str| schema.get(word) == Some(&Value::Bool(true));
-    let mut problems = Vec::new();
-    if let Some(least) = limit("minimum") {
-        if strict("exclusiveMinimum") && value <= least {
-            problems.push(format!("use more than {least}"));
-        } else if value < least {
-            problems.push(format!("use at least {least}"));
+/// The schemas in a list; none where it is no such list.
+fn parts<'s>(schema: &'s Map<String, Value>, word: &str, found: &mut Findings) -> &'s [Value] {
+    match schema.get(word) {
+        None => &[],
+        Some(Value::Array(parts)) => parts,
+        Some(_) => {
+            found.is_unsure = true;
+            &[]
         }
     }
-    if let Some(most) = limit("maximum") {
-        if strict("exclusiveMaximum") && value >= most {
-            problems.push(format!("use less than {most}"));
-        } else if value > most {
-            problems.push(format!("use at most {most}"));
-        }
-    }
-    if let Some(least) = limit("exclusiveMinimum").filter(|least| value <= *least) {
-        problems.push(format!("use more than {least}"));
-    }
-    if let Some(most) = limit("exclusiveMaximum").filter(|most| value >= *most) {
-        problems.push(format!("use less than {most}"));
-    }
-    if let Some(step) = limit("multipleOf").filter(|step| *step >= 1.0 && step.fract() == 0.0)
-        && value.rem_euclid(step) != 0.0
-    {
-        problems.push(format!("use a multiple of {step}"));
-    }
-    problems
-}
-
-fn text_problems(schema: &Map<String, Value>, text: &str) -> Vec<String> {
-    let words = ("minLength", "maxLength", "characters");
-    let mut problems = size_problems(schema, words, text.chars().count());
-    if let Some(pattern) = schema.get("pattern").and_then(Value::as_str)
-        && matches(pattern, text) == Some(false)
-    {
-        problems.push(format!("does not match {pattern}"));
-    }
-    problems
-}
-
-fn size_problems(
-    schema: &Map<String, Value>,
-    (least, most, what): (&str, &str, &str),
-    size: usize,
-) -> Vec<String> {
-    let limit = |word: &str| {
-        let limit = schema.get(word).and_then(Value::as_u64);
-        limit.and_then(|limit| usize::try_from(limit).ok())
-    };
-    let least = limit(least).filter(|least| size < *least);
-    let most = limit(most).filter(|most| size > *most);
-    let least = least.map(|least| format!("use at least {least} {what}"));
-    least.into_iter().chain(most.map(|most| format!("use at most {most} {what}"))).collect()
-}
-
-/// Whether a text matches a pattern; `None` where the pattern cannot be read here. Takes time linear
-/// in the text.
-fn matches(pattern: &str, text: &str) -> Option<bool> {
-    let mut builder = regex_lite::RegexBuilder::new(pattern);
-    let pattern = builder.size_limit(1 << 20).build().ok()?;
-    Some(pattern.is_match(text))
-}
-
-/// Numbers are equal when they mean the same.
-fn equal(one: &Value, other: &Value) -> bool {
-    match (one, other) {
-        (Value::Number(a), Value::Number(b)) => a == b || a.as_f64() == b.as_f64(),
-        _ => one == other,
-    }
-}
-
-fn list<'s>(schema: &'s Map<String, Value>, word: &str) -> &'s [Value] {
-    schema.get(word).and_then(Value::as_array).map_or(&[], Vec::as_slice)
-}
-
-/// The JSON pointer of a reference within the schema itself.
-fn local_pointer(reference: &str) -> Option<String> {
-    let pointer = reference.strip_prefix('#')?;
-    (pointer.is_empty() || pointer.starts_with('/')).then(|| pointer.to_owned())
 }
