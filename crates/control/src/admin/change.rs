@@ -9,6 +9,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 /// What a client wants to become different.
+#[derive(Clone)]
 pub(crate) enum Change<T> {
     /// Fields; `null` and absent both mean: nothing said.
     Fields(T),

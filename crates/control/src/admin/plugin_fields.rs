@@ -29,7 +29,7 @@ const HOOKS: [&str; 11] = [
 ];
 
 /// The fields of a body. Absent and `null` both mean: nothing said.
-#[derive(Default, Deserialize)]
+#[derive(Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct PluginFields {
     name: Option<String>,

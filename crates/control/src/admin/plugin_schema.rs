@@ -1,18 +1,25 @@
 //! What a plugin says of its configuration, over HTTP: shown, and held against what is saved. What a
 //! schema means is the model's business, and the plugin itself has the last word.
 
+use super::change::Change;
 use super::error::ApiError;
 use super::extract::Id;
+use super::plugin_fields::{PluginFields, merged};
 use super::state::AdminState;
 use super::types::{Document, Resource};
+use crate::publish::Published;
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use sidegate_model::config_schema::ConfigSchema;
-use sidegate_model::plugin::{PluginDraft, PluginId};
+use sidegate_model::plugin::{Plugin, PluginDraft, PluginId};
+use sidegate_store::{Precondition, StoreError};
 use std::sync::Arc;
+
+/// How often a configuration is looked at anew because it was changed while it was looked at.
+const MAX_ATTEMPTS: usize = 100;
 
 /// Whether a configuration is held against the schema before it is saved.
 #[derive(Debug, Clone, Copy, Default, Deserialize)]
@@ -42,19 +49,99 @@ pub(super) fn schema_of(state: &AdminState, id: PluginId) -> Option<Arc<ConfigSc
     state.plane.plugins().into_iter().find(|status| status.id == id)?.config_schema
 }
 
-/// Refuses a changed configuration for what it newly breaks. Another program may say something else
-/// of it, so nothing is refused where the command changes too.
-pub(super) fn fits(
-    schema: Option<&ConfigSchema>,
-    before: &PluginDraft,
-    after: &PluginDraft,
-) -> Result<(), ApiError> {
-    let Some(schema) = schema else { return Ok(()) };
-    if before.config == after.config || before.command != after.command {
-        return Ok(());
+/// Changes a plugin, unless the changed configuration newly breaks the schema.
+///
+/// Looking takes its time, which no other change has to wait for: it is done outside the transaction,
+/// for what was found in it, and counts only while that is still so. Nothing else is held up either,
+/// for it is done on a thread of its own.
+pub(super) async fn change_checked(
+    state: &AdminState,
+    (id, precondition): (PluginId, Precondition),
+    schema: Option<Arc<ConfigSchema>>,
+    change: Change<PluginFields>,
+) -> Result<Published<Plugin>, ApiError> {
+    let mut answer = None;
+    for _ in 0..MAX_ATTEMPTS {
+        let (change, is_checked, known) = (change.clone(), schema.is_some(), answer.take());
+        let amend = move |plugin: &Plugin| {
+            let draft = amended(change, plugin).map_err(Refusal::Certain)?;
+            // Another program may say something else of the configuration.
+            let is_same_program = plugin.draft.command == draft.command;
+            if is_checked && is_same_program && plugin.draft.config != draft.config {
+                Answer::take(known, &plugin.draft.config, &draft.config)?;
+            }
+            Ok(draft)
+        };
+        match (state.control.update_plugin(id, precondition.clone(), amend).await, &schema) {
+            (Ok(published), _) => return Ok(published),
+            (Err(Refusal::Open(question)), Some(schema)) => {
+                answer = Some(question.asked(schema.clone()).await?);
+            }
+            (Err(Refusal::Open(_)), None) => break,
+            (Err(Refusal::Certain(error)), _) => return Err(error),
+        }
     }
-    let problems = schema.new_problems(&before.config, &after.config);
-    ApiError::all_of(problems).map_or(Ok(()), Err)
+    Err(ApiError::unavailable("the configuration became another one whenever it was looked at"))
+}
+
+fn amended(change: Change<PluginFields>, plugin: &Plugin) -> Result<PluginDraft, ApiError> {
+    match change {
+        Change::Fields(fields) => fields.amend(plugin.draft.clone()),
+        Change::Merge(patch) => merged(patch, plugin.draft.clone()),
+    }
+}
+
+/// Why a change was not made.
+enum Refusal {
+    Certain(ApiError),
+    /// It was not held against the schema yet.
+    Open(Box<Question>),
+}
+
+impl From<StoreError> for Refusal {
+    fn from(error: StoreError) -> Self {
+        Self::Certain(error.into())
+    }
+}
+
+/// A configuration, and what it shall become.
+#[derive(PartialEq)]
+struct Question {
+    before: Map<String, Value>,
+    after: Map<String, Value>,
+}
+
+impl Question {
+    async fn asked(self, schema: Arc<ConfigSchema>) -> Result<Answer, ApiError> {
+        let look = move || {
+            let problems = schema.new_problems(&self.before, &self.after);
+            Answer { question: self, problems }
+        };
+        tokio::task::spawn_blocking(look).await.map_err(ApiError::internal)
+    }
+}
+
+/// What a change of the configuration newly breaks.
+struct Answer {
+    question: Question,
+    problems: Vec<String>,
+}
+
+impl Answer {
+    /// Takes an answer that is known, if it is one to what is asked now.
+    fn take(
+        known: Option<Self>,
+        before: &Map<String, Value>,
+        after: &Map<String, Value>,
+    ) -> Result<(), Refusal> {
+        let question = Question { before: before.clone(), after: after.clone() };
+        match known.filter(|known| known.question == question) {
+            Some(known) => {
+                ApiError::all_of(known.problems).map(Refusal::Certain).map_or(Ok(()), Err)
+            }
+            None => Err(Refusal::Open(Box::new(question))),
+        }
+    }
 }
 
 /// `GET /plugins/{id}/config-schema`

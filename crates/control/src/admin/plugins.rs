@@ -5,8 +5,8 @@ use super::change::Change;
 use super::error::{ApiError, found};
 use super::extract::{Attributes, Id, Query};
 use super::if_match::IfMatch;
-use super::plugin_fields::{PluginFields, merged};
-use super::plugin_schema::{Schema, SchemaQuery, fits, schema_of};
+use super::plugin_fields::PluginFields;
+use super::plugin_schema::{Schema, SchemaQuery, change_checked, schema_of};
 use super::records::{RecordAttributes, summary};
 use super::routes::{self, RaisedAttributes};
 use super::state::{AdminState, shown};
@@ -267,14 +267,7 @@ pub(crate) async fn change(
         Schema::Check => schema_of(&state, PluginId(id)),
         Schema::Ignore => None,
     };
-    let amend = move |plugin: &Plugin| {
-        let draft = match change {
-            Change::Fields(fields) => fields.amend(plugin.draft.clone()),
-            Change::Merge(patch) => merged(patch, plugin.draft.clone()),
-        }?;
-        fits(schema.as_deref(), &plugin.draft, &draft).map(|()| draft)
-    };
-    let published = state.control.update_plugin(PluginId(id), precondition, amend).await?;
+    let published = change_checked(&state, (PluginId(id), precondition), schema, change).await?;
     let plugin = published.value;
     let shape = || shape(plugin, &state.plane.plugins(), Secrets::Hidden);
     Ok(state.changed(published.revision, shape).await)

@@ -126,12 +126,23 @@ impl DataPlane for FakePlane {
 
 /// What plugins say of their configuration, where their names end so.
 fn schema(name: &str) -> Option<Arc<ConfigSchema>> {
-    let json = r#"{"additionalProperties": false, "required": ["url"], "properties": {
-        "url": {"type": "string"}, "port": {"type": "integer", "maximum": 65535},
-        "api_secret": {"type": "string", "minLength": 8}
-    }}"#;
-    let schema = ConfigSchema::parse(json).unwrap().map(Arc::new);
-    schema.filter(|_| name.ends_with("-schema"))
+    let json = match name.rsplit_once('-')?.1 {
+        "schema" => serde_json::json!({
+            "additionalProperties": false, "required": ["url"], "properties": {
+                "url": {"type": "string"}, "port": {"type": "integer", "maximum": 65535},
+                "api_secret": {"type": "string", "minLength": 8},
+            },
+        }),
+        // It is looked at for as long as anything is.
+        "endless" => {
+            let next = |n| serde_json::json!({"$ref": format!("#/parts/{}", n + 1)});
+            let parts: Vec<_> =
+                (0..60).map(|n| serde_json::json!({"allOf": [next(n), next(n)]})).collect();
+            serde_json::json!({"$ref": "#/parts/0", "parts": parts})
+        }
+        _ => return None,
+    };
+    ConfigSchema::parse(&json.to_string()).unwrap().map(Arc::new)
 }
 
 fn now_millis() -> i64 {

@@ -1,13 +1,18 @@
 //! What a plugin says of its configuration: shown, and held against what is saved.
 
-use crate::harness::Admin;
+use crate::harness::{ADMIN_TOKEN, Admin, Answer, send};
+use reqwest::Method;
 use serde_json::{Value, json};
+use std::sync::Arc;
+use tokio::task::JoinSet;
 
 async fn with_schema() -> Admin {
+    with_plugin("has-schema").await
+}
+
+async fn with_plugin(name: &str) -> Admin {
     let admin = Admin::start().await;
-    let plugin = json!({
-        "name": "has-schema", "slug": "p", "command": "file:///p", "config": {"url": "u"},
-    });
+    let plugin = json!({"name": name, "slug": "p", "command": "file:///p", "config": {"url": "u"}});
     admin.post("/api/v1/plugins", plugin).await.expect(201);
     admin
 }
@@ -53,4 +58,53 @@ async fn a_configuration_that_breaks_the_schema_is_refused_with_every_path() {
     let more: Value = json!({"config": {"more": 1}});
     admin.patch("/api/v1/plugins/1", more.clone()).await.expect(400);
     admin.patch("/api/v1/plugins/1?schema=ignore", more).await.expect(200);
+}
+
+async fn merge(admin: &Admin, query: &str, config: Value) -> Answer {
+    let request = admin.request(Method::PATCH, &format!("/api/v1/plugins/1{query}"));
+    let request = request.header("content-type", "application/merge-patch+json");
+    let body = json!({ "config": config }).to_string();
+    send(request.bearer_auth(ADMIN_TOKEN).body(body)).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn merges_at_the_same_time_lose_nothing_and_are_each_held_against_the_schema() {
+    let admin = Arc::new(with_schema().await);
+    merge(&admin, "?schema=ignore", json!({"lists": {}})).await.expect(200);
+    let mut clients = JoinSet::new();
+    for number in 0..10 {
+        let admin = admin.clone();
+        clients.spawn(async move {
+            let key = format!("k{number}");
+            merge(&admin, "", json!({"lists": {key: number}})).await.expect(200);
+            merge(&admin, "", json!({format!("bad{number}"): 1})).await.expect(400);
+        });
+    }
+    clients.join_all().await;
+    let shown = admin.get("/api/v1/plugins/1").await;
+    let config = &shown.attributes()["config"];
+    let expected: serde_json::Map<_, _> =
+        (0..10).map(|number| (format!("k{number}"), json!(number))).collect();
+    assert_eq!(config["lists"], json!(expected));
+    assert_eq!(config.as_object().unwrap().len(), 3, "{config}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nobody_waits_for_the_look_at_a_configuration() {
+    let admin = Arc::new(with_plugin("has-endless").await);
+    let looked_at = {
+        let admin = admin.clone();
+        tokio::spawn(async move { merge(&admin, "", json!({"a": 1})).await.expect(200) })
+    };
+    // Its version is another one afterwards, and the look begins anew.
+    merge(&admin, "?schema=ignore", json!({"b": 1})).await.expect(200);
+    admin.post("/api/v1/apps", json!({"name": "a", "owner_email": "a@b.c"})).await.expect(201);
+    assert!(!looked_at.is_finished(), "what can be looked at for long was not");
+    looked_at.await.unwrap();
+    let shown = admin.get("/api/v1/plugins/1").await;
+    assert_eq!(shown.attributes()["config"], json!({"a": 1, "b": 1, "slug": "p", "url": "u"}));
+    let stale = admin.request(Method::PATCH, "/api/v1/plugins/1").header("if-match", "\"old\"");
+    let body = json!({"config": {"c": 1}}).to_string();
+    let stale = stale.header("content-type", "application/json").bearer_auth(ADMIN_TOKEN);
+    send(stale.body(body)).await.expect(412);
 }
