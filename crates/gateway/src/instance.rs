@@ -146,29 +146,39 @@ impl Instance {
         shards: usize,
     ) -> Arc<Self> {
         let always = [Presence::new(true)].into();
-        let addresses = [Address::Unix(socket.to_owned())];
-        Self::with_lanes(plugin, (&addresses, tls), (features, shards), always)
+        let address = Address::Unix(socket.to_owned());
+        let lanes = |closed: &CancellationToken| {
+            [Lane::new(address.clone(), tls.cloned(), closed.clone())].into()
+        };
+        Self::with_lanes(plugin, lanes, (features, shards), always)
     }
 
-    /// Processes that all run one plugin; those `in_service` take turns, address by address.
+    /// Processes that all run one plugin; those `in_service` take turns, address by address. Somebody must
+    /// look after them, who says for each new connection whether its process is known.
     pub fn at(
         plugin: Arc<PluginSpec>,
         addresses: &[Address],
         (features, shards): (Features, usize),
         in_service: InService,
     ) -> Arc<Self> {
-        Self::with_lanes(plugin, (addresses, None), (features, shards), in_service)
+        let lanes = |closed: &CancellationToken| {
+            let lane = |(at, address): (usize, &Address)| {
+                Lane::new(address.clone(), None, closed.clone()).watched(in_service.clone(), at)
+            };
+            addresses.iter().enumerate().map(lane).collect()
+        };
+        Self::with_lanes(plugin, lanes, (features, shards), in_service.clone())
     }
 
+    /// With `lanes` for each shard, one to each address.
     fn with_lanes(
         plugin: Arc<PluginSpec>,
-        (addresses, tls): (&[Address], Option<&Connector>),
+        lanes: impl Fn(&CancellationToken) -> Box<[Lane]>,
         (features, shards): (Features, usize),
         in_service: InService,
     ) -> Arc<Self> {
         let closed = CancellationToken::new();
-        let lane = |address: &Address| Lane::new(address.clone(), tls.cloned(), closed.clone());
-        let lanes = (0..shards.max(1)).map(|_| addresses.iter().map(lane).collect()).collect();
+        let lanes = (0..shards.max(1)).map(|_| lanes(&closed)).collect();
         let (usage, turn) = (Arc::default(), AtomicUsize::new(0));
         Arc::new(Self { plugin, features, lanes, in_service, turn, usage, closed })
     }

@@ -3,6 +3,7 @@
 //! Unary calls and streams travel on separate connections, so that readers who stall on a stream
 //! never hold up an ordinary answer. Knows frames and gRPC framing, nothing of endpoints.
 
+use crate::presence::InService;
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use percent_encoding::percent_decode;
@@ -98,6 +99,8 @@ pub enum Address {
 pub struct Lane {
     address: Address,
     tls: Option<Connector>,
+    /// Where another process may listen by and by.
+    watched: Option<(InService, usize)>,
     unary: Slot,
     streaming: Slot,
     closed: CancellationToken,
@@ -111,10 +114,18 @@ impl Lane {
         Self {
             address,
             tls,
+            watched: None,
             unary: slot(CallKind::Unary),
             streaming: slot(CallKind::Streaming),
             closed,
         }
+    }
+
+    /// For an address where another process may listen one day: somebody looks after the one that is
+    /// `in_service` there, at this position. A new connection carries nothing before it is known that this
+    /// process was still there when the connection was made.
+    pub fn watched(self, in_service: InService, at: usize) -> Self {
+        Self { watched: Some((in_service, at)), ..self }
     }
 
     /// Sends one request message and waits for the answer's headers. `limit` travels as the
@@ -223,6 +234,11 @@ impl Lane {
         T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let (client, driver) = connect(io, settings(kind)).await.map_err(|e| e.to_string())?;
+        if let Some((in_service, at)) = &self.watched
+            && !in_service[*at].confirmed().await
+        {
+            return Err("another process may listen there now".to_owned());
+        }
         let closed = self.closed.clone();
         tokio::spawn(async move {
             // Dropping the driver fails every call at once.
@@ -342,10 +358,11 @@ fn status_text(encoded: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::presence::Presence;
     use h2::Reason;
     use h2::server::SendResponse;
     use std::path::Path;
-    use tokio::net::UnixListener;
+    use tokio::net::{TcpListener, UnixListener};
 
     fn answer(mut respond: SendResponse<Bytes>) {
         let head = http::Response::builder().header("grpc-status", "0").body(()).unwrap();
@@ -379,6 +396,44 @@ mod tests {
         assert!(messages.next().await.is_none());
         drop((messages, lane));
         process.await.unwrap();
+    }
+
+    /// A connection is made, and then nothing is sent on it.
+    async fn nothing_is_sent(listener: &TcpListener) {
+        let (io, _) = listener.accept().await.unwrap();
+        let mut connection = h2::server::handshake(io).await.unwrap();
+        let call = connection.accept().await;
+        assert!(!matches!(call, Some(Ok(_))), "a call reached a process that nobody has initialised");
+    }
+
+    #[tokio::test]
+    async fn a_new_connection_carries_nothing_before_the_process_behind_it_is_known() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = Address::Tcp(listener.local_addr().unwrap().to_string());
+        let in_service: InService = [Presence::new(true)].into();
+        let lane = Lane::new(address, None, CancellationToken::new()).watched(in_service.clone(), 0);
+        let request = Encoded { head: Bytes::from_static(&[0; 5]), body: Bytes::new() };
+        let limit = Duration::from_secs(10);
+        // The process that was initialised is gone, which is noticed when it is looked for.
+        let gone = async {
+            drop(in_service[0].asked().await);
+            in_service[0].set(false);
+        };
+        let call = lane.call(CallKind::Unary, &request, limit);
+        let (result, (), ()) = tokio::join!(call, nothing_is_sent(&listener), gone);
+        assert!(matches!(result, Err(CallError::Unreachable(_))), "{:?}", result.err());
+        // Now that the new one is initialised too, it gets the next call.
+        in_service[0].set(true);
+        let known = async { in_service[0].asked().await.confirm() };
+        let process = async {
+            let (io, _) = listener.accept().await.unwrap();
+            let mut connection = h2::server::handshake(io).await.unwrap();
+            answer(connection.accept().await.unwrap().unwrap().1);
+            connection
+        };
+        let call = lane.call(CallKind::Unary, &request, limit);
+        let (result, _connection, ()) = tokio::join!(call, process, known);
+        result.unwrap();
     }
 
     #[test]

@@ -211,17 +211,34 @@ impl Care {
     }
 }
 
-/// Waits until an address must not be asked any more, and says why.
+/// Waits until an address must not be asked any more, and says why. Meanwhile tells those who have made a
+/// new connection to it that its process is still the one that was initialised: it answers on the
+/// connection on which it was, which is never made anew.
 async fn trouble(answered: &Answered, presence: &Presence) -> Fault {
-    loop {
-        tokio::select! {
-            () = answered.lost.cancelled() => return Fault::Lost,
-            fault = answered.session.unwell() => return fault,
-            () = presence.doubted() => if let Err(fault) = answered.session.ping().await {
+    let session = &answered.session;
+    let doubts = async {
+        loop {
+            presence.doubted().await;
+            if let Err(fault) = session.ping().await {
                 return fault;
-            },
+            }
+            sleep(DOUBT_PAUSE).await;
         }
-        sleep(DOUBT_PAUSE).await;
+    };
+    let asked = async {
+        loop {
+            let askers = presence.asked().await;
+            match session.ping().await {
+                Ok(()) => askers.confirm(),
+                Err(fault) => return fault,
+            }
+        }
+    };
+    tokio::select! {
+        () = answered.lost.cancelled() => Fault::Lost,
+        fault = session.unwell() => fault,
+        fault = doubts => fault,
+        fault = asked => fault,
     }
 }
 

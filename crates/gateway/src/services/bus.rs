@@ -2,7 +2,7 @@
 //! subscriber loses events and delays nobody. Knows nothing of calls and connections.
 //!
 //! Of several processes of one plugin each event reaches one only: the process that leads, or, until that
-//! one has subscribed, the newest before it that has.
+//! one has subscribed, the newest before it that has; where none leads, the newest that has subscribed.
 
 use super::apart::apart;
 use futures_util::Stream;
@@ -106,12 +106,13 @@ impl Subscribers {
     }
 
     /// Which process of each plugin gets events of these interests: the one that leads or else the newest
-    /// before it, since who starts waits for its turn. Plugins without a leader are not among them.
+    /// before it, since who starts waits for its turn. Where the leader has ended nobody's turn is known,
+    /// and it is the newest: one that was being replaced may still be there beside it.
     fn receivers(&self, interests: &[Interest; 2]) -> HashMap<PluginId, u64> {
         let mut receivers = HashMap::new();
         let interested = interests.iter().filter_map(|interest| self.by_interest.get(interest));
         for Party { plugin, process } in interested.flatten().map(|subscriber| subscriber.party) {
-            if self.leaders.get(&plugin).is_some_and(|leader| process <= *leader) {
+            if self.leaders.get(&plugin).is_none_or(|leader| process <= *leader) {
                 let newest = receivers.entry(plugin).or_insert(process);
                 *newest = process.max(*newest);
             }
@@ -148,14 +149,10 @@ impl Bus {
         let mut subscribers = self.lock();
         let interests = [Interest::Everything, Interest::Topic(event.topic.clone())];
         let receivers = subscribers.receivers(&interests);
-        let Subscribers { by_interest, leaders, .. } = &mut *subscribers;
         for interest in &interests {
-            for subscriber in by_interest.get_mut(interest).into_iter().flatten() {
+            for subscriber in subscribers.by_interest.get_mut(interest).into_iter().flatten() {
                 let Party { plugin, process } = subscriber.party;
-                let gets = process == 0
-                    || !leaders.contains_key(&plugin)
-                    || receivers.get(&plugin) == Some(&process);
-                if !gets {
+                if process != 0 && receivers.get(&plugin) != Some(&process) {
                     continue;
                 }
                 match subscriber.offer(&event) {
