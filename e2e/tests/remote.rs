@@ -57,6 +57,13 @@ impl Elsewhere {
         eventually("it ends", async || self.child.try_wait().unwrap()).await.success()
     }
 
+    /// Ends it as `kill -9` does and starts another one at its address.
+    fn replace(&mut self) {
+        kill(self.pid());
+        self.child.wait().unwrap();
+        *self = Self::start("sidegate-plugin-lab", &self.address);
+    }
+
     /// Ends it as `kill -9` does; gives its address.
     fn kill(mut self) -> String {
         kill(self.pid());
@@ -193,6 +200,41 @@ fn an_address_that_starts_anew_is_initialised_before_it_is_asked() {
                 (answer.text() == one.pid().to_string()).then_some(())
             })
             .await;
+        }
+    });
+}
+
+#[test]
+fn a_process_that_took_the_place_of_another_unseen_is_initialised_before_it_is_asked() {
+    story(async {
+        let (gateway, mut one, mut two) =
+            (Gateway::start().await, Elsewhere::lab(), Elsewhere::lab());
+        let plugin = at(&gateway, &[&one.address, &two.address]).ready().await;
+        for _ in 0..5 {
+            let mut clients = Vec::new();
+            for _ in 0..20 {
+                clients.push(gateway.raw().await);
+            }
+            // All at once: that the processes are gone, that there are others, and requests.
+            freeze(gateway.pid());
+            for old in [&mut one, &mut two] {
+                old.replace();
+            }
+            for client in &mut clients {
+                client.send("GET /plugins/lab/pid HTTP/1.1\r\nHost: h\r\n\r\n").await;
+            }
+            thaw(gateway.pid());
+            for mut client in clients {
+                let answer = client.answer().await;
+                match answer.status.as_u16() {
+                    200 => {}
+                    // What was on its way, or found nobody.
+                    502 => answer.is_error(502, "plugin_broke_off", "plugin"),
+                    status => assert_eq!(status, 503, "{}", answer.describe()),
+                }
+            }
+            plugin.wait_ready().await;
+            plugin.wait_for("nothing is missed", |s| s["warnings"] == json!([])).await;
         }
     });
 }

@@ -159,7 +159,7 @@ impl Instance {
         plugin: Arc<PluginSpec>,
         addresses: &[Address],
         (features, shards): (Features, usize),
-        in_service: InService,
+        in_service: &InService,
     ) -> Arc<Self> {
         let lanes = |closed: &CancellationToken| {
             let lane = |(at, address): (usize, &Address)| {

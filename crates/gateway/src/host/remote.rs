@@ -59,7 +59,7 @@ impl Remote<'_> {
         let lasting = warnings(said, &endpoints, offer.features, max_body_bytes);
         let addresses: Vec<_> = self.addresses.iter().cloned().map(Address::Tcp).collect();
         let served = (offer.features, setup.settings.shards);
-        let instance = Instance::at(spec.clone(), &addresses, served, in_service.clone());
+        let instance = Instance::at(spec.clone(), &addresses, served, &in_service);
         flight.ready(instance.open_calls());
         let ready = Ready {
             instance: instance.clone(),
