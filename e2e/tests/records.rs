@@ -151,6 +151,38 @@ fn the_last_records_survive_a_restart_of_the_gateway() {
 }
 
 #[test]
+fn kept_records_follow_a_new_name_and_go_with_their_plugin() {
+    story(async {
+        let gateway = Gateway::start().await;
+        let plugin = routes(&gateway).await;
+        let (id, first) = (plugin.id, plugin.pid().await);
+        keep(&gateway, "before").await;
+        // Renamed while it runs, and again while it does not.
+        plugin.change(&json!({"name": "renamed"})).await;
+        plugin.wait_for("another one serves", |s| s["pid"].as_u64() != Some(first.into())).await;
+        keep(&gateway, "after").await;
+        plugin.change(&json!({"is_active": false})).await;
+        plugin.wait_state("stopped").await;
+        plugin.change(&json!({"name": "disabled"})).await;
+        let gateway = gateway.restart().await;
+        let plugin = gateway.plugin_by_id(id);
+        plugin.change(&json!({"is_active": true})).await;
+        plugin.wait_ready().await;
+        let record = plugin.record_of(first).await;
+        assert!(record["lines"].to_string().contains("before"), "{record:#}");
+        let file = gateway.data_dir().join("records").join("1.json");
+        assert!(file.exists());
+        plugin.remove().await;
+        eventually("its records are gone", async || (!file.exists()).then_some(())).await;
+        // And where that was not seen, at the next start.
+        std::fs::write(&file, "{}").unwrap();
+        let gateway = gateway.restart().await;
+        eventually("they are gone again", async || (!file.exists()).then_some(())).await;
+        drop(gateway);
+    });
+}
+
+#[test]
 fn plugin_logs_has_every_field_and_follows_from_one_process_to_the_next() {
     story(async {
         let gateway = Gateway::start().await;

@@ -210,7 +210,9 @@ impl Control {
         precondition: Precondition,
     ) -> Result<Published<Plugin>, StoreError> {
         let write = move |store: Store| async move { store.delete_plugin(id, &precondition).await };
-        let apply = |snapshot: Snapshot, plugin: &Plugin| snapshot.with_plugin(plugin.id, None);
+        let apply = |snapshot: Snapshot, plugin: &Plugin| {
+            snapshot.with_plugin(plugin.id, None).with_registered(plugin.id, None)
+        };
         self.publisher.change(write, apply).await
     }
 }
@@ -221,5 +223,6 @@ fn with_app(snapshot: Snapshot, app: &App) -> Snapshot {
 
 /// An inactive plugin is stored, but not part of what shall run.
 fn with_plugin(snapshot: Snapshot, plugin: &Plugin) -> Snapshot {
-    snapshot.with_plugin(plugin.id, plugin.draft.is_active.then(|| plugin.spec()))
+    let spec = plugin.draft.is_active.then(|| plugin.spec());
+    snapshot.with_plugin(plugin.id, spec).with_registered(plugin.id, Some(plugin.created_at))
 }

@@ -104,8 +104,8 @@ impl Publisher {
         let mut turn = self.turn.clone().lock_owned().await;
         let current = self.sender.borrow().clone();
         if self.store.revision().await? > current.revision {
-            let plugins = current.plugins.clone();
-            let next = Snapshot { plugins, ..self.store.load_snapshot().await? };
+            let (plugins, registered) = (current.plugins.clone(), current.registered.clone());
+            let next = Snapshot { plugins, registered, ..self.store.load_snapshot().await? };
             self.publish(&mut turn, next);
         }
         Ok(())

@@ -1,5 +1,6 @@
 //! The snapshot: all desired state at one revision, cheap to copy with one thing changed.
 
+use crate::UnixMillis;
 use crate::app::{App, AppId};
 use crate::plugin::{PluginId, PluginSpec};
 use crate::token::{Token, TokenHash};
@@ -17,6 +18,9 @@ pub struct Snapshot {
     pub revision: Revision,
     /// The active plugins.
     pub plugins: Arc<BTreeMap<PluginId, Arc<PluginSpec>>>,
+    /// When each plugin was registered, inactive ones too. With another database a number can be another
+    /// plugin's, which this tells.
+    pub registered: Arc<BTreeMap<PluginId, UnixMillis>>,
     /// All apps, inactive ones too.
     pub apps: Arc<HashMap<AppId, Arc<App>>>,
     /// All tokens that were not revoked.
@@ -32,6 +36,19 @@ impl Snapshot {
             Some(spec) => plugins.insert(id, Arc::new(spec)),
             None => plugins.remove(&id),
         };
+        self
+    }
+
+    /// The next snapshot with one plugin registered, since then, or, with `None`, registered no more.
+    #[must_use]
+    pub fn with_registered(mut self, id: PluginId, since: Option<UnixMillis>) -> Self {
+        if self.registered.get(&id) != since.as_ref() {
+            let registered = Arc::make_mut(&mut self.registered);
+            match since {
+                Some(since) => registered.insert(id, since),
+                None => registered.remove(&id),
+            };
+        }
         self
     }
 

@@ -6,9 +6,10 @@ use crate::precondition::Precondition;
 use crate::revision::{Write, Written};
 use crate::sql::{Param, Row, Tx, json_text, params};
 use crate::store::Store;
+use sidegate_model::UnixMillis;
 use sidegate_model::plugin::{Plugin, PluginDraft, PluginId};
 use sidegate_model::scope::check_service;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Which plugins to list; the default is all.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -226,6 +227,13 @@ fn require_known<'a>(scopes: impl Iterator<Item = &'a String>) -> Result<(), Sto
 pub(crate) async fn active(tx: &mut Tx) -> Result<Vec<Plugin>, StoreError> {
     let sql = "SELECT * FROM plugins WHERE is_active = $1";
     tx.all(sql, params![true]).await?.iter().map(read).collect()
+}
+
+/// When each plugin was registered.
+pub(crate) async fn registered(tx: &mut Tx) -> Result<BTreeMap<PluginId, UnixMillis>, StoreError> {
+    let rows = tx.all("SELECT id, created_at FROM plugins", params![]).await?;
+    let registered = |row: &Row| Ok((PluginId(row.number("id")?), row.get("created_at")?));
+    rows.iter().map(registered).collect()
 }
 
 const INSERT: &str = "INSERT INTO plugins (name, description, command, slug, config, options, \

@@ -8,7 +8,7 @@ use sidegate_model::snapshot::Snapshot;
 use std::sync::Arc;
 
 impl Store {
-    /// Reads the active plugins, all apps, all tokens and the revision they belong to, in one
+    /// Reads the active plugins and which others there are, all apps, all tokens and the revision they belong to, in one
     /// transaction.
     ///
     /// # Errors
@@ -17,6 +17,7 @@ impl Store {
         let mut tx = self.begin_read().await?;
         let revision = revision::read(&mut tx).await?;
         let plugins = plugins::active(&mut tx).await?;
+        let registered = plugins::registered(&mut tx).await?;
         let apps = apps::all(&mut tx).await?;
         let tokens = tokens::all(&mut tx).await?;
         let specs = plugins.iter().map(|plugin| {
@@ -26,6 +27,7 @@ impl Store {
         Ok(Snapshot {
             revision,
             plugins: Arc::new(specs.collect()),
+            registered: Arc::new(registered),
             apps: Arc::new(apps.into_iter().map(|app| (app.id, Arc::new(app))).collect()),
             tokens: tokens.into_iter().collect(),
         })

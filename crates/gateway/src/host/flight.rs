@@ -4,6 +4,7 @@
 use super::clock::now_millis;
 use super::logs::{LineNumbers, RecentLines};
 use crate::instance::OpenCalls;
+use sidegate_model::UnixMillis;
 use sidegate_model::record::{InstanceEnd, InstanceRecord, LoggedLine, ProcessExit};
 use sidegate_model::sha256::Sha256;
 use std::collections::VecDeque;
@@ -118,26 +119,26 @@ impl Drop for Recording {
 
 /// What is known of one plugin's processes; newest last.
 pub(super) struct FlightRecorder {
-    /// Of the plugin, as it was called when its records began.
-    name: String,
+    /// When the plugin was registered.
+    registered_at: UnixMillis,
     numbers: Arc<LineNumbers>,
     flights: Mutex<VecDeque<Arc<Flight>>>,
     begun: AtomicU64,
 }
 
 impl FlightRecorder {
-    /// For a plugin of this name, of which these records were kept, newest first.
-    pub(super) fn new(name: &str, kept: Vec<InstanceRecord>) -> Self {
+    /// For a plugin that was registered then, of which these records were kept, newest first.
+    pub(super) fn new(registered_at: UnixMillis, kept: Vec<InstanceRecord>) -> Self {
         let last = kept.iter().flat_map(|record| &record.lines).map(|line| line.number).max();
         let numbers = Arc::new(LineNumbers::behind(last.unwrap_or_default()));
         let flights = kept.into_iter().rev().map(|record| Arc::new(Flight::new(&numbers, record)));
         let flights = Mutex::new(flights.collect());
-        Self { name: name.to_owned(), numbers, flights, begun: AtomicU64::new(0) }
+        Self { registered_at, numbers, flights, begun: AtomicU64::new(0) }
     }
 
-    /// The plugin's name.
-    pub(super) fn name(&self) -> &str {
-        &self.name
+    /// When the plugin was registered.
+    pub(super) fn registered_at(&self) -> UnixMillis {
+        self.registered_at
     }
 
     /// Another number whenever there is more to keep; 0 as long as nothing happened.
@@ -210,7 +211,7 @@ mod tests {
 
     #[test]
     fn the_last_ended_ones_and_all_that_run_are_remembered() {
-        let recorder = FlightRecorder::new("p", Vec::new());
+        let recorder = FlightRecorder::new(0, Vec::new());
         let running = recorder.begin();
         for number in 0..20 {
             recorder.begin().ended(end(&number.to_string()));
@@ -226,7 +227,7 @@ mod tests {
 
     #[test]
     fn the_first_word_on_an_end_counts_and_an_exit_can_follow() {
-        let recorder = FlightRecorder::new("p", Vec::new());
+        let recorder = FlightRecorder::new(0, Vec::new());
         let flight = recorder.begin();
         flight.exited(Some(ProcessExit::Code(1)));
         flight.ended(end("hangs"));
@@ -239,7 +240,7 @@ mod tests {
 
     #[test]
     fn a_process_that_nobody_looks_after_has_a_record_that_says_so() {
-        let recorder = FlightRecorder::new("p", Vec::new());
+        let recorder = FlightRecorder::new(0, Vec::new());
         drop(recorder.begin());
         let told = recorder.records(0).remove(0).end.unwrap();
         assert!(told.reason.contains("internal error"));

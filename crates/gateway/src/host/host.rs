@@ -4,7 +4,7 @@
 
 use super::assignment::Setup;
 use super::flight::FlightRecorder;
-use super::kept_records::{KeptRecords, load};
+use super::kept_records::{KeptRecords, Registered, load};
 use super::logs::KEPT_LINES;
 use super::run_dir::{HostError, RunDir};
 use super::settings::HostSettings;
@@ -42,6 +42,7 @@ struct Known {
     statuses: BTreeMap<PluginId, PluginStatus>,
     /// Also of some that do not run any more.
     recorders: BTreeMap<PluginId, Arc<FlightRecorder>>,
+    registered: Registered,
 }
 
 /// Starts the host on the current tokio runtime. It runs what the snapshots want, and offers
@@ -137,8 +138,12 @@ impl Keeper {
             return;
         }
         let (records, known) = (self.records.clone(), known.borrow().clone());
+        if !known.settled {
+            return;
+        }
         let saving = spawn_blocking(move || {
-            records.lock().unwrap_or_else(PoisonError::into_inner).save(&known.recorders);
+            let mut records = records.lock().unwrap_or_else(PoisonError::into_inner);
+            records.save(&known.recorders, &known.registered);
         });
         // It panics only with a bug, which is logged by then.
         let _ = saving.await;
@@ -328,9 +333,10 @@ impl Host {
             !forget
         });
         let folder = self.setup.settings.records_dir.as_deref();
+        let registered_at = self.snapshot.registered.get(&id).copied().unwrap_or_default();
         let new = || {
-            let kept = folder.map(|folder| load(folder, id, &spec.name)).unwrap_or_default();
-            Arc::new(FlightRecorder::new(&spec.name, kept))
+            let kept = folder.map(|folder| load(folder, id, registered_at)).unwrap_or_default();
+            Arc::new(FlightRecorder::new(registered_at, kept))
         };
         self.recorders.entry(id).or_insert_with(new).clone()
     }
@@ -379,8 +385,9 @@ impl Host {
             .map(|(id, s)| (*id, PluginStatus { required: required(id), ..s.view.status.clone() }))
             .collect();
         statuses.extend(self.refused.iter().map(|status| (status.id, status.clone())));
-        let recorders = self.recorders.clone();
-        self.known.send_replace(Arc::new(Known { settled: true, statuses, recorders }));
+        let (recorders, registered) = (self.recorders.clone(), self.snapshot.registered.clone());
+        let known = Known { settled: true, statuses, recorders, registered };
+        self.known.send_replace(Arc::new(known));
     }
 
     /// What is mounted now. While plugins change slugs, two can claim one: an instance that serves

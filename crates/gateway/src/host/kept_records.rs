@@ -1,5 +1,6 @@
 //! Records that outlive the gateway: the last lines of each plugin in a file of its own, bounded,
-//! for the owner only. Written now and then and at the end, on threads where waiting is allowed.
+//! for the owner only. Written now and then and at the end, on threads where waiting is allowed; removed
+//! with their plugin.
 //!
 //! What cannot be written is missing after the next start, and nothing else.
 
@@ -21,8 +22,9 @@ const LINES: usize = 200;
 const BYTES: usize = 256 * 1024;
 /// Files larger than this are not ours.
 const MAX_FILE: u64 = 4 * 1024 * 1024;
-/// How many files of plugins that are not known now are kept: of disabled ones, as a rule.
-const UNKNOWN_FILES: usize = 64;
+
+/// When each plugin there is was registered.
+pub(super) type Registered = Arc<BTreeMap<PluginId, UnixMillis>>;
 
 /// The folder of the records.
 pub(super) struct KeptRecords {
@@ -31,22 +33,30 @@ pub(super) struct KeptRecords {
     written: HashMap<PluginId, u64>,
     /// The last attempt failed, and was told.
     fails: bool,
+    /// The plugins there were when files of others were removed last.
+    cleaned_for: Option<Registered>,
 }
 
 impl KeptRecords {
     /// Records below this folder, which is made when it is needed.
     pub(super) fn new(folder: PathBuf) -> Self {
-        Self { folder, written: HashMap::new(), fails: false }
+        Self { folder, written: HashMap::new(), fails: false, cleaned_for: None }
     }
 
-    /// Writes what has changed.
-    pub(super) fn save(&mut self, recorders: &BTreeMap<PluginId, Arc<FlightRecorder>>) {
+    /// Writes what has changed, and removes what was kept of plugins that are registered no more.
+    pub(super) fn save(
+        &mut self,
+        recorders: &BTreeMap<PluginId, Arc<FlightRecorder>>,
+        registered: &Registered,
+    ) {
+        self.clean(registered);
         for (id, recorder) in recorders {
             let version = recorder.version();
-            if version == 0 || self.written.get(id) == Some(&version) {
+            let is_written = version == 0 || self.written.get(id) == Some(&version);
+            if is_written || !registered.contains_key(id) {
                 continue;
             }
-            match self.write(*id, recorder.name(), &recorder.records(LINES)) {
+            match self.write(*id, recorder) {
                 Ok(()) => {
                     self.written.insert(*id, version);
                     self.fails = false;
@@ -58,14 +68,15 @@ impl KeptRecords {
                 Err(_) => {}
             }
         }
-        self.forget_surplus(recorders);
     }
 
-    fn write(&self, id: PluginId, name: &str, records: &[InstanceRecord]) -> io::Result<()> {
+    fn write(&self, id: PluginId, recorder: &FlightRecorder) -> io::Result<()> {
         DirBuilder::new().recursive(true).mode(0o700).create(&self.folder)?;
         let mut room = BYTES;
+        let records = recorder.records(LINES);
         let records = records.iter().map(|record| Kept::of(record, &mut room)).collect();
-        let page = Page { plugin: name.to_owned(), saved_at: now_millis(), records };
+        let registered_at = recorder.registered_at();
+        let page = Page { registered_at, saved_at: now_millis(), records };
         let (path, draft) = (file(&self.folder, id), self.folder.join(format!("{id}.tmp")));
         let write = || {
             let options =
@@ -80,25 +91,32 @@ impl KeptRecords {
         })
     }
 
-    fn forget_surplus(&self, recorders: &BTreeMap<PluginId, Arc<FlightRecorder>>) {
+    /// Removes what was kept of plugins that are registered no more, if there can be anything new.
+    fn clean(&mut self, registered: &Registered) {
+        if self.cleaned_for.as_ref().is_some_and(|before| Arc::ptr_eq(before, registered)) {
+            return;
+        }
+        self.cleaned_for = Some(registered.clone());
+        self.written.retain(|id, _| registered.contains_key(id));
         let Ok(files) = fs::read_dir(&self.folder) else { return };
-        let mut unknown: Vec<_> = files
-            .filter_map(|file| {
-                let file = file.ok()?;
-                let name = file.file_name();
-                let id = name.to_str()?.strip_suffix(".json")?.parse().ok().map(PluginId)?;
-                let age = file.metadata().and_then(|data| data.modified()).ok()?;
-                (!recorders.contains_key(&id)).then(|| (age, file.path()))
-            })
-            .collect();
-        unknown.sort();
-        let surplus = unknown.len().saturating_sub(UNKNOWN_FILES);
-        unknown.into_iter().take(surplus).for_each(|(_, path)| _ = fs::remove_file(path));
+        for file in files.filter_map(Result::ok) {
+            let plugin = file.file_name().to_str().and_then(plugin_of);
+            if plugin.is_some_and(|id| !registered.contains_key(&id)) {
+                // What stays is tried again with the next change, and at the next start.
+                let _ = fs::remove_file(file.path());
+            }
+        }
     }
 }
 
-/// What was kept of a plugin of this name, newest first. A file that cannot be read is none.
-pub(super) fn load(folder: &Path, id: PluginId, name: &str) -> Vec<InstanceRecord> {
+/// Whose file it is by its name; `None` for one that is not ours.
+fn plugin_of(file_name: &str) -> Option<PluginId> {
+    let id = file_name.strip_suffix(".json").or_else(|| file_name.strip_suffix(".tmp"))?;
+    id.parse().ok().map(PluginId)
+}
+
+/// What was kept of a plugin that was registered then, newest first. A file that cannot be read is none.
+pub(super) fn load(folder: &Path, id: PluginId, registered_at: UnixMillis) -> Vec<InstanceRecord> {
     let path = file(folder, id);
     let is_ours = fs::metadata(&path).is_ok_and(|file| file.is_file() && file.len() <= MAX_FILE);
     let text = if is_ours { fs::read(&path).ok() } else { None };
@@ -106,7 +124,7 @@ pub(super) fn load(folder: &Path, id: PluginId, name: &str) -> Vec<InstanceRecor
         return Vec::new();
     };
     // Numbers of plugins can come again, with another database.
-    if page.plugin != name {
+    if page.registered_at != registered_at {
         return Vec::new();
     }
     page.records.into_iter().map(|record| record.told(page.saved_at)).collect()
@@ -119,7 +137,8 @@ fn file(folder: &Path, id: PluginId) -> PathBuf {
 /// A file.
 #[derive(Serialize, Deserialize)]
 struct Page {
-    plugin: String,
+    /// When the plugin was registered; its name may change.
+    registered_at: UnixMillis,
     saved_at: UnixMillis,
     /// Newest first.
     records: Vec<Kept>,
@@ -268,8 +287,12 @@ impl KeptLine {
 mod tests {
     use super::*;
 
+    fn registered(ids: &[u32]) -> Registered {
+        Arc::new(ids.iter().map(|id| (PluginId(*id), 17)).collect())
+    }
+
     fn recorder_with(lines: usize, text: &str) -> Arc<FlightRecorder> {
-        let recorder = FlightRecorder::new("p", Vec::new());
+        let recorder = FlightRecorder::new(17, Vec::new());
         let flight = recorder.begin();
         flight.spawned(7);
         for _ in 0..lines {
@@ -292,12 +315,12 @@ mod tests {
     fn what_is_kept_is_told_again_and_numbers_go_on() {
         let folder = tempfile::tempdir().unwrap();
         let recorders = BTreeMap::from([(PluginId(3), recorder_with(2, "hot"))]);
-        KeptRecords::new(folder.path().join("records")).save(&recorders);
-        let kept = load(&folder.path().join("records"), PluginId(3), "p");
+        KeptRecords::new(folder.path().join("records")).save(&recorders, &registered(&[3]));
+        let kept = load(&folder.path().join("records"), PluginId(3), 17);
         assert_eq!(kept, recorders[&PluginId(3)].records(LINES));
-        assert_eq!(load(&folder.path().join("records"), PluginId(3), "another"), []);
+        assert_eq!(load(&folder.path().join("records"), PluginId(3), 18), []);
         let last = kept[0].lines.last().unwrap().number;
-        let next = FlightRecorder::new("p", kept);
+        let next = FlightRecorder::new(17, kept);
         let flight = next.begin();
         flight.recent().push(LoggedLine::default());
         assert!(flight.recent().last(1)[0].number > last);
@@ -308,28 +331,46 @@ mod tests {
         use std::os::unix::fs::PermissionsExt as _;
         let folder = tempfile::tempdir().unwrap();
         let recorders = BTreeMap::from([(PluginId(3), recorder_with(200, &"x".repeat(2048)))]);
-        KeptRecords::new(folder.path().to_owned()).save(&recorders);
+        KeptRecords::new(folder.path().to_owned()).save(&recorders, &registered(&[3]));
         let file = fs::metadata(folder.path().join("3.json")).unwrap();
         assert!(file.len() < 400 * 1024, "{}", file.len());
         assert_eq!(file.permissions().mode() & 0o777, 0o600);
-        let kept = load(folder.path(), PluginId(3), "p").remove(0).lines;
+        let kept = load(folder.path(), PluginId(3), 17).remove(0).lines;
         let all = recorders[&PluginId(3)].records(LINES).remove(0).lines;
         assert_eq!(kept.last(), all.last(), "the newest ones are kept");
         assert!(kept.len() > 50 && kept.len() < 200, "{}", kept.len());
     }
 
     #[test]
-    fn what_is_broken_or_foreign_is_nothing_and_what_cannot_be_written_harms_nobody() {
+    fn what_is_broken_is_nothing_and_what_cannot_be_written_harms_nobody() {
         let folder = tempfile::tempdir().unwrap();
-        fs::write(folder.path().join("3.json"), "{\"plugin\":").unwrap();
-        assert_eq!(load(folder.path(), PluginId(3), "p"), []);
+        fs::write(folder.path().join("3.json"), "{\"registered_at\":").unwrap();
+        assert_eq!(load(folder.path(), PluginId(3), 17), []);
         let recorders = BTreeMap::from([(PluginId(3), recorder_with(1, "x"))]);
-        KeptRecords::new(PathBuf::from("/dev/null/records")).save(&recorders);
-        for old in 10..100 {
-            fs::write(folder.path().join(format!("{old}.json")), "").unwrap();
+        KeptRecords::new(PathBuf::from("/dev/null/records"))
+            .save(&recorders, &registered(&[3]));
+    }
+
+    #[test]
+    fn a_file_stays_as_long_as_its_plugin_is_registered_and_goes_with_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let names = || {
+            let files = fs::read_dir(folder.path()).unwrap();
+            let mut names: Vec<_> = files.map(|f| f.unwrap().file_name()).collect();
+            names.sort();
+            names
+        };
+        for other in ["10.json", "10.tmp", "11.json", "notes.txt"] {
+            fs::write(folder.path().join(other), "").unwrap();
         }
-        KeptRecords::new(folder.path().to_owned()).save(&recorders);
-        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), UNKNOWN_FILES + 1);
-        assert_eq!(load(folder.path(), PluginId(3), "p").len(), 1);
+        let recorders = BTreeMap::from([(PluginId(3), recorder_with(1, "x"))]);
+        let mut kept = KeptRecords::new(folder.path().to_owned());
+        // Number 11 is disabled.
+        kept.save(&recorders, &registered(&[3, 11]));
+        assert_eq!(names(), ["11.json", "3.json", "notes.txt"]);
+        // What is removed may still be at its end.
+        kept.save(&recorders, &registered(&[11]));
+        kept.save(&recorders, &registered(&[11]));
+        assert_eq!(names(), ["11.json", "notes.txt"]);
     }
 }

@@ -105,7 +105,7 @@ pub(super) async fn a_snapshot_holds_active_plugins_all_apps_and_all_tokens(stor
     assert!(empty.plugins.is_empty() && empty.apps.is_empty() && empty.tokens.is_empty());
     let running = store.create_plugin(&plugin("on", Some("on"))).await.unwrap().value;
     let off = PluginDraft { is_active: false, ..plugin("off", Some("off")) };
-    store.create_plugin(&off).await.unwrap();
+    let off = store.create_plugin(&off).await.unwrap().value;
     let mut inactive = app("inactive");
     inactive.is_active = false;
     let app = store.create_app(&inactive).await.unwrap().value;
@@ -115,6 +115,8 @@ pub(super) async fn a_snapshot_holds_active_plugins_all_apps_and_all_tokens(stor
     assert_eq!(snapshot.revision, token.revision);
     assert_eq!(snapshot.plugins.len(), 1);
     assert_eq!(*snapshot.plugins[&running.id], running.spec());
+    let all = [&running, &off].map(|plugin| (plugin.id, plugin.created_at));
+    assert_eq!(*snapshot.registered, all.into(), "inactive ones too");
     assert_eq!(snapshot.plugins[&running.id].slug.as_ref().unwrap().as_str(), "on");
     assert_eq!((snapshot.apps.len(), &*snapshot.apps[&app.id]), (1, &app));
     assert_eq!(snapshot.tokens.len(), 1);
