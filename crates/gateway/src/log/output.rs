@@ -44,33 +44,66 @@ impl Output {
         Ok(Self { file: options.open(path)?, torn: false })
     }
 
-    /// Writes whole lines; gives how many of them were lost.
-    pub(super) fn write(&mut self, lines: &[u8]) -> u64 {
-        if self.torn && self.all(b"\n").is_err() {
-            return count(lines);
+    /// Writes whole lines; gives how many of them were lost. Where nobody takes them at the moment it
+    /// waits, but not once another output `is_next`.
+    ///
+    /// # Errors
+    /// The lines that are for the next output, from the one on that was only begun here.
+    pub(super) fn write<'a>(
+        &mut self,
+        lines: &'a [u8],
+        is_next: impl Fn() -> bool,
+    ) -> Result<u64, &'a [u8]> {
+        let begun = if self.torn { self.all(b"\n", &is_next) } else { Ok(()) };
+        let (left, rest) = match begun.map_err(|(left, _)| (left, lines)) {
+            Err(left) => left,
+            Ok(()) => match self.all(lines, &is_next) {
+                Ok(()) => return Ok(0),
+                Err(left) => left,
+            },
+        };
+        if left == Left::Lost {
+            return Ok(count(rest));
         }
-        match self.all(lines) {
-            Ok(()) => 0,
-            Err(rest) => count(rest),
-        }
+        let written = &lines[..lines.len() - rest.len()];
+        let begin = memchr::memrchr(b'\n', written).map_or(0, |end| end + 1);
+        Err(&lines[begin..])
     }
 
-    /// Writes bytes; gives those that could not be written.
-    fn all<'a>(&mut self, mut bytes: &'a [u8]) -> Result<(), &'a [u8]> {
+    /// Writes bytes; gives those that were not written, and why.
+    fn all<'a>(
+        &mut self,
+        mut bytes: &'a [u8],
+        is_next: impl Fn() -> bool,
+    ) -> Result<(), (Left, &'a [u8])> {
         while !bytes.is_empty() {
             match self.file.write(bytes) {
-                Ok(0) => return Err(bytes),
+                Ok(0) => return Err((Left::Lost, bytes)),
                 Ok(length) => {
                     self.torn = bytes[length - 1] != b'\n';
                     bytes = &bytes[length..];
                 }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) if error.kind() == ErrorKind::WouldBlock => sleep(NOT_NOW),
-                Err(_) => return Err(bytes),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    if is_next() {
+                        return Err((Left::ForNext, bytes));
+                    }
+                    sleep(NOT_NOW);
+                }
+                Err(_) => return Err((Left::Lost, bytes)),
             }
         }
         Ok(())
     }
+}
+
+/// Why bytes were not written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Left {
+    /// They cannot be.
+    Lost,
+    /// Another output takes over, and this one takes nothing now.
+    ForNext,
 }
 
 impl From<OwnedFd> for Output {
@@ -90,7 +123,7 @@ mod tests {
     #[test]
     fn what_does_not_fit_on_a_disk_is_counted_line_by_line() {
         let mut output = Output::file(Path::new("/dev/full")).unwrap();
-        assert_eq!(output.write(b"one\ntwo\nthree\n"), 3);
+        assert_eq!(output.write(b"one\ntwo\nthree\n", || false), Ok(3));
     }
 
     #[test]
@@ -108,8 +141,8 @@ mod tests {
         let path = folder.path().join("log");
         std::fs::write(&path, "before\n").unwrap();
         let mut output = Output::file(&path).unwrap();
-        assert_eq!(output.write(b"half a li"), 0);
-        assert_eq!(output.write(b"next\n"), 0);
+        assert_eq!(output.write(b"half a li", || false), Ok(0));
+        assert_eq!(output.write(b"next\n", || false), Ok(0));
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "before\nhalf a li\nnext\n");
     }
 }

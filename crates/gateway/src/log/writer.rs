@@ -240,16 +240,35 @@ impl Writing {
         progress.asked
     }
 
+    /// Writes lines to the output, or to those that take its place meanwhile; gives how many were lost.
+    fn write(&mut self, mut lines: &[u8]) -> u64 {
+        let shared = &self.shared;
+        let is_next = || shared.progress().next.is_some();
+        loop {
+            shared.progress().writing_since = Some(Instant::now());
+            let written = self.output.write(lines, is_next);
+            let mut progress = shared.progress();
+            progress.writing_since = None;
+            match written {
+                Ok(lost) => return lost,
+                Err(rest) => lines = rest,
+            }
+            let next = progress.next.take();
+            drop(progress);
+            if let Some(next) = next {
+                self.output = next;
+            }
+        }
+    }
+
     fn write_all(&mut self, buffer: &mut Vec<u8>) -> Round {
         let mut round = Round::Nothing;
-        for queue in &self.shared.queues {
-            queue.take(buffer);
+        for number in 0..self.shared.queues.len() {
+            self.shared.queues[number].take(buffer);
             if buffer.is_empty() {
                 continue;
             }
-            self.shared.progress().writing_since = Some(Instant::now());
-            let lost = self.output.write(buffer);
-            self.shared.progress().writing_since = None;
+            let lost = self.write(buffer);
             self.shared.lost.fetch_add(lost, Ordering::Relaxed);
             round = if lost > 0 || round == Round::Failed { Round::Failed } else { Round::Wrote };
             buffer.clear();
@@ -396,6 +415,35 @@ mod tests {
         add(&inlets[0], "again\n");
         assert!(writer.flush(PATIENCE));
         assert!(std::fs::read_to_string(&path).unwrap().ends_with("again\n"));
+    }
+
+    #[test]
+    fn another_output_takes_over_from_one_whose_reader_has_stopped() {
+        let (reader, writer) = io::pipe().unwrap();
+        rustix::io::ioctl_fionbio(&writer, true).unwrap();
+        rustix::io::ioctl_fionbio(&reader, true).unwrap();
+        let output = Output::from(OwnedFd::from(writer));
+        let (writer, inlets) = LogWriter::start("test", output, &[1 << 20], |_| {}).unwrap();
+        let line = |number: usize| format!("{number:03} {}\n", "x".repeat(1019));
+        (0..500).for_each(|number| add(&inlets[0], &line(number)));
+        let begun = Instant::now();
+        while !writer.is_stalled() {
+            assert!(begun.elapsed() < PATIENCE);
+            std::thread::yield_now();
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("log");
+        writer.redirect(Output::file(&path).unwrap());
+        assert!(writer.flush(PATIENCE), "nobody waits for the reader any more");
+        let mut before = Vec::new();
+        let end = { reader }.read_to_end(&mut before);
+        assert!(end.is_ok() || end.unwrap_err().kind() == io::ErrorKind::WouldBlock);
+        let there = std::fs::read_to_string(&path).unwrap();
+        let whole = before.len() / line(0).len();
+        assert!(whole > 0 && whole < 500, "{whole}");
+        let rest: String = (whole..500).map(line).collect();
+        assert!(there == rest, "each line is whole in one of them");
+        assert_eq!(writer.dropped_lines(), 0);
     }
 
     #[test]
