@@ -15,8 +15,9 @@ use tokio::task::JoinSet;
 /// Between two looks at the files.
 const PAUSE: Duration = Duration::from_secs(2);
 
-/// What tells that a file is another one or was written to: device, inode, size, time of the change.
-type Trace = Option<(u64, u64, u64, i64, i64)>;
+/// What tells that a file is another one, was written to or may be read by others: device, inode, size,
+/// and the times of the last change of its content and of anything else.
+type Trace = Option<[i128; 7]>;
 
 /// Both files at one moment, through whatever links lead there.
 type Seen = [Trace; 2];
@@ -33,10 +34,10 @@ struct Renewal {
 }
 
 impl Renewal {
-    /// Renews what is shown, which was read from these files just now.
-    fn new(paths: TlsPaths, settings: &'static str, shown: Arc<ShownIdentity>) -> Self {
-        let read = Arc::new(Mutex::new(look(&paths)));
-        Self { paths, settings, shown, read }
+    /// Renews what is shown, which was read from these files after they were `seen`.
+    fn new(files: Files, shown: Arc<ShownIdentity>) -> Self {
+        let Files { paths, settings, seen } = files;
+        Self { paths, settings, shown, read: Arc::new(Mutex::new(seen)) }
     }
 
     /// Reads the files now and shows what is in them, changed or not.
@@ -85,18 +86,45 @@ impl Renewal {
     }
 }
 
+/// The files of one identity as they are before they are read for the first time: what changes while
+/// they are read is a change that is seen.
+struct Files {
+    paths: TlsPaths,
+    settings: &'static str,
+    seen: Seen,
+}
+
+impl Files {
+    fn look(paths: &TlsPaths, settings: &'static str) -> Self {
+        Self { paths: paths.clone(), settings, seen: look(paths) }
+    }
+}
+
+/// The files of all identities, looked at before any of them is read.
+pub(crate) struct Unread {
+    clients: Option<Files>,
+    admin: Option<Files>,
+}
+
+impl Unread {
+    /// Looks at the files that the settings name.
+    pub(crate) fn look(config: &Config) -> Self {
+        let of = |paths: &Option<TlsPaths>, settings| {
+            paths.as_ref().map(|paths| Files::look(paths, settings))
+        };
+        Self { clients: of(&config.tls, "TLS"), admin: of(&config.admin_tls, "ADMIN_TLS") }
+    }
+}
+
 /// All renewals of a server. Copies act as one.
 #[derive(Clone)]
 pub(crate) struct Renewals(Vec<Renewal>);
 
 impl Renewals {
     /// Those of what is shown to clients and by the admin API.
-    pub(crate) fn new(config: &Config, [clients, admin]: [Option<Arc<ShownIdentity>>; 2]) -> Self {
-        let all = [(clients, &config.tls, "TLS"), (admin, &config.admin_tls, "ADMIN_TLS")];
-        let of = |(shown, paths, settings): (Option<_>, &Option<TlsPaths>, _)| {
-            Some(Renewal::new(paths.clone()?, settings, shown?))
-        };
-        Self(all.into_iter().filter_map(of).collect())
+    pub(crate) fn new(files: Unread, [clients, admin]: [Option<Arc<ShownIdentity>>; 2]) -> Self {
+        let all = [files.clients.zip(clients), files.admin.zip(admin)];
+        Self(all.into_iter().flatten().map(|(files, shown)| Renewal::new(files, shown)).collect())
     }
 
     /// Looks at all files now and then, until what is given back is dropped.
@@ -115,7 +143,40 @@ impl Renewals {
 fn look(paths: &TlsPaths) -> Seen {
     let trace = |path: &Path| {
         let found = metadata(path).ok()?;
-        Some((found.dev(), found.ino(), found.size(), found.mtime(), found.mtime_nsec()))
+        let which = [found.dev(), found.ino(), found.size()].map(i128::from);
+        let times = [found.mtime(), found.mtime_nsec(), found.ctime(), found.ctime_nsec()];
+        let [device, inode, size] = which;
+        let [written, written_nanos, changed, changed_nanos] = times.map(i128::from);
+        Some([device, inode, size, written, written_nanos, changed, changed_nanos])
     };
     [trace(&paths.certificate), trace(&paths.key)]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs::{Permissions, set_permissions};
+    use std::os::unix::fs::PermissionsExt as _;
+    use std::time::Instant;
+
+    #[test]
+    fn a_file_that_others_may_read_now_is_another_one_although_nothing_was_written_to_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let [certificate, key] = ["c", "k"].map(|name| folder.path().join(name));
+        for path in [&certificate, &key] {
+            std::fs::write(path, "x").unwrap();
+        }
+        let paths = TlsPaths { certificate, key };
+        let seen = look(&paths);
+        assert_eq!(look(&paths), seen);
+        // The clock of a file system may stand still for a moment.
+        let begun = Instant::now();
+        while look(&paths) == seen {
+            assert!(begun.elapsed() < Duration::from_secs(20), "it looks the same");
+            for mode in [0o600, 0o640] {
+                set_permissions(&paths.key, Permissions::from_mode(mode)).unwrap();
+            }
+        }
+        assert_eq!(look(&paths)[0], seen[0]);
+    }
 }

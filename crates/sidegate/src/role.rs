@@ -3,15 +3,15 @@
 //! It holds the order of start and stop, and of the change from one process to the next; what a
 //! server is made of is told in `running.rs`.
 
-use crate::certificate::Renewals;
+use crate::certificate::{Renewals, Unread};
 use crate::config::resolved::Config;
 use crate::data_dir::{self, DataDir};
 use crate::error::Failure;
 use crate::inherited::Sockets;
 use crate::plane;
 use crate::reload::Reload;
-use crate::running::Running;
-use crate::signals::{Asked, Signals};
+use crate::running::{Parts, Running};
+use crate::signals::{Asked, Hangups, Signals};
 use crate::succession::{self, Claim};
 use crate::takeover::Door;
 use sidegate_gateway::host::HostHandle;
@@ -29,6 +29,8 @@ const FORCED_STOP: Duration = Duration::from_secs(5);
 
 /// What the process brings along, and how it is to start.
 pub(crate) struct Process {
+    /// SIGHUP, caught from the first moment on.
+    pub(crate) hangups: Hangups,
     /// Its environment.
     pub(crate) environment: Vec<(OsString, OsString)>,
     /// What SIGHUP does.
@@ -56,6 +58,7 @@ enum Ended {
 pub(crate) fn standalone(config: &Config, mut process: Process) -> Result<(), Failure> {
     let environment = std::mem::take(&mut process.environment);
     let open_files = crate::open_files::raise_limit();
+    let certificates = Unread::look(config);
     let mut gateway = plane::settings(config, environment, process.reload.logging().logs())?;
     gateway.host.open_files = open_files;
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -66,20 +69,27 @@ pub(crate) fn standalone(config: &Config, mut process: Process) -> Result<(), Fa
         .map_err(|e| Failure::failed(format!("no runtime: {e}")))?;
     // Ends with the runtime.
     runtime.spawn(crate::orphans::reap());
-    let outcome = runtime.block_on(run(config, gateway, process));
+    let outcome = runtime.block_on(run(config, gateway, certificates, process));
     runtime.shutdown_timeout(LAST_TASKS);
     outcome
 }
 
-async fn run(config: &Config, gateway: GatewaySettings, process: Process) -> Result<(), Failure> {
-    let Process { reload, ready_file, takeover, mut sockets, .. } = process;
+async fn run(
+    config: &Config,
+    gateway: GatewaySettings,
+    certificates: Unread,
+    process: Process,
+) -> Result<(), Failure> {
+    let Process { hangups, reload, ready_file, takeover, mut sockets, .. } = process;
     let Claim { folder, predecessor } = Claim::of(&config.data_dir, takeover, &mut sockets).await?;
     let token = match &config.admin_token {
         Some(token) => token.clone(),
         None => data_dir::admin_token_of(&folder, &config.data_dir)?,
     };
-    let mut signals = Signals::listen()?;
-    let mut running = Running::start(config, gateway, &token, sockets, reload.logging()).await?;
+    let mut signals = Signals::listen(hangups)?;
+    let logging = reload.logging();
+    let parts = Parts { gateway, token: &token, sockets, logging, certificates };
+    let mut running = Running::start(config, parts).await?;
     let begun = match predecessor {
         Some(predecessor) => succession::succeed(&mut running, predecessor, &folder).await,
         None => running.serve(),

@@ -2,7 +2,7 @@
 //! name.
 
 use crate::admin_api::AdminApi;
-use crate::certificate::Renewals;
+use crate::certificate::{Renewals, Unread};
 use crate::config::resolved::{Config, Secret};
 use crate::error::Failure;
 use crate::inherited::Sockets;
@@ -16,6 +16,20 @@ use sidegate_store::Store;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use tokio::task::JoinSet;
+
+/// What a server is made of.
+pub(crate) struct Parts<'a> {
+    /// Settings of the data plane.
+    pub(crate) gateway: GatewaySettings,
+    /// What opens the admin API.
+    pub(crate) token: &'a Secret,
+    /// Sockets that listen already.
+    pub(crate) sockets: Sockets,
+    /// Where the levels of the logs are changed.
+    pub(crate) logging: Arc<Logging>,
+    /// The files of certificates, as they were before they were read.
+    pub(crate) certificates: Unread,
+}
 
 /// All parts of a running server.
 pub(crate) struct Running {
@@ -39,13 +53,8 @@ impl Running {
     ///
     /// # Errors
     /// Why one of them cannot start.
-    pub(crate) async fn start(
-        config: &Config,
-        gateway: GatewaySettings,
-        token: &Secret,
-        sockets: Sockets,
-        logging: Arc<Logging>,
-    ) -> Result<Self, Failure> {
+    pub(crate) async fn start(config: &Config, parts: Parts<'_>) -> Result<Self, Failure> {
+        let Parts { gateway, token, sockets, logging, certificates } = parts;
         let admin_identity = plane::admin_identity(config)?;
         let store = Store::open(&config.database_dsn)
             .await
@@ -80,7 +89,7 @@ impl Running {
         let plane = Arc::new(Plane { host: gateway.host(), probes: gateway.probes() });
         let admin = AdminApi::new(socket, settings, control.clone(), plane).map_err(unusable)?;
         let admin_addr = admin.addr().unwrap_or(config.admin_addr);
-        let renewals = Renewals::new(config, [gateway.identity(), admin_identity]);
+        let renewals = Renewals::new(certificates, [gateway.identity(), admin_identity]);
         let _watching = renewals.watch();
         Ok(Self { store, control, gateway, admin, admin_addr, renewals, _watching, plugins })
     }

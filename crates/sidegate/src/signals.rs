@@ -14,6 +14,30 @@ pub(crate) enum Asked {
     Reload,
 }
 
+/// SIGHUP from the first moment on: it never ends this process, and one that comes while the server is
+/// started counts once it serves.
+pub(crate) struct Hangups(Signal);
+
+impl Hangups {
+    /// Catches them from now on. Not ignored, because plugins would inherit that.
+    ///
+    /// # Errors
+    /// When the system lets nobody listen.
+    pub(crate) fn catch() -> Result<Self, Failure> {
+        // It has no thread and ends here; what was caught waits for the runtime of the server.
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let caught = runtime.and_then(|runtime| {
+            let _inside = runtime.enter();
+            signal(SignalKind::hangup())
+        });
+        caught.map(Self).map_err(|e| not_received(&e))
+    }
+}
+
+fn not_received(error: &std::io::Error) -> Failure {
+    Failure::failed(format!("signals cannot be received: {error}"))
+}
+
 /// SIGTERM, SIGINT and SIGHUP, in the order in which they come.
 pub(crate) struct Signals {
     terminate: Signal,
@@ -22,18 +46,16 @@ pub(crate) struct Signals {
 }
 
 impl Signals {
-    /// Listens from now on; nothing that comes later is lost.
+    /// Listens from now on, to SIGHUP since it was caught; nothing that comes later is lost.
     ///
     /// # Errors
     /// When the system lets nobody listen.
-    pub(crate) fn listen() -> Result<Self, Failure> {
-        let listen = |kind| {
-            signal(kind).map_err(|e| Failure::failed(format!("signals cannot be received: {e}")))
-        };
+    pub(crate) fn listen(hangups: Hangups) -> Result<Self, Failure> {
+        let listen = |kind| signal(kind).map_err(|e| not_received(&e));
         Ok(Self {
             terminate: listen(SignalKind::terminate())?,
             interrupt: listen(SignalKind::interrupt())?,
-            hangup: listen(SignalKind::hangup())?,
+            hangup: hangups.0,
         })
     }
 

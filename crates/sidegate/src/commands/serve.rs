@@ -9,6 +9,7 @@ use crate::inherited::Sockets;
 use crate::reload::{self, Reload};
 use crate::role::Process;
 use crate::setting_flags::SettingFlags;
+use crate::signals::Hangups;
 use crate::{logging, role};
 use clap::Args;
 use rustix::process::{DumpableBehavior, geteuid, set_dumpable_behavior};
@@ -30,6 +31,7 @@ pub(crate) struct Arguments {
 
 /// Runs the command; comes back when the gateway has stopped.
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
+    let hangups = Hangups::catch()?;
     let shielded = shield();
     let environment = Environment::of_process();
     let flags = &arguments.flags.0;
@@ -55,6 +57,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     }
     let reload = Reload::new(environment.clone(), flags.clone(), layers, logging.clone());
     let process = Process {
+        hangups,
         environment: environment.into_pairs(),
         reload,
         ready_file: arguments.ready_file.clone(),
