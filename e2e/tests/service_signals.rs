@@ -1,7 +1,14 @@
 //! Signals that reach every process of the service at once, as a service manager sends them that ends a
 //! whole control group.
 
-use sidegate_e2e::{Flavour, Gateway, Plugin, eventually, go_story, story, terminate};
+use rustix::fs::{CWD, FileType, Mode, OFlags, mknodat};
+use rustix::process::Signal;
+use sidegate_e2e::{
+    Flavour, Gateway, Plugin, descendants, eventually, go_story, signal, story, terminate,
+};
+use std::fs::{File, read};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
 
 /// Sends SIGTERM to every process below the gateway, and to the gateway.
 fn terminate_all(gateway: &mut Gateway) {
@@ -15,7 +22,8 @@ fn patient() -> sidegate_e2e::GatewayBuilder {
     Gateway::builder().env("SHUTDOWN_TIMEOUT", "20s")
 }
 
-/// Opens a slow answer and a stream at each place, ends everything, and sees both end well.
+/// Opens a slow answer and a stream at each place, lets everything read its settings again, which ends
+/// nobody, ends everything, and sees both end well.
 async fn nothing_open_is_lost(mut gateway: Gateway, slow: &[String], streams: &[String]) {
     let answers: Vec<_> =
         slow.iter().map(|path| tokio::spawn(gateway.get(path).try_send())).collect();
@@ -36,6 +44,10 @@ async fn nothing_open_is_lost(mut gateway: Gateway, slow: &[String], streams: &[
         (sum.to_string() == wanted).then_some(())
     })
     .await;
+    for pid in gateway.processes().into_iter().chain([gateway.pid()]) {
+        signal(pid, Signal::HUP);
+    }
+    gateway.logged("the settings are reloaded").await;
     terminate_all(&mut gateway);
     for answer in answers {
         answer.await.unwrap().expect("an answer").expect(200);
@@ -102,6 +114,42 @@ fn a_plugin_that_ends_by_the_signal_that_stops_the_gateway_has_not_failed_and_st
         let log = gateway.log();
         assert_eq!(log.matches("plugin is ready").count(), 2, "each was started once");
         assert!(!log.contains("plugin failed"), "nothing has failed");
+    });
+}
+
+/// The process that was started for this folder.
+fn started_in(folder: &Path) -> Option<u32> {
+    let folder = folder.to_str().unwrap();
+    let names = |pid: &u32| {
+        let arguments = read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        String::from_utf8_lossy(&arguments).contains(folder)
+    };
+    descendants(std::process::id()).into_iter().find(names)
+}
+
+/// The writing end of a pipe with a name, once somebody reads from it.
+async fn read_by_somebody(pipe: &Path) -> File {
+    let flags = OFlags::NONBLOCK.bits().cast_signed();
+    let open = || File::options().write(true).custom_flags(flags).open(pipe).ok();
+    eventually("the settings are read", async || open()).await
+}
+
+#[test]
+fn a_hangup_while_the_gateway_starts_ends_nothing_and_counts_once_it_serves() {
+    story(async {
+        let builder = Gateway::builder();
+        let folder = builder.folder().to_owned();
+        let settings = folder.join("settings");
+        mknodat(CWD, &settings, FileType::Fifo, Mode::from_raw_mode(0o600), 0).unwrap();
+        let hangup = async {
+            // It is about to read its settings, and cannot go on before it has.
+            let _writer = read_by_somebody(&settings).await;
+            signal(started_in(&folder).unwrap(), Signal::HUP);
+        };
+        let starting = builder.env("SIDEGATE_CONFIG", &settings).start();
+        let (gateway, ()) = tokio::join!(starting, hangup);
+        drop(read_by_somebody(&settings).await);
+        gateway.logged("the settings are reloaded").await;
     });
 }
 

@@ -192,9 +192,10 @@ fn announce(path: &SocketPath, tls: Option<&HostTls>) -> Result<()> {
 
 /// A signal that asks a service to stop reaches the host and its plugins alike: from a terminal, or from
 /// a service manager that ends a whole control group. The host is still answering with this plugin
-/// then, and ends it in order; so none of them ends it by itself.
+/// then, and ends it in order; so none of them ends it by itself. Nor does the one that asks a service to
+/// read its settings again, which a service manager may send to all of them.
 fn hold_signals() -> Result<()> {
-    for kind in [SignalKind::interrupt(), SignalKind::terminate()] {
+    for kind in [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()] {
         // Once caught a signal stays caught, also when nobody listens. Not ignored, because what the
         // plugin starts would inherit that.
         drop(signal(kind)?);

@@ -47,10 +47,11 @@ func Serve(plugin Plugin) {
 
 // holdSignals leaves the signals that ask a service to stop to the host, which they reach as well: from a
 // terminal, or from a service manager that ends a whole control group. The host is still answering with
-// this plugin then, and ends it in order. They are caught, not ignored, because programs that the plugin
+// this plugin then, and ends it in order. SIGHUP asks a service to read its settings again, which is the
+// host's business too. They are caught, not ignored, because programs that the plugin
 // starts would inherit that.
 func holdSignals() {
-	signal.Notify(make(chan os.Signal, 1), os.Interrupt, syscall.SIGTERM)
+	signal.Notify(make(chan os.Signal, 1), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 }
 
 // grpc makes the server below go-plugin. Requests may be of any size: how large they are is for the
