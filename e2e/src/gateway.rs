@@ -4,6 +4,7 @@
 use crate::admin::Admin;
 use crate::app::AppBuilder;
 use crate::binaries::program;
+use crate::certificate::Certificate;
 use crate::cli::Cli;
 use crate::client::{Connection, Request, Version};
 use crate::eventually::{PATIENCE, comes_true, eventually};
@@ -44,6 +45,19 @@ impl GatewayBuilder {
         self.environment.retain(|(known, _)| known != name);
         self.environment.push((name.to_owned(), value.to_owned()));
         self
+    }
+
+    /// Lets clients come over TLS, with a certificate of their own.
+    ///
+    /// # Panics
+    /// When its files cannot be written.
+    pub fn tls(self) -> (Self, Certificate) {
+        let certificate = Certificate::in_folder(self.folder());
+        let builder = self
+            .env("TLS_ENABLED", "true")
+            .env("TLS_CERT_PATH", &certificate.certificate)
+            .env("TLS_KEY_PATH", &certificate.key);
+        (builder, certificate)
     }
 
     /// Takes a variable out of its environment that the harness would set.

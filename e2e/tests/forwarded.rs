@@ -1,6 +1,6 @@
 //! Behind proxies: for whom they ask, and whom nobody believes.
 
-use sidegate_e2e::{Certificate, Connection, Gateway, Version, eventually, story};
+use sidegate_e2e::{Connection, Gateway, Version, eventually, story};
 
 async fn behind(header: &str) -> Gateway {
     let builder = Gateway::builder().env("TRUSTED_PROXIES", "127.0.0.0/8,10.0.0.0/8");
@@ -125,12 +125,7 @@ fn a_plugin_learns_whether_its_client_came_over_tls() {
 #[test]
 fn a_plugin_learns_of_the_gateways_own_tls_and_no_client_can_deny_it() {
     story(async {
-        let builder = Gateway::builder();
-        let certificate = Certificate::in_folder(builder.folder());
-        let builder = builder
-            .env("TLS_ENABLED", "true")
-            .env("TLS_CERT_PATH", &certificate.certificate)
-            .env("TLS_KEY_PATH", &certificate.key);
+        let (builder, certificate) = Gateway::builder().tls();
         let gateway = builder.start().await;
         gateway.lab().await;
         for (offered, version) in [("h2", Version::Http2), ("http/1.1", Version::Http1)] {

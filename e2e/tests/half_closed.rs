@@ -1,7 +1,7 @@
 //! Clients that send nothing more: one that waits for its answer gets it, one that has gone ends
 //! its call.
 
-use sidegate_e2e::{Certificate, Ending, Gateway, eventually, story};
+use sidegate_e2e::{Ending, Gateway, eventually, story};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 fn get(path: &str) -> String {
@@ -38,12 +38,7 @@ fn a_client_that_closes_its_half_gets_its_whole_answers() {
 #[test]
 fn a_client_that_closes_its_half_over_tls_gets_its_whole_answer() {
     story(async {
-        let builder = Gateway::builder();
-        let certificate = Certificate::in_folder(builder.folder());
-        let builder = builder
-            .env("TLS_ENABLED", "true")
-            .env("TLS_CERT_PATH", &certificate.certificate)
-            .env("TLS_KEY_PATH", &certificate.key);
+        let (builder, certificate) = Gateway::builder().tls();
         let gateway = builder.start().await;
         gateway.lab().await;
         let mut tls = certificate.connect(gateway.addr(), &["http/1.1"]).await;

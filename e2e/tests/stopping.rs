@@ -1,8 +1,6 @@
 //! What the gateway waits for when it is asked to stop, and what it does not.
 
-use sidegate_e2e::{
-    Certificate, Ending, Gateway, GatewayBuilder, Version, eventually, pause, story,
-};
+use sidegate_e2e::{Ending, Gateway, GatewayBuilder, Version, eventually, pause, story};
 use std::time::{Duration, Instant};
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
@@ -66,12 +64,7 @@ fn connections_on_which_nothing_is_asked_do_not_hold_up_the_stop() {
 #[test]
 fn half_made_tls_does_not_hold_up_the_stop() {
     story(async {
-        let builder = patient();
-        let certificate = Certificate::in_folder(builder.folder());
-        let builder = builder
-            .env("TLS_ENABLED", "true")
-            .env("TLS_CERT_PATH", &certificate.certificate)
-            .env("TLS_KEY_PATH", &certificate.key);
+        let (builder, certificate) = patient().tls();
         let gateway = builder.start().await;
         let silent = gateway.raw().await;
         let mut half = gateway.raw().await;

@@ -2,10 +2,10 @@
 //! done beside requests is done by one of them.
 
 use sidegate_e2e::{
-    Flavour, Gateway, Load, Plugin, Version, eventually, go_story, is_alive, story,
+    Flavour, Gateway, Load, Plugin, Stream, Version, eventually, go_story, is_alive, story,
 };
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Follows a topic beside its requests and notes in a file what it handled.
 async fn follower(gateway: &Gateway, file: &Path) -> Plugin {
@@ -35,16 +35,34 @@ fn handled(file: &Path) -> BTreeMap<String, usize> {
     counts
 }
 
-#[test]
-fn an_event_is_handled_once_although_the_old_process_still_finishes_a_stream() {
-    story(async {
+/// A gateway with a follower of which somebody has a stream open, so that its process outlives a reload.
+struct Busy {
+    gateway: Gateway,
+    /// Where the follower notes what it handled.
+    file: PathBuf,
+    plugin: Plugin,
+    /// Its process.
+    pid: u32,
+    stream: Stream,
+}
+
+impl Busy {
+    async fn begin() -> Self {
         let gateway = Gateway::start().await;
         gateway.lab().await;
         let file = gateway.folder().join("handled");
         let plugin = follower(&gateway, &file).await;
-        let old = plugin.pid().await;
+        let pid = plugin.pid().await;
         let mut stream = gateway.get("/plugins/r/stream").open().await;
         stream.read_until("begun").await;
+        Self { gateway, file, plugin, pid, stream }
+    }
+}
+
+#[test]
+fn an_event_is_handled_once_although_the_old_process_still_finishes_a_stream() {
+    story(async {
+        let Busy { gateway, file, plugin, pid: old, stream } = Busy::begin().await;
         plugin.reload().await;
         let mut count = 0;
         let mut order = async || {
@@ -81,13 +99,7 @@ fn an_event_is_handled_once_although_the_old_process_still_finishes_a_stream() {
 #[test]
 fn the_session_of_a_replaced_process_ends_when_the_new_one_serves_and_only_once() {
     story(async {
-        let gateway = Gateway::start().await;
-        gateway.lab().await;
-        let file = gateway.folder().join("handled");
-        let plugin = follower(&gateway, &file).await;
-        let old = plugin.pid().await;
-        let mut stream = gateway.get("/plugins/r/stream").open().await;
-        stream.read_until("begun").await;
+        let Busy { gateway: _gateway, plugin, pid: old, stream, .. } = Busy::begin().await;
         plugin.reload().await;
         plugin.wait_other_pid(old).await;
         let closed = async || {

@@ -4,12 +4,7 @@
 use sidegate_e2e::{Certificate, Cli, Connection, Ending, Gateway, Version, eventually, story};
 
 async fn start() -> (Gateway, Certificate) {
-    let builder = Gateway::builder();
-    let certificate = Certificate::in_folder(builder.folder());
-    let builder = builder
-        .env("TLS_ENABLED", "true")
-        .env("TLS_CERT_PATH", &certificate.certificate)
-        .env("TLS_KEY_PATH", &certificate.key);
+    let (builder, certificate) = Gateway::builder().tls();
     (builder.start().await, certificate)
 }
 

@@ -6,16 +6,13 @@
 
 #![expect(clippy::unwrap_used, reason = "a helper of a test ends the test by panicking")]
 
-use serde_json::Map;
-use sidegate_model::app::AppDraft;
+mod support;
+
 use sidegate_model::kv::{Kv as _, KvError};
-use sidegate_model::plugin::PluginDraft;
 use sidegate_store::{Store, StoreError};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
-use sqlx::{Connection as _, SqlSafeStr};
-use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use support::{app, dsn, plugin, tamper};
 use tempfile::TempDir;
 
 /// The name, or the key, at which the transaction ends before its ROLLBACK.
@@ -31,44 +28,6 @@ const TRIGGERS: &str = "
     BEGIN SELECT RAISE(ROLLBACK, 'disk I/O error'); END;
     CREATE TRIGGER expiry_fails BEFORE DELETE ON plugin_kv WHEN OLD.key = 'expiry fails'
     BEGIN SELECT RAISE(ROLLBACK, 'disk I/O error'); END;";
-
-fn dsn(path: &Path) -> String {
-    format!("sqlite://{}", path.display())
-}
-
-fn app(name: &str) -> AppDraft {
-    AppDraft {
-        name: name.to_owned(),
-        description: String::new(),
-        owner_email: "ops@example.com".to_owned(),
-        is_active: true,
-        monthly_budget: 0.0,
-        rate_limit: 0,
-        metadata: Map::new(),
-    }
-}
-
-fn plugin(name: &str) -> PluginDraft {
-    PluginDraft {
-        name: name.to_owned(),
-        description: String::new(),
-        command: "file:///p".to_owned(),
-        config: Map::new(),
-        options: BTreeMap::new(),
-        hook_type: "custom_endpoint".to_owned(),
-        hook_types: Vec::new(),
-        service_scopes: BTreeSet::new(),
-        is_active: true,
-    }
-}
-
-/// Does to the file what the store would never do.
-async fn tamper(path: &Path, statements: impl SqlSafeStr) {
-    let options = SqliteConnectOptions::new().filename(path);
-    let mut connection = SqliteConnection::connect_with(&options).await.unwrap();
-    sqlx::raw_sql(statements).execute(&mut connection).await.unwrap();
-    connection.close().await.unwrap();
-}
 
 async fn failing_store(folder: &Path) -> (Store, PathBuf) {
     let path = folder.join("x.db");

@@ -3,52 +3,20 @@
 
 #![expect(clippy::unwrap_used, reason = "a helper of a test ends the test by panicking")]
 
-use serde_json::Map;
-use sidegate_model::app::AppDraft;
+mod support;
+
 use sidegate_model::kv::{Kv as _, KvError};
-use sidegate_model::plugin::{PluginDraft, PluginId};
+use sidegate_model::plugin::PluginId;
 use sidegate_model::token::NewToken;
 use sidegate_store::{NewTokenRow, Page, Precondition, Store, StoreError, TokenFilter};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
-use sqlx::{Connection as _, SqlSafeStr};
-use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use support::{app, dsn, plugin, tamper};
 use tempfile::TempDir;
 use tokio::task::JoinSet;
-
-fn dsn(path: &Path) -> String {
-    format!("sqlite://{}", path.display())
-}
-
-fn app(name: &str) -> AppDraft {
-    AppDraft {
-        name: name.to_owned(),
-        description: String::new(),
-        owner_email: "ops@example.com".to_owned(),
-        is_active: true,
-        monthly_budget: 0.0,
-        rate_limit: 0,
-        metadata: Map::new(),
-    }
-}
-
-fn plugin(name: &str) -> PluginDraft {
-    PluginDraft {
-        name: name.to_owned(),
-        description: String::new(),
-        command: "file:///p".to_owned(),
-        config: Map::new(),
-        options: BTreeMap::new(),
-        hook_type: "custom_endpoint".to_owned(),
-        hook_types: Vec::new(),
-        service_scopes: BTreeSet::new(),
-        is_active: true,
-    }
-}
 
 async fn add_token(store: &Store) -> NewToken {
     let app_id = match store.app_by_name("a").await {
@@ -66,14 +34,6 @@ async fn add_token(store: &Store) -> NewToken {
     };
     store.create_token(&row).await.unwrap();
     secret
-}
-
-/// Does to the file what the store would never do.
-async fn tamper(path: &Path, statements: impl SqlSafeStr) {
-    let options = SqliteConnectOptions::new().filename(path).create_if_missing(true);
-    let mut connection = SqliteConnection::connect_with(&options).await.unwrap();
-    sqlx::raw_sql(statements).execute(&mut connection).await.unwrap();
-    connection.close().await.unwrap();
 }
 
 async fn refusal(dsn: &str) -> String {
