@@ -403,7 +403,10 @@ mod tests {
         let (io, _) = listener.accept().await.unwrap();
         let mut connection = h2::server::handshake(io).await.unwrap();
         let call = connection.accept().await;
-        assert!(!matches!(call, Some(Ok(_))), "a call reached a process that nobody has initialised");
+        assert!(
+            !matches!(call, Some(Ok(_))),
+            "a call reached a process that nobody has initialised"
+        );
     }
 
     #[tokio::test]
@@ -411,7 +414,8 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = Address::Tcp(listener.local_addr().unwrap().to_string());
         let in_service: InService = [Presence::new(true)].into();
-        let lane = Lane::new(address, None, CancellationToken::new()).watched(in_service.clone(), 0);
+        let lane =
+            Lane::new(address, None, CancellationToken::new()).watched(in_service.clone(), 0);
         let request = Encoded { head: Bytes::from_static(&[0; 5]), body: Bytes::new() };
         let limit = Duration::from_secs(10);
         // The process that was initialised is gone, which is noticed when it is looked for.
@@ -420,20 +424,22 @@ mod tests {
             in_service[0].set(false);
         };
         let call = lane.call(CallKind::Unary, &request, limit);
-        let (result, (), ()) = tokio::join!(call, nothing_is_sent(&listener), gone);
+        let all = async { tokio::join!(call, nothing_is_sent(&listener), gone) };
+        let (result, (), ()) = tokio::time::timeout(limit, all).await.expect("it is refused");
         assert!(matches!(result, Err(CallError::Unreachable(_))), "{:?}", result.err());
         // Now that the new one is initialised too, it gets the next call.
         in_service[0].set(true);
         let known = async { in_service[0].asked().await.confirm() };
-        let process = async {
+        tokio::spawn(async move {
             let (io, _) = listener.accept().await.unwrap();
             let mut connection = h2::server::handshake(io).await.unwrap();
-            answer(connection.accept().await.unwrap().unwrap().1);
-            connection
-        };
-        let call = lane.call(CallKind::Unary, &request, limit);
-        let (result, _connection, ()) = tokio::join!(call, process, known);
-        result.unwrap();
+            while let Some(Ok((_, respond))) = connection.accept().await {
+                answer(respond);
+            }
+        });
+        let call = tokio::time::timeout(limit, lane.call(CallKind::Unary, &request, limit));
+        let (result, ()) = tokio::join!(call, known);
+        result.expect("it is answered").unwrap();
     }
 
     #[test]

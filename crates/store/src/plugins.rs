@@ -232,7 +232,10 @@ pub(crate) async fn active(tx: &mut Tx) -> Result<Vec<Plugin>, StoreError> {
 /// When each plugin was registered.
 pub(crate) async fn registered(tx: &mut Tx) -> Result<BTreeMap<PluginId, UnixMillis>, StoreError> {
     let rows = tx.all("SELECT id, created_at FROM plugins", params![]).await?;
-    let registered = |row: &Row| Ok((PluginId(row.number("id")?), row.get("created_at")?));
+    let registered = |row: &Row| {
+        let row = row.of("plugin");
+        Ok((PluginId(row.number("id")?), row.get("created_at")?))
+    };
     rows.iter().map(registered).collect()
 }
 

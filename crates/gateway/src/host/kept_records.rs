@@ -347,8 +347,7 @@ mod tests {
         fs::write(folder.path().join("3.json"), "{\"registered_at\":").unwrap();
         assert_eq!(load(folder.path(), PluginId(3), 17), []);
         let recorders = BTreeMap::from([(PluginId(3), recorder_with(1, "x"))]);
-        KeptRecords::new(PathBuf::from("/dev/null/records"))
-            .save(&recorders, &registered(&[3]));
+        KeptRecords::new(PathBuf::from("/dev/null/records")).save(&recorders, &registered(&[3]));
     }
 
     #[test]

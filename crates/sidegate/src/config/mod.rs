@@ -1,10 +1,12 @@
 //! The settings, in reading order: [`raw`] is the table of all there are, [`layers`] finds what
-//! was said about them and where, [`resolved`] says what it means, [`reference`] prints the manual.
+//! was said about them and where, [`resolved`] says what it means (with [`reader`], which reads single
+//! texts), [`reference`] prints the manual.
 //! Nothing outside this folder reads the environment or a settings file.
 
 pub(crate) mod layers;
 pub(crate) mod legacy;
 pub(crate) mod levels;
 pub(crate) mod raw;
+mod reader;
 pub(crate) mod reference;
 pub(crate) mod resolved;

@@ -1,20 +1,18 @@
 //! What the settings mean: texts become addresses, durations, sizes and paths, each checked, all
 //! problems found in one pass.
 //!
-//! It reads no environment and opens no file; `layers.rs` brings the texts.
+//! It reads no environment and opens no file; `layers.rs` brings the texts, and `reader.rs` reads them.
 
-use super::layers::{Layers, Origin, Problem};
+use super::layers::{Layers, Problem};
 use super::levels::Levels;
-use super::raw::{Setting, setting};
+use super::reader::Reader;
 use sidegate_gateway::edge::context::EdgeLimits;
-use sidegate_gateway::edge::proxies::{Believed, Network, Proxies};
+use sidegate_gateway::edge::proxies::{Believed, Proxies};
 use sidegate_gateway::host::Permitted;
-use sidegate_model::duration::parse_duration;
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 /// A text that never shows in logs or debug output.
 #[derive(Clone, PartialEq, Eq)]
@@ -112,7 +110,7 @@ impl Config {
     /// # Errors
     /// Every problem there is, not just the first.
     pub(crate) fn resolve(layers: &Layers) -> Result<Self, Vec<Problem>> {
-        let mut read = Reader { layers, problems: Vec::new() };
+        let mut read = Reader::new(layers);
         let data_dir = read.path("DATA_DIR");
         let config = Self {
             gateway_addr: SocketAddr::new(read.host("HOST"), read.port("PORT")),
@@ -148,7 +146,7 @@ impl Config {
             let what = format!("the admin API has port {port} too: choose another for one of them");
             read.wrong("PORT", what);
         }
-        if read.problems.is_empty() { Ok(config) } else { Err(read.problems) }
+        read.outcome(config)
     }
 }
 
@@ -168,14 +166,14 @@ impl ClientConfig {
     /// # Errors
     /// Every problem there is, not just the first.
     pub(crate) fn resolve(layers: &Layers) -> Result<Self, Vec<Problem>> {
-        let mut read = Reader { layers, problems: Vec::new() };
+        let mut read = Reader::new(layers);
         let config = Self {
             url: read.url("SIDEGATE_URL"),
             admin_token: read.secret("SIDEGATE_ADMIN_TOKEN"),
             data_dir: read.path("DATA_DIR"),
             ca: Some(read.path("SIDEGATE_CA")).filter(|path| !path.as_os_str().is_empty()),
         };
-        if read.problems.is_empty() { Ok(config) } else { Err(read.problems) }
+        read.outcome(config)
     }
 }
 
@@ -189,32 +187,8 @@ fn listen_on_the_same(a: SocketAddr, b: SocketAddr) -> bool {
     a.port() != 0 && a.port() == b.port() && overlap
 }
 
-/// Reads texts as values. A text that is wrong is noted and some value stands in for it, so that
-/// reading goes on; nothing of it leaves this file when there are notes.
-struct Reader<'a> {
-    layers: &'a Layers,
-    problems: Vec<Problem>,
-}
-
+/// What takes more than one text, or is one of its own kind.
 impl Reader<'_> {
-    fn raw(&self, variable: &str) -> (String, Origin) {
-        let (text, origin) = self.layers.get(setting(variable));
-        (text.trim().to_owned(), origin.clone())
-    }
-
-    fn wrong(&mut self, variable: &str, what: String) {
-        let row: &Setting = setting(variable);
-        let place = match self.layers.get(row).1 {
-            Origin::Default => row.variable.to_owned(),
-            origin => origin.to_string(),
-        };
-        self.problems.push(Problem { place, what });
-    }
-
-    fn text(&self, variable: &str) -> String {
-        self.raw(variable).0
-    }
-
     fn secret(&mut self, variable: &str) -> Option<Secret> {
         let text = self.text(variable);
         if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
@@ -222,70 +196,6 @@ impl Reader<'_> {
             self.wrong(variable, what.to_owned());
         }
         (!text.is_empty()).then(|| Secret::new(text))
-    }
-
-    fn path(&self, variable: &str) -> PathBuf {
-        PathBuf::from(self.text(variable))
-    }
-
-    fn number<T: TryFrom<u64> + Default>(&mut self, variable: &str) -> T {
-        let text = self.text(variable);
-        let least = match setting(variable).kind {
-            super::raw::Kind::Number(least) => least,
-            _ => 0,
-        };
-        let number = text.parse::<u64>().ok().filter(|number| *number >= least);
-        number.and_then(|number| T::try_from(number).ok()).unwrap_or_else(|| {
-            self.wrong(variable, format!("{text:?} is no whole number from {least} upwards"));
-            T::default()
-        })
-    }
-
-    fn port(&mut self, variable: &str) -> u16 {
-        let text = self.text(variable);
-        text.parse().unwrap_or_else(|_| {
-            self.wrong(variable, format!("{text:?} is no port: use a number from 0 to 65535"));
-            0
-        })
-    }
-
-    fn host(&mut self, variable: &str) -> IpAddr {
-        let text = self.text(variable);
-        let bare = text.strip_prefix('[').and_then(|t| t.strip_suffix(']')).unwrap_or(&text);
-        match bare.parse() {
-            Ok(address) => address,
-            Err(_) if bare == "localhost" => Ipv4Addr::LOCALHOST.into(),
-            Err(_) => {
-                self.wrong(variable, format!("{text:?} is no IP address: use one such as 0.0.0.0"));
-                Ipv4Addr::LOCALHOST.into()
-            }
-        }
-    }
-
-    fn duration(&mut self, variable: &str) -> Duration {
-        let text = self.text(variable);
-        let zero_is_fine = setting(variable).kind == super::raw::Kind::DurationOrZero;
-        match parse_duration(&text) {
-            Ok(Duration::ZERO) if !zero_is_fine => {
-                self.wrong(variable, "must be more than 0: write for example 60s".to_owned());
-                Duration::ZERO
-            }
-            Ok(duration) => duration,
-            Err(e) => {
-                self.wrong(variable, e.to_string());
-                Duration::ZERO
-            }
-        }
-    }
-
-    fn word(&mut self, variable: &str) -> String {
-        let text = self.text(variable).to_lowercase();
-        if let super::raw::Kind::Word(words) = setting(variable).kind
-            && !words.contains(&text.as_str())
-        {
-            self.wrong(variable, format!("{text:?} is not valid: use one of {}", words.join(", ")));
-        }
-        text
     }
 
     fn log(&mut self) -> Log {
@@ -296,59 +206,6 @@ impl Reader<'_> {
         let file = self.path("ACCESS_LOG_FILE");
         let access_file = (!file.as_os_str().is_empty()).then_some(file);
         Log { levels, json: self.word("LOG_FORMAT") == "json", access_file }
-    }
-
-    fn switch(&mut self, variable: &str) -> bool {
-        let text = self.text(variable);
-        match text.to_lowercase().as_str() {
-            "true" | "1" => true,
-            "false" | "0" => false,
-            _ => {
-                self.wrong(variable, format!("{text:?} is not valid: use true or false"));
-                false
-            }
-        }
-    }
-
-    fn list(&mut self, variable: &str) -> Vec<String> {
-        let text = self.text(variable);
-        let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
-        items.map(str::to_owned).collect()
-    }
-
-    fn folders(&mut self, variable: &str) -> Vec<PathBuf> {
-        let folders: Vec<_> = self.list(variable).into_iter().map(PathBuf::from).collect();
-        for folder in folders.iter().filter(|folder| !folder.is_absolute()) {
-            self.wrong(variable, format!("{} is not absolute", folder.display()));
-        }
-        folders
-    }
-
-    fn networks(&mut self, variable: &str) -> Vec<Network> {
-        let items = self.list(variable);
-        let (mut networks, mut wrong) = (Vec::new(), Vec::new());
-        for item in items {
-            match Network::parse(&item) {
-                Ok(network) => networks.push(network),
-                Err(e) => wrong.push(e),
-            }
-        }
-        for what in wrong {
-            self.wrong(variable, what);
-        }
-        networks
-    }
-
-    fn url(&mut self, variable: &str) -> String {
-        let text = self.text(variable).trim_end_matches('/').to_owned();
-        let host = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://"));
-        if host.is_none_or(|host| host.is_empty() || host.contains(char::is_whitespace)) {
-            let what = format!(
-                "{text:?} is no address of an admin API: use http://host:port or https://host:port"
-            );
-            self.wrong(variable, what);
-        }
-        text
     }
 
     fn tls(&mut self) -> Option<TlsPaths> {
@@ -410,6 +267,7 @@ mod tests {
     use super::super::layers::tests::{environment, flags};
     use super::super::layers::{Environment, Flags};
     use super::*;
+    use std::time::Duration;
 
     fn resolve(pairs: &[(&str, &str)]) -> Result<Config, Vec<String>> {
         let (layers, problems) = Layers::collect(&environment(pairs), &Flags::default());
