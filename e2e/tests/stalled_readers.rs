@@ -103,13 +103,13 @@ fn a_stream_that_may_last_long_is_not_given_up_while_somebody_reads_it() {
         for limit in ["1h", "0"] {
             let gateway = impatient().start().await;
             gateway.plugin("lab").option("stream_timeout", limit).ready().await;
-            // Faster than it is read, so that there is always something to be read.
-            let path = "/plugins/lab/stream-bytes/10000000000";
+            // Small pieces, faster than they are read, so that there is always something to be read.
+            let path = "/plugins/lab/sse?n=inf&interval_ms=0";
             let mut slow = Unread::open(&gateway, path, None).await;
             let begun = Instant::now();
             // Far longer than a reader may take nothing.
             while begun.elapsed() < Duration::from_secs(6) {
-                slow.read_at_least(100_000).await;
+                slow.read_at_least(20_000).await;
                 pause(Duration::from_millis(100)).await;
             }
         }
