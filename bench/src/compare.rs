@@ -9,7 +9,7 @@ use crate::results::{GATEWAY, MEDIAN_LATENCY, PLUGIN, Results};
 use crate::start::Sidegate;
 use anyhow::{Context as _, Result};
 use std::fmt::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// A revision in a folder of its own, which is removed again.
 #[derive(Debug)]
@@ -52,24 +52,44 @@ pub async fn run(plan: &Plan, revisions: [&str; 2]) -> Result<(String, Results)>
     Ok((told(&results, revisions), results))
 }
 
-/// Builds a revision. Its target folder stays, so that the next comparison is quick.
+/// A revision's gateway and plugin. What was built last is kept, so that the same comparison is not
+/// built again.
 fn built(letter: &str, revision: &str) -> Result<Sidegate> {
     let commit = commit(revision)?;
     let target = build::target_folder()?.join("compared").join(letter);
     std::fs::create_dir_all(&target)?;
-    // Always in the same place: Cargo builds anew what has moved.
-    let source = Worktree::new(target.join("source"), &commit)?;
-    build::cargo(&source.folder, &target, &["-p", "sidegate", "--bin", "sidegate"])?;
-    let built = target.join(build::profile_folder());
-    let plugin = if source.folder.join("bench/Cargo.toml").is_file() {
-        let plugin = ["-p", "sidegate-bench", "--bin", "bench-plugin"];
-        build::cargo(&source.folder, &target, &plugin)?;
-        built.join("bench-plugin")
+    let folder = target.join(build::profile_folder());
+    let note = folder.join("revision");
+    if std::fs::read_to_string(&note).is_ok_and(|built| built == commit) {
+        eprintln!("{revision} is built already");
+    } else {
+        build_in(&target, &commit)?;
+        std::fs::write(&note, &commit)?;
+    }
+    let plugin = folder.join("bench-plugin");
+    let plugin = if plugin.is_file() {
+        plugin
     } else {
         eprintln!("{revision} has no benchmark yet: its gateway runs the plugin of today");
         beside("bench-plugin")?
     };
-    Ok(Sidegate { program: built.join("sidegate"), plugin, ..Sidegate::usual(letter)? })
+    Ok(Sidegate { program: folder.join("sidegate"), plugin, ..Sidegate::usual(letter)? })
+}
+
+fn build_in(target: &Path, commit: &str) -> Result<()> {
+    // Always in the same place: Cargo builds anew what has moved.
+    let source = Worktree::new(target.join("source"), commit)?;
+    let folder = target.join(build::profile_folder());
+    // What stands there is of another revision.
+    for of_another in ["revision", "bench-plugin"] {
+        let _ = std::fs::remove_file(folder.join(of_another));
+    }
+    build::cargo(&source.folder, target, &["-p", "sidegate", "--bin", "sidegate"])?;
+    if source.folder.join("bench/Cargo.toml").is_file() {
+        let plugin = ["-p", "sidegate-bench", "--bin", "bench-plugin"];
+        build::cargo(&source.folder, target, &plugin)?;
+    }
+    Ok(())
 }
 
 fn commit(revision: &str) -> Result<String> {
