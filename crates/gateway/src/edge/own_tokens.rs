@@ -5,7 +5,6 @@
 use base64::Engine as _;
 use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
-use memchr::memchr_iter;
 use percent_encoding::percent_decode;
 use sidegate_model::token::{ADMIN_TOKEN_PREFIX, TOKEN_PREFIX};
 use std::borrow::Cow;
@@ -15,20 +14,34 @@ use std::borrow::Cow;
 const LEAST_CHARACTERS: usize = 32;
 /// Nothing shorter holds a token.
 const LEAST_BYTES: usize = TOKEN_PREFIX.len() + LEAST_CHARACTERS;
+// A token of either kind lies over one of the bytes that are probed.
+const _: () = assert!(ADMIN_TOKEN_PREFIX.len() >= TOKEN_PREFIX.len());
 
-/// Whether a text holds a token of the gateway.
+/// Whether a text holds a token of the gateway: a word that begins like one and is long enough. A
+/// longer word that only ends like one is somebody else's.
 pub fn within(text: &[u8]) -> bool {
-    if text.len() < LEAST_BYTES {
-        return false;
+    // No token fits between two of these, so nearly all of a text need not be looked at.
+    let mut probe = LEAST_BYTES - 1;
+    while let Some(byte) = text.get(probe) {
+        let mut next = probe;
+        if is_character(byte) {
+            let before = text[..probe].iter().rev().take_while(|byte| is_character(byte)).count();
+            let after = text[probe..].iter().take_while(|byte| is_character(byte)).count();
+            if is_token(&text[probe - before..probe + after]) {
+                return true;
+            }
+            next += after - 1;
+        }
+        probe = next + LEAST_BYTES;
     }
-    memchr_iter(b'_', text).any(|underscore| {
-        let (before, after) = text.split_at(underscore + 1);
-        let prefixes = [TOKEN_PREFIX.as_bytes(), ADMIN_TOKEN_PREFIX.as_bytes()];
-        let before = prefixes.iter().find_map(|prefix| before.strip_suffix(*prefix));
-        // A longer word that ends like the prefix is somebody else's.
-        let begins = before.is_some_and(|before| !before.last().is_some_and(is_character));
-        begins && after.iter().take_while(|byte| is_character(byte)).count() >= LEAST_CHARACTERS
-    })
+    false
+}
+
+/// Whether a word is a token, or most of one.
+fn is_token(word: &[u8]) -> bool {
+    let prefixes = [TOKEN_PREFIX, ADMIN_TOKEN_PREFIX];
+    let rest = prefixes.iter().find_map(|prefix| word.strip_prefix(prefix.as_bytes()));
+    rest.is_some_and(|rest| rest.len() >= LEAST_CHARACTERS)
 }
 
 fn is_character(byte: &u8) -> bool {
@@ -132,7 +145,18 @@ mod tests {
         assert_eq!(removed_from_cookies(cookies.as_bytes()), b"a=1; b=2");
     }
 
+    /// The same, letter by letter.
+    fn plainly_within(text: &[u8]) -> bool {
+        text.split(|byte| !is_character(byte)).any(is_token)
+    }
+
     proptest! {
+        #[test]
+        fn a_token_is_found_wherever_it_stands(text in "([a-z_-]{0,40}[ .;=]|T|S){0,6}") {
+            let text = text.replace('T', TOKEN).replace('S', &TOKEN[..36]);
+            prop_assert_eq!(within(text.as_bytes()), plainly_within(text.as_bytes()));
+        }
+
         #[test]
         fn nothing_of_a_token_is_left_in_a_query(
             parts in proptest::collection::vec("[a-z=%0-9_-]{0,12}|T", 0..6),

@@ -161,24 +161,31 @@ where
 
     /// Each value by itself, in order; cookies joined into one.
     fn put_list(&self, out: &mut Vec<u8>) {
-        let mut joined = None;
+        let mut has_cookies = false;
         for (name, value) in self.headers {
             if (self.withheld)(name) {
                 continue;
             }
-            let mut value = value.as_bytes();
-            if *name == header::COOKIE {
-                if joined.is_some() {
-                    continue;
-                }
-                let pieces = self.headers.get_all(name).iter().map(HeaderValue::as_bytes);
-                value = joined.insert(pieces.collect::<Vec<_>>().join(&b"; "[..]));
+            if *name != header::COOKIE {
+                put::header(out, HEADER_LIST, name, value.as_bytes());
+            } else if !has_cookies {
+                has_cookies = true;
+                put::header(out, HEADER_LIST, name, &self.cookies(value));
             }
-            put::header(out, HEADER_LIST, name, value);
         }
         for (name, value) in self.added() {
             put::pair(out, HEADER_LIST, name.as_bytes(), value);
         }
+    }
+
+    /// All cookies in one value, of which this is the first.
+    fn cookies<'v>(&self, first: &'v HeaderValue) -> Cow<'v, [u8]> {
+        let all = self.headers.get_all(header::COOKIE);
+        if all.iter().nth(1).is_none() {
+            return Cow::Borrowed(first.as_bytes());
+        }
+        let all: Vec<_> = all.iter().map(HeaderValue::as_bytes).collect();
+        Cow::Owned(all.join(&b"; "[..]))
     }
 
     /// One text for each name, every value kept.
