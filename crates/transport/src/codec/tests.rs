@@ -180,6 +180,7 @@ fn unframed(encoded: &Encoded) -> Bytes {
 fn headers() -> impl Strategy<Value = HeaderMap> {
     let name = prop_oneof![
         "[a-z]{1,3}(-[a-z_0-9]{1,3})?",
+        "[a-z0-9!_~^`|.-]{1,20}",
         Just("cookie".to_owned()),
         Just("host".to_owned()),
         Just("traceparent".to_owned()),
