@@ -154,9 +154,7 @@ pub(super) fn header(out: &mut Vec<u8>, field: u32, name: &HeaderName, value: &[
     let name = name.as_str();
     delimited(out, field, pair_len(name.len(), value.len()));
     delimited(out, 1, name.len());
-    let start = out.len();
-    out.extend_from_slice(name.as_bytes());
-    canonical(&mut out[start..]);
+    canonical(out, name.as_bytes());
     bytes(out, 2, value);
 }
 
@@ -164,23 +162,21 @@ fn pair_len(name: usize, value: usize) -> usize {
     bytes_len(name) + bytes_len(value)
 }
 
-/// Capitals at the start of words; all other letters of a header's name are small already. Eight
-/// bytes at once, for this is done to each field of each request.
-fn canonical(name: &mut [u8]) {
-    const WORD: usize = size_of::<u64>();
+/// Writes a name with capitals at the start of words; all other letters of a header's name are small
+/// already. Eight characters at once, for this is done to each field of each request.
+fn canonical(out: &mut Vec<u8>, name: &[u8]) {
     // In the highest bit of its byte: a word starts there.
     let mut starts = FIRST;
-    let (words, rest) = name.as_chunks_mut::<WORD>();
+    let (words, rest) = name.as_chunks::<{ size_of::<u64>() }>();
     for word in words {
-        let (capital, next) = capitals(u64::from_le_bytes(*word), starts);
-        *word = capital.to_le_bytes();
+        let (spelled, next) = capitals(u64::from_le_bytes(*word), starts);
+        out.extend_from_slice(&spelled.to_le_bytes());
         starts = next;
     }
-    if !rest.is_empty() {
-        let mut last = [0; WORD];
-        last[..rest.len()].copy_from_slice(rest);
-        let (capital, _) = capitals(u64::from_le_bytes(last), starts);
-        rest.copy_from_slice(&capital.to_le_bytes()[..rest.len()]);
+    let mut starts = starts != 0;
+    for byte in rest {
+        out.push(if starts { byte.to_ascii_uppercase() } else { *byte });
+        starts = *byte == b'-';
     }
 }
 
