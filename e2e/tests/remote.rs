@@ -371,8 +371,14 @@ fn a_plugin_elsewhere_that_is_told_to_stop_finishes_what_is_open_and_takes_nothi
         let plugin = at(&gateway, &[&lab.address]).ready().await;
         let mut stream = gateway.get("/plugins/lab/sse?n=60&interval_ms=50").open().await;
         stream.read_until("\n\n").await;
-        let slow = tokio::spawn(gateway.get("/plugins/lab/sleep?ms=2000").try_send());
-        plugin.wait_for("both are open", |status| status["in_flight"] == 2).await;
+        let slow = gateway.get("/plugins/lab/sleep?ms=2000").header("x-nonce", "slow");
+        let slow = tokio::spawn(slow.try_send());
+        // What has not reached it when it stops is nothing that it could finish.
+        eventually("the slow one has reached it", async || {
+            let seen = gateway.get("/plugins/lab/seen?nonce=slow").send().await.expect(200).json();
+            (seen["seen"] == true).then_some(())
+        })
+        .await;
         terminate(lab.pid());
         plugin.wait_for("it is missed", |status| status["state"] != "ready").await;
         let refused = gateway.get("/plugins/lab/pid").send().await;

@@ -13,7 +13,8 @@ const EVENTS: &str = "/plugins/lab/sse?n=inf&interval_ms=20";
 /// One event, and silence.
 const SILENT: &str = "/plugins/lab/sse?n=inf&interval_ms=600000";
 /// A stream that is none of events.
-const BYTES: &str = "/plugins/lab/stream-bytes/10000000000?piece=1";
+/// Large pieces: clients take very many tiny ones over HTTP/2 for an attack.
+const BYTES: &str = "/plugins/lab/stream-bytes/10000000000?piece=1024";
 
 fn limited() -> GatewayBuilder {
     Gateway::builder().env("PLUGIN_ENDPOINT_STREAM_TIMEOUT", "700ms")
