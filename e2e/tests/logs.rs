@@ -135,7 +135,16 @@ fn requests_are_told_in_a_file_of_their_own_which_is_opened_again_at_sighup() {
         gateway.logged("the access log is reopened").await;
         ask_as(&gateway, "behind-it").await;
         told(&file, "behind-it").await;
-        assert!(!gateway.log().contains("behind-it"), "it is in its own file only");
+        // What was refused before it was a request is told there as well.
+        let mut raw = gateway.raw().await;
+        raw.send("GET /x HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n").await;
+        raw.answer().await.is_error(400, "invalid_request", "client");
+        told(&file, "refused: ").await;
+        let log = gateway.log();
+        assert!(
+            !log.contains("behind-it") && !log.contains("refused: "),
+            "its own file only: {log}"
+        );
         assert_eq!(dropped(&gateway).await, 0);
     });
 }

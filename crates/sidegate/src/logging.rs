@@ -9,7 +9,7 @@ use crate::config::resolved::Log;
 use crate::error::Failure;
 use crate::stderr::{self, LAST_LINES};
 use sidegate_control::LogLevels;
-use sidegate_gateway::log::{AccessLog, Form, LogWriter, Logs, Output};
+use sidegate_gateway::log::{AccessLog, Form, Inlet, LogWriter, Logs, Output};
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::io::{self, IsTerminal as _};
 use std::panic::PanicHookInfo;
@@ -17,6 +17,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 use tracing_subscriber::filter::Targets;
+use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::prelude::*;
 use tracing_subscriber::{Registry, reload};
 
@@ -43,28 +44,30 @@ pub(crate) fn start(log: &Log, shards: usize, colour: bool) -> Result<Arc<Loggin
     let failed = |e: io::Error| Failure::failed(format!("the log cannot be written: {e}"));
     let output = Output::stderr().map_err(failed)?;
     // Those of a file have a writer of their own: neither shall wait for the other.
-    let (here, there) = if log.access_file.is_some() { (1, shards) } else { (shards + 1, 0) };
+    let here = if log.access_file.is_some() { 1 } else { rooms.len() };
     let (main, mut inlets) =
         LogWriter::start("log", output, &rooms[..here], tell_of_dropped).map_err(failed)?;
     let inlet = inlets.remove(0);
+    let mut events = Events { access: inlet.clone(), other: inlet.clone() };
     let mut writers = vec![main.clone()];
     let mut file = None;
     if let Some(path) = &log.access_file {
         let output = open(path)?;
-        let started = LogWriter::start("access-log", output, &rooms[1..=there], tell_of_dropped);
-        let (writer, of_shards) = started.map_err(failed)?;
-        inlets = of_shards;
+        let started = LogWriter::start("access-log", output, &rooms, tell_of_dropped);
+        let (writer, of_file) = started.map_err(failed)?;
+        inlets = of_file;
+        events.access = inlets.remove(0);
         writers.push(writer.clone());
         file = Some((path.clone(), writer));
     }
-    let form = match (log.json, colour && file.is_none()) {
+    let colour = colour && file.is_none();
+    let form = match (log.json, colour) {
         (true, _) => Form::Json,
         (false, true) => Form::Colour,
         (false, false) => Form::Text,
     };
     let (filter, handle) = reload::Layer::new(log.levels.filter());
-    let to = inlet.clone();
-    let layer = tracing_subscriber::fmt::layer().with_writer(move || to.clone());
+    let layer = tracing_subscriber::fmt::layer().with_writer(events);
     let registry = tracing_subscriber::registry();
     // A second start would mean a second server in this process; the first one's logs stay.
     let _ = if log.json {
@@ -77,6 +80,25 @@ pub(crate) fn start(log: &Log, shards: usize, colour: bool) -> Result<Arc<Loggin
     stderr::through(main.clone(), inlet);
     std::panic::set_hook(Box::new(move |panic| tell_of_panic(panic, &main)));
     Ok(Arc::new(Logging { filter: handle, levels: Mutex::new(log.levels.clone()), logs, file }))
+}
+
+/// Where events go that are not lines of requests.
+struct Events {
+    /// Those of the target `access`: requests that were refused before they were one.
+    access: Inlet,
+    other: Inlet,
+}
+
+impl<'a> MakeWriter<'a> for Events {
+    type Writer = Inlet;
+
+    fn make_writer(&'a self) -> Inlet {
+        self.other.clone()
+    }
+
+    fn make_writer_for(&'a self, event: &tracing::Metadata<'_>) -> Inlet {
+        if event.target() == "access" { self.access.clone() } else { self.make_writer() }
+    }
 }
 
 impl Logging {

@@ -66,6 +66,7 @@ pub(crate) fn router(state: AdminState) -> Router {
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
         .layer(from_fn_with_state(state.clone(), require_admin))
         .route(HEALTH, get(health))
+        .route("/health", get(health))
         .route("/ready", get(probes::ready))
         .route("/metrics", get(probes::metrics))
         .layer(from_fn_with_state(state.clone(), frame))

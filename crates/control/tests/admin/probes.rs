@@ -7,6 +7,7 @@ use reqwest::Method;
 async fn whether_it_is_ready_and_what_is_counted_is_told_without_a_token() {
     let admin = Admin::start().await;
     let ask = async |path: &str| admin.request(Method::GET, path).send().await.unwrap();
+    assert_eq!(ask("/health").await.status(), 200);
     let ready = ask("/ready").await;
     assert_eq!(ready.status(), 200);
     assert!(ready.text().await.unwrap().contains("\"ready\""));
