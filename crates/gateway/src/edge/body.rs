@@ -108,9 +108,10 @@ impl EdgeBody {
                 record.may_be_told_to_end(stream.signal().clone());
                 let (end, seen) = (stream.limit().map(|at| at + AFTER_LIMIT), Instant::now());
                 match end {
-                    Some(end) if end <= seen + patience => record.must_end_by(end),
                     // Over HTTP/1 the connection itself notices who does not read.
-                    Some(end) if version < Version::HTTP_2 => record.must_end_by(end),
+                    Some(end) if version < Version::HTTP_2 || end <= seen + patience => {
+                        record.must_end_by(end);
+                    }
                     end => self.reader = Some(Reader { patience, end, seen }),
                 }
             }
