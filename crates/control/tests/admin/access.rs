@@ -29,11 +29,11 @@ async fn every_route_refuses_a_missing_and_a_wrong_token() {
 }
 
 #[tokio::test]
-async fn only_health_is_open_and_unknown_addresses_tell_strangers_nothing() {
+async fn only_probes_are_open_and_unknown_addresses_tell_strangers_nothing() {
     let admin = Admin::start().await;
     let health = send(admin.request(Method::GET, "/api/v1/health")).await.expect(200);
     assert_eq!(health.json, serde_json::json!({ "status": "ok" }));
-    for path in ["/", "/api/v1", "/api/v1/nothing", "/api/v1/plugins/1/x", "/health"] {
+    for path in ["/", "/api/v1", "/api/v1/nothing", "/api/v1/plugins/1/x", "/healthy"] {
         send(admin.request(Method::GET, path)).await.expect(401);
         admin.get(path).await.expect(404);
     }
