@@ -4,15 +4,11 @@
 //! A database that cannot write ends the transaction by itself, and the ROLLBACK that follows fails
 //! for it. A trigger that rolls back does the same at will.
 
-#![expect(clippy::unwrap_used, reason = "a helper of a test ends the test by panicking")]
-
-mod support;
-
+use crate::support::{app, dsn, plugin, tamper};
 use sidegate_model::kv::{Kv as _, KvError};
 use sidegate_store::{Store, StoreError};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use support::{app, dsn, plugin, tamper};
 use tempfile::TempDir;
 
 /// The name, or the key, at which the transaction ends before its ROLLBACK.

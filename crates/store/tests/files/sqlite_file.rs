@@ -1,10 +1,7 @@
 //! The promises that only a file can keep or break: who may read it, what is in it, what survives
 //! and what is said when it cannot be used. Promises of every database are in the crate's suite.
 
-#![expect(clippy::unwrap_used, reason = "a helper of a test ends the test by panicking")]
-
-mod support;
-
+use crate::support::{app, dsn, plugin, tamper};
 use sidegate_model::kv::{Kv as _, KvError};
 use sidegate_model::plugin::PluginId;
 use sidegate_model::token::NewToken;
@@ -14,7 +11,6 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use support::{app, dsn, plugin, tamper};
 use tempfile::TempDir;
 use tokio::task::JoinSet;
 
