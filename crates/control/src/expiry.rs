@@ -1,8 +1,9 @@
 //! The removal of what plugins kept for a limited time. Reads never show it, so this only gives
 //! room back; it knows nothing of what the entries are.
 
+use sidegate_model::clock::now_millis;
 use sidegate_store::{Store, StoreError};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 const PAUSE: Duration = Duration::from_secs(60);
 /// Entries removed in one write; other writes come in between.
@@ -24,8 +25,7 @@ pub(crate) async fn keep_swept(store: Store) {
 
 /// Removes what has expired by now, so many at once, and tells how many it were.
 async fn sweep(store: &Store, at_once: u32) -> Result<u64, StoreError> {
-    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let now = i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX);
+    let now = now_millis();
     let mut removed = 0;
     loop {
         let step = store.remove_expired_entries(now, at_once).await?;

@@ -16,7 +16,6 @@ mod addresses;
 mod announce;
 mod assignment;
 mod broker;
-mod clock;
 mod connect;
 mod door;
 mod exit;

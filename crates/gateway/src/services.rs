@@ -21,7 +21,6 @@ mod apart;
 mod asker;
 mod bus;
 mod calls;
-mod clock;
 mod events;
 mod facts;
 mod management;

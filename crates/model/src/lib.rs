@@ -1,12 +1,13 @@
 //! The nouns of Sidegate and the rules they obey: plugins, endpoints, paths, apps, tokens, quotas
 //! and the snapshot that carries them from the control plane to the data plane.
 //!
-//! Nothing here does input or output, reads a clock or knows an async runtime; times are passed in
-//! as Unix milliseconds. Reading order: [`plugin`], [`options`], [`stream_options`],
+//! Nothing here does input or output or knows an async runtime; times are passed in as Unix
+//! milliseconds, for which [`clock`] is asked elsewhere. Reading order: [`plugin`], [`options`], [`stream_options`],
 //! [`endpoint`], [`path`], [`app`], [`token`], [`config_schema`], [`secret`], [`merge_patch`], [`quota`], [`kv`],
 //! [`snapshot`], [`status`], [`record`], [`convert`], [`duration`].
 
 pub mod app;
+pub mod clock;
 pub mod command;
 pub mod config_schema;
 pub mod convert;

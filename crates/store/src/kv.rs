@@ -2,11 +2,12 @@
 //! no write here grows the revision; who may ask for what is not known here.
 
 use crate::error::StoreError;
-use crate::revision::{Write, unix_millis};
+use crate::revision::Write;
 use crate::sql::params;
 use crate::store::Store;
 use crate::turns::Writer;
 use sidegate_model::UnixMillis;
+use sidegate_model::clock::now_millis;
 use sidegate_model::kv::{Kv, KvError, KvFuture, MAX_KEYS, MAX_TOTAL_BYTES, check};
 use sidegate_model::plugin::PluginId;
 use std::error::Error;
@@ -27,7 +28,7 @@ impl Kv for Store {
     fn read<'a>(&'a self, plugin: PluginId, key: &'a str) -> KvFuture<'a, Option<Vec<u8>>> {
         Box::pin(async move {
             check(key, b"")?;
-            Ok(self.read_entry(plugin, key, unix_millis()).await?)
+            Ok(self.read_entry(plugin, key, now_millis()).await?)
         })
     }
 
@@ -39,13 +40,13 @@ impl Kv for Store {
         expires_at: Option<UnixMillis>,
     ) -> KvFuture<'a, bool> {
         let entry = Entry { key, value, expires_at };
-        Box::pin(self.write_entry(plugin, entry, unix_millis()))
+        Box::pin(self.write_entry(plugin, entry, now_millis()))
     }
 
     fn delete<'a>(&'a self, plugin: PluginId, key: &'a str) -> KvFuture<'a, bool> {
         Box::pin(async move {
             check(key, b"")?;
-            Ok(self.delete_entry(plugin, key, unix_millis()).await?)
+            Ok(self.delete_entry(plugin, key, now_millis()).await?)
         })
     }
 }

@@ -3,8 +3,8 @@
 
 use crate::error::StoreError;
 use crate::sql::{Row, Tx, params};
+use sidegate_model::clock::now_millis;
 use sidegate_model::snapshot::Revision;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 /// What a write left behind.
 #[derive(Debug, Clone, PartialEq)]
@@ -25,7 +25,7 @@ pub(crate) struct Write {
 
 impl Write {
     pub(crate) fn new(tx: Tx) -> Self {
-        Self { tx, now: unix_millis() }
+        Self { tx, now: now_millis() }
     }
 
     /// The moment of the write as a time that was never given to what was last changed `before`: no
@@ -65,10 +65,4 @@ pub(crate) async fn read(tx: &mut Tx) -> Result<Revision, StoreError> {
 
 fn number(row: Option<&Row>) -> Result<Revision, StoreError> {
     row.ok_or_else(|| StoreError::not_found("revision", 1))?.of("revision").number("value")
-}
-
-/// The clock of the machine, in Unix milliseconds.
-pub(crate) fn unix_millis() -> i64 {
-    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX)
 }

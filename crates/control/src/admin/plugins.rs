@@ -10,14 +10,13 @@ use super::plugin_schema::{Schema, SchemaQuery, change_checked, schema_of};
 use super::records::{RecordAttributes, summary};
 use super::routes::{self, RaisedAttributes};
 use super::state::{AdminState, shown};
-use super::types::{
-    Document, Resource, listing_of, now_millis, page_document, read_page, time_text,
-};
+use super::types::{Document, Resource, listing_of, page_document, read_page, time_text};
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use sidegate_model::clock::now_millis;
 use sidegate_model::endpoint::{Endpoint, Method, Raised};
 use sidegate_model::plugin::{Plugin, PluginId};
 use sidegate_model::record::InstanceRecord;

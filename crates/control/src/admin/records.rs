@@ -4,12 +4,13 @@
 use super::error::ApiError;
 use super::extract::{Id, Query};
 use super::state::AdminState;
-use super::types::{Document, Resource, now_millis, time_text};
+use super::types::{Document, Resource, time_text};
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use sidegate_model::clock::now_millis;
 use sidegate_model::plugin::PluginId;
 use sidegate_model::record::{InstanceRecord, LoggedLine, ProcessExit};
 use std::time::Duration;

@@ -5,7 +5,6 @@ use super::error::ApiError;
 use serde::Serialize;
 use sidegate_model::UnixMillis;
 use sidegate_store::{Listing, Page};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 /// One thing, with its number and what there is to know of it.
 #[derive(Debug, Serialize)]
@@ -102,10 +101,4 @@ pub(crate) fn time_text(millis: UnixMillis) -> String {
     // Beyond the year 9999 there is no such text; the number is then better than nothing.
     jiff::Timestamp::from_millisecond(millis)
         .map_or_else(|_| millis.to_string(), |time| format!("{time:.3}"))
-}
-
-/// The clock of the machine.
-pub(crate) fn now_millis() -> UnixMillis {
-    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    UnixMillis::try_from(since_epoch.as_millis()).unwrap_or(UnixMillis::MAX)
 }

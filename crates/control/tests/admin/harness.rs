@@ -8,6 +8,7 @@ use reqwest::header::HeaderMap;
 use reqwest::{Method, RequestBuilder, StatusCode};
 use serde_json::Value;
 use sidegate_control::{Control, ControlSettings, DataPlane, serve};
+use sidegate_model::clock::now_millis;
 use sidegate_model::config_schema::ConfigSchema;
 use sidegate_model::endpoint::EndpointTable;
 use sidegate_model::plugin::PluginId;
@@ -143,11 +144,6 @@ fn schema(name: &str) -> Option<Arc<ConfigSchema>> {
         _ => return None,
     };
     ConfigSchema::parse(&json.to_string()).unwrap().map(Arc::new)
-}
-
-fn now_millis() -> i64 {
-    let since = std::time::UNIX_EPOCH.elapsed().unwrap();
-    i64::try_from(since.as_millis()).unwrap()
 }
 
 pub(crate) struct Admin {

@@ -14,10 +14,11 @@ use crate::instance::Canceller;
 use crate::roster::{Entered, Roster};
 use crate::stream_task::StreamTask;
 use sidegate_model::UnixMillis;
+use sidegate_model::clock::now_millis;
 use sidegate_model::token::Token;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
@@ -123,7 +124,7 @@ impl OpenStreams {
             // What was published since it began may have been looked through already.
             let generation = current.load();
             if !Arc::ptr_eq(seen, &generation) {
-                entered.look(|member| member.look(&generation, now()));
+                entered.look(|member| member.look(&generation, now_millis()));
             }
         }
         Open { _entered: entered }
@@ -140,7 +141,7 @@ impl OpenStreams {
         let mut seen = current.load().callers();
         loop {
             let expiry = self.next_expiry.load(Ordering::Acquire);
-            let pause = Duration::from_millis(u64::try_from(expiry - now()).unwrap_or(0));
+            let pause = Duration::from_millis(u64::try_from(expiry - now_millis()).unwrap_or(0));
             tokio::select! {
                 changed = published.changed() => if changed.is_err() {
                     return std::future::pending().await;
@@ -151,8 +152,8 @@ impl OpenStreams {
             let generation = current.load();
             let callers = generation.callers();
             let is_changed = !std::mem::replace(&mut seen, callers.clone()).is_same(&callers);
-            if is_changed || expiry <= now() {
-                self.look(&generation, now());
+            if is_changed || expiry <= now_millis() {
+                self.look(&generation, now_millis());
             }
         }
     }
@@ -165,9 +166,4 @@ impl OpenStreams {
         });
         self.next_expiry.fetch_min(next, Ordering::AcqRel);
     }
-}
-
-fn now() -> UnixMillis {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    UnixMillis::try_from(since.as_millis()).unwrap_or(NEVER)
 }

@@ -11,12 +11,12 @@ use crate::instance::Instance;
 use crate::metrics::RouteName;
 use crate::route::lookup::{Found, Match, Miss, lookup};
 use http::request::Parts;
-use sidegate_model::UnixMillis;
+use sidegate_model::clock::now_millis;
 use sidegate_model::endpoint::{Method, MethodSet, Resolution};
 use sidegate_model::path::PluginPath;
 use sidegate_wire::ErrorCode;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout_at};
 
@@ -165,7 +165,7 @@ fn starting(mount: &Mount) -> Result<(), EdgeError> {
 
 fn identify(context: &RequestContext, matched: &Match, head: &Parts) -> Result<Caller, EdgeError> {
     let query = head.uri.query();
-    Ok(authenticate(&context.generation, matched, &head.headers, query, now)?)
+    Ok(authenticate(&context.generation, matched, &head.headers, query, now_millis)?)
 }
 
 fn route_name(matched: &Match) -> RouteName<'_> {
@@ -174,9 +174,4 @@ fn route_name(matched: &Match) -> RouteName<'_> {
         route: &matched.endpoint.path,
         method: matched.method.as_str(),
     }
-}
-
-fn now() -> UnixMillis {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    UnixMillis::try_from(since.as_millis()).unwrap_or(UnixMillis::MAX)
 }

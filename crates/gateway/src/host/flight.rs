@@ -1,10 +1,10 @@
 //! The flight recorder: what is known of a plugin's processes, those that run and the last ones that
 //! ended. Takes down what it is told; decides nothing.
 
-use super::clock::now_millis;
 use super::logs::{LineNumbers, RecentLines};
 use crate::instance::OpenCalls;
 use sidegate_model::UnixMillis;
+use sidegate_model::clock::now_millis;
 use sidegate_model::record::{InstanceEnd, InstanceRecord, LoggedLine, ProcessExit};
 use sidegate_model::sha256::Sha256;
 use std::collections::VecDeque;

@@ -4,10 +4,10 @@
 //!
 //! What cannot be written is missing after the next start, and nothing else.
 
-use super::clock::now_millis;
 use super::flight::FlightRecorder;
 use serde::{Deserialize, Serialize};
 use sidegate_model::UnixMillis;
+use sidegate_model::clock::now_millis;
 use sidegate_model::plugin::PluginId;
 use sidegate_model::record::{InstanceEnd, InstanceRecord, LoggedLine, ProcessExit};
 use std::collections::{BTreeMap, HashMap};

@@ -2,10 +2,10 @@
 //!
 //! Knows no process: others hand in the bytes. How a line is read is told in `line`.
 
-use super::clock::now_millis;
 use super::last_words::LastWords;
 use super::line::{Line, LineCutter, level_name, read_line};
 use sidegate_model::UnixMillis;
+use sidegate_model::clock::now_millis;
 use sidegate_model::plugin::PluginSpec;
 use sidegate_model::record::LoggedLine;
 use std::collections::VecDeque;

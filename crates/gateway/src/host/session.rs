@@ -10,6 +10,7 @@ use super::manifest::Manifest;
 use super::schema::Schema;
 use super::sessions;
 use super::settings::HostLimits;
+use sidegate_model::clock::now_millis;
 use sidegate_model::config_schema::MAX_SCHEMA_BYTES;
 use sidegate_model::convert::plugin_config;
 use sidegate_model::plugin::PluginSpec;
@@ -18,7 +19,7 @@ use sidegate_wire::handshake::{
 };
 use sidegate_wire::plugin as wire;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 use tonic::transport::Channel;
@@ -150,8 +151,7 @@ impl Session {
 
     /// Asks whether it is well.
     pub(super) async fn ping(&self) -> Result<(), Fault> {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-        let request = wire::PingRequest { timestamp: now.cast_signed() };
+        let request = wire::PingRequest { timestamp: now_millis() / 1000 };
         let mut plugin = self.plugin.clone();
         match call("Ping", self.limits.ping, request, |r| plugin.ping(r)).await {
             Ok(answer) if answer.healthy => Ok(()),

@@ -4,7 +4,6 @@
 //! Shares nothing with other supervisors, so that a slow or broken plugin delays nobody.
 
 use super::assignment::{Assignment, News, Order, Setup, Victim};
-use super::clock::now_millis;
 use super::fault::Hope;
 use super::flight::FlightRecorder;
 use super::random::chance;
@@ -12,6 +11,7 @@ use super::runner;
 use super::state::{Action, Edition, Event, Life, Moment, Serial};
 use super::view::{Record, View};
 use sidegate_model::UnixMillis;
+use sidegate_model::clock::now_millis;
 use sidegate_model::plugin::{PluginId, PluginSpec};
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;

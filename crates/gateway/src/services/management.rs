@@ -5,8 +5,8 @@ use super::asker::{
     APPS_READ, Asker, BUDGET_READ, CONTROL_SEND, CREDENTIALS_VALIDATE, KV_READWRITE, LLMS_READ,
     PRICING_READ,
 };
-use super::clock::now_millis;
 use super::{facts, storage};
+use sidegate_model::clock::now_millis;
 use sidegate_model::kv::Kv;
 use sidegate_wire::management as wire;
 use sidegate_wire::management::microgateway_management_service_server::MicrogatewayManagementService;

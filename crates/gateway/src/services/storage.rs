@@ -2,9 +2,9 @@
 //! never logged.
 
 use super::apart::apart;
-use super::clock::now_millis;
 use prost_types::Timestamp;
 use sidegate_model::UnixMillis;
+use sidegate_model::clock::now_millis;
 use sidegate_model::kv::{Kv, KvError, check};
 use sidegate_model::plugin::PluginId;
 use sidegate_wire::management::{

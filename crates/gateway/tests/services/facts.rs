@@ -5,9 +5,9 @@ use prost_types::Timestamp;
 use serde_json::json;
 use sidegate_model::UnixMillis;
 use sidegate_model::app::{App, AppId};
+use sidegate_model::clock::now_millis;
 use sidegate_model::token::{Token, TokenHash, TokenId};
 use sidegate_wire::management as wire;
-use std::time::{SystemTime, UNIX_EPOCH};
 use tonic::Code;
 
 /// A desk with these apps, and a plugin that may ask for facts.
@@ -146,8 +146,7 @@ async fn a_budget_is_all_there_because_nothing_is_counted() {
     assert_eq!((told.monthly_budget, told.remaining_budget, told.current_usage), (12.5, 12.5, 0.0));
     assert_eq!((told.tokens_used, told.requests_count, told.percentage_used), (0, 0, 0.0));
     assert!(!told.is_over_budget);
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
-    let now = i64::try_from(now).unwrap();
+    let now = now_millis() / 1000;
     assert!(told.period_start <= now && now <= told.period_end);
     let days = (told.period_end - told.period_start) / 86_400;
     assert!((28..=31).contains(&days), "{days} days");

@@ -2,12 +2,12 @@
 
 use crate::desk::{Desk, Plugin};
 use prost_types::Timestamp;
+use sidegate_model::clock::now_millis;
 use sidegate_model::kv::{KvError, MAX_KEY_BYTES, MAX_VALUE_BYTES};
 use sidegate_model::plugin::PluginId;
 use sidegate_wire::management::{
     DeletePluginKvRequest, GetLicenseInfoRequest, ReadPluginKvRequest, WritePluginKvRequest,
 };
-use std::time::{SystemTime, UNIX_EPOCH};
 use tonic::{Code, Status};
 
 async fn plugin(desk: &Desk) -> Plugin {
@@ -36,8 +36,7 @@ async fn delete(plugin: &mut Plugin, key: &str) -> Result<bool, Status> {
 }
 
 fn seconds_from_now(seconds: i64) -> Option<Timestamp> {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
-    Some(Timestamp { seconds: i64::try_from(now).unwrap() + seconds, nanos: 7_000_000 })
+    Some(Timestamp { seconds: now_millis() / 1000 + seconds, nanos: 7_000_000 })
 }
 
 #[tokio::test]
