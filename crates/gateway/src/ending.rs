@@ -1,11 +1,11 @@
 //! The word to end, from outside, to something that is open for long: a stream now, and whatever a
 //! connection is handed over to. Who says it and what is done about it is known elsewhere.
 
-use crate::stream_task::StreamTask;
 use futures_util::task::AtomicWaker;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::task::Waker;
+use tokio::task::AbortHandle;
 
 /// Why something open is to end. A later one in this order outweighs those before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -41,6 +41,22 @@ impl Ending {
     /// Whether the caller may not go on: then nothing more reaches it.
     pub fn is_refusal(self) -> bool {
         self >= Self::Expired
+    }
+}
+
+/// The task that carries one open thing, so that it can be ended from outside.
+#[derive(Debug, Clone, Default)]
+pub struct StreamTask(Arc<OnceLock<AbortHandle>>);
+
+impl StreamTask {
+    /// It runs from now on. Counts once.
+    pub fn started(&self, handle: AbortHandle) {
+        let _ = self.0.set(handle);
+    }
+
+    /// Ends it, at its next turn; tells whether it is there to be ended.
+    pub fn end(&self) -> bool {
+        self.0.get().map(AbortHandle::abort).is_some()
     }
 }
 

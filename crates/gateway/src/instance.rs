@@ -2,11 +2,16 @@
 //!
 //! Starting and stopping the process is the host's work; this type only knows its socket.
 
+mod lane;
+mod presence;
+
+pub use lane::{Address, CallError};
+pub use presence::{Askers, InService, Presence};
+
 use crate::ending::{EndSignal, Ending};
-use crate::lane::{Address, CallError, CallKind, Lane, Messages};
-use crate::presence::{InService, Presence};
 use crate::roster::{Entered, Roster};
 use bytes::Bytes;
+use lane::{CallKind, Lane, Messages};
 use sidegate_model::plugin::PluginSpec;
 use sidegate_transport::codec::{Answer, Chunk, Encoded, Malformed};
 use sidegate_transport::pinned::Connector;

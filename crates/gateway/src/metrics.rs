@@ -3,17 +3,19 @@
 //!
 //! Each shard counts for itself and without locks; a scrape adds up.
 
+mod exposition;
 mod gone;
+mod plugin_metrics;
+mod process_figures;
 mod report;
 mod route_meter;
 mod tally;
 
 pub use route_meter::{NOWHERE, RouteMeter, RouteName};
 
-use crate::exposition::announce;
-use crate::plugin_metrics;
-use crate::process_figures::ProcessFigures;
+use exposition::announce;
 use gone::Gone;
+use process_figures::ProcessFigures;
 use report::Report;
 use route_meter::RouteMeters;
 use sidegate_model::status::PluginStatus;

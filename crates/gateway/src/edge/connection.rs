@@ -1,10 +1,10 @@
 //! What is known of one client connection, shared between its socket and its requests.
 
+use super::deadlines::{Deadlines, Ticket};
 use super::forwarded::Scheme;
-use crate::deadlines::{Deadlines, Ticket};
+use crate::ending::StreamTask;
 use crate::log::AccessLog;
 use crate::metrics::ShardMetrics;
-use crate::stream_task::StreamTask;
 use futures_util::task::AtomicWaker;
 use std::net::SocketAddr;
 use std::sync::Arc;

@@ -1,13 +1,12 @@
 //! The call to the plugin, under its deadline: one answer, or a stream up to its headers.
 
 use super::context::RequestContext;
+use super::deadlines::Late;
 use super::error::EdgeError;
 use super::headers::TooMany;
 use super::request::Question;
 use super::stream::StreamLimits;
-use crate::deadlines::Late;
-use crate::instance::{Chunks, End, Instance};
-use crate::lane::CallError;
+use crate::instance::{CallError, Chunks, End, Instance};
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode, Version};
 use sidegate_transport::codec::{Chunk, Encoded};

@@ -2,7 +2,7 @@
 
 use super::body::EdgeBody;
 use super::refusal::Refusal;
-use crate::lane::CallError;
+use crate::instance::CallError;
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Response, StatusCode, header};
 use jiff::fmt::rfc2822::DateTimePrinter;

@@ -11,7 +11,7 @@ use super::patience::Patience;
 use super::refusal::Refusal;
 use super::request_id::RequestId;
 use super::socket::Socket;
-use crate::standby::Standby;
+use super::standby::Standby;
 use bytes::{Buf, BytesMut};
 use sidegate_transport::http2::request_heads::{Look, RequestHeads, mark};
 use sidegate_wire::ErrorCode;

@@ -9,12 +9,12 @@ use super::orderly::Orderly;
 use super::refusal::Refusal;
 use super::respond::respond;
 use super::socket::Socket;
+use super::standby::Standby;
 use super::stopping::{closed, nothing_left, unless_stopped};
+use super::stream_tasks::StreamTasks;
 use super::tls::ShownIdentity;
 use crate::ending::Ending;
-use crate::seldom::Seldom;
-use crate::standby::Standby;
-use crate::stream_task::StreamTasks;
+use crate::rate_limited_log::RateLimitedLog;
 use bytes::BytesMut;
 use http::{Request, Response};
 use hyper::body::Incoming;
@@ -40,7 +40,7 @@ const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 /// The pause after the operating system refused a connection, for example for want of files.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// Whoever opens many connections can bring it about.
-static UNACCEPTED: Seldom = Seldom::new();
+static UNACCEPTED: RateLimitedLog = RateLimitedLog::new();
 /// How long streams that were told to end may take.
 const LAST_STREAMS: Duration = Duration::from_millis(500);
 /// Streams at one time on one HTTP/2 connection.
@@ -154,7 +154,7 @@ impl Shard {
             match accepted {
                 Ok(accepted) => return Some(accepted),
                 Err(error) => {
-                    if let Some(times) = UNACCEPTED.tell() {
+                    if let Some(times) = UNACCEPTED.due() {
                         tracing::warn!(%error, times, "cannot accept a connection");
                     }
                     tokio::time::sleep(ACCEPT_PAUSE).await;

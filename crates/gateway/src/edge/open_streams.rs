@@ -6,13 +6,12 @@
 //! such as a connection that was handed over, enters in the same way.
 
 use super::connection::Connection;
-use crate::deadlines::Ticket;
-use crate::ending::{EndSignal, Ending};
+use super::deadlines::Ticket;
+use crate::ending::{EndSignal, Ending, StreamTask};
 use crate::generation::{CurrentGeneration, Generation};
 use crate::identity::authenticate;
 use crate::instance::Canceller;
 use crate::roster::{Entered, Roster};
-use crate::stream_task::StreamTask;
 use sidegate_model::UnixMillis;
 use sidegate_model::clock::now_millis;
 use sidegate_model::token::Token;

@@ -9,7 +9,7 @@ use super::event_border::EventBorder;
 use super::open_streams::Open;
 use crate::ending::{EndSignal, Ending};
 use crate::instance::{Canceller, Chunks};
-use crate::seldom::Seldom;
+use crate::rate_limited_log::RateLimitedLog;
 use bytes::Bytes;
 use http_body::SizeHint;
 use sidegate_transport::codec::Chunk;
@@ -29,8 +29,8 @@ const LAST_WORDS: Duration = Duration::from_millis(10);
 const EVENT_END: Duration = Duration::from_millis(250);
 
 /// What a faulty plugin does with every request, which anybody may send where no token is demanded.
-static ENDLESS: Seldom = Seldom::new();
-static TWICE: Seldom = Seldom::new();
+static ENDLESS: RateLimitedLog = RateLimitedLog::new();
+static TWICE: RateLimitedLog = RateLimitedLog::new();
 
 /// A streamed answer that was cut; the connection or the HTTP/2 stream ends with an error.
 #[derive(Debug, Clone, Copy, thiserror::Error)]
@@ -348,7 +348,7 @@ pub fn let_finish(mut chunks: Chunks) {
     tokio::spawn(async move {
         let rest = async { while let Some(Ok(_)) = chunks.next().await {} };
         if tokio::time::timeout(AFTER_DONE, rest).await.is_err()
-            && let Some(times) = ENDLESS.tell()
+            && let Some(times) = ENDLESS.due()
         {
             tracing::warn!(times, "a plugin's stream went on after DONE and was cancelled");
         }
@@ -362,7 +362,7 @@ fn meaning(chunk: Chunk) -> Step {
         ChunkType::Done => Step::Done,
         ChunkType::Error => Step::Abort("the plugin reported an error within its stream"),
         ChunkType::Headers => {
-            if let Some(times) = TWICE.tell() {
+            if let Some(times) = TWICE.due() {
                 tracing::warn!(
                     times,
                     "a plugin sent headers twice in one stream; the second ones are ignored"

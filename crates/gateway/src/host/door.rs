@@ -3,7 +3,7 @@
 //! Knows nothing of how the plugin hears of it.
 
 use super::peer::Family;
-use crate::seldom::Seldom;
+use crate::rate_limited_log::RateLimitedLog;
 use crate::services::HostServices;
 use sidegate_model::plugin::PluginId;
 use sidegate_transport::pinned::Acceptor;
@@ -40,8 +40,8 @@ pub(super) struct Porter {
 /// What was warned about.
 #[derive(Default)]
 struct Warned {
-    strangers: Seldom,
-    tls: Seldom,
+    strangers: RateLimitedLog,
+    tls: RateLimitedLog,
 }
 
 impl Porter {
@@ -58,7 +58,7 @@ impl Porter {
     /// Whether whoever is there may be the plugin. Its certificate, if it has one, is asked for later.
     pub(super) fn lets_in(&self, stream: &UnixStream) -> bool {
         let lets_in = self.tls.is_some() || self.family.has(stream);
-        if !lets_in && let Some(times) = self.warned.strangers.tell() {
+        if !lets_in && let Some(times) = self.warned.strangers.due() {
             let plugin = self.plugin;
             tracing::warn!(
                 %plugin,
@@ -89,7 +89,7 @@ impl Porter {
     }
 
     fn refuse(&self, error: &dyn std::fmt::Display) {
-        if let Some(times) = self.warned.tls.tell() {
+        if let Some(times) = self.warned.tls.due() {
             let plugin = self.plugin;
             tracing::warn!(%plugin, times, %error, "TLS with a plugin that asks its host failed");
         }

@@ -8,9 +8,7 @@ use super::assignment::{
 };
 use super::fault::Fault;
 use super::flight::Recording;
-use crate::instance::Instance;
-use crate::lane::Address;
-use crate::presence::{InService, Presence};
+use crate::instance::{Address, InService, Instance, Presence};
 use sidegate_model::endpoint::EndpointTable;
 use sidegate_model::record::InstanceEnd;
 use std::sync::Arc;

@@ -1,7 +1,7 @@
 //! The counts of all shards added up, and their text.
 
+use super::exposition::{announce, escape};
 use super::route_meter::{BORDERS, RouteMeter, RouteName};
-use crate::exposition::{announce, escape};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::atomic::{AtomicU64, Ordering};

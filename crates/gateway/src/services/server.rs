@@ -93,7 +93,7 @@ impl HostServices {
         if let Ok(taken) = share.connections.clone().try_acquire_owned() {
             return Some(Place { plugin, share, _taken: taken });
         }
-        if let Some(refused) = share.refused.tell() {
+        if let Some(refused) = share.refused.due() {
             tracing::warn!(
                 %plugin,
                 refused,

@@ -1,7 +1,7 @@
 //! How much of us one plugin may take at one time, over all its connections, so that no plugin
 //! starves the others. Knows nothing of what is asked.
 
-use crate::seldom::Seldom;
+use crate::rate_limited_log::RateLimitedLog;
 use sidegate_model::plugin::PluginId;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -23,7 +23,7 @@ pub(super) struct Share {
     pub(super) calls: Arc<Semaphore>,
     pub(super) subscriptions: Arc<Semaphore>,
     /// Connections that were refused.
-    pub(super) refused: Seldom,
+    pub(super) refused: RateLimitedLog,
 }
 
 impl Share {
@@ -32,7 +32,7 @@ impl Share {
             connections: Arc::new(Semaphore::new(MAX_CONNECTIONS)),
             calls: Arc::new(Semaphore::new(MAX_CALLS)),
             subscriptions: Arc::new(Semaphore::new(MAX_SUBSCRIPTIONS)),
-            refused: Seldom::default(),
+            refused: RateLimitedLog::default(),
         }
     }
 }

@@ -5,26 +5,15 @@
 //! it, and all that lives as long as the answer ends too; the rest of the connection goes on. Knows
 //! nothing of why.
 
+use crate::ending::StreamTask;
 use hyper::rt::Executor;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use tokio::task::AbortHandle;
-
-/// The task of one stream.
-#[derive(Debug, Clone, Default)]
-pub struct StreamTask(Arc<OnceLock<AbortHandle>>);
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Carries the streams of one connection, each on a task of its own.
 #[derive(Debug, Clone, Default)]
 pub struct StreamTasks {
     /// The one that was asked for and is not spawned yet.
     next: Arc<Mutex<Option<StreamTask>>>,
-}
-
-impl StreamTask {
-    /// Ends it, at its next turn; tells whether it is there to be ended.
-    pub fn end(&self) -> bool {
-        self.0.get().map(AbortHandle::abort).is_some()
-    }
 }
 
 impl StreamTasks {
@@ -43,9 +32,8 @@ where
     fn execute(&self, stream: F) {
         let handle = tokio::spawn(stream).abort_handle();
         let next = self.next.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(StreamTask(task)) = next {
-            // It is set once: each is taken once.
-            let _ = task.set(handle);
+        if let Some(task) = next {
+            task.started(handle);
         }
     }
 }

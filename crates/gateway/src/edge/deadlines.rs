@@ -5,7 +5,7 @@
 //! The watcher sleeps until the earliest deadline that it knew of when it last looked. Mostly that
 //! was met long ago; nothing is done about it before that moment comes.
 
-use crate::stream_task::StreamTask;
+use crate::ending::StreamTask;
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::{Mutex, PoisonError};
@@ -242,7 +242,7 @@ fn remember(known: &mut Option<Waker>, task: &Waker) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::stream_task::StreamTasks;
+    use crate::edge::stream_tasks::StreamTasks;
     use hyper::rt::Executor as _;
     use std::future::pending;
     use std::pin::pin;

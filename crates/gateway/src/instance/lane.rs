@@ -3,7 +3,7 @@
 //! Unary calls and streams travel on separate connections, so that readers who stall on a stream
 //! never hold up an ordinary answer. Knows frames and gRPC framing, nothing of endpoints.
 
-use crate::presence::InService;
+use super::presence::InService;
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use percent_encoding::percent_decode;
@@ -358,7 +358,7 @@ fn status_text(encoded: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::presence::Presence;
+    use crate::instance::Presence;
     use h2::Reason;
     use h2::server::SendResponse;
     use std::path::Path;

@@ -2,8 +2,8 @@
 //!
 //! Read when it is asked for, so that a plugin that is gone leaves no figures behind.
 
-use crate::exposition::{announce, escape};
-use crate::process_figures::ProcessFigures;
+use super::exposition::{announce, escape};
+use super::process_figures::ProcessFigures;
 use sidegate_model::status::{PluginState, PluginStatus};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
