@@ -9,7 +9,7 @@ pub mod literal;
 use crate::verdict::{Outcome, Verdict, ensure, same};
 use literal::{LiteralPath, LiteralTable};
 use serde_json::Map;
-use sidegate_gateway::generation::{CurrentGeneration, Generation, Mount, Target};
+use sidegate_gateway::generation::{Generation, Mount, Target};
 use sidegate_gateway::route::lookup::{Found, Miss, lookup};
 use sidegate_model::endpoint::EndpointTable;
 use sidegate_model::path::PluginPath;
@@ -165,7 +165,5 @@ fn generation(slug: Slug, registrations: Vec<EndpointRegistration>) -> Arc<Gener
         target: Target::Unavailable,
         waiting: Arc::new(Semaphore::new(1)),
     };
-    let current = CurrentGeneration::default();
-    current.publish(&Snapshot::default(), vec![mount]);
-    current.load()
+    Arc::new(Generation::new(&Snapshot::default(), vec![mount]))
 }

@@ -1,11 +1,9 @@
-//! The generation: routes, identities and plugin instances of one moment, and the slot that holds
-//! the current one.
+//! The generation: routes, identities and plugin instances of one moment.
 //!
 //! A request loads the generation once and sees one consistent moment until it ends. Nothing edits
-//! a generation; the host publishes the next one. What is counted lives outside.
+//! a generation; the host makes the next one and publishes it. What is counted lives outside.
 
 use crate::instance::Instance;
-use arc_swap::ArcSwap;
 use bytes::Bytes;
 use rustc_hash::FxBuildHasher;
 use sidegate_model::app::{App, AppId};
@@ -16,8 +14,8 @@ use sidegate_model::quota::Quota;
 use sidegate_model::snapshot::{Revision, Snapshot, TokenTable};
 use sidegate_transport::codec::encode_app;
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
-use tokio::sync::{Semaphore, watch};
+use std::sync::Arc;
+use tokio::sync::Semaphore;
 
 /// A plugin mounted under its slug.
 #[derive(Clone)]
@@ -84,7 +82,31 @@ impl Callers {
 /// keys that collide.
 type Apps = HashMap<AppId, Arc<AppIdentity>, FxBuildHasher>;
 
+/// The running counts of apps, which outlive every generation.
+pub(crate) type Quotas = HashMap<AppId, Arc<Quota>>;
+
 impl Generation {
+    /// Of desired state and what runs, after none.
+    pub fn new(snapshot: &Snapshot, mounts: Vec<Mount>) -> Self {
+        Self::default().next(snapshot, mounts, &mut Quotas::new())
+    }
+
+    /// The one after this: of desired state and what runs, with what did not change.
+    pub(crate) fn next(
+        &self,
+        snapshot: &Snapshot,
+        mounts: Vec<Mount>,
+        quotas: &mut Quotas,
+    ) -> Self {
+        let mounts = mounts.into_iter().map(|m| (m.slug.as_str().into(), Arc::new(m))).collect();
+        Self {
+            revision: snapshot.revision,
+            mounts,
+            tokens: snapshot.tokens.clone(),
+            apps: prepare(snapshot, &self.apps, quotas),
+        }
+    }
+
     /// The plugin mounted under a slug.
     pub fn mount(&self, slug: &str) -> Option<&Arc<Mount>> {
         self.mounts.get(slug)
@@ -101,74 +123,26 @@ impl Generation {
     }
 }
 
-/// The slot with the generation that serves now.
-#[derive(Default)]
-pub struct CurrentGeneration {
-    slot: ArcSwap<Generation>,
-    quotas: Mutex<HashMap<AppId, Arc<Quota>>>,
-    published: watch::Sender<()>,
-}
-
-impl CurrentGeneration {
-    /// The generation that serves now.
-    pub fn load(&self) -> Arc<Generation> {
-        self.slot.load_full()
+/// Prepares the apps, keeping what did not change.
+fn prepare(snapshot: &Snapshot, before: &Arc<Apps>, quotas: &mut Quotas) -> Arc<Apps> {
+    let unchanged = |id: &AppId, app: &Arc<App>| {
+        before.get(id).filter(|kept| Arc::ptr_eq(&kept.app, app)).cloned()
+    };
+    if before.len() == snapshot.apps.len()
+        && snapshot.apps.iter().all(|(id, app)| unchanged(id, app).is_some())
+    {
+        return before.clone();
     }
-
-    /// Tells when another generation serves.
-    pub fn published(&self) -> watch::Receiver<()> {
-        self.published.subscribe()
-    }
-
-    /// Waits until another generation serves than the one that was seen.
-    pub async fn after(&self, seen: &Arc<Generation>) -> Arc<Generation> {
-        let mut published = self.published.subscribe();
-        loop {
-            let now = self.load();
-            // The sender is this very slot, so it is never gone.
-            if !Arc::ptr_eq(&now, seen) || published.changed().await.is_err() {
-                return now;
-            }
-        }
-    }
-
-    /// Makes the next generation from desired state and what runs, and lets it serve. Called by
-    /// one task only, so that generations follow each other.
-    pub fn publish(&self, snapshot: &Snapshot, mounts: Vec<Mount>) {
-        let before = self.load();
-        let apps = self.identities(snapshot, &before.apps);
-        let mounts = mounts.into_iter().map(|m| (m.slug.as_str().into(), Arc::new(m))).collect();
-        self.slot.store(Arc::new(Generation {
-            revision: snapshot.revision,
-            mounts,
-            tokens: snapshot.tokens.clone(),
-            apps,
-        }));
-        self.published.send_replace(());
-    }
-
-    /// Prepares the apps, keeping what did not change.
-    fn identities(&self, snapshot: &Snapshot, before: &Arc<Apps>) -> Arc<Apps> {
-        let unchanged = |id: &AppId, app: &Arc<App>| {
-            before.get(id).filter(|kept| Arc::ptr_eq(&kept.app, app)).cloned()
-        };
-        if before.len() == snapshot.apps.len()
-            && snapshot.apps.iter().all(|(id, app)| unchanged(id, app).is_some())
-        {
-            return before.clone();
-        }
-        let mut quotas = self.quotas.lock().unwrap_or_else(PoisonError::into_inner);
-        quotas.retain(|id, _| snapshot.apps.contains_key(id));
-        let prepared = snapshot.apps.iter().map(|(id, app)| {
-            let identity = unchanged(id, app).unwrap_or_else(|| {
-                let quota = quotas.entry(*id).or_default().clone();
-                let encoded = encode_app(&convert::app(app));
-                Arc::new(AppIdentity { encoded, app: app.clone(), quota })
-            });
-            (*id, identity)
+    quotas.retain(|id, _| snapshot.apps.contains_key(id));
+    let prepared = snapshot.apps.iter().map(|(id, app)| {
+        let identity = unchanged(id, app).unwrap_or_else(|| {
+            let quota = quotas.entry(*id).or_default().clone();
+            let encoded = encode_app(&convert::app(app));
+            Arc::new(AppIdentity { encoded, app: app.clone(), quota })
         });
-        Arc::new(prepared.collect())
-    }
+        (*id, identity)
+    });
+    Arc::new(prepared.collect())
 }
 
 #[cfg(test)]
@@ -194,26 +168,25 @@ mod tests {
 
     #[test]
     fn counts_outlive_every_swap() {
-        let current = CurrentGeneration::default();
+        let mut quotas = Quotas::new();
         let snapshot = Snapshot::default().with_app(AppId(1), Some(app(1, 1)));
-        current.publish(&snapshot, vec![]);
-        let quota = current.load().app(AppId(1)).unwrap().quota.clone();
+        let before = Generation::default().next(&snapshot, vec![], &mut quotas);
+        let quota = before.app(AppId(1)).unwrap().quota.clone();
         assert!(matches!(quota.take(1, 0), Verdict::Pass(_)));
-        current.publish(&snapshot.with_app(AppId(1), Some(app(1, 1))).at(2), vec![]);
-        let quota = current.load().app(AppId(1)).unwrap().quota.clone();
+        let snapshot = snapshot.with_app(AppId(1), Some(app(1, 1))).at(2);
+        let after = before.next(&snapshot, vec![], &mut quotas);
+        let quota = after.app(AppId(1)).unwrap().quota.clone();
         assert!(matches!(quota.take(1, 0), Verdict::Refuse { .. }));
     }
 
     #[test]
     fn unchanged_apps_are_not_prepared_again() {
-        let current = CurrentGeneration::default();
         let snapshot = Snapshot::default()
             .with_app(AppId(1), Some(app(1, 0)))
             .with_app(AppId(2), Some(app(2, 0)));
-        current.publish(&snapshot, vec![]);
-        let before = current.load();
-        current.publish(&snapshot.with_app(AppId(2), Some(app(2, 5))).at(1), vec![]);
-        let after = current.load();
+        let before = Generation::new(&snapshot, vec![]);
+        let snapshot = snapshot.with_app(AppId(2), Some(app(2, 5))).at(1);
+        let after = before.next(&snapshot, vec![], &mut Quotas::new());
         assert!(Arc::ptr_eq(before.app(AppId(1)).unwrap(), after.app(AppId(1)).unwrap()));
         assert_ne!(before.app(AppId(2)).unwrap().encoded, after.app(AppId(2)).unwrap().encoded);
     }

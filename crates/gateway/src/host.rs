@@ -1,6 +1,7 @@
 //! The plugin host: which plugin processes run, since when, and why not.
 //!
-//! Reading order: [`host`] compares desired state with what runs and publishes generations;
+//! Reading order: [`host`] compares desired state with what runs and publishes generations, as only
+//! it can (`publisher`);
 //! `supervisor` looks after one plugin and lets `state` decide, which is pure; `runner` carries out
 //! one start (an `assignment`), of a program here (`local`) or of a plugin that runs elsewhere
 //! (`remote`, at its `addresses`), to its end, with the help of `process` (the child and all it starts),
@@ -39,6 +40,7 @@ mod peer;
 mod permitted;
 mod private_dir;
 mod process;
+mod publisher;
 mod random;
 mod remote;
 mod run_dir;
@@ -57,5 +59,6 @@ pub use guard::reentered;
 pub use host::{HostHandle, start};
 pub use peer::is_of_ours;
 pub use permitted::Permitted;
+pub use publisher::GenerationReader;
 pub use run_dir::HostError;
 pub use settings::{HostLimits, HostSettings, RestartLimits};

@@ -20,3 +20,5 @@ pub mod roster;
 pub mod route;
 pub mod run;
 pub mod services;
+
+pub use host::GenerationReader;

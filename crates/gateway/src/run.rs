@@ -9,7 +9,6 @@ use crate::edge::operations;
 pub use crate::edge::operations::METRICS_TYPE;
 use crate::edge::proxies::Proxies;
 use crate::edge::tls::{ShownIdentity, TlsIdentity};
-use crate::generation::CurrentGeneration;
 use crate::host::{HostError, HostHandle, HostSettings};
 use crate::log::Logs;
 use crate::metrics::Metrics;
@@ -158,15 +157,14 @@ pub fn start(
     let addr = listeners.addr;
     let listen = |source| GatewayError::Listen { addr, source };
     let spread = listeners.try_clone().and_then(|l| l.spread(shards)).map_err(listen)?;
-    let current = Arc::new(CurrentGeneration::default());
     let services = HostServices::new(kv, snapshots.clone(), settings.edge_id.clone());
-    let host = crate::host::start(settings.host, services, snapshots, current.clone())?;
+    let host = crate::host::start(settings.host, services, snapshots)?;
     // Nobody is served yet, perhaps because another process serves.
     host.keep_records(false);
     let host = Arc::new(host);
     let source = host.clone();
     let edge = Arc::new(Edge {
-        current,
+        generations: host.generations(),
         proxies: settings.proxies,
         facts: Facts::new(&settings.edge_id, &settings.edge_namespace),
         // Room for a few of the largest ones in any case.
@@ -276,7 +274,7 @@ pub struct Probes(Arc<Edge>);
 impl Probes {
     /// Whether it is ready, and why not, as JSON.
     pub fn readiness(&self) -> (bool, Value) {
-        operations::readiness(&self.0, self.0.current.load().revision)
+        operations::readiness(&self.0, self.0.generations.load().revision)
     }
 
     /// Everything that is counted, as [`METRICS_TYPE`].

@@ -10,8 +10,9 @@ use super::origin::Origin;
 use super::patience::Patience;
 use super::proxies::Proxies;
 use super::request_id::RequestId;
+use crate::GenerationReader;
 use crate::ending::StreamTask;
-use crate::generation::{CurrentGeneration, Generation};
+use crate::generation::Generation;
 use crate::log::Logs;
 use crate::metrics::Metrics;
 use bytes::Bytes;
@@ -132,7 +133,7 @@ impl Facts {
 /// The parts of the gateway that a request needs; one for all shards.
 pub struct Edge {
     /// The slot of the serving generation.
-    pub current: Arc<CurrentGeneration>,
+    pub generations: GenerationReader,
     /// Limits.
     pub limits: EdgeLimits,
     /// Proxies whose word about clients is believed.

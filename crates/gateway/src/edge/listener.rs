@@ -114,7 +114,7 @@ impl Shard {
     fn watch_callers(&self) -> AbortOnDropHandle<()> {
         let (edge, number) = (self.edge.clone(), self.number);
         AbortOnDropHandle::new(tokio::spawn(async move {
-            edge.open_streams(number).watch(&edge.current).await;
+            edge.open_streams(number).watch(&edge.generations).await;
         }))
     }
 

@@ -7,8 +7,9 @@
 
 use super::connection::Connection;
 use super::deadlines::Ticket;
+use crate::GenerationReader;
 use crate::ending::{EndSignal, Ending, StreamTask};
-use crate::generation::{CurrentGeneration, Generation};
+use crate::generation::Generation;
 use crate::identity::authenticate;
 use crate::instance::Canceller;
 use crate::roster::{Entered, Roster};
@@ -112,7 +113,7 @@ impl OpenStreams {
         signal: Arc<EndSignal>,
         force: Force,
         token: Option<Arc<Token>>,
-        (seen, current): (&Arc<Generation>, &CurrentGeneration),
+        (seen, generations): (&Arc<Generation>, &GenerationReader),
     ) -> Open {
         let expires_at = token.as_ref().map(|token| token.expires_at.unwrap_or(NEVER));
         let entered = self.all.enter(Member { signal, token, force, cut: None });
@@ -121,7 +122,7 @@ impl OpenStreams {
                 self.earlier.notify_one();
             }
             // What was published since it began may have been looked through already.
-            let generation = current.load();
+            let generation = generations.load();
             if !Arc::ptr_eq(seen, &generation) {
                 entered.look(|member| member.look(&generation, now_millis()));
             }
@@ -135,9 +136,9 @@ impl OpenStreams {
     }
 
     /// Looks at callers again whenever it may matter. Never returns.
-    pub async fn watch(&self, current: &CurrentGeneration) {
-        let mut published = current.published();
-        let mut seen = current.load().callers();
+    pub async fn watch(&self, generations: &GenerationReader) {
+        let mut published = generations.published();
+        let mut seen = generations.load().callers();
         loop {
             let expiry = self.next_expiry.load(Ordering::Acquire);
             let pause = Duration::from_millis(u64::try_from(expiry - now_millis()).unwrap_or(0));
@@ -148,7 +149,7 @@ impl OpenStreams {
                 () = self.earlier.notified() => continue,
                 () = tokio::time::sleep(pause.min(LONGEST_SLEEP)), if expiry != NEVER => {}
             }
-            let generation = current.load();
+            let generation = generations.load();
             let callers = generation.callers();
             let is_changed = !std::mem::replace(&mut seen, callers.clone()).is_same(&callers);
             if is_changed || expiry <= now_millis() {

@@ -88,7 +88,7 @@ impl Asked {
             version: head.version,
             start,
             now: start,
-            generation: edge.current.load(),
+            generation: edge.generations.load(),
             cors: None,
             edge,
         };

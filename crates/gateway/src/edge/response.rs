@@ -105,7 +105,7 @@ fn enter(context: &RequestContext, stream: &mut StreamBody, token: Option<Arc<To
     let shard = connection.shard;
     let (signal, force) =
         (stream.signal().clone(), Force { connection, stream: carrier.clone(), call });
-    let moment = (&context.generation, &*edge.current);
+    let moment = (&context.generation, &edge.generations);
     stream.entered(edge.open_streams(shard).enter(signal, force, token, moment));
 }
 

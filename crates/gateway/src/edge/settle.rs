@@ -60,7 +60,7 @@ impl Wait {
                 self.0.insert((Instant::now() + START_WAIT, place)).0
             }
         };
-        let change = context.edge.current.after(&context.generation);
+        let change = context.edge.generations.after(&context.generation);
         let starting = |_| EdgeError::new(ErrorCode::PluginStarting);
         // In a box, because hardly any request needs the room for it.
         let next = Box::pin(timeout_at(end, change)).await.map_err(starting)?;

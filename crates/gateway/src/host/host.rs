@@ -6,11 +6,12 @@ use super::assignment::Setup;
 use super::flight::FlightRecorder;
 use super::kept_records::{KeptRecords, Registered, load};
 use super::logs::KEPT_LINES;
+use super::publisher::{self, GenerationPublisher, GenerationReader};
 use super::run_dir::{HostError, RunDir};
 use super::settings::HostSettings;
 use super::supervisor::{Supervisor, Update, Wish};
 use super::view::{View, stopped_status};
-use crate::generation::{CurrentGeneration, Mount, Target};
+use crate::generation::{Mount, Target};
 use crate::services::HostServices;
 use sidegate_model::plugin::{PluginId, PluginSpec, Slug};
 use sidegate_model::record::{InstanceRecord, LoggedLine};
@@ -55,7 +56,6 @@ pub fn start(
     settings: HostSettings,
     services: HostServices,
     snapshots: watch::Receiver<Arc<Snapshot>>,
-    current: Arc<CurrentGeneration>,
 ) -> Result<HostHandle, HostError> {
     let run_dir = RunDir::take(&settings.runtime_dirs)?;
     let (containment, meaning) = match settings.launcher {
@@ -69,6 +69,7 @@ pub fn start(
     let (applied, applied_seen) = watch::channel(0);
     let (known, known_seen) = watch::channel(Arc::default());
     let (updates_to, updates) = mpsc::channel(64);
+    let (generations, reader) = publisher::empty();
     let host = Host {
         setup: Arc::new(Setup {
             settings,
@@ -78,7 +79,7 @@ pub fn start(
             attended: AtomicBool::new(false),
             closing: closing.clone(),
         }),
-        current,
+        generations,
         snapshot: Arc::default(),
         desired: BTreeMap::new(),
         refused: Vec::new(),
@@ -110,7 +111,7 @@ pub fn start(
         drop(applied);
     });
     let (applied, known) = (applied_seen, known_seen);
-    Ok(HostHandle { stop, closing, services: asked, applied, known, keeps })
+    Ok(HostHandle { stop, closing, services: asked, generations: reader, applied, known, keeps })
 }
 
 /// Writes down what is known of plugins, on threads where waiting is allowed.
@@ -155,6 +156,7 @@ pub struct HostHandle {
     stop: watch::Sender<bool>,
     closing: CancellationToken,
     services: HostServices,
+    generations: GenerationReader,
     applied: watch::Receiver<Revision>,
     known: watch::Receiver<Arc<Known>>,
     keeps: Arc<AtomicBool>,
@@ -165,6 +167,11 @@ impl HostHandle {
     /// same folder one alone may, or the one overwrites what the other knows.
     pub fn keep_records(&self, keeps: bool) {
         self.keeps.store(keeps, Ordering::Relaxed);
+    }
+
+    /// What serves: the generations that this host publishes.
+    pub fn generations(&self) -> GenerationReader {
+        self.generations.clone()
     }
 
     /// What each plugin is doing, by its number; also those that were removed and still drain.
@@ -250,7 +257,7 @@ impl Supervised {
 
 struct Host {
     setup: Arc<Setup>,
-    current: Arc<CurrentGeneration>,
+    generations: GenerationPublisher,
     snapshot: Arc<Snapshot>,
     /// What shall run: the snapshot's plugins without those that are refused.
     desired: BTreeMap<PluginId, Arc<PluginSpec>>,
@@ -377,8 +384,9 @@ impl Host {
         }
     }
 
-    fn publish(&self) {
-        self.current.publish(&self.snapshot, self.mounts());
+    fn publish(&mut self) {
+        let mounts = self.mounts();
+        self.generations.publish(&self.snapshot, mounts);
         let required = |id| self.desired.get(id).is_some_and(|spec| spec.options.required);
         let supervised = self.supervised.iter();
         let mut statuses: BTreeMap<_, _> = supervised

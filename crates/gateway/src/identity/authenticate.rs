@@ -158,7 +158,6 @@ fn unescape(text: &str) -> Option<Cow<'_, str>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::generation::CurrentGeneration;
     use http::HeaderValue;
     use sidegate_model::app::{App, AppId};
     use sidegate_model::snapshot::Snapshot;
@@ -196,10 +195,8 @@ mod tests {
             created_at: 0,
             updated_at: 0,
         });
-        let current = CurrentGeneration::default();
         let snapshot = Snapshot { tokens: [token].into_iter().collect(), ..Snapshot::default() };
-        current.publish(&snapshot.with_app(AppId(1), app), vec![]);
-        current.load()
+        Arc::new(Generation::new(&snapshot.with_app(AppId(1), app), vec![]))
     }
 
     fn refusal(app_is_active: Option<bool>, presented: &str, now: UnixMillis) -> Option<ErrorCode> {

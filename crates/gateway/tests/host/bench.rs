@@ -3,7 +3,7 @@
 use crate::eventually::{PATIENCE, some_time};
 use crate::memory::Memory;
 use serde_json::{Map, Value};
-use sidegate_gateway::generation::{CurrentGeneration, Mount, Target};
+use sidegate_gateway::generation::{Mount, Target};
 use sidegate_gateway::host::{self, HostHandle, HostLimits, HostSettings, RestartLimits};
 use sidegate_gateway::instance::Instance;
 use sidegate_gateway::services::HostServices;
@@ -23,7 +23,6 @@ use tokio::sync::watch;
 pub(crate) struct Bench {
     pub(crate) dir: TempDir,
     pub(crate) host: HostHandle,
-    pub(crate) current: Arc<CurrentGeneration>,
     pub(crate) kv: Arc<Memory>,
     snapshots: watch::Sender<Arc<Snapshot>>,
 }
@@ -63,7 +62,6 @@ impl Bench {
     fn launching(limits: HostLimits, launcher: Option<PathBuf>) -> Self {
         let dir = TempDir::new().unwrap();
         let (snapshots, received) = watch::channel(Arc::default());
-        let current = Arc::new(CurrentGeneration::default());
         let settings = HostSettings {
             permitted: host::Permitted::default(),
             runtime_dirs: vec![dir.path().join("run")],
@@ -80,8 +78,8 @@ impl Bench {
         };
         let kv = Arc::new(Memory::default());
         let services = HostServices::new(kv.clone(), received.clone(), "bench".to_owned());
-        let host = host::start(settings, services, received, current.clone()).unwrap();
-        Self { dir, host, current, kv, snapshots }
+        let host = host::start(settings, services, received).unwrap();
+        Self { dir, host, kv, snapshots }
     }
 
     /// Writes a shell script; `$PIDS` in it is the file to note process ids in.
@@ -139,7 +137,7 @@ impl Bench {
     }
 
     pub(crate) fn mount(&self, slug: &str) -> Option<Arc<Mount>> {
-        self.current.load().mount(slug).cloned()
+        self.host.generations().load().mount(slug).cloned()
     }
 
     /// The instance that serves a slug now.

@@ -144,7 +144,7 @@ async fn no_call_fails_through_reloads() {
             let mut answered = 0;
             while !*stopped.borrow() {
                 // As the edge does: one generation, then the call.
-                let generation = bench.current.load();
+                let generation = bench.host.generations().load();
                 let Target::Ready(instance) = &generation.mount("s1").unwrap().target else {
                     panic!("no instance serves")
                 };
