@@ -6,7 +6,6 @@
 mod exposition;
 mod gone;
 mod plugin_metrics;
-mod process_figures;
 mod report;
 mod route_meter;
 mod tally;
@@ -15,10 +14,10 @@ pub use route_meter::{NOWHERE, RouteMeter, RouteName};
 
 use exposition::announce;
 use gone::Gone;
-use process_figures::ProcessFigures;
 use report::Report;
 use route_meter::RouteMeters;
 use sidegate_model::status::PluginStatus;
+use sidegate_plugins::ProcessFigures;
 use std::fmt::Write as _;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};

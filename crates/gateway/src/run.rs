@@ -9,14 +9,14 @@ use crate::edge::operations;
 pub use crate::edge::operations::METRICS_TYPE;
 use crate::edge::proxies::Proxies;
 use crate::edge::tls::{ShownIdentity, TlsIdentity};
-use crate::host::{HostError, HostHandle, HostSettings};
 use crate::log::Logs;
 use crate::metrics::Metrics;
-use crate::services::HostServices;
 use serde_json::Value;
 use sidegate_model::kv::Kv;
 use sidegate_model::snapshot::{Revision, Snapshot};
 use sidegate_model::status::PluginStatus;
+use sidegate_plugins::HostServices;
+use sidegate_plugins::host::{HostError, HostHandle, HostSettings};
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -158,7 +158,7 @@ pub fn start(
     let listen = |source| GatewayError::Listen { addr, source };
     let spread = listeners.try_clone().and_then(|l| l.spread(shards)).map_err(listen)?;
     let services = HostServices::new(kv, snapshots.clone(), settings.edge_id.clone());
-    let host = crate::host::start(settings.host, services, snapshots)?;
+    let host = sidegate_plugins::host::start(settings.host, services, snapshots)?;
     // Nobody is served yet, perhaps because another process serves.
     host.keep_records(false);
     let host = Arc::new(host);

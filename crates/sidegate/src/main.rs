@@ -38,7 +38,7 @@ static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 fn main() -> ExitCode {
     // Plugins are started by this program too; see `launcher` in the gateway's settings.
-    if let Some(code) = sidegate_gateway::host::reentered(std::env::args_os()) {
+    if let Some(code) = sidegate_plugins::host::reentered(std::env::args_os()) {
         return code;
     }
     match arguments::run() {

@@ -2,7 +2,7 @@
 
 use crate::pieces::Pieces;
 use crate::verdict::{Outcome, Verdict, ensure, same};
-use sidegate_gateway::host::fuzzing::{LogLine, cut_lines, read_log_line};
+use sidegate_plugins::host::fuzzing::{LogLine, cut_lines, read_log_line};
 
 /// Words that belong into it.
 pub const WORDS: &[&[u8]] = &[

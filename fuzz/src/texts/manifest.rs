@@ -2,7 +2,7 @@
 
 use crate::verdict::{Outcome, Verdict, ensure, same};
 use serde_json::Value;
-use sidegate_gateway::host::fuzzing::{Wishes, read_manifest};
+use sidegate_plugins::host::fuzzing::{Wishes, read_manifest};
 
 /// Words that belong into it.
 pub const WORDS: &[&[u8]] = &[

@@ -13,13 +13,18 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("transport", &["sidegate-wire"]),
     ("sdk", &["sidegate-transport", "sidegate-wire"]),
     ("model", &["sidegate-wire"]),
-    ("gateway", &["sidegate-model", "sidegate-transport", "sidegate-wire"]),
+    ("plugins", &["sidegate-model", "sidegate-transport", "sidegate-wire"]),
+    (
+        "gateway",
+        &["sidegate-plugins", "sidegate-model", "sidegate-transport", "sidegate-wire"],
+    ),
     ("store", &["sidegate-model"]),
     ("control", &["sidegate-model", "sidegate-store", "sidegate-wire"]),
     (
         "sidegate",
         &[
             "sidegate-gateway",
+            "sidegate-plugins",
             "sidegate-control",
             "sidegate-store",
             "sidegate-model",

@@ -2,10 +2,10 @@
 
 use super::deadlines::{Deadlines, Ticket};
 use super::forwarded::Scheme;
-use crate::ending::StreamTask;
 use crate::log::AccessLog;
 use crate::metrics::ShardMetrics;
 use futures_util::task::AtomicWaker;
+use sidegate_plugins::StreamTask;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};

@@ -5,7 +5,7 @@
 //! The watcher sleeps until the earliest deadline that it knew of when it last looked. Mostly that
 //! was met long ago; nothing is done about it before that moment comes.
 
-use crate::ending::StreamTask;
+use sidegate_plugins::StreamTask;
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::{Mutex, PoisonError};

@@ -2,12 +2,12 @@
 
 use super::body::EdgeBody;
 use super::refusal::Refusal;
-use crate::instance::CallError;
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Response, StatusCode, header};
 use jiff::fmt::rfc2822::DateTimePrinter;
 use serde::Serialize;
 use sidegate_model::path::PathError;
+use sidegate_plugins::CallError;
 use sidegate_wire::ErrorCode;
 use std::borrow::Cow;
 

@@ -7,15 +7,13 @@
 
 use super::connection::Connection;
 use super::deadlines::Ticket;
-use crate::GenerationReader;
-use crate::ending::{EndSignal, Ending, StreamTask};
-use crate::generation::Generation;
 use crate::identity::authenticate;
-use crate::instance::Canceller;
-use crate::roster::{Entered, Roster};
 use sidegate_model::UnixMillis;
 use sidegate_model::clock::now_millis;
 use sidegate_model::token::Token;
+use sidegate_plugins::{
+    Canceller, EndSignal, Ending, Entered, Generation, GenerationReader, Roster, StreamTask,
+};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;

@@ -7,11 +7,9 @@
 use super::connection::Connection;
 use super::event_border::EventBorder;
 use super::open_streams::Open;
-use crate::ending::{EndSignal, Ending};
-use crate::instance::{Canceller, Chunks};
-use crate::rate_limited_log::RateLimitedLog;
 use bytes::Bytes;
 use http_body::SizeHint;
+use sidegate_plugins::{Canceller, Chunks, EndSignal, Ending, RateLimitedLog};
 use sidegate_transport::codec::Chunk;
 use sidegate_wire::ErrorCode;
 use sidegate_wire::plugin::endpoint_response_chunk::ChunkType;

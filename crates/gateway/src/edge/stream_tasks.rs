@@ -5,8 +5,8 @@
 //! it, and all that lives as long as the answer ends too; the rest of the connection goes on. Knows
 //! nothing of why.
 
-use crate::ending::StreamTask;
 use hyper::rt::Executor;
+use sidegate_plugins::StreamTask;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Carries the streams of one connection, each on a task of its own.

@@ -1,12 +1,11 @@
 //! From a presented token to a caller.
 
-use crate::ending::Ending;
-use crate::generation::{AppIdentity, Generation};
 use crate::route::lookup::Match;
 use http::{HeaderMap, header};
 use percent_encoding::percent_decode_str;
 use sidegate_model::UnixMillis;
 use sidegate_model::token::{Token, TokenHash};
+use sidegate_plugins::{AppIdentity, Ending, Generation};
 use sidegate_wire::ErrorCode;
 use std::borrow::Cow;
 use std::sync::Arc;

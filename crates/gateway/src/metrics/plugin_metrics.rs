@@ -3,8 +3,8 @@
 //! Read when it is asked for, so that a plugin that is gone leaves no figures behind.
 
 use super::exposition::{announce, escape};
-use super::process_figures::ProcessFigures;
 use sidegate_model::status::{PluginState, PluginStatus};
+use sidegate_plugins::ProcessFigures;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 

@@ -1,8 +1,8 @@
 //! From a method and path to an endpoint of a mounted plugin.
 
-use crate::generation::{Generation, Mount, Target};
 use sidegate_model::endpoint::{Endpoint, Method, MethodSet, Named, Resolution};
 use sidegate_model::path::PluginPath;
+use sidegate_plugins::{Generation, Mount, Target};
 use std::sync::Arc;
 
 /// Proof that a request names an endpoint.

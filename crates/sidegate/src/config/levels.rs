@@ -29,6 +29,7 @@ const TALKERS: &[&str] = &[
     "sidegate_control",
     "sidegate_gateway",
     "sidegate_model",
+    "sidegate_plugins",
     "sidegate_store",
     "sidegate_transport",
     "sidegate_wire",
@@ -79,10 +80,15 @@ impl Levels {
         let chatty = CHATTY.iter().map(|name| (*name, self.default.min(LevelFilter::WARN)));
         let strange = LevelFilter::ERROR.min(self.default);
         let strangers = TALKING_TO_STRANGERS.iter().map(|name| (*name, strange));
+        // What looks after plugins was a part of the gateway once, and is meant with it still.
+        let moved = self.targets.iter().filter_map(|(name, level)| {
+            let part = name.strip_prefix("sidegate_gateway")?;
+            Some((format!("sidegate_plugins{part}"), *level))
+        });
         // The later one counts.
         let own = self.targets.iter().map(|(name, level)| (name.as_str(), *level));
         let targets = Targets::new().with_default(self.default).with_targets(chatty);
-        targets.with_targets(strangers).with_targets(own)
+        targets.with_targets(strangers).with_targets(moved).with_targets(own)
     }
 }
 
@@ -136,6 +142,8 @@ mod tests {
             ("sidegate_store", Level::INFO, true),
             ("sidegate_store", Level::DEBUG, false),
             ("sidegate_gateway::host::process", Level::TRACE, true),
+            ("sidegate_plugins::host::process", Level::TRACE, true),
+            ("sidegate_plugins::services", Level::DEBUG, false),
             ("access", Level::ERROR, false),
             ("hyper::proto", Level::DEBUG, true),
             ("tonic", Level::WARN, true),

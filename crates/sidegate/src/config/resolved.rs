@@ -8,7 +8,7 @@ use super::levels::Levels;
 use super::reader::Reader;
 use sidegate_gateway::edge::context::EdgeLimits;
 use sidegate_gateway::edge::proxies::{Believed, Proxies};
-use sidegate_gateway::host::Permitted;
+use sidegate_plugins::host::Permitted;
 use std::fmt;
 use std::net::SocketAddr;
 use std::num::NonZero;

@@ -3,13 +3,11 @@
 use crate::eventually::{PATIENCE, some_time};
 use crate::memory::Memory;
 use serde_json::{Map, Value};
-use sidegate_gateway::generation::{Mount, Target};
-use sidegate_gateway::host::{self, HostHandle, HostLimits, HostSettings, RestartLimits};
-use sidegate_gateway::instance::Instance;
-use sidegate_gateway::services::HostServices;
 use sidegate_model::plugin::{PluginId, PluginOptions, PluginSpec, Slug};
 use sidegate_model::snapshot::Snapshot;
 use sidegate_model::status::PluginStatus;
+use sidegate_plugins::host::{self, HostHandle, HostLimits, HostSettings, RestartLimits};
+use sidegate_plugins::{HostServices, Instance, Mount, Target};
 use sidegate_transport::codec::{Answer, Encoded};
 use sidegate_wire::plugin::EndpointRequest;
 use std::fs;

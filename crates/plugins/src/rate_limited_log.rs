@@ -9,7 +9,7 @@ const PAUSE: Duration = Duration::from_secs(60);
 
 /// Counts something that happens, and says when a line about it is due.
 #[derive(Debug, Default)]
-pub(crate) struct RateLimitedLog {
+pub struct RateLimitedLog {
     seen: Mutex<Seen>,
 }
 
@@ -21,13 +21,13 @@ struct Seen {
 
 impl RateLimitedLog {
     /// Nothing happened yet.
-    pub(crate) const fn new() -> Self {
+    pub const fn new() -> Self {
         Self { seen: Mutex::new(Seen { logged_at: None, times: 0 }) }
     }
 
     /// It happened. `Some` when a line is due, at the first time and then at most once a minute: how
     /// often it happened since the last line, this time included.
-    pub(crate) fn due(&self) -> Option<u64> {
+    pub fn due(&self) -> Option<u64> {
         self.due_at(Instant::now())
     }
 

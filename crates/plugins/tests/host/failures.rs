@@ -2,9 +2,9 @@
 
 use crate::bench::{Bench, alive, limits, spec};
 use crate::eventually::eventually;
-use sidegate_gateway::generation::Target;
-use sidegate_gateway::host::HostLimits;
 use sidegate_model::status::PluginState;
+use sidegate_plugins::Target;
+use sidegate_plugins::host::HostLimits;
 use std::fs;
 use std::time::Duration;
 

@@ -19,7 +19,7 @@ pub struct Presence {
 }
 
 /// For each address of an instance whether it is in service now.
-pub type InService = Arc<[Presence]>;
+pub(crate) type InService = Arc<[Presence]>;
 
 impl Presence {
     /// An address that is in service, or not yet.

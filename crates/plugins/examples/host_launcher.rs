@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    sidegate_gateway::host::reentered(std::env::args_os()).unwrap_or(ExitCode::FAILURE)
+    sidegate_plugins::host::reentered(std::env::args_os()).unwrap_or(ExitCode::FAILURE)
 }

@@ -42,7 +42,7 @@ const STREAM_WINDOW: u32 = 64 * 1024;
 
 /// Which of a lane's connections a call takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum CallKind {
+pub(super) enum CallKind {
     /// One answer.
     Unary,
     /// A stream of messages.
@@ -96,7 +96,7 @@ pub enum Address {
 }
 
 /// The connections of one shard to one process.
-pub struct Lane {
+pub(super) struct Lane {
     address: Address,
     tls: Option<Connector>,
     /// Where another process may listen by and by.
@@ -109,7 +109,7 @@ pub struct Lane {
 impl Lane {
     /// Prepares a lane to the address, encrypted where there is `tls`; connects at first use.
     /// `closed` ends all its calls at once.
-    pub fn new(address: Address, tls: Option<Connector>, closed: CancellationToken) -> Self {
+    pub(super) fn new(address: Address, tls: Option<Connector>, closed: CancellationToken) -> Self {
         let slot = |kind| Slot { kind, cell: ArcSwap::from_pointee(OnceCell::new()) };
         Self {
             address,
@@ -124,7 +124,7 @@ impl Lane {
     /// For an address where another process may listen one day: somebody looks after the one that is
     /// `in_service` there, at this position. A new connection carries nothing before it is known that this
     /// process was still there when the connection was made.
-    pub fn watched(self, in_service: InService, at: usize) -> Self {
+    pub(super) fn watched(self, in_service: InService, at: usize) -> Self {
         Self { watched: Some((in_service, at)), ..self }
     }
 
@@ -133,7 +133,7 @@ impl Lane {
     ///
     /// # Errors
     /// See [`CallError`].
-    pub async fn call(
+    pub(super) async fn call(
         &self,
         kind: CallKind,
         request: &Encoded,
@@ -265,7 +265,7 @@ fn settings(kind: CallKind) -> Settings<'static> {
 }
 
 /// The messages of one answer, in order. Dropping it cancels the call.
-pub struct Messages {
+pub(super) struct Messages {
     call: Call,
     reader: MessageReader,
 }
@@ -275,7 +275,10 @@ impl Messages {
     ///
     /// # Errors
     /// See [`CallError`]; after an error the stream has ended.
-    pub fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, CallError>>> {
+    pub(super) fn poll_next(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Bytes, CallError>>> {
         loop {
             match self.reader.take() {
                 Ok(Some(message)) => return Poll::Ready(Some(Ok(message))),
@@ -300,7 +303,7 @@ impl Messages {
     ///
     /// # Errors
     /// See [`CallError`].
-    pub async fn next(&mut self) -> Option<Result<Bytes, CallError>> {
+    pub(super) async fn next(&mut self) -> Option<Result<Bytes, CallError>> {
         std::future::poll_fn(|cx| self.poll_next(cx)).await
     }
 
@@ -308,7 +311,7 @@ impl Messages {
     ///
     /// # Errors
     /// See [`CallError`]; no message or a second one is a broken contract.
-    pub async fn only(mut self) -> Result<Bytes, CallError> {
+    pub(super) async fn only(mut self) -> Result<Bytes, CallError> {
         let Some(first) = self.next().await else {
             return Err(CallError::Protocol("no message in the answer".to_owned()));
         };

@@ -4,10 +4,10 @@ use crate::bench::{Bench, With, alive, get, limits, signal, spec, text};
 use crate::eventually::eventually;
 use crate::life::{good, open_call, ready};
 use rustix::process::Signal;
-use sidegate_gateway::host::HostLimits;
 use sidegate_model::plugin::{PluginId, PluginOptions, PluginSpec};
 use sidegate_model::record::{InstanceRecord, ProcessExit};
 use sidegate_model::status::PluginState;
+use sidegate_plugins::host::HostLimits;
 use std::time::Duration;
 
 fn with_options(mut spec: PluginSpec, options: &[(&str, &str)]) -> PluginSpec {

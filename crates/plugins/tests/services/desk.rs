@@ -2,11 +2,11 @@
 
 use crate::memory::Memory;
 use hyper_util::rt::TokioIo;
-use sidegate_gateway::services::HostServices;
 use sidegate_model::app::{App, AppId};
 use sidegate_model::options::PluginOptions;
 use sidegate_model::plugin::{PluginId, PluginSpec};
 use sidegate_model::snapshot::Snapshot;
+use sidegate_plugins::HostServices;
 use sidegate_wire::events::plugin_event_service_client::PluginEventServiceClient;
 use sidegate_wire::management::PluginContext;
 use sidegate_wire::management::microgateway_management_service_client::MicrogatewayManagementServiceClient;

@@ -5,8 +5,9 @@
 mod lane;
 mod presence;
 
-pub use lane::{Address, CallError};
-pub use presence::{Askers, InService, Presence};
+pub(crate) use lane::Address;
+pub use lane::CallError;
+pub(crate) use presence::{InService, Presence};
 
 use crate::ending::{EndSignal, Ending};
 use crate::roster::{Entered, Roster};
@@ -27,7 +28,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 /// What the gRPC server of a Go plugin takes in one message, in bytes.
-pub const SMALL_MESSAGE_BYTES: usize = 4 * 1024 * 1024;
+pub(crate) const SMALL_MESSAGE_BYTES: usize = 4 * 1024 * 1024;
 
 /// The extensions of the contract that a plugin announced.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -114,7 +115,7 @@ impl OpenCalls {
 }
 
 /// Keeps an instance from being stopped while a call is open.
-pub struct InUse {
+pub(crate) struct InUse {
     usage: Arc<Usage>,
     /// The call did not end in order.
     broke_off: bool,

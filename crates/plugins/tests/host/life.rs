@@ -3,11 +3,10 @@
 use crate::bench::{Bench, With, alive, example, get, limits, signal, spec, text};
 use crate::eventually::eventually;
 use rustix::process::Signal;
-use sidegate_gateway::generation::Target;
-use sidegate_gateway::host::HostLimits;
-use sidegate_gateway::instance::Instance;
 use sidegate_model::plugin::{PluginId, PluginSpec};
 use sidegate_model::status::{PluginState, PluginStatus};
+use sidegate_plugins::host::HostLimits;
+use sidegate_plugins::{Instance, Target};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinHandle;

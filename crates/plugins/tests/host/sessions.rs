@@ -4,7 +4,7 @@ use crate::asking::{asked, bare};
 use crate::bench::{Bench, With, limits};
 use crate::eventually::{PATIENCE, eventually};
 use crate::life::ready;
-use sidegate_gateway::host::HostLimits;
+use sidegate_plugins::host::HostLimits;
 use std::fs;
 use std::time::{Duration, Instant};
 

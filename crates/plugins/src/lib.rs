@@ -1,0 +1,24 @@
+//! The plugins of Sidegate: from a snapshot to something that answers.
+//!
+//! Reading order: [`host`] runs what the snapshot wants and publishes generations; `generation` is the
+//! one immutable value in which it meets whoever asks; `instance` is one running plugin process, told
+//! to end what it has open by `ending`; `services` is what plugins may ask in turn. It never sees a
+//! client's socket, and does not know who asks.
+
+mod ending;
+mod generation;
+pub mod host;
+mod instance;
+mod process_figures;
+mod rate_limited_log;
+mod roster;
+mod services;
+
+pub use ending::{EndSignal, Ending, StreamTask};
+pub use generation::{AppIdentity, Callers, Generation, Mount, Target};
+pub use host::GenerationReader;
+pub use instance::{CallError, Canceller, Chunks, End, Features, Instance};
+pub use process_figures::ProcessFigures;
+pub use rate_limited_log::RateLimitedLog;
+pub use roster::{Entered, Roster};
+pub use services::HostServices;
