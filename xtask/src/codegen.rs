@@ -26,6 +26,9 @@ const ZERO_COPY: &[&str] = &[
     ".plugin_events.PublishRequest",
 ];
 
+/// What clients and servers are compiled with: messages alone need no runtime.
+const SERVICES: &str = "#[cfg(feature = \"grpc\")]";
+
 /// Where the generated files are.
 pub(crate) const GENERATED: &str = "crates/wire/src/generated";
 
@@ -81,6 +84,8 @@ fn generate(root: &Path) -> Result<Sources> {
     let mut builder = tonic_prost_build::configure()
         .build_client(true)
         .build_server(true)
+        .client_mod_attribute(".", SERVICES)
+        .server_mod_attribute(".", SERVICES)
         .emit_rerun_if_changed(false)
         .out_dir(&scratch.folder);
     for message in ZERO_COPY {

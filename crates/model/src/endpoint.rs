@@ -4,9 +4,10 @@ mod table;
 
 pub use table::{EndpointTable, Named, Raised, Resolution};
 
+use sidegate_wire::routing::METHODS;
 use std::collections::BTreeMap;
 
-/// The HTTP methods an endpoint can be registered for.
+/// The HTTP methods an endpoint can be registered for, in the order of [`METHODS`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[repr(u8)]
 pub enum Method {
@@ -38,15 +39,7 @@ impl Method {
 
     /// The upper-case name.
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Get => "GET",
-            Self::Head => "HEAD",
-            Self::Post => "POST",
-            Self::Put => "PUT",
-            Self::Patch => "PATCH",
-            Self::Delete => "DELETE",
-            Self::Options => "OPTIONS",
-        }
+        METHODS[self as usize]
     }
 }
 

@@ -1,9 +1,7 @@
 //! One address a plugin answers, as it is announced to the host. Knows no handler.
 
 use sidegate_wire::plugin::EndpointRegistration;
-
-/// Every method the gateway passes on.
-pub(crate) const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
+use sidegate_wire::routing::METHODS;
 
 /// An address below the plugin's mount: a path, the methods it answers and what the gateway does
 /// before it asks the plugin.

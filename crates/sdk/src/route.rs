@@ -1,4 +1,4 @@
-//! Which handler answers a method and path: the gateway's order, once more inside the plugin.
+//! Which handler answers a method and path, by the rules of the gateway.
 //!
 //! The gateway has matched the route already; this finds the function behind it. Knows nothing of
 //! what the functions do.
@@ -6,18 +6,16 @@
 use std::collections::HashMap;
 
 use sidegate_wire::plugin::EndpointRegistration;
+use sidegate_wire::routing::{METHODS, PathTable, check_path};
 
-use crate::endpoint::METHODS;
 use crate::endpoints::Answerer;
 
 /// The endpoints of an initialized plugin.
 pub(crate) struct Routes {
     registrations: Vec<EndpointRegistration>,
     answerers: Vec<Answerer>,
-    /// Path → method → index into `answerers`.
-    exact: HashMap<String, HashMap<String, usize>>,
-    /// The same for wildcards, whose keys end in `/`; longest first.
-    prefixes: Vec<(String, HashMap<String, usize>)>,
+    /// For each path by method the index into `answerers`.
+    by_path: PathTable<HashMap<String, usize>>,
 }
 
 /// What a method and path name.
@@ -32,18 +30,12 @@ impl Routes {
     /// Takes endpoints whose registrations are sound, see [`check`].
     pub(crate) fn new(endpoints: Vec<(EndpointRegistration, Answerer)>) -> Self {
         let (registrations, answerers): (Vec<_>, Vec<_>) = endpoints.into_iter().unzip();
-        let mut exact: HashMap<String, HashMap<String, usize>> = HashMap::new();
-        let mut prefixes: HashMap<String, HashMap<String, usize>> = HashMap::new();
+        let mut by_path: PathTable<HashMap<String, usize>> = PathTable::default();
         for (index, registration) in registrations.iter().enumerate() {
-            let methods = match registration.path.strip_suffix('*') {
-                Some(prefix) => prefixes.entry(prefix.to_owned()).or_default(),
-                None => exact.entry(registration.path.clone()).or_default(),
-            };
-            methods.extend(registration.methods.iter().map(|method| (method.clone(), index)));
+            let methods = registration.methods.iter().map(|method| (method.clone(), index));
+            by_path.entry(&registration.path).extend(methods);
         }
-        let mut prefixes: Vec<_> = prefixes.into_iter().collect();
-        prefixes.sort_by_key(|(prefix, _)| std::cmp::Reverse(prefix.len()));
-        Self { registrations, answerers, exact, prefixes }
+        Self { registrations, answerers, by_path }
     }
 
     pub(crate) fn registrations(&self) -> &[EndpointRegistration] {
@@ -63,13 +55,10 @@ impl Routes {
 
     fn lookup(&self, method: &str, path: &str) -> Option<usize> {
         let methods: &[&str] = if method == "HEAD" { &["HEAD", "GET"] } else { &[method] };
-        let wildcards = self.prefixes.iter().filter(|(prefix, _)| path.starts_with(prefix));
-        let exact = self.exact.get(path).into_iter();
-        let mut candidates = exact.chain(wildcards.map(|(_, by_method)| by_method));
         let of = |by_method: &HashMap<String, usize>| {
             methods.iter().find_map(|method| by_method.get(*method)).copied()
         };
-        candidates.find_map(of)
+        self.by_path.matching(path).find_map(of)
     }
 }
 
@@ -91,22 +80,6 @@ pub(crate) fn check(registrations: &[EndpointRegistration]) -> Vec<String> {
         }
     }
     problems
-}
-
-fn check_path(path: &str) -> Result<(), &'static str> {
-    if !path.starts_with('/') {
-        return Err("a path starts with '/'");
-    }
-    if path.split('/').any(|segment| segment == "..") {
-        return Err("a path has no '..' segment");
-    }
-    if path.contains('\0') {
-        return Err("a path has no NUL character");
-    }
-    if path.strip_suffix("/*").unwrap_or(path).contains('*') {
-        return Err("'*' stands only for the last segment, as in \"/files/*\"");
-    }
-    Ok(())
 }
 
 #[cfg(test)]

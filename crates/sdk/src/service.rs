@@ -32,8 +32,6 @@ use tonic::service::Routes;
 
 use connection::Services;
 
-pub(crate) use connection::CONNECTION_WINDOW_BYTES;
-
 use crate::program::Program;
 
 /// After a connection that could not be taken.

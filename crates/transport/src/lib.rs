@@ -5,6 +5,7 @@
 pub mod codec;
 pub mod deferred;
 pub mod frame;
+#[cfg(feature = "client")]
 pub mod http2;
 #[cfg(feature = "mtls")]
 pub mod pinned;

@@ -14,10 +14,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("sdk", &["sidegate-transport", "sidegate-wire"]),
     ("model", &["sidegate-wire"]),
     ("plugins", &["sidegate-model", "sidegate-transport", "sidegate-wire"]),
-    (
-        "gateway",
-        &["sidegate-plugins", "sidegate-model", "sidegate-transport", "sidegate-wire"],
-    ),
+    ("gateway", &["sidegate-plugins", "sidegate-model", "sidegate-transport", "sidegate-wire"]),
     ("store", &["sidegate-model"]),
     ("control", &["sidegate-model", "sidegate-store", "sidegate-wire"]),
     (

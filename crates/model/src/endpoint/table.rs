@@ -2,7 +2,8 @@
 
 use super::{Endpoint, Method, MethodSet};
 use sidegate_wire::plugin as wire;
-use std::collections::{BTreeMap, HashMap};
+use sidegate_wire::routing::{PathTable, check_path};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// The endpoint that a method and path name.
@@ -60,11 +61,7 @@ struct Row {
 /// The endpoints of one plugin, ready for lookup.
 #[derive(Debug, Default)]
 pub struct EndpointTable {
-    exact: HashMap<Box<str>, Row>,
-    /// Keys end in `/`; `/*` has the key `/`.
-    prefixes: HashMap<Box<str>, Row>,
-    /// Slashes in the deepest prefix: deeper cuts of a path need no look.
-    deepest: usize,
+    rows: PathTable<Row>,
     endpoints: Vec<Arc<Endpoint>>,
     raised: Vec<Raised>,
     problems: Vec<String>,
@@ -101,7 +98,7 @@ impl EndpointTable {
     /// GET names, unless it is registered on that very pattern or a more specific one. No method
     /// passes without a token where GET needs one, unless it is registered as specifically as GET.
     pub fn resolve(&self, method: Option<Method>, path: &str) -> Resolution {
-        let Some(row) = self.row(path) else { return Resolution::NotFound };
+        let Some(row) = self.rows.most_specific(path) else { return Resolution::NotFound };
         match method.map(|method| (method, &row.named[method as usize])) {
             Some((_, Some(named))) => Resolution::Endpoint(named.clone()),
             Some((Method::Options, None)) => Resolution::Options(row.allow),
@@ -111,21 +108,14 @@ impl EndpointTable {
 
     /// What a client may send to a path; nothing where no endpoint has it.
     pub fn allow(&self, path: &str) -> MethodSet {
-        self.row(path).map(|row| row.allow).unwrap_or_default()
-    }
-
-    /// The most specific pattern of a path.
-    fn row(&self, path: &str) -> Option<&Row> {
-        let of_prefix = || prefixes(path, self.deepest).find_map(|cut| self.prefixes.get(cut));
-        self.exact.get(path).or_else(of_prefix)
+        self.rows.most_specific(path).map(|row| row.allow).unwrap_or_default()
     }
 }
 
 /// Registrations while they are taken.
 #[derive(Default)]
 struct Mounted {
-    exact: HashMap<Box<str>, ByMethod>,
-    prefixes: HashMap<Box<str>, ByMethod>,
+    by_path: PathTable<ByMethod>,
     endpoints: Vec<Arc<Endpoint>>,
     problems: Vec<String>,
 }
@@ -164,10 +154,7 @@ impl Mounted {
     }
 
     fn mount(&mut self, endpoint: &Arc<Endpoint>) -> bool {
-        let slots = match endpoint.path.strip_suffix('*') {
-            Some(prefix) => self.prefixes.entry(prefix.into()).or_default(),
-            None => self.exact.entry(endpoint.path.as_str().into()).or_default(),
-        };
+        let slots = self.by_path.entry(&endpoint.path);
         let mut mounted = false;
         for method in endpoint.methods.iter() {
             let slot = &mut slots[method as usize];
@@ -185,30 +172,12 @@ impl Mounted {
         mounted
     }
 
-    /// What is registered for the prefixes of a path, the longest first.
-    fn within<'a>(&'a self, path: &'a str, deepest: usize) -> impl Iterator<Item = &'a ByMethod> {
-        prefixes(path, deepest).filter_map(|cut| self.prefixes.get(cut))
-    }
-
     /// Finds out for each pattern what every method names there.
     fn table(self) -> EndpointTable {
-        let slashes = |key: &str| key.matches('/').count();
-        let deepest = self.prefixes.keys().map(|key| slashes(key)).max().unwrap_or_default();
         let mut raised = Vec::new();
-        let mut row = |candidates: &[&ByMethod]| Row::new(candidates, &mut raised);
-        let exact = self.exact.iter().map(|(path, own)| {
-            let candidates: Vec<_> = [own].into_iter().chain(self.within(path, deepest)).collect();
-            (path.clone(), row(&candidates))
-        });
-        let exact = exact.collect();
-        let wild = self.prefixes.keys().map(|key| {
-            let candidates: Vec<_> = self.within(key, deepest).collect();
-            (key.clone(), row(&candidates))
-        });
-        let prefixes = wild.collect();
+        let rows = self.by_path.map(|candidates| Row::new(candidates, &mut raised));
         let raised = in_order(raised, &self.endpoints);
-        let Self { endpoints, problems, .. } = self;
-        EndpointTable { exact, prefixes, deepest, endpoints, raised, problems }
+        EndpointTable { rows, endpoints: self.endpoints, raised, problems: self.problems }
     }
 }
 
@@ -254,36 +223,6 @@ fn in_order(found: Vec<Raised>, endpoints: &[Arc<Endpoint>]) -> Vec<Raised> {
             .or_insert(raised);
     }
     merged.into_values().collect()
-}
-
-/// Everything of a path up to and with one of its slashes, the longest first, and nothing with more
-/// than so many slashes.
-fn prefixes(path: &str, most_slashes: usize) -> impl Iterator<Item = &str> {
-    let is_slash = |byte: &u8| *byte == b'/';
-    let slashes = path.as_bytes().iter().filter(|byte| is_slash(byte)).count();
-    let mut left = path.len();
-    let cuts = std::iter::from_fn(move || {
-        left = path.as_bytes()[..left].iter().rposition(is_slash)?;
-        Some(&path[..=left])
-    });
-    cuts.skip(slashes.saturating_sub(most_slashes))
-}
-
-fn check_path(path: &str) -> Result<(), &'static str> {
-    if !path.starts_with('/') {
-        return Err("a path starts with '/'");
-    }
-    if path.split('/').any(|segment| segment == "..") {
-        return Err("a path has no '..' segment");
-    }
-    if path.contains('\0') {
-        return Err("a path has no NUL character");
-    }
-    let literal = path.strip_suffix("/*").unwrap_or(path);
-    if literal.contains('*') {
-        return Err("'*' stands only for the last segment, as in '/files/*'");
-    }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ use sidegate_transport::codec::Encoded;
 use sidegate_transport::frame::{FrameError, MessageReader};
 use sidegate_transport::http2::{Call, Client, Failure, Reading, Settings, connect};
 use sidegate_transport::pinned::Connector;
+use sidegate_wire::calls;
 use std::future::poll_fn;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -34,11 +35,6 @@ const TRIES: usize = 3;
 
 /// How much of a status's text is kept.
 const STATUS_TEXT_CHARS: usize = 1000;
-
-/// How much of one answer may be on its way before it is read, in bytes: whole ones are read at
-/// once, and a stream that nobody reads takes no more memory than this.
-const UNARY_WINDOW: u32 = 4 * 1024 * 1024;
-const STREAM_WINDOW: u32 = 64 * 1024;
 
 /// Which of a lane's connections a call takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -258,8 +254,8 @@ fn took_too_long() -> CallError {
 
 fn settings(kind: CallKind) -> Settings<'static> {
     let (path, window) = match kind {
-        CallKind::Unary => ("/plugin.PluginService/HandleEndpointRequest", UNARY_WINDOW),
-        CallKind::Streaming => ("/plugin.PluginService/HandleEndpointRequestStream", STREAM_WINDOW),
+        CallKind::Unary => (calls::UNARY_PATH, calls::UNARY_WINDOW_BYTES),
+        CallKind::Streaming => (calls::STREAM_PATH, calls::STREAM_WINDOW_BYTES),
     };
     Settings { authority: "localhost", path, window }
 }

@@ -11,6 +11,9 @@ use bytes::Bytes;
 use h2::RecvStream;
 use h2::server::{Builder, SendResponse};
 use sidegate_transport::deferred::{Deferred, drive};
+use sidegate_wire::calls::{
+    CONNECTION_WINDOW_BYTES, REQUEST_WINDOW_BYTES, STREAM_PATH, UNARY_PATH,
+};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
@@ -18,16 +21,8 @@ use tonic::service::Routes;
 use super::{endpoint_calls, other_calls};
 use crate::program::Program;
 
-const WHOLE: &str = "/plugin.PluginService/HandleEndpointRequest";
-const STREAM: &str = "/plugin.PluginService/HandleEndpointRequestStream";
-
 /// Large bodies cost a fraction in large frames. In bytes.
 const MAX_FRAME_BYTES: u32 = 1 << 20;
-/// What one request may have on its way. In bytes.
-const STREAM_WINDOW_BYTES: u32 = 4 << 20;
-/// What all requests together may have on their way: so much that a handler which does not read
-/// never holds up the others. In bytes.
-pub(crate) const CONNECTION_WINDOW_BYTES: u32 = 1 << 30;
 /// What one answer may have waiting here. In bytes.
 const SEND_BUFFER_BYTES: usize = 16 << 20;
 /// Small frames that nobody has read yet count against this; a handler that does not read must not
@@ -84,8 +79,12 @@ fn dispatch(
     let program = || Arc::clone(&services.program);
     let path = if request.method() == http::Method::POST { request.uri().path() } else { "" };
     match path {
-        WHOLE => _ = tokio::spawn(endpoint_calls::whole(program(), request.into_body(), respond)),
-        STREAM => _ = tokio::spawn(endpoint_calls::stream(program(), request.into_body(), respond)),
+        UNARY_PATH => {
+            _ = tokio::spawn(endpoint_calls::whole(program(), request.into_body(), respond));
+        }
+        STREAM_PATH => {
+            _ = tokio::spawn(endpoint_calls::stream(program(), request.into_body(), respond));
+        }
         _ => _ = tokio::spawn(other_calls::forward(services.others.clone(), request, respond)),
     }
 }
@@ -93,7 +92,7 @@ fn dispatch(
 fn settings() -> Builder {
     let mut builder = Builder::new();
     builder
-        .initial_window_size(STREAM_WINDOW_BYTES)
+        .initial_window_size(REQUEST_WINDOW_BYTES)
         .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
         .max_frame_size(MAX_FRAME_BYTES)
         .max_send_buffer_size(SEND_BUFFER_BYTES)

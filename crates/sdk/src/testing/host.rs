@@ -5,6 +5,7 @@ use std::sync::{Arc, MutexGuard};
 
 use bytes::Bytes;
 use serde_json::Value;
+use sidegate_wire::calls::CONNECTION_WINDOW_BYTES;
 use sidegate_wire::handshake::{
     CONFIG_PLUGIN_ID, CONFIG_SERVICE_BROKER_ID, FEATURE_HEADER_LIST, FEATURE_RAW_PATH,
 };
@@ -84,7 +85,7 @@ impl Host {
         });
         let stop = stop.drop_guard();
         let address = Endpoint::try_from(format!("unix://{}", socket.display()))?;
-        let address = address.initial_connection_window_size(service::CONNECTION_WINDOW_BYTES);
+        let address = address.initial_connection_window_size(CONNECTION_WINDOW_BYTES);
         let channel = address.connect_timeout(DEADLINE).connect().await?;
         let client = PluginServiceClient::new(channel.clone())
             .max_decoding_message_size(usize::MAX)

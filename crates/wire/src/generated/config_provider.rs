@@ -37,6 +37,7 @@ pub struct GetManifestResponse {
     pub error_message: ::prost::alloc::string::String,
 }
 /// Generated client implementations.
+#[cfg(feature = "grpc")]
 pub mod config_provider_service_client {
     #![allow(
         unused_variables,
@@ -185,6 +186,7 @@ pub mod config_provider_service_client {
     }
 }
 /// Generated server implementations.
+#[cfg(feature = "grpc")]
 pub mod config_provider_service_server {
     #![allow(
         unused_variables,

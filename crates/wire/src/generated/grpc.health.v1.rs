@@ -49,6 +49,7 @@ pub mod health_check_response {
     }
 }
 /// Generated client implementations.
+#[cfg(feature = "grpc")]
 pub mod health_client {
     #![allow(
         unused_variables,
@@ -174,6 +175,7 @@ pub mod health_client {
     }
 }
 /// Generated server implementations.
+#[cfg(feature = "grpc")]
 pub mod health_server {
     #![allow(
         unused_variables,

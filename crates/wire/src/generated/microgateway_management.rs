@@ -363,6 +363,7 @@ pub struct ModelPriceInfo {
     pub updated_at: ::core::option::Option<::prost_types::Timestamp>,
 }
 /// Generated client implementations.
+#[cfg(feature = "grpc")]
 pub mod microgateway_management_service_client {
     #![allow(
         unused_variables,
@@ -713,6 +714,7 @@ pub mod microgateway_management_service_client {
     }
 }
 /// Generated server implementations.
+#[cfg(feature = "grpc")]
 pub mod microgateway_management_service_server {
     #![allow(
         unused_variables,

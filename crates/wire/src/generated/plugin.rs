@@ -70,6 +70,7 @@ pub mod stdio_data {
     }
 }
 /// Generated client implementations.
+#[cfg(feature = "grpc")]
 pub mod grpc_broker_client {
     #![allow(
         unused_variables,
@@ -180,6 +181,7 @@ pub mod grpc_broker_client {
     }
 }
 /// Generated server implementations.
+#[cfg(feature = "grpc")]
 pub mod grpc_broker_server {
     #![allow(
         unused_variables,
@@ -350,6 +352,7 @@ pub mod grpc_broker_server {
     }
 }
 /// Generated client implementations.
+#[cfg(feature = "grpc")]
 pub mod grpc_controller_client {
     #![allow(
         unused_variables,
@@ -457,6 +460,7 @@ pub mod grpc_controller_client {
     }
 }
 /// Generated server implementations.
+#[cfg(feature = "grpc")]
 pub mod grpc_controller_server {
     #![allow(
         unused_variables,
@@ -617,6 +621,7 @@ pub mod grpc_controller_server {
     }
 }
 /// Generated client implementations.
+#[cfg(feature = "grpc")]
 pub mod grpc_stdio_client {
     #![allow(
         unused_variables,
@@ -727,6 +732,7 @@ pub mod grpc_stdio_client {
     }
 }
 /// Generated server implementations.
+#[cfg(feature = "grpc")]
 pub mod grpc_stdio_server {
     #![allow(
         unused_variables,
@@ -2062,6 +2068,7 @@ pub struct CreateResourceInstanceResponse {
     pub error_message: ::prost::alloc::string::String,
 }
 /// Generated client implementations.
+#[cfg(feature = "grpc")]
 pub mod plugin_service_client {
     #![allow(
         unused_variables,
@@ -2728,6 +2735,7 @@ pub mod plugin_service_client {
     }
 }
 /// Generated server implementations.
+#[cfg(feature = "grpc")]
 pub mod plugin_service_server {
     #![allow(
         unused_variables,

@@ -64,6 +64,7 @@ pub struct UnsubscribeResponse {
     pub error_message: ::prost::alloc::string::String,
 }
 /// Generated client implementations.
+#[cfg(feature = "grpc")]
 pub mod plugin_event_service_client {
     #![allow(
         unused_variables,
@@ -209,6 +210,7 @@ pub mod plugin_event_service_client {
     }
 }
 /// Generated server implementations.
+#[cfg(feature = "grpc")]
 pub mod plugin_event_service_server {
     #![allow(
         unused_variables,
