@@ -6,8 +6,8 @@
 
 use crate::verdict::{Outcome, Verdict, same};
 use http::{HeaderMap, HeaderName, HeaderValue};
-use sidegate_gateway::edge::forwarded::Told;
-use sidegate_gateway::edge::proxies::{Believed, Network, Proxies};
+use sidegate_gateway::fuzzing::Told;
+use sidegate_gateway::{Believed, Network, Proxies};
 use std::net::IpAddr;
 
 /// Words that belong into such fields.

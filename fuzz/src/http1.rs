@@ -8,8 +8,7 @@ use crate::pieces::Pieces;
 use crate::verdict::{Outcome, Verdict, ensure, same};
 use library::Library;
 use literal::{End, Reading};
-use sidegate_gateway::edge::framing::Framing;
-use sidegate_gateway::edge::head::HeadLimits;
+use sidegate_gateway::fuzzing::{Framing, HeadLimits};
 
 /// Small, so that inputs reach them.
 pub const LIMITS: HeadLimits = HeadLimits { max_bytes: 600, max_headers: 12 };

@@ -9,7 +9,7 @@ pub mod literal;
 use crate::verdict::{Outcome, Verdict, ensure, same};
 use literal::{LiteralPath, LiteralTable};
 use serde_json::Map;
-use sidegate_gateway::route::lookup::{Found, Miss, lookup};
+use sidegate_gateway::fuzzing::{Found, Miss, lookup};
 use sidegate_model::endpoint::EndpointTable;
 use sidegate_model::path::PluginPath;
 use sidegate_model::plugin::{PluginId, PluginOptions, PluginSpec, Slug};

@@ -10,12 +10,8 @@ use sidegate_fuzz::texts::{dsn, duration, handshake, log_line, manifest, options
 use sidegate_fuzz::{
     TARGETS, Verdict, codec, forwarded, guard, hpack, http1, http2_client, paths, search,
 };
-use sidegate_gateway::edge::connection::Connection;
-use sidegate_gateway::edge::forwarded::Told;
-use sidegate_gateway::edge::fuzzing::guard as gateway_guard;
-use sidegate_gateway::edge::head::HeadLimits;
-use sidegate_gateway::edge::patience::Patience;
-use sidegate_gateway::edge::proxies::Proxies;
+use sidegate_gateway::Proxies;
+use sidegate_gateway::fuzzing::{Connection, HeadLimits, Patience, Told, guard as gateway_guard};
 use sidegate_model::duration::{InvalidDuration, parse_duration};
 use sidegate_model::path::PluginPath;
 use sidegate_model::plugin::{InvalidOption, PluginOptions};

@@ -1,5 +1,5 @@
 //! Who calls, and whether that caller may call now. Looks at headers only; reads no body and asks
 //! no database.
 
-pub mod admit;
-pub mod authenticate;
+pub(crate) mod admit;
+pub(crate) mod authenticate;

@@ -4,12 +4,12 @@
 //! to an [`output`]; [`access`] is the log of requests, written line by line as [`line`](mod@line)
 //! says, with the time from [`stamp`]. Knows no request and no plugin.
 
-pub mod access;
-pub mod line;
-pub mod output;
+mod access;
+mod line;
+mod output;
 mod queue;
 mod stamp;
-pub mod writer;
+mod writer;
 
 pub use access::AccessLog;
 pub use line::{AccessLine, Form};

@@ -1,3 +1,3 @@
 //! Which endpoint a request names. Looks at method and path only.
 
-pub mod lookup;
+pub(crate) mod lookup;

@@ -4,7 +4,7 @@
 use crate::config::resolved::{Config, TlsPaths};
 use crate::error::Failure;
 use crate::plane::tls_identity;
-use sidegate_gateway::edge::tls::ShownIdentity;
+use sidegate_gateway::ShownIdentity;
 use std::fs::metadata;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;

@@ -8,9 +8,10 @@ use crate::error::Failure;
 use rustix::process::geteuid;
 use serde_json::Value;
 use sidegate_control::DataPlane;
-use sidegate_gateway::edge::tls::{ShownIdentity, TlsIdentity};
 use sidegate_gateway::log::Logs;
-use sidegate_gateway::run::{GatewayError, GatewaySettings, METRICS_TYPE, Probes};
+use sidegate_gateway::{
+    GatewayError, GatewaySettings, METRICS_TYPE, Probes, ShownIdentity, TlsIdentity,
+};
 use sidegate_model::plugin::PluginId;
 use sidegate_model::record::InstanceRecord;
 use sidegate_model::snapshot::Revision;

@@ -14,7 +14,7 @@ use crate::running::{Parts, Running};
 use crate::signals::{Asked, Hangups, Signals};
 use crate::succession::{self, Claim};
 use crate::takeover::Door;
-use sidegate_gateway::run::GatewaySettings;
+use sidegate_gateway::GatewaySettings;
 use sidegate_plugins::host::HostHandle;
 use std::ffi::OsString;
 use std::path::PathBuf;

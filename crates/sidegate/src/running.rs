@@ -10,7 +10,7 @@ use crate::logging::Logging;
 use crate::plane::{self, Plane};
 use serde_json::json;
 use sidegate_control::{AdminTls, Control, ControlSettings, LogLevels};
-use sidegate_gateway::run::{Gateway, GatewayError, GatewaySettings, Listeners};
+use sidegate_gateway::{Gateway, GatewayError, GatewaySettings, Listeners};
 use sidegate_model::token::TokenHash;
 use sidegate_store::Store;
 use std::net::SocketAddr;
@@ -79,7 +79,7 @@ impl Running {
         };
         let kv = Arc::new(store.clone());
         let gateway = listeners
-            .and_then(|listeners| sidegate_gateway::run::start(gateway, listeners, kv, desired))
+            .and_then(|listeners| sidegate_gateway::start(gateway, listeners, kv, desired))
             .map_err(|e| plane::start_failure(&e))?;
         let shown = admin_identity.clone();
         let tls = shown.map(|shown| AdminTls::new(move || shown.for_http1()));

@@ -7,7 +7,7 @@ use crate::inherited::Sockets;
 use crate::running::Running;
 use crate::takeover::{HandedOver, Predecessor, Successor};
 use sidegate_control::Control;
-use sidegate_gateway::run::Gateway;
+use sidegate_gateway::Gateway;
 use sidegate_model::status::{PluginState, PluginStatus};
 use std::io;
 use std::path::Path;

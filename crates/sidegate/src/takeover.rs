@@ -12,7 +12,7 @@ use rustix::net::{
     RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
     SendAncillaryMessage, SendFlags, recvmsg, sendmsg,
 };
-use sidegate_gateway::run::Listeners;
+use sidegate_gateway::Listeners;
 use sidegate_plugins::host::is_of_ours;
 use std::fs::Permissions;
 use std::io::{self, IoSlice, IoSliceMut};

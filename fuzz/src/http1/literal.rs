@@ -3,7 +3,7 @@
 
 use super::library::Seen;
 use crate::verdict::{ensure, same};
-use sidegate_gateway::edge::head::HeadLimits;
+use sidegate_gateway::fuzzing::HeadLimits;
 
 /// What a literal reader makes of all bytes of a connection.
 #[derive(Debug)]

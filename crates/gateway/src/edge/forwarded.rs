@@ -156,12 +156,6 @@ fn unquoted(text: &[u8]) -> Option<Cow<'_, [u8]>> {
 }
 
 /// The address in an element: bare, with a port, in brackets, in quotes. IPv4 comes in its own form.
-///
-/// ```
-/// use sidegate_gateway::edge::forwarded::address;
-/// assert_eq!(address(b"\"[2001:db8::1]:443\""), "2001:db8::1".parse().ok());
-/// assert_eq!(address(b"unknown"), None);
-/// ```
 pub fn address(element: &[u8]) -> Option<IpAddr> {
     let plain = unquoted(element.trim_ascii())?;
     let text = std::str::from_utf8(&plain).ok()?;

@@ -17,7 +17,7 @@ impl Network {
     /// A text that names what was given and the accepted form.
     ///
     /// ```
-    /// use sidegate_gateway::edge::proxies::Network;
+    /// use sidegate_gateway::Network;
     /// let network = Network::parse("10.0.0.0/8").unwrap();
     /// assert!(network.contains("10.9.8.7".parse().unwrap()));
     /// assert!(!network.contains("11.0.0.1".parse().unwrap()));

@@ -5,7 +5,7 @@
 
 use super::layers::{Layers, Origin, Problem};
 use super::raw::{Kind, Setting, setting};
-use sidegate_gateway::edge::proxies::Network;
+use sidegate_gateway::Network;
 use sidegate_model::duration::parse_duration;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;

@@ -6,8 +6,7 @@
 use super::layers::{Layers, Problem};
 use super::levels::Levels;
 use super::reader::Reader;
-use sidegate_gateway::edge::context::EdgeLimits;
-use sidegate_gateway::edge::proxies::{Believed, Proxies};
+use sidegate_gateway::{Believed, EdgeLimits, Proxies};
 use sidegate_plugins::host::Permitted;
 use std::fmt;
 use std::net::SocketAddr;
