@@ -6,9 +6,9 @@
 //! one start (an `assignment`), of a program here (`local`) or of a plugin that runs elsewhere
 //! (`remote`, at its `addresses`), to its end, with the help of `process` (the child and all it starts),
 //! `connect` (first line, socket), `session` (calls to the plugin, among them its `manifest`, the
-//! `schema` of its configuration and its `sessions`), `broker` (how it reaches the host services: its `door`s, and when to `announce`
+//! `schema` of its configuration and its `open_session`), `broker` (how it reaches the host services: each its `services_socket`, and when to `announce`
 //! them), `logs` and `line` (what it prints)
-//! and `flight` (what ran, and why it died; `oom` knows whether memory was the cause).
+//! and `recorder` (what ran, and why it died; `oom` knows whether memory was the cause).
 //! `launch` makes a program a process, through a `guard`, which outlives us just long enough to
 //! leave nothing; `sealed` makes sure of its bytes.
 //! Knows nothing of HTTP: it meets the edge in the generation and in the instance only.
@@ -18,37 +18,37 @@ mod announce;
 mod assignment;
 mod broker;
 mod connect;
-mod door;
 mod exit;
 mod fault;
 mod file_limit;
-mod flight;
+mod final_output;
 #[doc(hidden)]
 pub mod fuzzing;
 mod guard;
 #[expect(clippy::module_inception, reason = "the host's own task inside the host's folder")]
 mod host;
 mod kept_records;
-mod last_words;
 mod launch;
 mod line;
 mod local;
 mod logs;
 mod manifest;
 mod oom;
+mod open_session;
 mod peer;
 mod permitted;
 mod private_dir;
 mod process;
 mod publisher;
 mod random;
+mod recorder;
 mod remote;
 mod run_dir;
 mod runner;
 mod schema;
 mod sealed;
+mod services_socket;
 mod session;
-mod sessions;
 mod settings;
 mod state;
 mod supervisor;

@@ -28,17 +28,17 @@ const STRAGGLERS: Duration = Duration::from_secs(1);
 const DOUBT_PAUSE: Duration = Duration::from_millis(250);
 
 /// For each address why it is out of service; `None` while it serves.
-pub(super) type Standing = Vec<Option<Absence>>;
+pub(super) type OutOfServiceReasons = Vec<Option<OutOfService>>;
 
 /// Why an address is out of service.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Absence {
+pub(super) struct OutOfService {
     pub(super) why: String,
     /// It is there and answers nothing: what is on its way to it will not end by itself.
     pub(super) hangs: bool,
 }
 
-impl Absence {
+impl OutOfService {
     /// What a fault says of the address.
     pub(super) fn of(fault: &Fault) -> Self {
         let hangs = matches!(fault, Fault::Timeout { .. });
@@ -132,21 +132,21 @@ async fn answered(
 }
 
 /// What it takes to look after the addresses.
-pub(super) struct Care {
+pub(super) struct AddressWatch {
     pub(super) spec: Arc<PluginSpec>,
     pub(super) limits: HostLimits,
     pub(super) in_service: InService,
     pub(super) offer: Offer,
 }
 
-impl Care {
+impl AddressWatch {
     /// Looks after each address in a task of its own, and tells how all of them stand.
     pub(super) fn begin(
         self,
         addresses: &[String],
         answers: Vec<Result<Answered, Fault>>,
-    ) -> (watch::Receiver<Standing>, JoinSet<()>) {
-        let why = |answer: &Result<Answered, _>| answer.as_ref().err().map(Absence::of);
+    ) -> (watch::Receiver<OutOfServiceReasons>, JoinSet<()>) {
+        let why = |answer: &Result<Answered, _>| answer.as_ref().err().map(OutOfService::of);
         let (tell, standing) = watch::channel(answers.iter().map(why).collect());
         let (care, tell) = (Arc::new(self), Arc::new(tell));
         let mut tasks = JoinSet::new();
@@ -162,10 +162,10 @@ impl Care {
         at: usize,
         address: &str,
         mut answer: Option<Answered>,
-        tell: &watch::Sender<Standing>,
+        tell: &watch::Sender<OutOfServiceReasons>,
     ) {
         let (plugin, presence) = (&self.spec.name, &self.in_service[at]);
-        let say = |why: Option<Absence>| {
+        let say = |why: Option<OutOfService>| {
             tell.send_if_modified(|standing| {
                 let is_news = standing[at] != why;
                 standing[at] = why;
@@ -187,7 +187,7 @@ impl Care {
                 } else {
                     tracing::warn!(plugin, address, %fault, "address out of service");
                 }
-                say(Some(Absence::of(&fault)));
+                say(Some(OutOfService::of(&fault)));
             }
             sleep(pause.mul_f64(1.0 + chance() / 4.0)).await;
             pause = (pause * 2).min(self.limits.restart.max);
@@ -198,7 +198,7 @@ impl Care {
                 }
                 Err(fault) => {
                     tracing::debug!(plugin, address, %fault, "address is still out of service");
-                    say(Some(Absence::of(&fault)));
+                    say(Some(OutOfService::of(&fault)));
                 }
             }
         }

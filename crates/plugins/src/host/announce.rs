@@ -17,7 +17,7 @@ const AFTER_FAILURE: Duration = Duration::from_secs(1);
 
 /// What became of an announcement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Event {
+pub(super) enum Outcome {
     /// It is on its way.
     Sent,
     /// The plugin came in on what the latest one named. That happens once, for the next one names
@@ -40,12 +40,12 @@ impl Schedule {
     }
 
     /// Takes note of what happened.
-    pub(super) fn on(&mut self, event: Event, now: Duration) {
+    pub(super) fn on(&mut self, event: Outcome, now: Duration) {
         self.due = now
             + match event {
-                Event::Sent => REPEAT,
-                Event::Used => AFTER_USE,
-                Event::Failed => AFTER_FAILURE,
+                Outcome::Sent => REPEAT,
+                Outcome::Used => AFTER_USE,
+                Outcome::Failed => AFTER_FAILURE,
             };
     }
 
@@ -160,7 +160,7 @@ mod tests {
                 bound += usize::from(announced.is_none());
                 announced = Some(bound);
                 parcels.push((now + travel, Parcel::Told(bound)));
-                schedule.on(Event::Sent, Duration::from_millis(now));
+                schedule.on(Outcome::Sent, Duration::from_millis(now));
             }
             if let Some(socket) = dialled.first().filter(|_| course.returns.contains(&now)) {
                 parcels.push((now + travel, Parcel::ComesIn(*socket)));
@@ -172,7 +172,7 @@ mod tests {
                     Parcel::Told(socket) => library.told(socket, now),
                     Parcel::ComesIn(socket) if announced == Some(socket) => {
                         announced = None;
-                        schedule.on(Event::Used, Duration::from_millis(now));
+                        schedule.on(Outcome::Used, Duration::from_millis(now));
                     }
                     Parcel::ComesIn(socket) => assert!(socket <= bound),
                 }

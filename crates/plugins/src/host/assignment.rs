@@ -1,9 +1,9 @@
 //! One start of a plugin: what is to be run, the orders for whoever looks after it, and the news
 //! that come back. What follows from the news is decided in `state`.
 
-use super::fault::{Fault, Hope};
-use super::flight::FlightRecorder;
+use super::fault::{Fault, RetryChance};
 use super::manifest::Manifest;
+use super::recorder::PluginRecorder;
 use super::run_dir::RunDir;
 use super::schema::Schema;
 use super::settings::HostSettings;
@@ -42,7 +42,7 @@ pub(super) struct Setup {
 
 /// What a process is to do now; a later one never goes back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Order {
+pub(super) enum Directive {
     Run,
     Drain,
     Stop,
@@ -67,19 +67,19 @@ pub(super) struct Ready {
 }
 
 /// What happened to a process.
-pub(super) enum News {
+pub(super) enum ProcessEvent {
     Started(Box<Ready>),
     /// It is being started, and waits for this.
     Awaits(&'static str),
     Failed {
         reason: String,
-        hope: Hope,
-        victim: Victim,
+        retry_chance: RetryChance,
+        victim: Affected,
     },
     /// It takes no new requests any more, but may finish those it has.
     Leaving {
         reason: String,
-        victim: Victim,
+        victim: Affected,
     },
     /// It ended because the gateway was told to stop.
     Departed,
@@ -92,7 +92,7 @@ pub(super) enum News {
 
 /// What a failure hit.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Victim {
+pub(super) struct Affected {
     /// Where there was a process of ours.
     pub(super) pid: Option<u32>,
     /// Requests that broke off with it.
@@ -104,22 +104,22 @@ pub(super) struct Assignment {
     pub(super) serial: Serial,
     pub(super) spec: Arc<PluginSpec>,
     pub(super) setup: Arc<Setup>,
-    pub(super) recorder: Arc<FlightRecorder>,
-    pub(super) orders: watch::Receiver<Order>,
-    pub(super) news: mpsc::Sender<(Serial, News)>,
+    pub(super) recorder: Arc<PluginRecorder>,
+    pub(super) directives: watch::Receiver<Directive>,
+    pub(super) news: mpsc::Sender<(Serial, ProcessEvent)>,
 }
 
 impl Assignment {
-    pub(super) async fn fail(&self, fault: &Fault, victim: Victim) {
-        let hope = fault.hope();
-        self.tell(News::Failed { reason: fault.to_string(), hope, victim }).await;
+    pub(super) async fn fail(&self, fault: &Fault, victim: Affected) {
+        let retry_chance = fault.retry_chance();
+        self.tell(ProcessEvent::Failed { reason: fault.to_string(), retry_chance, victim }).await;
     }
 
     pub(super) fn steps(&self) -> Steps {
         Steps { serial: self.serial, news: self.news.clone() }
     }
 
-    pub(super) async fn tell(&self, news: News) {
+    pub(super) async fn tell(&self, news: ProcessEvent) {
         // Nobody listens only when the host itself is being torn down.
         let _ = self.news.send((self.serial, news)).await;
     }
@@ -128,13 +128,13 @@ impl Assignment {
 /// Tells what a start waits for.
 pub(super) struct Steps {
     serial: Serial,
-    news: mpsc::Sender<(Serial, News)>,
+    news: mpsc::Sender<(Serial, ProcessEvent)>,
 }
 
 impl Steps {
     pub(super) async fn awaits(&self, what: &'static str) {
         // Nobody listens only when the host itself is being torn down.
-        let _ = self.news.send((self.serial, News::Awaits(what))).await;
+        let _ = self.news.send((self.serial, ProcessEvent::Awaits(what))).await;
     }
 }
 
@@ -181,11 +181,11 @@ pub(super) async fn release_after<T>(slot: Duration, permit: SemaphorePermit<'_>
 }
 
 pub(super) async fn unless_stopped<T>(
-    orders: &mut watch::Receiver<Order>,
+    directives: &mut watch::Receiver<Directive>,
     work: impl Future<Output = T>,
 ) -> Option<T> {
     tokio::select! {
-        _ = orders.wait_for(|order| *order == Order::Stop) => None,
+        _ = directives.wait_for(|directive| *directive == Directive::Stop) => None,
         result = work => Some(result),
     }
 }

@@ -1,6 +1,6 @@
 //! The host services as one plugin process reaches them: unix sockets in its private folder, told to
 //! it over the broker's stream. Whoever comes in is this plugin: its process, one that descends from
-//! it, or who has its certificate (see `door`).
+//! it, or who has its certificate (see `socket`).
 //!
 //! Each announcement names a socket of its own. So the first connection on the latest one proves that
 //! exactly this announcement was used; on a socket that many announcements share, a library that only
@@ -8,8 +8,8 @@
 //! dial fail (see `announce`). A socket that was used stays, for its plugin to come back to.
 //! Knows nothing of what is asked over the sockets.
 
-use super::announce::{Event, Schedule};
-use super::door::{ACCEPT_PAUSE, Door, Kept, Porter};
+use super::announce::{Outcome, Schedule};
+use super::services_socket::{ACCEPT_PAUSE, ConnectionHandler, ServicesSocket, UsedSocket};
 use sidegate_wire::plugin::ConnInfo;
 use sidegate_wire::plugin::grpc_broker_client::GrpcBrokerClient;
 use std::collections::VecDeque;
@@ -27,7 +27,7 @@ use tonic::transport::Channel;
 /// drop what they have when it does.
 pub(super) const BROKER_ID: u32 = 1;
 /// Most sockets that are kept because they were used.
-const MAX_KEPT: usize = 64;
+const MAX_USED: usize = 64;
 
 /// The host services at one process. Dropping it closes every socket and connection.
 pub(super) struct Broker {
@@ -35,12 +35,12 @@ pub(super) struct Broker {
 }
 
 impl Broker {
-    /// Opens the broker's stream on `channel`, and doors in the process's folder for this porter.
-    pub(super) fn open(channel: Channel, dir: &Path, porter: Porter) -> Self {
+    /// Opens the broker's stream on `channel`, and sockets in the process's folder for this handler.
+    pub(super) fn open(channel: Channel, dir: &Path, handler: ConnectionHandler) -> Self {
         let (announcements, announced) = mpsc::channel(1);
         let mut tasks = JoinSet::new();
         tasks.spawn(hold_stream(channel, announced));
-        tasks.spawn(Reception::new(dir.to_owned(), porter, announcements).run());
+        tasks.spawn(Announcer::new(dir.to_owned(), handler, announcements).run());
         Self { tasks }
     }
 
@@ -63,17 +63,17 @@ async fn hold_stream(channel: Channel, announced: mpsc::Receiver<ConnInfo>) {
     }
 }
 
-/// Binds and announces doors, and has those kept that were used.
-struct Reception {
+/// Binds and announces sockets, and has those kept that were used.
+struct Announcer {
     dir: PathBuf,
-    porter: Porter,
+    handler: ConnectionHandler,
     announcements: mpsc::Sender<ConnInfo>,
-    /// How many doors there ever were.
+    /// How many sockets there ever were.
     opened: u64,
-    /// The door of the latest announcement, until it is used.
-    announced: Option<Door>,
+    /// The socket of the latest announcement, until it is used.
+    announced: Option<ServicesSocket>,
     /// Oldest first.
-    kept: VecDeque<Kept>,
+    used: VecDeque<UsedSocket>,
     tasks: JoinSet<()>,
     /// Rings when a connection ends.
     left: Arc<Notify>,
@@ -82,15 +82,19 @@ struct Reception {
     warned: bool,
 }
 
-impl Reception {
-    fn new(dir: PathBuf, porter: Porter, announcements: mpsc::Sender<ConnInfo>) -> Self {
+impl Announcer {
+    fn new(
+        dir: PathBuf,
+        handler: ConnectionHandler,
+        announcements: mpsc::Sender<ConnInfo>,
+    ) -> Self {
         Self {
             dir,
-            porter,
+            handler,
             announcements,
             opened: 0,
             announced: None,
-            kept: VecDeque::new(),
+            used: VecDeque::new(),
             tasks: JoinSet::new(),
             left: Arc::default(),
             schedule: Schedule::new(),
@@ -102,11 +106,11 @@ impl Reception {
     async fn run(mut self) {
         loop {
             let due = self.began + self.schedule.due();
-            // Where the plugin listens no more, it may still come back through the doors it knows.
+            // Where the plugin listens no more, it may still come back through the sockets it knows.
             let announces = self.has_room() && !self.announcements.is_closed();
             tokio::select! {
                 came_in = next_at(self.announced.as_ref()) => match came_in {
-                    Ok(stream) if self.porter.lets_in(&stream) => self.receive(stream),
+                    Ok(stream) if self.handler.lets_in(&stream) => self.take_connection(stream),
                     // A stranger uses nothing up.
                     Ok(_stranger) => {}
                     Err(error) => {
@@ -121,12 +125,17 @@ impl Reception {
         }
     }
 
-    /// Somebody came in through the announced door: it was heard of, and nobody else will be.
-    fn receive(&mut self, stream: UnixStream) {
-        if let Some(door) = self.announced.take() {
-            self.schedule.on(Event::Used, self.began.elapsed());
-            let kept = Kept::keep((door, stream), self.porter.clone(), &self.left, &mut self.tasks);
-            self.kept.push_back(kept);
+    /// Somebody came in through the announced socket: it was heard of, and nobody else will be.
+    fn take_connection(&mut self, stream: UnixStream) {
+        if let Some(socket) = self.announced.take() {
+            self.schedule.on(Outcome::Used, self.began.elapsed());
+            let used = UsedSocket::serve_on(
+                (socket, stream),
+                self.handler.clone(),
+                &self.left,
+                &mut self.tasks,
+            );
+            self.used.push_back(used);
         }
     }
 
@@ -136,27 +145,27 @@ impl Reception {
                 // Where it does not fit, the plugin does not read; where nobody takes it, it listens
                 // no more. Neither can be helped.
                 let _ = self.announcements.try_send(announcement);
-                Event::Sent
+                Outcome::Sent
             }
             Err(error) => {
                 self.warn("no socket for a plugin's host services; it is tried again", &error);
-                Event::Failed
+                Outcome::Failed
             }
         };
         self.schedule.on(event, self.began.elapsed());
     }
 
-    /// Names the door that waits to be used, or a new one.
+    /// Names the socket that waits to be used, or a new one.
     fn announcement(&mut self) -> io::Result<ConnInfo> {
-        let door = match self.announced.take() {
-            Some(door) => door,
+        let socket = match self.announced.take() {
+            Some(socket) => socket,
             None => {
                 self.make_room();
                 self.opened += 1;
-                Door::open(&self.dir, self.opened)?
+                ServicesSocket::open(&self.dir, self.opened)?
             }
         };
-        let address = door.path().to_str().map(str::to_owned);
+        let address = socket.path().to_str().map(str::to_owned);
         let not_text = || io::Error::new(io::ErrorKind::InvalidInput, "its path is no UTF-8");
         let announcement = ConnInfo {
             service_id: BROKER_ID,
@@ -164,43 +173,43 @@ impl Reception {
             address: address.ok_or_else(not_text)?,
             knock: None,
         };
-        self.announced = Some(door);
+        self.announced = Some(socket);
         Ok(announcement)
     }
 
-    /// Whether the announced door, or one more, can be kept when it is used.
+    /// Whether the announced socket, or one more, can be kept when it is used.
     fn has_room(&mut self) -> bool {
-        let has_room = self.kept.len() < MAX_KEPT || self.kept.iter().any(Kept::is_idle);
+        let has_room = self.used.len() < MAX_USED || self.used.iter().any(UsedSocket::is_idle);
         if !has_room && !self.warned {
             self.warned = true;
             tracing::warn!(
-                plugin = %self.porter.plugin,
-                "a plugin dialled the host services {MAX_KEPT} times and holds all connections; it can \
+                plugin = %self.handler.plugin,
+                "a plugin dialled the host services {MAX_USED} times and holds all connections; it can \
                  dial again when one is closed"
             );
         }
         has_room
     }
 
-    /// Gives up the oldest door through which nobody is in.
+    /// Gives up the oldest socket through which nobody is in.
     fn make_room(&mut self) {
-        if self.kept.len() >= MAX_KEPT
-            && let Some(oldest) = self.kept.iter().position(Kept::is_idle)
-            && let Some(kept) = self.kept.remove(oldest)
+        if self.used.len() >= MAX_USED
+            && let Some(oldest) = self.used.iter().position(UsedSocket::is_idle)
+            && let Some(used) = self.used.remove(oldest)
         {
-            kept.close();
+            used.close();
         }
     }
 
     fn warn(&self, what: &str, error: &io::Error) {
-        tracing::warn!(plugin = %self.porter.plugin, dir = %self.dir.display(), %error, "{what}");
+        tracing::warn!(plugin = %self.handler.plugin, dir = %self.dir.display(), %error, "{what}");
     }
 }
 
-/// Who comes in; nobody, while no door is announced.
-async fn next_at(door: Option<&Door>) -> io::Result<UnixStream> {
-    match door {
-        Some(door) => door.accept().await,
+/// Who comes in; nobody, while no socket is announced.
+async fn next_at(socket: Option<&ServicesSocket>) -> io::Result<UnixStream> {
+    match socket {
+        Some(socket) => socket.accept().await,
         None => pending().await,
     }
 }
@@ -210,30 +219,30 @@ mod tests {
     use super::super::peer::Family;
     use super::*;
     use crate::services::HostServices;
-    use crate::services::nowhere::Nowhere;
+    use crate::services::no_storage::NoStorage;
     use sidegate_model::plugin::PluginId;
     use std::time::Duration;
     use tokio::sync::watch;
     use tokio::time::timeout;
 
-    /// A reception at work in a folder of its own, and what it announces.
-    struct Desk {
+    /// An announcer at work in a folder of its own, and what it announces.
+    struct Harness {
         _dir: tempfile::TempDir,
         _task: JoinSet<()>,
         announced: mpsc::Receiver<ConnInfo>,
         latest: String,
     }
 
-    impl Desk {
+    impl Harness {
         fn open() -> Self {
             let dir = tempfile::tempdir().unwrap();
             let snapshots = watch::channel(Arc::default()).1;
-            let services = HostServices::new(Arc::new(Nowhere), snapshots, String::new());
+            let services = HostServices::new(Arc::new(NoStorage), snapshots, String::new());
             let family = Family::of(std::process::id());
-            let porter = Porter::new((PluginId(1), services), family, None);
+            let handler = ConnectionHandler::new((PluginId(1), services), family, None);
             let (announcements, announced) = mpsc::channel(1);
             let mut task = JoinSet::new();
-            task.spawn(Reception::new(dir.path().to_owned(), porter, announcements).run());
+            task.spawn(Announcer::new(dir.path().to_owned(), handler, announcements).run());
             Self { _dir: dir, _task: task, announced, latest: String::new() }
         }
 
@@ -254,34 +263,34 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn an_announcement_nobody_uses_is_repeated_with_the_same_socket_and_a_used_one_never() {
-        let mut desk = Desk::open();
-        let first = desk.announced.recv().await.unwrap();
+        let mut harness = Harness::open();
+        let first = harness.announced.recv().await.unwrap();
         let begun = Instant::now();
-        assert_eq!(desk.announced.recv().await.unwrap(), first);
+        assert_eq!(harness.announced.recv().await.unwrap(), first);
         assert!(begun.elapsed() >= Duration::from_secs(5), "{:?}", begun.elapsed());
         let _stream = UnixStream::connect(&first.address).await.unwrap();
-        let second = desk.announced.recv().await.unwrap();
+        let second = harness.announced.recv().await.unwrap();
         assert_ne!(second.address, first.address);
         // Who comes back uses nothing up.
         let begun = Instant::now();
         let _again = UnixStream::connect(&first.address).await.unwrap();
-        assert_eq!(desk.announced.recv().await.unwrap(), second);
+        assert_eq!(harness.announced.recv().await.unwrap(), second);
         assert!(begun.elapsed() >= Duration::from_secs(5), "{:?}", begun.elapsed());
     }
 
     #[tokio::test(start_paused = true)]
     async fn sockets_are_bounded_and_the_oldest_one_that_is_idle_makes_room() {
-        let mut desk = Desk::open();
+        let mut harness = Harness::open();
         let mut held = Vec::new();
-        for _ in 0..MAX_KEPT {
-            let address = desk.fresh().await.unwrap();
+        for _ in 0..MAX_USED {
+            let address = harness.fresh().await.unwrap();
             let stream = UnixStream::connect(&address).await.unwrap();
             held.push((address, stream));
         }
-        assert_eq!(desk.fresh().await, None, "all are in use");
+        assert_eq!(harness.fresh().await, None, "all are in use");
         let (address, stream) = held.remove(7);
         drop(stream);
-        let fresh = desk.fresh().await.unwrap();
+        let fresh = harness.fresh().await.unwrap();
         assert!(UnixStream::connect(&address).await.is_err());
         assert!(UnixStream::connect(&fresh).await.is_ok());
         assert!(UnixStream::connect(&held[0].0).await.is_ok(), "the others stay");

@@ -1,7 +1,7 @@
 //! From a started process to a connection: its first line, then its socket, encrypted where that is
 //! agreed.
 
-use super::fault::{Fault, last_words};
+use super::fault::{Fault, quoted};
 use super::process::Process;
 use super::watched::Watched;
 use hyper_util::rt::TokioIo;
@@ -21,7 +21,7 @@ const DIAL: Duration = Duration::from_secs(5);
 const LAST_LINE: Duration = Duration::from_millis(250);
 
 /// Where a process listens.
-pub(super) struct Socket {
+pub(super) struct PluginSocket {
     pub(super) path: PathBuf,
     /// With the option mtls: how to talk to this process, and to nobody else.
     pub(super) tls: Option<PluginTls>,
@@ -36,7 +36,7 @@ pub(super) struct PluginTls {
     pub(super) acceptor: Acceptor,
 }
 
-impl Socket {
+impl PluginSocket {
     /// How it is to be connected to; plainly, where there is nothing.
     pub(super) fn connector(&self) -> Option<&Connector> {
         self.tls.as_ref().map(|tls| &tls.connector)
@@ -55,7 +55,7 @@ impl PluginTls {
 pub(super) async fn await_handshake(
     process: &mut Process,
     limit: Duration,
-) -> Result<Socket, Fault> {
+) -> Result<PluginSocket, Fault> {
     let exited = process.exited();
     // What it printed just before its end still counts; a grandchild may keep its stdout open.
     let ended = async {
@@ -71,7 +71,7 @@ pub(super) async fn await_handshake(
     };
     let line = match timeout(limit, first_line).await {
         Err(_) => {
-            return Err(Fault::Late { limit, words: last_words(process.last_words()) });
+            return Err(Fault::Late { limit, words: quoted(process.final_output()) });
         }
         Ok(None) => return Err(ended_early(process).await),
         Ok(Some(line)) => line,
@@ -84,12 +84,12 @@ pub(super) async fn await_handshake(
         (None, Some(_)) => return Err(Fault::Certificate),
         (Some(_), None) => return Err(Fault::NoCertificate),
     };
-    Ok(Socket { path, tls })
+    Ok(PluginSocket { path, tls })
 }
 
 async fn ended_early(process: &mut Process) -> Fault {
     let exit = process.ended_just_now().await;
-    let words = last_words(process.last_words());
+    let words = quoted(process.final_output());
     match exit {
         Some(exit) => Fault::EndedEarly { exit: exit.to_string(), words },
         None => Fault::Silent { words },
@@ -97,7 +97,7 @@ async fn ended_early(process: &mut Process) -> Fault {
 }
 
 /// Connects to a plugin's socket.
-pub(super) async fn dial(socket: &Socket) -> Result<Channel, Fault> {
+pub(super) async fn dial(socket: &PluginSocket) -> Result<Channel, Fault> {
     let failed = |cause| Fault::Dial { path: socket.path.clone(), cause };
     let endpoint = Endpoint::from_static("http://localhost").connect_timeout(DIAL);
     let path = socket.path.clone();

@@ -4,7 +4,7 @@
 //! that the plugin did not print itself.
 
 use super::launch::NotLaunched;
-use super::sealed::Refusal;
+use super::sealed::LaunchRefusal;
 use sidegate_model::plugin::InvalidCommand;
 use sidegate_model::sha256::Sha256;
 use sidegate_transport::pinned::{IdentityError, InvalidCertificate};
@@ -110,7 +110,7 @@ pub(super) enum Fault {
 
 impl Fault {
     /// What another start of the same spec may come to.
-    pub(super) fn hope(&self) -> Hope {
+    pub(super) fn retry_chance(&self) -> RetryChance {
         match self {
             Self::Command(_)
             | Self::OtherBytes { .. }
@@ -118,12 +118,12 @@ impl Fault {
             | Self::NotListed(_)
             | Self::UnseenBytes
             | Self::NoHandover
-            | Self::OutsideDirs(_) => Hope::No,
+            | Self::OutsideDirs(_) => RetryChance::No,
             Self::Missing { .. }
             | Self::NotAFile(_)
             | Self::NotExecutable(_)
-            | Self::Refused(_) => Hope::Slim,
-            _ => Hope::Yes,
+            | Self::Refused(_) => RetryChance::Slim,
+            _ => RetryChance::Yes,
         }
     }
 
@@ -132,10 +132,10 @@ impl Fault {
         let path = path.to_owned();
         match why {
             NotLaunched::Guard(source) => Self::Guard { path, source },
-            NotLaunched::Refused(Refusal::Exec(source)) => Self::Spawn { path, source },
-            NotLaunched::Refused(Refusal::Copy(source)) => Self::Copy { path, source },
-            NotLaunched::Refused(Refusal::Script) => Self::Script(path),
-            NotLaunched::Refused(Refusal::Checksum(found)) => {
+            NotLaunched::Refused(LaunchRefusal::Exec(source)) => Self::Spawn { path, source },
+            NotLaunched::Refused(LaunchRefusal::Copy(source)) => Self::Copy { path, source },
+            NotLaunched::Refused(LaunchRefusal::Script) => Self::Script(path),
+            NotLaunched::Refused(LaunchRefusal::Checksum(found)) => {
                 let demanded = demanded.unwrap_or(found);
                 Self::OtherBytes { path, found, demanded }
             }
@@ -145,7 +145,7 @@ impl Fault {
 
 /// Whether a start that failed may go well the next time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Hope {
+pub(super) enum RetryChance {
     Yes,
     /// When somebody mends what is wrong; whoever asked for a first start is there to do so. Later, or
     /// when a machine boots, it may come by itself: a disk, a database, a file that is being replaced.
@@ -154,6 +154,6 @@ pub(super) enum Hope {
 }
 
 /// The last lines on stderr as the end of a sentence.
-pub(super) fn last_words(words: Option<String>) -> String {
+pub(super) fn quoted(words: Option<String>) -> String {
     words.map(|words| format!("; its last words: {words}")).unwrap_or_default()
 }

@@ -4,7 +4,7 @@
 //! session of its own, runs the `stub` as its child, which binds its life to the guard's, sets
 //! limits and becomes the plugin. Whatever the plugin starts stays below the guard, also what leaves
 //! the group or the session on purpose; when the plugin ends, when the gateway says so, or when the
-//! gateway dies, the guard kills all of it (`descendants`). `words` is what the three say to each other.
+//! gateway dies, the guard kills all of it (`descendants`). `messages` is what the three say to each other.
 //!
 //! So a plugin's end does not hang on a thread of the gateway, no unsafe code runs between fork and
 //! exec, and there is nothing to register that could be forgotten.
@@ -12,11 +12,11 @@
 mod descendants;
 #[expect(clippy::module_inception, reason = "the guard's own program beside its parts")]
 mod guard;
+mod messages;
 mod stub;
-mod words;
 
 pub(super) use descendants::parent_of;
-pub(super) use words::{GUARD, Report, checksum_word, number_word};
+pub(super) use messages::{GUARD, Report, checksum_argument, number_argument};
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -29,8 +29,8 @@ pub fn reentered(arguments: impl IntoIterator<Item = OsString>) -> Option<ExitCo
     let mut arguments = arguments.into_iter().skip(1);
     let word = arguments.next()?;
     match word.to_str()? {
-        words::GUARD => Some(guard::run(arguments.collect())),
-        words::STUB => Some(stub::run(arguments.collect())),
+        messages::GUARD => Some(guard::run(arguments.collect())),
+        messages::STUB => Some(stub::run(arguments.collect())),
         _ => None,
     }
 }

@@ -3,13 +3,13 @@
 //! Identities change at once with each snapshot; plugins change when their supervisors say so.
 
 use super::assignment::Setup;
-use super::flight::FlightRecorder;
 use super::kept_records::{KeptRecords, Registered, load};
 use super::logs::KEPT_LINES;
 use super::publisher::{self, GenerationPublisher, GenerationReader};
+use super::recorder::PluginRecorder;
 use super::run_dir::{HostError, RunDir};
 use super::settings::HostSettings;
-use super::supervisor::{Supervisor, Update, Wish};
+use super::supervisor::{DesiredRun, Supervisor, Update};
 use super::view::{View, stopped_status};
 use crate::generation::{Mount, Target};
 use crate::services::HostServices;
@@ -42,7 +42,7 @@ struct Known {
     settled: bool,
     statuses: BTreeMap<PluginId, PluginStatus>,
     /// Also of some that do not run any more.
-    recorders: BTreeMap<PluginId, Arc<FlightRecorder>>,
+    recorders: BTreeMap<PluginId, Arc<PluginRecorder>>,
     registered: Registered,
 }
 
@@ -236,17 +236,17 @@ impl HostHandle {
 
 /// One plugin in the host's care.
 struct Supervised {
-    wish: watch::Sender<Wish>,
+    wish: watch::Sender<DesiredRun>,
     view: View,
 }
 
 impl Supervised {
     /// Wakes the supervisor only if the wish is another one.
-    fn wish(&self, wish: Wish) {
+    fn wish(&self, wish: DesiredRun) {
         self.wish.send_if_modified(|wished| {
             let same = match (&*wished, &wish) {
-                (Wish::Run(before), Wish::Run(now)) => Arc::ptr_eq(before, now),
-                (Wish::Stop, Wish::Stop) | (Wish::Quit, Wish::Quit) => true,
+                (DesiredRun::Run(before), DesiredRun::Run(now)) => Arc::ptr_eq(before, now),
+                (DesiredRun::Stop, DesiredRun::Stop) | (DesiredRun::Quit, DesiredRun::Quit) => true,
                 _ => false,
             };
             *wished = wish;
@@ -263,7 +263,7 @@ struct Host {
     desired: BTreeMap<PluginId, Arc<PluginSpec>>,
     refused: Vec<PluginStatus>,
     supervised: BTreeMap<PluginId, Supervised>,
-    recorders: BTreeMap<PluginId, Arc<FlightRecorder>>,
+    recorders: BTreeMap<PluginId, Arc<PluginRecorder>>,
     tasks: JoinSet<()>,
     ids: HashMap<Id, PluginId>,
     updates_to: mpsc::Sender<Update>,
@@ -304,13 +304,13 @@ impl Host {
         self.snapshot = snapshot;
         for (id, spec) in self.desired.clone() {
             match self.supervised.get(&id).filter(|s| !s.wish.is_closed()) {
-                Some(supervised) => supervised.wish(Wish::Run(spec)),
+                Some(supervised) => supervised.wish(DesiredRun::Run(spec)),
                 None => self.supervise(id, &spec),
             }
         }
         for (id, supervised) in &self.supervised {
             if !self.desired.contains_key(id) {
-                supervised.wish(Wish::Stop);
+                supervised.wish(DesiredRun::Stop);
             }
         }
         self.setup.attended.store(true, Ordering::Relaxed);
@@ -319,7 +319,7 @@ impl Host {
     }
 
     fn supervise(&mut self, id: PluginId, spec: &Arc<PluginSpec>) {
-        let (wish, wishes) = watch::channel(Wish::Run(spec.clone()));
+        let (wish, wishes) = watch::channel(DesiredRun::Run(spec.clone()));
         let updates = self.updates_to.clone();
         let supervisor =
             Supervisor::new(self.setup.clone(), spec, wishes, updates, self.recorder(spec));
@@ -329,7 +329,7 @@ impl Host {
     }
 
     /// The records of a plugin go on where they ended when it is enabled again.
-    fn recorder(&mut self, spec: &PluginSpec) -> Arc<FlightRecorder> {
+    fn recorder(&mut self, spec: &PluginSpec) -> Arc<PluginRecorder> {
         let id = spec.id;
         let idle = |known: &PluginId| !self.supervised.contains_key(known);
         let mut surplus = self.recorders.keys().filter(|known| idle(known)).count();
@@ -343,7 +343,7 @@ impl Host {
         let registered_at = self.snapshot.registered.get(&id).copied().unwrap_or_default();
         let new = || {
             let kept = folder.map(|folder| load(folder, id, registered_at)).unwrap_or_default();
-            Arc::new(FlightRecorder::new(registered_at, kept))
+            Arc::new(PluginRecorder::new(registered_at, kept))
         };
         self.recorders.entry(id).or_insert_with(new).clone()
     }
@@ -423,7 +423,7 @@ impl Host {
     /// Ends every plugin at once. Supervisors still show what happens until they are done.
     async fn shut_down(mut self) -> watch::Sender<Revision> {
         for supervised in self.supervised.values() {
-            supervised.wish(Wish::Quit);
+            supervised.wish(DesiredRun::Quit);
         }
         self.desired.clear();
         let deadline = self.setup.settings.limits.stop();

@@ -4,7 +4,7 @@
 //!
 //! What cannot be written is missing after the next start, and nothing else.
 
-use super::flight::FlightRecorder;
+use super::recorder::PluginRecorder;
 use serde::{Deserialize, Serialize};
 use sidegate_model::UnixMillis;
 use sidegate_model::clock::now_millis;
@@ -46,7 +46,7 @@ impl KeptRecords {
     /// Writes what has changed, and removes what was kept of plugins that are registered no more.
     pub(super) fn save(
         &mut self,
-        recorders: &BTreeMap<PluginId, Arc<FlightRecorder>>,
+        recorders: &BTreeMap<PluginId, Arc<PluginRecorder>>,
         registered: &Registered,
     ) {
         self.clean(registered);
@@ -70,7 +70,7 @@ impl KeptRecords {
         }
     }
 
-    fn write(&self, id: PluginId, recorder: &FlightRecorder) -> io::Result<()> {
+    fn write(&self, id: PluginId, recorder: &PluginRecorder) -> io::Result<()> {
         DirBuilder::new().recursive(true).mode(0o700).create(&self.folder)?;
         let mut room = BYTES;
         let records = recorder.records(LINES);
@@ -291,10 +291,10 @@ mod tests {
         Arc::new(ids.iter().map(|id| (PluginId(*id), 17)).collect())
     }
 
-    fn recorder_with(lines: usize, text: &str) -> Arc<FlightRecorder> {
-        let recorder = FlightRecorder::new(17, Vec::new());
-        let flight = recorder.begin();
-        flight.spawned(7);
+    fn recorder_with(lines: usize, text: &str) -> Arc<PluginRecorder> {
+        let recorder = PluginRecorder::new(17, Vec::new());
+        let recording = recorder.begin();
+        recording.spawned(7);
         for _ in 0..lines {
             let line = LoggedLine {
                 stream: "stdout",
@@ -304,10 +304,10 @@ mod tests {
                 request_id: Some("req_1".to_owned()),
                 ..LoggedLine::default()
             };
-            flight.recent().push(line);
+            recording.recent().push(line);
         }
-        flight.ended(InstanceEnd { reason: "over".to_owned(), ..InstanceEnd::default() });
-        drop(flight);
+        recording.ended(InstanceEnd { reason: "over".to_owned(), ..InstanceEnd::default() });
+        drop(recording);
         Arc::new(recorder)
     }
 
@@ -320,10 +320,10 @@ mod tests {
         assert_eq!(kept, recorders[&PluginId(3)].records(LINES));
         assert_eq!(load(&folder.path().join("records"), PluginId(3), 18), []);
         let last = kept[0].lines.last().unwrap().number;
-        let next = FlightRecorder::new(17, kept);
-        let flight = next.begin();
-        flight.recent().push(LoggedLine::default());
-        assert!(flight.recent().last(1)[0].number > last);
+        let next = PluginRecorder::new(17, kept);
+        let recording = next.begin();
+        recording.recent().push(LoggedLine::default());
+        assert!(recording.recent().last(1)[0].number > last);
     }
 
     #[test]

@@ -5,8 +5,8 @@
 
 use super::exit::Exit;
 use super::file_limit::limit_files;
-use super::guard::{GUARD, Report, checksum_word, number_word};
-use super::sealed::{Refusal, seal};
+use super::guard::{GUARD, Report, checksum_argument, number_argument};
+use super::sealed::{LaunchRefusal, seal};
 use rustix::process::{Pid, Signal, kill_process_group};
 use sidegate_model::sha256::Sha256;
 use std::ffi::OsString;
@@ -44,7 +44,7 @@ pub(super) struct Launch<'a> {
 
 /// Why nothing was started.
 pub(super) enum NotLaunched {
-    Refused(Refusal),
+    Refused(LaunchRefusal),
     Guard(io::Error),
 }
 
@@ -53,11 +53,11 @@ pub(super) struct Launched {
     pub(super) pid: u32,
     pub(super) stdout: Option<ChildStdout>,
     pub(super) stderr: Option<ChildStderr>,
-    pub(super) leash: Leash,
+    pub(super) handle: ProcessHandle,
 }
 
 /// What ends the process when it is dropped.
-pub(super) enum Leash {
+pub(super) enum ProcessHandle {
     Group {
         child: Child,
         group: Group,
@@ -80,7 +80,7 @@ impl Launch<'_> {
                 None => self.alone().await,
             };
             match started {
-                Err(NotLaunched::Refused(Refusal::Exec(error)))
+                Err(NotLaunched::Refused(LaunchRefusal::Exec(error)))
                     if error.kind() == io::ErrorKind::ExecutableFileBusy && tries < BUSY_TRIES =>
                 {
                     tries += 1;
@@ -102,19 +102,19 @@ impl Launch<'_> {
         };
         let mut command = self.command(&path, Stdio::null());
         command.arg0(self.program).process_group(0).kill_on_drop(true);
-        let refused = |error| NotLaunched::Refused(Refusal::Exec(error));
+        let refused = |error| NotLaunched::Refused(LaunchRefusal::Exec(error));
         let mut child = command.spawn().map_err(refused)?;
         let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
         let pid = child.id().ok_or_else(|| refused(io::ErrorKind::NotFound.into()))?;
         limit_files(Pid::from_raw(pid.cast_signed()), self.open_files);
-        let leash = Leash::Group { child, group: Group(pid) };
-        Ok(Launched { pid, stdout, stderr, leash })
+        let handle = ProcessHandle::Group { child, group: Group(pid) };
+        Ok(Launched { pid, stdout, stderr, handle })
     }
 
     async fn sealed(&self, demanded: Sha256) -> Result<OwnedFd, NotLaunched> {
         let program = self.program.to_owned();
         let sealed = tokio::task::spawn_blocking(move || seal(&program, demanded)).await;
-        let broken = |e| Err(Refusal::Copy(io::Error::other(e)));
+        let broken = |e| Err(LaunchRefusal::Copy(io::Error::other(e)));
         sealed.unwrap_or_else(broken).map_err(NotLaunched::Refused)
     }
 
@@ -129,8 +129,8 @@ impl Launch<'_> {
         };
         match Report::parse(&line) {
             Some(Report::Started(pid)) => {
-                let leash = Leash::Guard { guard, reports, order, pid };
-                Ok(Launched { pid, stdout, stderr, leash })
+                let handle = ProcessHandle::Guard { guard, reports, order, pid };
+                Ok(Launched { pid, stdout, stderr, handle })
             }
             Some(Report::Refused(refusal)) => {
                 // It has nothing left to do and ends by itself.
@@ -146,8 +146,8 @@ impl Launch<'_> {
         ours.set_nonblocking(true)?;
         let mut command = self.command(launcher, OwnedFd::from(guards).into());
         command.arg0("sidegate").arg(GUARD).arg(self.program);
-        command.arg(checksum_word(self.checksum)).arg(self.dir);
-        command.arg(number_word(self.open_files));
+        command.arg(checksum_argument(self.checksum)).arg(self.dir);
+        command.arg(number_argument(self.open_files));
         // Not killed when dropped: the end of the socket makes it clean up first.
         let guard = command.spawn()?;
         Ok((guard, UnixStream::from_std(ours)?))
@@ -167,7 +167,7 @@ impl Launch<'_> {
     }
 }
 
-impl Leash {
+impl ProcessHandle {
     /// The process that is above all that comes of it, and not reaped before all of it is over.
     pub(super) fn head(&self) -> Option<u32> {
         match self {

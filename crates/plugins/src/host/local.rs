@@ -4,17 +4,17 @@
 //! after itself on every way out.
 
 use super::assignment::{
-    Assignment, News, Order, Ready, Setup, Steps, Victim, forgotten, release_after, unless_stopped,
-    warnings,
+    Affected, Assignment, Directive, ProcessEvent, Ready, Setup, Steps, forgotten, release_after,
+    unless_stopped, warnings,
 };
 use super::broker::Broker;
 use super::connect::{await_handshake, dial};
-use super::door::Porter;
 use super::exit::Exit;
-use super::fault::{Fault, last_words};
-use super::flight::Recording;
+use super::fault::{Fault, quoted};
 use super::oom::MemoryWatch;
 use super::process::Process;
+use super::recorder::Recording;
+use super::services_socket::ConnectionHandler;
 use super::session::Session;
 use super::settings::HostLimits;
 use crate::instance::{Features, Instance};
@@ -62,23 +62,23 @@ struct Established {
 }
 
 /// A process and its record.
-struct Body {
+struct RunningProcess {
     process: Process,
-    flight: Recording,
+    recording: Recording,
     memory: MemoryWatch,
     /// Why it gets no requests any more, although it finishes those it has.
     lost: Option<String>,
 }
 
 /// How many of the last lines can hold a word about the cause of death.
-const LAST_WORDS: usize = 20;
+const FINAL_LINES: usize = 20;
 
-impl Body {
+impl RunningProcess {
     /// Takes down why it is given up, and how it ended where it has.
     fn record(&self, fault: &Fault, in_flight: usize) {
         let exit = self.process.exited().now_or_never();
-        let lines = self.flight.recent().last(LAST_WORDS);
-        self.flight.ended(InstanceEnd {
+        let lines = self.recording.recent().last(FINAL_LINES);
+        self.recording.ended(InstanceEnd {
             exit: exit.and_then(Exit::told),
             out_of_memory: exit.and_then(|exit| self.memory.evidence(exit, &lines)),
             in_flight,
@@ -88,14 +88,14 @@ impl Body {
     }
 
     /// Ends what is left of one that was given up.
-    async fn bury(mut self) {
+    async fn clean_up(mut self) {
         if let Some(sha256) = self.process.sha256().await {
-            self.flight.runs(Some(sha256));
+            self.recording.runs(Some(sha256));
         }
         let (exit, killed) = self.process.end(Duration::ZERO).await;
         // What we did to it is not how it ended.
         if !killed {
-            self.flight.exited(exit.told());
+            self.recording.exited(exit.told());
         }
     }
 
@@ -109,7 +109,7 @@ impl Body {
             (true, false) => format!("stopped by the gateway: {exit}"),
             (false, _) => exit.to_string(),
         };
-        self.flight.ended(InstanceEnd {
+        self.recording.ended(InstanceEnd {
             exit: exit.told().filter(|_| !killed),
             in_order,
             in_flight,
@@ -133,15 +133,15 @@ impl Local<'_> {
             steps.awaits("other plugins that are being started").await;
         }
         let Some(Ok(permit)) =
-            unless_stopped(&mut self.assignment.orders, setup.starts.acquire()).await
+            unless_stopped(&mut self.assignment.directives, setup.starts.acquire()).await
         else {
             return;
         };
         let begun = Instant::now();
         let limits = setup.settings.limits.with(&self.assignment.spec.options);
-        let (memory, flight) = (MemoryWatch::begin(), self.assignment.recorder.begin());
+        let (memory, recording) = (MemoryWatch::begin(), self.assignment.recorder.begin());
         let run_dir = &setup.run_dir;
-        let recent = flight.recent().clone();
+        let recent = recording.recent().clone();
         let process = match Process::spawn(
             (&self.assignment.spec, self.program),
             run_dir,
@@ -152,37 +152,38 @@ impl Local<'_> {
         {
             Ok(process) => process,
             Err(fault) => {
-                flight.ended(InstanceEnd { reason: fault.to_string(), ..InstanceEnd::default() });
-                return self.assignment.fail(&fault, Victim::default()).await;
+                recording
+                    .ended(InstanceEnd { reason: fault.to_string(), ..InstanceEnd::default() });
+                return self.assignment.fail(&fault, Affected::default()).await;
             }
         };
-        flight.spawned(process.pid());
-        let mut body = Body { process, flight, memory, lost: None };
+        recording.spawned(process.pid());
+        let mut running = RunningProcess { process, recording, memory, lost: None };
         let spec = &self.assignment.spec;
-        let start = establish(&mut body.process, (spec, &steps), (&setup, &limits), begun);
+        let start = establish(&mut running.process, (spec, &steps), (&setup, &limits), begun);
         let slot = limits.start_slot;
         let established = tokio::select! {
-            established = unless_stopped(&mut self.assignment.orders, start) => established,
+            established = unless_stopped(&mut self.assignment.directives, start) => established,
             never = release_after(slot, permit) => never,
         };
         match established {
-            None => body.end(Duration::ZERO, 0).await,
-            Some(Ok(established)) => self.serve(body, established).await,
-            Some(Err(fault)) => self.give_up(body, fault, 0).await,
+            None => running.end(Duration::ZERO, 0).await,
+            Some(Ok(established)) => self.serve(running, established).await,
+            Some(Err(fault)) => self.give_up(running, fault, 0).await,
         }
     }
 
-    async fn serve(&mut self, mut body: Body, established: Established) {
+    async fn serve(&mut self, mut running: RunningProcess, established: Established) {
         let Established { session, ready, socket } = established;
         let (instance, place) = (ready.instance.clone(), ready.place.clone());
         let mut farewell = JoinSet::new();
-        body.flight.runs(ready.sha256);
-        body.flight.ready(instance.open_calls());
-        self.assignment.tell(News::Started(Box::new(ready))).await;
+        running.recording.runs(ready.sha256);
+        running.recording.ready(instance.open_calls());
+        self.assignment.tell(ProcessEvent::Started(Box::new(ready))).await;
         let fault = loop {
-            let dial = body.lost.is_none().then_some(socket.as_path());
+            let dial = running.lost.is_none().then_some(socket.as_path());
             match self
-                .watch((&body.process, dial), &session, (&instance, !farewell.is_empty()))
+                .watch((&running.process, dial), &session, (&instance, !farewell.is_empty()))
                 .await
             {
                 Ending::Replaced => {
@@ -190,14 +191,16 @@ impl Local<'_> {
                     farewell.spawn(retire((place.clone(), closing), session.close_session()));
                 }
                 Ending::Ordered => {
-                    return self.stop(body, (session, farewell), &instance).await;
+                    return self.stop(running, (session, farewell), &instance).await;
                 }
                 Ending::Unwell(fault) => break fault,
                 Ending::Exited => break Fault::Internal("the process ended"),
                 Ending::Undialable(fault) => {
-                    let victim = Victim { pid: Some(body.process.pid()), in_flight: 0 };
-                    body.lost = Some(fault.to_string());
-                    self.assignment.tell(News::Leaving { reason: fault.to_string(), victim }).await;
+                    let victim = Affected { pid: Some(running.process.pid()), in_flight: 0 };
+                    running.lost = Some(fault.to_string());
+                    self.assignment
+                        .tell(ProcessEvent::Leaving { reason: fault.to_string(), victim })
+                        .await;
                 }
             }
         };
@@ -206,7 +209,7 @@ impl Local<'_> {
             place.end();
         }
         let in_flight = broken_with(&instance).await;
-        self.give_up(body, fault, in_flight).await;
+        self.give_up(running, fault, in_flight).await;
         drop(session);
     }
 
@@ -218,22 +221,22 @@ impl Local<'_> {
     }
 
     /// Records and tells what went wrong, then ends what is left.
-    async fn give_up(&self, mut body: Body, fault: Fault, in_flight: usize) {
-        if self.left_with_us(&body.process).await {
-            return self.depart(body, in_flight).await;
+    async fn give_up(&self, mut running: RunningProcess, fault: Fault, in_flight: usize) {
+        if self.left_with_us(&running.process).await {
+            return self.depart(running, in_flight).await;
         }
-        let fault = explain(fault, &mut body.process).await;
-        let (plugin, pid) = (&self.assignment.spec.name, body.process.pid());
+        let fault = explain(fault, &mut running.process).await;
+        let (plugin, pid) = (&self.assignment.spec.name, running.process.pid());
         tracing::debug!(plugin, pid, in_flight, %fault, "plugin process is given up");
-        body.record(&fault, in_flight);
-        self.assignment.fail(&fault, Victim { pid: Some(pid), in_flight }).await;
-        body.bury().await;
+        running.record(&fault, in_flight);
+        self.assignment.fail(&fault, Affected { pid: Some(pid), in_flight }).await;
+        running.clean_up().await;
     }
 
     /// Records an end that is no failure.
-    async fn depart(&self, body: Body, in_flight: usize) {
-        let (plugin, pid) = (&self.assignment.spec.name, body.process.pid());
-        let exit = body.process.exited().await;
+    async fn depart(&self, running: RunningProcess, in_flight: usize) {
+        let (plugin, pid) = (&self.assignment.spec.name, running.process.pid());
+        let exit = running.process.exited().await;
         if in_flight > 0 {
             tracing::warn!(
                 plugin,
@@ -245,15 +248,15 @@ impl Local<'_> {
         } else {
             tracing::info!(plugin, pid, %exit, "a plugin ended by the signal that stops the gateway");
         }
-        body.flight.ended(InstanceEnd {
+        running.recording.ended(InstanceEnd {
             exit: exit.told(),
             in_order: true,
             in_flight,
             reason: format!("ended with the gateway: {exit}"),
             ..InstanceEnd::default()
         });
-        self.assignment.tell(News::Departed).await;
-        body.bury().await;
+        self.assignment.tell(ProcessEvent::Departed).await;
+        running.clean_up().await;
     }
 
     /// Waits until it ends or must be ended. Without a socket `dial` it is on its way out already, and
@@ -271,27 +274,27 @@ impl Local<'_> {
         tokio::pin!(exited, unwell, undialable);
         let mut drained = false;
         loop {
-            let order = *self.assignment.orders.borrow_and_update();
-            match order {
-                Order::Stop => return Ending::Ordered,
-                Order::Drain if !is_replaced => return Ending::Replaced,
-                Order::Run | Order::Drain => {}
+            let directive = *self.assignment.directives.borrow_and_update();
+            match directive {
+                Directive::Stop => return Ending::Ordered,
+                Directive::Drain if !is_replaced => return Ending::Replaced,
+                Directive::Run | Directive::Drain => {}
             }
             tokio::select! {
                 biased;
                 _ = &mut exited => return Ending::Exited,
-                changed = self.assignment.orders.changed() => if changed.is_err() {
+                changed = self.assignment.directives.changed() => if changed.is_err() {
                     return Ending::Ordered;
                 },
                 fault = &mut unwell => return Ending::Unwell(fault),
-                fault = &mut undialable, if order == Order::Run => {
+                fault = &mut undialable, if directive == Directive::Run => {
                     // One that dies closes its socket a moment before.
                     let dies = timeout(CALLS_BREAK * 3, exited).await.is_ok();
                     return if dies { Ending::Exited } else { Ending::Undialable(fault) };
                 }
-                () = forgotten(instance), if (order == Order::Drain || dial.is_none()) && !drained => {
+                () = forgotten(instance), if (directive == Directive::Drain || dial.is_none()) && !drained => {
                     drained = true;
-                    self.assignment.tell(News::Drained).await;
+                    self.assignment.tell(ProcessEvent::Drained).await;
                 }
             }
         }
@@ -299,11 +302,11 @@ impl Local<'_> {
 
     async fn stop(
         &self,
-        body: Body,
+        running: RunningProcess,
         (session, mut farewell): (Session, JoinSet<bool>),
         instance: &Instance,
     ) {
-        let exited = body.process.exited();
+        let exited = running.process.exited();
         instance.end_streams().await;
         let in_flight = instance.open_calls().now_or_broken();
         let gone = tokio::select! {
@@ -317,12 +320,12 @@ impl Local<'_> {
         if gone.is_some_and(|exit| exit.signal.is_some()) {
             // Nobody here sends signals before the goodbye is over: this was its own end.
             let in_flight = broken_with(instance).await;
-            return self.give_up(body, Fault::Internal("the process ended"), in_flight).await;
+            return self.give_up(running, Fault::Internal("the process ended"), in_flight).await;
         }
         let kill_grace = self.assignment.setup.settings.limits.kill_grace;
-        let (plugin, pid) = (&self.assignment.spec.name, body.process.pid());
+        let (plugin, pid) = (&self.assignment.spec.name, running.process.pid());
         let grace = if gone.is_some() { Duration::ZERO } else { kill_grace };
-        body.end(grace, in_flight).await;
+        running.end(grace, in_flight).await;
         instance.close();
         tracing::info!(plugin, pid, "plugin process stopped");
     }
@@ -391,8 +394,8 @@ async fn establish(
     let (services, place) = setup.services.of_process(spec.id);
     let asks = (spec.id, services);
     let acceptor = socket.tls.as_ref().map(|tls| tls.acceptor.clone());
-    let porter = Porter::new(asks, process.family(), acceptor);
-    let broker = Broker::open(channel.clone(), process.dir(), porter);
+    let handler = ConnectionHandler::new(asks, process.family(), acceptor);
+    let broker = Broker::open(channel.clone(), process.dir(), handler);
     let mut session = Session::open(channel, process.sink(), limits.clone(), broker);
     let exited = process.exited();
     let set_up = async {
@@ -437,7 +440,7 @@ async fn explain(fault: Fault, process: &mut Process) -> Fault {
     }
     match process.ended_just_now().await {
         Some(exit) => {
-            Fault::Ended { exit: exit.to_string(), words: last_words(process.last_words()) }
+            Fault::Ended { exit: exit.to_string(), words: quoted(process.final_output()) }
         }
         None => fault,
     }

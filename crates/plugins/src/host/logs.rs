@@ -2,7 +2,7 @@
 //!
 //! Knows no process: others hand in the bytes. How a line is read is told in `line`.
 
-use super::last_words::LastWords;
+use super::final_output::FinalOutput;
 use super::line::{Line, LineCutter, level_name, read_line};
 use sidegate_model::UnixMillis;
 use sidegate_model::clock::now_millis;
@@ -96,17 +96,17 @@ pub(super) struct LogSink {
     plugin: Arc<PluginSpec>,
     pid: u32,
     recent: Arc<RecentLines>,
-    words: Arc<LastWords>,
+    final_output: Arc<FinalOutput>,
 }
 
 impl LogSink {
     pub(super) fn new(plugin: Arc<PluginSpec>, pid: u32, recent: Arc<RecentLines>) -> Self {
-        Self { plugin, pid, recent, words: Arc::default() }
+        Self { plugin, pid, recent, final_output: Arc::default() }
     }
 
     /// What it said last about its end.
-    pub(super) fn last_words(&self) -> Option<String> {
-        self.words.told()
+    pub(super) fn final_output(&self) -> Option<String> {
+        self.final_output.quoted()
     }
 
     /// A writer for one of the process's streams.
@@ -146,7 +146,7 @@ impl LineWriter {
         }
         self.emit(&line);
         if self.stream == Stream::Stderr {
-            self.sink.words.hear(&line);
+            self.sink.final_output.push(&line);
         }
         let kept = |text: &Option<String>, limit| text.as_ref().map(|text| cut(text, limit));
         self.sink.recent.push(LoggedLine {

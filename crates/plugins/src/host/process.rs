@@ -93,7 +93,7 @@ impl Process {
         let launched = launch.start(settings.launcher.as_deref()).await;
         let launched = launched.map_err(|why| Fault::of_launch(program, checksum, why))?;
         let pid = launched.pid;
-        let family = Family::of(launched.leash.head().unwrap_or(pid));
+        let family = Family::of(launched.handle.head().unwrap_or(pid));
         let sink = LogSink::new(spec.clone(), pid, recent);
         let (first, first_line) = oneshot::channel();
         let mut pumps = JoinSet::new();
@@ -106,7 +106,7 @@ impl Process {
         let (ended, exit) = watch::channel(None);
         let (kill, killed) = oneshot::channel();
         let mut holder = JoinSet::new();
-        holder.spawn(launched.leash.hold(killed, ended));
+        holder.spawn(launched.handle.hold(killed, ended));
         Ok(Self {
             pid,
             family,
@@ -175,8 +175,8 @@ impl Process {
     }
 
     /// What it said last about its end.
-    pub(super) fn last_words(&self) -> Option<String> {
-        self.sink.last_words()
+    pub(super) fn final_output(&self) -> Option<String> {
+        self.sink.final_output()
     }
 
     /// Gives it `grace` to end by itself, then kills it; leaves nothing behind of what it started.

@@ -2,12 +2,14 @@
 //! end, because it may serve others as well. It is in service while at least one address is. Where the
 //! last one leaves, what is open there may finish.
 
-use super::addresses::{Absence, Answered, Care, Offer, Standing, first_round};
+use super::addresses::{
+    AddressWatch, Answered, Offer, OutOfService, OutOfServiceReasons, first_round,
+};
 use super::assignment::{
-    Assignment, News, Order, Ready, Victim, forgotten, unless_stopped, warnings,
+    Affected, Assignment, Directive, ProcessEvent, Ready, forgotten, unless_stopped, warnings,
 };
 use super::fault::Fault;
-use super::flight::Recording;
+use super::recorder::Recording;
 use crate::instance::{Address, InService, Instance, Presence};
 use sidegate_model::endpoint::EndpointTable;
 use sidegate_model::record::InstanceEnd;
@@ -39,16 +41,16 @@ impl Remote<'_> {
         let spec = self.assignment.spec.clone();
         let limits = setup.settings.limits.of(&spec);
         let begun = Instant::now();
-        let flight = self.assignment.recorder.begin();
+        let recording = self.assignment.recorder.begin();
         self.assignment.steps().awaits("an answer from its addresses").await;
         let round = first_round(self.addresses, &spec, &limits);
-        let Some(mut answers) = unless_stopped(&mut self.assignment.orders, round).await else {
-            return end(&flight, None, 0);
+        let Some(mut answers) = unless_stopped(&mut self.assignment.directives, round).await else {
+            return end(&recording, None, 0);
         };
         let Some(offer) = agree(&mut answers) else {
             let fault = Fault::NoAddress(self.told(&standing_of(&answers)).join("; "));
-            end(&flight, Some(&fault), 0);
-            return self.assignment.fail(&fault, Victim::default()).await;
+            end(&recording, Some(&fault), 0);
+            return self.assignment.fail(&fault, Affected::default()).await;
         };
         let in_service: InService = answers.iter().map(|a| Presence::new(a.is_ok())).collect();
         let endpoints = Arc::new(EndpointTable::build(offer.registrations.clone()));
@@ -58,7 +60,7 @@ impl Remote<'_> {
         let addresses: Vec<_> = self.addresses.iter().cloned().map(Address::Tcp).collect();
         let served = (offer.features, setup.settings.shards);
         let instance = Instance::at(spec.clone(), &addresses, served, &in_service);
-        flight.ready(instance.open_calls());
+        recording.ready(instance.open_calls());
         let ready = Ready {
             instance: instance.clone(),
             warnings: self.with_standing(&lasting, &standing_of(&answers)),
@@ -70,50 +72,52 @@ impl Remote<'_> {
             sha256: None,
             start_duration: begun.elapsed(),
         };
-        self.assignment.tell(News::Started(Box::new(ready))).await;
-        let care = Care { spec, limits, in_service, offer };
+        self.assignment.tell(ProcessEvent::Started(Box::new(ready))).await;
+        let care = AddressWatch { spec, limits, in_service, offer };
         let care = care.begin(self.addresses, answers);
         match self.watch(care, &instance, &lasting).await {
             None => {
                 instance.end_streams().await;
-                end(&flight, None, instance.open_calls().now_or_broken());
+                end(&recording, None, instance.open_calls().now_or_broken());
                 instance.close();
             }
             Some(Missing { fault, hangs: true }) => {
                 let in_flight = instance.open_calls().now_or_broken();
-                end(&flight, Some(&fault), in_flight);
+                end(&recording, Some(&fault), in_flight);
                 instance.close();
-                self.assignment.fail(&fault, Victim { pid: None, in_flight }).await;
+                self.assignment.fail(&fault, Affected { pid: None, in_flight }).await;
             }
-            Some(Missing { fault, hangs: false }) => self.linger(&flight, &fault, &instance).await,
+            Some(Missing { fault, hangs: false }) => {
+                self.linger(&recording, &fault, &instance).await;
+            }
         }
     }
 
     /// Nobody can be reached any more. A process that said goodbye finishes what is open; one that died
     /// took it along, and its connections have broken.
-    async fn linger(&mut self, flight: &Recording, fault: &Fault, instance: &Arc<Instance>) {
+    async fn linger(&mut self, recording: &Recording, fault: &Fault, instance: &Arc<Instance>) {
         let open = instance.open_calls();
         let _ = tokio::time::timeout(CALLS_BREAK, instance.drained()).await;
         let in_flight = open.now_or_broken().saturating_sub(open.now());
-        end(flight, Some(fault), in_flight);
-        let victim = Victim { pid: None, in_flight };
-        self.assignment.tell(News::Leaving { reason: fault.to_string(), victim }).await;
+        end(recording, Some(fault), in_flight);
+        let victim = Affected { pid: None, in_flight };
+        self.assignment.tell(ProcessEvent::Leaving { reason: fault.to_string(), victim }).await;
         // An order to stop comes at the latest when the time to drain is over.
-        let _ = unless_stopped(&mut self.assignment.orders, forgotten(instance)).await;
+        let _ = unless_stopped(&mut self.assignment.directives, forgotten(instance)).await;
         instance.close();
     }
 
     /// Waits for the end: ordered (`None`), or because no address is left.
     async fn watch(
         &mut self,
-        (mut standing, _care): (watch::Receiver<Standing>, JoinSet<()>),
+        (mut standing, _care): (watch::Receiver<OutOfServiceReasons>, JoinSet<()>),
         instance: &Arc<Instance>,
         lasting: &[String],
     ) -> Option<Missing> {
         let mut drained = false;
         loop {
-            let order = *self.assignment.orders.borrow_and_update();
-            if order == Order::Stop {
+            let directive = *self.assignment.directives.borrow_and_update();
+            if directive == Directive::Stop {
                 return None;
             }
             tokio::select! {
@@ -129,27 +133,27 @@ impl Remote<'_> {
                         return Some(Missing { fault, hangs });
                     }
                     let warnings = self.with_standing(lasting, &now);
-                    self.assignment.tell(News::Warnings(warnings)).await;
+                    self.assignment.tell(ProcessEvent::Warnings(warnings)).await;
                 }
-                changed = self.assignment.orders.changed() => if changed.is_err() {
+                changed = self.assignment.directives.changed() => if changed.is_err() {
                     return None;
                 },
-                () = forgotten(instance), if order == Order::Drain && !drained => {
+                () = forgotten(instance), if directive == Directive::Drain && !drained => {
                     drained = true;
-                    self.assignment.tell(News::Drained).await;
+                    self.assignment.tell(ProcessEvent::Drained).await;
                 }
             }
         }
     }
 
     /// Why addresses are out of service, in words.
-    fn told(&self, standing: &Standing) -> Vec<String> {
+    fn told(&self, standing: &OutOfServiceReasons) -> Vec<String> {
         let each = self.addresses.iter().zip(standing);
         each.filter_map(|(address, out)| Some(format!("{address}: {}", out.as_ref()?.why)))
             .collect()
     }
 
-    fn with_standing(&self, lasting: &[String], standing: &Standing) -> Vec<String> {
+    fn with_standing(&self, lasting: &[String], standing: &OutOfServiceReasons) -> Vec<String> {
         let out = self.told(standing).into_iter().map(|told| format!("address {told}"));
         lasting.iter().cloned().chain(out).collect()
     }
@@ -172,12 +176,12 @@ fn agree(answers: &mut [Result<Answered, Fault>]) -> Option<Offer> {
     common
 }
 
-fn standing_of(answers: &[Result<Answered, Fault>]) -> Standing {
-    answers.iter().map(|answer| answer.as_ref().err().map(Absence::of)).collect()
+fn standing_of(answers: &[Result<Answered, Fault>]) -> OutOfServiceReasons {
+    answers.iter().map(|answer| answer.as_ref().err().map(OutOfService::of)).collect()
 }
 
-fn end(flight: &Recording, fault: Option<&Fault>, in_flight: usize) {
+fn end(recording: &Recording, fault: Option<&Fault>, in_flight: usize) {
     let reason = fault.map_or("stopped by the gateway".to_owned(), Fault::to_string);
     let in_order = fault.is_none();
-    flight.ended(InstanceEnd { in_order, in_flight, reason, ..InstanceEnd::default() });
+    recording.ended(InstanceEnd { in_order, in_flight, reason, ..InstanceEnd::default() });
 }

@@ -52,7 +52,7 @@ pub enum HostError {
     },
     /// No folder was named.
     #[error("no runtime folder is named")]
-    Nowhere,
+    NoStorage,
 }
 
 /// Where this gateway's private folders are; removed with everything in it when dropped.
@@ -113,7 +113,7 @@ impl Folder {
                 }
             }
         }
-        Err(refused.unwrap_or(HostError::Nowhere))
+        Err(refused.unwrap_or(HostError::NoStorage))
     }
 
     fn below(parent: &Path) -> Result<Self, HostError> {

@@ -1,7 +1,7 @@
 //! Carries out one start, whatever form its command has: checks that it is permitted, then hands it
 //! to the one who can.
 
-use super::assignment::{Assignment, News, Victim};
+use super::assignment::{Affected, Assignment, ProcessEvent};
 use super::fault::Fault;
 use super::local::Local;
 use super::remote::Remote;
@@ -10,11 +10,11 @@ use sidegate_model::plugin::Command;
 /// Looks after one start until nothing is left of it.
 pub(super) async fn run(mut assignment: Assignment) {
     if let Err(fault) = live(&mut assignment).await {
-        let flight = assignment.recorder.begin();
-        flight.refused(&fault.to_string());
-        assignment.fail(&fault, Victim::default()).await;
+        let recording = assignment.recorder.begin();
+        recording.refused(&fault.to_string());
+        assignment.fail(&fault, Affected::default()).await;
     }
-    assignment.tell(News::Gone).await;
+    assignment.tell(ProcessEvent::Gone).await;
 }
 
 async fn live(assignment: &mut Assignment) -> Result<(), Fault> {

@@ -18,7 +18,7 @@ const ELF: &[u8] = b"\x7fELF";
 
 /// Why a program was not started.
 #[derive(Debug)]
-pub(super) enum Refusal {
+pub(super) enum LaunchRefusal {
     /// The system does not run it.
     Exec(io::Error),
     /// Its bytes cannot be read or copied.
@@ -35,19 +35,19 @@ pub(super) fn digest_of(path: &Path) -> io::Result<Sha256> {
 }
 
 /// A copy of a program in memory that cannot change any more, made while its checksum was taken.
-pub(super) fn seal(path: &Path, demanded: Sha256) -> Result<OwnedFd, Refusal> {
-    let mut program = File::open(path).map_err(Refusal::Copy)?;
-    let mut copy = File::from(memory_file().map_err(Refusal::Copy)?);
-    let found = copy_and_hash(&mut program, &mut copy).map_err(Refusal::Copy)?;
+pub(super) fn seal(path: &Path, demanded: Sha256) -> Result<OwnedFd, LaunchRefusal> {
+    let mut program = File::open(path).map_err(LaunchRefusal::Copy)?;
+    let mut copy = File::from(memory_file().map_err(LaunchRefusal::Copy)?);
+    let found = copy_and_hash(&mut program, &mut copy).map_err(LaunchRefusal::Copy)?;
     if found != demanded {
-        return Err(Refusal::Checksum(found));
+        return Err(LaunchRefusal::Checksum(found));
     }
-    if !is_binary(&copy).map_err(Refusal::Copy)? {
-        return Err(Refusal::Script);
+    if !is_binary(&copy).map_err(LaunchRefusal::Copy)? {
+        return Err(LaunchRefusal::Script);
     }
     let copy = OwnedFd::from(copy);
     let seals = SealFlags::WRITE | SealFlags::GROW | SealFlags::SHRINK | SealFlags::SEAL;
-    fcntl_add_seals(&copy, seals).map_err(|e| Refusal::Copy(e.into()))?;
+    fcntl_add_seals(&copy, seals).map_err(|e| LaunchRefusal::Copy(e.into()))?;
     Ok(copy)
 }
 
@@ -116,9 +116,9 @@ mod tests {
     fn other_bytes_and_scripts_are_told_apart() {
         let script = file(b"#!/bin/sh\n");
         let right = digest_of(script.path()).unwrap();
-        assert!(matches!(seal(script.path(), right), Err(Refusal::Script)));
+        assert!(matches!(seal(script.path(), right), Err(LaunchRefusal::Script)));
         let wrong = seal(script.path(), Sha256([7; 32]));
-        assert!(matches!(wrong, Err(Refusal::Checksum(found)) if found == right));
-        assert!(matches!(seal(Path::new("/nonexistent"), right), Err(Refusal::Copy(_))));
+        assert!(matches!(wrong, Err(LaunchRefusal::Checksum(found)) if found == right));
+        assert!(matches!(seal(Path::new("/nonexistent"), right), Err(LaunchRefusal::Copy(_))));
     }
 }

@@ -7,8 +7,8 @@ use super::broker::{BROKER_ID, Broker};
 use super::fault::Fault;
 use super::logs::{LogSink, Stream};
 use super::manifest::Manifest;
+use super::open_session;
 use super::schema::Schema;
-use super::sessions;
 use super::settings::HostLimits;
 use sidegate_model::clock::now_millis;
 use sidegate_model::config_schema::MAX_SCHEMA_BYTES;
@@ -145,7 +145,7 @@ impl Session {
     pub(super) fn keep_sessions(&mut self, spec: &Arc<PluginSpec>) {
         if self.broker.is_some() {
             let named = (BROKER_ID, self.limits.session);
-            self.lasting.spawn(sessions::keep_open(self.plugin.clone(), spec.clone(), named));
+            self.lasting.spawn(open_session::keep_open(self.plugin.clone(), spec.clone(), named));
         }
     }
 

@@ -3,13 +3,13 @@
 //!
 //! Shares nothing with other supervisors, so that a slow or broken plugin delays nobody.
 
-use super::assignment::{Assignment, News, Order, Setup, Victim};
-use super::fault::Hope;
-use super::flight::FlightRecorder;
+use super::assignment::{Affected, Assignment, Directive, ProcessEvent, Setup};
+use super::fault::RetryChance;
 use super::random::chance;
+use super::recorder::PluginRecorder;
 use super::runner;
 use super::state::{Action, Edition, Event, Life, Moment, Serial};
-use super::view::{Record, View};
+use super::view::{PluginRecord, View};
 use sidegate_model::UnixMillis;
 use sidegate_model::clock::now_millis;
 use sidegate_model::plugin::{PluginId, PluginSpec};
@@ -23,7 +23,7 @@ use tokio::time::{Instant, sleep_until};
 
 /// What the host wants of a plugin.
 #[derive(Debug, Clone)]
-pub(super) enum Wish {
+pub(super) enum DesiredRun {
     /// Run this.
     Run(Arc<PluginSpec>),
     /// Run no more; finish open requests.
@@ -43,11 +43,11 @@ pub(super) struct Update {
 /// Looks after one plugin.
 pub(super) struct Supervisor {
     setup: Arc<Setup>,
-    wishes: watch::Receiver<Wish>,
+    wishes: watch::Receiver<DesiredRun>,
     updates: mpsc::Sender<Update>,
     life: Life,
-    record: Record,
-    recorder: Arc<FlightRecorder>,
+    record: PluginRecord,
+    recorder: Arc<PluginRecorder>,
     edition: Edition,
     /// Somebody has asked for this edition and waits for it.
     attended: bool,
@@ -58,13 +58,13 @@ pub(super) struct Supervisor {
     told_closing: bool,
     pending: VecDeque<Event>,
     /// What the failures hit that are not logged yet.
-    victims: HashMap<Serial, Victim>,
+    victims: HashMap<Serial, Affected>,
     runners: JoinSet<()>,
     serials: HashMap<Id, Serial>,
-    orders: HashMap<Serial, watch::Sender<Order>>,
+    directives: HashMap<Serial, watch::Sender<Directive>>,
     /// Handed to each runner.
-    tell: mpsc::Sender<(Serial, News)>,
-    news: mpsc::Receiver<(Serial, News)>,
+    tell: mpsc::Sender<(Serial, ProcessEvent)>,
+    news: mpsc::Receiver<(Serial, ProcessEvent)>,
 }
 
 impl Supervisor {
@@ -72,15 +72,15 @@ impl Supervisor {
     pub(super) fn new(
         setup: Arc<Setup>,
         spec: &Arc<PluginSpec>,
-        wishes: watch::Receiver<Wish>,
+        wishes: watch::Receiver<DesiredRun>,
         updates: mpsc::Sender<Update>,
-        recorder: Arc<FlightRecorder>,
+        recorder: Arc<PluginRecorder>,
     ) -> Self {
         let limits = setup.settings.limits.of(spec);
         let (tell, news) = mpsc::channel(32);
         Self {
             life: Life::new(limits.restart, limits.drain),
-            record: Record::new(spec.clone()),
+            record: PluginRecord::new(spec.clone()),
             recorder,
             edition: Edition(0),
             attended: setup.attended.load(Ordering::Relaxed),
@@ -91,7 +91,7 @@ impl Supervisor {
             victims: HashMap::new(),
             runners: JoinSet::new(),
             serials: HashMap::new(),
-            orders: HashMap::new(),
+            directives: HashMap::new(),
             tell,
             news,
             setup,
@@ -133,20 +133,20 @@ impl Supervisor {
     fn note_wish(&mut self) {
         let wish = self.wishes.borrow_and_update().clone();
         match wish {
-            Wish::Run(spec) if self.life.is_wanted() && spec == self.record.spec => {}
-            Wish::Run(spec) if self.does_for(&spec) => {
+            DesiredRun::Run(spec) if self.life.is_wanted() && spec == self.record.spec => {}
+            DesiredRun::Run(spec) if self.does_for(&spec) => {
                 self.heed(spec);
                 // Nothing happens to the plugin, but what is shown of it changes.
                 self.pending.push_back(Event::Tick);
             }
-            Wish::Run(spec) => {
+            DesiredRun::Run(spec) => {
                 self.heed(spec);
                 self.attended |= self.edition.0 > 0;
                 self.edition.0 += 1;
                 self.pending.push_back(Event::Wanted(self.edition));
             }
-            Wish::Stop => self.pending.push_back(Event::Unwanted),
-            Wish::Quit => self.quit(),
+            DesiredRun::Stop => self.pending.push_back(Event::Unwanted),
+            DesiredRun::Quit => self.quit(),
         }
     }
 
@@ -175,9 +175,9 @@ impl Supervisor {
         self.pending.push_back(Event::Quit);
     }
 
-    fn note_news(&mut self, serial: Serial, news: News) {
+    fn note_news(&mut self, serial: Serial, news: ProcessEvent) {
         self.pending.push_back(match news {
-            News::Started(ready) => {
+            ProcessEvent::Started(ready) => {
                 // A start that was given up meanwhile ends by itself.
                 if !self.life.awaits(serial) {
                     return;
@@ -188,25 +188,26 @@ impl Supervisor {
                 self.record.serving = Some((ready, now_millis()));
                 Event::Started(serial)
             }
-            News::Awaits(what) => {
+            ProcessEvent::Awaits(what) => {
                 if self.life.awaits(serial) {
                     self.record.awaits = Some(what);
                 }
                 // Nothing happens to the plugin, but what is shown of it changes.
                 Event::Tick
             }
-            News::Failed { reason, hope, victim } => {
+            ProcessEvent::Failed { reason, retry_chance, victim } => {
                 self.victims.insert(serial, victim);
-                let in_vain = hope == Hope::Slim && self.attended && self.life.is_first_try();
-                let hopeless = hope == Hope::No || in_vain;
+                let in_vain =
+                    retry_chance == RetryChance::Slim && self.attended && self.life.is_first_try();
+                let hopeless = retry_chance == RetryChance::No || in_vain;
                 Event::Failed { serial, reason, hopeless }
             }
-            News::Leaving { reason, victim } => {
+            ProcessEvent::Leaving { reason, victim } => {
                 self.victims.insert(serial, victim);
                 Event::Leaving { serial, reason }
             }
-            News::Departed => Event::Departed(serial),
-            News::Warnings(warnings) => {
+            ProcessEvent::Departed => Event::Departed(serial),
+            ProcessEvent::Warnings(warnings) => {
                 let serves = self.life.serving() == Some(serial);
                 if let Some((ready, _)) = self.record.serving.as_mut().filter(|_| serves) {
                     ready.warnings = warnings;
@@ -214,8 +215,8 @@ impl Supervisor {
                 // Nothing happens to the plugin, but what is shown of it changes.
                 Event::Tick
             }
-            News::Drained => Event::Drained(serial),
-            News::Gone => Event::Gone(serial),
+            ProcessEvent::Drained => Event::Drained(serial),
+            ProcessEvent::Gone => Event::Gone(serial),
         });
     }
 
@@ -228,7 +229,7 @@ impl Supervisor {
         let Some(serial) = self.serials.remove(&id) else {
             return;
         };
-        self.orders.remove(&serial);
+        self.directives.remove(&serial);
         if panicked {
             let reason = "internal error of the gateway: the task of this process ended".to_owned();
             tracing::error!(plugin = self.record.spec.name, start = serial.0, reason);
@@ -270,7 +271,7 @@ impl Supervisor {
             }
             (Event::Failed { serial, reason, .. } | Event::Leaving { serial, reason }, _) => {
                 let restarts = self.life.restarts();
-                let Victim { pid, in_flight } = self.victims.remove(serial).unwrap_or_default();
+                let Affected { pid, in_flight } = self.victims.remove(serial).unwrap_or_default();
                 tracing::warn!(plugin, pid, state, restarts, in_flight, reason, "plugin failed");
             }
             (Event::Wanted(_) | Event::Unwanted, _) => {
@@ -299,32 +300,32 @@ impl Supervisor {
     fn act(&mut self, action: Action) {
         match action {
             Action::Start(serial, edition) => self.start(serial, edition),
-            Action::Drain(serial) => self.order(serial, Order::Drain),
-            Action::Stop(serial) => self.order(serial, Order::Stop),
+            Action::Drain(serial) => self.directive(serial, Directive::Drain),
+            Action::Stop(serial) => self.directive(serial, Directive::Stop),
         }
     }
 
     fn start(&mut self, serial: Serial, edition: Edition) {
         self.record.awaits = None;
-        let (orders, received) = watch::channel(Order::Run);
+        let (directives, received) = watch::channel(Directive::Run);
         let assignment = Assignment {
             serial,
             spec: self.record.spec.clone(),
             setup: self.setup.clone(),
             recorder: self.recorder.clone(),
-            orders: received,
+            directives: received,
             news: self.tell.clone(),
         };
         let plugin = &self.record.spec.name;
         tracing::debug!(plugin, start = serial.0, edition = edition.0, "plugin is being started");
-        self.orders.insert(serial, orders);
+        self.directives.insert(serial, directives);
         let id = self.runners.spawn(runner::run(assignment)).id();
         self.serials.insert(id, serial);
     }
 
-    fn order(&self, serial: Serial, order: Order) {
-        if let Some(orders) = self.orders.get(&serial) {
-            orders.send_replace(order);
+    fn directive(&self, serial: Serial, directive: Directive) {
+        if let Some(directives) = self.directives.get(&serial) {
+            directives.send_replace(directive);
         }
     }
 }

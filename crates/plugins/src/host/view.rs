@@ -28,7 +28,7 @@ pub(super) struct View {
 }
 
 /// What outlives the processes of a plugin.
-pub(super) struct Record {
+pub(super) struct PluginRecord {
     /// The wanted spec, or the last one that was wanted.
     pub(super) spec: Arc<PluginSpec>,
     /// Of the last good instance.
@@ -50,7 +50,7 @@ const SHORT_PAUSE: Duration = Duration::from_millis(1500);
 /// How many requests may wait for one plugin's start.
 const MAX_WAITING: usize = 1000;
 
-impl Record {
+impl PluginRecord {
     pub(super) fn new(spec: Arc<PluginSpec>) -> Self {
         Self {
             spec,

@@ -4,7 +4,7 @@
 //! Of several processes of one plugin each event reaches one only: the process that leads, or, until that
 //! one has subscribed, the newest before it that has; where none leads, the newest that has subscribed.
 
-use super::apart::apart;
+use super::detached::detached;
 use futures_util::Stream;
 use sidegate_model::plugin::PluginId;
 use sidegate_wire::events::EventMessage;
@@ -144,7 +144,7 @@ impl Bus {
     /// Gives an event to all who want it; waits for nobody. All subscribers see the events of one
     /// topic in the same order.
     pub(super) fn publish(&self, mut event: EventMessage) {
-        event.payload = apart(event.payload);
+        event.payload = detached(event.payload);
         let (mut lost, mut newly_slow) = (0, Vec::new());
         let mut subscribers = self.lock();
         let interests = [Interest::Everything, Interest::Topic(event.topic.clone())];

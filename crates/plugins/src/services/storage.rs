@@ -1,7 +1,7 @@
 //! Key-value storage as a plugin sees it: its own keys, values with an end. Keys and values are
 //! never logged.
 
-use super::apart::apart;
+use super::detached::detached;
 use prost_types::Timestamp;
 use sidegate_model::UnixMillis;
 use sidegate_model::clock::now_millis;
@@ -27,7 +27,7 @@ pub(super) async fn write(
     check(&request.key, &request.value).map_err(refused)?;
     let expires_at = request.expire_at.as_ref().map(millis).transpose()?;
     // It may wait long for its turn, and its message can be far larger than both.
-    let (mut key, value) = (request.key, apart(request.value));
+    let (mut key, value) = (request.key, detached(request.value));
     key.shrink_to_fit();
     if expires_at.is_some_and(|end| end <= now_millis()) {
         kv.delete(plugin, &key).await.map_err(refused)?;

@@ -1,7 +1,7 @@
 //! What one plugin may take of the gateway, and that it takes it from nobody else.
 
-use crate::desk::{Desk, Plugin};
 use crate::eventually::eventually;
+use crate::harness::{Harness, Plugin};
 use sidegate_model::plugin::PluginId;
 use sidegate_wire::events::SubscribeRequest;
 use sidegate_wire::management::{GetLicenseInfoRequest, ReadPluginKvRequest, WritePluginKvRequest};
@@ -24,18 +24,18 @@ async fn write(plugin: &mut Plugin, value: Vec<u8>) {
 
 #[tokio::test]
 async fn a_plugin_has_256_calls_in_flight_over_all_its_connections_and_others_do_not_notice() {
-    let desk = Desk::new();
+    let harness = Harness::new();
     let scopes = ["kv.readwrite"];
-    let (mut one, two) = (desk.plugin(1, &scopes).await, desk.plugin(1, &scopes).await);
-    let mut other = desk.plugin(2, &scopes).await;
+    let (mut one, two) = (harness.plugin(1, &scopes).await, harness.plugin(1, &scopes).await);
+    let mut other = harness.plugin(2, &scopes).await;
     write(&mut one, b"v".to_vec()).await;
     write(&mut other, b"w".to_vec()).await;
-    desk.kv.held.send_replace(true);
+    harness.kv.held.send_replace(true);
     let mut waiting = JoinSet::new();
     for number in 0..256 {
         waiting.spawn(read(if number < 200 { &one } else { &two }));
     }
-    let calls = || desk.kv.waiting.load(Ordering::SeqCst);
+    let calls = || harness.kv.waiting.load(Ordering::SeqCst);
     eventually("256 calls are in flight", || calls() == 256).await;
 
     let refused = read(&two).await.unwrap_err();
@@ -44,7 +44,7 @@ async fn a_plugin_has_256_calls_in_flight_over_all_its_connections_and_others_do
     waiting.spawn(read(&other));
     eventually("another plugin's call is let through", || calls() == 257).await;
 
-    desk.kv.held.send_replace(false);
+    harness.kv.held.send_replace(false);
     while let Some(answer) = waiting.join_next().await {
         let value = answer.unwrap().unwrap();
         assert!(value == b"v" || value == b"w");
@@ -54,8 +54,8 @@ async fn a_plugin_has_256_calls_in_flight_over_all_its_connections_and_others_do
 
 #[tokio::test]
 async fn whoever_fills_one_connection_with_calls_waits_and_is_never_refused() {
-    let desk = Desk::new();
-    let mut plugin = desk.plugin(1, &["kv.readwrite"]).await;
+    let harness = Harness::new();
+    let mut plugin = harness.plugin(1, &["kv.readwrite"]).await;
     write(&mut plugin, vec![1; 2000]).await;
     let mut calls = JoinSet::new();
     for _ in 0..4000 {
@@ -68,10 +68,10 @@ async fn whoever_fills_one_connection_with_calls_waits_and_is_never_refused() {
 
 #[tokio::test]
 async fn a_plugin_has_64_subscriptions_and_one_that_ends_makes_room() {
-    let desk = Desk::new();
-    let mut one = desk.plugin(1, &[]).await;
-    let mut two = desk.connect(1).await;
-    let mut other = desk.plugin(2, &[]).await;
+    let harness = Harness::new();
+    let mut one = harness.plugin(1, &[]).await;
+    let mut two = harness.connect(1).await;
+    let mut other = harness.plugin(2, &[]).await;
     let all = || SubscribeRequest { subscribe_all: true, ..Default::default() };
     let mut open = Vec::new();
     for number in 0..64 {
@@ -83,7 +83,7 @@ async fn a_plugin_has_64_subscriptions_and_one_that_ends_makes_room() {
     assert!(refused.message().contains("64 subscriptions"), "{}", refused.message());
     let _others = other.events.subscribe(all()).await.unwrap();
     open.pop();
-    eventually("a subscription has ended", || desk.services.subscriptions() == 64).await;
+    eventually("a subscription has ended", || harness.services.subscriptions() == 64).await;
     two.events.subscribe(all()).await.unwrap();
     // Open subscriptions take no places of calls.
     two.management.get_license_info(GetLicenseInfoRequest::default()).await.unwrap();
@@ -91,12 +91,12 @@ async fn a_plugin_has_64_subscriptions_and_one_that_ends_makes_room() {
 
 #[tokio::test]
 async fn a_plugin_has_256_connections_and_one_more_is_closed_at_once() {
-    let desk = Desk::new();
+    let harness = Harness::new();
     let (mut serving, mut theirs) = (JoinSet::new(), Vec::new());
     for _ in 0..256 {
         let (ours, their) = duplex(64);
         theirs.push(their);
-        let services = desk.services.clone();
+        let services = harness.services.clone();
         serving.spawn(async move { services.serve(PluginId(1), ours).await });
     }
     // Each has begun to serve: it has sent its settings.
@@ -104,19 +104,19 @@ async fn a_plugin_has_256_connections_and_one_more_is_closed_at_once() {
         tokio::io::AsyncReadExt::read_u8(their).await.unwrap();
     }
     let (ours, _their) = duplex(64);
-    desk.services.serve(PluginId(1), ours).await;
+    harness.services.serve(PluginId(1), ours).await;
     assert!(serving.try_join_next().is_none(), "the others are served");
-    desk.plugin(2, &[]).await;
+    harness.plugin(2, &[]).await;
 }
 
 /// Over a pipe in memory, because under a paused clock nothing else than timers may be waited for.
 #[tokio::test(start_paused = true)]
 async fn a_call_that_the_storage_never_answers_ends_at_its_deadline() {
-    let desk = Desk::new();
-    desk.grant(1, &["kv.readwrite"]);
+    let harness = Harness::new();
+    harness.grant(1, &["kv.readwrite"]);
     let (ours, theirs) = duplex(64 * 1024);
-    let mut plugin = desk.connect_over(1, ours, theirs).await;
-    desk.kv.held.send_replace(true);
+    let mut plugin = harness.connect_over(1, ours, theirs).await;
+    harness.kv.held.send_replace(true);
     let begun = tokio::time::Instant::now();
     let refused = read(&plugin).await.unwrap_err();
     assert_eq!(refused.code(), Code::DeadlineExceeded);

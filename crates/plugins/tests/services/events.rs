@@ -1,7 +1,7 @@
 //! Events between plugins: who gets which, and what a slow one costs the others (nothing).
 
-use crate::desk::{Desk, Plugin};
 use crate::eventually::{PATIENCE, eventually};
+use crate::harness::{Harness, Plugin};
 use bytes::Bytes;
 use sidegate_wire::events::{
     EventMessage, PublishRequest, PublishResponse, SubscribeRequest, UnsubscribeRequest,
@@ -31,8 +31,8 @@ async fn next(events: &mut Streaming<EventMessage>) -> EventMessage {
 
 #[tokio::test]
 async fn an_event_reaches_all_who_want_its_topic_and_nobody_else() {
-    let desk = Desk::new();
-    let (mut one, mut two) = (desk.plugin(1, &[]).await, desk.plugin(2, &[]).await);
+    let harness = Harness::new();
+    let (mut one, mut two) = (harness.plugin(1, &[]).await, harness.plugin(2, &[]).await);
     let mut orders = subscribe(&mut two, "orders").await.unwrap();
     let mut other = subscribe(&mut two, "orders.new").await.unwrap();
     let mut all = subscribe(&mut two, "*").await.unwrap();
@@ -56,8 +56,8 @@ async fn an_event_reaches_all_who_want_its_topic_and_nobody_else() {
 
 #[tokio::test]
 async fn a_publisher_receives_its_own_events_and_every_event_has_an_id_of_its_own() {
-    let desk = Desk::new();
-    let mut plugin = desk.plugin(1, &[]).await;
+    let harness = Harness::new();
+    let mut plugin = harness.plugin(1, &[]).await;
     let mut events = subscribe(&mut plugin, "t").await.unwrap();
     let mut ids = HashSet::new();
     for _ in 0..20 {
@@ -70,8 +70,8 @@ async fn a_publisher_receives_its_own_events_and_every_event_has_an_id_of_its_ow
 
 #[tokio::test]
 async fn a_direction_that_does_not_exist_is_read_as_local() {
-    let desk = Desk::new();
-    let mut plugin = desk.plugin(1, &[]).await;
+    let harness = Harness::new();
+    let mut plugin = harness.plugin(1, &[]).await;
     let mut events = subscribe(&mut plugin, "t").await.unwrap();
     for (sent, received) in [(0, 0), (1, 1), (2, 2), (3, 0), (-1, 0), (i32::MAX, 0)] {
         let request = PublishRequest { topic: "t".into(), direction: sent, ..Default::default() };
@@ -82,8 +82,8 @@ async fn a_direction_that_does_not_exist_is_read_as_local() {
 
 #[tokio::test]
 async fn what_cannot_be_published_is_told_in_words_and_not_as_an_error() {
-    let desk = Desk::new();
-    let mut plugin = desk.plugin(1, &[]).await;
+    let harness = Harness::new();
+    let mut plugin = harness.plugin(1, &[]).await;
     let refused = publish(&mut plugin, "", "1").await;
     assert_eq!((refused.success, &*refused.error_message), (false, "topic is required"));
     let refused = publish(&mut plugin, &"t".repeat(513), "1").await;
@@ -100,8 +100,8 @@ async fn what_cannot_be_published_is_told_in_words_and_not_as_an_error() {
 
 #[tokio::test]
 async fn a_subscription_to_nothing_is_refused_and_none_has_an_id() {
-    let desk = Desk::new();
-    let mut plugin = desk.plugin(1, &[]).await;
+    let harness = Harness::new();
+    let mut plugin = harness.plugin(1, &[]).await;
     let refused = subscribe(&mut plugin, "").await.unwrap_err();
     assert_eq!(refused.code(), Code::Unknown);
     assert_eq!(refused.message(), "topic is required unless subscribe_all is set");
@@ -110,21 +110,22 @@ async fn a_subscription_to_nothing_is_refused_and_none_has_an_id() {
     let request = UnsubscribeRequest { subscription_id: "1".into() };
     let told = plugin.events.unsubscribe(request).await.unwrap().into_inner();
     assert!(!told.success && told.error_message.contains("cancel the Subscribe call"));
-    assert_eq!(desk.services.subscriptions(), 0);
+    assert_eq!(harness.services.subscriptions(), 0);
 }
 
 #[tokio::test]
 async fn a_subscription_ends_with_its_call_or_with_the_connection_and_leaves_nothing() {
-    let desk = Desk::new();
-    let (mut stays, mut goes) = (desk.plugin(1, &[]).await, desk.plugin(1, &[]).await);
+    let harness = Harness::new();
+    let (mut stays, mut goes) = (harness.plugin(1, &[]).await, harness.plugin(1, &[]).await);
     let cancelled = subscribe(&mut stays, "t").await.unwrap();
     let mut kept = subscribe(&mut stays, "t").await.unwrap();
     let _lost = subscribe(&mut goes, "t").await.unwrap();
-    assert_eq!(desk.services.subscriptions(), 3);
+    assert_eq!(harness.services.subscriptions(), 3);
     drop(cancelled);
-    eventually("the cancelled subscription is gone", || desk.services.subscriptions() == 2).await;
+    eventually("the cancelled subscription is gone", || harness.services.subscriptions() == 2)
+        .await;
     drop(goes);
-    eventually("the connection's subscription is gone", || desk.services.subscriptions() == 1)
+    eventually("the connection's subscription is gone", || harness.services.subscriptions() == 1)
         .await;
     publish(&mut stays, "t", "1").await;
     next(&mut kept).await;
@@ -132,18 +133,18 @@ async fn a_subscription_ends_with_its_call_or_with_the_connection_and_leaves_not
 
 #[tokio::test]
 async fn a_connection_that_the_gateway_drops_takes_its_subscriptions_along() {
-    let desk = Desk::new();
-    let mut plugin = desk.plugin(1, &[]).await;
+    let harness = Harness::new();
+    let mut plugin = harness.plugin(1, &[]).await;
     let mut events = subscribe(&mut plugin, "t").await.unwrap();
     drop(plugin.serving);
     assert!(timeout(PATIENCE, events.message()).await.unwrap().is_err());
-    eventually("its subscription is gone", || desk.services.subscriptions() == 0).await;
+    eventually("its subscription is gone", || harness.services.subscriptions() == 0).await;
 }
 
 #[tokio::test]
 async fn a_slow_subscriber_delays_nobody_and_loses_the_newest_events_only() {
-    let desk = Desk::new();
-    let (mut slow, mut quick) = (desk.plugin(1, &[]).await, desk.plugin(2, &[]).await);
+    let harness = Harness::new();
+    let (mut slow, mut quick) = (harness.plugin(1, &[]).await, harness.plugin(2, &[]).await);
     let mut unread = subscribe(&mut slow, "t").await.unwrap();
     let mut read = subscribe(&mut quick, "t").await.unwrap();
     let payload = |number: u32| format!("{number:04096}");
@@ -151,7 +152,7 @@ async fn a_slow_subscriber_delays_nobody_and_loses_the_newest_events_only() {
         assert!(publish(&mut quick, "t", payload(number)).await.success);
         assert_eq!(next(&mut read).await.payload, payload(number));
     }
-    let lost = desk.services.lost_events();
+    let lost = harness.services.lost_events();
     assert!((1..1900).contains(&lost), "{lost} lost");
     // What the slow one did not lose is the oldest, complete and in order.
     for number in 0..2000 - u32::try_from(lost).unwrap() {
@@ -160,18 +161,18 @@ async fn a_slow_subscriber_delays_nobody_and_loses_the_newest_events_only() {
     // Once it has caught up, it gets what comes.
     publish(&mut quick, "t", "after").await;
     assert_eq!(next(&mut unread).await.payload, "after");
-    assert_eq!(desk.services.lost_events(), lost);
+    assert_eq!(harness.services.lost_events(), lost);
 }
 
 #[tokio::test]
 async fn what_waits_for_a_slow_subscriber_is_bounded_in_bytes_too() {
-    let desk = Desk::new();
-    let (mut slow, mut quick) = (desk.plugin(1, &[]).await, desk.plugin(2, &[]).await);
+    let harness = Harness::new();
+    let (mut slow, mut quick) = (harness.plugin(1, &[]).await, harness.plugin(2, &[]).await);
     let _unread = subscribe(&mut slow, "t").await.unwrap();
     for _ in 0..20 {
         assert!(publish(&mut quick, "t", vec![0; 1024 * 1024]).await.success);
     }
     // Four wait; one or two more are on their way.
-    let lost = desk.services.lost_events();
+    let lost = harness.services.lost_events();
     assert!((13..=16).contains(&lost), "{lost} lost");
 }

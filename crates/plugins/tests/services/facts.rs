@@ -1,6 +1,6 @@
 //! Apps, credentials, budgets and what this gateway has none of.
 
-use crate::desk::{Desk, Plugin, app};
+use crate::harness::{Harness, Plugin, app};
 use prost_types::Timestamp;
 use serde_json::json;
 use sidegate_model::UnixMillis;
@@ -11,10 +11,10 @@ use sidegate_wire::management as wire;
 use tonic::Code;
 
 /// A desk with these apps, and a plugin that may ask for facts.
-async fn desk_with(apps: impl IntoIterator<Item = App>) -> (Desk, Plugin) {
-    let desk = Desk::new();
+async fn desk_with(apps: impl IntoIterator<Item = App>) -> (Harness, Plugin) {
+    let harness = Harness::new();
     for app in apps {
-        desk.change(|snapshot| snapshot.with_app(app.id, Some(app)));
+        harness.change(|snapshot| snapshot.with_app(app.id, Some(app)));
     }
     let scopes = [
         "apps.read",
@@ -24,8 +24,8 @@ async fn desk_with(apps: impl IntoIterator<Item = App>) -> (Desk, Plugin) {
         "llms.read",
         "pricing.read",
     ];
-    let plugin = desk.plugin(1, &scopes).await;
-    (desk, plugin)
+    let plugin = harness.plugin(1, &scopes).await;
+    (harness, plugin)
 }
 
 async fn page(
@@ -54,12 +54,12 @@ async fn apps_are_listed_in_pages_of_a_stable_order() {
 
 #[tokio::test]
 async fn a_page_has_at_most_1000_apps_and_one_that_fits_no_message_is_refused_in_words() {
-    let (desk, mut plugin) = desk_with((1..=1001).map(app)).await;
+    let (harness, mut plugin) = desk_with((1..=1001).map(app)).await;
     assert_eq!(page(&mut plugin, None, 1, 5000).await.0.len(), 1000);
     for id in 1..=80 {
         let metadata = json!({ "notes": "x".repeat(60_000) }).as_object().unwrap().clone();
         let large = App { metadata, ..app(id) };
-        desk.change(|snapshot| snapshot.with_app(AppId(id), Some(large)));
+        harness.change(|snapshot| snapshot.with_app(AppId(id), Some(large)));
     }
     let request = wire::ListAppsRequest { limit: 1000, ..Default::default() };
     let refused = plugin.management.list_apps(request).await.unwrap_err();
@@ -107,7 +107,7 @@ fn token(id: u32, text: &str, app: u32, expires_at: Option<UnixMillis>) -> Token
 
 #[tokio::test]
 async fn a_credential_is_valid_exactly_where_the_edge_would_let_it_in() {
-    let (desk, mut plugin) = desk_with([app(1), App { is_active: false, ..app(2) }]).await;
+    let (harness, mut plugin) = desk_with([app(1), App { is_active: false, ..app(2) }]).await;
     let far = 4_000_000_000_999;
     let tokens = [
         token(11, "good", 1, None),
@@ -116,7 +116,7 @@ async fn a_credential_is_valid_exactly_where_the_edge_would_let_it_in() {
         token(14, "inactive", 2, None),
         token(15, "orphan", 9, None),
     ];
-    desk.change(|mut snapshot| {
+    harness.change(|mut snapshot| {
         snapshot.tokens = tokens.into_iter().collect();
         snapshot
     });

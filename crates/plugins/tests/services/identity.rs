@@ -1,6 +1,6 @@
 //! Whoever comes in on a plugin's socket is that plugin.
 
-use crate::desk::{Desk, naming};
+use crate::harness::{Harness, naming};
 use sidegate_wire::events::{PublishRequest, SubscribeRequest};
 use sidegate_wire::management::{
     DeletePluginKvRequest, ListAppsRequest, ReadPluginKvRequest, WritePluginKvRequest,
@@ -9,9 +9,9 @@ use tonic::Code;
 
 #[tokio::test]
 async fn a_plugins_identity_is_the_socket_it_came_in_on_never_a_field_of_its_message() {
-    let desk = Desk::new();
-    let mut honest = desk.plugin(1, &["kv.readwrite", "apps.read"]).await;
-    let mut liar = desk.plugin(2, &["kv.readwrite"]).await;
+    let harness = Harness::new();
+    let mut honest = harness.plugin(1, &["kv.readwrite", "apps.read"]).await;
+    let mut liar = harness.plugin(2, &["kv.readwrite"]).await;
     let key = || "balance".to_owned();
     let write = |context, value: &'static [u8]| WritePluginKvRequest {
         context,
@@ -42,8 +42,8 @@ async fn a_plugins_identity_is_the_socket_it_came_in_on_never_a_field_of_its_mes
 
 #[tokio::test]
 async fn an_event_carries_the_number_of_the_connection_and_not_the_one_it_names() {
-    let desk = Desk::new();
-    let mut liar = desk.plugin(2, &[]).await;
+    let harness = Harness::new();
+    let mut liar = harness.plugin(2, &[]).await;
     let all = SubscribeRequest { subscribe_all: true, plugin_id: "1".into(), ..Default::default() };
     let mut events = liar.events.subscribe(all).await.unwrap().into_inner();
     let event = PublishRequest { topic: "t".into(), plugin_id: "1".into(), ..Default::default() };
@@ -54,10 +54,10 @@ async fn an_event_carries_the_number_of_the_connection_and_not_the_one_it_names(
 
 #[tokio::test]
 async fn many_plugins_at_once_each_find_their_own() {
-    let desk = Desk::new();
+    let harness = Harness::new();
     let mut running = tokio::task::JoinSet::new();
     for number in 1..=20 {
-        let mut plugin = desk.plugin(number, &["kv.readwrite"]).await;
+        let mut plugin = harness.plugin(number, &["kv.readwrite"]).await;
         running.spawn(async move {
             // All of it moves in here: the connection lives as long as the whole.
             let plugin = &mut plugin;
@@ -75,5 +75,5 @@ async fn many_plugins_at_once_each_find_their_own() {
     while let Some(ended) = running.join_next().await {
         ended.unwrap();
     }
-    assert_eq!(desk.kv.entries.lock().unwrap().len(), 20);
+    assert_eq!(harness.kv.entries.lock().unwrap().len(), 20);
 }

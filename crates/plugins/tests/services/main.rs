@@ -4,11 +4,11 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod bounds;
-mod desk;
 mod events;
 #[path = "../host/eventually.rs"]
 mod eventually;
 mod facts;
+mod harness;
 mod identity;
 mod memory;
 mod scopes;

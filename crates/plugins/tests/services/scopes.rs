@@ -1,6 +1,6 @@
 //! What an operator grants is what a plugin may ask, from the next call on.
 
-use crate::desk::{Desk, Plugin, spec};
+use crate::harness::{Harness, Plugin, spec};
 use sidegate_model::plugin::PluginId;
 use sidegate_model::scope::SERVICE_SCOPES;
 use sidegate_wire::events::PublishRequest;
@@ -37,10 +37,10 @@ async fn ask_everything(plugin: &mut Plugin) -> Vec<(&'static str, &'static str,
 
 #[tokio::test]
 async fn each_scope_opens_its_methods_and_no_other() {
-    let desk = Desk::new();
-    let mut plugin = desk.plugin(7, &[]).await;
+    let harness = Harness::new();
+    let mut plugin = harness.plugin(7, &[]).await;
     for granted in SERVICE_SCOPES {
-        desk.grant(7, &[granted]);
+        harness.grant(7, &[granted]);
         let answers = ask_everything(&mut plugin).await;
         assert_eq!(answers.len(), 12);
         for (scope, method, refused) in answers {
@@ -52,8 +52,8 @@ async fn each_scope_opens_its_methods_and_no_other() {
 
 #[tokio::test]
 async fn a_refusal_names_the_scope_and_how_to_grant_it() {
-    let desk = Desk::new();
-    let mut plugin = desk.plugin(7, &["apps.read"]).await;
+    let harness = Harness::new();
+    let mut plugin = harness.plugin(7, &["apps.read"]).await;
     let ask = wire::ReadPluginKvRequest { key: "k".into(), context: None };
     let refused = plugin.management.read_plugin_kv(ask.clone()).await.unwrap_err();
     assert_eq!(
@@ -62,31 +62,31 @@ async fn a_refusal_names_the_scope_and_how_to_grant_it() {
     );
     // A name that a shell would take apart is replaced by the number.
     let renamed = sidegate_model::plugin::PluginSpec { name: "my plugin".into(), ..spec(7, &[]) };
-    desk.change(|snapshot| snapshot.with_plugin(PluginId(7), Some(renamed)));
+    harness.change(|snapshot| snapshot.with_plugin(PluginId(7), Some(renamed)));
     let refused = plugin.management.read_plugin_kv(ask).await.unwrap_err();
     assert!(refused.message().ends_with("plugin grant 7 kv.readwrite"), "{}", refused.message());
 }
 
 #[tokio::test]
 async fn a_grant_and_its_revocation_count_from_the_next_call_on() {
-    let desk = Desk::new();
-    let mut plugin = desk.plugin(7, &[]).await;
+    let harness = Harness::new();
+    let mut plugin = harness.plugin(7, &[]).await;
     let mut code = async || {
         let ask = wire::ReadPluginKvRequest { key: "k".into(), context: None };
         plugin.management.read_plugin_kv(ask).await.unwrap_err().code()
     };
     assert_eq!(code().await, Code::PermissionDenied);
-    desk.grant(7, &["kv.readwrite"]);
+    harness.grant(7, &["kv.readwrite"]);
     assert_eq!(code().await, Code::NotFound);
-    desk.grant(7, &[]);
+    harness.grant(7, &[]);
     assert_eq!(code().await, Code::PermissionDenied);
 }
 
 #[tokio::test]
 async fn a_plugin_that_is_not_wanted_any_more_is_granted_nothing() {
-    let desk = Desk::new();
-    let mut plugin = desk.plugin(7, &SERVICE_SCOPES).await;
-    desk.change(|snapshot| snapshot.with_plugin(PluginId(7), None));
+    let harness = Harness::new();
+    let mut plugin = harness.plugin(7, &SERVICE_SCOPES).await;
+    harness.change(|snapshot| snapshot.with_plugin(PluginId(7), None));
     for (scope, method, refused) in ask_everything(&mut plugin).await {
         let refused = refused.unwrap();
         assert_eq!(refused.code(), Code::PermissionDenied, "{method}");
@@ -96,8 +96,8 @@ async fn a_plugin_that_is_not_wanted_any_more_is_granted_nothing() {
 
 #[tokio::test]
 async fn events_and_the_licence_need_no_scope() {
-    let desk = Desk::new();
-    let mut plugin = desk.plugin(7, &[]).await;
+    let harness = Harness::new();
+    let mut plugin = harness.plugin(7, &[]).await;
     let event = PublishRequest { topic: "t".into(), ..Default::default() };
     assert!(plugin.events.publish(event).await.unwrap().into_inner().success);
     let ask = wire::GetLicenseInfoRequest::default();
@@ -109,8 +109,8 @@ async fn events_and_the_licence_need_no_scope() {
 
 #[tokio::test]
 async fn a_service_that_is_not_offered_is_unimplemented_and_breaks_nothing() {
-    let desk = Desk::new();
-    let mut plugin = desk.plugin(7, &[]).await;
+    let harness = Harness::new();
+    let mut plugin = harness.plugin(7, &[]).await;
     let mut health = HealthClient::new(plugin.channel.clone());
     let refused = health.check(HealthCheckRequest::default()).await.unwrap_err();
     assert_eq!(refused.code(), Code::Unimplemented);

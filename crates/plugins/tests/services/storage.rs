@@ -1,6 +1,6 @@
 //! Key-value storage over the wire: values with an end, bounds in words, failures without internals.
 
-use crate::desk::{Desk, Plugin};
+use crate::harness::{Harness, Plugin};
 use prost_types::Timestamp;
 use sidegate_model::clock::now_millis;
 use sidegate_model::kv::{KvError, MAX_KEY_BYTES, MAX_VALUE_BYTES};
@@ -10,8 +10,8 @@ use sidegate_wire::management::{
 };
 use tonic::{Code, Status};
 
-async fn plugin(desk: &Desk) -> Plugin {
-    desk.plugin(1, &["kv.readwrite"]).await
+async fn plugin(harness: &Harness) -> Plugin {
+    harness.plugin(1, &["kv.readwrite"]).await
 }
 
 async fn write(
@@ -41,8 +41,8 @@ fn seconds_from_now(seconds: i64) -> Option<Timestamp> {
 
 #[tokio::test]
 async fn a_value_is_kept_replaced_and_removed() {
-    let desk = Desk::new();
-    let mut plugin = plugin(&desk).await;
+    let harness = Harness::new();
+    let mut plugin = plugin(&harness).await;
     assert!(write(&mut plugin, "k", b"1".to_vec(), None).await.unwrap());
     assert!(!write(&mut plugin, "k", b"\0\xff".to_vec(), None).await.unwrap());
     assert_eq!(read(&mut plugin, "k").await.unwrap(), b"\0\xff");
@@ -54,11 +54,11 @@ async fn a_value_is_kept_replaced_and_removed() {
 
 #[tokio::test]
 async fn the_end_of_a_value_reaches_the_storage_and_one_in_the_past_removes_it() {
-    let desk = Desk::new();
-    let mut plugin = plugin(&desk).await;
+    let harness = Harness::new();
+    let mut plugin = plugin(&harness).await;
     let end = seconds_from_now(60);
     assert!(write(&mut plugin, "k", b"1".to_vec(), end).await.unwrap());
-    let kept = desk.kv.entries.lock().unwrap()[&(PluginId(1), "k".to_owned())].1;
+    let kept = harness.kv.entries.lock().unwrap()[&(PluginId(1), "k".to_owned())].1;
     assert_eq!(kept, end.map(|end| end.seconds * 1000 + 7));
     assert!(!write(&mut plugin, "k", b"2".to_vec(), seconds_from_now(-60)).await.unwrap());
     assert_eq!(read(&mut plugin, "k").await.unwrap_err().code(), Code::NotFound);
@@ -72,8 +72,8 @@ async fn the_end_of_a_value_reaches_the_storage_and_one_in_the_past_removes_it()
 
 #[tokio::test]
 async fn the_largest_key_and_value_are_kept_and_larger_ones_are_refused_in_words() {
-    let desk = Desk::new();
-    let mut plugin = plugin(&desk).await;
+    let harness = Harness::new();
+    let mut plugin = plugin(&harness).await;
     let (key, value) = ("k".repeat(MAX_KEY_BYTES), vec![7; MAX_VALUE_BYTES]);
     assert!(write(&mut plugin, &key, value.clone(), None).await.unwrap());
     assert_eq!(read(&mut plugin, &key).await.unwrap(), value);
@@ -93,13 +93,13 @@ async fn the_largest_key_and_value_are_kept_and_larger_ones_are_refused_in_words
     let refused = write(&mut plugin, "k", vec![0; MAX_VALUE_BYTES + 1], None).await.unwrap_err();
     assert_eq!(refused.code(), Code::InvalidArgument);
     assert!(refused.message().starts_with("the value has 1048577"), "{}", refused.message());
-    assert_eq!(desk.kv.entries.lock().unwrap().len(), 1);
+    assert_eq!(harness.kv.entries.lock().unwrap().len(), 1);
 }
 
 #[tokio::test]
 async fn a_message_beyond_all_bounds_is_refused_and_the_connection_lives_on() {
-    let desk = Desk::new();
-    let mut plugin = plugin(&desk).await;
+    let harness = Harness::new();
+    let mut plugin = plugin(&harness).await;
     let refused = write(&mut plugin, "k", vec![0; 5 * 1024 * 1024], None).await.unwrap_err();
     assert_eq!(refused.code(), Code::OutOfRange, "{refused:?}");
     plugin.management.get_license_info(GetLicenseInfoRequest::default()).await.unwrap();
@@ -107,14 +107,14 @@ async fn a_message_beyond_all_bounds_is_refused_and_the_connection_lives_on() {
 
 #[tokio::test]
 async fn a_full_storage_says_so_and_internal_text_never_reaches_the_plugin() {
-    let desk = Desk::new();
-    let mut plugin = plugin(&desk).await;
-    *desk.kv.failure.lock().unwrap() = Some(KvError::Full);
+    let harness = Harness::new();
+    let mut plugin = plugin(&harness).await;
+    *harness.kv.failure.lock().unwrap() = Some(KvError::Full);
     let refused = write(&mut plugin, "k", vec![], None).await.unwrap_err();
     assert_eq!(refused.code(), Code::ResourceExhausted);
     assert!(refused.message().contains("full"), "{}", refused.message());
 
-    *desk.kv.failure.lock().unwrap() = Some(KvError::Unavailable("/db/file is locked".into()));
+    *harness.kv.failure.lock().unwrap() = Some(KvError::Unavailable("/db/file is locked".into()));
     let refused = [
         write(&mut plugin, "k", vec![], None).await.unwrap_err(),
         read(&mut plugin, "k").await.unwrap_err(),

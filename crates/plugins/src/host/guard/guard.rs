@@ -5,7 +5,7 @@
 //! it says. Between two events it does nothing.
 
 use super::descendants;
-use super::words::{Report, STUB, read_checksum, read_number, read_refusal};
+use super::messages::{Report, STUB, read_checksum, read_number, read_refusal};
 use crate::host::exit::Exit;
 use rustix::fs::{Mode, OFlags};
 use rustix::process::{
@@ -32,7 +32,7 @@ const LOOK: Duration = Duration::from_millis(5);
 /// A refusal is one short line.
 const MAX_REFUSAL: u64 = 256;
 
-struct Order {
+struct GuardArguments {
     program: OsString,
     checksum: OsString,
     dir: PathBuf,
@@ -41,18 +41,18 @@ struct Order {
 
 /// Runs the guard to its end.
 pub(super) fn run(arguments: Vec<OsString>) -> ExitCode {
-    let Some(order) = Order::read(arguments) else {
+    let Some(launch) = GuardArguments::read(arguments) else {
         eprintln!("this is run by the gateway only");
         return ExitCode::FAILURE;
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    match runtime.and_then(|runtime| runtime.block_on(guard(&order))) {
+    match runtime.and_then(|runtime| runtime.block_on(guard(&launch))) {
         Ok(()) => ExitCode::SUCCESS,
         Err(_) => ExitCode::FAILURE,
     }
 }
 
-impl Order {
+impl GuardArguments {
     fn read(arguments: Vec<OsString>) -> Option<Self> {
         let [program, checksum, dir, open_files] = <[OsString; 4]>::try_from(arguments).ok()?;
         read_checksum(checksum.to_str()?)?;
@@ -61,7 +61,7 @@ impl Order {
     }
 }
 
-async fn guard(order: &Order) -> io::Result<()> {
+async fn guard(launch: &GuardArguments) -> io::Result<()> {
     // It fails for the leader of a group, who is as safe from a terminal's signals where it matters.
     let _ = setsid();
     set_child_subreaper(Some(getpid()))?;
@@ -69,7 +69,7 @@ async fn guard(order: &Order) -> io::Result<()> {
     let _deaf: Vec<Signal> = deaf.into_iter().map(signal).collect::<io::Result<_>>()?;
     let children = signal(SignalKind::child())?;
     let gateway = take_socket()?;
-    let (pid, answer) = start_stub(order)?;
+    let (pid, answer) = start_stub(launch)?;
     // The plugin alone holds its output, so that its end is seen.
     let null = rustix::fs::open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())?;
     rustix::stdio::dup2_stdout(&null)?;
@@ -80,7 +80,7 @@ async fn guard(order: &Order) -> io::Result<()> {
     }
     guard.end_all().await;
     // The gateway removes it too where it still can.
-    let _ = std::fs::remove_dir_all(&order.dir);
+    let _ = std::fs::remove_dir_all(&launch.dir);
     Ok(())
 }
 
@@ -93,13 +93,13 @@ fn take_socket() -> io::Result<UnixStream> {
 }
 
 /// Starts the stub in a group of its own, with this process's environment and output.
-fn start_stub(order: &Order) -> io::Result<(Pid, pipe::Receiver)> {
+fn start_stub(launch: &GuardArguments) -> io::Result<(Pid, pipe::Receiver)> {
     let (answer, stubs_end) = io::pipe()?;
     let stub = Command::new("/proc/self/exe")
         .arg0("sidegate")
         .arg(STUB)
         .arg(getpid().as_raw_nonzero().to_string())
-        .args([&order.program, &order.checksum, &order.open_files])
+        .args([&launch.program, &launch.checksum, &launch.open_files])
         .process_group(0)
         .stdin(OwnedFd::from(stubs_end))
         .spawn()?;

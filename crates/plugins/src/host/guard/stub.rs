@@ -3,9 +3,9 @@
 //! It has the plugin's environment, output, folder and group already. Its standard input is the pipe
 //! on which the guard learns why it did not become the plugin; when it did, the pipe just closes.
 
-use super::words::{read_checksum, read_number, refusal_words};
+use super::messages::{read_checksum, read_number, write_refusal};
 use crate::host::file_limit::limit_files;
-use crate::host::sealed::{Refusal, seal};
+use crate::host::sealed::{LaunchRefusal, seal};
 use rustix::fs::{Mode, OFlags};
 use rustix::process::{
     Pid, Resource, Rlimit, Signal, getppid, set_parent_process_death_signal, setrlimit,
@@ -22,7 +22,7 @@ use std::process::{Command, ExitCode};
 /// What shells answer for a program that cannot be run.
 const NOT_RUN: u8 = 127;
 
-struct Order {
+struct StubArguments {
     guard: Pid,
     program: PathBuf,
     checksum: Option<Sha256>,
@@ -31,20 +31,20 @@ struct Order {
 
 /// Runs the stub; comes back only when it could not become the plugin.
 pub(super) fn run(arguments: Vec<OsString>) -> ExitCode {
-    let Some(order) = Order::read(arguments) else {
+    let Some(launch) = StubArguments::read(arguments) else {
         eprintln!("this is run by the gateway only");
         return ExitCode::from(NOT_RUN);
     };
     let Ok(mut answer) = take_answer_pipe() else {
         return ExitCode::from(NOT_RUN);
     };
-    let refusal = become_plugin(&order);
+    let refusal = become_plugin(&launch);
     // A guard that is gone needs no answer.
-    let _ = answer.write_all(refusal_words(&refusal).as_bytes());
+    let _ = answer.write_all(write_refusal(&refusal).as_bytes());
     ExitCode::from(NOT_RUN)
 }
 
-impl Order {
+impl StubArguments {
     fn read(arguments: Vec<OsString>) -> Option<Self> {
         let [guard, program, checksum, open_files] = <[OsString; 4]>::try_from(arguments).ok()?;
         Some(Self {
@@ -65,30 +65,30 @@ fn take_answer_pipe() -> io::Result<File> {
     Ok(File::from(pipe))
 }
 
-fn become_plugin(order: &Order) -> Refusal {
-    if let Err(error) = prepare(order) {
-        return Refusal::Exec(error);
+fn become_plugin(launch: &StubArguments) -> LaunchRefusal {
+    if let Err(error) = prepare(launch) {
+        return LaunchRefusal::Exec(error);
     }
-    let sealed = match order.checksum.map(|demanded| seal(&order.program, demanded)).transpose() {
+    let sealed = match launch.checksum.map(|demanded| seal(&launch.program, demanded)).transpose() {
         Ok(sealed) => sealed,
         Err(refusal) => return refusal,
     };
     // The copy closes at exec too; the system has opened it by then.
     let path = match &sealed {
         Some(copy) => PathBuf::from(format!("/proc/self/fd/{}", copy.as_raw_fd())),
-        None => order.program.clone(),
+        None => launch.program.clone(),
     };
-    Refusal::Exec(Command::new(path).arg0(&order.program).exec())
+    LaunchRefusal::Exec(Command::new(path).arg0(&launch.program).exec())
 }
 
-fn prepare(order: &Order) -> io::Result<()> {
+fn prepare(launch: &StubArguments) -> io::Result<()> {
     set_parent_process_death_signal(Some(Signal::KILL))?;
     // It may have died before that; then nobody would ever end the plugin.
-    if getppid() != Some(order.guard) {
+    if getppid() != Some(launch.guard) {
         return Err(io::ErrorKind::NotConnected.into());
     }
     // A dump would hold the plugin's secrets.
     setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) })?;
-    limit_files(None, order.open_files);
+    limit_files(None, launch.open_files);
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! The flight recorder: what is known of a plugin's processes, those that run and the last ones that
+//! What is known of a plugin's processes, those that run and the last ones that
 //! ended. Takes down what it is told; decides nothing.
 
 use super::logs::{LineNumbers, RecentLines};
@@ -16,13 +16,13 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 const KEPT_ENDED: usize = 5;
 
 /// What is known of one process.
-pub(super) struct Flight {
+pub(super) struct ProcessRecord {
     recent: Arc<RecentLines>,
     record: Mutex<InstanceRecord>,
     open: OnceLock<OpenCalls>,
 }
 
-impl Flight {
+impl ProcessRecord {
     fn new(numbers: &Arc<LineNumbers>, mut record: InstanceRecord) -> Self {
         let lines = std::mem::take(&mut record.lines);
         let recent = Arc::new(RecentLines::new(numbers.clone(), lines));
@@ -98,14 +98,14 @@ impl Flight {
     }
 }
 
-/// A flight in the hands of who looks after the process. A task that ends without a word leaves a
+/// A record in the hands of who looks after the process. A task that ends without a word leaves a
 /// record that says so.
-pub(super) struct Recording(Arc<Flight>);
+pub(super) struct Recording(Arc<ProcessRecord>);
 
 impl std::ops::Deref for Recording {
-    type Target = Flight;
+    type Target = ProcessRecord;
 
-    fn deref(&self) -> &Flight {
+    fn deref(&self) -> &ProcessRecord {
         &self.0
     }
 }
@@ -118,22 +118,23 @@ impl Drop for Recording {
 }
 
 /// What is known of one plugin's processes; newest last.
-pub(super) struct FlightRecorder {
+pub(super) struct PluginRecorder {
     /// When the plugin was registered.
     registered_at: UnixMillis,
     numbers: Arc<LineNumbers>,
-    flights: Mutex<VecDeque<Arc<Flight>>>,
+    processes: Mutex<VecDeque<Arc<ProcessRecord>>>,
     begun: AtomicU64,
 }
 
-impl FlightRecorder {
+impl PluginRecorder {
     /// For a plugin that was registered then, of which these records were kept, newest first.
     pub(super) fn new(registered_at: UnixMillis, kept: Vec<InstanceRecord>) -> Self {
         let last = kept.iter().flat_map(|record| &record.lines).map(|line| line.number).max();
         let numbers = Arc::new(LineNumbers::behind(last.unwrap_or_default()));
-        let flights = kept.into_iter().rev().map(|record| Arc::new(Flight::new(&numbers, record)));
-        let flights = Mutex::new(flights.collect());
-        Self { registered_at, numbers, flights, begun: AtomicU64::new(0) }
+        let processes =
+            kept.into_iter().rev().map(|record| Arc::new(ProcessRecord::new(&numbers, record)));
+        let processes = Mutex::new(processes.collect());
+        Self { registered_at, numbers, processes, begun: AtomicU64::new(0) }
     }
 
     /// When the plugin was registered.
@@ -147,40 +148,40 @@ impl FlightRecorder {
         if begun == 0 {
             return 0;
         }
-        let steps: u64 = self.flights().iter().map(|flight| flight.version()).sum();
+        let steps: u64 = self.processes().iter().map(|process| process.version()).sum();
         // Of the three only the steps can shrink, and then another process has begun.
         let mut hash = rustc_hash::FxHasher::default();
         (begun, self.numbers.last(), steps).hash(&mut hash);
         hash.finish().max(1)
     }
 
-    fn flights(&self) -> MutexGuard<'_, VecDeque<Arc<Flight>>> {
-        self.flights.lock().unwrap_or_else(PoisonError::into_inner)
+    fn processes(&self) -> MutexGuard<'_, VecDeque<Arc<ProcessRecord>>> {
+        self.processes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Begins the record of one more process. Those that run are never forgotten.
     pub(super) fn begin(&self) -> Recording {
         let record = InstanceRecord { started_at: now_millis(), ..InstanceRecord::default() };
-        let flight = Arc::new(Flight::new(&self.numbers, record));
+        let process = Arc::new(ProcessRecord::new(&self.numbers, record));
         self.begun.fetch_add(1, Ordering::Relaxed);
-        let mut flights = self.flights();
-        let ended = flights.iter().filter(|flight| flight.has_ended()).count();
+        let mut processes = self.processes();
+        let ended = processes.iter().filter(|process| process.has_ended()).count();
         // One more ends before the next begins.
         let mut too_many = (ended + 1).saturating_sub(KEPT_ENDED);
-        flights.retain(|flight| {
-            let forget = too_many > 0 && flight.has_ended();
+        processes.retain(|process| {
+            let forget = too_many > 0 && process.has_ended();
             too_many -= usize::from(forget);
             !forget
         });
-        flights.push_back(flight.clone());
-        Recording(flight)
+        processes.push_back(process.clone());
+        Recording(process)
     }
 
     /// All records, newest first, each with its last lines; of those that ended the last few.
     pub(super) fn records(&self, lines: usize) -> Vec<InstanceRecord> {
-        let flights: Vec<_> = self.flights().iter().rev().cloned().collect();
+        let processes: Vec<_> = self.processes().iter().rev().cloned().collect();
         let mut ended = 0;
-        let records = flights.iter().map(|flight| flight.told(lines));
+        let records = processes.iter().map(|process| process.told(lines));
         records
             .filter(|record| {
                 ended += usize::from(record.end.is_some());
@@ -191,13 +192,13 @@ impl FlightRecorder {
 
     /// What the latest process printed last, oldest first.
     pub(super) fn latest_lines(&self, count: usize) -> Vec<LoggedLine> {
-        let latest = self.flights().back().cloned();
-        latest.map(|flight| flight.recent.last(count)).unwrap_or_default()
+        let latest = self.processes().back().cloned();
+        latest.map(|process| process.recent.last(count)).unwrap_or_default()
     }
 
     /// Requests that are open on all processes.
     pub(super) fn in_flight(&self) -> usize {
-        self.flights().iter().map(|flight| flight.in_flight()).sum()
+        self.processes().iter().map(|process| process.in_flight()).sum()
     }
 }
 
@@ -211,7 +212,7 @@ mod tests {
 
     #[test]
     fn the_last_ended_ones_and_all_that_run_are_remembered() {
-        let recorder = FlightRecorder::new(0, Vec::new());
+        let recorder = PluginRecorder::new(0, Vec::new());
         let running = recorder.begin();
         for number in 0..20 {
             recorder.begin().ended(end(&number.to_string()));
@@ -221,26 +222,26 @@ mod tests {
             records.iter().filter_map(|r| r.end.as_ref()).map(|e| &e.reason[..]).collect();
         assert_eq!(reasons, ["19", "18", "17", "16", "15"]);
         assert_eq!(records.len(), KEPT_ENDED + 1);
-        assert!(recorder.flights().len() <= KEPT_ENDED + 1);
+        assert!(recorder.processes().len() <= KEPT_ENDED + 1);
         drop(running);
     }
 
     #[test]
     fn the_first_word_on_an_end_counts_and_an_exit_can_follow() {
-        let recorder = FlightRecorder::new(0, Vec::new());
-        let flight = recorder.begin();
-        flight.exited(Some(ProcessExit::Code(1)));
-        flight.ended(end("hangs"));
-        flight.ended(end("later"));
-        flight.exited(Some(ProcessExit::Signal(9)));
-        drop(flight);
+        let recorder = PluginRecorder::new(0, Vec::new());
+        let process = recorder.begin();
+        process.exited(Some(ProcessExit::Code(1)));
+        process.ended(end("hangs"));
+        process.ended(end("later"));
+        process.exited(Some(ProcessExit::Signal(9)));
+        drop(process);
         let told = recorder.records(0).remove(0).end.unwrap();
         assert_eq!((told.reason.as_str(), told.exit), ("hangs", Some(ProcessExit::Signal(9))));
     }
 
     #[test]
     fn a_process_that_nobody_looks_after_has_a_record_that_says_so() {
-        let recorder = FlightRecorder::new(0, Vec::new());
+        let recorder = PluginRecorder::new(0, Vec::new());
         drop(recorder.begin());
         let told = recorder.records(0).remove(0).end.unwrap();
         assert!(told.reason.contains("internal error"));

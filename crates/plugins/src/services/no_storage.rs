@@ -5,15 +5,15 @@ use sidegate_model::kv::{Kv, KvError, KvFuture};
 use sidegate_model::plugin::PluginId;
 
 /// Keeps nothing and finds nothing.
-pub(crate) struct Nowhere;
+pub(crate) struct NoStorage;
 
-fn nowhere<'a, T: Send + 'a>() -> KvFuture<'a, T> {
+fn no_storage<'a, T: Send + 'a>() -> KvFuture<'a, T> {
     Box::pin(std::future::ready(Err(KvError::Unavailable(String::new()))))
 }
 
-impl Kv for Nowhere {
+impl Kv for NoStorage {
     fn read<'a>(&'a self, _: PluginId, _: &'a str) -> KvFuture<'a, Option<Vec<u8>>> {
-        nowhere()
+        no_storage()
     }
 
     fn write<'a>(
@@ -23,10 +23,10 @@ impl Kv for Nowhere {
         _: &'a [u8],
         _: Option<UnixMillis>,
     ) -> KvFuture<'a, bool> {
-        nowhere()
+        no_storage()
     }
 
     fn delete<'a>(&'a self, _: PluginId, _: &'a str) -> KvFuture<'a, bool> {
-        nowhere()
+        no_storage()
     }
 }

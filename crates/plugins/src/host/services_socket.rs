@@ -22,12 +22,12 @@ pub(super) const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// How long agreeing on TLS may take.
 const TLS: Duration = Duration::from_secs(5);
-/// Connections at one door that agree on TLS at one time.
+/// Connections at one socket that agree on TLS at one time.
 const MAX_HANDSHAKES: usize = 64;
 
 /// Who serves whom, and how they talk.
 #[derive(Clone)]
-pub(super) struct Porter {
+pub(super) struct ConnectionHandler {
     pub(super) plugin: PluginId,
     services: HostServices,
     /// With the option mtls.
@@ -44,7 +44,7 @@ struct Warned {
     tls: RateLimitedLog,
 }
 
-impl Porter {
+impl ConnectionHandler {
     /// Lets the processes of `family` in as this plugin, or whoever has its certificate where
     /// there is an acceptor.
     pub(super) fn new(
@@ -97,12 +97,12 @@ impl Porter {
 }
 
 /// A socket; its file goes with it.
-pub(super) struct Door {
+pub(super) struct ServicesSocket {
     listener: UnixListener,
     path: PathBuf,
 }
 
-impl Door {
+impl ServicesSocket {
     /// Opens a fresh one in this folder.
     pub(super) fn open(dir: &Path, number: u64) -> io::Result<Self> {
         let path = dir.join(format!("b{number}"));
@@ -119,65 +119,66 @@ impl Door {
     }
 }
 
-impl Drop for Door {
+impl Drop for ServicesSocket {
     fn drop(&mut self) {
         // Often it went with its folder.
         let _ = std::fs::remove_file(&self.path);
     }
 }
 
-/// What the connections at one door share.
-struct Room {
+/// What the connections at one socket share.
+struct SharedState {
     open: AtomicUsize,
     handshakes: Semaphore,
     left: Arc<Notify>,
 }
 
 /// A connection that counts while it is open.
-struct Guest(Arc<Room>);
+struct OpenConnection(Arc<SharedState>);
 
-impl Guest {
-    fn enter(room: &Arc<Room>) -> Self {
-        room.open.fetch_add(1, Ordering::Relaxed);
-        Self(room.clone())
+impl OpenConnection {
+    fn enter(shared: &Arc<SharedState>) -> Self {
+        shared.open.fetch_add(1, Ordering::Relaxed);
+        Self(shared.clone())
     }
 
-    async fn attend(self, porter: Porter, stream: UnixStream) {
-        porter.serve(stream, &self.0.handshakes).await;
+    async fn attend(self, handler: ConnectionHandler, stream: UnixStream) {
+        handler.serve(stream, &self.0.handshakes).await;
     }
 }
 
-impl Drop for Guest {
+impl Drop for OpenConnection {
     fn drop(&mut self) {
         self.0.open.fetch_sub(1, Ordering::Relaxed);
         self.0.left.notify_one();
     }
 }
 
-/// A door that was used, in the care of a task that lets the plugin come back.
-pub(super) struct Kept {
-    room: Arc<Room>,
+/// A socket that was used, in the care of a task that lets the plugin come back.
+pub(super) struct UsedSocket {
+    shared: Arc<SharedState>,
     task: AbortHandle,
 }
 
-impl Kept {
-    /// Keeps `door`, through which `first` came in; `left` rings whenever a connection ends.
-    pub(super) fn keep(
-        (door, first): (Door, UnixStream),
-        porter: Porter,
+impl UsedSocket {
+    /// Keeps `socket`, through which `first` came in; `left` rings whenever a connection ends.
+    pub(super) fn serve_on(
+        (socket, first): (ServicesSocket, UnixStream),
+        handler: ConnectionHandler,
         left: &Arc<Notify>,
         tasks: &mut JoinSet<()>,
     ) -> Self {
         let handshakes = Semaphore::new(MAX_HANDSHAKES);
-        let room = Arc::new(Room { open: AtomicUsize::new(0), handshakes, left: left.clone() });
-        let guest = Guest::enter(&room);
-        let task = tasks.spawn(receive_all(door, porter, room.clone(), (guest, first)));
-        Self { room, task }
+        let shared =
+            Arc::new(SharedState { open: AtomicUsize::new(0), handshakes, left: left.clone() });
+        let connection = OpenConnection::enter(&shared);
+        let task = tasks.spawn(accept_all(socket, handler, shared.clone(), (connection, first)));
+        Self { shared, task }
     }
 
     /// Whether nobody is in.
     pub(super) fn is_idle(&self) -> bool {
-        self.room.open.load(Ordering::Relaxed) == 0
+        self.shared.open.load(Ordering::Relaxed) == 0
     }
 
     /// Closes it for ever.
@@ -186,24 +187,29 @@ impl Kept {
     }
 }
 
-async fn receive_all(door: Door, porter: Porter, room: Arc<Room>, first: (Guest, UnixStream)) {
-    let mut guests = JoinSet::new();
-    let (guest, stream) = first;
-    guests.spawn(guest.attend(porter.clone(), stream));
+async fn accept_all(
+    socket: ServicesSocket,
+    handler: ConnectionHandler,
+    shared: Arc<SharedState>,
+    first: (OpenConnection, UnixStream),
+) {
+    let mut connections = JoinSet::new();
+    let (connection, stream) = first;
+    connections.spawn(connection.attend(handler.clone(), stream));
     loop {
         tokio::select! {
-            came_in = door.accept() => match came_in {
-                Ok(stream) if porter.lets_in(&stream) => {
-                    guests.spawn(Guest::enter(&room).attend(porter.clone(), stream));
+            came_in = socket.accept() => match came_in {
+                Ok(stream) if handler.lets_in(&stream) => {
+                    connections.spawn(OpenConnection::enter(&shared).attend(handler.clone(), stream));
                 }
                 Ok(_stranger) => {}
                 Err(error) => {
-                    let (plugin, path) = (porter.plugin, door.path().display());
+                    let (plugin, path) = (handler.plugin, socket.path().display());
                     tracing::warn!(%plugin, %path, %error, "a plugin cannot come in");
                     sleep(ACCEPT_PAUSE).await;
                 }
             },
-            Some(_) = guests.join_next() => {}
+            Some(_) = connections.join_next() => {}
         }
     }
 }
@@ -211,7 +217,7 @@ async fn receive_all(door: Door, porter: Porter, room: Arc<Room>, first: (Guest,
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::services::nowhere::Nowhere;
+    use crate::services::no_storage::NoStorage;
     use sidegate_transport::pinned::{Identity, PeerCertificate};
     use tokio::io::AsyncReadExt as _;
     use tokio::sync::watch;
@@ -220,18 +226,18 @@ mod tests {
     async fn who_connects_and_never_agrees_on_tls_takes_few_places_only() {
         let dir = tempfile::tempdir().unwrap();
         let snapshots = watch::channel(Arc::default()).1;
-        let services = HostServices::new(Arc::new(Nowhere), snapshots, String::new());
+        let services = HostServices::new(Arc::new(NoStorage), snapshots, String::new());
         let (ours, theirs) = (Identity::generate().unwrap(), Identity::generate().unwrap());
         let peer = PeerCertificate::from_der(theirs.certificate_der()).unwrap();
         let tls = Some(Acceptor::new(&ours, &peer));
         let family = Family::of(std::process::id());
-        let porter = Porter::new((PluginId(1), services), family, tls);
-        let door = Door::open(dir.path(), 1).unwrap();
-        let path = door.path().to_owned();
+        let handler = ConnectionHandler::new((PluginId(1), services), family, tls);
+        let socket = ServicesSocket::open(dir.path(), 1).unwrap();
+        let path = socket.path().to_owned();
         let mut silent = vec![UnixStream::connect(&path).await.unwrap()];
-        let first = door.accept().await.unwrap();
+        let first = socket.accept().await.unwrap();
         let mut tasks = JoinSet::new();
-        let kept = Kept::keep((door, first), porter, &Arc::default(), &mut tasks);
+        let kept = UsedSocket::serve_on((socket, first), handler, &Arc::default(), &mut tasks);
         for _ in 1..MAX_HANDSHAKES {
             silent.push(UnixStream::connect(&path).await.unwrap());
         }
@@ -239,7 +245,7 @@ mod tests {
         let mut refused = UnixStream::connect(&path).await.unwrap();
         let end = timeout(TLS / 2, refused.read_u8()).await;
         assert!(matches!(end, Ok(Err(_))), "{end:?}");
-        assert!(kept.room.open.load(Ordering::Relaxed) <= MAX_HANDSHAKES + 1);
+        assert!(kept.shared.open.load(Ordering::Relaxed) <= MAX_HANDSHAKES + 1);
         // Where one gives up, there is a turn for another.
         silent.clear();
         while !kept.is_idle() {

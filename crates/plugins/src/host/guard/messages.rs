@@ -3,7 +3,7 @@
 //! The gateway says nothing: the end of its side of the socket is the order to end the plugin.
 
 use crate::host::exit::Exit;
-use crate::host::sealed::Refusal;
+use crate::host::sealed::LaunchRefusal;
 use sidegate_model::sha256::Sha256;
 use std::io;
 
@@ -17,7 +17,7 @@ pub(super) const STUB: &str = "__start-plugin";
 const ANY: &str = "any";
 
 /// A checksum as an argument.
-pub(in crate::host) fn checksum_word(checksum: Option<Sha256>) -> String {
+pub(in crate::host) fn checksum_argument(checksum: Option<Sha256>) -> String {
     checksum.map_or_else(|| ANY.to_owned(), |checksum| checksum.to_string())
 }
 
@@ -27,7 +27,7 @@ pub(super) fn read_checksum(word: &str) -> Option<Option<Sha256>> {
 }
 
 /// A number as an argument.
-pub(in crate::host) fn number_word(number: Option<u64>) -> String {
+pub(in crate::host) fn number_argument(number: Option<u64>) -> String {
     number.map_or_else(|| ANY.to_owned(), |number| number.to_string())
 }
 
@@ -42,7 +42,7 @@ pub(in crate::host) enum Report {
     /// The program runs, with this process id.
     Started(u32),
     /// It was not started.
-    Refused(Refusal),
+    Refused(LaunchRefusal),
     /// It ended.
     Ended(Exit),
 }
@@ -52,7 +52,7 @@ impl Report {
     pub(super) fn line(&self) -> String {
         match self {
             Self::Started(pid) => format!("started {pid}\n"),
-            Self::Refused(refusal) => format!("refused {}\n", refusal_words(refusal)),
+            Self::Refused(refusal) => format!("refused {}\n", write_refusal(refusal)),
             Self::Ended(Exit { code: Some(code), .. }) => format!("exited {code}\n"),
             Self::Ended(Exit { signal, .. }) => format!("killed {}\n", signal.unwrap_or_default()),
         }
@@ -72,27 +72,27 @@ impl Report {
 }
 
 /// A refusal as the stub writes it.
-pub(super) fn refusal_words(refusal: &Refusal) -> String {
+pub(super) fn write_refusal(refusal: &LaunchRefusal) -> String {
     let number = |error: &io::Error| {
         error.raw_os_error().unwrap_or_else(|| rustix::io::Errno::IO.raw_os_error())
     };
     match refusal {
-        Refusal::Exec(error) => format!("exec {}", number(error)),
-        Refusal::Copy(error) => format!("copy {}", number(error)),
-        Refusal::Checksum(found) => format!("checksum {found}"),
-        Refusal::Script => "script -".to_owned(),
+        LaunchRefusal::Exec(error) => format!("exec {}", number(error)),
+        LaunchRefusal::Copy(error) => format!("copy {}", number(error)),
+        LaunchRefusal::Checksum(found) => format!("checksum {found}"),
+        LaunchRefusal::Script => "script -".to_owned(),
     }
 }
 
 /// Reads what the stub wrote.
-pub(super) fn read_refusal(words: &str) -> Option<Refusal> {
+pub(super) fn read_refusal(words: &str) -> Option<LaunchRefusal> {
     let (word, rest) = words.split_once(' ')?;
     let error = || rest.parse().ok().map(io::Error::from_raw_os_error);
     Some(match word {
-        "exec" => Refusal::Exec(error()?),
-        "copy" => Refusal::Copy(error()?),
-        "checksum" => Refusal::Checksum(Sha256::parse(rest)?),
-        "script" => Refusal::Script,
+        "exec" => LaunchRefusal::Exec(error()?),
+        "copy" => LaunchRefusal::Copy(error()?),
+        "checksum" => LaunchRefusal::Checksum(Sha256::parse(rest)?),
+        "script" => LaunchRefusal::Script,
         _ => return None,
     })
 }
@@ -106,10 +106,10 @@ mod tests {
         let missing = || io::Error::from_raw_os_error(2);
         for report in [
             Report::Started(7),
-            Report::Refused(Refusal::Exec(missing())),
-            Report::Refused(Refusal::Copy(missing())),
-            Report::Refused(Refusal::Checksum(Sha256([9; 32]))),
-            Report::Refused(Refusal::Script),
+            Report::Refused(LaunchRefusal::Exec(missing())),
+            Report::Refused(LaunchRefusal::Copy(missing())),
+            Report::Refused(LaunchRefusal::Checksum(Sha256([9; 32]))),
+            Report::Refused(LaunchRefusal::Script),
             Report::Ended(Exit { code: Some(3), signal: None }),
             Report::Ended(Exit { code: None, signal: Some(9) }),
         ] {
@@ -125,8 +125,8 @@ mod tests {
     #[test]
     fn a_checksum_is_given_or_not_and_never_misread() {
         let checksum = Some(Sha256([1; 32]));
-        assert_eq!(read_checksum(&checksum_word(checksum)), Some(checksum));
-        assert_eq!(read_checksum(&checksum_word(None)), Some(None));
+        assert_eq!(read_checksum(&checksum_argument(checksum)), Some(checksum));
+        assert_eq!(read_checksum(&checksum_argument(None)), Some(None));
         assert_eq!(read_checksum(""), None);
     }
 }

@@ -5,7 +5,7 @@ use bytes::Bytes;
 
 /// The same bytes in memory of their own; the message they came in can go.
 #[expect(clippy::needless_pass_by_value, reason = "the window must be gone when the copy is there")]
-pub(super) fn apart(window: Bytes) -> Bytes {
+pub(super) fn detached(window: Bytes) -> Bytes {
     Bytes::copy_from_slice(&window)
 }
 
@@ -18,7 +18,7 @@ mod tests {
         let message = Bytes::from(vec![7; 3_900_000]);
         let window = message.slice(1000..1001);
         assert!(!message.is_unique());
-        let kept = apart(window);
+        let kept = detached(window);
         assert!(message.is_unique());
         assert_eq!(kept, [7_u8][..]);
     }

@@ -15,7 +15,7 @@ const QUOTED_OF_PANIC: usize = 3;
 /// How much of each, in characters.
 const LONGEST: usize = 300;
 
-struct Word {
+struct Quotable {
     text: String,
     weighs: bool,
     panics: bool,
@@ -23,38 +23,38 @@ struct Word {
 
 /// The words of one process.
 #[derive(Default)]
-pub(super) struct LastWords(Mutex<VecDeque<Word>>);
+pub(super) struct FinalOutput(Mutex<VecDeque<Quotable>>);
 
-impl LastWords {
+impl FinalOutput {
     /// Takes a line of its stderr.
-    pub(super) fn hear(&self, line: &Line) {
+    pub(super) fn push(&self, line: &Line) {
         let weighs = matches!(line.level, Level::WARN | Level::ERROR);
         if line.message.trim().is_empty() || (line.names_level && !weighs) {
             return;
         }
-        let mut words = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if words.len() == REMEMBERED {
-            words.pop_front();
+        let mut output = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if output.len() == REMEMBERED {
+            output.pop_front();
         }
         let text = line.message.chars().take(LONGEST).collect();
-        words.push_back(Word { text, weighs, panics: begins_panic(&line.message) });
+        output.push_back(Quotable { text, weighs, panics: begins_panic(&line.message) });
     }
 
     /// The last ones, as one text.
-    pub(super) fn told(&self) -> Option<String> {
-        let words = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let panic = words.iter().rposition(|word| word.panics);
+    pub(super) fn quoted(&self) -> Option<String> {
+        let output = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let panic = output.iter().rposition(|quotable| quotable.panics);
         let quoted: Vec<_> = match panic {
-            Some(at) => words.iter().skip(at).take(QUOTED_OF_PANIC).collect(),
+            Some(at) => output.iter().skip(at).take(QUOTED_OF_PANIC).collect(),
             None => {
-                let some_weigh = words.iter().any(|word| word.weighs);
-                let words = words.iter().rev().filter(|word| word.weighs || !some_weigh);
-                let mut last: Vec<_> = words.take(QUOTED).collect();
+                let some_weigh = output.iter().any(|quotable| quotable.weighs);
+                let output = output.iter().rev().filter(|quotable| quotable.weighs || !some_weigh);
+                let mut last: Vec<_> = output.take(QUOTED).collect();
                 last.reverse();
                 last
             }
         };
-        let texts: Vec<_> = quoted.into_iter().map(|word| word.text.as_str()).collect();
+        let texts: Vec<_> = quoted.into_iter().map(|quotable| quotable.text.as_str()).collect();
         (!texts.is_empty()).then(|| texts.join(" | "))
     }
 }
@@ -71,13 +71,13 @@ mod tests {
     use super::super::line::read_line;
     use super::*;
 
-    fn told(lines: &[&str]) -> Option<String> {
-        let words = LastWords::default();
+    fn quoted(lines: &[&str]) -> Option<String> {
+        let output = FinalOutput::default();
         let mut panicking = false;
         for line in lines {
-            words.hear(&read_line(line, &mut panicking));
+            output.push(&read_line(line, &mut panicking));
         }
-        words.told()
+        output.quoted()
     }
 
     #[test]
@@ -85,12 +85,12 @@ mod tests {
         let routine = r#"{"@level":"info","@message":"connected to the host"}"#;
         let tagged = "2026-11-22T10:16:43.765Z [INFO]  plugin: plugin address: network=unix";
         let failed = r#"{"@level":"error","@message":"no database"}"#;
-        assert_eq!(told(&[routine, tagged]), None);
-        assert_eq!(told(&[routine, "usage: x", "", tagged]).as_deref(), Some("usage: x"));
-        assert_eq!(told(&["plain", failed, routine, "bye"]).as_deref(), Some("no database"));
+        assert_eq!(quoted(&[routine, tagged]), None);
+        assert_eq!(quoted(&[routine, "usage: x", "", tagged]).as_deref(), Some("usage: x"));
+        assert_eq!(quoted(&["plain", failed, routine, "bye"]).as_deref(), Some("no database"));
         let many: Vec<_> = (0..100).map(|n| format!("line {n}")).collect();
         let many: Vec<_> = many.iter().map(String::as_str).collect();
-        assert_eq!(told(&many).unwrap(), "line 95 | line 96 | line 97 | line 98 | line 99");
+        assert_eq!(quoted(&many).unwrap(), "line 95 | line 96 | line 97 | line 98 | line 99");
     }
 
     #[test]
@@ -98,12 +98,12 @@ mod tests {
         let mut dump =
             vec!["[WARN] hot", "panic: boom", "", "goroutine 1 [running]:", "main.main()"];
         dump.extend(["\t/src/x.go:5 +0x1d"; 20]);
-        let words = told(&dump).unwrap();
-        assert_eq!(words, "panic: boom | goroutine 1 [running]: | main.main()");
-        let words =
-            told(&["thread 'main' panicked at src/main.rs:3:5:", "no key", "note: run with"]);
-        assert!(words.unwrap().contains("panicked at src/main.rs:3:5: | no key"));
+        let output = quoted(&dump).unwrap();
+        assert_eq!(output, "panic: boom | goroutine 1 [running]: | main.main()");
+        let output =
+            quoted(&["thread 'main' panicked at src/main.rs:3:5:", "no key", "note: run with"]);
+        assert!(output.unwrap().contains("panicked at src/main.rs:3:5: | no key"));
         let sdk = r#"{"@level":"error","@message":"panic: on purpose","place":"src/x.rs:1:1"}"#;
-        assert_eq!(told(&["plain", sdk]).as_deref(), Some("panic: on purpose"));
+        assert_eq!(quoted(&["plain", sdk]).as_deref(), Some("panic: on purpose"));
     }
 }

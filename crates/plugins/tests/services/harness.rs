@@ -19,13 +19,13 @@ use tokio_util::task::AbortOnDropHandle;
 use tonic::transport::{Channel, Endpoint};
 
 /// A gateway as far as plugins may ask it.
-pub(crate) struct Desk {
+pub(crate) struct Harness {
     pub(crate) services: HostServices,
     pub(crate) kv: Arc<Memory>,
     snapshots: watch::Sender<Arc<Snapshot>>,
 }
 
-impl Desk {
+impl Harness {
     pub(crate) fn new() -> Self {
         let (kv, snapshots) = (Arc::new(Memory::default()), watch::Sender::default());
         let services = HostServices::new(kv.clone(), snapshots.subscribe(), "here".into());
