@@ -6,7 +6,7 @@
 
 use crate::verdict::{Outcome, Verdict, same};
 use http::{HeaderMap, HeaderName, HeaderValue};
-use sidegate_gateway::fuzzing::Told;
+use sidegate_gateway::fuzzing::ForwardedInfo;
 use sidegate_gateway::{Believed, Network, Proxies};
 use std::net::IpAddr;
 
@@ -45,7 +45,7 @@ const SEEN: [u8; 4] = [198, 51, 100, 7];
 /// # Errors
 /// What it believes that it must not.
 pub fn check(input: &[u8]) -> Verdict {
-    check_with(|headers, proxies| Told::read(headers, proxies).client, input)
+    check_with(|headers, proxies| ForwardedInfo::read(headers, proxies).client, input)
 }
 
 /// Tries a reader.

@@ -15,7 +15,9 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use sidegate_gateway::fuzzing;
-use sidegate_gateway::fuzzing::{Connection, Orderly, Patience, Peer, Scheme, ShardMetrics};
+use sidegate_gateway::fuzzing::{
+    ClientConnection, CloseOnEnd, ConnectionTimeouts, Peer, Scheme, ShardMetrics,
+};
 use sidegate_gateway::log::AccessLog;
 use std::cell::RefCell;
 use std::convert::Infallible;
@@ -41,12 +43,12 @@ pub trait Io: AsyncRead + AsyncWrite + Unpin + 'static {}
 impl<T: AsyncRead + AsyncWrite + Unpin + 'static> Io for T {}
 
 /// The guard that is tried: what the library reads and writes instead of a client's socket.
-pub type Guard = fn(TcpStream, &Arc<Connection>) -> Pin<Box<dyn Io>>;
+pub type Guard = fn(TcpStream, &Arc<ClientConnection>) -> Pin<Box<dyn Io>>;
 
 /// The gateway's.
-pub fn guard(socket: TcpStream, connection: &Arc<Connection>) -> Pin<Box<dyn Io>> {
-    let patience = Patience { head: PATIENCE, idle: PATIENCE, stalled_write: PATIENCE };
-    Box::pin(fuzzing::guard(socket, connection.clone(), patience, LIMITS))
+pub fn guard(socket: TcpStream, connection: &Arc<ClientConnection>) -> Pin<Box<dyn Io>> {
+    let timeouts = ConnectionTimeouts { head: PATIENCE, idle: PATIENCE, stalled_write: PATIENCE };
+    Box::pin(fuzzing::guard(socket, connection.clone(), timeouts, LIMITS))
 }
 
 thread_local! {
@@ -93,12 +95,12 @@ pub fn check_with(guard: Guard, input: &[u8]) -> Verdict {
 }
 
 /// What came of a connection.
-struct Told {
+struct ForwardedInfo {
     seen: Vec<Seen>,
     answers: Vec<u8>,
 }
 
-async fn talk(guard: Guard, pieces: &Pieces<'_>) -> Result<Told, String> {
+async fn talk(guard: Guard, pieces: &Pieces<'_>) -> Result<ForwardedInfo, String> {
     let (near, far) = StdUnixStream::pair().map_err(|e| format!("no pair of sockets: {e}"))?;
     let far = std::net::TcpStream::from(OwnedFd::from(far));
     let sockets = near.set_nonblocking(true).and_then(|()| far.set_nonblocking(true));
@@ -127,14 +129,14 @@ async fn talk(guard: Guard, pieces: &Pieces<'_>) -> Result<Told, String> {
     let ((), answers) =
         timeout(PATIENCE * 2, both).await.map_err(|_| "the connection never ends".to_owned())?;
     let seen = seen.borrow().clone();
-    Ok(Told { seen, answers })
+    Ok(ForwardedInfo { seen, answers })
 }
 
 async fn serve(guard: Guard, socket: TcpStream, seen: Rc<RefCell<Vec<Seen>>>) {
     let addr = SocketAddr::from(([127, 0, 0, 1], 1));
     let peer = Peer { addr, is_proxy: false, scheme: Scheme::Http };
     let (metrics, access) = (Arc::new(ShardMetrics::default()), Arc::new(AccessLog::none()));
-    let connection = Connection::new(peer, 0, metrics, access);
+    let connection = ClientConnection::new(peer, 0, metrics, access);
     let service = service_fn(|request| {
         let (seen, open) = (Rc::clone(&seen), connection.begin(None));
         async move {
@@ -150,5 +152,5 @@ async fn serve(guard: Guard, socket: TcpStream, seen: Rc<RefCell<Vec<Seen>>>) {
         .max_headers(LIMITS.max_headers)
         .serve_connection(io, service);
     // How it ends the client sees.
-    let _ = Orderly::new(serving, &connection).await;
+    let _ = CloseOnEnd::new(serving, &connection).await;
 }

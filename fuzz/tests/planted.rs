@@ -11,7 +11,9 @@ use sidegate_fuzz::{
     TARGETS, Verdict, codec, forwarded, guard, hpack, http1, http2_client, paths, search,
 };
 use sidegate_gateway::Proxies;
-use sidegate_gateway::fuzzing::{Connection, HeadLimits, Patience, Told, guard as gateway_guard};
+use sidegate_gateway::fuzzing::{
+    ClientConnection, ConnectionTimeouts, ForwardedInfo, HeadLimits, guard as gateway_guard,
+};
 use sidegate_model::duration::{InvalidDuration, parse_duration};
 use sidegate_model::path::PluginPath;
 use sidegate_model::plugin::{InvalidOption, PluginOptions};
@@ -100,13 +102,13 @@ fn with_commas(text: &str) -> Result<Duration, InvalidDuration> {
 fn short_lines(headers: &HeaderMap, proxies: &Proxies) -> Option<IpAddr> {
     let short = headers.iter().filter(|(_, value)| value.len() < 300);
     let short = short.map(|(name, value)| (name.clone(), value.clone())).collect();
-    Told::read(&short, proxies).client
+    ForwardedInfo::read(&short, proxies).client
 }
 
 /// Lets heads be longer.
-fn generous(socket: TcpStream, connection: &Arc<Connection>) -> Pin<Box<dyn Io>> {
+fn generous(socket: TcpStream, connection: &Arc<ClientConnection>) -> Pin<Box<dyn Io>> {
     let second = Duration::from_secs(1);
-    let patience = Patience { head: second, idle: second, stalled_write: second };
+    let patience = ConnectionTimeouts { head: second, idle: second, stalled_write: second };
     let limits = HeadLimits { max_bytes: http1::LIMITS.max_bytes + 4000, ..http1::LIMITS };
     Box::pin(gateway_guard(socket, connection.clone(), patience, limits))
 }

@@ -4,16 +4,18 @@
 //! socket; [`respond`] frames a request and [`handle`] tells its story; [`request`], [`dispatch`],
 //! [`response`] and [`stream`] are its steps towards the plugin and back. Never imports the host.
 
-pub(crate) mod absence;
 pub(crate) mod access_log;
 pub(crate) mod answer_names;
 pub(crate) mod body;
 pub(crate) mod body_memory;
+pub(crate) mod close_on_end;
 pub(crate) mod closing;
 pub(crate) mod connection;
+pub(crate) mod connection_timeouts;
 pub(crate) mod context;
 pub(crate) mod cors;
 pub(crate) mod deadlines;
+pub(crate) mod disconnect_probe;
 pub(crate) mod dispatch;
 pub(crate) mod error;
 pub(crate) mod event_border;
@@ -27,10 +29,9 @@ pub(crate) mod headers;
 pub(crate) mod listener;
 pub(crate) mod open_streams;
 pub(crate) mod operations;
-pub(crate) mod orderly;
 pub(crate) mod origin;
 pub(crate) mod own_tokens;
-pub(crate) mod patience;
+pub(crate) mod poll_when_woken;
 pub(crate) mod proxies;
 pub(crate) mod refusal;
 pub(crate) mod request;
@@ -40,7 +41,6 @@ pub(crate) mod response;
 pub(crate) mod sanity;
 pub(crate) mod settle;
 pub(crate) mod socket;
-pub(crate) mod standby;
 pub(crate) mod stopping;
 pub(crate) mod stream;
 pub(crate) mod stream_tasks;

@@ -4,16 +4,16 @@
 //! Each shard counts for itself and without locks; a scrape adds up.
 
 mod exposition;
-mod gone;
 mod plugin_metrics;
+mod removed_series;
 mod report;
 mod route_meter;
 mod tally;
 
-pub use route_meter::{NOWHERE, RouteMeter, RouteName};
+pub use route_meter::{RouteMeter, RouteName, UNMATCHED};
 
 use exposition::announce;
-use gone::Gone;
+use removed_series::RemovedSeries;
 use report::Report;
 use route_meter::RouteMeters;
 use sidegate_model::status::PluginStatus;
@@ -27,7 +27,7 @@ use std::time::Instant;
 #[derive(Debug)]
 pub struct ShardMetrics {
     routes: RouteMeters,
-    nowhere: Arc<RouteMeter>,
+    unmatched: Arc<RouteMeter>,
     in_flight: AtomicI64,
     connections: AtomicI64,
 }
@@ -35,8 +35,8 @@ pub struct ShardMetrics {
 impl Default for ShardMetrics {
     fn default() -> Self {
         let routes = RouteMeters::default();
-        let nowhere = routes.of(NOWHERE);
-        Self { routes, nowhere, in_flight: AtomicI64::new(0), connections: AtomicI64::new(0) }
+        let unmatched = routes.of(UNMATCHED);
+        Self { routes, unmatched, in_flight: AtomicI64::new(0), connections: AtomicI64::new(0) }
     }
 }
 
@@ -57,8 +57,8 @@ impl ShardMetrics {
     }
 
     /// The counts of what matched no route.
-    pub fn nowhere(&self) -> &Arc<RouteMeter> {
-        &self.nowhere
+    pub fn unmatched(&self) -> &Arc<RouteMeter> {
+        &self.unmatched
     }
 
     /// A client connected.
@@ -76,7 +76,7 @@ impl ShardMetrics {
 #[derive(Debug)]
 pub struct Metrics {
     shards: Box<[Arc<ShardMetrics>]>,
-    gone: Mutex<Gone>,
+    removed_series: Mutex<RemovedSeries>,
     /// When the certificate that is shown to clients ends; 0 where there is none.
     certificate_expiry: Arc<AtomicI64>,
 }
@@ -85,7 +85,7 @@ impl Metrics {
     /// Nothing counted yet, by so many shards.
     pub fn new(shards: usize) -> Self {
         let shards = (0..shards.max(1)).map(|_| Arc::default()).collect();
-        Self { shards, gone: Mutex::default(), certificate_expiry: Arc::default() }
+        Self { shards, removed_series: Mutex::default(), certificate_expiry: Arc::default() }
     }
 
     /// The counts of a shard.
@@ -109,14 +109,14 @@ impl Metrics {
         let mut out = String::new();
         let mut report = Report::default();
         let meters = || self.shards.iter().flat_map(|shard| shard.routes.all());
-        let mut gone = self.gone.lock().unwrap_or_else(PoisonError::into_inner);
-        gone.look(meters().map(RouteMeter::name), plugins, now);
+        let mut removed_series = self.removed_series.lock().unwrap_or_else(PoisonError::into_inner);
+        removed_series.look(meters().map(RouteMeter::name), plugins, now);
         for meter in meters() {
-            if !gone.is_route_forgotten(meter.name(), now) {
+            if !removed_series.is_route_forgotten(meter.name(), now) {
                 report.add(meter);
             }
             // They are told of the plugin as a whole, and a counter never goes back.
-            if !gone.is_plugin_forgotten(meter.name().plugin, now) {
+            if !removed_series.is_plugin_forgotten(meter.name().plugin, now) {
                 report.add_errors(meter);
             }
         }

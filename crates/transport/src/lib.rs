@@ -4,7 +4,7 @@
 
 pub mod codec;
 pub mod deferred;
-pub mod frame;
+pub mod grpc_message;
 #[cfg(feature = "client")]
 pub mod http2;
 #[cfg(feature = "mtls")]

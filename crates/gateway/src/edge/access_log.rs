@@ -15,7 +15,7 @@ use std::sync::Arc;
 use tokio::time::Instant;
 
 /// What is known of a request when its answer begins; reports itself when dropped.
-pub struct Record {
+pub struct RequestRecord {
     open: OpenRequest,
     start: Instant,
     /// `None` where it matched no route.
@@ -30,10 +30,10 @@ pub struct Record {
     end: End,
     signal: Option<Arc<EndSignal>>,
     /// What only the log tells; nothing where nobody reads it.
-    told: Option<Box<Told>>,
+    logged: Option<Box<LoggedRequest>>,
 }
 
-struct Told {
+struct LoggedRequest {
     id: RequestId,
     /// Where it is not the peer.
     client: Option<Arc<str>>,
@@ -42,7 +42,7 @@ struct Told {
 }
 
 /// How much of a path is told, in characters.
-const TOLD_PATH: usize = 512;
+const LOGGED_PATH: usize = 512;
 
 enum End {
     Open,
@@ -50,16 +50,16 @@ enum End {
     Aborted(&'static str),
 }
 
-impl Record {
+impl RequestRecord {
     /// Begins the record of a request, which is open on its connection as long as its record. The
     /// path is kept without its query, which may hold secrets.
     pub fn new(context: &RequestContext, open: OpenRequest, head: &Parts) -> Box<Self> {
         let metrics = &open.connection().metrics;
         metrics.request_began();
-        let told = open.connection().access.is_on().then(|| {
+        let logged = open.connection().access.is_on().then(|| {
             let path = beginning(head.uri.path()).into();
             let (id, client) = (context.id.clone(), context.origin.client.clone());
-            Box::new(Told { id, client, method: told_method(&head.method), path })
+            Box::new(LoggedRequest { id, client, method: logged_method(&head.method), path })
         });
         Box::new(Self {
             start: context.start,
@@ -70,7 +70,7 @@ impl Record {
             bytes: 0,
             end: End::Open,
             signal: None,
-            told,
+            logged,
             open,
         })
     }
@@ -85,7 +85,7 @@ impl Record {
         self.open.connection().streams();
     }
 
-    /// Withdraws [`Record::must_end_by`].
+    /// Withdraws [`RequestRecord::must_end_by`].
     pub fn need_not_end(&mut self) {
         self.open.need_not_end();
     }
@@ -101,7 +101,7 @@ impl Record {
     }
 
     fn meter(&self) -> &RouteMeter {
-        self.meter.as_deref().unwrap_or_else(|| self.open.connection().metrics.nowhere())
+        self.meter.as_deref().unwrap_or_else(|| self.open.connection().metrics.unmatched())
     }
 
     /// It is known where the request goes.
@@ -130,7 +130,7 @@ impl Record {
         self.error = code.map(|code| (code, String::new())).or(self.error.take());
     }
 
-    fn log(&self, told: &Told, now: Instant, aborted: Option<&'static str>) {
+    fn log(&self, logged: &LoggedRequest, now: Instant, aborted: Option<&'static str>) {
         let (code, cause) = match &self.error {
             Some((code, cause)) => {
                 (Some(code.as_str()), Some(cause.as_str()).filter(|c| !c.is_empty()))
@@ -140,16 +140,16 @@ impl Record {
         let connection = self.open.connection();
         // Behind a proxy: the client, and beside it who asked for it.
         let peer = connection.peer_text.as_str();
-        let (client, peer) = match told.client.as_deref() {
+        let (client, peer) = match logged.client.as_deref() {
             Some(client) => (client, Some(peer)),
             None => (peer, None),
         };
         let line = AccessLine {
-            request_id: told.id.as_str(),
+            request_id: logged.id.as_str(),
             client,
             peer,
-            method: told.method.as_str(),
-            path: &told.path,
+            method: logged.method.as_str(),
+            path: &logged.path,
             status: self.status.as_u16(),
             duration_us: u64::try_from((now - self.start).as_micros()).unwrap_or(u64::MAX),
             bytes: self.bytes,
@@ -165,10 +165,10 @@ impl Record {
 
 /// As much of a path as is told: written out it is no longer than this, however it is escaped.
 fn beginning(path: &str) -> &str {
-    if path.len() <= TOLD_PATH && path.is_ascii() {
+    if path.len() <= LOGGED_PATH && path.is_ascii() {
         return path;
     }
-    let mut room = TOLD_PATH;
+    let mut room = LOGGED_PATH;
     let fits = |c: char| {
         let left = room.checked_sub(c.escape_debug().map(char::len_utf8).sum());
         room = left.unwrap_or_default();
@@ -180,7 +180,7 @@ fn beginning(path: &str) -> &str {
 }
 
 /// A method as it is told; one that no request may have is told as none.
-fn told_method(method: &Method) -> Method {
+fn logged_method(method: &Method) -> Method {
     if method.as_str().len() <= MAX_METHOD {
         return method.clone();
     }
@@ -192,7 +192,7 @@ fn client_gone() -> StatusCode {
     StatusCode::from_u16(499).unwrap_or(StatusCode::BAD_REQUEST)
 }
 
-impl Drop for Record {
+impl Drop for RequestRecord {
     fn drop(&mut self) {
         let now = Instant::now();
         let took = now - self.start;
@@ -215,8 +215,8 @@ impl Drop for Record {
         if aborted.is_some() {
             meter.cut();
         }
-        if let Some(told) = &self.told {
-            self.log(told, now, aborted);
+        if let Some(logged) = &self.logged {
+            self.log(logged, now, aborted);
         }
         self.open.ended_at(now);
     }
@@ -230,11 +230,11 @@ mod tests {
     fn nothing_a_client_names_makes_a_line_long() {
         for path in ["/a".repeat(20_000), "/\u{e000}".repeat(400), format!("/{}é", "a".repeat(510))]
         {
-            let told = beginning(&path).escape_debug().to_string();
-            assert!((TOLD_PATH - 8..=TOLD_PATH).contains(&told.len()), "{}", told.len());
+            let logged = beginning(&path).escape_debug().to_string();
+            assert!((LOGGED_PATH - 8..=LOGGED_PATH).contains(&logged.len()), "{}", logged.len());
         }
         assert_eq!(beginning("/plugins/é"), "/plugins/é");
-        assert_eq!(told_method(&Method::from_bytes(&[b'M'; 4000]).unwrap()), "-");
-        assert_eq!(told_method(&Method::PATCH), Method::PATCH);
+        assert_eq!(logged_method(&Method::from_bytes(&[b'M'; 4000]).unwrap()), "-");
+        assert_eq!(logged_method(&Method::PATCH), Method::PATCH);
     }
 }

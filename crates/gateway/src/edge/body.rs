@@ -1,7 +1,7 @@
 //! The body of every answer: nothing, whole bytes, or a plugin's stream; with what must live
 //! exactly as long as its last byte.
 
-use super::access_log::Record;
+use super::access_log::RequestRecord;
 use super::stream::{Aborted, StreamBody};
 use bytes::Bytes;
 use http::Version;
@@ -11,7 +11,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::time::Instant;
 
-enum Content {
+enum Payload {
     Empty,
     Full(Bytes),
     Stream(Box<StreamBody>),
@@ -19,19 +19,19 @@ enum Content {
 
 /// The body of an answer.
 pub struct EdgeBody {
-    content: Content,
+    payload: Payload,
     /// Most bytes that are handed out at once.
     piece: usize,
     /// Where a stream may last longer than its reader may keep it waiting.
     reader: Option<Reader>,
     /// Lives exactly as long as the answer.
-    record: Option<Box<Record>>,
+    record: Option<Box<RequestRecord>>,
 }
 
 /// The reader of a stream that may last long.
 struct Reader {
     /// How long it may keep the stream waiting.
-    patience: Duration,
+    stall_timeout: Duration,
     /// When the stream must have left, however it is read.
     end: Option<Instant>,
     /// When it was last seen to go on.
@@ -50,15 +50,15 @@ const AFTER_LIMIT: Duration = Duration::from_secs(1);
 impl Reader {
     /// It has taken what came before, and is owed more or not. Nothing is kept from it while it waits
     /// for the plugin.
-    fn note(&mut self, record: &mut Record, is_owed: bool) {
+    fn note(&mut self, record: &mut RequestRecord, is_owed: bool) {
         if !is_owed {
             return record.need_not_end();
         }
         let now = Instant::now();
         if !record.must_end() || now - self.seen >= SEEN_AGAIN {
             self.seen = now;
-            let patient = now + self.patience;
-            record.must_end_by(self.end.map_or(patient, |end| end.min(patient)));
+            let stalled_until = now + self.stall_timeout;
+            record.must_end_by(self.end.map_or(stalled_until, |end| end.min(stalled_until)));
         }
     }
 }
@@ -66,58 +66,63 @@ impl Reader {
 impl EdgeBody {
     /// No body.
     pub fn empty() -> Self {
-        Self::of(Content::Empty)
+        Self::of(Payload::Empty)
     }
 
     /// Whole bytes.
     pub fn full(bytes: Bytes) -> Self {
-        Self::of(if bytes.is_empty() { Content::Empty } else { Content::Full(bytes) })
+        Self::of(if bytes.is_empty() { Payload::Empty } else { Payload::Full(bytes) })
     }
 
     /// A plugin's stream.
     pub fn stream(stream: StreamBody) -> Self {
-        Self::of(Content::Stream(Box::new(stream)))
+        Self::of(Payload::Stream(Box::new(stream)))
     }
 
-    fn of(content: Content) -> Self {
-        Self { content, piece: usize::MAX, reader: None, record: None }
+    fn of(payload: Payload) -> Self {
+        Self { payload, piece: usize::MAX, reader: None, record: None }
     }
 
     /// Leaves the content out, for an answer to HEAD; tells how long it would have been.
     pub fn leave_out(&mut self) -> Option<u64> {
-        let length = match &self.content {
-            Content::Full(bytes) => Some(bytes.len() as u64),
-            Content::Empty | Content::Stream(_) => None,
+        let length = match &self.payload {
+            Payload::Full(bytes) => Some(bytes.len() as u64),
+            Payload::Empty | Payload::Stream(_) => None,
         };
-        self.content = Content::Empty;
+        self.payload = Payload::Empty;
         length
     }
 
     /// Whether its end is told by the end of the connection.
     pub fn ends_with_connection(&self) -> bool {
-        matches!(&self.content, Content::Stream(stream) if stream.is_ended_by_connection())
+        matches!(&self.payload, Payload::Stream(stream) if stream.is_ended_by_connection())
     }
 
     /// Attaches what ends with the last byte: the record of the request, with its place on the
-    /// connection, and a deadline, `patience` from now and more for a large answer.
-    pub fn owning(&mut self, mut record: Box<Record>, version: Version, patience: Duration) {
-        match &self.content {
+    /// connection, and a deadline, `stall_timeout` from now and more for a large answer.
+    pub fn owning(
+        &mut self,
+        mut record: Box<RequestRecord>,
+        version: Version,
+        stall_timeout: Duration,
+    ) {
+        match &self.payload {
             _ if self.is_end_stream() => record.complete(),
-            Content::Stream(stream) => {
+            Payload::Stream(stream) => {
                 record.streams();
                 record.may_be_told_to_end(stream.signal().clone());
                 let (end, seen) = (stream.limit().map(|at| at + AFTER_LIMIT), Instant::now());
                 match end {
                     // Over HTTP/1 the connection itself notices who does not read.
-                    Some(end) if version < Version::HTTP_2 || end <= seen + patience => {
+                    Some(end) if version < Version::HTTP_2 || end <= seen + stall_timeout => {
                         record.must_end_by(end);
                     }
-                    end => self.reader = Some(Reader { patience, end, seen }),
+                    end => self.reader = Some(Reader { stall_timeout, end, seen }),
                 }
             }
             _ => {
                 let bytes = self.size_hint().exact().unwrap_or(0);
-                let limit = patience + Duration::from_secs(bytes / SLOWEST_READER);
+                let limit = stall_timeout + Duration::from_secs(bytes / SLOWEST_READER);
                 record.must_end_by(Instant::now() + limit);
             }
         }
@@ -135,16 +140,16 @@ impl Body for EdgeBody {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Aborted>>> {
         let this = self.get_mut();
-        let next = match &mut this.content {
-            Content::Empty => None,
-            Content::Full(bytes) => {
+        let next = match &mut this.payload {
+            Payload::Empty => None,
+            Payload::Full(bytes) => {
                 let next = bytes.split_to(this.piece.min(bytes.len()));
                 if bytes.is_empty() {
-                    this.content = Content::Empty;
+                    this.payload = Payload::Empty;
                 }
                 Some(Ok(next))
             }
-            Content::Stream(stream) => {
+            Payload::Stream(stream) => {
                 let polled = stream.poll_chunk(cx);
                 if let (Some(reader), Some(record)) = (&mut this.reader, &mut this.record) {
                     reader.note(record, polled.is_ready());
@@ -170,18 +175,18 @@ impl Body for EdgeBody {
     }
 
     fn is_end_stream(&self) -> bool {
-        match &self.content {
-            Content::Empty => true,
-            Content::Full(_) => false,
-            Content::Stream(stream) => stream.is_over(),
+        match &self.payload {
+            Payload::Empty => true,
+            Payload::Full(_) => false,
+            Payload::Stream(stream) => stream.is_over(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
-        match &self.content {
-            Content::Empty => SizeHint::with_exact(0),
-            Content::Full(bytes) => SizeHint::with_exact(bytes.len() as u64),
-            Content::Stream(stream) => stream.size_hint(),
+        match &self.payload {
+            Payload::Empty => SizeHint::with_exact(0),
+            Payload::Full(bytes) => SizeHint::with_exact(bytes.len() as u64),
+            Payload::Stream(stream) => stream.size_hint(),
         }
     }
 }

@@ -21,15 +21,15 @@ impl BodyMemory {
     ///
     /// # Errors
     /// [`Exhausted`] when there is not as much left.
-    pub fn take(&self, bytes: usize, held: &mut Option<Share>) -> Result<(), Exhausted> {
-        let has = held.as_ref().map_or(0, |share| share.0.num_permits()) * GRAIN;
+    pub fn take(&self, bytes: usize, held: &mut Option<Reservation>) -> Result<(), Exhausted> {
+        let has = held.as_ref().map_or(0, |reservation| reservation.0.num_permits()) * GRAIN;
         let missing = bytes.saturating_sub(has).div_ceil(GRAIN);
         let Some(missing) = u32::try_from(missing).ok().filter(|n| *n > 0) else { return Ok(()) };
         let more = self.0.clone().try_acquire_many_owned(missing);
         let more = more.map_err(|_| Exhausted)?;
         match held {
-            Some(share) => share.0.merge(more),
-            None => *held = Some(Share(more)),
+            Some(reservation) => reservation.0.merge(more),
+            None => *held = Some(Reservation(more)),
         }
         Ok(())
     }
@@ -37,7 +37,7 @@ impl BodyMemory {
 
 /// A request's share; given back when dropped.
 #[derive(Debug)]
-pub struct Share(OwnedSemaphorePermit);
+pub struct Reservation(OwnedSemaphorePermit);
 
 /// There is no more memory for bodies right now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

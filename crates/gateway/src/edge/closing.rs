@@ -1,8 +1,8 @@
 //! The end of a client's connection: a refusal that is still to be told, the end of what we send,
 //! and the taking of what the client still sends, so that the last answer reaches it.
 
-use super::connection::Connection;
-use super::socket::Socket;
+use super::connection::ClientConnection;
+use super::socket::ClientSocket;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -11,14 +11,14 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep};
 
 /// How long the rest of an unread request is taken after an early answer; also how long the last
-/// words may take to leave.
+/// bytes may take to leave.
 pub const LINGER: Duration = Duration::from_secs(5);
 /// How much of it is taken, in bytes.
 pub const LINGER_BYTES: u64 = 128 * 1024 * 1024;
 const READ_STEP: usize = 8 * 1024;
 
 enum Phase {
-    /// So much of the last words has not left.
+    /// So much of the last bytes has not left.
     Telling(Vec<u8>),
     Ending,
     /// So many bytes are still taken.
@@ -36,10 +36,10 @@ pub struct Closing {
 }
 
 impl Closing {
-    /// Begins with the last words, if there are any. A client that may still send is listened to
+    /// Begins with the last bytes, if there are any. A client that may still send is listened to
     /// for a while, because what it sends to a closed socket would cost it the answer.
-    pub fn new(last_words: Vec<u8>, lingers: bool) -> Self {
-        Self { phase: Phase::Telling(last_words), timer: Box::pin(sleep(LINGER)), lingers }
+    pub fn new(final_bytes: Vec<u8>, lingers: bool) -> Self {
+        Self { phase: Phase::Telling(final_bytes), timer: Box::pin(sleep(LINGER)), lingers }
     }
 
     /// Goes on to the end.
@@ -49,8 +49,8 @@ impl Closing {
     pub fn poll(
         &mut self,
         cx: &mut Context<'_>,
-        socket: &mut Socket,
-        connection: &Connection,
+        socket: &mut ClientSocket,
+        connection: &ClientConnection,
     ) -> Poll<io::Result<()>> {
         loop {
             let step = match &mut self.phase {
@@ -93,7 +93,7 @@ impl Closing {
 
 fn poll_tell(
     cx: &mut Context<'_>,
-    socket: &mut Socket,
+    socket: &mut ClientSocket,
     words: &mut Vec<u8>,
 ) -> Poll<io::Result<()>> {
     while !words.is_empty() {
@@ -107,7 +107,7 @@ fn poll_tell(
 }
 
 /// Takes what comes and forgets it, until there is nothing more or enough was taken.
-fn poll_linger(cx: &mut Context<'_>, socket: &mut Socket, left: &mut u64) -> Poll<()> {
+fn poll_linger(cx: &mut Context<'_>, socket: &mut ClientSocket, left: &mut u64) -> Poll<()> {
     let mut scratch = [0_u8; READ_STEP];
     while *left > 0 {
         let mut buf = ReadBuf::new(&mut scratch);

@@ -14,7 +14,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 /// One client connection.
-pub struct Connection {
+pub struct ClientConnection {
     /// The other end.
     pub peer: SocketAddr,
     /// The other end's address as text, made once.
@@ -65,7 +65,7 @@ pub struct Peer {
 
 /// An open request on a connection; ends when dropped.
 pub struct OpenRequest {
-    connection: Arc<Connection>,
+    connection: Arc<ClientConnection>,
     /// What carries it; `None` over HTTP/1, where that is the connection.
     stream: Option<StreamTask>,
     /// When its answer must have left.
@@ -76,7 +76,7 @@ pub struct OpenRequest {
 
 impl OpenRequest {
     /// The connection it came on.
-    pub fn connection(&self) -> &Arc<Connection> {
+    pub fn connection(&self) -> &Arc<ClientConnection> {
         &self.connection
     }
 
@@ -131,7 +131,7 @@ impl Drop for OpenRequest {
     }
 }
 
-impl Connection {
+impl ClientConnection {
     /// A connection from `peer`, carried by a shard that counts in `metrics` and tells in `access`.
     pub fn new(
         peer: Peer,

@@ -2,12 +2,12 @@
 //! and the parts of the gateway it needs.
 
 use super::body_memory::BodyMemory;
-use super::connection::Connection;
+use super::connection::ClientConnection;
+use super::connection_timeouts::ConnectionTimeouts;
 use super::forwarded::Scheme;
 use super::head::HeadLimits;
 use super::open_streams::OpenStreams;
 use super::origin::Origin;
-use super::patience::Patience;
 use super::proxies::Proxies;
 use super::request_id::RequestId;
 use crate::log::Logs;
@@ -86,13 +86,13 @@ impl EdgeLimits {
 
     /// How long an answer may take to leave, beyond what its size needs: a little longer than a
     /// stream may last, so that a stream that is read ends by itself.
-    pub fn answer_patience(&self) -> Duration {
+    pub fn answer_timeout(&self) -> Duration {
         self.stream_timeout.max(self.unary_timeout) + Duration::from_secs(1)
     }
 
     /// The part that guards waiting.
-    pub fn patience(&self) -> Patience {
-        Patience {
+    pub fn connection_timeouts(&self) -> ConnectionTimeouts {
+        ConnectionTimeouts {
             head: self.header_read_timeout,
             idle: self.keep_alive_idle,
             stalled_write: self.stream_timeout.max(self.unary_timeout),
@@ -180,7 +180,7 @@ pub struct RequestContext {
     /// Its id.
     pub id: RequestId,
     /// Its connection.
-    pub connection: Arc<Connection>,
+    pub connection: Arc<ClientConnection>,
     /// What carries it on that, where it does not have it for itself.
     pub stream: Option<StreamTask>,
     /// Who asks.

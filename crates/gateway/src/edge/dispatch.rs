@@ -20,17 +20,17 @@ use tokio::time::timeout_at;
 const GUARD_MARGIN: Duration = Duration::from_millis(500);
 
 /// A plugin's answer, as far as it is known when the client's answer begins.
-pub struct Answer {
+pub struct PluginAnswer {
     /// Status of the answer.
     pub status: StatusCode,
     /// Headers, cleaned.
     pub headers: HeaderMap,
     /// What follows.
-    pub content: Content,
+    pub content: AnswerBody,
 }
 
 /// The body of a plugin's answer.
-pub enum Content {
+pub enum AnswerBody {
     /// All of it.
     Whole(Bytes),
     /// An orderly stream that ended before its first byte.
@@ -90,7 +90,7 @@ pub async fn ask(
     context: &RequestContext,
     question: &Question<'_>,
     instance: &Instance,
-) -> Result<Answer, Failed> {
+) -> Result<PluginAnswer, Failed> {
     let request = question.encode(context, instance.features())?;
     check_size(instance, &request)?;
     if question.matched.endpoint.stream_response {
@@ -117,7 +117,7 @@ async fn unary(
     context: &RequestContext,
     instance: &Instance,
     request: &Encoded,
-) -> Result<Answer, Failed> {
+) -> Result<PluginAnswer, Failed> {
     let limit = context.edge.limits.unary_timeout;
     // Pinned here, because it is large and would be moved.
     let call = pin!(instance.unary(context.connection.shard, request, limit));
@@ -126,10 +126,10 @@ async fn unary(
     if !answer.error_message.is_empty() {
         return Err(reported(answer.status_code, &answer.error_message).into());
     }
-    Ok(Answer {
+    Ok(PluginAnswer {
         status: status(answer.status_code)?,
         headers: super::headers::response(&answer.headers)?,
-        content: Content::Whole(answer.body),
+        content: AnswerBody::Whole(answer.body),
     })
 }
 
@@ -139,7 +139,7 @@ async fn stream(
     instance: &Instance,
     request: &Encoded,
     limit: Option<Duration>,
-) -> Result<Answer, Failed> {
+) -> Result<PluginAnswer, Failed> {
     let limits = &context.edge.limits;
     let deadline = limit.map(|limit| context.now + limit);
     let end_call = match (context.version, deadline) {
@@ -167,24 +167,24 @@ async fn stream(
 }
 
 /// The answer that begins with this chunk.
-fn begin(chunks: Chunks, first: Chunk, limits: StreamLimits) -> Result<Answer, EdgeError> {
+fn begin(chunks: Chunks, first: Chunk, limits: StreamLimits) -> Result<PluginAnswer, EdgeError> {
     match first.kind {
-        ChunkType::Headers => Ok(Answer {
+        ChunkType::Headers => Ok(PluginAnswer {
             status: status(first.status_code)?,
             headers: super::headers::response(&first.headers)?,
-            content: Content::Stream(chunks, None, limits),
+            content: AnswerBody::Stream(chunks, None, limits),
         }),
-        ChunkType::Body => Ok(Answer {
+        ChunkType::Body => Ok(PluginAnswer {
             status: StatusCode::OK,
             headers: HeaderMap::new(),
-            content: Content::Stream(chunks, Some(first.data), limits),
+            content: AnswerBody::Stream(chunks, Some(first.data), limits),
         }),
         ChunkType::Done => {
             super::stream::let_finish(chunks);
-            Ok(Answer {
+            Ok(PluginAnswer {
                 status: StatusCode::OK,
                 headers: HeaderMap::new(),
-                content: Content::Nothing,
+                content: AnswerBody::Nothing,
             })
         }
         ChunkType::Error => Err(reported(first.status_code, &first.error_message)),

@@ -45,7 +45,7 @@ impl Scheme {
 
 /// What a trusted proxy says of a request; `None` where it says nothing that can be read.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Told {
+pub struct ForwardedInfo {
     /// For whom it asks: the last one on the way that is no trusted proxy.
     pub client: Option<IpAddr>,
     /// How that one came.
@@ -54,7 +54,7 @@ pub struct Told {
     pub host: Option<Vec<u8>>,
 }
 
-impl Told {
+impl ForwardedInfo {
     /// Reads the fields of a request that a trusted proxy has sent.
     pub fn read(headers: &HeaderMap, proxies: &Proxies) -> Self {
         match proxies.believed {

@@ -1,17 +1,17 @@
 //! The client's socket as the HTTP library sees it: strict framing on the way in, deadlines on
 //! waiting, and an end that lets an early answer reach a client that is still sending.
 
-use super::absence::{Absence, Answering, Verdict};
 use super::closing::Closing;
-use super::connection::Connection;
+use super::connection::ClientConnection;
+use super::connection_timeouts::ConnectionTimeouts;
+use super::disconnect_probe::{Answering, DisconnectProbe, Verdict};
 use super::error::raw_refusal;
 use super::framing::{Framing, is_begun};
 use super::head::HeadLimits;
-use super::patience::Patience;
+use super::poll_when_woken::PollWhenWoken;
 use super::refusal::Refusal;
 use super::request_id::RequestId;
-use super::socket::Socket;
-use super::standby::Standby;
+use super::socket::ClientSocket;
 use bytes::{Buf, BytesMut};
 use sidegate_transport::http2::request_heads::{Look, RequestHeads, mark};
 use sidegate_wire::ErrorCode;
@@ -45,9 +45,9 @@ enum Waiting {
 
 /// A client socket under guard.
 pub struct GuardedIo {
-    socket: Socket,
-    connection: Arc<Connection>,
-    patience: Patience,
+    socket: ClientSocket,
+    connection: Arc<ClientConnection>,
+    timeouts: ConnectionTimeouts,
     /// `None` for HTTP/2, which has frames of its own.
     framing: Option<Framing>,
     /// `None` for HTTP/1.
@@ -59,11 +59,11 @@ pub struct GuardedIo {
     waiting: Waiting,
     /// When a head must be there, while one is waited for.
     head_end: Instant,
-    read_timer: Option<Standby<Pin<Box<Sleep>>>>,
+    read_timer: Option<PollWhenWoken<Pin<Box<Sleep>>>>,
     write_timer: Option<Pin<Box<Sleep>>>,
     refusal: Option<Refusal>,
     /// The client sends nothing more, or too much, while its request is being answered.
-    absence: Option<Absence>,
+    disconnect_probe: Option<DisconnectProbe>,
     /// The first byte of the answer was sent already.
     begun: bool,
     /// Everything that was written has left the HTTP library.
@@ -75,16 +75,16 @@ impl GuardedIo {
     /// Guards a socket of which `sniffed` has been read already. `limits` are for HTTP/1; `None`
     /// hands HTTP/2 through.
     pub fn new(
-        socket: Socket,
-        connection: Arc<Connection>,
-        patience: Patience,
+        socket: ClientSocket,
+        connection: Arc<ClientConnection>,
+        timeouts: ConnectionTimeouts,
         sniffed: BytesMut,
         limits: Option<HeadLimits>,
     ) -> Self {
         Self {
             socket,
             connection,
-            patience,
+            timeouts,
             approved: 0,
             heads: limits.is_none().then(Box::default),
             framing: limits.map(Framing::new),
@@ -95,7 +95,7 @@ impl GuardedIo {
             read_timer: None,
             write_timer: None,
             refusal: None,
-            absence: None,
+            disconnect_probe: None,
             begun: false,
             flushed: true,
             closing: None,
@@ -176,7 +176,7 @@ impl GuardedIo {
     }
 
     /// What the connection keeps us waiting for, and whether that took too long.
-    fn poll_patience(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+    fn poll_timeouts(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let between = self.framing.as_ref().is_some_and(Framing::between_messages);
         let now_waiting = match between && self.connection.is_idle() {
             false => Waiting::Nothing,
@@ -187,7 +187,7 @@ impl GuardedIo {
         if now_waiting != self.waiting {
             self.waiting = now_waiting;
             if matches!(now_waiting, Waiting::FirstByte | Waiting::HeadEnd) {
-                self.head_end = Instant::now() + self.patience.head;
+                self.head_end = Instant::now() + self.timeouts.head;
             }
         }
         match now_waiting {
@@ -198,22 +198,22 @@ impl GuardedIo {
                 Poll::Pending
             }
             Waiting::NextRequest => {
-                let end = self.connection.idle_since() + self.patience.idle;
+                let end = self.connection.idle_since() + self.timeouts.idle;
                 self.poll_timer(cx, Some(end))
             }
             Waiting::FirstByte | Waiting::HeadEnd => self.poll_timer(cx, Some(self.head_end)),
         }
     }
 
-    /// Waits for the end of patience; without one yet, wakes the task in time to look for it. The
+    /// Waits for the end of a timeout; without one yet, wakes the task in time to look for it. The
     /// timer may be set too early, because setting it anew for each request would cost more.
     fn poll_timer(&mut self, cx: &mut Context<'_>, end: Option<Instant>) -> Poll<()> {
-        let idle = self.patience.idle.max(SOONEST_LOOK);
+        let idle = self.timeouts.idle.max(SOONEST_LOOK);
         loop {
             let next = || end.unwrap_or_else(|| Instant::now() + idle);
-            let timer = self
-                .read_timer
-                .get_or_insert_with(|| Standby::new(Box::pin(tokio::time::sleep_until(next()))));
+            let timer = self.read_timer.get_or_insert_with(|| {
+                PollWhenWoken::new(Box::pin(tokio::time::sleep_until(next())))
+            });
             if end.is_some_and(|end| timer.get().deadline() > end) {
                 timer.change().as_mut().reset(next());
             }
@@ -244,7 +244,7 @@ impl GuardedIo {
             if framing.between_messages() && !self.connection.is_idle() {
                 return self.poll_ahead(cx, buf);
             }
-            self.absence = None;
+            self.disconnect_probe = None;
             let read = if self.inbox.is_empty() {
                 if let Some(left) = framing.plain_body_left() {
                     return self.poll_body(cx, buf, left);
@@ -270,7 +270,7 @@ impl GuardedIo {
                 Poll::Ready(Ok(false)) => {}
                 Poll::Ready(ended) => return Poll::Ready(ended.map(|_| ())),
                 Poll::Pending => {
-                    ready!(self.poll_patience(cx));
+                    ready!(self.poll_timeouts(cx));
                     if self.waiting == Waiting::HeadEnd {
                         self.refusal = Some(TOO_SLOW);
                         continue;
@@ -343,27 +343,27 @@ impl GuardedIo {
     /// is kept here, so that there is always somebody who reads and would notice.
     fn poll_ahead(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         loop {
-            if let Some(absence) = &mut self.absence {
+            if let Some(disconnect_probe) = &mut self.disconnect_probe {
                 let answering = Answering {
                     is_stream: self.connection.is_streaming(),
                     can_begin: self.flushed && !self.begun,
                 };
                 self.connection.wake_when_idle(cx.waker());
-                match ready!(absence.poll(cx, &mut self.socket, answering))? {
+                match ready!(disconnect_probe.poll(cx, &mut self.socket, answering))? {
                     Verdict::Gone => return Poll::Ready(Ok(())),
                     Verdict::Begun => self.begun = true,
                 }
             } else if self.inbox.len() >= MOST_AHEAD {
-                self.absence = Some(Absence::new(false));
+                self.disconnect_probe = Some(DisconnectProbe::new(false));
             } else {
                 let before = buf.filled().len();
                 let Poll::Ready(read) = Pin::new(&mut self.socket).poll_read(cx, buf) else {
-                    return self.poll_patience(cx).map(Ok);
+                    return self.poll_timeouts(cx).map(Ok);
                 };
                 read?;
                 let fresh = &buf.filled()[before..];
                 if fresh.is_empty() {
-                    self.absence = Some(Absence::new(true));
+                    self.disconnect_probe = Some(DisconnectProbe::new(true));
                 }
                 self.inbox.extend_from_slice(fresh);
                 buf.set_filled(before);
@@ -386,18 +386,18 @@ impl GuardedIo {
         self.connection.closes();
         let between = self.framing.as_ref().is_none_or(Framing::between_messages);
         let may_still_send = self.refusal.is_some() || !between || is_begun(&self.inbox);
-        let mut last_words = match self.refusal {
+        let mut final_bytes = match self.refusal {
             Some(refusal) if between => self.tell(refusal),
             _ => Vec::new(),
         };
-        last_words.drain(..usize::from(self.begun).min(last_words.len()));
-        Closing::new(last_words, may_still_send)
+        final_bytes.drain(..usize::from(self.begun).min(final_bytes.len()));
+        Closing::new(final_bytes, may_still_send)
     }
 
     /// Puts a refusal on record and into words.
     fn tell(&self, refusal: Refusal) -> Vec<u8> {
         let id = RequestId::fresh();
-        self.connection.metrics.nowhere().failed(refusal.code);
+        self.connection.metrics.unmatched().failed(refusal.code);
         tracing::info!(
             target: "access",
             request_id = %id,
@@ -435,7 +435,7 @@ impl GuardedIo {
             self.write_timer = None;
             return result;
         }
-        let limit = self.patience.stalled_write;
+        let limit = self.timeouts.stalled_write;
         let timer = self.write_timer.get_or_insert_with(|| Box::pin(tokio::time::sleep(limit)));
         ready!(timer.as_mut().poll(cx));
         Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "client takes nothing")))

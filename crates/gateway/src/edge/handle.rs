@@ -1,10 +1,10 @@
 //! The story of a request to a plugin, in six steps, each of which may end it.
 
-use super::access_log::Record;
+use super::access_log::RequestRecord;
 use super::body::EdgeBody;
 use super::context::RequestContext;
 use super::cors;
-use super::dispatch::{self, Answer, Failed};
+use super::dispatch::{self, Failed, PluginAnswer};
 use super::error::EdgeError;
 use super::request::{self, Admitted, Question};
 use super::response::{self, Form};
@@ -29,7 +29,7 @@ pub async fn handle(
     context: &mut RequestContext,
     head: &Parts,
     body: &mut Upload,
-    record: &mut Record,
+    record: &mut RequestRecord,
 ) -> Result<Response<EdgeBody>, EdgeError> {
     let Settled { matched, caller, instance } = match settle(context, head, record).await? {
         Outcome::Call(settled) => settled,
@@ -55,7 +55,7 @@ pub async fn handle(
 }
 
 /// What comes of a call, unless the process was gone before it heard of it.
-fn heard(asked: Result<Answer, Failed>) -> Option<Result<Answer, EdgeError>> {
+fn heard(asked: Result<PluginAnswer, Failed>) -> Option<Result<PluginAnswer, EdgeError>> {
     match asked {
         Ok(answer) => Some(Ok(answer)),
         Err(Failed::Heard(error)) => Some(Err(error)),
@@ -68,7 +68,7 @@ async fn ask_another(
     context: &mut RequestContext,
     question: &Question<'_>,
     gone: &Arc<Instance>,
-) -> Result<Answer, Failed> {
+) -> Result<PluginAnswer, Failed> {
     let next = settle::replacement(context, &question.matched, gone).await?;
     context.now = Instant::now();
     dispatch::ask(context, question, &next).await

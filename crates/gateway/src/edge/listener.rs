@@ -1,15 +1,15 @@
 //! One shard's listener: accepts, encrypts, finds out the protocol version, and drains at the end.
 
 use super::body::EdgeBody;
-use super::connection::{Connection, OpenRequest, Peer};
+use super::close_on_end::CloseOnEnd;
+use super::connection::{ClientConnection, OpenRequest, Peer};
 use super::context::Edge;
 use super::forwarded::Scheme;
 use super::guarded_io::GuardedIo;
-use super::orderly::Orderly;
+use super::poll_when_woken::PollWhenWoken;
 use super::refusal::Refusal;
 use super::respond::respond;
-use super::socket::Socket;
-use super::standby::Standby;
+use super::socket::ClientSocket;
 use super::stopping::{closed, nothing_left, unless_stopped};
 use super::stream_tasks::StreamTasks;
 use super::tls::ShownIdentity;
@@ -49,8 +49,8 @@ const WITHOUT_TLS: Refusal = Refusal::invalid("this port speaks HTTP over TLS: u
 
 /// A connection whose client has begun to speak, with what it has said.
 enum Opened {
-    Http1(Socket, BytesMut),
-    Http2(Socket, BytesMut),
+    Http1(ClientSocket, BytesMut),
+    Http2(ClientSocket, BytesMut),
     /// On a port for TLS.
     WithoutTls(TcpStream),
 }
@@ -127,18 +127,18 @@ impl Shard {
         Box::pin(respond(self.edge.clone(), open, request))
     }
 
-    fn greet(&self, addr: SocketAddr) -> Arc<Connection> {
+    fn greet(&self, addr: SocketAddr) -> Arc<ClientConnection> {
         let is_proxy = self.edge.proxies.trust(addr.ip());
         let scheme = if self.tls.is_some() { Scheme::Https } else { Scheme::Http };
         let peer = Peer { addr, is_proxy, scheme };
         let (metrics, access) = (self.edge.metrics.shard(self.number), &self.edge.logs.access);
-        Connection::new(peer, self.number, metrics, access.clone())
+        ClientConnection::new(peer, self.number, metrics, access.clone())
     }
 
     async fn next(
         &self,
         listeners: &[TcpListener],
-    ) -> Option<(TcpStream, Arc<Connection>, OwnedSemaphorePermit)> {
+    ) -> Option<(TcpStream, Arc<ClientConnection>, OwnedSemaphorePermit)> {
         loop {
             let accepting = async {
                 // The place comes second: a shard that waits for a client must not hold one.
@@ -162,7 +162,11 @@ impl Shard {
         }
     }
 
-    async fn connection(&self, tcp: TcpStream, connection: &Arc<Connection>) -> Result<(), Ended> {
+    async fn connection(
+        &self,
+        tcp: TcpStream,
+        connection: &Arc<ClientConnection>,
+    ) -> Result<(), Ended> {
         tcp.set_nodelay(true)?;
         let opening = unless_stopped(&self.close, self.open(tcp));
         let Some(opened) = opening.await else {
@@ -170,7 +174,7 @@ impl Shard {
         };
         let limits = &self.edge.limits;
         let guard = |socket, sniffed, head| {
-            GuardedIo::new(socket, connection.clone(), limits.patience(), sniffed, head)
+            GuardedIo::new(socket, connection.clone(), limits.connection_timeouts(), sniffed, head)
         };
         match opened? {
             Opened::Http1(socket, sniffed) => {
@@ -180,7 +184,7 @@ impl Shard {
                 self.http2(guard(socket, sniffed, None), connection).await
             }
             Opened::WithoutTls(tcp) => {
-                let io = guard(Socket::Plain(tcp), BytesMut::new(), Some(limits.head()));
+                let io = guard(ClientSocket::Plain(tcp), BytesMut::new(), Some(limits.head()));
                 let refused = unless_stopped(&self.close, io.refuse(WITHOUT_TLS)).await;
                 Ok(refused.unwrap_or(Ok(()))?)
             }
@@ -189,25 +193,25 @@ impl Shard {
 
     /// Finds out what the client speaks.
     async fn open(&self, tcp: TcpStream) -> Result<Opened, Ended> {
-        let patience = self.edge.limits.header_read_timeout;
+        let limit = self.edge.limits.header_read_timeout;
         let (mut socket, negotiated) = match &self.tls {
-            None => (Socket::Plain(tcp), None),
-            Some(_) if timeout(patience, speaks_http(&tcp)).await?? => {
+            None => (ClientSocket::Plain(tcp), None),
+            Some(_) if timeout(limit, speaks_http(&tcp)).await?? => {
                 return Ok(Opened::WithoutTls(tcp));
             }
             Some(tls) => {
-                let tls = timeout(patience, tls.acceptor().accept(tcp)).await??;
+                let tls = timeout(limit, tls.acceptor().accept(tcp)).await??;
                 let protocol = tls.get_ref().1.alpn_protocol().map(<[u8]>::to_vec);
-                (Socket::Tls(Box::new(tls)), protocol)
+                (ClientSocket::Tls(Box::new(tls)), protocol)
             }
         };
-        let sniffed = timeout(patience, sniff(&mut socket)).await??;
+        let sniffed = timeout(limit, sniff(&mut socket)).await??;
         let is_h2 = negotiated.as_deref() == Some(b"h2") || sniffed.starts_with(PREFACE);
         let opened = if is_h2 { Opened::Http2 } else { Opened::Http1 };
         Ok(opened(socket, sniffed))
     }
 
-    async fn http1(&self, io: GuardedIo, connection: &Arc<Connection>) -> Result<(), Ended> {
+    async fn http1(&self, io: GuardedIo, connection: &Arc<ClientConnection>) -> Result<(), Ended> {
         let service = service_fn(|request| self.begin(connection.begin(None), request));
         let limits = &self.edge.limits;
         let serving = http1::Builder::new()
@@ -216,9 +220,9 @@ impl Shard {
             .max_headers(limits.max_headers)
             .max_buf_size(limits.max_header_bytes.max(256 * 1024))
             .serve_connection(TokioIo::new(io), service);
-        let mut serving = Orderly::new(serving, connection);
+        let mut serving = CloseOnEnd::new(serving, connection);
         let (stalled, stop) = (pin!(connection.deadlines.passed()), pin!(self.close.cancelled()));
-        let (mut stalled, mut stop) = (Standby::new(stalled), Standby::new(stop));
+        let (mut stalled, mut stop) = (PollWhenWoken::new(stalled), PollWhenWoken::new(stop));
         let mut closed = pin!(closed(connection));
         let mut stopping = false;
         loop {
@@ -235,7 +239,7 @@ impl Shard {
         }
     }
 
-    async fn http2(&self, io: GuardedIo, connection: &Arc<Connection>) -> Result<(), Ended> {
+    async fn http2(&self, io: GuardedIo, connection: &Arc<ClientConnection>) -> Result<(), Ended> {
         let streams = StreamTasks::default();
         let begin = |stream| connection.begin(Some(stream));
         let service = service_fn(|request| self.begin(begin(streams.next()), request));
@@ -258,7 +262,7 @@ impl Shard {
                 () = idle_for(connection, limits.keep_alive_idle) => {}
             }
         });
-        let (mut stalled, mut stop) = (Standby::new(stalled), Standby::new(stop));
+        let (mut stalled, mut stop) = (PollWhenWoken::new(stalled), PollWhenWoken::new(stop));
         let mut nothing_left = pin!(nothing_left(connection));
         let mut stopping = false;
         loop {
@@ -285,7 +289,7 @@ fn poll_accept(
 }
 
 /// Resolves when a connection had no open request for a whole `limit`.
-async fn idle_for(connection: &Connection, limit: Duration) {
+async fn idle_for(connection: &ClientConnection, limit: Duration) {
     loop {
         poll_fn(|cx| {
             connection.wake_when_idle(cx.waker());
@@ -307,7 +311,7 @@ async fn speaks_http(tcp: &TcpStream) -> io::Result<bool> {
 }
 
 /// Reads as much as is needed to tell HTTP/2 with prior knowledge from HTTP/1.
-async fn sniff(socket: &mut Socket) -> io::Result<BytesMut> {
+async fn sniff(socket: &mut ClientSocket) -> io::Result<BytesMut> {
     let mut seen = BytesMut::with_capacity(1024);
     while seen.len() < PREFACE.len() && PREFACE.starts_with(&seen) {
         if socket.read_buf(&mut seen).await? == 0 {

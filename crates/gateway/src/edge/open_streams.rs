@@ -5,7 +5,7 @@
 //! stream that is idle costs its place here and nothing else. What else stays open for a caller,
 //! such as a connection that was handed over, enters in the same way.
 
-use super::connection::Connection;
+use super::connection::ClientConnection;
 use super::deadlines::Ticket;
 use crate::identity::authenticate;
 use sidegate_model::UnixMillis;
@@ -30,7 +30,7 @@ const NEVER: UnixMillis = UnixMillis::MAX;
 /// What ends a stream whose reader has stalled, so that it does not hear of its end.
 pub struct Force {
     /// Its connection, which ends with it where it has that for itself.
-    pub connection: Arc<Connection>,
+    pub connection: Arc<ClientConnection>,
     /// What carries it where others share the connection.
     pub stream: Option<StreamTask>,
     /// The call to the plugin, which ends at once.

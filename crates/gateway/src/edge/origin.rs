@@ -1,7 +1,7 @@
 //! Who asks: the peer of the connection, or the client for whom a trusted proxy asks.
 
-use super::connection::Connection;
-use super::forwarded::{Scheme, Told};
+use super::connection::ClientConnection;
+use super::forwarded::{ForwardedInfo, Scheme};
 use super::proxies::Proxies;
 use http::HeaderMap;
 use std::sync::Arc;
@@ -19,11 +19,11 @@ pub struct Origin {
 
 impl Origin {
     /// Finds out who asks with these fields on a connection.
-    pub fn of(connection: &Connection, headers: &HeaderMap, proxies: &Proxies) -> Self {
+    pub fn of(connection: &ClientConnection, headers: &HeaderMap, proxies: &Proxies) -> Self {
         if !connection.is_proxy {
             return Self { client: None, scheme: connection.scheme, host: None };
         }
-        let Told { client, scheme, host } = Told::read(headers, proxies);
+        let ForwardedInfo { client, scheme, host } = ForwardedInfo::read(headers, proxies);
         let client = client.filter(|ip| *ip != connection.peer.ip().to_canonical());
         let client = client.map(|ip| ip.to_string().into());
         Self { client, scheme: scheme.unwrap_or(connection.scheme), host }

@@ -1,7 +1,7 @@
 //! Frames a request: its id, its generation, its record; the only place where an error becomes an
 //! answer. It cannot fail.
 
-use super::access_log::Record;
+use super::access_log::RequestRecord;
 use super::body::EdgeBody;
 use super::connection::OpenRequest;
 use super::context::{Edge, RequestContext};
@@ -32,7 +32,7 @@ struct Asked {
     context: RequestContext,
     head: Parts,
     body: Upload,
-    record: Box<Record>,
+    record: Box<RequestRecord>,
 }
 
 /// Answers one request, which has been open on its connection since its head was read. Not an async
@@ -92,7 +92,7 @@ impl Asked {
             cors: None,
             edge,
         };
-        let record = Record::new(&context, open, &head);
+        let record = RequestRecord::new(&context, open, &head);
         Self { context, head, body: Upload::new(body), record }
     }
 
@@ -127,8 +127,8 @@ impl Asked {
             tokio::spawn(self.body.take_rest());
         }
         self.record.status = response.status();
-        let patience = self.context.edge.limits.answer_patience();
-        response.body_mut().owning(self.record, version, patience);
+        let stall_timeout = self.context.edge.limits.answer_timeout();
+        response.body_mut().owning(self.record, version, stall_timeout);
         response
     }
 

@@ -2,7 +2,7 @@
 
 use super::body::EdgeBody;
 use super::context::RequestContext;
-use super::dispatch::{Answer, Content};
+use super::dispatch::{AnswerBody, PluginAnswer};
 use super::event_border::is_listened_to;
 use super::open_streams::Force;
 use super::stream::{StreamBody, let_finish};
@@ -33,38 +33,38 @@ pub fn has_no_content(status: StatusCode) -> bool {
 pub fn build(
     context: &RequestContext,
     permit: &Permit,
-    answer: Answer,
+    answer: PluginAnswer,
     form: Form<'_>,
 ) -> Response<EdgeBody> {
-    let Answer { status, mut headers, content } = answer;
+    let PluginAnswer { status, mut headers, content } = answer;
     let promised = take_length(&mut headers);
     let is_head = *form.method == Method::HEAD;
     let body = match content {
         // Dropping a stream here cancels the plugin's call.
         _ if has_no_content(status) => EdgeBody::empty(),
-        Content::Stream(..) | Content::Nothing if is_head => {
+        AnswerBody::Stream(..) | AnswerBody::Nothing if is_head => {
             insert_length(&mut headers, promised);
             EdgeBody::empty()
         }
-        Content::Whole(bytes) if is_head => {
+        AnswerBody::Whole(bytes) if is_head => {
             let length = bytes.len() as u64;
             insert_length(&mut headers, Some(length).filter(|n| *n > 0).or(promised));
             EdgeBody::empty()
         }
-        Content::Whole(bytes) => {
+        AnswerBody::Whole(bytes) => {
             // The length of others is told by the HTTP library, which knows it from the body.
             if bytes.is_empty() {
                 insert_length(&mut headers, Some(0));
             }
             EdgeBody::full(bytes)
         }
-        Content::Nothing => EdgeBody::empty(),
-        Content::Stream(chunks, None, _) if promised == Some(0) => {
+        AnswerBody::Nothing => EdgeBody::empty(),
+        AnswerBody::Stream(chunks, None, _) if promised == Some(0) => {
             let_finish(chunks);
             insert_length(&mut headers, promised);
             EdgeBody::empty()
         }
-        Content::Stream(chunks, first, limits) => {
+        AnswerBody::Stream(chunks, first, limits) => {
             let mut stream = StreamBody::new(chunks, first, &limits, form.options.lenient_done);
             if let Some(length) = promised {
                 stream.promise(length);

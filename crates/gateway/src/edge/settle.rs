@@ -1,7 +1,7 @@
 //! What must be settled before a request is admitted: which endpoint it names, who calls, and which
 //! process answers. Where that process is just being started, the request waits, its body unread.
 
-use super::access_log::Record;
+use super::access_log::RequestRecord;
 use super::context::RequestContext;
 use super::cors;
 use super::error::EdgeError;
@@ -77,7 +77,7 @@ impl Wait {
 pub async fn settle(
     context: &mut RequestContext,
     head: &Parts,
-    record: &mut Record,
+    record: &mut RequestRecord,
 ) -> Result<Outcome, EdgeError> {
     let mut wait = Wait::default();
     loop {

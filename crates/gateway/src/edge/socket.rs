@@ -13,14 +13,14 @@ use tokio_rustls::server::TlsStream;
 const FEW_BYTES: usize = 2048;
 
 /// A plain or encrypted client socket.
-pub enum Socket {
+pub enum ClientSocket {
     /// TCP.
     Plain(TcpStream),
     /// TLS over TCP.
     Tls(Box<TlsStream<TcpStream>>),
 }
 
-impl Socket {
+impl ClientSocket {
     /// What is underneath.
     pub fn tcp(&self) -> &TcpStream {
         match self {
@@ -62,7 +62,7 @@ fn poll_write_parts(
     tcp.poll_write(cx, &piece[..end])
 }
 
-impl AsyncRead for Socket {
+impl AsyncRead for ClientSocket {
     fn poll_read(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -75,7 +75,7 @@ impl AsyncRead for Socket {
     }
 }
 
-impl AsyncWrite for Socket {
+impl AsyncWrite for ClientSocket {
     fn poll_write(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,

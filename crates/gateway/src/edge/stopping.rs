@@ -1,6 +1,6 @@
 //! Connections at the gateway's stop: those with nothing open are not waited for.
 
-use super::connection::Connection;
+use super::connection::ClientConnection;
 use std::time::Duration;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
@@ -30,7 +30,7 @@ pub async fn unless_stopped<F: Future>(stop: &CancellationToken, first: F) -> Op
 
 /// Resolves when a connection that was told of the stop is not worth waiting for: all its requests
 /// are answered, and the other end has vanished or is in no hurry to end it.
-pub async fn nothing_left(connection: &Connection) {
+pub async fn nothing_left(connection: &ClientConnection) {
     connection.was_heard();
     let (mut has_answered, mut idle, mut closing) = (false, 0, 0);
     loop {
@@ -40,15 +40,15 @@ pub async fn nothing_left(connection: &Connection) {
         let is_idle = connection.is_idle() && !connection.has_written();
         idle = if is_idle { idle + 1 } else { 0 };
         closing = if connection.is_closing() && !was_heard { closing + 1 } else { 0 };
-        let patience = if has_answered { LOOKS_AT_IDLE } else { LOOKS_AT_SILENT };
-        if idle >= patience || closing >= LOOKS_AT_SILENT {
+        let looks = if has_answered { LOOKS_AT_IDLE } else { LOOKS_AT_SILENT };
+        if idle >= looks || closing >= LOOKS_AT_SILENT {
             return;
         }
     }
 }
 
 /// The same over HTTP/1, where the library closes by itself what is idle, and only closing can last.
-pub async fn closed(connection: &Connection) {
+pub async fn closed(connection: &ClientConnection) {
     let mut closing = 0;
     while closing < LOOKS_AT_SILENT {
         sleep(LOOK).await;

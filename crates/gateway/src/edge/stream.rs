@@ -4,7 +4,7 @@
 //! gateway ends itself is aborted too, except events that a client listens to: those end in order,
 //! between two of them. Nothing is gathered and nothing of the gateway's own is inserted.
 
-use super::connection::Connection;
+use super::connection::ClientConnection;
 use super::event_border::EventBorder;
 use super::open_streams::Open;
 use bytes::Bytes;
@@ -22,7 +22,7 @@ use tokio::time::{Instant, Sleep};
 /// How long a plugin may go on with its call after DONE, until it is cancelled.
 const AFTER_DONE: Duration = Duration::from_secs(10);
 /// How long an abort waits, so that the data just before it can leave.
-const LAST_WORDS: Duration = Duration::from_millis(10);
+const ABORT_PAUSE: Duration = Duration::from_millis(10);
 /// How long the rest of an event is waited for, where a stream is to end between two.
 const EVENT_END: Duration = Duration::from_millis(250);
 
@@ -95,7 +95,7 @@ pub struct StreamBody {
     /// An abort that lets the data before it leave; due with the timer.
     aborting: Option<Aborted>,
     /// HTTP/1.0: the end of the connection is the end of the answer.
-    ends_with_connection: Option<Arc<Connection>>,
+    ends_with_connection: Option<Arc<ClientConnection>>,
 }
 
 impl StreamBody {
@@ -127,7 +127,7 @@ impl StreamBody {
 
     /// The answer's end is told by the end of this connection: whatever cuts it is to be told from
     /// an end in order.
-    pub fn ends_with(&mut self, connection: Arc<Connection>) {
+    pub fn ends_with(&mut self, connection: Arc<ClientConnection>) {
         connection.reset_on_close();
         self.ends_with_connection = Some(connection);
     }
@@ -322,7 +322,7 @@ impl StreamBody {
             return Poll::Ready(Some(Err(aborted)));
         }
         self.aborting = Some(aborted);
-        self.set_timer(LAST_WORDS);
+        self.set_timer(ABORT_PAUSE);
         self.poll_chunk(cx)
     }
 

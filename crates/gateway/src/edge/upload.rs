@@ -1,6 +1,6 @@
 //! The body of a request: read whole, within limits of size, time and the gateway's memory.
 
-use super::body_memory::{Exhausted, Share};
+use super::body_memory::{Exhausted, Reservation};
 use super::closing::{LINGER, LINGER_BYTES};
 use super::context::Edge;
 use super::error::EdgeError;
@@ -18,7 +18,7 @@ const SLOW_START: Duration = Duration::from_secs(5);
 pub struct Uploaded {
     /// The bytes.
     pub bytes: Bytes,
-    _memory: Option<Share>,
+    _memory: Option<Reservation>,
 }
 
 /// A body that may still be on its way.

@@ -40,7 +40,7 @@ pub struct RouteName<'a> {
 }
 
 /// The name of no route.
-pub const NOWHERE: RouteName<'static> = RouteName { plugin: "-", route: "-", method: "-" };
+pub const UNMATCHED: RouteName<'static> = RouteName { plugin: "-", route: "-", method: "-" };
 
 /// The counts of one route on one shard.
 #[derive(Debug)]
@@ -195,7 +195,7 @@ mod tests {
         let routes: Vec<_> = (0..20_000).map(|n| format!("/{n}")).collect();
         for _ in 0..2 {
             for route in &routes {
-                meters.of(RouteName { route, ..NOWHERE }).cut();
+                meters.of(RouteName { route, ..UNMATCHED }).cut();
             }
         }
         assert_eq!(meters.all().count(), routes.len());
@@ -215,7 +215,7 @@ mod tests {
 
     #[test]
     fn a_duration_at_a_border_belongs_below_it() {
-        let meter = RouteMeter::new(NOWHERE);
+        let meter = RouteMeter::new(UNMATCHED);
         for took in [Duration::ZERO, BORDERS[0], BORDERS[11], Duration::from_secs(61)] {
             meter.answered(StatusCode::OK, took, 0);
         }

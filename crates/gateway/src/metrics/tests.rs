@@ -53,7 +53,7 @@ fn text(plugins: &[PluginStatus]) -> String {
 #[test]
 fn counts_of_a_plugin_that_is_gone_are_told_for_a_while_and_go_on_when_it_is_back() {
     let metrics = Metrics::new(2);
-    for (shard, plugin) in [(0, "old"), (1, "old"), (0, "new"), (1, NOWHERE.plugin)] {
+    for (shard, plugin) in [(0, "old"), (1, "old"), (0, "new"), (1, UNMATCHED.plugin)] {
         let name = RouteName { plugin, route: "/a", method: "GET" };
         let route = metrics.shard(shard).route(name);
         route.answered(StatusCode::OK, Duration::from_millis(3), 7);
@@ -247,9 +247,9 @@ fn a_scrape_adds_up_what_the_shards_counted() {
 
 #[test]
 fn a_process_that_is_gone_has_no_figures() {
-    let gone = PluginStatus { pid: Some(u32::MAX), ..status(1, "a") };
+    let removed_series = PluginStatus { pid: Some(u32::MAX), ..status(1, "a") };
     let none = PluginStatus { pid: None, start_duration: None, ..status(2, "b") };
-    let scrape = scrape(&text(&[gone, none]));
+    let scrape = scrape(&text(&[removed_series, none]));
     let figures = ["resident_memory_bytes", "cpu_seconds_total", "open_files", "threads"];
     for figure in figures {
         let series = format!("sidegate_plugin_{figure}{{");

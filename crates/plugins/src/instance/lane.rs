@@ -8,7 +8,7 @@ use arc_swap::ArcSwap;
 use bytes::Bytes;
 use percent_encoding::percent_decode;
 use sidegate_transport::codec::Encoded;
-use sidegate_transport::frame::{FrameError, MessageReader};
+use sidegate_transport::grpc_message::{FrameError, MessageReader};
 use sidegate_transport::http2::{Call, Client, Failure, Reading, Settings, connect};
 use sidegate_transport::pinned::Connector;
 use sidegate_wire::calls;

@@ -10,7 +10,7 @@ use futures_util::StreamExt as _;
 use h2::RecvStream;
 use h2::server::SendResponse;
 use sidegate_transport::codec::{Encoded, ReceivedRequest, TooLarge};
-use sidegate_transport::frame::MessageReader;
+use sidegate_transport::grpc_message::MessageReader;
 use tonic::Status;
 
 use super::answer_stream::{failure, head, refuse, room, success};

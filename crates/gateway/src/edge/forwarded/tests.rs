@@ -8,17 +8,17 @@ fn proxies(believed: Believed) -> Proxies {
     Proxies { trusted: vec![Network::parse("10.0.0.0/8").unwrap()], believed }
 }
 
-fn told(believed: Believed, fields: &[(&'static str, &[u8])]) -> Told {
+fn info(believed: Believed, fields: &[(&'static str, &[u8])]) -> ForwardedInfo {
     let fields = fields.iter().map(|(name, value)| {
         (HeaderName::from_static(name), HeaderValue::from_bytes(value).unwrap())
     });
     let mut headers = HeaderMap::new();
     fields.for_each(|(name, value)| _ = headers.append(name, value));
-    Told::read(&headers, &proxies(believed))
+    ForwardedInfo::read(&headers, &proxies(believed))
 }
 
 fn client(believed: Believed, fields: &[(&'static str, &[u8])]) -> Option<String> {
-    told(believed, fields).client.map(|ip| ip.to_string())
+    info(believed, fields).client.map(|ip| ip.to_string())
 }
 
 #[test]
@@ -76,7 +76,7 @@ fn the_list_is_read_from_the_right_until_nobody_is_trusted() {
 fn forwarded_is_read_where_it_is_the_one_that_is_believed() {
     let read = |lines: &[&[u8]]| {
         let fields: Vec<_> = lines.iter().map(|line| ("forwarded", *line)).collect();
-        let Told { client, scheme, host } = told(Believed::Forwarded, &fields);
+        let ForwardedInfo { client, scheme, host } = info(Believed::Forwarded, &fields);
         let host = host.map(|host| String::from_utf8(host).unwrap());
         (client.map(|ip| ip.to_string()), scheme, host)
     };
@@ -112,9 +112,9 @@ fn only_the_field_that_is_believed_says_anything() {
         ("forwarded", b"for=192.0.2.3"),
     ];
     assert_eq!(client(Believed::XForwardedFor, &both).as_deref(), Some("192.0.2.1"));
-    assert_eq!(told(Believed::XForwardedFor, &both).scheme, Some(Scheme::Https));
+    assert_eq!(info(Believed::XForwardedFor, &both).scheme, Some(Scheme::Https));
     assert_eq!(client(Believed::Forwarded, &both).as_deref(), Some("192.0.2.3"));
-    assert_eq!(told(Believed::Forwarded, &both).scheme, None);
+    assert_eq!(info(Believed::Forwarded, &both).scheme, None);
     assert_eq!(client(Believed::Forwarded, &both[..3]), None);
 }
 
@@ -132,7 +132,7 @@ fn x_real_ip_counts_only_where_there_is_no_list_at_all() {
 fn of_the_scheme_and_the_host_the_last_word_counts() {
     let read = |proto: &[u8], host: &[u8]| {
         let fields = [("x-forwarded-proto", proto), ("x-forwarded-host", host)];
-        let Told { scheme, host, .. } = told(Believed::XForwardedFor, &fields);
+        let ForwardedInfo { scheme, host, .. } = info(Believed::XForwardedFor, &fields);
         (scheme, host)
     };
     assert_eq!(read(b"https", b"a.example"), (Some(Scheme::Https), Some(b"a.example".to_vec())));

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 /// How long a connection may keep the gateway waiting.
 #[derive(Debug, Clone, Copy)]
-pub struct Patience {
+pub struct ConnectionTimeouts {
     /// From the first byte of a request head to its last; also from the connection to the first.
     pub head: Duration,
     /// Between two requests.

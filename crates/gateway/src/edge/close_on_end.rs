@@ -1,6 +1,6 @@
 //! The end of an HTTP/1 connection, in order also where the HTTP library has none.
 
-use super::connection::Connection;
+use super::connection::ClientConnection;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -11,20 +11,20 @@ use std::task::{Context, Poll, ready};
 /// never given one: it leaves the socket to whoever speaks that protocol, and what it has not
 /// written by then is lost. Asked again, it writes the rest and closes. A place where another
 /// protocol is spoken would take the socket here, before that.
-pub struct Orderly<C> {
+pub struct CloseOnEnd<C> {
     /// The library's.
     pub serving: C,
-    connection: Arc<Connection>,
+    connection: Arc<ClientConnection>,
 }
 
-impl<C> Orderly<C> {
+impl<C> CloseOnEnd<C> {
     /// For this connection, whose socket tells it that it is being closed.
-    pub fn new(serving: C, connection: &Arc<Connection>) -> Self {
+    pub fn new(serving: C, connection: &Arc<ClientConnection>) -> Self {
         Self { serving, connection: connection.clone() }
     }
 }
 
-impl<C: Future<Output = Result<(), E>> + Unpin, E> Future for Orderly<C> {
+impl<C: Future<Output = Result<(), E>> + Unpin, E> Future for CloseOnEnd<C> {
     type Output = Result<(), E>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {

@@ -4,7 +4,7 @@
 //!
 //! What is sent is the first byte of the answer, which is the same for all of them.
 
-use super::socket::Socket;
+use super::socket::ClientSocket;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -15,8 +15,8 @@ use tokio::time::{Instant, Sleep, sleep};
 /// Every answer of HTTP/1 begins with it.
 const FIRST_BYTE: &[u8] = b"H";
 /// The first pause between two looks, and the longest.
-const SOON: Duration = Duration::from_millis(20);
-const SELDOM: Duration = Duration::from_secs(1);
+const FIRST_PAUSE: Duration = Duration::from_millis(20);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// What the connection knows of its answer.
 #[derive(Debug, Clone, Copy)]
@@ -28,7 +28,7 @@ pub struct Answering {
 }
 
 /// A client that may have gone.
-pub struct Absence {
+pub struct DisconnectProbe {
     /// It was read to its end; else it may only be that too much is unread.
     ended: bool,
     pause: Duration,
@@ -44,10 +44,10 @@ pub enum Verdict {
     Begun,
 }
 
-impl Absence {
+impl DisconnectProbe {
     /// Of a client that was read to its end (`ended`), or of which too much is unread to know.
     pub fn new(ended: bool) -> Self {
-        Self { ended, pause: SOON, timer: Box::pin(sleep(SOON)) }
+        Self { ended, pause: FIRST_PAUSE, timer: Box::pin(sleep(FIRST_PAUSE)) }
     }
 
     /// Looks now and then. A client that cannot be asked, because its answer is a stream that has
@@ -58,7 +58,7 @@ impl Absence {
     pub fn poll(
         &mut self,
         cx: &mut Context<'_>,
-        socket: &mut Socket,
+        socket: &mut ClientSocket,
         answering: Answering,
     ) -> Poll<io::Result<Verdict>> {
         loop {
@@ -83,7 +83,7 @@ impl Absence {
             if self.timer.as_mut().poll(cx).is_pending() {
                 return Poll::Pending;
             }
-            self.pause = (self.pause * 2).min(SELDOM);
+            self.pause = (self.pause * 2).min(LONGEST_PAUSE);
             self.timer.as_mut().reset(Instant::now() + self.pause);
         }
     }

@@ -1,7 +1,7 @@
 //! Routes of which there are counts although their plugin, or it alone, is not there any more: since when,
 //! so that their counts are not told for ever.
 
-use super::route_meter::{NOWHERE, RouteName};
+use super::route_meter::{RouteName, UNMATCHED};
 use sidegate_model::status::PluginStatus;
 use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
@@ -11,13 +11,13 @@ const REMEMBERED: Duration = Duration::from_secs(5 * 60);
 
 /// Since when each has been missed.
 #[derive(Debug, Default)]
-pub(super) struct Gone {
+pub(super) struct RemovedSeries {
     plugins: HashMap<Box<str>, Instant>,
     /// By plugin and route. All of a plugin that is missed are.
     routes: HashMap<Box<str>, HashMap<Box<str>, Instant>>,
 }
 
-impl Gone {
+impl RemovedSeries {
     /// Notes which of the counted ones are there and which are missed.
     pub(super) fn look<'a>(
         &mut self,
@@ -38,7 +38,7 @@ impl Gone {
             !missed.is_empty()
         });
         for RouteName { plugin, route, .. } in counted {
-            if plugin == NOWHERE.plugin || is_there(plugin, route) {
+            if plugin == UNMATCHED.plugin || is_there(plugin, route) {
                 continue;
             }
             if !offers.contains_key(plugin) && !self.plugins.contains_key(plugin) {

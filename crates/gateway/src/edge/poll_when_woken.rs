@@ -1,6 +1,6 @@
 //! A future beside a busy one: polled only when it asked for that itself.
 //!
-//! A task that is woken polls all that it waits for. What stands by for something rare, such as a
+//! A task that is woken polls all that it waits for. What waits for something rare, such as a
 //! timer or a word to stop, would be asked with each request and cost more than the request itself
 //! spends on it. Knows nothing of what is waited for.
 
@@ -11,37 +11,37 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 
 /// A future that is left alone until it wakes its task.
-pub struct Standby<F> {
+pub struct PollWhenWoken<F> {
     future: F,
-    bell: Arc<Bell>,
-    /// What the future gets for a waker: its own bell.
-    rings: Waker,
-    /// The task that the bell wakes.
+    flag: Arc<WakeFlag>,
+    /// What the future gets for a waker: its own flag.
+    waker: Waker,
+    /// The task that the flag wakes.
     task: Option<Waker>,
 }
 
 /// Remembers that a future wants to be polled, and wakes its task.
-struct Bell {
-    rung: AtomicBool,
+struct WakeFlag {
+    woken: AtomicBool,
     task: AtomicWaker,
 }
 
-impl Wake for Bell {
+impl Wake for WakeFlag {
     fn wake(self: Arc<Self>) {
         self.wake_by_ref();
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        self.rung.store(true, Ordering::Release);
+        self.woken.store(true, Ordering::Release);
         self.task.wake();
     }
 }
 
-impl<F> Standby<F> {
+impl<F> PollWhenWoken<F> {
     /// Will be polled once, and then when it asks.
     pub fn new(future: F) -> Self {
-        let bell = Arc::new(Bell { rung: AtomicBool::new(true), task: AtomicWaker::new() });
-        Self { future, rings: bell.clone().into(), bell, task: None }
+        let flag = Arc::new(WakeFlag { woken: AtomicBool::new(true), task: AtomicWaker::new() });
+        Self { future, waker: flag.clone().into(), flag, task: None }
     }
 
     /// The future.
@@ -51,7 +51,7 @@ impl<F> Standby<F> {
 
     /// The future, to be changed: it will be polled again.
     pub fn change(&mut self) -> &mut F {
-        self.bell.rung.store(true, Ordering::Release);
+        self.flag.woken.store(true, Ordering::Release);
         &mut self.future
     }
 
@@ -60,24 +60,24 @@ impl<F> Standby<F> {
     }
 }
 
-impl<F: Future + Unpin> Future for Standby<F> {
+impl<F: Future + Unpin> Future for PollWhenWoken<F> {
     type Output = F::Output;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         let this = &mut *self;
         if this.is_asked_by_another(cx.waker()) {
-            this.bell.task.register(cx.waker());
+            this.flag.task.register(cx.waker());
             this.task = Some(cx.waker().clone());
         }
-        if !this.bell.rung.load(Ordering::Acquire) {
+        if !this.flag.woken.load(Ordering::Acquire) {
             return Poll::Pending;
         }
-        // Ringing forgets the task. In this order: who rings from here on finds it again.
-        this.bell.task.register(cx.waker());
-        this.bell.rung.swap(false, Ordering::AcqRel);
-        let polled = Pin::new(&mut this.future).poll(&mut Context::from_waker(&this.rings));
+        // Waking forgets the task. In this order: who wakes from here on finds it again.
+        this.flag.task.register(cx.waker());
+        this.flag.woken.swap(false, Ordering::AcqRel);
+        let polled = Pin::new(&mut this.future).poll(&mut Context::from_waker(&this.waker));
         // A timer that has ended says so as often as it is asked.
-        this.bell.rung.fetch_or(polled.is_ready(), Ordering::Release);
+        this.flag.woken.fetch_or(polled.is_ready(), Ordering::Release);
         polled
     }
 }
@@ -106,14 +106,14 @@ mod tests {
         let begun = Instant::now();
         let mut polls = 0;
         let timer = pin!(sleep(Duration::from_secs(10)));
-        let mut standby = Standby::new(Counted(&mut polls, timer));
+        let mut rare = PollWhenWoken::new(Counted(&mut polls, timer));
         let busy = async {
             loop {
                 sleep(Duration::from_millis(100)).await;
             }
         };
         tokio::select! {
-            () = &mut standby => {}
+            () = &mut rare => {}
             () = busy => {}
         }
         assert_eq!(begun.elapsed().as_secs(), 10);
@@ -123,14 +123,14 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_changed_timer_counts_and_another_task_may_take_over() {
         let begun = Instant::now();
-        let mut standby = Standby::new(Box::pin(sleep(Duration::from_secs(10))));
+        let mut rare = PollWhenWoken::new(Box::pin(sleep(Duration::from_secs(10))));
         let nobody = noop_waker();
-        assert!(Pin::new(&mut standby).poll(&mut Context::from_waker(&nobody)).is_pending());
-        standby.change().as_mut().reset(begun + Duration::from_secs(3));
-        assert_eq!(standby.get().deadline(), begun + Duration::from_secs(3));
+        assert!(Pin::new(&mut rare).poll(&mut Context::from_waker(&nobody)).is_pending());
+        rare.change().as_mut().reset(begun + Duration::from_secs(3));
+        assert_eq!(rare.get().deadline(), begun + Duration::from_secs(3));
         let asking_twice = tokio::spawn(async move {
-            (&mut standby).await;
-            standby.await;
+            (&mut rare).await;
+            rare.await;
         });
         asking_twice.await.unwrap();
         assert_eq!(begun.elapsed().as_secs(), 3);
