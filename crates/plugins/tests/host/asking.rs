@@ -2,7 +2,7 @@
 //! than its process lives.
 
 use crate::bench::{Bench, alive, example, get, signal, spec, text};
-use crate::eventually::{PATIENCE, eventually};
+use crate::eventually::{PATIENCE, becomes_true};
 use crate::life::ready;
 use rustix::process::Signal;
 use sidegate_model::plugin::{PluginId, PluginSpec};
@@ -59,7 +59,7 @@ async fn nobody_answers_for_a_process_that_is_gone() {
     let pid = status.pid.unwrap();
     signal(pid, Signal::KILL);
     bench.status_where(7, |s| s.pid.is_some_and(|now| now != pid)).await;
-    eventually("its socket is gone", || !Path::new(&address).exists()).await;
+    becomes_true("its socket is gone", || !Path::new(&address).exists()).await;
     assert!(std::os::unix::net::UnixStream::connect(&address).is_err());
     assert!(!alive(pid));
     let again = asked(&bench.instance("s7").unwrap(), "/dial").await;
@@ -95,7 +95,7 @@ async fn who_is_not_the_plugin_is_turned_away_and_uses_nothing_up() {
     let used = asked(&instance, "/dial").await;
     // The next door is there as soon as it is announced.
     let next = Path::new(&used).with_file_name("b2");
-    eventually("the next door is open", || next.exists()).await;
+    becomes_true("the next socket is open", || next.exists()).await;
     for address in [used.as_str(), next.to_str().unwrap()] {
         for _ in 0..3 {
             assert!(turned_away(address).await, "{address}");

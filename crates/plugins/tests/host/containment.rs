@@ -1,7 +1,7 @@
 //! What plugins start, and that nothing of it outlives them, however it tries and whoever dies.
 
 use crate::bench::{Bench, With, alive, example, signal, spec};
-use crate::eventually::eventually;
+use crate::eventually::becomes_true;
 use rustix::process::Signal;
 use sidegate_model::plugin::PluginId;
 use sidegate_model::status::PluginState;
@@ -23,7 +23,7 @@ setsid sh -c 'echo $$ >> '$PIDS'; exec sleep 1000' &
 async fn with_family(bench: &Bench, rest: &str) -> Vec<u32> {
     let command = bench.script("p", &format!("{FAMILY}{rest}"));
     bench.want(spec(1, "s", &command));
-    eventually("all four run", || bench.pids("p").len() >= 4).await;
+    becomes_true("all four run", || bench.pids("p").len() >= 4).await;
     bench.pids("p")
 }
 
@@ -47,7 +47,7 @@ async fn a_plugin_that_ends_by_itself_leaves_nothing_behind() {
     let waits = format!("while [ ! -e {}/go ]; do sleep 0.01; done", bench.dir.path().display());
     let family = with_family(&bench, &waits).await;
     fs::write(bench.dir.path().join("go"), "").unwrap();
-    eventually("the family is gone", || !family.iter().any(|pid| alive(*pid))).await;
+    becomes_true("the family is gone", || !family.iter().any(|pid| alive(*pid))).await;
 }
 
 #[tokio::test]
@@ -55,16 +55,16 @@ async fn a_plugin_whose_guard_is_killed_dies_with_its_group_and_starts_again() {
     let bench = Bench::new();
     let command = bench.script("p", "sleep 1000 & echo $! >> $PIDS; sleep 1000; true");
     bench.want(spec(1, "s", &command));
-    eventually("both run", || bench.pids("p").len() == 2).await;
+    becomes_true("both run", || bench.pids("p").len() == 2).await;
     let before = bench.pids("p");
     // A guard that is killed before the host knows the process cannot be stood in for.
     let known = || bench.host.records(PluginId(1), 0).iter().any(|r| r.pid == Some(before[0]));
-    eventually("the host knows it", known).await;
+    becomes_true("the host knows it", known).await;
     let guard = parent(before[0]);
     assert_ne!(guard, std::process::id());
     signal(guard, Signal::KILL);
-    eventually("both are gone", || !before.iter().any(|pid| alive(*pid))).await;
-    eventually("it runs again", || bench.pids("p").len() == 4).await;
+    becomes_true("both are gone", || !before.iter().any(|pid| alive(*pid))).await;
+    becomes_true("it runs again", || bench.pids("p").len() == 4).await;
     bench.host.shutdown().await;
     assert!(!bench.pids("p").into_iter().any(alive));
 }
@@ -74,7 +74,7 @@ async fn a_guard_is_deaf_to_the_signals_that_end_a_service() {
     let bench = Bench::new();
     let command = bench.script("p", "sleep 1000; true");
     bench.want(spec(1, "s", &command));
-    eventually("it runs", || bench.pids("p").len() == 1).await;
+    becomes_true("it runs", || bench.pids("p").len() == 1).await;
     let pid = bench.pids("p")[0];
     for sent in [Signal::TERM, Signal::INT, Signal::HUP] {
         signal(parent(pid), sent);
@@ -95,7 +95,7 @@ async fn a_plugin_gets_its_name_and_its_output_and_no_more() {
     );
     let command = bench.script("p", &body);
     bench.want(spec(1, "s", &command));
-    eventually("it wrote what it sees", || seen.exists()).await;
+    becomes_true("it wrote what it sees", || seen.exists()).await;
     let text = fs::read_to_string(&seen).unwrap();
     let lines: Vec<_> = text.lines().collect();
     let script = Path::new(command.trim_start_matches("file://"));
@@ -166,10 +166,10 @@ async fn without_guards_the_group_at_least_is_ended() {
     let body = "trap '' TERM; sleep 1000 & echo $! >> $PIDS; sleep 1000; true";
     let command = bench.script("p", body);
     bench.want(spec(1, "s", &command));
-    eventually("both run", || bench.pids("p").len() == 2).await;
+    becomes_true("both run", || bench.pids("p").len() == 2).await;
     assert_eq!(parent(bench.pids("p")[0]), std::process::id());
     bench.host.shutdown().await;
-    eventually("both are gone", || !bench.pids("p").into_iter().any(alive)).await;
+    becomes_true("both are gone", || !bench.pids("p").into_iter().any(alive)).await;
 }
 
 /// A guard as the gateway starts it, with the gateway's end of its socket.
@@ -200,7 +200,7 @@ async fn a_plugin_lives_on_when_the_thread_that_started_it_ends() {
         move || guard(command.trim_start_matches("file://"), &private)
     };
     let (mut guard, socket) = std::thread::spawn(start).join().unwrap();
-    eventually("it runs", || bench.pids("p").len() == 1).await;
+    becomes_true("it runs", || bench.pids("p").len() == 1).await;
     fs::write(go, "").unwrap();
     let said: Vec<_> = BufReader::new(socket).lines().map(Result::unwrap).collect();
     assert_eq!(said, [format!("started {}", bench.pids("p")[0]), "exited 7".to_owned()]);

@@ -1,7 +1,7 @@
 //! Programs that are no good plugins: what the operator reads, and that nothing of them is left.
 
 use crate::bench::{Bench, alive, limits, spec};
-use crate::eventually::eventually;
+use crate::eventually::becomes_true;
 use sidegate_model::status::PluginState;
 use sidegate_plugins::Target;
 use sidegate_plugins::host::HostLimits;
@@ -38,7 +38,7 @@ async fn a_closed_stdout_is_a_failure_although_the_process_lives_on() {
     let bench = Bench::new();
     let reason = parked(&bench, "exec >&-; sleep 60").await;
     assert!(reason.contains("closed its stdout without a handshake"), "{reason}");
-    eventually("all are gone", || !bench.pids("p").into_iter().any(alive)).await;
+    becomes_true("all are gone", || !bench.pids("p").into_iter().any(alive)).await;
 }
 
 #[tokio::test]
@@ -46,8 +46,8 @@ async fn silence_ends_at_the_deadline_and_the_process_with_it() {
     let bench = Bench::with(HostLimits { start: Duration::from_millis(200), ..limits() });
     let reason = parked(&bench, "echo waiting >&2; sleep 60").await;
     assert!(reason.contains("no handshake within 200ms; its last words: waiting"), "{reason}");
-    eventually("all are gone", || !bench.pids("p").into_iter().any(alive)).await;
-    eventually("no folder is left", || bench.private_dirs() == 0).await;
+    becomes_true("all are gone", || !bench.pids("p").into_iter().any(alive)).await;
+    becomes_true("no folder is left", || bench.private_dirs() == 0).await;
 }
 
 #[tokio::test]
@@ -76,7 +76,7 @@ async fn programs_that_cannot_be_run_are_told_apart() {
         (format!("file://{}", folder.display()), PluginState::Stopped, "not a regular file"),
     ];
     // What is wanted when the host starts is tried again: nobody waits for it.
-    eventually("the host has started", || bench.host.settled_statuses().is_some()).await;
+    becomes_true("the host has started", || bench.host.settled_statuses().is_some()).await;
     for (id, (command, _, _)) in (1..).zip(&rows) {
         bench.want(spec(id, &format!("s{id}"), command));
     }
@@ -112,7 +112,7 @@ async fn a_parked_plugin_is_started_no_more_until_its_spec_changes() {
     assert_eq!(bench.status(1).unwrap().state, PluginState::Parked);
     let command = format!("file://{}", bench.dir.path().join("p").display());
     bench.want(spec(1, "other", &command));
-    eventually("it was tried again", || bench.pids("p").len() == 6).await;
+    becomes_true("it was tried again", || bench.pids("p").len() == 6).await;
 }
 
 #[tokio::test]
@@ -125,7 +125,7 @@ async fn a_plugin_sees_nothing_of_our_environment_and_has_a_private_folder() {
     );
     let command = bench.script("p", &body);
     bench.want(spec(1, "s", &command));
-    eventually("it wrote what it sees", || seen.exists()).await;
+    becomes_true("it wrote what it sees", || seen.exists()).await;
     let text = fs::read_to_string(&seen).unwrap();
     for line in [
         "AI_STUDIO_PLUGIN=v1",
@@ -149,9 +149,9 @@ async fn nothing_is_left_of_a_plugin_that_ignores_signals_and_has_children() {
     let body = "trap '' TERM INT HUP; sleep 1000 & echo $! >> $PIDS; sh -c 'echo $$ >> '$PIDS'; sleep 1000; true' & sleep 1000; true";
     let command = bench.script("p", body);
     bench.want(spec(1, "s", &command));
-    eventually("all three run", || bench.pids("p").len() == 3).await;
+    becomes_true("all three run", || bench.pids("p").len() == 3).await;
     bench.host.shutdown().await;
-    eventually("all are gone", || !bench.pids("p").into_iter().any(alive)).await;
+    becomes_true("all are gone", || !bench.pids("p").into_iter().any(alive)).await;
     assert_eq!(bench.private_dirs(), 0);
 }
 
@@ -160,12 +160,12 @@ async fn a_plugin_removed_while_it_starts_is_gone_at_once() {
     let bench = Bench::new();
     let command = bench.script("p", "sleep 1000; true");
     bench.want(spec(1, "s", &command));
-    eventually("it runs", || bench.pids("p").len() == 1).await;
+    becomes_true("it runs", || bench.pids("p").len() == 1).await;
     assert!(matches!(bench.mount("s").unwrap().target, Target::Starting));
     let revision = bench.set(1, None);
     bench.applied(revision).await;
     assert!(bench.mount("s").is_none());
-    eventually("it is gone", || bench.status(1).is_none() && !alive(bench.pids("p")[0])).await;
+    becomes_true("it is gone", || bench.status(1).is_none() && !alive(bench.pids("p")[0])).await;
 }
 
 #[tokio::test]
@@ -197,9 +197,9 @@ async fn dropping_the_handle_stops_every_plugin() {
     let bench = Bench::new();
     let command = bench.script("p", "sleep 1000; true");
     bench.want(spec(1, "s", &command));
-    eventually("it runs", || bench.pids("p").len() == 1).await;
+    becomes_true("it runs", || bench.pids("p").len() == 1).await;
     let pid = bench.pids("p")[0];
     let Bench { dir: _kept, host, .. } = bench;
     drop(host);
-    eventually("it is gone", || !alive(pid)).await;
+    becomes_true("it is gone", || !alive(pid)).await;
 }

@@ -1,7 +1,7 @@
 //! A good plugin's life: ready, crashed and back, reloaded, removed, stopped.
 
 use crate::bench::{Bench, With, alive, example, get, limits, signal, spec, text};
-use crate::eventually::eventually;
+use crate::eventually::becomes_true;
 use rustix::process::Signal;
 use sidegate_model::plugin::{PluginId, PluginSpec};
 use sidegate_model::status::{PluginState, PluginStatus};
@@ -33,7 +33,7 @@ pub(crate) async fn open_call(
     let _ = get(instance, "/connected").await;
     let called = instance.clone();
     let call = tokio::spawn(async move { get(&called, path).await.map(text) });
-    eventually("the call is open", || instance.in_flight() == 1).await;
+    becomes_true("the call is open", || instance.in_flight() == 1).await;
     call
 }
 
@@ -109,7 +109,7 @@ async fn a_plugin_that_answers_no_pings_is_replaced() {
     let pid = ready(&bench, 1).await.0.pid.unwrap();
     signal(pid, Signal::STOP);
     bench.status_where(1, |s| s.pid.is_some_and(|p| p != pid)).await;
-    eventually("the old one is gone", || !alive(pid)).await;
+    becomes_true("the old one is gone", || !alive(pid)).await;
     bench.host.shutdown().await;
 }
 
@@ -126,7 +126,7 @@ async fn a_reload_swaps_processes_and_the_old_one_finishes_its_calls() {
     assert_eq!(after.restarts, 0);
     assert!(alive(old), "the old one still answers");
     assert_eq!(call.await.unwrap(), Ok(old.to_string()));
-    eventually("the old one is gone", || !alive(old)).await;
+    becomes_true("the old one is gone", || !alive(old)).await;
     assert_eq!(bench.status(1).unwrap().pid, after.pid);
     bench.host.shutdown().await;
 }
@@ -214,7 +214,7 @@ async fn a_removed_plugin_loses_its_routes_at_once_and_finishes_its_calls() {
     assert!(bench.mount("s1").is_none());
     bench.status_where(1, |s| s.state == PluginState::Draining).await;
     assert!(call.await.unwrap().is_ok());
-    eventually("nothing is left", || bench.status(1).is_none()).await;
+    becomes_true("nothing is left", || bench.status(1).is_none()).await;
     assert!(!alive(status.pid.unwrap()));
 }
 
@@ -226,7 +226,7 @@ async fn a_call_that_outlasts_the_drain_deadline_is_ended_with_its_process() {
     let call = open_call(&instance, "/hang").await;
     bench.set(1, None);
     assert!(call.await.unwrap().is_err());
-    eventually("it is gone", || !alive(status.pid.unwrap())).await;
+    becomes_true("it is gone", || !alive(status.pid.unwrap())).await;
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@ mod approved;
 mod asking;
 mod bench;
 mod containment;
+#[path = "../../../../e2e/src/eventually.rs"]
 mod eventually;
 mod failures;
 mod life;

@@ -1,7 +1,7 @@
 //! The option mtls: the plugin's socket is open to its gateway alone, and what fails is told.
 
 use crate::bench::{Bench, get, limits, signal, spec, text};
-use crate::eventually::{PATIENCE, eventually};
+use crate::eventually::{PATIENCE, becomes_true};
 use crate::life::{good, ready};
 use rustix::process::Signal;
 use sidegate_model::plugin::{PluginOptions, PluginSpec};
@@ -91,7 +91,7 @@ async fn a_plugin_over_tls_is_back_after_its_death_and_ends_in_order() {
     let answer = get(&bench.instance("s1").unwrap(), "/pid").await.unwrap();
     assert_eq!(text(answer), again.pid.unwrap().to_string());
     bench.host.shutdown().await;
-    eventually("nothing is left", || bench.private_dirs() == 0).await;
+    becomes_true("nothing is left", || bench.private_dirs() == 0).await;
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! What is remembered of processes that ended, and what options change.
 
 use crate::bench::{Bench, With, alive, get, limits, signal, spec, text};
-use crate::eventually::eventually;
+use crate::eventually::becomes_true;
 use crate::life::{good, open_call, ready};
 use rustix::process::Signal;
 use sidegate_model::plugin::{PluginId, PluginOptions, PluginSpec};
@@ -77,7 +77,7 @@ async fn a_process_that_was_given_up_is_recorded_with_why_and_not_with_what_we_d
     let status = bench.status_where(1, |s| s.state == PluginState::Parked).await;
     assert!(status.reason.unwrap().contains("Initialize got no answer within 200ms"));
     let pid = ended(&bench, 1).unwrap().pid.unwrap();
-    eventually("it is gone", || !alive(pid)).await;
+    becomes_true("it is gone", || !alive(pid)).await;
     bench.host.shutdown().await;
     let end = ended(&bench, 1).unwrap().end.unwrap();
     assert_eq!(end.exit, None);
@@ -90,7 +90,7 @@ async fn an_end_in_order_is_told_apart_and_records_outlive_a_plugin_that_is_disa
     bench.want(good(1));
     let pid = ready(&bench, 1).await.0.pid;
     bench.set(1, None);
-    eventually("nothing is left", || bench.status(1).is_none()).await;
+    becomes_true("nothing is left", || bench.status(1).is_none()).await;
     let record = ended(&bench, 1).unwrap();
     assert_eq!((record.pid, record.end.unwrap().in_order), (pid, true));
     bench.want(good(1));
@@ -126,7 +126,7 @@ async fn failed_pings_park_like_any_other_failure() {
     signal(second.pid.unwrap(), Signal::STOP);
     let parked = bench.status_where(1, |s| s.state == PluginState::Parked).await;
     assert!(parked.reason.unwrap().contains("parked after 2 failures"));
-    eventually("both are gone", || !alive(first) && !alive(second.pid.unwrap())).await;
+    becomes_true("both are gone", || !alive(first) && !alive(second.pid.unwrap())).await;
 }
 
 #[tokio::test]
@@ -139,7 +139,7 @@ async fn variables_of_the_operator_reach_the_plugin_and_never_replace_ours() {
         spec(1, "s", &command),
         &[("env.MODE", "a b"), ("env.LANG", "xx"), ("env.HOME", "/h")],
     ));
-    eventually("it wrote what it sees", || seen.exists()).await;
+    becomes_true("it wrote what it sees", || seen.exists()).await;
     let text = std::fs::read_to_string(&seen).unwrap();
     for line in ["MODE=a b", "LANG=xx", "HOME=/h", "AI_STUDIO_PLUGIN=v1"] {
         assert!(text.lines().any(|l| l == line), "{line} is missing in:\n{text}");
@@ -165,7 +165,7 @@ async fn what_only_the_gateway_heeds_changes_without_another_process() {
     bench.want(changed.reloaded());
     bench.status_where(1, |s| s.pid.is_some() && s.pid != pid).await;
     assert!(call.await.unwrap().is_err());
-    eventually("the old one is gone", || !alive(pid.unwrap())).await;
+    becomes_true("the old one is gone", || !alive(pid.unwrap())).await;
     assert_eq!(bench.status(1).unwrap().restarts, 0);
     bench.host.shutdown().await;
 }
@@ -178,7 +178,7 @@ async fn a_changed_option_wakes_a_parked_plugin_and_one_for_the_process_starts_a
     bench.want(parking("1"));
     bench.status_where(1, |s| s.state == PluginState::Parked).await;
     bench.want(parking("2"));
-    eventually("it was tried again", || bench.pids("p").len() == 3).await;
+    becomes_true("it was tried again", || bench.pids("p").len() == 3).await;
     bench.want(good(2));
     let pid = ready(&bench, 2).await.0.pid;
     bench.want(with_options(good(2), &[("env.A", "b")]));

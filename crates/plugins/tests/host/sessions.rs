@@ -2,7 +2,7 @@
 
 use crate::asking::{asked, bare};
 use crate::bench::{Bench, With, limits};
-use crate::eventually::{PATIENCE, eventually};
+use crate::eventually::{PATIENCE, becomes_true};
 use crate::life::ready;
 use sidegate_plugins::host::HostLimits;
 use std::fs;
@@ -15,7 +15,7 @@ async fn a_session_is_opened_again_when_its_time_is_up_and_closed_at_the_end() {
     bench.want(bare(7).with("notes", notes.to_str().unwrap()));
     ready(&bench, 7).await;
     let noted = || fs::read_to_string(&notes).unwrap_or_default();
-    eventually("it is opened again", || noted().lines().count() >= 3).await;
+    becomes_true("it is opened again", || noted().lines().count() >= 3).await;
     assert!(noted().lines().all(|line| line == "open 1 7 1100"), "{}", noted());
     bench.host.shutdown().await;
     assert_eq!(noted().lines().last(), Some("close unload"));

@@ -1,6 +1,6 @@
 //! What one plugin may take of the gateway, and that it takes it from nobody else.
 
-use crate::eventually::eventually;
+use crate::eventually::becomes_true;
 use crate::harness::{Harness, Plugin};
 use sidegate_model::plugin::PluginId;
 use sidegate_wire::events::SubscribeRequest;
@@ -36,13 +36,13 @@ async fn a_plugin_has_256_calls_in_flight_over_all_its_connections_and_others_do
         waiting.spawn(read(if number < 200 { &one } else { &two }));
     }
     let calls = || harness.kv.waiting.load(Ordering::SeqCst);
-    eventually("256 calls are in flight", || calls() == 256).await;
+    becomes_true("256 calls are in flight", || calls() == 256).await;
 
     let refused = read(&two).await.unwrap_err();
     assert_eq!(refused.code(), Code::ResourceExhausted);
     assert!(refused.message().contains("256 calls"), "{}", refused.message());
     waiting.spawn(read(&other));
-    eventually("another plugin's call is let through", || calls() == 257).await;
+    becomes_true("another plugin's call is let through", || calls() == 257).await;
 
     harness.kv.held.send_replace(false);
     while let Some(answer) = waiting.join_next().await {
@@ -83,7 +83,7 @@ async fn a_plugin_has_64_subscriptions_and_one_that_ends_makes_room() {
     assert!(refused.message().contains("64 subscriptions"), "{}", refused.message());
     let _others = other.events.subscribe(all()).await.unwrap();
     open.pop();
-    eventually("a subscription has ended", || harness.services.subscriptions() == 64).await;
+    becomes_true("a subscription has ended", || harness.services.subscriptions() == 64).await;
     two.events.subscribe(all()).await.unwrap();
     // Open subscriptions take no places of calls.
     two.management.get_license_info(GetLicenseInfoRequest::default()).await.unwrap();

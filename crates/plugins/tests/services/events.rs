@@ -1,6 +1,6 @@
 //! Events between plugins: who gets which, and what a slow one costs the others (nothing).
 
-use crate::eventually::{PATIENCE, eventually};
+use crate::eventually::{PATIENCE, becomes_true};
 use crate::harness::{Harness, Plugin};
 use bytes::Bytes;
 use sidegate_wire::events::{
@@ -122,10 +122,10 @@ async fn a_subscription_ends_with_its_call_or_with_the_connection_and_leaves_not
     let _lost = subscribe(&mut goes, "t").await.unwrap();
     assert_eq!(harness.services.subscriptions(), 3);
     drop(cancelled);
-    eventually("the cancelled subscription is gone", || harness.services.subscriptions() == 2)
+    becomes_true("the cancelled subscription is gone", || harness.services.subscriptions() == 2)
         .await;
     drop(goes);
-    eventually("the connection's subscription is gone", || harness.services.subscriptions() == 1)
+    becomes_true("the connection's subscription is gone", || harness.services.subscriptions() == 1)
         .await;
     publish(&mut stays, "t", "1").await;
     next(&mut kept).await;
@@ -138,7 +138,7 @@ async fn a_connection_that_the_gateway_drops_takes_its_subscriptions_along() {
     let mut events = subscribe(&mut plugin, "t").await.unwrap();
     drop(plugin.serving);
     assert!(timeout(PATIENCE, events.message()).await.unwrap().is_err());
-    eventually("its subscription is gone", || harness.services.subscriptions() == 0).await;
+    becomes_true("its subscription is gone", || harness.services.subscriptions() == 0).await;
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@
 
 mod bounds;
 mod events;
-#[path = "../host/eventually.rs"]
+#[path = "../../../../e2e/src/eventually.rs"]
 mod eventually;
 mod facts;
 mod harness;

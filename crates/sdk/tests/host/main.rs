@@ -1,12 +1,13 @@
 //! What a plugin asks its host, over real sockets: storage, events, apps, sessions, lost connections.
 
+#[path = "../../../../e2e/src/eventually.rs"]
 mod eventually;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use eventually::eventually;
+use eventually::becomes_true;
 use sidegate_sdk::testing::Host as TestHost;
 use sidegate_sdk::{AppInfo, Config, Error, Host, HostError, Plugin, Request, Result};
 
@@ -161,11 +162,11 @@ async fn events_reach_who_follows_their_topic_and_survive_a_lost_connection() ->
     assert!(matches!(host.events().publish("", "").await, Err(HostError::Invalid(_))));
 
     drop(all);
-    eventually("the dropped subscription ends", || test.subscriptions() == 1).await;
+    becomes_true("the dropped subscription ends", || test.subscriptions() == 1).await;
     test.cut_off().await?;
-    eventually("the old subscription ends", || test.subscriptions() == 0).await;
+    becomes_true("the old subscription ends", || test.subscriptions() == 0).await;
     let next = tokio::spawn(async move { paid.next().await });
-    eventually("it is opened again", || test.subscriptions() == 1).await;
+    becomes_true("it is opened again", || test.subscriptions() == 1).await;
     test.publish("paid", "8");
     assert_eq!(next.await?.expect("an event").json::<u8>()?, 8);
     Ok(())
@@ -202,7 +203,7 @@ async fn the_session_hooks_run_once_each_with_the_host_in_hand() -> Result<()> {
             Ok(())
         });
     let host = TestHost::start(plugin, Config::default()).granting(["kv.readwrite"]).await?;
-    eventually("the session has begun", || host.subscriptions() == 1).await;
+    becomes_true("the session has begun", || host.subscriptions() == 1).await;
     assert!(host.stored("opened").is_some() && host.stored("closing").is_none());
     for _ in 0..2 {
         host.close_session().await?;

@@ -1,6 +1,6 @@
 //! The commands against a running server: what they print, and how they fail.
 
-use crate::eventually::eventually;
+use crate::eventually::some_time_blocking;
 use crate::harness::{Server, finish, program, run};
 use serde_json::{Value, json};
 
@@ -111,7 +111,7 @@ fn what_a_plugin_said_before_it_died_is_shown() {
         let shown = server.run(&["plugin", "show", "dying"]).data();
         shown.contains("parked after 2 failures").then_some(shown)
     };
-    let shown = eventually(parked).expect("it is parked");
+    let shown = some_time_blocking(parked).expect("it is parked");
     for words in ["SIGKILL (9)", "| no \u{fffd}[31mluck", "required"] {
         assert!(shown.contains(words), "{words} in {shown}");
     }
@@ -220,7 +220,7 @@ fn tables_name_the_app_of_a_token_and_mark_expired_ones() {
         let table = server.run(&["token", "list"]).data();
         table.contains("(expired)").then_some(table)
     };
-    let table = eventually(expired).expect("it expires");
+    let table = some_time_blocking(expired).expect("it expires");
     let (short, long) = (table.lines().nth(1).unwrap(), table.lines().nth(2).unwrap());
     assert!(short.contains("billing") && short.ends_with("(expired)"), "{table}");
     assert!(long.contains("billing") && long.ends_with("never"), "{table}");

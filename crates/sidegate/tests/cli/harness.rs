@@ -1,6 +1,6 @@
 //! Starts the program in an environment of its own and ends it again, whatever the test does.
 
-use crate::eventually::{PATIENCE, eventually};
+use crate::eventually::{PATIENCE, some_time_blocking};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -117,7 +117,7 @@ impl Server {
         command.arg("--ready-file").arg(&ready);
         let log = std::fs::File::create(folder.path().join("log")).unwrap();
         let mut child = command.stderr(log).spawn().unwrap();
-        let text = eventually(|| match std::fs::read_to_string(&ready) {
+        let text = some_time_blocking(|| match std::fs::read_to_string(&ready) {
             Ok(text) => Some(text),
             Err(_) => child.try_wait().unwrap().map(|ended| format!("{ended}")),
         });
@@ -165,7 +165,7 @@ impl Server {
     /// Waits until it has logged a text.
     #[track_caller]
     pub(crate) fn logged(&self, text: &str) {
-        let found = eventually(|| self.log().contains(text).then_some(()));
+        let found = some_time_blocking(|| self.log().contains(text).then_some(()));
         assert!(found.is_some(), "{text} in {}", self.log());
     }
 
@@ -192,7 +192,7 @@ impl Server {
 
     /// Waits for its end and gives the exit code.
     pub(crate) fn ended(&mut self) -> Option<i32> {
-        let status = eventually(|| self.child.try_wait().unwrap());
+        let status = some_time_blocking(|| self.child.try_wait().unwrap());
         status.unwrap_or_else(|| panic!("it does not end: {}", self.log())).code()
     }
 }
@@ -201,7 +201,7 @@ impl Drop for Server {
     fn drop(&mut self) {
         if self.child.try_wait().is_ok_and(|ended| ended.is_none()) {
             self.signal("TERM");
-            eventually(|| self.child.try_wait().unwrap_or_default());
+            some_time_blocking(|| self.child.try_wait().unwrap_or_default());
             let _ = self.child.kill();
             let _ = self.child.wait();
         }

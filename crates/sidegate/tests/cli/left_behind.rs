@@ -1,6 +1,6 @@
 //! Whatever ends the gateway: nothing that a plugin started lives on, and no folder stays for ever.
 
-use crate::eventually::{PATIENCE, eventually};
+use crate::eventually::{PATIENCE, some_time_blocking};
 use crate::harness::Server;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -42,7 +42,7 @@ impl Family {
         let command = format!("file://{}", program.display());
         let add = ["plugin", "add", "--name", "p", "--slug", "s", "--command", &command];
         server.run(&[&add[..], &["--no-wait"]].concat()).data();
-        let members = eventually(|| {
+        let members = some_time_blocking(|| {
             let noted = fs::read_to_string(&pids).unwrap_or_default();
             let members: Vec<u32> = noted.lines().filter_map(|line| line.parse().ok()).collect();
             (members.len() == FAMILY_SIZE).then_some(members)
@@ -87,7 +87,7 @@ fn a_killed_gateway_leaves_no_process_and_its_folder_only_until_the_next_start()
     assert_eq!(family.folders().len(), 1);
     let killed = Instant::now();
     family.server.signal("KILL");
-    let gone = eventually(|| (!family.anybody_lives()).then(|| killed.elapsed()));
+    let gone = some_time_blocking(|| (!family.anybody_lives()).then(|| killed.elapsed()));
     assert!(gone.is_some_and(|took| took < SOON), "{gone:?} of {PATIENCE:?}: {:?}", family.members);
     assert_eq!(family.server.ended(), None);
 }
@@ -97,7 +97,7 @@ fn the_next_gateway_removes_what_a_killed_one_left() {
     let mut family = Family::start();
     family.server.signal("KILL");
     family.server.ended();
-    eventually(|| (!family.anybody_lives()).then_some(())).expect("the family goes");
+    some_time_blocking(|| (!family.anybody_lives()).then_some(())).expect("the family goes");
     let runtime = only_folder(&runtime_dir(&family.dir));
     let left = only_folder(&runtime);
     let next = Server::start_at(tempfile::tempdir().unwrap(), &runtime_dir(&family.dir));

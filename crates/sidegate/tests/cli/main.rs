@@ -5,6 +5,7 @@
 
 mod commands;
 mod configuration;
+#[path = "../../../../e2e/src/eventually.rs"]
 mod eventually;
 mod harness;
 mod help;
