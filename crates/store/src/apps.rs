@@ -95,7 +95,7 @@ impl Store {
     {
         let mut write = self.begin_write().await?;
         let before = require(&mut write.tx, id).await?;
-        precondition.check(("app", id), &before.version())?;
+        precondition.check("app", id, &before.version())?;
         let draft = amend(&before)?;
         Ok(replace(write, before, &draft).await?)
     }
@@ -111,7 +111,7 @@ impl Store {
     ) -> Result<Written<DeletedApp>, StoreError> {
         let mut write = self.begin_write().await?;
         let app = require(&mut write.tx, id).await?;
-        precondition.check(("app", id), &app.version())?;
+        precondition.check("app", id, &app.version())?;
         let sql = "DELETE FROM tokens WHERE app_id = $1 RETURNING *";
         let rows = write.tx.all(sql, params![id.0]).await?;
         let hash = |row: &Row| row.of("token").hash("hash").map(TokenHash);

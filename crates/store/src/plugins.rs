@@ -113,7 +113,7 @@ impl Store {
     {
         let mut write = self.begin_write().await?;
         let before = require(&mut write.tx, id).await?;
-        precondition.check(("plugin", id), &before.version())?;
+        precondition.check("plugin", id, &before.version())?;
         let draft = amend(&before)?;
         Ok(replace(write, before, &draft).await?)
     }
@@ -131,7 +131,7 @@ impl Store {
     ) -> Result<Written<Plugin>, StoreError> {
         let mut write = self.begin_write().await?;
         let before = require(&mut write.tx, id).await?;
-        precondition.check(("plugin", id), &before.version())?;
+        precondition.check("plugin", id, &before.version())?;
         let scopes = change.apply(before.draft.service_scopes.clone())?;
         if scopes == before.draft.service_scopes {
             return write.unchanged(before).await;
@@ -177,7 +177,7 @@ impl Store {
     ) -> Result<Written<Plugin>, StoreError> {
         let mut write = self.begin_write().await?;
         let before = require(&mut write.tx, id).await?;
-        precondition.check(("plugin", id), &before.version())?;
+        precondition.check("plugin", id, &before.version())?;
         let row = write.tx.first(sql, params![id.0]).await?;
         let plugin = read(&row.ok_or_else(|| StoreError::not_found("plugin", id))?)?;
         write.changed(plugin).await

@@ -18,7 +18,8 @@ impl Precondition {
     /// Looks whether the condition holds for a thing with this version.
     pub(crate) fn check(
         &self,
-        (what, id): (&'static str, impl std::fmt::Display),
+        what: &'static str,
+        id: impl std::fmt::Display,
         version: &str,
     ) -> Result<(), StoreError> {
         match self {

@@ -129,7 +129,7 @@ impl Store {
         let sql = "DELETE FROM tokens WHERE id = $1 RETURNING *";
         let row = write.tx.first(sql, params![id.0]).await?;
         let token = read(&row.ok_or_else(|| StoreError::not_found("token", id))?)?;
-        precondition.check(("token", id), &token.version())?;
+        precondition.check("token", id, &token.version())?;
         write.changed(token).await
     }
 }

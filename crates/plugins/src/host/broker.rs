@@ -130,7 +130,8 @@ impl Announcer {
         if let Some(socket) = self.announced.take() {
             self.schedule.on(Outcome::Used, self.began.elapsed());
             let used = UsedSocket::serve_on(
-                (socket, stream),
+                socket,
+                stream,
                 self.handler.clone(),
                 &self.left,
                 &mut self.tasks,
@@ -239,7 +240,7 @@ mod tests {
             let snapshots = watch::channel(Arc::default()).1;
             let services = HostServices::new(Arc::new(NoStorage), snapshots, String::new());
             let family = Family::of(std::process::id());
-            let handler = ConnectionHandler::new((PluginId(1), services), family, None);
+            let handler = ConnectionHandler::new(PluginId(1), services, family, None);
             let (announcements, announced) = mpsc::channel(1);
             let mut task = JoinSet::new();
             task.spawn(Announcer::new(dir.path().to_owned(), handler, announcements).run());

@@ -143,7 +143,8 @@ impl Local<'_> {
         let run_dir = &setup.run_dir;
         let recent = recording.recent().clone();
         let process = match Process::spawn(
-            (&self.assignment.spec, self.program),
+            &self.assignment.spec,
+            self.program,
             run_dir,
             &setup.settings,
             recent,
@@ -392,9 +393,8 @@ async fn establish(
     steps.awaits("its answer to Initialize").await;
     let channel = dial(&socket).await?;
     let (services, place) = setup.services.of_process(spec.id);
-    let asks = (spec.id, services);
     let acceptor = socket.tls.as_ref().map(|tls| tls.acceptor.clone());
-    let handler = ConnectionHandler::new(asks, process.family(), acceptor);
+    let handler = ConnectionHandler::new(spec.id, services, process.family(), acceptor);
     let broker = Broker::open(channel.clone(), process.dir(), handler);
     let mut session = Session::open(channel, process.sink(), limits.clone(), broker);
     let exited = process.exited();

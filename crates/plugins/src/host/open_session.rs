@@ -27,7 +27,8 @@ const MAX_REASON: usize = 200;
 pub(super) async fn keep_open(
     mut plugin: PluginServiceClient<Channel>,
     spec: Arc<PluginSpec>,
-    (broker_id, length): (u32, Duration),
+    broker_id: u32,
+    length: Duration,
 ) {
     let question = wire::OpenSessionRequest {
         service_broker_id: broker_id,

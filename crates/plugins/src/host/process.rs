@@ -73,7 +73,8 @@ pub(super) struct Process {
 impl Process {
     /// Starts a program for `spec` in a fresh folder of `run_dir`.
     pub(super) async fn spawn(
-        (spec, program): (&Arc<PluginSpec>, &Path),
+        spec: &Arc<PluginSpec>,
+        program: &Path,
         run_dir: &RunDir,
         settings: &HostSettings,
         recent: Arc<RecentLines>,

@@ -48,7 +48,8 @@ impl ConnectionHandler {
     /// Lets the processes of `family` in as this plugin, or whoever has its certificate where
     /// there is an acceptor.
     pub(super) fn new(
-        (plugin, services): (PluginId, HostServices),
+        plugin: PluginId,
+        services: HostServices,
         family: Family,
         tls: Option<Acceptor>,
     ) -> Self {
@@ -163,7 +164,8 @@ pub(super) struct UsedSocket {
 impl UsedSocket {
     /// Keeps `socket`, through which `first` came in; `left` rings whenever a connection ends.
     pub(super) fn serve_on(
-        (socket, first): (ServicesSocket, UnixStream),
+        socket: ServicesSocket,
+        first: UnixStream,
         handler: ConnectionHandler,
         left: &Arc<Notify>,
         tasks: &mut JoinSet<()>,
@@ -231,13 +233,13 @@ mod tests {
         let peer = PeerCertificate::from_der(theirs.certificate_der()).unwrap();
         let tls = Some(Acceptor::new(&ours, &peer));
         let family = Family::of(std::process::id());
-        let handler = ConnectionHandler::new((PluginId(1), services), family, tls);
+        let handler = ConnectionHandler::new(PluginId(1), services, family, tls);
         let socket = ServicesSocket::open(dir.path(), 1).unwrap();
         let path = socket.path().to_owned();
         let mut silent = vec![UnixStream::connect(&path).await.unwrap()];
         let first = socket.accept().await.unwrap();
         let mut tasks = JoinSet::new();
-        let kept = UsedSocket::serve_on((socket, first), handler, &Arc::default(), &mut tasks);
+        let kept = UsedSocket::serve_on(socket, first, handler, &Arc::default(), &mut tasks);
         for _ in 1..MAX_HANDSHAKES {
             silent.push(UnixStream::connect(&path).await.unwrap());
         }

@@ -7,7 +7,7 @@ use super::broker::{BROKER_ID, Broker};
 use super::fault::Fault;
 use super::logs::{LogSink, Stream};
 use super::manifest::Manifest;
-use super::open_session;
+use super::open_session::keep_open;
 use super::schema::Schema;
 use super::settings::HostLimits;
 use sidegate_model::clock::now_millis;
@@ -144,8 +144,8 @@ impl Session {
     /// it. One that runs elsewhere has none, and may serve other gateways, whose names it would lose.
     pub(super) fn keep_sessions(&mut self, spec: &Arc<PluginSpec>) {
         if self.broker.is_some() {
-            let named = (BROKER_ID, self.limits.session);
-            self.lasting.spawn(open_session::keep_open(self.plugin.clone(), spec.clone(), named));
+            let (plugin, length) = (self.plugin.clone(), self.limits.session);
+            self.lasting.spawn(keep_open(plugin, spec.clone(), BROKER_ID, length));
         }
     }
 
