@@ -41,7 +41,7 @@ impl Default for ShardMetrics {
 }
 
 impl ShardMetrics {
-    /// A request began.
+    /// Its head was read; counts until [`ShardMetrics::request_ended`].
     pub fn request_began(&self) {
         self.in_flight.fetch_add(1, Ordering::Relaxed);
     }

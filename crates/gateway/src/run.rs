@@ -56,7 +56,7 @@ pub enum GatewayError {
     /// The address cannot be listened on.
     #[error("cannot listen on {addr}: {source}")]
     Listen {
-        /// The address.
+        /// Which was asked for.
         addr: SocketAddr,
         /// What the operating system says.
         source: io::Error,

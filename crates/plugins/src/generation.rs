@@ -45,7 +45,7 @@ pub enum Target {
 
 /// An app as requests need it, prepared once.
 pub struct AppIdentity {
-    /// The app.
+    /// What the operator said of it.
     pub app: Arc<App>,
     /// What every request of the app tells plugins of it.
     pub encoded: Bytes,

@@ -15,7 +15,7 @@ pub struct ProcessFigures {
     pub cpu_seconds: f64,
     /// Open file descriptors.
     pub open_files: u64,
-    /// Threads.
+    /// How many run in it.
     pub threads: u64,
 }
 

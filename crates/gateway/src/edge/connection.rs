@@ -13,7 +13,7 @@ use std::task::Waker;
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// One client connection.
+/// What is known of one client, and shared by its requests and its socket.
 pub struct ClientConnection {
     /// The other end.
     pub peer: SocketAddr,
@@ -55,7 +55,7 @@ pub struct ClientConnection {
 /// The other end of a connection.
 #[derive(Debug, Clone, Copy)]
 pub struct Peer {
-    /// Its address.
+    /// Where the client, or the last proxy, connected from.
     pub addr: SocketAddr,
     /// Whether it is a proxy whose word about clients is believed.
     pub is_proxy: bool,

@@ -132,7 +132,7 @@ impl Facts {
 pub struct Edge {
     /// The slot of the serving generation.
     pub generations: GenerationReader,
-    /// Limits.
+    /// Sizes and times that no request may exceed.
     pub limits: EdgeLimits,
     /// Proxies whose word about clients is believed.
     pub proxies: Proxies,
@@ -177,9 +177,9 @@ impl Edge {
 
 /// One request, before its answer begins.
 pub struct RequestContext {
-    /// Its id.
+    /// As the client, the log and the plugin are told.
     pub id: RequestId,
-    /// Its connection.
+    /// Which its client shares among its requests.
     pub connection: Arc<ClientConnection>,
     /// What carries it on that, where it does not have it for itself.
     pub stream: Option<StreamTask>,

@@ -100,7 +100,7 @@ pub enum BodyKind {
     None,
     /// So many bytes.
     Sized(u64),
-    /// Chunks.
+    /// Pieces, each with its own length before it.
     Chunked,
 }
 

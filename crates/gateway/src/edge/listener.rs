@@ -59,7 +59,7 @@ enum Opened {
 pub struct Shard {
     /// What all shards share.
     pub edge: Arc<Edge>,
-    /// Its number.
+    /// Counted from 0; which counts and lanes are its own.
     pub number: usize,
     /// Its certificate, where clients come over TLS.
     pub tls: Option<Arc<ShownIdentity>>,

@@ -16,7 +16,7 @@ const SLOW_START: Duration = Duration::from_secs(5);
 
 /// A whole body, and its share of the memory.
 pub struct Uploaded {
-    /// The bytes.
+    /// All of them, in one piece.
     pub bytes: Bytes,
     _memory: Option<Reservation>,
 }

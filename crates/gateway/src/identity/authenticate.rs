@@ -15,7 +15,7 @@ use std::sync::Arc;
 pub struct KnownApp {
     /// The app.
     pub identity: Arc<AppIdentity>,
-    /// Its token.
+    /// The one that was presented.
     pub token: Arc<Token>,
 }
 
@@ -23,7 +23,7 @@ pub struct KnownApp {
 pub enum Caller {
     /// Nobody needs to know.
     Anonymous,
-    /// An app.
+    /// Which presented a valid token.
     App(KnownApp),
 }
 

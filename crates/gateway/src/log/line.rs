@@ -6,13 +6,13 @@ use std::fmt::Write as _;
 /// What a line tells of a request. What is `None` is not in it.
 #[derive(Debug, Clone, Copy)]
 pub struct AccessLine<'a> {
-    /// The request's id.
+    /// Which the client and the plugin are told, too.
     pub request_id: &'a str,
     /// Who asked.
     pub client: &'a str,
     /// Who asked for the client, where that is not the client itself.
     pub peer: Option<&'a str>,
-    /// The method.
+    /// As it was sent, or `-` where no request may have it.
     pub method: &'a str,
     /// The path, without a query.
     pub path: &'a str,

@@ -9,7 +9,7 @@ use std::sync::Arc;
 pub struct Match {
     /// The plugin's mount.
     pub mount: Arc<Mount>,
-    /// The endpoint.
+    /// What the plugin registered for it.
     pub endpoint: Arc<Endpoint>,
     /// The path, in both readings.
     pub path: PluginPath,

@@ -51,7 +51,7 @@ impl ProcessRecord {
         self.record().pid = Some(pid);
     }
 
-    /// What it runs.
+    /// Its program has this checksum, where that is known.
     pub(super) fn runs(&self, sha256: Option<Sha256>) {
         self.record().sha256 = sha256.map(|sum| sum.to_string());
     }

@@ -22,7 +22,7 @@ pub(super) struct Edition(pub(super) u64);
 pub(super) struct Moment {
     /// Time since any fixed point.
     pub(super) at: Duration,
-    /// Chance.
+    /// Between 0 and 1, for pauses that no two plugins share.
     pub(super) chance: f64,
 }
 

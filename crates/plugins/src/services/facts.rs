@@ -61,7 +61,7 @@ fn within_a_message<'a>(apps: impl Iterator<Item = &'a Arc<App>>) -> Result<Vec<
     Ok(infos)
 }
 
-/// One app.
+/// An app by its number, if the plugin may know of it.
 pub(super) fn get_app(
     snapshot: &Snapshot,
     request: &GetAppRequest,

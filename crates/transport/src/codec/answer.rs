@@ -19,7 +19,7 @@ pub struct Answer {
     pub status_code: i32,
     /// The headers: the list where there is one, else the map.
     pub headers: Fields,
-    /// The body.
+    /// As it reaches the client.
     pub body: Bytes,
     /// When not empty, it replaces headers and body.
     pub error_message: Text,
@@ -60,7 +60,7 @@ pub struct Chunk {
     pub headers: Fields,
     /// A piece of the body.
     pub data: Bytes,
-    /// With ERROR.
+    /// Why the stream failed, where the chunk says so.
     pub error_message: Text,
 }
 
@@ -94,7 +94,7 @@ impl Chunk {
 /// What an `EndpointResponse` is written from. One of the two forms of headers is enough.
 #[derive(Debug, Clone)]
 pub struct AnswerParts<'a, L, M> {
-    /// The status.
+    /// Of HTTP.
     pub status_code: i32,
     /// Headers in order, for hosts that know the list.
     pub header_list: L,

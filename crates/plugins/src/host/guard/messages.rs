@@ -16,7 +16,7 @@ pub(super) const STUB: &str = "__start-plugin";
 /// Instead of a checksum or a number: any will do.
 const ANY: &str = "any";
 
-/// A checksum as an argument.
+/// Writes it as [`read_checksum`] reads it.
 pub(in crate::host) fn checksum_argument(checksum: Option<Sha256>) -> String {
     checksum.map_or_else(|| ANY.to_owned(), |checksum| checksum.to_string())
 }
@@ -26,7 +26,7 @@ pub(super) fn read_checksum(word: &str) -> Option<Option<Sha256>> {
     if word == ANY { Some(None) } else { Sha256::parse(word).map(Some) }
 }
 
-/// A number as an argument.
+/// Writes it as [`read_number`] reads it.
 pub(in crate::host) fn number_argument(number: Option<u64>) -> String {
     number.map_or_else(|| ANY.to_owned(), |number| number.to_string())
 }
