@@ -10,7 +10,7 @@ mod report;
 mod route_meter;
 mod tally;
 
-pub use route_meter::{RouteMeter, RouteName, UNMATCHED};
+pub(crate) use route_meter::{RouteMeter, RouteName, UNMATCHED};
 
 use exposition::announce;
 use removed_series::RemovedSeries;
@@ -74,7 +74,7 @@ impl ShardMetrics {
 
 /// The gateway's counts.
 #[derive(Debug)]
-pub struct Metrics {
+pub(crate) struct Metrics {
     shards: Box<[Arc<ShardMetrics>]>,
     removed_series: Mutex<RemovedSeries>,
     /// When the certificate that is shown to clients ends; 0 where there is none.
@@ -83,25 +83,25 @@ pub struct Metrics {
 
 impl Metrics {
     /// Nothing counted yet, by so many shards.
-    pub fn new(shards: usize) -> Self {
+    pub(crate) fn new(shards: usize) -> Self {
         let shards = (0..shards.max(1)).map(|_| Arc::default()).collect();
         Self { shards, removed_series: Mutex::default(), certificate_expiry: Arc::default() }
     }
 
     /// The counts of a shard.
-    pub fn shard(&self, number: usize) -> Arc<ShardMetrics> {
+    pub(crate) fn shard(&self, number: usize) -> Arc<ShardMetrics> {
         self.shards[number % self.shards.len()].clone()
     }
 
     /// Where it is told when the certificate ends that is shown to clients, in seconds since the Unix
     /// epoch.
-    pub fn certificate_expiry(&self) -> &Arc<AtomicI64> {
+    pub(crate) fn certificate_expiry(&self) -> &Arc<AtomicI64> {
         &self.certificate_expiry
     }
 
     /// Everything in the text format, with the plugins' states as they are now and the lines that
     /// the log had to drop.
-    pub fn render(&self, plugins: &[PluginStatus], dropped_lines: u64) -> String {
+    pub(crate) fn render(&self, plugins: &[PluginStatus], dropped_lines: u64) -> String {
         self.render_at(plugins, dropped_lines, Instant::now())
     }
 

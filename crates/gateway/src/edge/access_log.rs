@@ -15,7 +15,7 @@ use std::sync::Arc;
 use tokio::time::Instant;
 
 /// What is known of a request when its answer begins; reports itself when dropped.
-pub struct RequestRecord {
+pub(crate) struct RequestRecord {
     open: OpenRequest,
     start: Instant,
     /// `None` where it matched no route.
@@ -53,7 +53,7 @@ enum End {
 impl RequestRecord {
     /// Begins the record of a request, which is open on its connection as long as its record. The
     /// path is kept without its query, which may hold secrets.
-    pub fn new(context: &RequestContext, open: OpenRequest, head: &Parts) -> Box<Self> {
+    pub(crate) fn new(context: &RequestContext, open: OpenRequest, head: &Parts) -> Box<Self> {
         let metrics = &open.connection().metrics;
         metrics.request_began();
         let logged = open.connection().access.is_on().then(|| {
@@ -76,27 +76,27 @@ impl RequestRecord {
     }
 
     /// Ends what carries the answer when that has not left by this moment.
-    pub fn must_end_by(&mut self, at: Instant) {
+    pub(crate) fn must_end_by(&mut self, at: Instant) {
         self.open.must_end_by(at);
     }
 
     /// The answer is a stream.
-    pub fn streams(&self) {
+    pub(crate) fn streams(&self) {
         self.open.connection().streams();
     }
 
     /// Withdraws [`RequestRecord::must_end_by`].
-    pub fn need_not_end(&mut self) {
+    pub(crate) fn need_not_end(&mut self) {
         self.open.need_not_end();
     }
 
     /// Whether the answer must have left at some moment.
-    pub fn must_end(&self) -> bool {
+    pub(crate) fn must_end(&self) -> bool {
         self.open.must_end()
     }
 
     /// The answer may be told to end; where it is cut before it could heed that, this is why.
-    pub fn may_be_told_to_end(&mut self, signal: Arc<EndSignal>) {
+    pub(crate) fn may_be_told_to_end(&mut self, signal: Arc<EndSignal>) {
         self.signal = Some(signal);
     }
 
@@ -105,27 +105,27 @@ impl RequestRecord {
     }
 
     /// It is known where the request goes.
-    pub fn routed(&mut self, name: RouteName<'_>) {
+    pub(crate) fn routed(&mut self, name: RouteName<'_>) {
         self.meter = Some(self.open.connection().metrics.route(name));
     }
 
     /// Counts the request's body, which was read.
-    pub fn received(&self, n: usize) {
+    pub(crate) fn received(&self, n: usize) {
         self.meter().received(n);
     }
 
     /// Counts bytes of the answer's body.
-    pub fn add_bytes(&mut self, n: usize) {
+    pub(crate) fn add_bytes(&mut self, n: usize) {
         self.bytes += n as u64;
     }
 
     /// The answer ended as it should.
-    pub fn complete(&mut self) {
+    pub(crate) fn complete(&mut self) {
         self.end = End::Complete;
     }
 
     /// The answer was cut, perhaps with a row of the error table for it.
-    pub fn aborted(&mut self, reason: &'static str, code: Option<ErrorCode>) {
+    pub(crate) fn aborted(&mut self, reason: &'static str, code: Option<ErrorCode>) {
         self.end = End::Aborted(reason);
         self.error = code.map(|code| (code, String::new())).or(self.error.take());
     }

@@ -24,7 +24,7 @@ thread_local! {
 
 /// Reads a name, and tells whether it is reserved: whether it belongs to one connection, or to the
 /// gateway. `None` for what is no name.
-pub fn read(spelled: &[u8]) -> Option<(HeaderName, bool)> {
+pub(crate) fn read(spelled: &[u8]) -> Option<(HeaderName, bool)> {
     if spelled.len() > MAX_REMEMBERED_BYTES {
         return read_anew(spelled);
     }

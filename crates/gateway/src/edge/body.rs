@@ -18,7 +18,7 @@ enum Payload {
 }
 
 /// The body of an answer.
-pub struct EdgeBody {
+pub(crate) struct EdgeBody {
     payload: Payload,
     /// Most bytes that are handed out at once.
     piece: usize,
@@ -65,17 +65,17 @@ impl Reader {
 
 impl EdgeBody {
     /// No body.
-    pub fn empty() -> Self {
+    pub(crate) fn empty() -> Self {
         Self::of(Payload::Empty)
     }
 
     /// Whole bytes.
-    pub fn full(bytes: Bytes) -> Self {
+    pub(crate) fn full(bytes: Bytes) -> Self {
         Self::of(if bytes.is_empty() { Payload::Empty } else { Payload::Full(bytes) })
     }
 
     /// A plugin's stream.
-    pub fn stream(stream: StreamBody) -> Self {
+    pub(crate) fn stream(stream: StreamBody) -> Self {
         Self::of(Payload::Stream(Box::new(stream)))
     }
 
@@ -84,7 +84,7 @@ impl EdgeBody {
     }
 
     /// Leaves the content out, for an answer to HEAD; tells how long it would have been.
-    pub fn leave_out(&mut self) -> Option<u64> {
+    pub(crate) fn leave_out(&mut self) -> Option<u64> {
         let length = match &self.payload {
             Payload::Full(bytes) => Some(bytes.len() as u64),
             Payload::Empty | Payload::Stream(_) => None,
@@ -94,13 +94,13 @@ impl EdgeBody {
     }
 
     /// Whether its end is told by the end of the connection.
-    pub fn ends_with_connection(&self) -> bool {
+    pub(crate) fn ends_with_connection(&self) -> bool {
         matches!(&self.payload, Payload::Stream(stream) if stream.is_ended_by_connection())
     }
 
     /// Attaches what ends with the last byte: the record of the request, with its place on the
     /// connection, and a deadline, `stall_timeout` from now and more for a large answer.
-    pub fn owning(
+    pub(crate) fn owning(
         &mut self,
         mut record: Box<RequestRecord>,
         version: Version,

@@ -9,11 +9,11 @@ const GRAIN: usize = 4096;
 
 /// Memory for bodies that are being read or answered, shared by all requests.
 #[derive(Debug)]
-pub struct BodyMemory(Arc<Semaphore>);
+pub(crate) struct BodyMemory(Arc<Semaphore>);
 
 impl BodyMemory {
     /// Memory of so many bytes.
-    pub fn new(bytes: usize) -> Self {
+    pub(crate) fn new(bytes: usize) -> Self {
         Self(Arc::new(Semaphore::new((bytes / GRAIN).clamp(1, Semaphore::MAX_PERMITS))))
     }
 
@@ -21,7 +21,11 @@ impl BodyMemory {
     ///
     /// # Errors
     /// [`Exhausted`] when there is not as much left.
-    pub fn take(&self, bytes: usize, held: &mut Option<Reservation>) -> Result<(), Exhausted> {
+    pub(crate) fn take(
+        &self,
+        bytes: usize,
+        held: &mut Option<Reservation>,
+    ) -> Result<(), Exhausted> {
         let has = held.as_ref().map_or(0, |reservation| reservation.0.num_permits()) * GRAIN;
         let missing = bytes.saturating_sub(has).div_ceil(GRAIN);
         let Some(missing) = u32::try_from(missing).ok().filter(|n| *n > 0) else { return Ok(()) };
@@ -37,11 +41,11 @@ impl BodyMemory {
 
 /// A request's share; given back when dropped.
 #[derive(Debug)]
-pub struct Reservation(OwnedSemaphorePermit);
+pub(crate) struct Reservation(OwnedSemaphorePermit);
 
 /// There is no more memory for bodies right now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Exhausted;
+pub(crate) struct Exhausted;
 
 #[cfg(test)]
 mod tests {

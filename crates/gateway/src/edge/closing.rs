@@ -12,9 +12,9 @@ use tokio::time::{Instant, Sleep, sleep};
 
 /// How long the rest of an unread request is taken after an early answer; also how long the last
 /// bytes may take to leave.
-pub const LINGER: Duration = Duration::from_secs(5);
+pub(crate) const LINGER: Duration = Duration::from_secs(5);
 /// How much of it is taken, in bytes.
-pub const LINGER_BYTES: u64 = 128 * 1024 * 1024;
+pub(crate) const LINGER_BYTES: u64 = 128 * 1024 * 1024;
 const READ_STEP: usize = 8 * 1024;
 
 enum Phase {
@@ -27,7 +27,7 @@ enum Phase {
 }
 
 /// A connection that is being closed.
-pub struct Closing {
+pub(crate) struct Closing {
     phase: Phase,
     /// Ends each of the phases.
     timer: Pin<Box<Sleep>>,
@@ -38,7 +38,7 @@ pub struct Closing {
 impl Closing {
     /// Begins with the last bytes, if there are any. A client that may still send is listened to
     /// for a while, because what it sends to a closed socket would cost it the answer.
-    pub fn new(final_bytes: Vec<u8>, lingers: bool) -> Self {
+    pub(crate) fn new(final_bytes: Vec<u8>, lingers: bool) -> Self {
         Self { phase: Phase::Telling(final_bytes), timer: Box::pin(sleep(LINGER)), lingers }
     }
 
@@ -46,7 +46,7 @@ impl Closing {
     ///
     /// # Errors
     /// When the socket fails, or the client takes nothing.
-    pub fn poll(
+    pub(crate) fn poll(
         &mut self,
         cx: &mut Context<'_>,
         socket: &mut ClientSocket,

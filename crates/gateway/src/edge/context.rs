@@ -101,17 +101,17 @@ impl EdgeLimits {
 }
 
 /// Where `/ready` learns what the plugins do; `None` before any desired state was taken up.
-pub type StatusSource = Arc<dyn Fn() -> Option<Vec<PluginStatus>> + Send + Sync>;
+pub(crate) type StatusSource = Arc<dyn Fn() -> Option<Vec<PluginStatus>> + Send + Sync>;
 
 /// What every request tells plugins of this node and of how it came, written once.
-pub struct Facts {
+pub(crate) struct Facts {
     http: Bytes,
     https: Bytes,
 }
 
 impl Facts {
     /// Of the node with this name and namespace.
-    pub fn new(edge_id: &str, edge_namespace: &str) -> Self {
+    pub(crate) fn new(edge_id: &str, edge_namespace: &str) -> Self {
         let with = |scheme: Scheme| {
             let node = [("edge_id", edge_id), ("edge_namespace", edge_namespace)];
             encode_facts(node.into_iter().chain([("scheme", scheme.as_str())]))
@@ -120,7 +120,7 @@ impl Facts {
     }
 
     /// For a request that came this way.
-    pub fn of(&self, scheme: Scheme) -> &Bytes {
+    pub(crate) fn of(&self, scheme: Scheme) -> &Bytes {
         match scheme {
             Scheme::Http => &self.http,
             Scheme::Https => &self.https,
@@ -129,7 +129,7 @@ impl Facts {
 }
 
 /// The parts of the gateway that a request needs; one for all shards.
-pub struct Edge {
+pub(crate) struct Edge {
     /// The slot of the serving generation.
     pub generations: GenerationReader,
     /// Sizes and times that no request may exceed.
@@ -160,23 +160,23 @@ pub struct Edge {
 
 impl Edge {
     /// The streams that a shard has open.
-    pub fn open_streams(&self, shard: usize) -> &OpenStreams {
+    pub(crate) fn open_streams(&self, shard: usize) -> &OpenStreams {
         &self.streams[shard % self.streams.len()]
     }
 
     /// Whether the gateway is stopping.
-    pub fn is_stopping(&self) -> bool {
+    pub(crate) fn is_stopping(&self) -> bool {
         self.stopping.load(Ordering::Relaxed)
     }
 
     /// Whether it stops because another process serves in its place.
-    pub fn is_handed_over(&self) -> bool {
+    pub(crate) fn is_handed_over(&self) -> bool {
         self.handed_over.load(Ordering::Relaxed)
     }
 }
 
 /// One request, before its answer begins.
-pub struct RequestContext {
+pub(crate) struct RequestContext {
     /// As the client, the log and the plugin are told.
     pub id: RequestId,
     /// Which its client shares among its requests.
@@ -202,12 +202,12 @@ pub struct RequestContext {
 
 impl RequestContext {
     /// It is known which plugin is asked.
-    pub fn asks(&mut self, plugin: &Arc<PluginSpec>) {
+    pub(crate) fn asks(&mut self, plugin: &Arc<PluginSpec>) {
         self.cors = plugin.options.cors.is_some().then(|| plugin.clone());
     }
 
     /// The client's address.
-    pub fn client(&self) -> &str {
+    pub(crate) fn client(&self) -> &str {
         self.origin.client.as_deref().unwrap_or(&self.connection.peer_text)
     }
 }

@@ -16,14 +16,14 @@ const OURS: [HeaderName; 3] = [
 ];
 
 /// Whether a browser asks what it may send.
-pub fn is_preflight(head: &Parts) -> bool {
+pub(crate) fn is_preflight(head: &Parts) -> bool {
     head.method == Method::OPTIONS
         && head.headers.contains_key(header::ORIGIN)
         && head.headers.contains_key(header::ACCESS_CONTROL_REQUEST_METHOD)
 }
 
 /// Tells with an answer, whatever it is, who may read it; replaces what the plugin says of that.
-pub fn tell(cors: &CorsOptions, asked: &HeaderMap, answer: &mut HeaderMap) {
+pub(crate) fn tell(cors: &CorsOptions, asked: &HeaderMap, answer: &mut HeaderMap) {
     for name in &OURS {
         answer.remove(name);
     }
@@ -48,7 +48,12 @@ pub fn tell(cors: &CorsOptions, asked: &HeaderMap, answer: &mut HeaderMap) {
 }
 
 /// Tells with the answer to a preflight what may be sent: the rest of [`tell`].
-pub fn permit(cors: &CorsOptions, asked: &HeaderMap, methods: MethodSet, answer: &mut HeaderMap) {
+pub(crate) fn permit(
+    cors: &CorsOptions,
+    asked: &HeaderMap,
+    methods: MethodSet,
+    answer: &mut HeaderMap,
+) {
     if !asked.get(header::ORIGIN).is_some_and(|origin| cors.allows(origin.as_bytes())) {
         return;
     }

@@ -20,7 +20,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// What the connection knows of its answer.
 #[derive(Debug, Clone, Copy)]
-pub struct Answering {
+pub(crate) struct Answering {
     /// It is a stream, and may pause for as long as it likes.
     pub is_stream: bool,
     /// Its first byte can be sent: all that was to be sent before has been, and nothing of it.
@@ -28,7 +28,7 @@ pub struct Answering {
 }
 
 /// A client that may have gone.
-pub struct DisconnectProbe {
+pub(crate) struct DisconnectProbe {
     /// It was read to its end; else it may only be that too much is unread.
     ended: bool,
     pause: Duration,
@@ -37,7 +37,7 @@ pub struct DisconnectProbe {
 
 /// What is known of it after a look.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Verdict {
+pub(crate) enum Verdict {
     /// It has gone.
     Gone,
     /// The first byte of its answer was sent.
@@ -46,7 +46,7 @@ pub enum Verdict {
 
 impl DisconnectProbe {
     /// Of a client that was read to its end (`ended`), or of which too much is unread to know.
-    pub fn new(ended: bool) -> Self {
+    pub(crate) fn new(ended: bool) -> Self {
         Self { ended, pause: FIRST_PAUSE, timer: Box::pin(sleep(FIRST_PAUSE)) }
     }
 
@@ -55,7 +55,7 @@ impl DisconnectProbe {
     ///
     /// # Errors
     /// When the connection broke off.
-    pub fn poll(
+    pub(crate) fn poll(
         &mut self,
         cx: &mut Context<'_>,
         socket: &mut ClientSocket,

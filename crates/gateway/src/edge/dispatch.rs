@@ -20,7 +20,7 @@ use tokio::time::timeout_at;
 const GUARD_MARGIN: Duration = Duration::from_millis(500);
 
 /// A plugin's answer, as far as it is known when the client's answer begins.
-pub struct PluginAnswer {
+pub(crate) struct PluginAnswer {
     /// Status of the answer.
     pub status: StatusCode,
     /// Headers, cleaned.
@@ -30,7 +30,7 @@ pub struct PluginAnswer {
 }
 
 /// The body of a plugin's answer.
-pub enum AnswerBody {
+pub(crate) enum AnswerBody {
     /// All of it.
     Whole(Bytes),
     /// An orderly stream that ended before its first byte.
@@ -40,7 +40,7 @@ pub enum AnswerBody {
 }
 
 /// A call that came to nothing.
-pub enum Failed {
+pub(crate) enum Failed {
     /// The process was gone before it heard of the request; another one may be asked.
     Unheard(EdgeError),
     /// The request may have been heard; it is not sent again.
@@ -86,7 +86,7 @@ impl From<CallError> for Failed {
 ///
 /// # Errors
 /// See [`Failed`].
-pub async fn ask(
+pub(crate) async fn ask(
     context: &RequestContext,
     question: &Question<'_>,
     instance: &Instance,

@@ -12,11 +12,11 @@ use sidegate_wire::ErrorCode;
 use std::borrow::Cow;
 
 /// Tells who failed: `client`, `gateway` or `plugin`.
-pub const ERROR_SOURCE: HeaderName = HeaderName::from_static("x-sidegate-error");
+pub(crate) const ERROR_SOURCE: HeaderName = HeaderName::from_static("x-sidegate-error");
 
 /// A request that gets an error for an answer.
 #[derive(Debug)]
-pub struct EdgeError {
+pub(crate) struct EdgeError {
     /// Which row of the error table.
     pub code: ErrorCode,
     /// Text for the client.
@@ -38,12 +38,12 @@ struct Body<'a> {
 
 impl EdgeError {
     /// An error with the table's own text.
-    pub fn new(code: ErrorCode) -> Self {
+    pub(crate) fn new(code: ErrorCode) -> Self {
         Self::public(code, code.public_message())
     }
 
     /// An error with a better public text.
-    pub fn public(code: ErrorCode, text: impl Into<Cow<'static, str>>) -> Self {
+    pub(crate) fn public(code: ErrorCode, text: impl Into<Cow<'static, str>>) -> Self {
         Self {
             code,
             public: text.into(),
@@ -55,20 +55,20 @@ impl EdgeError {
 
     /// Adds what only the log may say.
     #[must_use]
-    pub fn because(mut self, internal: impl Into<Cow<'static, str>>) -> Self {
+    pub(crate) fn because(mut self, internal: impl Into<Cow<'static, str>>) -> Self {
         self.internal = internal.into();
         self
     }
 
     /// Adds a header to the answer.
     #[must_use]
-    pub fn with(mut self, name: HeaderName, value: HeaderValue) -> Self {
+    pub(crate) fn with(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.headers.push((name, value));
         self
     }
 
     /// The plugin's own public error.
-    pub fn reported(status: Option<StatusCode>, text: String) -> Self {
+    pub(crate) fn reported(status: Option<StatusCode>, text: String) -> Self {
         let mut error = Self::new(ErrorCode::PluginReported);
         if !text.is_empty() {
             error.public = Cow::Owned(text);
@@ -78,13 +78,13 @@ impl EdgeError {
     }
 
     /// The status of the answer.
-    pub fn status(&self) -> StatusCode {
+    pub(crate) fn status(&self) -> StatusCode {
         let of_table = StatusCode::from_u16(self.code.http_status());
         self.status.unwrap_or(of_table.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR))
     }
 
     /// The answer.
-    pub fn into_response(self, request_id: &str) -> Response<EdgeBody> {
+    pub(crate) fn into_response(self, request_id: &str) -> Response<EdgeBody> {
         let status = self.status();
         let body = body(self.code, &self.public, request_id);
         let mut response = Response::new(EdgeBody::full(body));
@@ -106,7 +106,7 @@ fn body(code: ErrorCode, text: &str, request_id: &str) -> Bytes {
 }
 
 /// A whole HTTP/1.1 answer to a message that never became a request.
-pub fn raw_refusal(refusal: Refusal, request_id: &str) -> Vec<u8> {
+pub(crate) fn raw_refusal(refusal: Refusal, request_id: &str) -> Vec<u8> {
     let body = body(refusal.code, refusal.message, request_id);
     let status =
         StatusCode::from_u16(refusal.code.http_status()).unwrap_or(StatusCode::BAD_REQUEST);

@@ -5,14 +5,14 @@ use http::{HeaderMap, Method, StatusCode, header};
 
 /// Where a stream of events stands.
 #[derive(Debug, Clone, Copy)]
-pub struct EventBorder {
+pub(crate) struct EventBorder {
     /// The last bytes that were passed on. What is before the first byte counts as a blank line.
     last: [u8; 3],
 }
 
 /// Whether an answer is a stream of events that its client listens to: such a client takes an
 /// orderly end for what it is, comes again, and says which event it saw last.
-pub fn is_listened_to(method: &Method, status: StatusCode, headers: &HeaderMap) -> bool {
+pub(crate) fn is_listened_to(method: &Method, status: StatusCode, headers: &HeaderMap) -> bool {
     let media_type = headers.get(header::CONTENT_TYPE).map_or(&b""[..], |value| value.as_bytes());
     let media_type = media_type.split(|byte| *byte == b';').next().unwrap_or_default();
     *method == Method::GET
@@ -30,14 +30,14 @@ impl Default for EventBorder {
 
 impl EventBorder {
     /// These bytes were passed on.
-    pub fn pass(&mut self, bytes: &[u8]) {
+    pub(crate) fn pass(&mut self, bytes: &[u8]) {
         for byte in &bytes[bytes.len().saturating_sub(3)..] {
             self.take(*byte);
         }
     }
 
     /// Whether the last line that was passed on is a blank one. Lines end in LF, CR or both.
-    pub fn is_between(&self) -> bool {
+    pub(crate) fn is_between(&self) -> bool {
         match self.last {
             [before, b'\r', b'\n'] => matches!(before, b'\n' | b'\r'),
             [_, before, b'\n' | b'\r'] => matches!(before, b'\n' | b'\r'),
@@ -46,7 +46,7 @@ impl EventBorder {
     }
 
     /// How many of these bytes lead to the next border; `None` where there is none in them.
-    pub fn within(mut self, bytes: &[u8]) -> Option<usize> {
+    pub(crate) fn within(mut self, bytes: &[u8]) -> Option<usize> {
         let border = bytes.iter().position(|byte| {
             self.take(*byte);
             self.is_between()

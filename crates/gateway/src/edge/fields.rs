@@ -9,7 +9,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, header};
 use std::borrow::Cow;
 
 /// The fields for a plugin.
-pub struct Fields<'a> {
+pub(crate) struct Fields<'a> {
     /// All of them, and some that the plugin does not get.
     pub all: Cow<'a, HeaderMap>,
     /// Whether it does not get a field of this name.
@@ -59,7 +59,7 @@ struct Seen {
 
 /// What decides which fields go.
 #[derive(Debug, Clone, Copy)]
-pub struct Passing {
+pub(crate) struct Passing {
     /// The peer is a trusted proxy, whose other words about the client count.
     pub is_proxy: bool,
     /// The plugin may see tokens of the gateway.
@@ -68,7 +68,7 @@ pub struct Passing {
 
 impl Passing {
     /// The fields that pass.
-    pub fn of(self, sent: &HeaderMap) -> Fields<'_> {
+    pub(crate) fn of(self, sent: &HeaderMap) -> Fields<'_> {
         let seen = self.look(sent);
         let all = if seen.edit { Cow::Owned(self.edited(sent)) } else { Cow::Borrowed(sent) };
         let withheld = if seen.token { is_withheld_with_token } else { is_withheld };

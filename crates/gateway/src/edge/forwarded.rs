@@ -156,7 +156,7 @@ fn unquoted(text: &[u8]) -> Option<Cow<'_, [u8]>> {
 }
 
 /// The address in an element: bare, with a port, in brackets, in quotes. IPv4 comes in its own form.
-pub fn address(element: &[u8]) -> Option<IpAddr> {
+pub(crate) fn address(element: &[u8]) -> Option<IpAddr> {
     let plain = unquoted(element.trim_ascii())?;
     let text = std::str::from_utf8(&plain).ok()?;
     let address: IpAddr = if let Some(text) = text.strip_prefix('[') {

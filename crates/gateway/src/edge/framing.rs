@@ -186,7 +186,7 @@ fn empty_lines(bytes: &[u8]) -> usize {
 }
 
 /// Whether bytes that were not approved are part of a message already; empty lines are part of none.
-pub fn is_begun(bytes: &[u8]) -> bool {
+pub(crate) fn is_begun(bytes: &[u8]) -> bool {
     bytes.iter().any(|byte| !matches!(byte, b'\r' | b'\n'))
 }
 

@@ -25,7 +25,7 @@ use tokio::time::Instant;
 ///
 /// # Errors
 /// [`EdgeError`], which becomes the answer.
-pub async fn handle(
+pub(crate) async fn handle(
     context: &mut RequestContext,
     head: &Parts,
     body: &mut Upload,

@@ -26,12 +26,12 @@ pub struct SoFar {
 const MAX_URI: usize = 65_534;
 
 /// Longest method, in bytes.
-pub const MAX_METHOD: usize = 32;
+pub(crate) const MAX_METHOD: usize = 32;
 
 const NO_REQUEST_LINE: Refusal =
     Refusal::invalid("the request line is not of the form METHOD TARGET HTTP/1.1");
 /// What a target with a fragment gets, among others.
-pub const UNENCODED: Refusal =
+pub(crate) const UNENCODED: Refusal =
     Refusal::invalid("the request target has a character that must be encoded");
 const TOO_LARGE: Refusal = Refusal {
     code: ErrorCode::HeadersTooLarge,
@@ -95,7 +95,7 @@ impl HeadLimits {
 
 /// How the body after a head is delimited.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum BodyKind {
+pub(crate) enum BodyKind {
     /// There is none.
     None,
     /// So many bytes.
@@ -115,7 +115,7 @@ struct Seen<'a> {
 ///
 /// # Errors
 /// [`Refusal`] with words for the client.
-pub fn check_head(head: &[u8], limits: &HeadLimits) -> Result<BodyKind, Refusal> {
+pub(crate) fn check_head(head: &[u8], limits: &HeadLimits) -> Result<BodyKind, Refusal> {
     let (request_line, mut rest) = cut_line(head);
     if head.len() > limits.max_bytes {
         // In the order in which the bytes came.
@@ -166,7 +166,7 @@ fn cut_line(head: &[u8]) -> (&[u8], &[u8]) {
 ///
 /// # Errors
 /// Refuses broken lines and names that would change where the message ends.
-pub fn check_trailer(line: &[u8]) -> Result<(), Refusal> {
+pub(crate) fn check_trailer(line: &[u8]) -> Result<(), Refusal> {
     let (name, _) = split_header(line)?;
     let reserved = ["content-length", "transfer-encoding", "host", "authorization"];
     if reserved.iter().any(|r| name.eq_ignore_ascii_case(r.as_bytes())) {
@@ -223,7 +223,7 @@ fn check_request_line(line: &[u8]) -> Result<bool, Refusal> {
 ///
 /// # Errors
 /// Refuses all else, and characters that must be encoded.
-pub fn check_target(method: &[u8], target: &[u8]) -> Result<(), Refusal> {
+pub(crate) fn check_target(method: &[u8], target: &[u8]) -> Result<(), Refusal> {
     if target.len() <= MAX_URI && target.first() == Some(&b'/') && PLAIN.has_all(target) {
         return Ok(());
     }
@@ -293,7 +293,7 @@ fn note<'a>(seen: &mut Seen<'a>, name: &[u8], value: &'a [u8]) -> Result<(), Ref
 }
 
 /// Whether bytes are `host` or `host:port`, with nothing that some read as more.
-pub fn is_host(value: &[u8]) -> bool {
+pub(crate) fn is_host(value: &[u8]) -> bool {
     if value.len() > 300 {
         return false;
     }

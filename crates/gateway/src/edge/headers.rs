@@ -15,7 +15,7 @@ const OUR_HEADERS: usize = 5;
 #[error(
     "{count} headers with {bytes} bytes, where {MAX_ANSWER_HEADERS} with {MAX_ANSWER_HEADER_BYTES} are the most"
 )]
-pub struct TooMany {
+pub(crate) struct TooMany {
     count: usize,
     bytes: usize,
 }
@@ -25,7 +25,7 @@ pub struct TooMany {
 ///
 /// # Errors
 /// [`TooMany`] when clients could not take them.
-pub fn response(fields: &Fields) -> Result<HeaderMap, TooMany> {
+pub(crate) fn response(fields: &Fields) -> Result<HeaderMap, TooMany> {
     let (count, bytes) = (fields.count(), fields.bytes());
     if count > MAX_ANSWER_HEADERS || bytes > MAX_ANSWER_HEADER_BYTES {
         return Err(TooMany { count, bytes });

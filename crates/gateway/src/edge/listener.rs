@@ -56,7 +56,7 @@ enum Opened {
 }
 
 /// One shard of the edge.
-pub struct Shard {
+pub(crate) struct Shard {
     /// What all shards share.
     pub edge: Arc<Edge>,
     /// Counted from 0; which counts and lanes are its own.
@@ -75,7 +75,7 @@ pub struct Shard {
 
 impl Shard {
     /// Accepts until told to stop, then lets open requests finish within the drain limit.
-    pub async fn serve(self, listeners: Vec<TcpListener>) {
+    pub(crate) async fn serve(self, listeners: Vec<TcpListener>) {
         let shard = Arc::new(self);
         tokio::select! {
             () = shard.accept.cancelled() => {}

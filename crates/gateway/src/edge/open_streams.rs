@@ -28,7 +28,7 @@ const LONGEST_SLEEP: Duration = Duration::from_secs(60);
 const NEVER: UnixMillis = UnixMillis::MAX;
 
 /// What ends a stream whose reader has stalled, so that it does not hear of its end.
-pub struct Force {
+pub(crate) struct Force {
     /// Its connection, which ends with it where it has that for itself.
     pub connection: Arc<ClientConnection>,
     /// What carries it where others share the connection.
@@ -48,12 +48,12 @@ struct Member {
 }
 
 /// A stream's place among the open ones, until this is dropped.
-pub struct Open {
+pub(crate) struct Open {
     _entered: Entered<Member>,
 }
 
 /// The open streams of one shard.
-pub struct OpenStreams {
+pub(crate) struct OpenStreams {
     all: Arc<Roster<Member>>,
     /// When the next token expires among those that were shown.
     next_expiry: AtomicI64,
@@ -106,7 +106,7 @@ impl Drop for Member {
 impl OpenStreams {
     /// Takes in a stream that was begun under `seen`; its caller's token where it is to be looked at
     /// again.
-    pub fn enter(
+    pub(crate) fn enter(
         &self,
         signal: Arc<EndSignal>,
         force: Force,
@@ -129,12 +129,12 @@ impl OpenStreams {
     }
 
     /// Tells all to end.
-    pub fn end_all(&self, ending: Ending) {
+    pub(crate) fn end_all(&self, ending: Ending) {
         self.all.each(|member| member.end(ending));
     }
 
     /// Looks at callers again whenever it may matter. Never returns.
-    pub async fn watch(&self, generations: &GenerationReader) {
+    pub(crate) async fn watch(&self, generations: &GenerationReader) {
         let mut published = generations.published();
         let mut seen = generations.load().callers();
         loop {

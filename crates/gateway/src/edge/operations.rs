@@ -11,7 +11,11 @@ use sidegate_model::status::{PluginState, PluginStatus};
 pub const METRICS_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// Answers an operations path; `None` for every other path or method.
-pub fn answer(context: &RequestContext, method: &Method, path: &str) -> Option<Response<EdgeBody>> {
+pub(crate) fn answer(
+    context: &RequestContext,
+    method: &Method,
+    path: &str,
+) -> Option<Response<EdgeBody>> {
     if !matches!(*method, Method::GET | Method::HEAD) {
         return None;
     }
@@ -27,7 +31,7 @@ pub fn answer(context: &RequestContext, method: &Method, path: &str) -> Option<R
 
 /// Ready from the first published generation until the gateway stops, while every required plugin
 /// serves; told with the reasons. Any other broken plugin is told, but never makes the node unready.
-pub fn readiness(edge: &Edge, revision: Revision) -> (bool, Value) {
+pub(crate) fn readiness(edge: &Edge, revision: Revision) -> (bool, Value) {
     let settled = (edge.statuses)();
     let has_generation = settled.is_some();
     let plugins = settled.unwrap_or_default();
@@ -45,7 +49,7 @@ pub fn readiness(edge: &Edge, revision: Revision) -> (bool, Value) {
 }
 
 /// Everything that is counted, as a scraper reads it.
-pub fn metrics_text(edge: &Edge) -> String {
+pub(crate) fn metrics_text(edge: &Edge) -> String {
     let plugins = (edge.statuses)().unwrap_or_default();
     edge.metrics.render(&plugins, edge.logs.dropped_lines())
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 /// Who asks, and how.
 #[derive(Debug, Clone)]
-pub struct Origin {
+pub(crate) struct Origin {
     /// The client's address, where it is not the peer's.
     pub client: Option<Arc<str>>,
     /// How the client came.
@@ -19,7 +19,11 @@ pub struct Origin {
 
 impl Origin {
     /// Finds out who asks with these fields on a connection.
-    pub fn of(connection: &ClientConnection, headers: &HeaderMap, proxies: &Proxies) -> Self {
+    pub(crate) fn of(
+        connection: &ClientConnection,
+        headers: &HeaderMap,
+        proxies: &Proxies,
+    ) -> Self {
         if !connection.is_proxy {
             return Self { client: None, scheme: connection.scheme, host: None };
         }

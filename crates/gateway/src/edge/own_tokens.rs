@@ -19,7 +19,7 @@ const _: () = assert!(ADMIN_TOKEN_PREFIX.len() >= TOKEN_PREFIX.len());
 
 /// Whether a text holds a token of the gateway: a word that begins like one and is long enough. A
 /// longer word that only ends like one is somebody else's.
-pub fn within(text: &[u8]) -> bool {
+pub(crate) fn within(text: &[u8]) -> bool {
     // No token fits between two of these, so nearly all of a text need not be looked at.
     let mut probe = LEAST_BYTES - 1;
     while let Some(byte) = text.get(probe) {
@@ -54,7 +54,7 @@ const LENIENT: GeneralPurposeConfig = GeneralPurposeConfig::new()
 const BASE64: GeneralPurpose = GeneralPurpose::new(&STANDARD, LENIENT);
 
 /// Whether credentials hold a token of the gateway, be it as a name or password.
-pub fn within_credentials(value: &[u8]) -> bool {
+pub(crate) fn within_credentials(value: &[u8]) -> bool {
     const BASIC: &[u8] = b"basic ";
     if within(value) {
         return true;
@@ -73,7 +73,7 @@ fn within_part(part: &str) -> bool {
 }
 
 /// What is left of a query without the parts that hold a token; `None` where none does.
-pub fn removed_from_query(query: &str) -> Option<String> {
+pub(crate) fn removed_from_query(query: &str) -> Option<String> {
     if query.len() < LEAST_BYTES || !query.split('&').any(within_part) {
         return None;
     }
@@ -82,7 +82,7 @@ pub fn removed_from_query(query: &str) -> Option<String> {
 }
 
 /// What is left of cookies without those that hold a token.
-pub fn removed_from_cookies(value: &[u8]) -> Vec<u8> {
+pub(crate) fn removed_from_cookies(value: &[u8]) -> Vec<u8> {
     let cookies = value.split(|byte| *byte == b';').map(<[u8]>::trim_ascii);
     let kept: Vec<_> = cookies.filter(|cookie| !within(cookie)).collect();
     kept.join(&b"; "[..])

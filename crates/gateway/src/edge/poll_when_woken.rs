@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 
 /// A future that is left alone until it wakes its task.
-pub struct PollWhenWoken<F> {
+pub(crate) struct PollWhenWoken<F> {
     future: F,
     flag: Arc<WakeFlag>,
     /// What the future gets for a waker: its own flag.
@@ -39,18 +39,18 @@ impl Wake for WakeFlag {
 
 impl<F> PollWhenWoken<F> {
     /// Will be polled once, and then when it asks.
-    pub fn new(future: F) -> Self {
+    pub(crate) fn new(future: F) -> Self {
         let flag = Arc::new(WakeFlag { woken: AtomicBool::new(true), task: AtomicWaker::new() });
         Self { future, waker: flag.clone().into(), flag, task: None }
     }
 
     /// The future.
-    pub fn get(&self) -> &F {
+    pub(crate) fn get(&self) -> &F {
         &self.future
     }
 
     /// The future, to be changed: it will be polled again.
-    pub fn change(&mut self) -> &mut F {
+    pub(crate) fn change(&mut self) -> &mut F {
         self.flag.woken.store(true, Ordering::Release);
         &mut self.future
     }

@@ -14,7 +14,7 @@ use sidegate_wire::ErrorCode;
 use std::sync::Arc;
 
 /// A request that may pass.
-pub struct Admitted {
+pub(crate) struct Admitted {
     /// Where it goes.
     pub matched: Match,
     /// That it may.
@@ -24,7 +24,7 @@ pub struct Admitted {
 }
 
 /// What a plugin is asked, with the proof that it may be.
-pub struct Question<'a> {
+pub(crate) struct Question<'a> {
     /// The proof.
     pub permit: Permit,
     /// Where it goes.
@@ -39,7 +39,7 @@ pub struct Question<'a> {
 }
 
 /// Makes of a request what its plugin may know, and tells who is asked.
-pub fn build<'a>(
+pub(crate) fn build<'a>(
     context: &RequestContext,
     admitted: Admitted,
     head: &'a Parts,
@@ -59,7 +59,7 @@ impl Question<'_> {
     ///
     /// # Errors
     /// 413 for what no message can hold.
-    pub fn encode(
+    pub(crate) fn encode(
         &self,
         context: &RequestContext,
         features: Features,

@@ -6,7 +6,7 @@ use std::fmt;
 use std::hash::{BuildHasher as _, RandomState};
 
 /// The header that carries it, in both directions.
-pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// Longest id that is taken from a client.
 const MAX_LENGTH: usize = 128;
 /// What fresh ids begin with; 32 hexadecimal digits follow.
@@ -19,7 +19,7 @@ thread_local! {
 
 /// The id of one request: visible ASCII. A fresh one takes no memory of its own.
 #[derive(Debug, Clone)]
-pub struct RequestId(Kind);
+pub(crate) struct RequestId(Kind);
 
 #[derive(Debug, Clone)]
 enum Kind {
@@ -34,7 +34,7 @@ struct Fresh([u8; FRESH_LENGTH]);
 
 impl RequestId {
     /// The id of a request with these headers.
-    pub fn of(headers: &HeaderMap) -> Self {
+    pub(crate) fn of(headers: &HeaderMap) -> Self {
         let mut given = headers.get_all(REQUEST_ID).iter();
         match (given.next(), given.next()) {
             (Some(id), None) => taken(id).map_or_else(Self::fresh, |id| Self(Kind::Given(id))),
@@ -43,7 +43,7 @@ impl RequestId {
     }
 
     /// A fresh id: unique, not secret.
-    pub fn fresh() -> Self {
+    pub(crate) fn fresh() -> Self {
         let mut text = [0; FRESH_LENGTH];
         let (prefix, rest) = text.split_at_mut(PREFIX.len());
         prefix.copy_from_slice(PREFIX);
@@ -56,7 +56,7 @@ impl RequestId {
     }
 
     /// The id as text.
-    pub fn as_str(&self) -> &str {
+    pub(crate) fn as_str(&self) -> &str {
         match &self.0 {
             Kind::Fresh(Fresh(text)) => std::str::from_utf8(text).expect("a fresh id is ASCII"),
             Kind::Given(text) => text,
@@ -64,7 +64,7 @@ impl RequestId {
     }
 
     /// The id as a header's value.
-    pub fn to_header(&self) -> HeaderValue {
+    pub(crate) fn to_header(&self) -> HeaderValue {
         HeaderValue::from_str(self.as_str()).expect("an id is visible ASCII")
     }
 }

@@ -40,7 +40,7 @@ struct Asked {
 ///
 /// # Errors
 /// Never.
-pub fn respond(
+pub(crate) fn respond(
     edge: Arc<Edge>,
     open: OpenRequest,
     request: Request<Incoming>,

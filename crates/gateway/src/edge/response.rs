@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 /// What of the request decides about the form of its answer.
 #[derive(Debug, Clone, Copy)]
-pub struct Form<'a> {
+pub(crate) struct Form<'a> {
     /// How it was asked.
     pub method: &'a Method,
     /// What the operator says about its plugin.
@@ -24,13 +24,13 @@ pub struct Form<'a> {
 }
 
 /// Whether answers with this status have no content, whatever they are given.
-pub fn has_no_content(status: StatusCode) -> bool {
+pub(crate) fn has_no_content(status: StatusCode) -> bool {
     let without = [StatusCode::NO_CONTENT, StatusCode::RESET_CONTENT, StatusCode::NOT_MODIFIED];
     without.contains(&status)
 }
 
 /// Makes the client's answer.
-pub fn build(
+pub(crate) fn build(
     context: &RequestContext,
     permit: &Permit,
     answer: PluginAnswer,
@@ -110,7 +110,7 @@ fn enter(context: &RequestContext, stream: &mut StreamBody, token: Option<Arc<To
 }
 
 /// The headers that tell what remains of a quota.
-pub fn quota_headers(quota: QuotaState) -> [(HeaderName, HeaderValue); 3] {
+pub(crate) fn quota_headers(quota: QuotaState) -> [(HeaderName, HeaderValue); 3] {
     const LIMIT: HeaderName = HeaderName::from_static("ratelimit-limit");
     const REMAINING: HeaderName = HeaderName::from_static("ratelimit-remaining");
     const RESET: HeaderName = HeaderName::from_static("ratelimit-reset");

@@ -53,7 +53,7 @@ impl<'a> Seen<'a> {
 ///
 /// # Errors
 /// [`Refusal`] for what could be read in two ways.
-pub fn check(head: &Parts, limits: &HeadLimits) -> Result<(), Refusal> {
+pub(crate) fn check(head: &Parts, limits: &HeadLimits) -> Result<(), Refusal> {
     let uri = &head.uri;
     let target = uri.path_and_query().map_or(0, |target| target.as_str().len());
     let seen = Seen::of(&head.headers);
@@ -109,13 +109,13 @@ pub fn check(head: &Parts, limits: &HeadLimits) -> Result<(), Refusal> {
 ///
 /// # Errors
 /// The [`Refusal`] that such a target gets over HTTP/1.
-pub fn check_mark(head: &Parts) -> Result<(), Refusal> {
+pub(crate) fn check_mark(head: &Parts) -> Result<(), Refusal> {
     let is_marked = head.version == Version::HTTP_2 && head.headers.contains_key(FRAGMENT_FIELD);
     if is_marked { Err(UNENCODED) } else { Ok(()) }
 }
 
 /// The host a request names, as received; empty for an HTTP/1.0 request without one.
-pub fn host(head: &Parts) -> &[u8] {
+pub(crate) fn host(head: &Parts) -> &[u8] {
     let of_uri = head.uri.authority().map(|authority| authority.as_str().as_bytes());
     let of_header = || head.headers.get(header::HOST).map(HeaderValue::as_bytes);
     of_uri.or_else(of_header).unwrap_or_default()

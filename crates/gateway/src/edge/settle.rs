@@ -23,7 +23,7 @@ use tokio::time::{Instant, timeout_at};
 const START_WAIT: Duration = Duration::from_secs(2);
 
 /// A request of which everything is known but whether it may pass now.
-pub struct Settled {
+pub(crate) struct Settled {
     /// Where it goes.
     pub matched: Match,
     /// Who calls.
@@ -33,7 +33,7 @@ pub struct Settled {
 }
 
 /// What a request comes to.
-pub enum Outcome {
+pub(crate) enum Outcome {
     /// A call to a plugin.
     Call(Settled),
     /// An OPTIONS that the gateway answers itself.
@@ -74,7 +74,7 @@ impl Wait {
 ///
 /// # Errors
 /// [`EdgeError`] for what has no endpoint, no good caller or, in time, no process.
-pub async fn settle(
+pub(crate) async fn settle(
     context: &mut RequestContext,
     head: &Parts,
     record: &mut RequestRecord,
@@ -120,7 +120,7 @@ pub async fn settle(
 ///
 /// # Errors
 /// 503 when there is none in time.
-pub async fn replacement(
+pub(crate) async fn replacement(
     context: &mut RequestContext,
     matched: &Match,
     gone: &Arc<Instance>,

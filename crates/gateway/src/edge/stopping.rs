@@ -15,7 +15,10 @@ const LOOKS_AT_SILENT: u32 = 4;
 const LOOKS_AT_IDLE: u32 = 20;
 
 /// Carries out what comes before the first request, unless the gateway stops meanwhile.
-pub async fn unless_stopped<F: Future>(stop: &CancellationToken, first: F) -> Option<F::Output> {
+pub(crate) async fn unless_stopped<F: Future>(
+    stop: &CancellationToken,
+    first: F,
+) -> Option<F::Output> {
     let stopped = async {
         stop.cancelled().await;
         // Its first request may be on its way.
@@ -30,7 +33,7 @@ pub async fn unless_stopped<F: Future>(stop: &CancellationToken, first: F) -> Op
 
 /// Resolves when a connection that was told of the stop is not worth waiting for: all its requests
 /// are answered, and the other end has vanished or is in no hurry to end it.
-pub async fn nothing_left(connection: &ClientConnection) {
+pub(crate) async fn nothing_left(connection: &ClientConnection) {
     connection.was_heard();
     let (mut has_answered, mut idle, mut closing) = (false, 0, 0);
     loop {
@@ -48,7 +51,7 @@ pub async fn nothing_left(connection: &ClientConnection) {
 }
 
 /// The same over HTTP/1, where the library closes by itself what is idle, and only closing can last.
-pub async fn closed(connection: &ClientConnection) {
+pub(crate) async fn closed(connection: &ClientConnection) {
     let mut closing = 0;
     while closing < LOOKS_AT_SILENT {
         sleep(LOOK).await;

@@ -33,7 +33,7 @@ static TWICE: RateLimitedLog = RateLimitedLog::new();
 /// A streamed answer that was cut; the connection or the HTTP/2 stream ends with an error.
 #[derive(Debug, Clone, Copy, thiserror::Error)]
 #[error("{reason}")]
-pub struct Aborted {
+pub(crate) struct Aborted {
     /// Why, in words for the log.
     pub reason: &'static str,
     /// Its row of the error table, where it has one.
@@ -54,7 +54,7 @@ impl From<Ending> for Aborted {
 }
 
 /// How long a stream may last and pause.
-pub struct StreamLimits {
+pub(crate) struct StreamLimits {
     /// When it ends at the latest, if ever.
     pub deadline: Option<Instant>,
     /// The longest pause.
@@ -70,7 +70,7 @@ enum Step {
 }
 
 /// A streamed answer after its headers.
-pub struct StreamBody {
+pub(crate) struct StreamBody {
     chunks: Option<Chunks>,
     first: Option<Bytes>,
     /// When it ends at the latest.
@@ -100,7 +100,12 @@ pub struct StreamBody {
 
 impl StreamBody {
     /// The rest of a stream whose headers are known; `first` is data that came before any headers.
-    pub fn new(chunks: Chunks, first: Option<Bytes>, limits: &StreamLimits, lenient: bool) -> Self {
+    pub(crate) fn new(
+        chunks: Chunks,
+        first: Option<Bytes>,
+        limits: &StreamLimits,
+        lenient: bool,
+    ) -> Self {
         let signal = chunks.signal().clone();
         Self {
             chunks: Some(chunks),
@@ -121,59 +126,62 @@ impl StreamBody {
     }
 
     /// The answer promised this many bytes.
-    pub fn promise(&mut self, bytes: u64) {
+    pub(crate) fn promise(&mut self, bytes: u64) {
         self.promised = Some(bytes);
     }
 
     /// The answer's end is told by the end of this connection: whatever cuts it is to be told from
     /// an end in order.
-    pub fn ends_with(&mut self, connection: Arc<ClientConnection>) {
+    pub(crate) fn ends_with(&mut self, connection: Arc<ClientConnection>) {
         connection.reset_on_close();
         self.ends_with_connection = Some(connection);
     }
 
     /// Whether its end is told by the end of the connection.
-    pub fn is_ended_by_connection(&self) -> bool {
+    pub(crate) fn is_ended_by_connection(&self) -> bool {
         self.ends_with_connection.is_some()
     }
 
     /// Where the gateway ends it, it ends between two events.
-    pub fn end_between_events(&mut self) {
+    pub(crate) fn end_between_events(&mut self) {
         self.events = Some(EventBorder::default());
     }
 
     /// What ends its call, where that can be somebody else's business than its reader's.
-    pub fn canceller(&self) -> Option<Canceller> {
+    pub(crate) fn canceller(&self) -> Option<Canceller> {
         self.chunks.as_ref().and_then(Chunks::canceller)
     }
 
     /// It is among the open ones now.
-    pub fn entered(&mut self, open: Open) {
+    pub(crate) fn entered(&mut self, open: Open) {
         self.open = Some(open);
     }
 
     /// Where it is told to end before its end.
-    pub fn signal(&self) -> &Arc<EndSignal> {
+    pub(crate) fn signal(&self) -> &Arc<EndSignal> {
         &self.signal
     }
 
     /// When it ends at the latest, if ever.
-    pub fn limit(&self) -> Option<Instant> {
+    pub(crate) fn limit(&self) -> Option<Instant> {
         self.limit
     }
 
     /// What is known of the length.
-    pub fn size_hint(&self) -> SizeHint {
+    pub(crate) fn size_hint(&self) -> SizeHint {
         self.promised.map_or_else(SizeHint::new, SizeHint::with_exact)
     }
 
     /// Whether nothing follows.
-    pub fn is_over(&self) -> bool {
+    pub(crate) fn is_over(&self) -> bool {
         self.chunks.is_none() && self.aborting.is_none()
     }
 
     /// The next bytes for the client; `None` at an orderly end.
-    pub fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Aborted>>> {
+    pub(crate) fn poll_chunk(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Bytes, Aborted>>> {
         if let Some(aborted) = self.aborting {
             ready!(self.poll_timer(cx));
             self.aborting = None;
@@ -342,7 +350,7 @@ impl StreamBody {
 }
 
 /// Lets a plugin's call end by itself, ignoring what it still says, and cancels it after a while.
-pub fn let_finish(mut chunks: Chunks) {
+pub(crate) fn let_finish(mut chunks: Chunks) {
     tokio::spawn(async move {
         let rest = async { while let Some(Ok(_)) = chunks.next().await {} };
         if tokio::time::timeout(AFTER_DONE, rest).await.is_err()

@@ -11,14 +11,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 /// Carries the streams of one connection, each on a task of its own.
 #[derive(Debug, Clone, Default)]
-pub struct StreamTasks {
+pub(crate) struct StreamTasks {
     /// The one that was asked for and is not spawned yet.
     next: Arc<Mutex<Option<StreamTask>>>,
 }
 
 impl StreamTasks {
     /// The task of the request that was read just now: the library spawns it next.
-    pub fn next(&self) -> StreamTask {
+    pub(crate) fn next(&self) -> StreamTask {
         let task = StreamTask::default();
         *self.next.lock().unwrap_or_else(PoisonError::into_inner) = Some(task.clone());
         task

@@ -15,26 +15,26 @@ use tokio::time::{Instant, timeout, timeout_at};
 const SLOW_START: Duration = Duration::from_secs(5);
 
 /// A whole body, and its share of the memory.
-pub struct Uploaded {
+pub(crate) struct Uploaded {
     /// All of them, in one piece.
     pub bytes: Bytes,
     _memory: Option<Reservation>,
 }
 
 /// A body that may still be on its way.
-pub struct Upload {
+pub(crate) struct Upload {
     incoming: Incoming,
     ended: bool,
 }
 
 impl Upload {
     /// Of which nothing was read.
-    pub fn new(incoming: Incoming) -> Self {
+    pub(crate) fn new(incoming: Incoming) -> Self {
         Self { ended: incoming.is_end_stream(), incoming }
     }
 
     /// Whether everything was read.
-    pub fn has_ended(&self) -> bool {
+    pub(crate) fn has_ended(&self) -> bool {
         self.ended || self.incoming.is_end_stream()
     }
 
@@ -42,7 +42,7 @@ impl Upload {
     ///
     /// # Errors
     /// 413.
-    pub fn check_announced(&self, edge: &Edge) -> Result<(), EdgeError> {
+    pub(crate) fn check_announced(&self, edge: &Edge) -> Result<(), EdgeError> {
         let announced = self.incoming.size_hint().lower();
         let fits = announced <= edge.limits.max_body_bytes as u64;
         if fits { Ok(()) } else { Err(too_large(edge)) }
@@ -53,7 +53,7 @@ impl Upload {
     /// # Errors
     /// 413 above the limit, 408 for a body that does not arrive in time, 400 for a broken one, 503
     /// when all bodies together need more memory than there is for them.
-    pub async fn read(&mut self, edge: &Edge) -> Result<Uploaded, EdgeError> {
+    pub(crate) async fn read(&mut self, edge: &Edge) -> Result<Uploaded, EdgeError> {
         if self.has_ended() {
             return Ok(Uploaded { bytes: Bytes::new(), _memory: None });
         }
@@ -114,7 +114,7 @@ impl Upload {
 
     /// Takes what a client still sends of a refused request, within bounds, so that the answer
     /// reaches clients that read only after they have sent.
-    pub async fn take_rest(mut self) {
+    pub(crate) async fn take_rest(mut self) {
         let mut left = LINGER_BYTES;
         let taking = async {
             while let Some(Ok(frame)) = self.incoming.frame().await {

@@ -11,7 +11,7 @@ const GENERALIZED_TIME: u8 = 0x18;
 const VERSION: u8 = 0xa0;
 
 /// The moment after which a certificate is not valid, in seconds since the Unix epoch.
-pub fn not_after(certificate: &[u8]) -> Option<i64> {
+pub(crate) fn not_after(certificate: &[u8]) -> Option<i64> {
     let (mut whole, _) = value_of(SEQUENCE, certificate)?;
     let (mut told, _) = value_of(SEQUENCE, whole)?;
     if let Some((_, rest)) = value_of(VERSION, told) {

@@ -4,14 +4,14 @@ use super::authenticate::{Caller, KnownApp};
 use sidegate_model::quota::{QuotaState, Verdict};
 
 /// Proof that a request was admitted; later steps demand it.
-pub struct Permit {
+pub(crate) struct Permit {
     caller: Caller,
     quota: Option<QuotaState>,
 }
 
 /// A caller that used up its quota.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct OverQuota {
+pub(crate) struct OverQuota {
     /// What remains.
     pub state: QuotaState,
     /// When the next request passes, in seconds.
@@ -22,7 +22,7 @@ pub struct OverQuota {
 ///
 /// # Errors
 /// [`OverQuota`] when the app's requests a minute are used up.
-pub fn admit(caller: Caller, now_nanos: u64) -> Result<Permit, OverQuota> {
+pub(crate) fn admit(caller: Caller, now_nanos: u64) -> Result<Permit, OverQuota> {
     let Caller::App(known) = &caller else {
         return Ok(Permit { caller, quota: None });
     };
@@ -37,7 +37,7 @@ pub fn admit(caller: Caller, now_nanos: u64) -> Result<Permit, OverQuota> {
 
 impl Permit {
     /// The app that calls, if it is known.
-    pub fn app(&self) -> Option<&KnownApp> {
+    pub(crate) fn app(&self) -> Option<&KnownApp> {
         match &self.caller {
             Caller::App(known) => Some(known),
             Caller::Anonymous => None,
@@ -45,7 +45,7 @@ impl Permit {
     }
 
     /// What remains of the app's quota, if it has one.
-    pub fn quota(&self) -> Option<QuotaState> {
+    pub(crate) fn quota(&self) -> Option<QuotaState> {
         self.quota
     }
 }

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 /// An app that proved itself with a token.
 #[derive(Clone)]
-pub struct KnownApp {
+pub(crate) struct KnownApp {
     /// The app.
     pub identity: Arc<AppIdentity>,
     /// The one that was presented.
@@ -20,7 +20,7 @@ pub struct KnownApp {
 }
 
 /// Proof that it is known who calls.
-pub enum Caller {
+pub(crate) enum Caller {
     /// Nobody needs to know.
     Anonymous,
     /// Which presented a valid token.
@@ -29,7 +29,7 @@ pub enum Caller {
 
 /// Why a caller is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Refused {
+pub(crate) struct Refused {
     /// The kind of answer.
     pub code: ErrorCode,
     /// Words for the client.
@@ -65,7 +65,7 @@ const UNDECIDED: Refused = Refused {
 ///
 /// # Errors
 /// [`Refused`] where a token is demanded and none is good, or where it cannot be decided.
-pub fn authenticate(
+pub(crate) fn authenticate(
     generation: &Generation,
     matched: &Match,
     headers: &HeaderMap,
@@ -103,7 +103,7 @@ fn identify(
 }
 
 /// Why a caller that was let in with this token would not be let in now, if that is so.
-pub fn ending(generation: &Generation, token: &Token, now: UnixMillis) -> Option<Ending> {
+pub(crate) fn ending(generation: &Generation, token: &Token, now: UnixMillis) -> Option<Ending> {
     match generation.tokens.get(&token.hash) {
         Some(known) if known.id == token.id => {}
         _ => return Some(Ending::Revoked),

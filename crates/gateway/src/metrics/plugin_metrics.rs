@@ -48,7 +48,7 @@ const FAMILIES: [Family; 8] = [
 ];
 
 /// Adds what there is to tell. `figures` knows what a process uses.
-pub fn write(
+pub(super) fn write(
     out: &mut String,
     plugins: &[PluginStatus],
     figures: impl Fn(u32) -> Option<ProcessFigures>,

@@ -40,7 +40,7 @@ pub struct RouteName<'a> {
 }
 
 /// The name of no route.
-pub const UNMATCHED: RouteName<'static> = RouteName { plugin: "-", route: "-", method: "-" };
+pub(crate) const UNMATCHED: RouteName<'static> = RouteName { plugin: "-", route: "-", method: "-" };
 
 /// The counts of one route on one shard.
 #[derive(Debug)]
