@@ -5,7 +5,6 @@
 //! [`response`] and [`stream`] are its steps towards the plugin and back. Never imports the host.
 
 pub(crate) mod access_log;
-pub(crate) mod answer_names;
 pub(crate) mod body;
 pub(crate) mod body_memory;
 pub(crate) mod close_on_end;
@@ -25,7 +24,6 @@ pub(crate) mod framing;
 pub(crate) mod guarded_io;
 pub(crate) mod handle;
 pub(crate) mod head;
-pub(crate) mod headers;
 pub(crate) mod listener;
 pub(crate) mod open_streams;
 pub(crate) mod operations;
@@ -33,6 +31,7 @@ pub(crate) mod origin;
 pub(crate) mod own_tokens;
 pub(crate) mod poll_when_woken;
 pub(crate) mod proxies;
+pub(crate) mod quota_headers;
 pub(crate) mod refusal;
 pub(crate) mod request;
 pub(crate) mod request_id;

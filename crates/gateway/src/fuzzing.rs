@@ -3,12 +3,13 @@
 pub use crate::edge::close_on_end::CloseOnEnd;
 pub use crate::edge::connection::{ClientConnection, Peer};
 pub use crate::edge::connection_timeouts::ConnectionTimeouts;
-pub use crate::edge::forwarded::{ForwardedInfo, Scheme};
+pub use crate::edge::forwarded::ForwardedInfo;
 pub use crate::edge::framing::Framing;
 pub use crate::edge::guarded_io::GuardedIo;
 pub use crate::edge::head::HeadLimits;
 pub use crate::metrics::ShardMetrics;
 pub use crate::route::lookup::{Found, Miss, lookup};
+pub use sidegate_plugins::Scheme;
 
 use crate::edge::socket::ClientSocket;
 use bytes::BytesMut;

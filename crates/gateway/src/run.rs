@@ -2,7 +2,7 @@
 //! thread of its own for each core.
 
 use crate::edge::body_memory::BodyMemory;
-use crate::edge::context::{Edge, EdgeLimits, Facts};
+use crate::edge::context::{Edge, EdgeLimits};
 use crate::edge::listener::Shard;
 use crate::edge::open_streams::OpenStreams;
 use crate::edge::operations;
@@ -15,8 +15,8 @@ use serde_json::Value;
 use sidegate_model::kv::Kv;
 use sidegate_model::snapshot::{Revision, Snapshot};
 use sidegate_model::status::PluginStatus;
-use sidegate_plugins::HostServices;
 use sidegate_plugins::host::{HostError, HostHandle, HostSettings};
+use sidegate_plugins::{HostServices, NodeFacts};
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -166,7 +166,7 @@ pub fn start(
     let edge = Arc::new(Edge {
         generations: host.generations(),
         proxies: settings.proxies,
-        facts: Facts::new(&settings.edge_id, &settings.edge_namespace),
+        facts: NodeFacts::new(&settings.edge_id, &settings.edge_namespace),
         // Room for a few of the largest ones in any case.
         body_memory: BodyMemory::new(
             settings.limits.body_memory_bytes.max(settings.limits.max_body_bytes.saturating_mul(4)),

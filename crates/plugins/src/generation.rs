@@ -3,8 +3,8 @@
 //! A request loads the generation once and sees one consistent moment until it ends. Nothing edits
 //! a generation; the host makes the next one and publishes it. What is counted lives outside.
 
+use crate::app_identity::AppIdentity;
 use crate::instance::Instance;
-use bytes::Bytes;
 use rustc_hash::FxBuildHasher;
 use sidegate_model::app::{App, AppId};
 use sidegate_model::convert;
@@ -41,16 +41,6 @@ pub enum Target {
     Starting,
     /// No process, and none is being started right now.
     Unavailable,
-}
-
-/// An app as requests need it, prepared once.
-pub struct AppIdentity {
-    /// What the operator said of it.
-    pub app: Arc<App>,
-    /// What every request of the app tells plugins of it.
-    pub encoded: Bytes,
-    /// Its running count, shared by all generations.
-    pub quota: Arc<Quota>,
 }
 
 /// Everything a request needs to know about one moment.

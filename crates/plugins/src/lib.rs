@@ -5,6 +5,7 @@
 //! to end what it has open by `ending`; `services` is what plugins may ask in turn. It never sees a
 //! client's socket, and does not know who asks.
 
+mod app_identity;
 mod ending;
 mod generation;
 pub mod host;
@@ -14,10 +15,14 @@ mod rate_limited_log;
 mod roster;
 mod services;
 
+pub use app_identity::AppIdentity;
 pub use ending::{EndSignal, Ending, StreamTask};
-pub use generation::{AppIdentity, Callers, Generation, Mount, Target};
+pub use generation::{Callers, Generation, Mount, Target};
 pub use host::GenerationReader;
-pub use instance::{CallError, Canceller, Chunks, End, Features, Instance};
+pub use instance::{
+    Answer, AnswerBody, AskError, CallError, CallLimits, Canceller, ComingBody, End, Instance,
+    NodeFacts, Piece, Pieces, Question, RequestBody, RequestFields, Scheme,
+};
 pub use process_figures::ProcessFigures;
 pub use rate_limited_log::RateLimitedLog;
 pub use roster::{Entered, Roster};

@@ -9,6 +9,8 @@ use crate::log::AccessLine;
 use crate::metrics::{RouteMeter, RouteName};
 use http::request::Parts;
 use http::{Method, StatusCode};
+use sidegate_model::cors::CorsOptions;
+use sidegate_model::plugin::PluginSpec;
 use sidegate_plugins::EndSignal;
 use sidegate_wire::ErrorCode;
 use std::sync::Arc;
@@ -29,6 +31,10 @@ pub(crate) struct RequestRecord {
     bytes: u64,
     end: End,
     signal: Option<Arc<EndSignal>>,
+    /// The plugin that is asked, where its operator says which pages may read its answers.
+    cors: Option<Arc<PluginSpec>>,
+    /// That plugin is known, whatever its operator says.
+    is_plugin_known: bool,
     /// What only the log tells; nothing where nobody reads it.
     logged: Option<Box<LoggedRequest>>,
 }
@@ -70,6 +76,8 @@ impl RequestRecord {
             bytes: 0,
             end: End::Open,
             signal: None,
+            cors: None,
+            is_plugin_known: false,
             logged,
             open,
         })
@@ -102,6 +110,22 @@ impl RequestRecord {
 
     fn meter(&self) -> &RouteMeter {
         self.meter.as_deref().unwrap_or_else(|| self.open.connection().metrics.unmatched())
+    }
+
+    /// It is known which plugin is asked.
+    pub(crate) fn asks(&mut self, plugin: &Arc<PluginSpec>) {
+        self.is_plugin_known = true;
+        self.cors = plugin.options.cors.is_some().then(|| plugin.clone());
+    }
+
+    /// Whether it is known which plugin is asked.
+    pub(crate) fn is_plugin_known(&self) -> bool {
+        self.is_plugin_known
+    }
+
+    /// Which pages may read the answer, where that is known.
+    pub(crate) fn cors(&self) -> Option<&CorsOptions> {
+        self.cors.as_ref()?.options.cors.as_ref()
     }
 
     /// It is known where the request goes.

@@ -1,11 +1,10 @@
 //! What is known of one client connection, shared between its socket and its requests.
 
 use super::deadlines::{Deadlines, Ticket};
-use super::forwarded::Scheme;
 use crate::log::AccessLog;
 use crate::metrics::ShardMetrics;
 use futures_util::task::AtomicWaker;
-use sidegate_plugins::StreamTask;
+use sidegate_plugins::{Scheme, StreamTask};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};

@@ -4,7 +4,6 @@
 use super::body_memory::BodyMemory;
 use super::connection::ClientConnection;
 use super::connection_timeouts::ConnectionTimeouts;
-use super::forwarded::Scheme;
 use super::head::HeadLimits;
 use super::open_streams::OpenStreams;
 use super::origin::Origin;
@@ -12,12 +11,9 @@ use super::proxies::Proxies;
 use super::request_id::RequestId;
 use crate::log::Logs;
 use crate::metrics::Metrics;
-use bytes::Bytes;
 use http::Version;
-use sidegate_model::plugin::PluginSpec;
 use sidegate_model::status::PluginStatus;
-use sidegate_plugins::{Generation, GenerationReader, StreamTask};
-use sidegate_transport::codec::encode_facts;
+use sidegate_plugins::{Generation, GenerationReader, NodeFacts, StreamTask};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -103,31 +99,6 @@ impl EdgeLimits {
 /// Where `/ready` learns what the plugins do; `None` before any desired state was taken up.
 pub(crate) type StatusSource = Arc<dyn Fn() -> Option<Vec<PluginStatus>> + Send + Sync>;
 
-/// What every request tells plugins of this node and of how it came, written once.
-pub(crate) struct Facts {
-    http: Bytes,
-    https: Bytes,
-}
-
-impl Facts {
-    /// Of the node with this name and namespace.
-    pub(crate) fn new(edge_id: &str, edge_namespace: &str) -> Self {
-        let with = |scheme: Scheme| {
-            let node = [("edge_id", edge_id), ("edge_namespace", edge_namespace)];
-            encode_facts(node.into_iter().chain([("scheme", scheme.as_str())]))
-        };
-        Self { http: with(Scheme::Http), https: with(Scheme::Https) }
-    }
-
-    /// For a request that came this way.
-    pub(crate) fn of(&self, scheme: Scheme) -> &Bytes {
-        match scheme {
-            Scheme::Http => &self.http,
-            Scheme::Https => &self.https,
-        }
-    }
-}
-
 /// The parts of the gateway that a request needs; one for all shards.
 pub(crate) struct Edge {
     /// The slot of the serving generation.
@@ -137,7 +108,7 @@ pub(crate) struct Edge {
     /// Proxies whose word about clients is believed.
     pub proxies: Proxies,
     /// What every request tells plugins of this node.
-    pub facts: Facts,
+    pub facts: NodeFacts,
     /// Memory for the bodies of requests.
     pub body_memory: BodyMemory,
     /// What is counted.
@@ -189,25 +160,30 @@ pub(crate) struct RequestContext {
     pub version: Version,
     /// When its head was complete.
     pub start: Instant,
-    /// The moment as it was last read: when its head was complete, or after the last wait since then.
-    pub now: Instant,
-    /// The moment it sees.
+    /// What served at that time; a request that has waited sees a later one beside it.
     pub generation: Arc<Generation>,
-    /// Where the operator says which pages may read the answers of the plugin that is asked: that
-    /// plugin.
-    pub cors: Option<Arc<PluginSpec>>,
     /// The gateway.
     pub edge: Arc<Edge>,
 }
 
 impl RequestContext {
-    /// It is known which plugin is asked.
-    pub(crate) fn asks(&mut self, plugin: &Arc<PluginSpec>) {
-        self.cors = plugin.options.cors.is_some().then(|| plugin.clone());
-    }
-
     /// The client's address.
     pub(crate) fn client(&self) -> &str {
         self.origin.client.as_deref().unwrap_or(&self.connection.peer_text)
+    }
+}
+
+/// What a request sees that may have waited.
+pub(crate) struct Moment {
+    /// Routes, identities and processes.
+    pub generation: Arc<Generation>,
+    /// The clock, as it was read last.
+    pub now: Instant,
+}
+
+impl Moment {
+    /// In which a request begins.
+    pub(crate) fn first(context: &RequestContext) -> Self {
+        Self { generation: context.generation.clone(), now: context.start }
     }
 }

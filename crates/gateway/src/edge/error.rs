@@ -1,13 +1,15 @@
 //! From a failure to what the client sees of it: one body shape, one header that tells who failed.
 
+mod causes;
+
+pub(crate) use causes::allow_value;
+
 use super::body::EdgeBody;
 use super::refusal::Refusal;
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Response, StatusCode, header};
 use jiff::fmt::rfc2822::DateTimePrinter;
 use serde::Serialize;
-use sidegate_model::path::PathError;
-use sidegate_plugins::CallError;
 use sidegate_wire::ErrorCode;
 use std::borrow::Cow;
 
@@ -38,12 +40,12 @@ struct Body<'a> {
 
 impl EdgeError {
     /// An error with the table's own text.
-    pub(crate) fn new(code: ErrorCode) -> Self {
+    fn new(code: ErrorCode) -> Self {
         Self::public(code, code.public_message())
     }
 
     /// An error with a better public text.
-    pub(crate) fn public(code: ErrorCode, text: impl Into<Cow<'static, str>>) -> Self {
+    fn public(code: ErrorCode, text: impl Into<Cow<'static, str>>) -> Self {
         Self {
             code,
             public: text.into(),
@@ -55,20 +57,20 @@ impl EdgeError {
 
     /// Adds what only the log may say.
     #[must_use]
-    pub(crate) fn because(mut self, internal: impl Into<Cow<'static, str>>) -> Self {
+    fn because(mut self, internal: impl Into<Cow<'static, str>>) -> Self {
         self.internal = internal.into();
         self
     }
 
     /// Adds a header to the answer.
     #[must_use]
-    pub(crate) fn with(mut self, name: HeaderName, value: HeaderValue) -> Self {
+    fn with(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.headers.push((name, value));
         self
     }
 
     /// The plugin's own public error.
-    pub(crate) fn reported(status: Option<StatusCode>, text: String) -> Self {
+    fn reported(status: Option<StatusCode>, text: String) -> Self {
         let mut error = Self::new(ErrorCode::PluginReported);
         if !text.is_empty() {
             error.public = Cow::Owned(text);
@@ -129,33 +131,6 @@ fn http_date(moment: jiff::Timestamp) -> String {
     let text = DateTimePrinter::new().timestamp_to_rfc9110_string(&moment);
     // It fails for years that no clock shows.
     text.unwrap_or_else(|_| "Thu, 01 Jan 1970 00:00:00 GMT".to_owned())
-}
-
-impl From<Refusal> for EdgeError {
-    fn from(refusal: Refusal) -> Self {
-        Self::public(refusal.code, refusal.message)
-    }
-}
-
-impl From<PathError> for EdgeError {
-    fn from(error: PathError) -> Self {
-        match error {
-            PathError::NotPlugin => Self::new(ErrorCode::NotFound),
-            fault => Self::public(ErrorCode::InvalidRequest, fault.to_string()),
-        }
-    }
-}
-
-impl From<CallError> for EdgeError {
-    fn from(error: CallError) -> Self {
-        let code = match error {
-            CallError::Unreachable(_) => ErrorCode::PluginUnavailable,
-            CallError::BrokeOff(_) => ErrorCode::PluginBrokeOff,
-            CallError::Status { .. } => ErrorCode::PluginError,
-            CallError::Protocol(_) => ErrorCode::PluginProtocol,
-        };
-        Self::new(code).because(error.to_string())
-    }
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@
 use super::head::is_host;
 use super::proxies::{Believed, Proxies};
 use http::{HeaderMap, HeaderName, HeaderValue, header};
+use sidegate_plugins::Scheme;
 use std::borrow::Cow;
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -15,31 +16,13 @@ const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto
 const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 const X_REAL_IP: HeaderName = HeaderName::from_static("x-real-ip");
 
-/// Whether a client speaks with TLS.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Scheme {
-    /// Without.
-    Http,
-    /// With.
-    Https,
-}
-
-impl Scheme {
-    /// The word in an address.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Http => "http",
-            Self::Https => "https",
-        }
-    }
-
-    fn read(text: &[u8]) -> Option<Self> {
-        let is = |word: &str| text.eq_ignore_ascii_case(word.as_bytes());
-        match () {
-            () if is("https") || is("wss") => Some(Self::Https),
-            () if is("http") || is("ws") => Some(Self::Http),
-            () => None,
-        }
+/// The scheme that a proxy names, or the one below which its word runs.
+fn read_scheme(text: &[u8]) -> Option<Scheme> {
+    let is = |word: &str| text.eq_ignore_ascii_case(word.as_bytes());
+    match () {
+        () if is("https") || is("wss") => Some(Scheme::Https),
+        () if is("http") || is("ws") => Some(Scheme::Http),
+        () => None,
     }
 }
 
@@ -77,7 +60,7 @@ impl ForwardedInfo {
             // For proxies that write nothing else. One that writes the list always writes it.
             elements(headers, &X_REAL_IP).next().and_then(address)
         };
-        let scheme = elements(headers, &X_FORWARDED_PROTO).next().and_then(Scheme::read);
+        let scheme = elements(headers, &X_FORWARDED_PROTO).next().and_then(read_scheme);
         let host = elements(headers, &X_FORWARDED_HOST).next();
         let host = host.filter(|host| is_host(host)).map(<[u8]>::to_vec);
         Self { client, scheme, host }
@@ -210,7 +193,7 @@ impl Hop {
         let host = host.and_then(unquoted).filter(|host| is_host(host));
         Some(Self {
             client: client.and_then(address),
-            scheme: scheme.and_then(unquoted).and_then(|scheme| Scheme::read(&scheme)),
+            scheme: scheme.and_then(unquoted).and_then(|scheme| read_scheme(&scheme)),
             host: host.map(Cow::into_owned),
         })
     }

@@ -2,22 +2,19 @@
 
 use super::access_log::RequestRecord;
 use super::body::EdgeBody;
-use super::context::RequestContext;
+use super::context::{Moment, RequestContext};
 use super::cors;
 use super::dispatch::{self, Failed, PluginAnswer};
-use super::error::EdgeError;
-use super::request::{self, Admitted, Question};
+use super::error::{EdgeError, allow_value};
+use super::request::{self, Admitted, PluginRequest};
 use super::response::{self, Form};
 use super::settle::{self, Outcome, Settled, settle};
 use super::upload::Upload;
-use crate::identity::admit::{OverQuota, admit};
-use crate::identity::authenticate::Refused;
-use crate::route::lookup::Miss;
+use crate::identity::admit::admit;
 use http::request::Parts;
-use http::{HeaderValue, Response, StatusCode, header};
+use http::{Response, StatusCode, header};
 use sidegate_model::endpoint::MethodSet;
-use sidegate_plugins::Instance;
-use sidegate_wire::ErrorCode;
+use sidegate_plugins::{Instance, RequestBody};
 use std::sync::Arc;
 use tokio::time::Instant;
 
@@ -26,58 +23,60 @@ use tokio::time::Instant;
 /// # Errors
 /// [`EdgeError`], which becomes the answer.
 pub(crate) async fn handle(
-    context: &mut RequestContext,
+    context: &RequestContext,
     head: &Parts,
     body: &mut Upload,
     record: &mut RequestRecord,
 ) -> Result<Response<EdgeBody>, EdgeError> {
-    let Settled { matched, caller, instance } = match settle(context, head, record).await? {
+    let settled = match settle(context, head, record).await? {
         Outcome::Call(settled) => settled,
-        Outcome::Options(allow) => return Ok(options(context, head, allow)),
+        Outcome::Options(allow) => return Ok(options(record, head, allow)),
     };
+    let Settled { matched, caller, instance, mut moment } = settled;
     let permit = admit(caller, nanos(context))?;
     body.check_announced(&context.edge)?;
     let was_there = body.has_ended();
-    let body = body.read(&context.edge).await?;
+    // Its share of the memory is held until the answer begins.
+    let uploaded = body.read(&context.edge).await?;
     if !was_there {
-        context.now = Instant::now();
+        moment.now = Instant::now();
     }
-    record.received(body.bytes.len());
+    record.received(uploaded.bytes.len());
     let admitted = Admitted { matched, permit, instance };
-    let (question, instance) = request::build(context, admitted, head, body.bytes.clone());
-    let form = Form { method: &head.method, options: &question.matched.mount.plugin.options };
-    if let Some(answer) = heard(dispatch::ask(context, &question, &instance).await) {
-        return Ok(response::build(context, &question.permit, answer?, form));
-    }
-    // In a box, because no other request needs the room for it.
-    let answer = Box::pin(ask_another(context, &question, &instance)).await?;
-    Ok(response::build(context, &question.permit, answer, form))
-}
-
-/// What comes of a call, unless the process was gone before it heard of it.
-fn heard(asked: Result<PluginAnswer, Failed>) -> Option<Result<PluginAnswer, EdgeError>> {
-    match asked {
-        Ok(answer) => Some(Ok(answer)),
-        Err(Failed::Heard(error)) => Some(Err(error)),
-        Err(Failed::Unheard(_)) => None,
-    }
+    let (request, instance) = request::build(context, admitted, head);
+    let mut body = RequestBody::Whole(uploaded.bytes.clone());
+    let asked = dispatch::ask(context, &request, &mut body, &instance, moment.now).await;
+    let answer = match asked {
+        Ok(answer) => answer,
+        Err(Failed::Unheard(_)) if body.can_be_asked_again() => {
+            // In a box, because no other request needs the room for it.
+            let next = ask_another(context, &mut moment, &request, &mut body, &instance);
+            Box::pin(next).await?
+        }
+        Err(failed) => return Err(failed.into()),
+    };
+    let options = &request.matched.mount.plugin.options;
+    let form = Form { method: &head.method, options, moment: &moment };
+    Ok(response::build(context, &request.permit, answer, form))
 }
 
 /// Asks the process that took the place of one that is gone.
 async fn ask_another(
-    context: &mut RequestContext,
-    question: &Question<'_>,
+    context: &RequestContext,
+    moment: &mut Moment,
+    request: &PluginRequest<'_>,
+    body: &mut RequestBody,
     gone: &Arc<Instance>,
 ) -> Result<PluginAnswer, Failed> {
-    let next = settle::replacement(context, &question.matched, gone).await?;
-    context.now = Instant::now();
-    dispatch::ask(context, question, &next).await
+    let next = settle::replacement(context, moment, &request.matched, gone).await?;
+    moment.now = Instant::now();
+    dispatch::ask(context, request, body, &next, moment.now).await
 }
 
-fn options(context: &RequestContext, head: &Parts, allow: MethodSet) -> Response<EdgeBody> {
+fn options(record: &RequestRecord, head: &Parts, allow: MethodSet) -> Response<EdgeBody> {
     let mut response = Response::new(EdgeBody::empty());
     *response.status_mut() = StatusCode::NO_CONTENT;
-    if let Some(cors) = context.cors.as_ref().and_then(|plugin| plugin.options.cors.as_ref())
+    if let Some(cors) = record.cors()
         && cors::is_preflight(head)
     {
         cors::permit(cors, &head.headers, allow, response.headers_mut());
@@ -86,59 +85,9 @@ fn options(context: &RequestContext, head: &Parts, allow: MethodSet) -> Response
     response
 }
 
-fn allow_value(allow: MethodSet) -> HeaderValue {
-    HeaderValue::from_str(&allow.to_string()).unwrap_or(HeaderValue::from_static(""))
-}
-
 fn nanos(context: &RequestContext) -> u64 {
     u64::try_from(
         context.start.into_std().saturating_duration_since(context.edge.started).as_nanos(),
     )
     .unwrap_or(u64::MAX)
-}
-
-impl From<Miss> for EdgeError {
-    fn from(miss: Miss) -> Self {
-        match miss {
-            Miss::NotFound => Self::new(ErrorCode::NotFound),
-            Miss::MethodNotAllowed(allow) => {
-                Self::new(ErrorCode::MethodNotAllowed).with(header::ALLOW, allow_value(allow))
-            }
-            Miss::Ambiguous => Self::public(
-                ErrorCode::InvalidRequest,
-                "slashes make this path name two different endpoints: send it without encoded ones, and without any at its end",
-            ),
-            Miss::Unknown(_) => Self::new(ErrorCode::PluginUnavailable),
-        }
-    }
-}
-
-impl From<Refused> for EdgeError {
-    fn from(refused: Refused) -> Self {
-        let error = Self::public(refused.code, refused.public);
-        if refused.code != ErrorCode::Unauthorized {
-            return error;
-        }
-        let challenge = match refused.challenge {
-            Some(why) => format!(
-                "Bearer realm=\"sidegate\", error=\"{why}\", error_description=\"{}\"",
-                refused.public
-            ),
-            None => "Bearer realm=\"sidegate\"".to_owned(),
-        };
-        match HeaderValue::from_str(&challenge) {
-            Ok(value) => error.with(header::WWW_AUTHENTICATE, value),
-            Err(_) => error,
-        }
-    }
-}
-
-impl From<OverQuota> for EdgeError {
-    fn from(over: OverQuota) -> Self {
-        let text = format!("this app may send {} requests a minute", over.state.limit);
-        let mut error = Self::public(ErrorCode::RateLimited, text)
-            .with(header::RETRY_AFTER, over.retry_after_seconds.into());
-        error.headers.extend(response::quota_headers(over.state));
-        error
-    }
 }

@@ -1,9 +1,10 @@
 //! Who asks: the peer of the connection, or the client for whom a trusted proxy asks.
 
 use super::connection::ClientConnection;
-use super::forwarded::{ForwardedInfo, Scheme};
+use super::forwarded::ForwardedInfo;
 use super::proxies::Proxies;
 use http::HeaderMap;
+use sidegate_plugins::Scheme;
 use std::sync::Arc;
 
 /// Who asks, and how.

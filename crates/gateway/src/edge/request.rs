@@ -1,16 +1,12 @@
-//! From an admitted HTTP request to the message a plugin receives.
+//! From an admitted HTTP request to the question for its plugin.
 
 use super::context::RequestContext;
-use super::error::EdgeError;
 use super::fields::{Fields, Passing};
 use super::{own_tokens, sanity};
 use crate::identity::admit::Permit;
 use crate::route::lookup::Match;
-use bytes::Bytes;
 use http::request::Parts;
-use sidegate_plugins::{Features, Instance};
-use sidegate_transport::codec::{Encoded, RequestParts};
-use sidegate_wire::ErrorCode;
+use sidegate_plugins::{Instance, Question, RequestFields};
 use std::sync::Arc;
 
 /// A request that may pass.
@@ -23,14 +19,13 @@ pub(crate) struct Admitted {
     pub instance: Arc<Instance>,
 }
 
-/// What a plugin is asked, with the proof that it may be.
-pub(crate) struct Question<'a> {
+/// What a plugin may know of a request, with the proof that it may be asked.
+pub(crate) struct PluginRequest<'a> {
     /// The proof.
     pub permit: Permit,
     /// Where it goes.
     pub matched: Match,
     head: &'a Parts,
-    body: Bytes,
     fields: Fields<'a>,
     /// The scheme, the client and the host it named, as `Forwarded` tells them.
     forwarded: Option<String>,
@@ -38,63 +33,62 @@ pub(crate) struct Question<'a> {
     query: Option<String>,
 }
 
+/// The fields that the gateway adds, by name.
+type Added<'a> = [(&'static str, &'a [u8]); 5];
+
 /// Makes of a request what its plugin may know, and tells who is asked.
 pub(crate) fn build<'a>(
     context: &RequestContext,
     admitted: Admitted,
     head: &'a Parts,
-    body: Bytes,
-) -> (Question<'a>, Arc<Instance>) {
+) -> (PluginRequest<'a>, Arc<Instance>) {
     let Admitted { matched, permit, instance } = admitted;
     let tokens = matched.mount.plugin.options.pass_token;
     let passing = Passing { is_proxy: context.connection.is_proxy, tokens };
     let fields = passing.of(&head.headers);
     let query = head.uri.query().filter(|_| !tokens).and_then(own_tokens::removed_from_query);
     let forwarded = fields.forwarded.then(|| forwarded(context, head));
-    (Question { permit, matched, head, body, fields, forwarded, query }, instance)
+    (PluginRequest { permit, matched, head, fields, forwarded, query }, instance)
 }
 
-impl Question<'_> {
-    /// The message for a plugin with these features.
-    ///
-    /// # Errors
-    /// 413 for what no message can hold.
-    pub(crate) fn encode(
-        &self,
-        context: &RequestContext,
-        features: Features,
-    ) -> Result<Encoded, EdgeError> {
-        let (app, path, uri) = (self.permit.app(), &self.matched.path, &self.head.uri);
-        let (client, scheme) = (context.client(), context.origin.scheme);
-        let own_host = sanity::host(self.head);
-        let added = [
-            ("X-Forwarded-For", client.as_bytes()),
-            ("X-Forwarded-Host", context.origin.host.as_deref().unwrap_or(own_host)),
-            ("X-Forwarded-Proto", scheme.as_str().as_bytes()),
-            ("X-Real-Ip", if self.fields.real_ip { client.as_bytes() } else { b"" }),
+impl PluginRequest<'_> {
+    /// The fields that tell where the request comes from.
+    pub(crate) fn added<'s>(&'s self, context: &'s RequestContext) -> Added<'s> {
+        let client = context.client().as_bytes();
+        let host = context.origin.host.as_deref().unwrap_or_else(|| sanity::host(self.head));
+        [
+            ("X-Forwarded-For", client),
+            ("X-Forwarded-Host", host),
+            ("X-Forwarded-Proto", context.origin.scheme.as_str().as_bytes()),
+            ("X-Real-Ip", if self.fields.real_ip { client } else { b"" }),
             ("Forwarded", self.forwarded.as_deref().unwrap_or_default().as_bytes()),
-        ];
-        let parts = RequestParts {
+        ]
+    }
+
+    /// The question for whichever process answers.
+    pub(crate) fn question<'s>(
+        &'s self,
+        context: &'s RequestContext,
+        added: &'s Added<'s>,
+    ) -> Question<'s> {
+        let (app, uri) = (self.permit.app(), &self.head.uri);
+        let Fields { all, withheld, .. } = &self.fields;
+        Question {
             method: self.matched.method.as_str(),
-            path: path.full(),
-            relative_path: path.relative(),
-            path_segments: path.segments(),
-            headers: &self.fields.all,
-            withheld: self.fields.withheld,
-            added: &added,
-            header_list: features.header_list,
-            body: &self.body,
-            query_string: self.query.as_deref().or(uri.query()).unwrap_or_default(),
-            remote_addr: client,
-            host: own_host,
-            protocol: "http",
+            path: &self.matched.path,
+            raw_path: uri.path(),
+            query: self.query.as_deref().or(uri.query()).unwrap_or_default(),
+            fields: RequestFields { all, withheld: *withheld, added },
+            client: context.client(),
+            scheme: context.origin.scheme,
+            host: sanity::host(self.head),
             request_id: context.id.as_str(),
-            facts: context.edge.facts.of(scheme),
-            app: app.map(|known| &*known.identity.encoded),
+            plugin: &self.matched.mount.plugin,
+            facts: &context.edge.facts,
+            app: app.map(|known| &*known.identity),
             scopes: app.map_or(&[], |known| &known.token.scopes),
-            raw_path: if features.raw_path { uri.path() } else { "" },
-        };
-        parts.encode().map_err(|e| EdgeError::public(ErrorCode::BodyTooLarge, e.to_string()))
+            streams: self.matched.endpoint.stream_response,
+        }
     }
 }
 

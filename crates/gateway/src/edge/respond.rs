@@ -67,7 +67,7 @@ async fn answer(asked: &mut Asked) -> Answered {
 
 /// A panic ends one request, never the process.
 async fn caught(mut handling: Pin<&mut impl Future<Output = Answered>>) -> Answered {
-    let panicked = |_| Poll::Ready(Err(EdgeError::new(ErrorCode::Internal).because("a panic")));
+    let panicked = |_| Poll::Ready(Err(EdgeError::panicked()));
     poll_fn(|cx| {
         let polled = catch_unwind(AssertUnwindSafe(|| handling.as_mut().poll(cx)));
         polled.unwrap_or_else(panicked)
@@ -87,9 +87,7 @@ impl Asked {
             stream: open.stream().cloned(),
             version: head.version,
             start,
-            now: start,
             generation: edge.generations.load(),
-            cors: None,
             edge,
         };
         let record = RequestRecord::new(&context, open, &head);
@@ -103,7 +101,7 @@ impl Asked {
             Ok(response) => response,
             Err(error) => self.fail(error),
         };
-        if let Some(cors) = self.context.cors.as_ref().and_then(|spec| spec.options.cors.as_ref()) {
+        if let Some(cors) = self.record.cors() {
             cors::tell(cors, &self.head.headers, response.headers_mut());
         }
         response.headers_mut().insert(REQUEST_ID, self.context.id.to_header());
@@ -134,9 +132,12 @@ impl Asked {
 
     /// Finds out which plugin was asked where the request did not get as far as that.
     fn find_plugin(&mut self) {
+        if self.record.is_plugin_known() {
+            return;
+        }
         let Ok(slug) = PluginPath::slug_of(self.head.uri.path()) else { return };
-        if let Some(mount) = self.context.generation.clone().mount(&slug) {
-            self.context.asks(&mount.plugin);
+        if let Some(mount) = self.context.generation.mount(&slug) {
+            self.record.asks(&mount.plugin);
         }
     }
 

@@ -1,26 +1,29 @@
 //! From a plugin's answer to the client's.
 
 use super::body::EdgeBody;
-use super::context::RequestContext;
-use super::dispatch::{AnswerBody, PluginAnswer};
+use super::context::{Moment, RequestContext};
+use super::dispatch::PluginAnswer;
 use super::event_border::is_listened_to;
 use super::open_streams::Force;
-use super::stream::{StreamBody, let_finish};
+use super::quota_headers::quota_headers;
+use super::stream::StreamBody;
 use crate::identity::admit::Permit;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, Version, header};
+use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, Version, header};
 use sidegate_model::plugin::PluginOptions;
-use sidegate_model::quota::QuotaState;
 use sidegate_model::stream_options::{StreamEnd, StreamOptions};
 use sidegate_model::token::Token;
+use sidegate_plugins::{Answer, AnswerBody};
 use std::sync::Arc;
 
 /// What of the request decides about the form of its answer.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub(crate) struct Form<'a> {
     /// How it was asked.
     pub method: &'a Method,
     /// What the operator says about its plugin.
     pub options: &'a PluginOptions,
+    /// The moment under which its caller was let in.
+    pub moment: &'a Moment,
 }
 
 /// Whether answers with this status have no content, whatever they are given.
@@ -36,13 +39,13 @@ pub(crate) fn build(
     answer: PluginAnswer,
     form: Form<'_>,
 ) -> Response<EdgeBody> {
-    let PluginAnswer { status, mut headers, content } = answer;
+    let PluginAnswer { answer: Answer { status, mut headers, body }, limits } = answer;
     let promised = take_length(&mut headers);
     let is_head = *form.method == Method::HEAD;
-    let body = match content {
+    let body = match body {
         // Dropping a stream here cancels the plugin's call.
         _ if has_no_content(status) => EdgeBody::empty(),
-        AnswerBody::Stream(..) | AnswerBody::Nothing if is_head => {
+        AnswerBody::Pieces { .. } | AnswerBody::Empty if is_head => {
             insert_length(&mut headers, promised);
             EdgeBody::empty()
         }
@@ -58,14 +61,14 @@ pub(crate) fn build(
             }
             EdgeBody::full(bytes)
         }
-        AnswerBody::Nothing => EdgeBody::empty(),
-        AnswerBody::Stream(chunks, None, _) if promised == Some(0) => {
-            let_finish(chunks);
+        AnswerBody::Empty => EdgeBody::empty(),
+        AnswerBody::Pieces { first: None, rest } if promised == Some(0) => {
+            rest.let_finish();
             insert_length(&mut headers, promised);
             EdgeBody::empty()
         }
-        AnswerBody::Stream(chunks, first, limits) => {
-            let mut stream = StreamBody::new(chunks, first, &limits, form.options.lenient_done);
+        AnswerBody::Pieces { first, rest } => {
+            let mut stream = StreamBody::new(rest, first, &limits);
             if let Some(length) = promised {
                 stream.promise(length);
                 insert_length(&mut headers, promised);
@@ -80,7 +83,7 @@ pub(crate) fn build(
                 stream.end_between_events();
             }
             let caller = permit.app().filter(|_| recheck);
-            enter(context, &mut stream, caller.map(|app| app.token.clone()));
+            enter(context, form.moment, &mut stream, caller.map(|app| app.token.clone()));
             EdgeBody::stream(stream)
         }
     };
@@ -96,7 +99,12 @@ pub(crate) fn build(
 }
 
 /// Takes a stream in among those that its shard has open.
-fn enter(context: &RequestContext, stream: &mut StreamBody, token: Option<Arc<Token>>) {
+fn enter(
+    context: &RequestContext,
+    moment: &Moment,
+    stream: &mut StreamBody,
+    token: Option<Arc<Token>>,
+) {
     let RequestContext { connection, stream: carrier, edge, .. } = context;
     if let Some(carrier) = carrier {
         stream.signal().is_carried_by(carrier.clone());
@@ -105,20 +113,8 @@ fn enter(context: &RequestContext, stream: &mut StreamBody, token: Option<Arc<To
     let shard = connection.shard;
     let (signal, force) =
         (stream.signal().clone(), Force { connection, stream: carrier.clone(), call });
-    let moment = (&context.generation, &edge.generations);
+    let moment = (&moment.generation, &edge.generations);
     stream.entered(edge.open_streams(shard).enter(signal, force, token, moment));
-}
-
-/// The headers that tell what remains of a quota.
-pub(crate) fn quota_headers(quota: QuotaState) -> [(HeaderName, HeaderValue); 3] {
-    const LIMIT: HeaderName = HeaderName::from_static("ratelimit-limit");
-    const REMAINING: HeaderName = HeaderName::from_static("ratelimit-remaining");
-    const RESET: HeaderName = HeaderName::from_static("ratelimit-reset");
-    [
-        (LIMIT, quota.limit.into()),
-        (REMAINING, quota.remaining.into()),
-        (RESET, quota.reset_seconds.into()),
-    ]
 }
 
 /// Takes the plugin's Content-Length out; it is put back where it can be kept.

@@ -2,7 +2,7 @@
 //! process answers. Where that process is just being started, the request waits, its body unread.
 
 use super::access_log::RequestRecord;
-use super::context::RequestContext;
+use super::context::{Moment, RequestContext};
 use super::cors;
 use super::error::EdgeError;
 use crate::identity::authenticate::{Caller, authenticate};
@@ -12,8 +12,7 @@ use http::request::Parts;
 use sidegate_model::clock::now_millis;
 use sidegate_model::endpoint::{Method, MethodSet, Resolution};
 use sidegate_model::path::PluginPath;
-use sidegate_plugins::{Instance, Mount, Target};
-use sidegate_wire::ErrorCode;
+use sidegate_plugins::{Generation, Instance, Mount, Target};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -30,6 +29,8 @@ pub(crate) struct Settled {
     pub caller: Caller,
     /// Who answers.
     pub instance: Arc<Instance>,
+    /// Under which moment all this was found out.
+    pub moment: Moment,
 }
 
 /// What a request comes to.
@@ -45,26 +46,26 @@ pub(crate) enum Outcome {
 struct Wait(Option<(Instant, OwnedSemaphorePermit)>);
 
 impl Wait {
-    /// Waits for the next generation, which the context then sees.
+    /// Waits for the generation after this moment's.
     async fn for_change(
         &mut self,
-        context: &mut RequestContext,
+        context: &RequestContext,
+        moment: &mut Moment,
         places: Arc<Semaphore>,
     ) -> Result<(), EdgeError> {
         let end = match &self.0 {
             Some((end, _)) => *end,
             None => {
                 let place = places.try_acquire_owned();
-                let place = place.map_err(|_| EdgeError::new(ErrorCode::Overloaded))?;
+                let place = place.map_err(|_| EdgeError::overloaded())?;
                 self.0.insert((Instant::now() + START_WAIT, place)).0
             }
         };
-        let change = context.edge.generations.after(&context.generation);
-        let starting = |_| EdgeError::new(ErrorCode::PluginStarting);
+        let change = context.edge.generations.after(&moment.generation);
+        let starting = |_| EdgeError::plugin_starting();
         // In a box, because hardly any request needs the room for it.
-        let next = Box::pin(timeout_at(end, change)).await.map_err(starting)?;
-        context.generation = next;
-        context.now = Instant::now();
+        let generation = Box::pin(timeout_at(end, change)).await.map_err(starting)?;
+        *moment = Moment { generation, now: Instant::now() };
         Ok(())
     }
 }
@@ -75,43 +76,43 @@ impl Wait {
 /// # Errors
 /// [`EdgeError`] for what has no endpoint, no good caller or, in time, no process.
 pub(crate) async fn settle(
-    context: &mut RequestContext,
+    context: &RequestContext,
     head: &Parts,
     record: &mut RequestRecord,
 ) -> Result<Outcome, EdgeError> {
-    let mut wait = Wait::default();
+    let (mut wait, mut moment) = (Wait::default(), Moment::first(context));
     loop {
         let path = PluginPath::parse(head.uri.path())?;
-        let matched = match lookup(&context.generation, head.method.as_str(), path) {
+        let matched = match lookup(&moment.generation, head.method.as_str(), path) {
             Ok(Found::Match(matched)) => matched,
             Ok(Found::Options(allow, mount)) => {
-                context.asks(&mount.plugin);
+                record.asks(&mount.plugin);
                 return Ok(Outcome::Options(allow));
             }
             Err(Miss::Unknown(mount)) => {
                 starting(&mount)?;
-                wait.for_change(context, mount.waiting.clone()).await?;
+                wait.for_change(context, &mut moment, mount.waiting.clone()).await?;
                 continue;
             }
             Err(miss) => return Err(miss.into()),
         };
-        context.asks(&matched.mount.plugin);
+        record.asks(&matched.mount.plugin);
         // It never has credentials. Where the operator says who may ask, nobody else is needed.
-        if cors::is_preflight(head) && (matched.require_auth || context.cors.is_some()) {
+        if cors::is_preflight(head) && (matched.require_auth || record.cors().is_some()) {
             let allow = matched.mount.endpoints.allow(matched.path.relative());
             return Ok(Outcome::Options(allow));
         }
         record.routed(route_name(&matched));
-        let caller = identify(context, &matched, head)?;
+        let caller = identify(&moment.generation, &matched, head)?;
         if let Caller::App(known) = &caller {
             record.app = Some(known.identity.app.id.0);
         }
         if let Target::Ready(instance) = &matched.mount.target {
             let instance = instance.clone();
-            return Ok(Outcome::Call(Settled { matched, caller, instance }));
+            return Ok(Outcome::Call(Settled { matched, caller, instance, moment }));
         }
         starting(&matched.mount)?;
-        wait.for_change(context, matched.mount.waiting.clone()).await?;
+        wait.for_change(context, &mut moment, matched.mount.waiting.clone()).await?;
     }
 }
 
@@ -121,22 +122,23 @@ pub(crate) async fn settle(
 /// # Errors
 /// 503 when there is none in time.
 pub(crate) async fn replacement(
-    context: &mut RequestContext,
+    context: &RequestContext,
+    moment: &mut Moment,
     matched: &Match,
     gone: &Arc<Instance>,
 ) -> Result<Arc<Instance>, EdgeError> {
-    let unavailable = || EdgeError::new(ErrorCode::PluginUnavailable);
+    let unavailable = EdgeError::plugin_unavailable;
     let slug = matched.mount.slug.as_str();
     let mut wait = Wait::default();
     loop {
-        let mount = context.generation.mount(slug).ok_or_else(unavailable)?.clone();
+        let mount = moment.generation.mount(slug).ok_or_else(unavailable)?.clone();
         match &mount.target {
             Target::Ready(instance) if !Arc::ptr_eq(instance, gone) => {
                 let same = names_the_same(&mount, matched);
                 return if same { Ok(instance.clone()) } else { Err(unavailable()) };
             }
             Target::Ready(_) | Target::Starting => {
-                wait.for_change(context, mount.waiting.clone()).await?;
+                wait.for_change(context, moment, mount.waiting.clone()).await?;
             }
             Target::Unavailable => return Err(unavailable()),
         }
@@ -157,14 +159,14 @@ fn names_the_same(mount: &Mount, matched: &Match) -> bool {
 /// Whether waiting makes sense.
 fn starting(mount: &Mount) -> Result<(), EdgeError> {
     match mount.target {
-        Target::Unavailable => Err(EdgeError::new(ErrorCode::PluginUnavailable)),
+        Target::Unavailable => Err(EdgeError::plugin_unavailable()),
         Target::Starting | Target::Ready(_) => Ok(()),
     }
 }
 
-fn identify(context: &RequestContext, matched: &Match, head: &Parts) -> Result<Caller, EdgeError> {
+fn identify(generation: &Generation, matched: &Match, head: &Parts) -> Result<Caller, EdgeError> {
     let query = head.uri.query();
-    Ok(authenticate(&context.generation, matched, &head.headers, query, now_millis)?)
+    Ok(authenticate(generation, matched, &head.headers, query, now_millis)?)
 }
 
 fn route_name(matched: &Match) -> RouteName<'_> {

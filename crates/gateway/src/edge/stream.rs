@@ -1,4 +1,4 @@
-//! The body of a streamed answer: a plugin's chunks, passed on one by one as the client takes them.
+//! The body of a streamed answer: its pieces, passed on one by one as the client takes them.
 //!
 //! A truncated stream never looks complete: whatever goes wrong after the headers aborts. What the
 //! gateway ends itself is aborted too, except events that a client listens to: those end in order,
@@ -9,26 +9,18 @@ use super::event_border::EventBorder;
 use super::open_streams::Open;
 use bytes::Bytes;
 use http_body::SizeHint;
-use sidegate_plugins::{Canceller, Chunks, EndSignal, Ending, RateLimitedLog};
-use sidegate_transport::codec::Chunk;
+use sidegate_plugins::{Canceller, EndSignal, Ending, Piece, Pieces};
 use sidegate_wire::ErrorCode;
-use sidegate_wire::plugin::endpoint_response_chunk::ChunkType;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::time::{Instant, Sleep};
 
-/// How long a plugin may go on with its call after DONE, until it is cancelled.
-const AFTER_DONE: Duration = Duration::from_secs(10);
 /// How long an abort waits, so that the data just before it can leave.
 const ABORT_PAUSE: Duration = Duration::from_millis(10);
 /// How long the rest of an event is waited for, where a stream is to end between two.
 const EVENT_END: Duration = Duration::from_millis(250);
-
-/// What a faulty plugin does with every request, which anybody may send where no token is demanded.
-static ENDLESS: RateLimitedLog = RateLimitedLog::new();
-static TWICE: RateLimitedLog = RateLimitedLog::new();
 
 /// A streamed answer that was cut; the connection or the HTTP/2 stream ends with an error.
 #[derive(Debug, Clone, Copy, thiserror::Error)]
@@ -61,25 +53,15 @@ pub(crate) struct StreamLimits {
     pub idle: Option<Duration>,
 }
 
-/// What a chunk means for the stream.
-enum Step {
-    Data(Bytes),
-    Nothing,
-    Done,
-    Abort(&'static str),
-}
-
 /// A streamed answer after its headers.
 pub(crate) struct StreamBody {
-    chunks: Option<Chunks>,
+    pieces: Option<Pieces>,
     first: Option<Bytes>,
     /// When it ends at the latest.
     limit: Option<Instant>,
     /// Due at the limit; later when the rest of an event, or an abort, is at its end.
     timer: Option<Pin<Box<Sleep>>>,
     idle: Option<(Duration, Pin<Box<Sleep>>)>,
-    /// A stream that ends without DONE counts as complete.
-    lenient: bool,
     /// Bytes that a Content-Length of the plugin still promises.
     promised: Option<u64>,
     /// Headers or data were passed on since the last pause, and may not have left yet.
@@ -99,21 +81,15 @@ pub(crate) struct StreamBody {
 }
 
 impl StreamBody {
-    /// The rest of a stream whose headers are known; `first` is data that came before any headers.
-    pub(crate) fn new(
-        chunks: Chunks,
-        first: Option<Bytes>,
-        limits: &StreamLimits,
-        lenient: bool,
-    ) -> Self {
-        let signal = chunks.signal().clone();
+    /// The rest of a stream that has begun; `first` is what came of it already.
+    pub(crate) fn new(pieces: Pieces, first: Option<Bytes>, limits: &StreamLimits) -> Self {
+        let signal = pieces.signal().clone();
         Self {
-            chunks: Some(chunks),
+            pieces: Some(pieces),
             first,
             limit: limits.deadline,
             timer: limits.deadline.map(|at| Box::pin(tokio::time::sleep_until(at))),
             idle: limits.idle.map(|pause| (pause, Box::pin(tokio::time::sleep(pause)))),
-            lenient,
             promised: None,
             unsent: true,
             signal,
@@ -149,7 +125,7 @@ impl StreamBody {
 
     /// What ends its call, where that can be somebody else's business than its reader's.
     pub(crate) fn canceller(&self) -> Option<Canceller> {
-        self.chunks.as_ref().and_then(Chunks::canceller)
+        self.pieces.as_ref().and_then(Pieces::canceller)
     }
 
     /// It is among the open ones now.
@@ -174,7 +150,7 @@ impl StreamBody {
 
     /// Whether nothing follows.
     pub(crate) fn is_over(&self) -> bool {
-        self.chunks.is_none() && self.aborting.is_none()
+        self.pieces.is_none() && self.aborting.is_none()
     }
 
     /// The next bytes for the client; `None` at an orderly end.
@@ -187,7 +163,7 @@ impl StreamBody {
             self.aborting = None;
             return Poll::Ready(Some(Err(aborted)));
         }
-        if self.chunks.is_none() {
+        if self.pieces.is_none() {
             return Poll::Ready(None);
         }
         if let Some(ended) = self.end_early(cx) {
@@ -197,21 +173,21 @@ impl StreamBody {
             return self.pass(cx, data);
         }
         loop {
-            let Poll::Ready(step) = self.poll_step(cx) else {
+            let Poll::Ready(piece) = self.poll_piece(cx) else {
                 self.unsent = false;
                 self.signal.listen(cx.waker());
                 // It may have been told just before it listened.
                 return self.end_early(cx).unwrap_or(Poll::Pending);
             };
-            match step {
-                Step::Data(data) => return self.pass(cx, data),
-                Step::Nothing => {}
-                Step::Abort(reason) => return self.abort(cx, Aborted::because(reason)),
-                Step::Done if self.promised.is_some_and(|left| left > 0) => {
+            match piece {
+                Piece::Data(data) if data.is_empty() => {}
+                Piece::Data(data) => return self.pass(cx, data),
+                Piece::Broken(reason) => return self.abort(cx, Aborted::because(reason)),
+                Piece::End if self.promised.is_some_and(|left| left > 0) => {
                     let short = "the stream is shorter than its Content-Length";
                     return self.abort(cx, Aborted::because(short));
                 }
-                Step::Done => {
+                Piece::End => {
                     self.finish();
                     return Poll::Ready(None);
                 }
@@ -261,35 +237,27 @@ impl StreamBody {
     /// An orderly end between two events.
     fn close(&mut self, why: Aborted) {
         tracing::debug!(reason = why.reason, "events end in order");
-        self.chunks = None;
+        self.pieces = None;
         self.ended_in_order();
     }
 
-    fn poll_step(&mut self, cx: &mut Context<'_>) -> Poll<Step> {
-        let Some(chunks) = &mut self.chunks else {
-            return Poll::Ready(Step::Done);
+    fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Piece> {
+        let Some(pieces) = &mut self.pieces else {
+            return Poll::Ready(Piece::End);
         };
-        let Poll::Ready(next) = chunks.poll_next(cx) else {
+        let Poll::Ready(piece) = pieces.poll_piece(cx) else {
             return match &mut self.idle {
-                Some((_, timer)) => timer
-                    .as_mut()
-                    .poll(cx)
-                    .map(|()| Step::Abort("the stream paused longer than its limit")),
+                Some((_, timer)) => {
+                    let paused = Piece::Broken("the stream paused longer than its limit");
+                    timer.as_mut().poll(cx).map(|()| paused)
+                }
                 None => Poll::Pending,
             };
         };
         if let Some((pause, timer)) = &mut self.idle {
             timer.as_mut().reset(Instant::now() + *pause);
         }
-        Poll::Ready(match next {
-            Some(Ok(chunk)) => meaning(chunk),
-            Some(Err(error)) => {
-                tracing::debug!(%error, "stream of plugin ended with an error");
-                Step::Abort("the plugin's stream broke off")
-            }
-            None if self.lenient => Step::Done,
-            None => Step::Abort("the plugin's stream ended without DONE"),
-        })
+        Poll::Ready(piece)
     }
 
     fn pass(
@@ -325,7 +293,7 @@ impl StreamBody {
         cx: &mut Context<'_>,
         aborted: Aborted,
     ) -> Poll<Option<Result<Bytes, Aborted>>> {
-        self.chunks = None;
+        self.pieces = None;
         if !self.unsent {
             return Poll::Ready(Some(Err(aborted)));
         }
@@ -334,10 +302,10 @@ impl StreamBody {
         self.poll_chunk(cx)
     }
 
-    /// After DONE the plugin's handler may finish in peace, for a while.
+    /// Everything has come: the plugin's handler may finish in peace, for a while.
     fn finish(&mut self) {
-        if let Some(chunks) = self.chunks.take() {
-            let_finish(chunks);
+        if let Some(pieces) = self.pieces.take() {
+            pieces.let_finish();
         }
         self.ended_in_order();
     }
@@ -345,36 +313,6 @@ impl StreamBody {
     fn ended_in_order(&self) {
         if let Some(connection) = &self.ends_with_connection {
             connection.ends_in_order();
-        }
-    }
-}
-
-/// Lets a plugin's call end by itself, ignoring what it still says, and cancels it after a while.
-pub(crate) fn let_finish(mut chunks: Chunks) {
-    tokio::spawn(async move {
-        let rest = async { while let Some(Ok(_)) = chunks.next().await {} };
-        if tokio::time::timeout(AFTER_DONE, rest).await.is_err()
-            && let Some(times) = ENDLESS.due()
-        {
-            tracing::warn!(times, "a plugin's stream went on after DONE and was cancelled");
-        }
-    });
-}
-
-fn meaning(chunk: Chunk) -> Step {
-    match chunk.kind {
-        ChunkType::Body if chunk.data.is_empty() => Step::Nothing,
-        ChunkType::Body => Step::Data(chunk.data),
-        ChunkType::Done => Step::Done,
-        ChunkType::Error => Step::Abort("the plugin reported an error within its stream"),
-        ChunkType::Headers => {
-            if let Some(times) = TWICE.due() {
-                tracing::warn!(
-                    times,
-                    "a plugin sent headers twice in one stream; the second ones are ignored"
-                );
-            }
-            Step::Nothing
         }
     }
 }

@@ -7,7 +7,6 @@ use super::error::EdgeError;
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt as _;
 use hyper::body::{Body as _, Incoming};
-use sidegate_wire::ErrorCode;
 use std::time::Duration;
 use tokio::time::{Instant, timeout, timeout_at};
 
@@ -75,7 +74,7 @@ impl Upload {
                 return Err(too_large(edge));
             }
             let taken = edge.body_memory.take(size, &mut memory);
-            taken.map_err(|_: Exhausted| EdgeError::new(ErrorCode::Overloaded))?;
+            taken.map_err(|_: Exhausted| EdgeError::overloaded())?;
             if first.is_empty() && rest.is_empty() {
                 // A body that comes in one piece is never copied.
                 first = data;
@@ -100,10 +99,7 @@ impl Upload {
                 self.ended = true;
                 return Ok(None);
             };
-            let frame = frame.map_err(|e| {
-                EdgeError::public(ErrorCode::InvalidRequest, "the request body is broken")
-                    .because(e.to_string())
-            })?;
+            let frame = frame.map_err(|e| EdgeError::body_broken(e.to_string()))?;
             if let Ok(data) = frame.into_data()
                 && !data.is_empty()
             {
@@ -145,13 +141,9 @@ fn next_by(edge: &Edge, now: Instant, begun: Instant, received: usize) -> Instan
 }
 
 fn too_slow() -> EdgeError {
-    EdgeError::public(ErrorCode::RequestTimeout, "the request body did not arrive in time")
+    EdgeError::body_too_slow()
 }
 
 fn too_large(edge: &Edge) -> EdgeError {
-    let limit = edge.limits.max_body_bytes;
-    EdgeError::public(
-        ErrorCode::BodyTooLarge,
-        format!("the request body is larger than the limit of {limit} bytes"),
-    )
+    EdgeError::body_above(edge.limits.max_body_bytes)
 }

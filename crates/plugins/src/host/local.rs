@@ -417,7 +417,8 @@ async fn establish(
     let ready = Ready {
         instance: Instance::new(
             spec.clone(),
-            (&socket.path, socket.connector()),
+            &socket.path,
+            socket.connector(),
             features,
             setup.settings.shards,
         ),

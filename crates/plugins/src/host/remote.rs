@@ -58,8 +58,8 @@ impl Remote<'_> {
         let said = (&*spec, &offer.schema);
         let lasting = warnings(said, &endpoints, offer.features, max_body_bytes);
         let addresses: Vec<_> = self.addresses.iter().cloned().map(Address::Tcp).collect();
-        let served = (offer.features, setup.settings.shards);
-        let instance = Instance::at(spec.clone(), &addresses, served, &in_service);
+        let (features, shards) = (offer.features, setup.settings.shards);
+        let instance = Instance::at(spec.clone(), &addresses, features, shards, &in_service);
         recording.ready(instance.open_calls());
         let ready = Ready {
             instance: instance.clone(),

@@ -2,14 +2,18 @@
 
 use crate::eventually::{PATIENCE, some_time};
 use crate::memory::Memory;
+use bytes::Bytes;
+use http::HeaderMap;
 use serde_json::{Map, Value};
+use sidegate_model::path::PluginPath;
 use sidegate_model::plugin::{PluginId, PluginOptions, PluginSpec, Slug};
 use sidegate_model::snapshot::Snapshot;
 use sidegate_model::status::PluginStatus;
 use sidegate_plugins::host::{self, HostHandle, HostLimits, HostSettings, RestartLimits};
-use sidegate_plugins::{HostServices, Instance, Mount, Target};
-use sidegate_transport::codec::{Answer, Encoded};
-use sidegate_wire::plugin::EndpointRequest;
+use sidegate_plugins::{
+    Answer, AnswerBody, CallLimits, End, HostServices, Instance, Mount, NodeFacts, Question,
+    RequestBody, RequestFields, Scheme, Target,
+};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
@@ -210,20 +214,42 @@ pub(crate) fn signal(pid: u32, signal: rustix::process::Signal) {
 
 /// A GET of a path, as the edge would send it.
 pub(crate) async fn get(instance: &Instance, path: &str) -> Result<Answer, String> {
-    let (path, query) = path.split_once('?').unwrap_or((path, ""));
-    let request = EndpointRequest {
-        method: "GET".into(),
-        path: format!("/plugins/x{path}"),
-        relative_path: path.into(),
-        path_segments: path.split('/').filter(|s| !s.is_empty()).map(str::to_owned).collect(),
-        query_string: query.into(),
-        ..EndpointRequest::default()
+    ask(instance, path, false).await
+}
+
+/// A GET of a path whose endpoint answers with a stream.
+pub(crate) async fn get_stream(instance: &Instance, path: &str) -> Result<Answer, String> {
+    ask(instance, path, true).await
+}
+
+async fn ask(instance: &Instance, target: &str, streams: bool) -> Result<Answer, String> {
+    let (path, query) = target.split_once('?').unwrap_or((target, ""));
+    let path = PluginPath::parse(&format!("/plugins/x{path}")).unwrap();
+    let (headers, facts) = (HeaderMap::new(), NodeFacts::new("", ""));
+    let fields = RequestFields { all: &headers, withheld: |_| false, added: &[] };
+    let question = Question {
+        method: "GET",
+        path: &path,
+        raw_path: path.full(),
+        query,
+        fields,
+        client: "",
+        scheme: Scheme::Http,
+        host: b"",
+        request_id: "",
+        plugin: instance.plugin(),
+        facts: &facts,
+        app: None,
+        scopes: &[],
+        streams,
     };
-    let request = Encoded::of(&request).map_err(|error| error.to_string())?;
-    instance.unary(0, &request, PATIENCE).await.map_err(|error| error.to_string())
+    let limits = CallLimits { shard: 0, within: PATIENCE, end: End::ByReader };
+    let mut body = RequestBody::Whole(Bytes::new());
+    instance.ask(&question, &mut body, limits).await.map_err(|error| error.to_string())
 }
 
 /// The body of an answer as text.
 pub(crate) fn text(answer: Answer) -> String {
-    String::from_utf8(answer.body.into()).unwrap()
+    let AnswerBody::Whole(body) = answer.body else { panic!("not a whole answer") };
+    String::from_utf8(body.into()).unwrap()
 }

@@ -1,17 +1,16 @@
 //! The option mtls: the plugin's socket is open to its gateway alone, and what fails is told.
 
-use crate::bench::{Bench, get, limits, signal, spec, text};
+use crate::bench::{Bench, get, get_stream, limits, signal, spec, text};
 use crate::eventually::{PATIENCE, becomes_true};
 use crate::life::{good, ready};
 use rustix::process::Signal;
 use sidegate_model::plugin::{PluginOptions, PluginSpec};
 use sidegate_model::status::{PluginState, PluginStatus};
-use sidegate_plugins::{End, Instance};
-use sidegate_transport::codec::Encoded;
+use sidegate_plugins::{AnswerBody, Instance, Piece};
 use sidegate_transport::pinned::Identity;
 use sidegate_wire::handshake::{COOKIE_KEY, ENV_CLIENT_CERT};
+use sidegate_wire::plugin::PingRequest;
 use sidegate_wire::plugin::plugin_service_client::PluginServiceClient;
-use sidegate_wire::plugin::{EndpointRequest, PingRequest};
 use std::fs;
 use std::os::unix::fs::FileTypeExt;
 use std::path::PathBuf;
@@ -46,15 +45,15 @@ fn socket(bench: &Bench) -> PathBuf {
 }
 
 async fn counted(instance: &Arc<Instance>) -> usize {
-    let request = EndpointRequest {
-        method: "GET".into(),
-        relative_path: "/count".into(),
-        ..EndpointRequest::default()
-    };
-    let stream = instance.stream(0, &Encoded::of(&request).unwrap(), PATIENCE, End::ByReader).await;
-    let (mut chunks, mut bytes) = (stream.unwrap(), Vec::new());
-    while let Some(chunk) = chunks.next().await {
-        bytes.extend_from_slice(&chunk.unwrap().data);
+    let answer = get_stream(instance, "/count").await.unwrap();
+    let AnswerBody::Pieces { first, mut rest } = answer.body else { panic!("no stream") };
+    let mut bytes = first.unwrap_or_default().to_vec();
+    loop {
+        match rest.next().await {
+            Piece::Data(data) => bytes.extend_from_slice(&data),
+            Piece::End => break,
+            Piece::Broken(why) => panic!("{why}"),
+        }
     }
     bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).count()
 }

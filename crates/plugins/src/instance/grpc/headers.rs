@@ -1,6 +1,6 @@
 //! The headers of a plugin's answer: what must not cross to the client.
 
-use super::answer_names;
+use super::super::answer_names;
 use http::{HeaderMap, HeaderValue, header};
 use sidegate_transport::codec::Fields;
 

@@ -3,7 +3,8 @@
 //! Unary calls and streams travel on separate connections, so that readers who stall on a stream
 //! never hold up an ordinary answer. Knows frames and gRPC framing, nothing of endpoints.
 
-use super::presence::InService;
+use super::super::answer::CallError;
+use super::super::presence::InService;
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use percent_encoding::percent_decode;
@@ -52,28 +53,6 @@ impl CallKind {
             Self::Streaming => Reading::Pieces,
         }
     }
-}
-
-/// Why a call to a plugin came to nothing.
-#[derive(Debug, thiserror::Error)]
-pub enum CallError {
-    /// The process cannot be reached; nothing was sent.
-    #[error("plugin cannot be reached: {0}")]
-    Unreachable(String),
-    /// The connection or the stream ended before the answer did.
-    #[error("plugin broke off: {0}")]
-    BrokeOff(String),
-    /// The plugin answered with a gRPC status.
-    #[error("plugin answered with gRPC status {code}: {message}")]
-    Status {
-        /// The numeric gRPC status.
-        code: i32,
-        /// The plugin's text; internal, never shown to a client.
-        message: String,
-    },
-    /// The answer breaks the contract.
-    #[error("plugin answer breaks the contract: {0}")]
-    Protocol(String),
 }
 
 /// A slot for one connection: made at first use, replaced when it breaks.
@@ -261,7 +240,7 @@ fn settings(kind: CallKind) -> Settings<'static> {
 }
 
 /// The messages of one answer, in order. Dropping it cancels the call.
-pub(super) struct Messages {
+pub(crate) struct Messages {
     call: Call,
     reader: MessageReader,
 }

@@ -1,0 +1,140 @@
+//! Which failure is which row of the error table: the one place that decides the status of an answer
+//! that is not the plugin's own. A plugin's own statuses pass through `instance`.
+
+use super::EdgeError;
+use crate::edge::quota_headers::quota_headers;
+use crate::edge::refusal::Refusal;
+use crate::identity::admit::OverQuota;
+use crate::identity::authenticate::Refused;
+use crate::route::lookup::Miss;
+use http::{HeaderValue, header};
+use sidegate_model::endpoint::MethodSet;
+use sidegate_model::path::PathError;
+use sidegate_plugins::CallError;
+use sidegate_wire::ErrorCode;
+
+impl EdgeError {
+    /// No process of the plugin runs, and none is being started.
+    pub(crate) fn plugin_unavailable() -> Self {
+        Self::new(ErrorCode::PluginUnavailable)
+    }
+
+    /// The plugin's process did not start while the request waited for it.
+    pub(crate) fn plugin_starting() -> Self {
+        Self::new(ErrorCode::PluginStarting)
+    }
+
+    /// The plugin did not answer in time.
+    pub(crate) fn plugin_timeout() -> Self {
+        Self::new(ErrorCode::PluginTimeout)
+    }
+
+    /// There is no room for one more: of those that wait for a start, or in the memory for bodies.
+    pub(crate) fn overloaded() -> Self {
+        Self::new(ErrorCode::Overloaded)
+    }
+
+    /// The request's body is larger than this many bytes.
+    pub(crate) fn body_above(limit: usize) -> Self {
+        let text = format!("the request body is larger than the limit of {limit} bytes");
+        Self::public(ErrorCode::BodyTooLarge, text)
+    }
+
+    /// The request's body did not arrive in time.
+    pub(crate) fn body_too_slow() -> Self {
+        Self::public(ErrorCode::RequestTimeout, "the request body did not arrive in time")
+    }
+
+    /// The request's body cannot be read.
+    pub(crate) fn body_broken(why: String) -> Self {
+        Self::public(ErrorCode::InvalidRequest, "the request body is broken").because(why)
+    }
+
+    /// The gateway failed.
+    pub(crate) fn panicked() -> Self {
+        Self::new(ErrorCode::Internal).because("a panic")
+    }
+}
+
+/// The field that tells which methods there are.
+pub(crate) fn allow_value(allow: MethodSet) -> HeaderValue {
+    HeaderValue::from_str(&allow.to_string()).unwrap_or(HeaderValue::from_static(""))
+}
+
+impl From<CallError> for EdgeError {
+    fn from(error: CallError) -> Self {
+        let code = match error {
+            CallError::Reported { status, text } => return Self::reported(status, text),
+            CallError::TooLarge { .. } => {
+                return Self::public(ErrorCode::BodyTooLarge, error.to_string());
+            }
+            CallError::Upload(why) => return Self::body_broken(why),
+            CallError::Unreachable(_) => ErrorCode::PluginUnavailable,
+            CallError::BrokeOff(_) => ErrorCode::PluginBrokeOff,
+            CallError::Status { .. } => ErrorCode::PluginError,
+            CallError::Protocol(_) => ErrorCode::PluginProtocol,
+        };
+        Self::new(code).because(error.to_string())
+    }
+}
+
+impl From<Refusal> for EdgeError {
+    fn from(refusal: Refusal) -> Self {
+        Self::public(refusal.code, refusal.message)
+    }
+}
+
+impl From<PathError> for EdgeError {
+    fn from(error: PathError) -> Self {
+        match error {
+            PathError::NotPlugin => Self::new(ErrorCode::NotFound),
+            fault => Self::public(ErrorCode::InvalidRequest, fault.to_string()),
+        }
+    }
+}
+
+impl From<Miss> for EdgeError {
+    fn from(miss: Miss) -> Self {
+        match miss {
+            Miss::NotFound => Self::new(ErrorCode::NotFound),
+            Miss::MethodNotAllowed(allow) => {
+                Self::new(ErrorCode::MethodNotAllowed).with(header::ALLOW, allow_value(allow))
+            }
+            Miss::Ambiguous => Self::public(
+                ErrorCode::InvalidRequest,
+                "slashes make this path name two different endpoints: send it without encoded ones, and without any at its end",
+            ),
+            Miss::Unknown(_) => Self::new(ErrorCode::PluginUnavailable),
+        }
+    }
+}
+
+impl From<Refused> for EdgeError {
+    fn from(refused: Refused) -> Self {
+        let error = Self::public(refused.code, refused.public);
+        if refused.code != ErrorCode::Unauthorized {
+            return error;
+        }
+        let challenge = match refused.challenge {
+            Some(why) => format!(
+                "Bearer realm=\"sidegate\", error=\"{why}\", error_description=\"{}\"",
+                refused.public
+            ),
+            None => "Bearer realm=\"sidegate\"".to_owned(),
+        };
+        match HeaderValue::from_str(&challenge) {
+            Ok(value) => error.with(header::WWW_AUTHENTICATE, value),
+            Err(_) => error,
+        }
+    }
+}
+
+impl From<OverQuota> for EdgeError {
+    fn from(over: OverQuota) -> Self {
+        let text = format!("this app may send {} requests a minute", over.state.limit);
+        let mut error = Self::public(ErrorCode::RateLimited, text)
+            .with(header::RETRY_AFTER, over.retry_after_seconds.into());
+        error.headers.extend(quota_headers(over.state));
+        error
+    }
+}
