@@ -117,6 +117,22 @@ fn a_plugin_that_ends_by_the_signal_that_stops_the_gateway_has_not_failed_and_st
     });
 }
 
+#[test]
+fn a_plugin_that_ends_by_that_signal_only_when_it_is_asked_to_end_has_not_failed_either() {
+    story(async {
+        let mut gateway = Gateway::start().await;
+        let late = gateway.plugin("m").program("e2e-plugin-misbehave").config("stop", "late");
+        let late = late.ready().await;
+        let (id, pid) = (late.id, late.pid().await);
+        gateway.begin_to_stop();
+        gateway.logged("asked to end").await;
+        terminate(pid);
+        let gateway = gateway.restart().await;
+        let record = gateway.plugin_by_id(id).record_of(pid).await;
+        assert_eq!(record["in_order"], true, "{record:#}");
+    });
+}
+
 /// The process that was started for this folder.
 fn started_in(folder: &Path) -> Option<u32> {
     let folder = folder.to_str().unwrap();

@@ -3,7 +3,7 @@
 
 use rustix::io::{FdFlags, fcntl_setfd};
 use serde_json::json;
-use sidegate_e2e::{Connection, Gateway, Load, Version, eventually, program, story};
+use sidegate_e2e::{Connection, Gateway, Load, Version, eventually, kill, program, story};
 use std::net::SocketAddr;
 use std::os::fd::AsRawFd as _;
 use std::process::{Command, Stdio};
@@ -129,6 +129,32 @@ fn what_is_kept_of_plugins_is_the_new_ones_business() {
         drop(stream);
         old.ended().await;
         assert!(is_kept(), "the old one took it away: {}", kept());
+    });
+}
+
+#[test]
+fn a_takeover_is_no_failure_of_a_plugin_and_hides_none() {
+    story(async {
+        let mut gateway = Gateway::start().await;
+        let plugin = gateway.lab().await;
+        let crashed = plugin.pid().await;
+        kill(crashed);
+        plugin.wait_other_pid(crashed).await;
+        // One process is replaced just now; what was seen last is not yet written.
+        plugin.reload().await;
+        let old = gateway.take_over().await;
+        let plugin = gateway.plugin_by_id(plugin.id);
+        let records = plugin.records().await;
+        assert!(records.len() >= 3, "{records:#?}");
+        for record in records {
+            let in_order = &record["in_order"];
+            let is_crashed = record["pid"] == crashed;
+            assert_eq!(*in_order == json!(false), is_crashed, "{record:#}");
+        }
+        assert_eq!(plugin.status().await["last_failure"]["pid"], crashed);
+        old.ended().await;
+        let shown = gateway.cli().ok(&["plugin", "show", "lab"]).await;
+        assert!(shown.contains("SIGKILL") && !shown.contains("took over"), "{shown}");
     });
 }
 

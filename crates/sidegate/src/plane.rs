@@ -36,6 +36,7 @@ pub(crate) fn settings(
     let host = HostSettings {
         runtime_dirs: runtime_dirs(&config.data_dir, &environment),
         records_dir: Some(config.data_dir.join("records")),
+        predecessor: None,
         launcher: launcher(),
         open_files: None,
         permitted: config.permitted.clone(),

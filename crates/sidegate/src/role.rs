@@ -13,7 +13,7 @@ use crate::reload::Reload;
 use crate::running::{Parts, Running};
 use crate::signals::{Asked, Hangups, Signals};
 use crate::succession::{self, Claim};
-use crate::takeover::Door;
+use crate::takeover::{Door, Predecessor};
 use sidegate_gateway::GatewaySettings;
 use sidegate_plugins::host::HostHandle;
 use std::ffi::OsString;
@@ -76,12 +76,13 @@ pub(crate) fn standalone(config: &Config, mut process: Process) -> Result<(), Fa
 
 async fn run(
     config: &Config,
-    gateway: GatewaySettings,
+    mut gateway: GatewaySettings,
     certificates: Unread,
     process: Process,
 ) -> Result<(), Failure> {
     let Process { hangups, reload, ready_file, takeover, mut sockets, .. } = process;
     let Claim { folder, predecessor } = Claim::of(&config.data_dir, takeover, &mut sockets).await?;
+    gateway.host.predecessor = predecessor.as_ref().and_then(Predecessor::pid);
     let token = match &config.admin_token {
         Some(token) => token.clone(),
         None => data_dir::admin_token_of(&folder, &config.data_dir)?,

@@ -127,6 +127,8 @@ pub(crate) async fn hand_over(
     mut successor: Successor,
     folder: &DataDir,
 ) -> io::Result<()> {
+    // It is read there, and what was seen last would be missing.
+    running.gateway.host().save_records().await;
     let (admin, clients) = (running.admin.socket(), running.gateway.listeners());
     successor.give(folder.lock(), admin, clients).await?;
     tracing::info!("another process is about to take over");

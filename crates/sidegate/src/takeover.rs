@@ -176,6 +176,12 @@ impl Predecessor {
         Ok((predecessor, HandedOver { lock, admin: admin.into(), clients }))
     }
 
+    /// Its process, as far as the system tells.
+    pub(crate) fn pid(&self) -> Option<u32> {
+        let pid = self.0.peer_cred().ok()?.pid()?;
+        u32::try_from(pid).ok()
+    }
+
     /// All is started: the old one's admin API is to end.
     ///
     /// # Errors

@@ -95,7 +95,7 @@ pub fn start(
     let keeps = Arc::new(AtomicBool::new(true));
     let records_dir = host.setup.settings.records_dir.clone();
     let keeper = records_dir.map(|folder| Keeper::new(folder, keeps.clone()));
-    let known = known_seen.clone();
+    let (known, kept) = (known_seen.clone(), keeper.clone());
     tokio::spawn(async move {
         let mut keeping = JoinSet::new();
         if let Some(keeper) = keeper.clone() {
@@ -110,8 +110,9 @@ pub fn start(
         // Whoever waits for the end of the host waits for this.
         drop(applied);
     });
+    let (services, generations, keeper) = (asked, reader, kept);
     let (applied, known) = (applied_seen, known_seen);
-    Ok(HostHandle { stop, closing, services: asked, generations: reader, applied, known, keeps })
+    Ok(HostHandle { stop, closing, services, generations, applied, known, keeps, keeper })
 }
 
 /// Writes down what is known of plugins, on threads where waiting is allowed.
@@ -160,6 +161,7 @@ pub struct HostHandle {
     applied: watch::Receiver<Revision>,
     known: watch::Receiver<Arc<Known>>,
     keeps: Arc<AtomicBool>,
+    keeper: Option<Keeper>,
 }
 
 impl HostHandle {
@@ -172,6 +174,14 @@ impl HostHandle {
     /// What serves: the generations that this host publishes.
     pub fn generations(&self) -> GenerationReader {
         self.generations.clone()
+    }
+
+    /// Writes down at once what is known of plugins, for another gateway that is about to read it.
+    pub async fn save_records(&self) {
+        if let Some(keeper) = &self.keeper {
+            // What is not written by then is not kept.
+            let _ = timeout(KEEP_LAST, keeper.save(&self.known)).await;
+        }
     }
 
     /// What each plugin is doing, by its number; also those that were removed and still drain.
@@ -339,10 +349,11 @@ impl Host {
             surplus -= usize::from(forget);
             !forget
         });
-        let folder = self.setup.settings.records_dir.as_deref();
+        let settings = &self.setup.settings;
         let registered_at = self.snapshot.registered.get(&id).copied().unwrap_or_default();
         let new = || {
-            let kept = folder.map(|folder| load(folder, id, registered_at)).unwrap_or_default();
+            let load = |folder: &PathBuf| load(folder, id, registered_at, settings.predecessor);
+            let kept = settings.records_dir.as_ref().map(load).unwrap_or_default();
             Arc::new(PluginRecorder::new(registered_at, kept))
         };
         self.recorders.entry(id).or_insert_with(new).clone()

@@ -76,7 +76,8 @@ impl KeptRecords {
         let records = recorder.records(LINES);
         let records = records.iter().map(|record| Kept::of(record, &mut room)).collect();
         let registered_at = recorder.registered_at();
-        let page = Page { registered_at, saved_at: now_millis(), records };
+        let gateway = Some(std::process::id());
+        let page = Page { registered_at, saved_at: now_millis(), gateway, records };
         let (path, draft) = (file(&self.folder, id), self.folder.join(format!("{id}.tmp")));
         let write = || {
             let options =
@@ -116,7 +117,13 @@ fn plugin_of(file_name: &str) -> Option<PluginId> {
 }
 
 /// What was kept of a plugin that was registered then, newest first. A file that cannot be read is none.
-pub(super) fn load(folder: &Path, id: PluginId, registered_at: UnixMillis) -> Vec<InstanceRecord> {
+/// `predecessor` is the gateway that still serves, where this one takes over.
+pub(super) fn load(
+    folder: &Path,
+    id: PluginId,
+    registered_at: UnixMillis,
+    predecessor: Option<u32>,
+) -> Vec<InstanceRecord> {
     let path = file(folder, id);
     let is_ours = fs::metadata(&path).is_ok_and(|file| file.is_file() && file.len() <= MAX_FILE);
     let text = if is_ours { fs::read(&path).ok() } else { None };
@@ -127,7 +134,8 @@ pub(super) fn load(folder: &Path, id: PluginId, registered_at: UnixMillis) -> Ve
     if page.registered_at != registered_at {
         return Vec::new();
     }
-    page.records.into_iter().map(|record| record.told(page.saved_at)).collect()
+    let unseen = page.unseen_end(predecessor);
+    page.records.into_iter().map(|record| record.told(&unseen)).collect()
 }
 
 fn file(folder: &Path, id: PluginId) -> PathBuf {
@@ -140,8 +148,26 @@ struct Page {
     /// When the plugin was registered; its name may change.
     registered_at: UnixMillis,
     saved_at: UnixMillis,
+    /// The process of the gateway that wrote it; files of older versions do not say.
+    #[serde(default)]
+    gateway: Option<u32>,
     /// Newest first.
     records: Vec<Kept>,
+}
+
+impl Page {
+    /// The end of its processes that had none when it was written.
+    fn unseen_end(&self, predecessor: Option<u32>) -> InstanceEnd {
+        // Whoever wrote it still looks after them, and ends them in order once all is handed over.
+        let is_handed_over =
+            predecessor.is_some_and(|serves| self.gateway.is_none_or(|wrote| wrote == serves));
+        let (at, reason) = match is_handed_over {
+            true => (now_millis(), "replaced: another process of the gateway took over"),
+            false => (self.saved_at, "the gateway ended before it saw this process end"),
+        };
+        let reason = reason.to_owned();
+        InstanceEnd { at, reason, in_order: is_handed_over, ..InstanceEnd::default() }
+    }
 }
 
 #[derive(Serialize, Deserialize)]
@@ -221,18 +247,13 @@ impl Kept {
         }
     }
 
-    fn told(self, saved_at: UnixMillis) -> InstanceRecord {
-        let unseen = || InstanceEnd {
-            at: saved_at,
-            reason: "the gateway ended before it saw this process end".to_owned(),
-            ..InstanceEnd::default()
-        };
+    fn told(self, unseen: &InstanceEnd) -> InstanceRecord {
         InstanceRecord {
             started_at: self.started_at,
             pid: self.pid,
             sha256: self.sha256,
             ready_at: self.ready_at,
-            end: Some(self.end.map_or_else(unseen, KeptEnd::told)),
+            end: Some(self.end.map_or_else(|| unseen.clone(), KeptEnd::told)),
             lines: self.lines.into_iter().map(KeptLine::told).collect(),
         }
     }
@@ -316,14 +337,37 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let recorders = BTreeMap::from([(PluginId(3), recorder_with(2, "hot"))]);
         KeptRecords::new(folder.path().join("records")).save(&recorders, &registered(&[3]));
-        let kept = load(&folder.path().join("records"), PluginId(3), 17);
+        let kept = load(&folder.path().join("records"), PluginId(3), 17, None);
         assert_eq!(kept, recorders[&PluginId(3)].records(LINES));
-        assert_eq!(load(&folder.path().join("records"), PluginId(3), 18), []);
+        assert_eq!(load(&folder.path().join("records"), PluginId(3), 18, None), []);
         let last = kept[0].lines.last().unwrap().number;
         let next = PluginRecorder::new(17, kept);
         let recording = next.begin();
         recording.recent().push(LoggedLine::default());
         assert!(recording.recent().last(1)[0].number > last);
+    }
+
+    #[test]
+    fn who_is_left_to_the_gateway_before_has_not_failed_and_who_outlived_one_has() {
+        let folder = tempfile::tempdir().unwrap();
+        let recorder = PluginRecorder::new(17, Vec::new());
+        let running = recorder.begin();
+        let recorders = BTreeMap::from([(PluginId(3), Arc::new(recorder))]);
+        KeptRecords::new(folder.path().to_owned()).save(&recorders, &registered(&[3]));
+        let in_order = |predecessor: Option<u32>| {
+            let kept = load(folder.path(), PluginId(3), 17, predecessor).remove(0);
+            kept.end.unwrap().in_order
+        };
+        let us = std::process::id();
+        assert!(in_order(Some(us)));
+        assert!(!in_order(None));
+        // It was written by one that was killed before that one came.
+        assert!(!in_order(Some(us + 1)));
+        let file = folder.path().join("3.json");
+        let text = fs::read_to_string(&file).unwrap();
+        fs::write(&file, text.replace(&format!("\"gateway\":{us}"), "\"other\":0")).unwrap();
+        assert!(in_order(Some(us)) && !in_order(None), "as older versions wrote it");
+        drop(running);
     }
 
     #[test]
@@ -335,7 +379,7 @@ mod tests {
         let file = fs::metadata(folder.path().join("3.json")).unwrap();
         assert!(file.len() < 400 * 1024, "{}", file.len());
         assert_eq!(file.permissions().mode() & 0o777, 0o600);
-        let kept = load(folder.path(), PluginId(3), 17).remove(0).lines;
+        let kept = load(folder.path(), PluginId(3), 17, None).remove(0).lines;
         let all = recorders[&PluginId(3)].records(LINES).remove(0).lines;
         assert_eq!(kept.last(), all.last(), "the newest ones are kept");
         assert!(kept.len() > 50 && kept.len() < 200, "{}", kept.len());
@@ -345,7 +389,7 @@ mod tests {
     fn what_is_broken_is_nothing_and_what_cannot_be_written_harms_nobody() {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("3.json"), "{\"registered_at\":").unwrap();
-        assert_eq!(load(folder.path(), PluginId(3), 17), []);
+        assert_eq!(load(folder.path(), PluginId(3), 17, None), []);
         let recorders = BTreeMap::from([(PluginId(3), recorder_with(1, "x"))]);
         KeptRecords::new(PathBuf::from("/dev/null/records")).save(&recorders, &registered(&[3]));
     }

@@ -100,10 +100,12 @@ impl RunningProcess {
     }
 
     /// Ends it in order.
-    async fn end(self, grace: Duration, in_flight: usize) {
+    async fn end(self, grace: Duration, in_flight: usize, closing: &CancellationToken) {
         let (exit, killed) = self.process.end(grace).await;
-        // A signal that was not ours is no order.
-        let in_order = self.lost.is_none() && (killed || exit.signal.is_none());
+        // A signal that was not ours is no order, unless it is the one that stops the gateway too.
+        let leaves_with_us = closing.is_cancelled() && exit.is_obedient();
+        let is_ordered = killed || exit.signal.is_none() || leaves_with_us;
+        let in_order = self.lost.is_none() && is_ordered;
         let ordered = || match (in_order, killed) {
             (true, true) => "stopped by the gateway, which had to end it by force".to_owned(),
             (true, false) => format!("stopped by the gateway: {exit}"),
@@ -168,7 +170,7 @@ impl Local<'_> {
             never = release_after(slot, permit) => never,
         };
         match established {
-            None => running.end(Duration::ZERO, 0).await,
+            None => running.end(Duration::ZERO, 0, &setup.closing).await,
             Some(Ok(established)) => self.serve(running, established).await,
             Some(Err(fault)) => self.give_up(running, fault, 0).await,
         }
@@ -326,7 +328,7 @@ impl Local<'_> {
         let kill_grace = self.assignment.setup.settings.limits.kill_grace;
         let (plugin, pid) = (&self.assignment.spec.name, running.process.pid());
         let grace = if gone.is_some() { Duration::ZERO } else { kill_grace };
-        running.end(grace, in_flight).await;
+        running.end(grace, in_flight, &self.assignment.setup.closing).await;
         instance.close();
         tracing::info!(plugin, pid, "plugin process stopped");
     }

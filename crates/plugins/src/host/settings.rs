@@ -19,6 +19,9 @@ pub struct HostSettings {
     pub runtime_dirs: Vec<PathBuf>,
     /// Where the last records of plugins are kept over restarts of the gateway; `None` keeps none.
     pub records_dir: Option<PathBuf>,
+    /// The process of the gateway that serves now, where this one takes over: what it still runs it ends
+    /// in order.
+    pub predecessor: Option<u32>,
     /// A program that calls [`reentered`](super::reentered) first of all; for the gateway's own
     /// binary `/proc/self/exe`, which stays the same when the file is replaced. With it each plugin
     /// gets a guard: nothing that a plugin starts outlives it or the gateway, however either ends.

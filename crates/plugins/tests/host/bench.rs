@@ -68,6 +68,7 @@ impl Bench {
             permitted: host::Permitted::default(),
             runtime_dirs: vec![dir.path().join("run")],
             records_dir: None,
+            predecessor: None,
             launcher,
             open_files: Some(512),
             environment: std::env::vars_os()

@@ -90,6 +90,11 @@ async fn dispatch(
         }
         "HandleEndpointRequest" => cases::unary(request(&message), call).await,
         "HandleEndpointRequestStream" => cases::stream(request(&message), call).await,
+        // It says that it will, and waits for a signal.
+        "Shutdown" if message.is_empty() && is_set(config, "stop", "late") => {
+            eprintln!("asked to end");
+            call.answer(&wire::ShutdownResponse { success: true })
+        }
         // PluginService and GRPCController both have one of this name.
         "Shutdown" if message.is_empty() => std::process::exit(0),
         "Shutdown" => call.answer(&wire::ShutdownResponse { success: true }),
