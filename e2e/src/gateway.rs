@@ -318,6 +318,13 @@ impl Gateway {
         GatewayBuilder { environment, open_files: None, folder, stderr: None }.start().await
     }
 
+    /// Changes a variable of the environment in which the next process is started.
+    pub fn env(&mut self, name: &str, value: &str) -> &mut Self {
+        self.environment.retain(|(known, _)| known != name);
+        self.environment.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
     /// Starts another process that takes over, and waits until it serves; gives the old one, which
     /// ends by itself.
     ///

@@ -192,13 +192,34 @@ fn program_of_lab() -> std::path::PathBuf {
 }
 
 #[test]
+fn a_port_that_a_takeover_does_not_heed_is_told() {
+    story(async {
+        let mut gateway = Gateway::start().await;
+        let old = gateway.take_over().await;
+        assert!(!gateway.log().contains("do not count"), "nothing else was wished");
+        old.ended().await;
+        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = free.local_addr().unwrap().port();
+        let old = gateway.env("ADMIN_PORT", &port.to_string()).take_over().await;
+        let log = gateway.logged("these settings do not count").await;
+        assert!(log.contains("settings=\"ADMIN_PORT\""), "{log}");
+        old.ended().await;
+    });
+}
+
+#[test]
 fn without_another_one_a_takeover_is_a_start_and_a_second_server_is_refused_as_before() {
     story(async {
         let mut gateway = Gateway::start().await;
+        let lock = gateway.data_dir().join("sidegate.lock");
+        let named = || std::fs::read_to_string(&lock).unwrap().trim().to_owned();
+        assert_eq!(named(), gateway.pid().to_string());
         gateway.stop();
+        assert_eq!(named(), "", "what has ended in order is named no more");
         let mut gateway = gateway.start_again().await;
         let old = gateway.take_over().await;
         old.ended().await;
+        assert_eq!(named(), gateway.pid().to_string());
         let again = Command::new(program("sidegate"))
             .arg("serve")
             .env_clear()

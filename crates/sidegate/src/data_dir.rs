@@ -6,12 +6,15 @@ use crate::config::resolved::Secret;
 use crate::error::Failure;
 use sidegate_model::token::NewToken;
 use std::fs::{DirBuilder, File, OpenOptions, Permissions, TryLockError};
-use std::io::{ErrorKind, Read as _, Seek as _, Write as _};
+use std::io::{ErrorKind, Read as _, Write as _};
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::os::unix::fs::{
+    DirBuilderExt as _, FileExt as _, OpenOptionsExt as _, PermissionsExt as _,
+};
 use std::path::{Path, PathBuf};
 
-/// Proof that this process alone uses a data folder; given back when it is dropped.
+/// Proof that this process alone uses a data folder; given back when it is dropped, and then names
+/// nobody any more.
 #[derive(Debug)]
 pub(crate) struct DataDir {
     lock: File,
@@ -35,9 +38,9 @@ impl DataDir {
     pub(crate) fn take(folder: &Path) -> Result<Self, Failure> {
         Self::take_if_free(folder)?.map_err(|holder| {
             let shown = folder.display();
-            Failure::failed(format!(
-                "the data folder {shown} is in use by another gateway (process {holder})"
-            ))
+            // One that begins or ends just now names nobody.
+            let holder = if holder.is_empty() { holder } else { format!(" (process {holder})") };
+            Failure::failed(format!("the data folder {shown} is in use by another gateway{holder}"))
             .hint("stop that process, set DATA_DIR to another folder, or take over with --takeover")
         })
     }
@@ -80,15 +83,36 @@ impl DataDir {
         Ok(Ok(taken))
     }
 
+    /// Whether it is this process that is written down; another one may have signed since.
+    fn is_signed_by_us(&self) -> bool {
+        let signature = signature();
+        let mut found = [0; 32];
+        self.lock
+            .read_at(&mut found, 0)
+            .is_ok_and(|length| found[..length] == *signature.as_bytes())
+    }
+
     /// Writes down whose it is.
     ///
     /// # Errors
     /// What the system says.
     pub(crate) fn sign(&self) -> std::io::Result<()> {
-        let mut lock = &self.lock;
-        lock.set_len(0)?;
-        lock.rewind()?;
-        writeln!(lock, "{}", std::process::id())
+        self.lock.set_len(0)?;
+        // Whoever was handed the lock shares its position too.
+        self.lock.write_all_at(signature().as_bytes(), 0)
+    }
+}
+
+fn signature() -> String {
+    format!("{}\n", std::process::id())
+}
+
+impl Drop for DataDir {
+    fn drop(&mut self) {
+        if self.is_signed_by_us() {
+            // A number that stays behind is at worst another process's one day.
+            let _ = self.lock.set_len(0);
+        }
     }
 }
 
@@ -173,8 +197,15 @@ mod tests {
         let second = DataDir::take(&folder).unwrap_err();
         let pid = std::process::id();
         assert!(second.message.contains(&format!("(process {pid})")), "{}", second.message);
+        let written = || std::fs::read_to_string(folder.join("sidegate.lock")).unwrap();
+        assert_eq!(written().trim(), pid.to_string());
         drop(first);
-        assert!(DataDir::take(&folder).is_ok());
+        assert_eq!(written(), "", "it names nobody");
+        let third = DataDir::take(&folder).unwrap();
+        // Another process has signed, as one does that takes over.
+        std::fs::write(folder.join("sidegate.lock"), "1\n").unwrap();
+        drop(third);
+        assert_eq!(written(), "1\n");
     }
 
     #[test]

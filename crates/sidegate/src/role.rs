@@ -81,7 +81,7 @@ async fn run(
     process: Process,
 ) -> Result<(), Failure> {
     let Process { hangups, reload, ready_file, takeover, mut sockets, .. } = process;
-    let Claim { folder, predecessor } = Claim::of(&config.data_dir, takeover, &mut sockets).await?;
+    let Claim { folder, predecessor } = Claim::of(config, takeover, &mut sockets).await?;
     gateway.host.predecessor = predecessor.as_ref().and_then(Predecessor::pid);
     let token = match &config.admin_token {
         Some(token) => token.clone(),

@@ -1,6 +1,7 @@
 //! The right to a data folder, and how it passes from one server to the next: the order of the steps,
 //! on both sides.
 
+use crate::config::resolved::Config;
 use crate::data_dir::DataDir;
 use crate::error::Failure;
 use crate::inherited::Sockets;
@@ -10,7 +11,7 @@ use sidegate_control::Control;
 use sidegate_gateway::Gateway;
 use sidegate_model::status::{PluginState, PluginStatus};
 use std::io;
-use std::path::Path;
+use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
 use tokio::time::timeout;
 
@@ -39,10 +40,11 @@ impl Claim {
     /// # Errors
     /// When another server has the folder and keeps it.
     pub(crate) async fn of(
-        folder: &Path,
+        config: &Config,
         takeover: bool,
         sockets: &mut Sockets,
     ) -> Result<Self, Failure> {
+        let folder = config.data_dir.as_path();
         if !takeover {
             return Ok(Self { folder: DataDir::take(folder)?, predecessor: None });
         }
@@ -54,9 +56,43 @@ impl Claim {
         let (predecessor, handed_over) = Predecessor::ask(folder).await?;
         tracing::info!(from = holder, "taking over");
         let HandedOver { lock, admin, clients } = handed_over;
+        tell_unheeded(config, &clients, &admin);
         *sockets = Sockets { clients, admin: Some(admin) };
         Ok(Self { folder: lock, predecessor: Some(predecessor) })
     }
+}
+
+/// Says which settings do not count because the sockets of the server before are served on.
+fn tell_unheeded(config: &Config, clients: &[TcpListener], admin: &TcpListener) {
+    let addr = |socket: &TcpListener| socket.local_addr().ok();
+    let (Some(clients), Some(admin)) = (clients.first().and_then(addr), addr(admin)) else {
+        return;
+    };
+    let unheeded = unheeded(config, clients, admin);
+    if !unheeded.is_empty() {
+        let settings = unheeded.join(", ");
+        tracing::warn!(
+            settings,
+            %clients,
+            %admin,
+            "a takeover goes on where the server before listens, and these settings do not count: \
+             to listen elsewhere, stop it and start without --takeover"
+        );
+    }
+}
+
+/// The chosen settings that say something else than the sockets there are.
+fn unheeded(config: &Config, clients: SocketAddr, admin: SocketAddr) -> Vec<&'static str> {
+    let is_port =
+        |wanted: SocketAddr, found: SocketAddr| [0, found.port()].contains(&wanted.port());
+    let heeded = [
+        ("PORT", is_port(config.gateway_addr, clients)),
+        ("HOST", config.gateway_addr.ip() == clients.ip()),
+        ("ADMIN_PORT", is_port(config.admin_addr, admin)),
+        ("ADMIN_HOST", config.admin_addr.ip() == admin.ip()),
+    ];
+    let unheeded = heeded.into_iter().filter(|(_, is_heeded)| !is_heeded);
+    unheeded.map(|(name, _)| name).filter(|name| config.chosen_addrs.contains(name)).collect()
 }
 
 /// The new server's side: once the plugins serve, the old one's admin API ends, what was last
@@ -150,5 +186,26 @@ pub(crate) async fn follow_callers(control: Control) {
         if let Err(error) = control.refresh_callers().await {
             tracing::debug!(%error, "callers cannot be read anew");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::layers::Layers;
+    use crate::config::layers::tests::{environment, flags};
+
+    #[test]
+    fn a_chosen_address_that_a_takeover_does_not_heed_is_told_and_a_default_is_not() {
+        let [clients, admin] = ["0.0.0.0:9000", "127.0.0.1:9001"].map(|addr| addr.parse().unwrap());
+        let unheeded = |pairs: &[(&'static str, &str)]| {
+            let layers = Layers::collect(&environment(&[]), &flags(pairs)).0;
+            unheeded(&Config::resolve(&layers).unwrap(), clients, admin)
+        };
+        assert_eq!(unheeded(&[]), [""; 0]);
+        assert_eq!(unheeded(&[("PORT", "0"), ("ADMIN_PORT", "9001")]), [""; 0]);
+        assert_eq!(unheeded(&[("PORT", "9002"), ("HOST", "0.0.0.0")]), ["PORT"]);
+        let other = [("HOST", "127.0.0.1"), ("ADMIN_HOST", "::1"), ("ADMIN_PORT", "1")];
+        assert_eq!(unheeded(&other), ["HOST", "ADMIN_PORT", "ADMIN_HOST"]);
     }
 }

@@ -46,6 +46,12 @@ impl<'a> Reader<'a> {
         self.problems.push(Problem { place, what });
     }
 
+    /// Those of these settings that somebody set.
+    pub(super) fn chosen(&self, variables: &[&'static str]) -> Vec<&'static str> {
+        let is_chosen = |variable: &&str| *self.layers.get(setting(variable)).1 != Origin::Default;
+        variables.iter().copied().filter(is_chosen).collect()
+    }
+
     pub(super) fn text(&self, variable: &str) -> String {
         self.raw(variable).0
     }

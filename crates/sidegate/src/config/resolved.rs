@@ -42,6 +42,8 @@ pub(crate) struct Config {
     pub(crate) gateway_addr: SocketAddr,
     /// Where the admin API listens.
     pub(crate) admin_addr: SocketAddr,
+    /// The settings of these addresses that somebody chose.
+    pub(crate) chosen_addrs: Vec<&'static str>,
     /// The folder for everything that is kept.
     pub(crate) data_dir: PathBuf,
     /// The database, with the default filled in.
@@ -114,6 +116,7 @@ impl Config {
         let config = Self {
             gateway_addr: SocketAddr::new(read.host("HOST"), read.port("PORT")),
             admin_addr: SocketAddr::new(read.host("ADMIN_HOST"), read.port("ADMIN_PORT")),
+            chosen_addrs: read.chosen(&["PORT", "HOST", "ADMIN_PORT", "ADMIN_HOST"]),
             database_dsn: match read.text("DATABASE_DSN") {
                 dsn if dsn.is_empty() => sqlite_address(&data_dir.join("sidegate.db")),
                 dsn => dsn,
