@@ -1,7 +1,10 @@
 //! TLS: HTTP/2 and HTTP/1.1 by negotiation, a start that fails when the files are no good, and
 //! certificates that are renewed while the gateway runs.
 
-use sidegate_e2e::{Certificate, Cli, Connection, Ending, Gateway, Version, eventually, story};
+use rustix::process::Signal;
+use sidegate_e2e::{
+    Certificate, Cli, Connection, Ending, Gateway, Version, eventually, signal, story,
+};
 
 async fn start() -> (Gateway, Certificate) {
     let (builder, certificate) = Gateway::builder().tls();
@@ -121,14 +124,47 @@ fn a_renewed_certificate_is_taken_without_a_restart_and_what_does_not_fit_change
         let elsewhere = tempfile::tempdir().unwrap();
         let second = Certificate::in_folder(elsewhere.path());
         std::fs::copy(&second.certificate, &first.certificate).unwrap();
-        eventually("the log says that the files do not fit", async || {
-            gateway.log().contains("the one before is still shown").then_some(())
-        })
-        .await;
+        let log = gateway.logged("the one before is still shown").await;
+        let [certificate, key] = [&first.certificate, &first.key].map(|path| path.display());
+        let problem =
+            format!("problem=\"{certificate} and {key}: certificate and key cannot be used");
+        assert!(log.contains(&problem), "{log}");
         assert!(ask(&first).await.is_some() && ask(&second).await.is_none());
         std::fs::copy(&second.key, &first.key).unwrap();
         eventually("the renewed one is shown", async || ask(&second).await).await;
         assert!(ask(&first).await.is_none(), "and the old one no more");
         kept.request("GET", "/health").send().await.expect(200);
+    });
+}
+
+#[test]
+fn a_hangup_tells_of_a_certificate_only_where_it_is_another_one_or_no_good() {
+    story(async {
+        let (gateway, first) = start().await;
+        let hang_up = async |times: usize| {
+            signal(gateway.pid(), Signal::HUP);
+            eventually("the settings are read again", async || {
+                (gateway.log().matches("the settings are reloaded").count() == times).then_some(())
+            })
+            .await;
+        };
+        let told = || gateway.log().matches("a certificate was read anew").count();
+        hang_up(1).await;
+        hang_up(2).await;
+        let elsewhere = tempfile::tempdir().unwrap();
+        let second = Certificate::in_folder(elsewhere.path());
+        std::fs::copy(&second.certificate, &first.certificate).unwrap();
+        std::fs::copy(&second.key, &first.key).unwrap();
+        let log =
+            gateway.logged("a certificate was read anew, valid until 4096-01-01T00:00:00Z").await;
+        let named =
+            format!("certificate=\"{}\" expires_at=67090118400", first.certificate.display());
+        assert!(log.contains(&named), "{log}");
+        assert_eq!(told(), 1, "nothing was new before");
+        std::fs::write(&first.key, "text").unwrap();
+        hang_up(3).await;
+        let log = gateway.logged("a certificate is not reloaded").await;
+        let named = format!("{}: the key file has no", first.key.display());
+        assert!(log.contains(&named), "{log}");
     });
 }

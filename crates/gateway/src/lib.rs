@@ -16,5 +16,5 @@ mod run;
 
 pub use edge::context::EdgeLimits;
 pub use edge::proxies::{Believed, Network, Proxies};
-pub use edge::tls::{ShownIdentity, TlsIdentity};
+pub use edge::tls::{ShownIdentity, TlsIdentity, TlsIdentityError};
 pub use run::{Gateway, GatewayError, GatewaySettings, Listeners, METRICS_TYPE, Probes, start};

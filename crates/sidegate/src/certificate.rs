@@ -1,5 +1,6 @@
-//! The renewal of the gateway's certificates, of the one for clients and the admin API's: both files are looked at now and then, and a pair that
-//! fits takes the place of the one that is shown. What does not fit changes nothing.
+//! The renewal of the gateway's certificates, of the one for clients and the admin API's: both files are
+//! looked at now and then, and a pair that fits takes the place of the one that is shown. What does not
+//! fit changes nothing.
 
 use crate::config::resolved::{Config, TlsPaths};
 use crate::error::Failure;
@@ -8,7 +9,7 @@ use sidegate_gateway::ShownIdentity;
 use std::fs::metadata;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::task::JoinSet;
 
@@ -30,35 +31,58 @@ struct Renewal {
     settings: &'static str,
     shown: Arc<ShownIdentity>,
     /// The files as they were last read.
-    read: Arc<Mutex<Seen>>,
+    read: Arc<Mutex<Read>>,
+}
+
+/// Both files as they were read.
+#[derive(Clone, Copy)]
+struct Read {
+    seen: Seen,
+    /// Whether they could be used.
+    fits: bool,
 }
 
 impl Renewal {
     /// Renews what is shown, which was read from these files after they were `seen`.
     fn new(files: Files, shown: Arc<ShownIdentity>) -> Self {
         let Files { paths, settings, seen } = files;
-        Self { paths, settings, shown, read: Arc::new(Mutex::new(seen)) }
+        let read = Arc::new(Mutex::new(Read { seen, fits: true }));
+        Self { paths, settings, shown, read }
     }
 
-    /// Reads the files now and shows what is in them, changed or not.
+    fn read(&self) -> MutexGuard<'_, Read> {
+        self.read.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Reads the files now and shows what is in them, changed or not; what was shown already is not
+    /// worth a word.
     ///
     /// # Errors
     /// When they are no good; then nothing has changed.
     fn reload(&self) -> Result<(), Failure> {
         // Looked at first: what is written while they are read is seen at the next look.
         let seen = look(&self.paths);
-        *self.read.lock().unwrap_or_else(PoisonError::into_inner) = seen;
+        let before = std::mem::replace(&mut *self.read(), Read { seen, fits: false });
         let identity = tls_identity(&self.paths, self.settings)?;
         let expires_at = identity.expires_at();
         self.shown.show(identity);
-        let certificate = self.paths.certificate.display().to_string();
-        tracing::info!(certificate, expires_at, "a certificate was read anew");
+        self.read().fits = true;
+        if !before.fits || before.seen != seen {
+            let certificate = self.certificate();
+            let until = expires_at.map_or(String::new(), |at| format!(", valid until {}", utc(at)));
+            tracing::info!(certificate, expires_at, "a certificate was read anew{until}");
+        }
         Ok(())
+    }
+
+    /// The file with the certificate, for the log.
+    fn certificate(&self) -> String {
+        self.paths.certificate.display().to_string()
     }
 
     /// Looks at the files now and then. Never returns.
     async fn watch(self) {
-        let mut before = *self.read.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut before = self.read().seen;
         loop {
             tokio::time::sleep(PAUSE).await;
             let renewal = self.clone();
@@ -71,13 +95,14 @@ impl Renewal {
     /// and its key are two files and cannot change at once.
     fn look_again(&self, before: Seen) -> Seen {
         let now = look(&self.paths);
-        let is_read = *self.read.lock().unwrap_or_else(PoisonError::into_inner) == now;
+        let is_read = self.read().seen == now;
         if !is_read
             && now == before
             && let Err(failure) = self.reload()
         {
-            let problem = failure.message;
+            let (certificate, problem) = (self.certificate(), failure.message);
             tracing::warn!(
+                certificate,
                 problem,
                 "the certificate's files have changed and cannot be used; the one before is still shown"
             );
@@ -134,10 +159,19 @@ impl Renewals {
 
     /// Reads the certificates anew, changed or not.
     pub(crate) fn reload(&self) {
-        for failure in self.0.iter().filter_map(|renewal| renewal.reload().err()) {
-            tracing::error!("a certificate is not reloaded: {}", failure.message);
+        for renewal in &self.0 {
+            if let Err(failure) = renewal.reload() {
+                let certificate = renewal.certificate();
+                tracing::error!(certificate, "a certificate is not reloaded: {}", failure.message);
+            }
         }
     }
+}
+
+/// A time in seconds since the Unix epoch, for people.
+fn utc(seconds: i64) -> String {
+    let time = jiff::Timestamp::from_second(seconds);
+    time.map_or_else(|_| seconds.to_string(), |time| time.to_string())
 }
 
 fn look(paths: &TlsPaths) -> Seen {
@@ -178,5 +212,11 @@ mod tests {
             }
         }
         assert_eq!(look(&paths)[0], seen[0]);
+    }
+
+    #[test]
+    fn times_are_told_to_people_in_utc() {
+        assert_eq!(utc(1_893_456_000), "2030-01-01T00:00:00Z");
+        assert_eq!(utc(i64::MAX), i64::MAX.to_string());
     }
 }

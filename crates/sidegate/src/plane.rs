@@ -11,6 +11,7 @@ use sidegate_control::DataPlane;
 use sidegate_gateway::log::Logs;
 use sidegate_gateway::{
     GatewayError, GatewaySettings, METRICS_TYPE, Probes, ShownIdentity, TlsIdentity,
+    TlsIdentityError,
 };
 use sidegate_model::plugin::PluginId;
 use sidegate_model::record::InstanceRecord;
@@ -118,8 +119,16 @@ pub(crate) fn tls_identity(paths: &TlsPaths, settings: &str) -> Result<TlsIdenti
     };
     let certificate = read(&paths.certificate, "CERT")?;
     let key = read(&paths.key, "KEY")?;
-    let hint = format!("see {settings}_CERT_PATH and {settings}_KEY_PATH");
-    TlsIdentity::from_pem(&certificate, &key).map_err(|e| Failure::usage(e.to_string()).hint(hint))
+    TlsIdentity::from_pem(&certificate, &key).map_err(|e| {
+        let [certificate, key] = [&paths.certificate, &paths.key].map(|path| path.display());
+        let files = match e {
+            TlsIdentityError::Certificate(_) => certificate.to_string(),
+            TlsIdentityError::Key => key.to_string(),
+            TlsIdentityError::Pair(_) => format!("{certificate} and {key}"),
+        };
+        let hint = format!("see {settings}_CERT_PATH and {settings}_KEY_PATH");
+        Failure::usage(format!("{files}: {e}")).hint(hint)
+    })
 }
 
 /// The gateway, for the admin API.
