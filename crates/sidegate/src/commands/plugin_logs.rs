@@ -21,7 +21,7 @@ pub(crate) struct Logs {
     /// Show the newest process only
     #[arg(long)]
     latest: bool,
-    /// Go on with what comes, until interrupted; with JSON one object a line
+    /// Go on with what comes, until interrupted; with JSON one object a line (line, start, end)
     #[arg(long, short, conflicts_with = "quiet")]
     follow: bool,
     #[command(flatten)]

@@ -19,6 +19,18 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// Most lines of a process that come at once.
 const LINES: usize = 200;
 
+/// What the JSON form tells of the end of a process.
+const ENDS: &[&str] = &[
+    "ended_at",
+    "reason",
+    "in_order",
+    "exit_code",
+    "signal",
+    "signal_name",
+    "out_of_memory",
+    "in_flight",
+];
+
 /// What was shown so far.
 #[derive(Default)]
 struct Shown {
@@ -26,7 +38,7 @@ struct Shown {
     last: u64,
     /// The processes that were seen, and whether their end was.
     processes: BTreeMap<String, bool>,
-    /// The process of the last line.
+    /// The process that was spoken of last.
     current: String,
 }
 
@@ -68,36 +80,64 @@ impl Shown {
     /// What is new in these records, newest first, as text.
     fn take(&mut self, records: &[Value], is_json: bool) -> String {
         let mut text = String::new();
-        let (before, mut last) = (self.last, self.last);
-        for record in records.iter().rev() {
-            let process = plain_id(record);
-            let is_known_to_end = self.processes.entry(process.clone()).or_default();
-            let has_ended = field(record, "running") == false;
-            let end = has_ended && !std::mem::replace(is_known_to_end, has_ended) && !is_json;
+        let before = self.last;
+        let ids: Vec<_> = records.iter().map(plain_id).collect();
+        // Those that are not told of any more never come again.
+        self.processes.retain(|process, _| ids.contains(process));
+        for (record, process) in records.iter().zip(&ids).rev() {
+            if !self.processes.contains_key(process) {
+                text += &self.begin(record, process, is_json);
+            }
             let lines = field(record, "lines").as_array().map_or(&[][..], Vec::as_slice);
             for line in lines {
                 let number = line["number"].as_u64().unwrap_or_default();
                 if number <= before {
                     continue;
                 }
-                last = last.max(number);
-                if is_json {
-                    text += &format!("{}\n", json!({"pid": field(record, "pid"), "line": line}));
-                    continue;
-                }
-                if self.current != process {
-                    text += &title(record);
-                    self.current.clone_from(&process);
-                }
-                text += &shown_line(line);
+                self.last = self.last.max(number);
+                text += &match is_json {
+                    true => told(record, "line", line),
+                    false => self.turn_to(record, process) + &shown_line(line),
+                };
             }
-            if end {
-                text += &end_line(record);
+            let has_ended = field(record, "running") == false;
+            let is_known_to_end = self.processes.insert(process.clone(), has_ended);
+            if has_ended && is_known_to_end != Some(true) {
+                text += &match is_json {
+                    true => told(record, "end", &only(record, ENDS)),
+                    false => self.turn_to(record, process) + &end_line(record),
+                };
             }
         }
-        self.last = last;
         text
     }
+
+    /// The beginning of a process that was not seen before, although it may not have said anything yet.
+    fn begin(&mut self, record: &Value, process: &str, is_json: bool) -> String {
+        self.processes.insert(process.to_owned(), false);
+        if is_json {
+            return told(record, "start", &only(record, &["started_at"]));
+        }
+        self.turn_to(record, process)
+    }
+
+    /// What stands above lines of another process than the one before.
+    fn turn_to(&mut self, record: &Value, process: &str) -> String {
+        if self.current == process {
+            return String::new();
+        }
+        self.current = process.to_owned();
+        title(record)
+    }
+}
+
+/// One object of the JSON form: what happened, to which process.
+fn told(record: &Value, what: &str, value: &Value) -> String {
+    format!("{}\n", json!({"pid": field(record, "pid"), what: value}))
+}
+
+fn only(record: &Value, names: &[&str]) -> Value {
+    names.iter().map(|name| ((*name).to_owned(), field(record, name).clone())).collect()
 }
 
 fn plain_id(record: &Value) -> String {
@@ -145,5 +185,35 @@ mod tests {
         let text = shown.take(&[record("1-b", &[7], true)], true);
         assert_eq!(text.lines().count(), 1);
         assert_eq!(serde_json::from_str::<Value>(&text).unwrap()["line"]["number"], 7);
+    }
+
+    #[test]
+    fn a_process_has_its_title_once_although_it_has_said_nothing_yet() {
+        let mut shown = Shown::default();
+        // What is printed before it is followed ends with the newest one.
+        shown.take(&[record("1-b", &[], true), record("1-a", &[1], false)], false);
+        assert_eq!(shown.take(&[record("1-b", &[2], true)], false), "T info  m2\n");
+        let text = shown.take(&[record("1-c", &[], true), record("1-b", &[], true)], false);
+        assert_eq!(text, "== process 7, started S\n");
+        // One that drains beside it is told apart.
+        let text = shown.take(&[record("1-c", &[3], true), record("1-b", &[4], false)], false);
+        let lines: Vec<_> = text.lines().map(|line| line.split(',').next().unwrap()).collect();
+        let expected = ["== process 7", "T info  m4", "== ended E", "== process 7", "T info  m3"];
+        assert_eq!(lines, expected);
+    }
+
+    #[test]
+    fn the_json_form_tells_of_starts_and_ends_too() {
+        let mut shown = Shown::default();
+        shown.take(&[record("1-a", &[1], true)], true);
+        let text = shown.take(&[record("1-b", &[3], true), record("1-a", &[2], false)], true);
+        let told: Vec<Value> =
+            text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert_eq!(told.len(), 4, "{text}");
+        assert_eq!((&told[0]["pid"], &told[0]["line"]["number"]), (&json!(7), &json!(2)));
+        let ends = ["ended_at", "reason", "exit_code"].map(|name| told[1]["end"][name].clone());
+        assert_eq!(ends, [json!("E"), json!("r"), json!(1)]);
+        assert_eq!(told[2]["start"]["started_at"], "S");
+        assert_eq!(told[3]["line"]["number"], 3);
     }
 }
