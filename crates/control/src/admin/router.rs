@@ -73,6 +73,18 @@ pub(crate) fn router(state: AdminState) -> Router {
         .with_state(state)
 }
 
+/// For who comes without TLS to a port that speaks it: says so, whatever is asked.
+pub(crate) fn without_tls(state: AdminState) -> Router {
+    Router::new()
+        .fallback(use_tls)
+        .layer(from_fn_with_state(state.clone(), frame))
+        .with_state(state)
+}
+
+async fn use_tls() -> ApiError {
+    ApiError::bad_request("this port speaks HTTP over TLS: use https://")
+}
+
 async fn health() -> Response {
     Json(json!({ "status": "ok" })).into_response()
 }

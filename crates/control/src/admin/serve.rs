@@ -1,9 +1,9 @@
 //! From a listener to the router: connections with limits, and an end that lets running requests
 //! finish. Knows HTTP/1.1 (over TLS where it is told so) and nothing of the routes.
 
-use super::router::router;
+use super::router::{router, without_tls};
 use super::state::{AdminState, ControlSettings};
-use super::tls::AdminTls;
+use super::tls::{AdminTls, Begun};
 use crate::control::Control;
 use crate::plane::DataPlane;
 use axum::Router;
@@ -44,7 +44,8 @@ pub async fn serve(
 ) {
     let slots = Arc::new(Semaphore::new(settings.max_connections));
     let settings = Arc::new(settings);
-    let router = router(AdminState { control, plane, settings: settings.clone() });
+    let state = AdminState { control, plane, settings: settings.clone() };
+    let routers = Routers { api: router(state.clone()), without_tls: without_tls(state) };
     let (ending, _) = watch::channel(false);
     let mut connections = JoinSet::new();
     let mut shutdown = pin!(shutdown);
@@ -59,7 +60,7 @@ pub async fn serve(
             (slot, accepted) = accepted => match accepted {
                 Ok((stream, _)) => {
                     let tls = settings.tls.clone();
-                    let connection = begin(stream, tls, router.clone(), ending.subscribe());
+                    let connection = begin(stream, tls, routers.clone(), ending.subscribe());
                     connections.spawn(async move {
                         connection.await;
                         drop(slot);
@@ -81,23 +82,35 @@ pub async fn serve(
     connections.shutdown().await;
 }
 
+/// What answers.
+#[derive(Clone)]
+struct Routers {
+    api: Router,
+    /// Where TLS is missing.
+    without_tls: Router,
+}
+
 async fn begin(
     stream: TcpStream,
     tls: Option<AdminTls>,
-    router: Router,
+    routers: Routers,
     mut ending: watch::Receiver<bool>,
 ) {
     // Answers are small and written at once; waiting for more would only delay them.
     let _ = stream.set_nodelay(true);
     let Some(tls) = tls else {
-        return serve_connection(stream, router, ending).await;
+        return serve_connection(stream, routers.api, ending).await;
     };
     let begun = tokio::select! {
         begun = tls.accept(stream) => begun,
         _ = ending.wait_for(|ending| *ending) => None,
     };
-    if let Some(stream) = begun {
-        serve_connection(stream, router, ending).await;
+    match begun {
+        Some(Begun::Tls(stream)) => serve_connection(*stream, routers.api, ending).await,
+        Some(Begun::WithoutTls(stream)) => {
+            serve_connection(stream, routers.without_tls, ending).await;
+        }
+        None => {}
     }
 }
 

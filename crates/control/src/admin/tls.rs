@@ -23,10 +23,16 @@ impl AdminTls {
     }
 
     /// Begins a connection; `None` when its client does not.
-    pub(super) async fn accept(&self, stream: TcpStream) -> Option<TlsStream<TcpStream>> {
-        let accepting = TlsAcceptor::from((self.0)()).accept(stream);
+    pub(super) async fn accept(&self, stream: TcpStream) -> Option<Begun> {
+        let accepting = async {
+            if speaks_http(&stream).await? {
+                return Ok(Begun::WithoutTls(stream));
+            }
+            let accepting = TlsAcceptor::from((self.0)()).accept(stream);
+            accepting.await.map(|stream| Begun::Tls(Box::new(stream)))
+        };
         match tokio::time::timeout(HANDSHAKE_DEADLINE, accepting).await {
-            Ok(Ok(stream)) => Some(stream),
+            Ok(Ok(begun)) => Some(begun),
             Ok(Err(error)) => {
                 tracing::debug!(%error, "an admin connection did not begin with TLS");
                 None
@@ -34,6 +40,19 @@ impl AdminTls {
             Err(_) => None,
         }
     }
+}
+
+/// How a connection began.
+pub(super) enum Begun {
+    /// As it should.
+    Tls(Box<TlsStream<TcpStream>>),
+    /// With the method of a request, which shall be told.
+    WithoutTls(TcpStream),
+}
+
+async fn speaks_http(stream: &TcpStream) -> std::io::Result<bool> {
+    let mut first = [0];
+    Ok(stream.peek(&mut first).await? > 0 && first[0].is_ascii_uppercase())
 }
 
 impl std::fmt::Debug for AdminTls {
