@@ -1,9 +1,101 @@
 //! The admin port over TLS, and the probes on it.
 
+use rcgen::{BasicConstraints, CertificateParams, IsCa, date_time_ymd};
 use serde_json::Value;
-use sidegate_e2e::{Certificate, Cli, Gateway, story};
+use sidegate_e2e::{Certificate, Cli, Gateway, GatewayBuilder, story};
+use std::path::Path;
 
 const TOKEN: &str = "sga_the-stories-own-admin-token";
+
+/// What is in a certificate beside its host.
+type Content = fn(&mut CertificateParams);
+
+/// As `openssl req -x509` makes it.
+fn authority_itself(params: &mut CertificateParams) {
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+}
+
+async fn serving(builder: GatewayBuilder, certificate: &Certificate) -> Gateway {
+    let builder = builder.env("ADMIN_TLS_CERT_PATH", &certificate.certificate);
+    builder.env("ADMIN_TLS_KEY_PATH", &certificate.key).start().await
+}
+
+/// A command line that looks for the gateway's admin API there.
+fn cli_at(scheme: &str, gateway: &Gateway) -> Cli {
+    let url = format!("{scheme}://localhost:{}", gateway.admin().addr().port());
+    Cli::with(&[("SIDEGATE_URL", &url), ("SIDEGATE_ADMIN_TOKEN", TOKEN)])
+}
+
+/// Lists apps and trusts what is in this file.
+fn trusting(file: &Path) -> [&str; 4] {
+    ["app", "list", "--ca", file.to_str().expect("stories use text here")]
+}
+
+#[test]
+fn a_certificate_that_is_named_itself_is_trusted_for_its_host_and_its_time_only() {
+    story(async {
+        let expired = |params: &mut CertificateParams| {
+            authority_itself(params);
+            params.not_after = date_time_ymd(2020, 1, 1);
+        };
+        let rows: [(&str, Content, Option<&str>); 4] = [
+            ("localhost", authority_itself, None),
+            ("localhost", |_| {}, None),
+            (
+                "elsewhere.example",
+                authority_itself,
+                Some("for elsewhere.example, not for localhost"),
+            ),
+            ("localhost", expired, Some("not valid any more since 2020-01-01T00:00:00Z")),
+        ];
+        for (host, with, refused) in rows {
+            let builder = Gateway::builder();
+            let certificate = Certificate::made(builder.folder(), host, with);
+            let mut gateway = serving(builder, &certificate).await;
+            let (cli, arguments) = (cli_at("https", &gateway), trusting(&certificate.certificate));
+            match refused {
+                None => drop(cli.ok(&arguments).await),
+                Some(why) => {
+                    let said = cli.fails(1, &arguments).await;
+                    assert!(said.contains(why) && said.contains("hint: "), "{said}");
+                }
+            }
+            gateway.stop();
+        }
+    });
+}
+
+#[test]
+fn whoever_is_not_trusted_is_refused_with_what_to_do() {
+    story(async {
+        let builder = Gateway::builder();
+        let (certificate, authority) = Certificate::of_authority(builder.folder());
+        let elsewhere = tempfile::tempdir().unwrap();
+        let other = Certificate::made(elsewhere.path(), "localhost", authority_itself);
+        let mut gateway = serving(builder, &certificate).await;
+        let cli = cli_at("https", &gateway);
+        cli.ok(&trusting(&authority)).await;
+        cli.ok(&trusting(&certificate.certificate)).await;
+        let said = cli.fails(1, &["app", "list"]).await;
+        assert!(said.contains("--ca FILE"), "{said}");
+        let said = cli.fails(1, &trusting(&other.certificate)).await;
+        let named = format!("{} holds neither", other.certificate.display());
+        assert!(said.contains("nobody vouches for") && said.contains(&named), "{said}");
+        let said = cli_at("http", &gateway).fails(1, &["app", "list"]).await;
+        assert!(said.contains("use https://"), "{said}");
+        gateway.stop();
+    });
+}
+
+#[test]
+fn tls_to_a_port_without_it_is_told_so() {
+    story(async {
+        let gateway = Gateway::start().await;
+        let said = cli_at("https", &gateway).fails(1, &["app", "list"]).await;
+        let url = format!("http://localhost:{}", gateway.admin().addr().port());
+        assert!(said.contains("does not speak TLS") && said.contains(&url), "{said}");
+    });
+}
 
 #[test]
 fn the_command_line_reaches_an_admin_api_that_speaks_tls_when_it_trusts_it() {
@@ -23,11 +115,6 @@ fn the_command_line_reaches_an_admin_api_that_speaks_tls_when_it_trusts_it() {
         let said = stranger.fails(1, &["app", "list"]).await;
         assert!(said.contains("cannot be reached") || said.contains("--ca"), "{said}");
         assert!(stranger.ok(&["app", "list", "--ca", &file]).await.contains("o@example.com"));
-        let plain = Cli::with(&[
-            ("SIDEGATE_URL", &format!("http://localhost:{port}")),
-            ("SIDEGATE_ADMIN_TOKEN", TOKEN),
-        ]);
-        plain.fails(1, &["app", "list"]).await;
         let said = stranger.fails(2, &["app", "list", "--ca", "/no/such/file"]).await;
         assert!(said.contains("/no/such/file"), "{said}");
         gateway.stop();

@@ -8,10 +8,11 @@ use crate::config::resolved::{ClientConfig, Secret};
 use crate::data_dir;
 use crate::error::Failure;
 use crate::output::text;
+use crate::trust;
 use clap::Args;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::header::{CONTENT_TYPE, ETAG, IF_MATCH};
-use reqwest::{Certificate, Method, StatusCode};
+use reqwest::{Method, StatusCode};
 use serde_json::Value;
 use sidegate_model::token::{ADMIN_TOKEN_PREFIX, TOKEN_PREFIX};
 use std::path::{Path, PathBuf};
@@ -95,6 +96,8 @@ struct Answer {
 pub(crate) struct AdminApi {
     http: reqwest::Client,
     url: String,
+    /// The file with certificates to trust, where there is one.
+    ca: Option<PathBuf>,
     token: Secret,
     token_from: String,
 }
@@ -107,7 +110,7 @@ impl AdminApi {
             None => (data_dir::read_admin_token(&file)?, file.display().to_string()),
         };
         let http = http_client(&config.url, config.ca.as_deref())?;
-        Ok(Self { http, url: config.url, token, token_from })
+        Ok(Self { http, url: config.url, ca: config.ca, token, token_from })
     }
 
     /// Asks for something; gives the `data` of the answer.
@@ -251,10 +254,22 @@ impl AdminApi {
     }
 
     fn unreachable(&self, error: &reqwest::Error) -> Failure {
+        if let Some(failure) = trust::explained(error, &self.url, self.ca.as_deref()) {
+            return failure;
+        }
         let reason = innermost(error);
         let what = if error.is_timeout() { "does not answer in time" } else { "cannot be reached" };
-        Failure::failed(format!("the admin API at {} {what} ({reason})", self.url))
-            .hint("start the gateway with `sidegate serve`, or set SIDEGATE_URL to where it runs")
+        let failure = Failure::failed(format!("the admin API at {} {what} ({reason})", self.url));
+        match self.url.strip_prefix("http://") {
+            // Somebody is there, and speaks something else.
+            Some(rest) if error.is_request() && !error.is_connect() && !error.is_timeout() => {
+                failure
+                    .hint(format!("where that port speaks TLS, set SIDEGATE_URL to https://{rest}"))
+            }
+            _ => failure.hint(
+                "start the gateway with `sidegate serve`, or set SIDEGATE_URL to where it runs",
+            ),
+        }
     }
 
     fn not_an_admin_api(&self, status: StatusCode) -> Failure {
@@ -294,31 +309,16 @@ fn http_client(url: &str, ca: Option<&Path>) -> Result<reqwest::Client, Failure>
             .no_proxy()
             .redirect(reqwest::redirect::Policy::none())
     };
-    let trusted = ca.map(certificates).transpose()?.unwrap_or_default();
-    let built = if url.starts_with("https://") {
-        let with_system = builder().tls_certs_merge(trusted.clone()).build();
-        // Small images have no certificates of a system; those that were named then do.
-        with_system.or_else(|error| match trusted.is_empty() {
-            true => Err(error),
-            false => builder().tls_certs_only(trusted).build(),
-        })
-    } else {
-        builder().tls_certs_only([]).build()
+    let built = match (ca, url.starts_with("https://")) {
+        // Small images have no certificates of a system; those that are named then do.
+        (Some(ca), true) => builder().tls_backend_preconfigured(trust::trusting(ca)?).build(),
+        (None, true) => builder().build(),
+        (_, false) => builder().tls_certs_only([]).build(),
     };
     built.map_err(|error| {
         Failure::failed(format!("no HTTP client: {}", innermost(&error)))
             .hint("name a PEM file with the certificate to trust: --ca FILE, or SIDEGATE_CA")
     })
-}
-
-fn certificates(file: &Path) -> Result<Vec<Certificate>, Failure> {
-    let shown = file.display();
-    let pem = std::fs::read(file)
-        .map_err(|error| Failure::usage(format!("{shown} cannot be read: {error}")))?;
-    match Certificate::from_pem_bundle(&pem) {
-        Ok(found) if !found.is_empty() => Ok(found),
-        _ => Err(Failure::usage(format!("{shown} has no certificate in PEM form"))),
-    }
 }
 
 fn innermost(error: &reqwest::Error) -> String {

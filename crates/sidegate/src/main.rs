@@ -27,6 +27,7 @@ mod signals;
 mod stderr;
 mod succession;
 mod takeover;
+mod trust;
 mod values;
 
 use std::process::ExitCode;

@@ -336,7 +336,9 @@ pub(crate) const SETTINGS: &[Setting] = &[
         Kind::Path,
         "",
         "PEM file with certificates that the command line trusts beside those of the system, when \
-         `SIDEGATE_URL` begins with `https://`. It is of no interest to `sidegate serve`.",
+         `SIDEGATE_URL` begins with `https://`: as authorities, and each by itself where the server \
+         shows exactly that one (for the names in it, as long as it is valid). It is of no interest \
+         to `sidegate serve`.",
     ),
 ];
 
