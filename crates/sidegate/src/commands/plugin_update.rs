@@ -8,12 +8,12 @@ use super::plugin_view::{View, callable};
 use super::plugin_wait::Wait;
 use crate::client::Connection;
 use crate::error::Failure;
-use crate::output::{field, text};
+use crate::output::{field, plain, text};
 use crate::pairs::{JsonPair, Pair, object, object_of_file};
 use clap::Args;
 use serde_json::{Map, Value, json};
-use sidegate_model::plugin::PluginOptions;
-use std::collections::BTreeMap;
+use sidegate_model::plugin::{Plugin, PluginDraft, PluginId, PluginSpec};
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 /// Change a plugin, start it anew where that is needed, and wait until it serves; what is not named
@@ -160,23 +160,32 @@ enum Effect {
 }
 
 fn effect(before: &Value, after: &Value) -> Effect {
-    let differs = |name: &str| field(before, name) != field(after, name);
-    if ["name", "command", "config"].into_iter().any(differs) {
-        return Effect::NewProcess;
+    let (before, after) = (spec(before), spec(after));
+    match before.same_process(&after) {
+        false => Effect::NewProcess,
+        true if before == after => Effect::None,
+        true => Effect::Live,
     }
-    if !differs("options") {
-        return Effect::None;
-    }
-    let read = |plugin: &Value| {
-        let options: BTreeMap<String, String> = field(plugin, "options")
-            .as_object()
-            .into_iter()
-            .flatten()
-            .filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned())))
-            .collect();
-        PluginOptions::read(&options).0
+}
+
+/// What the data plane is told of a plugin that the admin API has shown with its secrets.
+fn spec(plugin: &Value) -> PluginSpec {
+    let object = |name: &str| field(plugin, name).as_object().cloned().unwrap_or_default();
+    let options = object("options").into_iter();
+    let draft = PluginDraft {
+        name: text(plugin, "name"),
+        description: text(plugin, "description"),
+        command: text(plugin, "command"),
+        config: object("config"),
+        options: options.map(|(name, value)| (name, plain(&value))).collect(),
+        hook_type: String::new(),
+        hook_types: Vec::new(),
+        service_scopes: BTreeSet::new(),
+        is_active: true,
     };
-    if read(before).same_process(&read(after)) { Effect::Live } else { Effect::NewProcess }
+    let reloads = field(plugin, "reloads").as_u64().and_then(|count| u32::try_from(count).ok());
+    let reloads = reloads.unwrap_or_default();
+    Plugin { id: PluginId(0), reloads, draft, created_at: 0, updated_at: 0 }.spec()
 }
 
 #[cfg(test)]
@@ -229,6 +238,8 @@ mod tests {
             (json!({"options": {"pass_token": "true"}}), Effect::Live),
             (json!({"options": {"optional_auth": null}}), Effect::Live),
             (json!({"description": "e"}), Effect::None),
+            (json!({"options": {"pass_token": "false"}}), Effect::None),
+            (json!({"reloads": 1}), Effect::NewProcess),
         ] {
             assert_eq!(effect(&before, &plugin(change.clone())), expected, "{change}");
         }
