@@ -1,7 +1,10 @@
-//! Whoever changes one thing touches no process that has nothing to do with it.
+//! Whoever changes one thing touches no process that has nothing to do with it, and what one plugin does
+//! reaches no other one.
 
+use rustix::process::Signal;
 use serde_json::json;
-use sidegate_e2e::{Gateway, Plugin, kill, story};
+use sidegate_e2e::{Gateway, Plugin, Version, eventually, kill, signal, story};
+use std::time::{Duration, Instant};
 
 /// The process that serves, and how many there have been.
 async fn life(plugin: &Plugin) -> (u32, usize) {
@@ -76,5 +79,50 @@ fn what_only_the_gateway_heeds_is_changed_without_another_process() {
         let seen = gateway.get("/plugins/lab/x").bearer(&token).send().await.expect(200).json();
         assert_eq!(seen["headers"]["Authorization"], format!("Bearer {token}"));
         assert_eq!(life(&plugin).await, before);
+    });
+}
+
+/// A single shard, so that all that waits for the one plugin waits beside what the other one answers.
+#[test]
+fn a_plugin_that_stops_while_it_serves_delays_no_neighbour() {
+    story(async {
+        let gateway = Gateway::builder().env("GATEWAY_SHARDS", "1").start().await;
+        let slow = gateway.plugin("slow").program("sidegate-plugin-lab").ready().await;
+        gateway.lab().await;
+        let shared = gateway.connection(Version::Http2).await;
+        let ask = |path: &str| shared.request("GET", path);
+        // From here on both are connected, for whole answers and for streams.
+        for plugin in ["slow", "lab"] {
+            for path in ["pid", "sse?n=1"] {
+                ask(&format!("/plugins/{plugin}/{path}")).send().await.expect(200);
+            }
+        }
+        let pid = slow.pid().await;
+        signal(pid, Signal::STOP);
+        let waiting: Vec<_> = (0..100)
+            .flat_map(|_| ["/plugins/slow/pid", "/plugins/slow/sse?n=1"])
+            .map(|path| tokio::spawn(ask(path).try_send()))
+            .collect();
+        let open =
+            format!("sidegate_plugin_requests_in_flight{{plugin=\"slow\"}} {}", waiting.len());
+        eventually("all of them wait for the slow one", async || {
+            ask("/metrics").send().await.text().contains(&open).then_some(())
+        })
+        .await;
+        let own = gateway.connection(Version::Http1).await;
+        for _ in 0..50 {
+            for neighbour in [&shared, &own] {
+                for path in ["/plugins/lab/pid", "/plugins/lab/sse?n=1", "/health"] {
+                    let begun = Instant::now();
+                    neighbour.request("GET", path).send().await.expect(200);
+                    let took = begun.elapsed();
+                    assert!(took < Duration::from_secs(2), "{path} took {took:?}");
+                }
+            }
+        }
+        signal(pid, Signal::CONT);
+        for answer in waiting {
+            answer.await.unwrap().expect("an answer").expect(200);
+        }
     });
 }
