@@ -4,9 +4,11 @@
 //! prints and never looks at the exceptions; that is done here, once for all.
 
 mod crate_graph;
+mod crate_table;
 mod exceptions;
 mod file_length;
 mod finding;
+mod folders;
 mod forbidden_words;
 mod forgotten_files;
 mod functions;
@@ -16,6 +18,8 @@ mod module_cycles;
 mod module_docs;
 mod module_paths;
 mod module_tree;
+mod named_paths;
+mod page;
 mod repository;
 mod sleeping_tests;
 mod syntax;
@@ -41,6 +45,8 @@ const RULES: &[Rule] = &[
     sleeping_tests::check,
     forgotten_files::check,
     crate_graph::check,
+    folders::check,
+    named_paths::check,
     invariants::check,
 ];
 

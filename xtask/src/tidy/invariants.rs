@@ -1,6 +1,7 @@
 //! Every invariant of the architecture page names a test, and the test exists.
 
 use super::finding::Finding;
+use super::page::{code_words, section};
 use super::repository::{ARCHITECTURE, Repository};
 
 const RULE: &str = "invariants";
@@ -13,7 +14,7 @@ struct Invariant {
 }
 
 pub(super) fn check(repository: &Repository) -> Vec<Finding> {
-    let Some(page) = &repository.architecture else {
+    let Some(page) = repository.text(ARCHITECTURE) else {
         return vec![Finding::new(RULE, ARCHITECTURE, 1, "the page is missing".to_owned())];
     };
     let invariants = invariants(page);
@@ -40,16 +41,13 @@ fn judge(repository: &Repository, invariant: &Invariant) -> Vec<Finding> {
 
 /// The items of the numbered list below the heading, each with its continued lines.
 fn invariants(page: &str) -> Vec<Invariant> {
-    let lines = page.lines().enumerate().skip_while(|(_, line)| line.trim_end() != HEADING).skip(1);
     let mut invariants: Vec<Invariant> = Vec::new();
-    for (index, line) in
-        lines.take_while(|(_, line)| !line.starts_with("# ") && !line.starts_with("## "))
-    {
-        if is_numbered(line) {
-            invariants.push(Invariant { line: index + 1, text: line.to_owned() });
+    for line in section(page, HEADING) {
+        if is_numbered(line.text) {
+            invariants.push(Invariant { line: line.number, text: line.text.to_owned() });
         } else if let Some(last) = invariants.last_mut() {
             last.text.push('\n');
-            last.text.push_str(line);
+            last.text.push_str(line.text);
         }
     }
     invariants
@@ -58,11 +56,6 @@ fn invariants(page: &str) -> Vec<Invariant> {
 fn is_numbered(line: &str) -> bool {
     let digits = line.bytes().take_while(u8::is_ascii_digit).count();
     digits > 0 && line[digits..].starts_with(". ")
-}
-
-/// What stands between backticks.
-fn code_words(text: &str) -> impl Iterator<Item = &str> {
-    text.split('`').skip(1).step_by(2)
 }
 
 fn is_name(word: &str) -> bool {

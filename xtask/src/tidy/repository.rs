@@ -1,16 +1,18 @@
-//! What the rules look at: Rust sources, manifests and the architecture page, read once.
+//! What the rules look at: Rust sources, manifests, pages and a few other texts, read once.
 //!
 //! Generated sources and files that git ignores are left out; new files are in, committed or not.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 
-/// The page that lists the invariants.
+/// The page that lists the crates, their folders and the invariants.
 pub(super) const ARCHITECTURE: &str = "ARCHITECTURE.md";
+/// The manifest of the workspace, named by what is found of the workspace as a whole.
+pub(super) const WORKSPACE: &str = "Cargo.toml";
 
 /// A Rust source with its syntax tree, or with the reason why there is none.
 pub(super) struct Source {
@@ -34,6 +36,11 @@ impl Package {
         self.inside("Cargo.toml")
     }
 
+    /// Whether it is no member of the workspace of the repository.
+    pub(super) fn has_own_workspace(&self) -> bool {
+        self.manifest.contains_key("workspace")
+    }
+
     /// Path of something inside the package.
     pub(super) fn inside(&self, path: &str) -> String {
         if self.folder.is_empty() { path.to_owned() } else { format!("{}/{path}", self.folder) }
@@ -43,9 +50,14 @@ impl Package {
 /// All that the rules look at.
 #[derive(Default)]
 pub(super) struct Repository {
+    /// Every file, read or not.
+    files: BTreeSet<String>,
     sources: BTreeMap<String, Source>,
+    /// What is no Rust, by path.
+    texts: BTreeMap<String, String>,
     pub(super) packages: Vec<Package>,
-    pub(super) architecture: Option<String>,
+    /// The manifest of the workspace.
+    root: toml::Table,
 }
 
 impl Repository {
@@ -54,11 +66,14 @@ impl Repository {
         let mut repository = Self::default();
         for path in list_files(root)? {
             let full = root.join(&path);
-            if !is_of_interest(&path) || !full.is_file() {
+            if !full.is_file() {
                 continue;
             }
-            let text = fs::read_to_string(&full).with_context(|| format!("read {path}"))?;
-            repository.add(&path, text)?;
+            if is_of_interest(&path) {
+                let text = fs::read_to_string(&full).with_context(|| format!("read {path}"))?;
+                repository.add(&path, text)?;
+            }
+            repository.files.insert(path);
         }
         Ok(repository)
     }
@@ -69,6 +84,7 @@ impl Repository {
         let mut repository = Self::default();
         for (path, text) in files {
             repository.add(path, (*text).to_owned()).unwrap();
+            repository.files.insert((*path).to_owned());
         }
         repository
     }
@@ -83,13 +99,38 @@ impl Repository {
         self.sources.get(path)
     }
 
+    /// The text of a file that is no Rust.
+    pub(super) fn text(&self, path: &str) -> Option<&str> {
+        self.texts.get(path).map(String::as_str)
+    }
+
+    /// Whether there is such a file or folder.
+    pub(super) fn has(&self, path: &str) -> bool {
+        self.files.contains(path) || self.has_folder(path)
+    }
+
+    /// Whether there is such a folder.
+    pub(super) fn has_folder(&self, path: &str) -> bool {
+        let inside = format!("{path}/");
+        self.files.range(inside.clone()..).next().is_some_and(|next| next.starts_with(&inside))
+    }
+
+    /// The real name of what a manifest depends on, however it calls it.
+    pub(super) fn dependency_name<'a>(&'a self, key: &'a str, entry: &'a toml::Value) -> &'a str {
+        let renamed = |entry: &'a toml::Value| entry.get("package").and_then(toml::Value::as_str);
+        let workspace = || self.root.get("workspace")?.get("dependencies")?.get(key);
+        let is_inherited = entry.get("workspace").is_some();
+        let inherited = || workspace().filter(|_| is_inherited).and_then(renamed);
+        renamed(entry).or_else(inherited).unwrap_or(key)
+    }
+
     fn add(&mut self, path: &str, text: String) -> Result<()> {
         if path.ends_with(".rs") {
             let syntax = syn::parse_file(&text);
             let path = path.to_owned();
             self.sources.insert(path.clone(), Source { path, text, syntax });
-        } else if path == ARCHITECTURE {
-            self.architecture = Some(text);
+        } else if !is_manifest(path) {
+            self.texts.insert(path.to_owned(), text);
         } else {
             let manifest: toml::Table =
                 text.parse().with_context(|| format!("{path} is no TOML"))?;
@@ -97,6 +138,8 @@ impl Repository {
             if let Some(name) = name.and_then(toml::Value::as_str).map(str::to_owned) {
                 let folder = path.trim_end_matches("Cargo.toml").trim_end_matches('/').to_owned();
                 self.packages.push(Package { folder, name, manifest });
+            } else if path == WORKSPACE {
+                self.root = manifest;
             }
         }
         Ok(())
@@ -116,8 +159,12 @@ fn list_files(root: &Path) -> Result<Vec<String>> {
 
 fn is_of_interest(path: &str) -> bool {
     let generated = path.split('/').any(|part| part == "generated");
-    let manifest = path == "Cargo.toml" || path.ends_with("/Cargo.toml");
-    (path.ends_with(".rs") && !generated) || manifest || path == ARCHITECTURE
+    let is_text = [".md", ".go", ".ci/run"].iter().any(|end| path.ends_with(end));
+    (path.ends_with(".rs") && !generated) || is_manifest(path) || is_text
+}
+
+fn is_manifest(path: &str) -> bool {
+    path == WORKSPACE || path.ends_with("/Cargo.toml")
 }
 
 #[cfg(test)]
@@ -130,6 +177,14 @@ mod tests {
         assert!(is_of_interest("Cargo.toml"));
         assert!(!is_of_interest("crates/a/src/generated/a.rs"));
         assert!(!is_of_interest("docs/NotCargo.toml"));
+    }
+
+    #[test]
+    fn files_and_their_folders_are_there() {
+        let repository = Repository::of(&[("docs/a.md", ""), ("docs.md", "")]);
+        assert!(repository.has("docs/a.md") && repository.has("docs"));
+        assert!(repository.has_folder("docs") && !repository.has_folder("docs/a.md"));
+        assert!(!repository.has("doc") && !repository.has("docs/a"));
     }
 
     #[test]
