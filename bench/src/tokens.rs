@@ -1,7 +1,6 @@
 //! Many tokens, written before the gateway starts: one by one over the admin API would take minutes.
 
 use anyhow::{Context as _, Result};
-use serde_json::Map;
 use sidegate_model::app::AppDraft;
 use sidegate_model::token::NewToken;
 use sidegate_store::{NewTokenRow, Store};
@@ -16,15 +15,7 @@ const SAMPLE: u32 = 64;
 /// When the file cannot be written.
 pub(crate) async fn fill(file: &Path, count: u32) -> Result<Vec<String>> {
     let store = Store::open(&format!("sqlite://{}", file.display())).await?;
-    let app = AppDraft {
-        name: "bench".to_owned(),
-        description: String::new(),
-        owner_email: "bench@example.com".to_owned(),
-        is_active: true,
-        monthly_budget: 0.0,
-        rate_limit: 0,
-        metadata: Map::new(),
-    };
+    let app = AppDraft::new("bench", "bench@example.com");
     let app = store.create_app(&app).await?.value;
     let step = count.div_ceil(SAMPLE).max(1);
     let mut sample = Vec::new();

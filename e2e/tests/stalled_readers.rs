@@ -73,9 +73,8 @@ fn a_large_http2_answer_that_nobody_reads_is_given_up_and_nothing_beside_it() {
         let gateway = impatient().start().await;
         gateway.lab().await;
         let mut unread = Unread::open(&gateway, "/plugins/lab/bytes/300000", None).await;
-        eventually("the log tells it", async || gateway.log().contains(LATE).then_some(())).await;
-        assert_eq!(unread.reset().await, h2::Reason::CANCEL);
-        assert_eq!(unread.ask("/plugins/lab/x").await, 200, "the connection goes on");
+        gateway.logged(LATE).await;
+        is_given_up_alone(&mut unread).await;
     });
 }
 
@@ -89,10 +88,8 @@ fn a_stream_that_may_last_long_is_given_up_when_nobody_reads_it() {
             let path = "/plugins/lab/stream-bytes/10000000000?id=unread";
             let mut unread = Unread::open(&gateway, path, None).await;
             cancelled(&gateway, "unread").await;
-            eventually("the log tells it", async || gateway.log().contains(LATE).then_some(()))
-                .await;
-            assert_eq!(unread.reset().await, h2::Reason::CANCEL);
-            assert_eq!(unread.ask("/plugins/lab/x").await, 200, "the connection goes on");
+            gateway.logged(LATE).await;
+            is_given_up_alone(&mut unread).await;
         }
     });
 }
@@ -130,8 +127,7 @@ fn a_stream_that_nobody_reads_ends_at_its_limit_and_nothing_beside_it() {
         raw.send(http1).await;
         cancelled(&gateway, "unread").await;
         cancelled(&gateway, "http1").await;
-        assert_eq!(unread.reset().await, h2::Reason::CANCEL);
-        assert_eq!(unread.ask("/plugins/lab/x").await, 200, "the connection goes on");
+        is_given_up_alone(&mut unread).await;
         eventually("the log tells both", async || {
             (gateway.log().matches(LATE).count() == 2).then_some(())
         })
@@ -147,10 +143,8 @@ fn a_stream_that_nobody_reads_ends_with_the_drain_of_its_process() {
         let path = "/plugins/lab/stream-bytes/10000000000";
         let mut unread = Unread::open(&gateway, path, None).await;
         plugin.reload().await;
-        assert_eq!(unread.reset().await, h2::Reason::CANCEL);
-        assert_eq!(unread.ask("/plugins/lab/x").await, 200, "the connection goes on");
-        let told = "the drain of the plugin's old process was over";
-        eventually("the log tells it", async || gateway.log().contains(told).then_some(())).await;
+        is_given_up_alone(&mut unread).await;
+        gateway.logged("the drain of the plugin's old process was over").await;
     });
 }
 
@@ -165,6 +159,12 @@ fn a_stream_that_nobody_reads_ends_with_the_gateways_stop() {
         let log = gateway.log();
         assert!(log.contains("aborted=\"the gateway stopped\""), "{log}");
     });
+}
+
+/// The stream that nobody reads is reset, and its connection goes on.
+async fn is_given_up_alone(unread: &mut Unread) {
+    assert_eq!(unread.reset().await, h2::Reason::CANCEL);
+    assert_eq!(unread.ask("/plugins/lab/x").await, 200, "the connection goes on");
 }
 
 async fn cancelled(gateway: &Gateway, id: &str) {

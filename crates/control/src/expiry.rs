@@ -39,30 +39,15 @@ async fn sweep(store: &Store, at_once: u32) -> Result<u64, StoreError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::Map;
     use sidegate_model::kv::Kv as _;
     use sidegate_model::plugin::PluginDraft;
-    use std::collections::{BTreeMap, BTreeSet};
-
-    fn plugin(name: &str) -> PluginDraft {
-        PluginDraft {
-            name: name.to_owned(),
-            description: String::new(),
-            command: "file:///p".to_owned(),
-            config: Map::new(),
-            options: BTreeMap::new(),
-            hook_type: String::new(),
-            hook_types: Vec::new(),
-            service_scopes: BTreeSet::new(),
-            is_active: true,
-        }
-    }
 
     #[tokio::test]
     async fn a_sweep_removes_all_that_has_expired_and_nothing_else() {
         let store = Store::open("sqlite::memory:").await.unwrap();
         for number in 0..5 {
-            let plugin = store.create_plugin(&plugin(&format!("p{number}"))).await.unwrap();
+            let draft = PluginDraft::new(&format!("p{number}"), "file:///p");
+            let plugin = store.create_plugin(&draft).await.unwrap();
             store.write(plugin.value.id, "stays", b"1", Some(i64::MAX)).await.unwrap();
             store.write(plugin.value.id, "goes", b"1", Some(1)).await.unwrap();
         }

@@ -108,6 +108,19 @@ pub fn depth(value: &Value) -> usize {
 }
 
 impl AppDraft {
+    /// An active app without limits, of which nothing else is said.
+    pub fn new(name: &str, owner_email: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            description: String::new(),
+            owner_email: owner_email.to_owned(),
+            is_active: true,
+            monthly_budget: 0.0,
+            rate_limit: 0,
+            metadata: Map::new(),
+        }
+    }
+
     /// Checks every field and reports all that is wrong at once.
     ///
     /// # Errors
@@ -165,15 +178,7 @@ mod tests {
     use super::*;
 
     fn draft() -> AppDraft {
-        AppDraft {
-            name: "billing".into(),
-            description: String::new(),
-            owner_email: "ops@example.com".into(),
-            is_active: true,
-            monthly_budget: 0.0,
-            rate_limit: 0,
-            metadata: Map::new(),
-        }
+        AppDraft::new("billing", "ops@example.com")
     }
 
     #[test]

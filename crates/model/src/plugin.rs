@@ -11,6 +11,9 @@ use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+/// The hook of plugins that serve endpoints, which are those a gateway runs.
+pub const CUSTOM_ENDPOINT: &str = "custom_endpoint";
+
 /// Number of a plugin; the same number the plugin sees as `_plugin_id`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -119,7 +122,7 @@ pub struct PluginDraft {
     pub config: Map<String, Value>,
     /// Options for the gateway, by name.
     pub options: BTreeMap<String, String>,
-    /// Primary hook; `custom_endpoint` for what this gateway runs.
+    /// Primary hook; [`CUSTOM_ENDPOINT`] for what this gateway runs.
     pub hook_type: String,
     /// All hooks.
     pub hook_types: Vec<String>,
@@ -143,6 +146,21 @@ pub struct InvalidPlugin {
 pub const MAX_CONFIG_BYTES: usize = 1024 * 1024;
 
 impl PluginDraft {
+    /// An active plugin that serves endpoints, of which nothing else is said.
+    pub fn new(name: &str, command: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            description: String::new(),
+            command: command.to_owned(),
+            config: Map::new(),
+            options: BTreeMap::new(),
+            hook_type: CUSTOM_ENDPOINT.to_owned(),
+            hook_types: vec![CUSTOM_ENDPOINT.to_owned()],
+            service_scopes: BTreeSet::new(),
+            is_active: true,
+        }
+    }
+
     /// The slug its configuration names, if any.
     ///
     /// # Errors
@@ -274,17 +292,7 @@ mod tests {
     fn what_needs_a_start_is_refused_for_a_plugin_that_runs_elsewhere() {
         let problems = |command: &str, options: &[(&str, &str)]| {
             let options = options.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
-            let draft = PluginDraft {
-                name: "p".to_owned(),
-                description: String::new(),
-                command: command.to_owned(),
-                config: Map::new(),
-                options,
-                hook_type: String::new(),
-                hook_types: Vec::new(),
-                service_scopes: BTreeSet::new(),
-                is_active: true,
-            };
+            let draft = PluginDraft { options, ..PluginDraft::new("p", command) };
             let problems = draft.validate().err().unwrap_or_default();
             problems.iter().map(ToString::to_string).collect::<Vec<_>>()
         };

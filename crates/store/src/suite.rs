@@ -98,13 +98,11 @@ fn app(name: &str) -> AppDraft {
         unreachable!()
     };
     AppDraft {
-        name: name.to_owned(),
         description: "who pays".to_owned(),
-        owner_email: "ops@example.com".to_owned(),
-        is_active: true,
         monthly_budget: 12.5,
         rate_limit: 60,
         metadata,
+        ..AppDraft::new(name, "ops@example.com")
     }
 }
 
@@ -115,15 +113,10 @@ fn plugin(name: &str, slug: Option<&str>) -> PluginDraft {
         config.insert("slug".to_owned(), json!(slug));
     }
     PluginDraft {
-        name: name.to_owned(),
         description: "does things".to_owned(),
-        command: "file:///opt/plugins/p".to_owned(),
         config,
         options: BTreeMap::from([("pass_token".to_owned(), "true".to_owned())]),
-        hook_type: "custom_endpoint".to_owned(),
-        hook_types: vec!["custom_endpoint".to_owned()],
-        service_scopes: std::collections::BTreeSet::new(),
-        is_active: true,
+        ..PluginDraft::new(name, "file:///opt/plugins/p")
     }
 }
 

@@ -36,15 +36,7 @@ impl Named for AppFields {
 impl AppFields {
     /// The app a client wants to create.
     fn into_draft(self) -> Result<AppDraft, ApiError> {
-        self.amend(AppDraft {
-            name: String::new(),
-            description: String::new(),
-            owner_email: String::new(),
-            is_active: true,
-            monthly_budget: 0.0,
-            rate_limit: 0,
-            metadata: Map::new(),
-        })
+        self.amend(AppDraft::new("", ""))
     }
 
     /// `draft` with everything replaced that was said; metadata as a whole.

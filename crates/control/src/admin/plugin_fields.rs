@@ -6,12 +6,9 @@ use super::extract::{Named, read_fields};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use sidegate_model::merge_patch;
-use sidegate_model::plugin::PluginDraft;
+use sidegate_model::plugin::{CUSTOM_ENDPOINT, PluginDraft};
 use sidegate_model::secret::{restore_config, restore_options};
 use std::collections::{BTreeMap, BTreeSet};
-
-/// The hook this gateway runs.
-const CUSTOM_ENDPOINT: &str = "custom_endpoint";
 
 /// Every hook a plugin can name. Those besides [`CUSTOM_ENDPOINT`] are kept and not acted upon.
 const HOOKS: [&str; 11] = [
@@ -60,7 +57,7 @@ impl Named for PluginFields {
 impl PluginFields {
     /// The plugin a client wants to create.
     pub(crate) fn into_draft(self) -> Result<PluginDraft, ApiError> {
-        self.amend(blank())
+        self.amend(PluginDraft::new("", ""))
     }
 
     /// `draft` with everything replaced that was said; configuration, options and
@@ -119,21 +116,6 @@ impl PluginFields {
     }
 }
 
-/// A plugin of which nothing is said yet.
-fn blank() -> PluginDraft {
-    PluginDraft {
-        name: String::new(),
-        description: String::new(),
-        command: String::new(),
-        config: Map::new(),
-        options: BTreeMap::new(),
-        hook_type: CUSTOM_ENDPOINT.to_owned(),
-        hook_types: vec![CUSTOM_ENDPOINT.to_owned()],
-        service_scopes: BTreeSet::new(),
-        is_active: true,
-    }
-}
-
 /// Puts what is stored in the place of what was shown for it.
 fn keep_secrets(
     config: &mut Option<Map<String, Value>>,
@@ -187,7 +169,7 @@ pub(crate) fn merged(
     let attributes = attributes.as_object().cloned().unwrap_or_default();
     let fields: PluginFields = read_fields(attributes, "")?;
     let without_hooks = hooks_said && fields.hook_type.is_none() && fields.hook_types.is_none();
-    let mut base = blank();
+    let mut base = PluginDraft::new("", "");
     if !without_hooks {
         (base.hook_type, base.hook_types) = (draft.hook_type, draft.hook_types);
     }

@@ -11,15 +11,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::sync::{Notify, oneshot};
 
 fn app(name: &str) -> AppDraft {
-    AppDraft {
-        name: name.to_owned(),
-        description: String::new(),
-        owner_email: "a@b".to_owned(),
-        is_active: true,
-        monthly_budget: 0.0,
-        rate_limit: 0,
-        metadata: serde_json::Map::new(),
-    }
+    AppDraft::new(name, "a@b")
 }
 
 /// Everything in a snapshot, in an order, for comparing.
