@@ -24,6 +24,11 @@ impl Admin {
         self.addr
     }
 
+    /// The token that it asks with.
+    pub(crate) fn token(&self) -> &str {
+        &self.token
+    }
+
     /// Begins a question for a probe on its port, without a token.
     pub fn probe(&self, path: &str) -> Request {
         Request::new(self.addr, "GET", path)

@@ -23,7 +23,7 @@ use std::thread::panicking;
 use std::time::Duration;
 use tempfile::TempDir;
 
-/// The admin token of every gateway of the stories.
+/// The admin token of every gateway that is not told another.
 const ADMIN_TOKEN: &str = "sga_the-stories-own-admin-token";
 /// How long processes may take to vanish after the gateway has ended.
 const VANISH: Duration = Duration::from_secs(3);
@@ -98,9 +98,20 @@ impl GatewayBuilder {
             let addr = said[key].as_str().and_then(|addr| addr.parse().ok());
             addr.unwrap_or_else(|| panic!("{key} in the ready file: {said}"))
         };
-        let admin = Admin::new(addr("admin_addr"), ADMIN_TOKEN.to_owned());
+        let admin = Admin::new(addr("admin_addr"), admin_token(&environment));
         Gateway { addr: addr("gateway_addr"), admin, running: Some(running), environment, folder }
     }
+}
+
+/// The token that it was given, or else the one that lies in its data folder.
+fn admin_token(environment: &[(String, String)]) -> String {
+    let value = |wanted| environment.iter().find(|(name, _)| name == wanted);
+    if let Some((_, token)) = value("SIDEGATE_ADMIN_TOKEN") {
+        return token.clone();
+    }
+    let (_, data_dir) = value("DATA_DIR").expect("every gateway has a data folder");
+    let token = fs::read_to_string(Path::new(data_dir).join("admin.token"));
+    token.expect("a gateway without a token makes one").trim().to_owned()
 }
 
 fn ready_file(folder: &Path) -> PathBuf {
@@ -210,7 +221,7 @@ impl Gateway {
     /// The command line, told where this gateway is.
     pub fn cli(&self) -> Cli {
         let url = format!("http://{}", self.admin.addr());
-        Cli::with(&[("SIDEGATE_URL", &url), ("SIDEGATE_ADMIN_TOKEN", ADMIN_TOKEN)])
+        Cli::with(&[("SIDEGATE_URL", &url), ("SIDEGATE_ADMIN_TOKEN", self.admin.token())])
     }
 
     /// Begins a plugin, mounted under its name.

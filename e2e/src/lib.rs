@@ -4,7 +4,7 @@
 //! In reading order: [`story`] bounds a test in time; [`Gateway`] is a running gateway with a folder
 //! of its own; [`Request`], [`Answer`] and [`Stream`] are for ordinary HTTP, [`Raw`] for the other
 //! kind, and [`Unread`] for answers that nobody reads; [`Load`] and [`Streams`] are many clients at once; [`Go`] is for programs in Go;
-//! [`eventually()`] is the only way to wait.
+//! [`eventually()`] is the only way to wait, [`Need`] the only way to leave a test out.
 
 mod admin;
 mod answer;
@@ -20,6 +20,7 @@ mod go;
 mod invariants;
 mod load;
 mod mount;
+mod need;
 mod plugin;
 mod process;
 mod raw;
@@ -40,6 +41,7 @@ pub use gateway::{Gateway, GatewayBuilder, Old};
 pub use go::{Flavour, Go, Library, go_story};
 pub use load::{Load, Tally};
 pub use mount::{Filler, ReadOnly, SmallDisk};
+pub use need::Need;
 pub use plugin::{Plugin, PluginBuilder};
 pub use process::{
     cpu_ticks, descendants, freeze, is_alive, kill, resident_kib, signal, terminate, thaw,

@@ -12,8 +12,7 @@ use tempfile::TempDir;
 pub struct SmallDisk(TempDir);
 
 impl SmallDisk {
-    /// Mounts one of so many KiB on a new folder. `None`, with a line that says so, where this
-    /// machine does not let us mount.
+    /// Mounts one of so many KiB on a new folder; `None` where this machine does not let us mount.
     ///
     /// # Panics
     /// When there is no room for a folder.
@@ -28,11 +27,7 @@ impl SmallDisk {
             "tmpfs".as_ref(),
             folder.path().as_ref(),
         ];
-        if run("mount", &arguments) {
-            return Some(Self(folder));
-        }
-        eprintln!("skipped: this machine does not let us mount a disk (root can)");
-        None
+        run("mount", &arguments).then(|| Self(folder))
     }
 
     /// Where it is.
@@ -55,19 +50,6 @@ impl SmallDisk {
             }
         }
     }
-
-    /// Makes a folder of it read-only for whoever opens something there from now on.
-    ///
-    /// # Panics
-    /// When it cannot be done although the disk could be mounted.
-    pub fn read_only(&self, folder: &Path) -> ReadOnly {
-        let folder = folder.as_os_str();
-        assert!(run("mount", &["--bind".as_ref(), folder, folder]), "a folder can be covered");
-        let covered = ReadOnly(PathBuf::from(folder));
-        let options = ["-o".as_ref(), "remount,bind,ro".as_ref(), folder];
-        assert!(run("mount", &options), "a cover can be read-only");
-        covered
-    }
 }
 
 impl Drop for SmallDisk {
@@ -85,11 +67,27 @@ impl Drop for Filler {
     }
 }
 
-/// What keeps a folder read-only.
+/// What keeps a folder read-only, for whoever opens something there from now on.
 pub struct ReadOnly(PathBuf);
+
+impl ReadOnly {
+    /// Lays it over a folder; `None` where this machine does not let us mount.
+    ///
+    /// # Panics
+    /// When a folder can be covered and yet not be made read-only.
+    pub fn over(folder: &Path) -> Option<Self> {
+        let folder = folder.as_os_str();
+        let covered = run("mount", &["--bind".as_ref(), folder, folder]);
+        let covered = covered.then(|| Self(PathBuf::from(folder)))?;
+        let options = ["-o".as_ref(), "remount,bind,ro".as_ref(), folder];
+        assert!(run("mount", &options), "a cover can be read-only");
+        Some(covered)
+    }
+}
 
 impl Drop for ReadOnly {
     fn drop(&mut self) {
+        // Files that were opened beneath it stay usable for whoever has them.
         run("umount", &["-l".as_ref(), self.0.as_os_str()]);
     }
 }

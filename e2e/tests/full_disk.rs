@@ -2,7 +2,7 @@
 //! and nothing after it.
 
 use serde_json::json;
-use sidegate_e2e::{Gateway, SmallDisk, story};
+use sidegate_e2e::{Gateway, Need, ReadOnly, SmallDisk, story};
 use std::path::PathBuf;
 
 /// Large enough for a database and some of its log.
@@ -10,12 +10,13 @@ const DISK_KIB: u32 = 4096;
 /// More writes than ever fit.
 const MANY: usize = 2000;
 
-/// A gateway that keeps everything on a small disk; `None` where there can be no such disk.
-async fn on_a_small_disk() -> Option<(SmallDisk, Gateway, PathBuf)> {
-    let disk = SmallDisk::mount(DISK_KIB)?;
-    let data = disk.path().join("data");
-    let gateway = Gateway::builder().env("DATA_DIR", &data).start().await;
-    Some((disk, gateway, data))
+/// What the gateway keeps, all of it on the small disk.
+fn data_dir(disk: &SmallDisk) -> PathBuf {
+    disk.path().join("data")
+}
+
+async fn gateway_on(disk: &SmallDisk) -> Gateway {
+    Gateway::builder().env("DATA_DIR", data_dir(disk)).start().await
 }
 
 /// What an operator and a plugin do to the database; remembers what was confirmed.
@@ -102,7 +103,8 @@ fn value_of(key: &str) -> String {
 #[test]
 fn a_disk_that_was_full_for_a_moment_is_written_to_again() {
     story(async {
-        let Some((disk, gateway, _)) = on_a_small_disk().await else { return };
+        let Some(disk) = Need::Mount.or_skip(SmallDisk::mount(DISK_KIB)) else { return };
+        let gateway = gateway_on(&disk).await;
         let mut writers = Writers::new(&gateway).await;
         for _ in 0..2 {
             writers.create_app(&gateway).await.unwrap();
@@ -127,7 +129,8 @@ fn a_disk_that_was_full_for_a_moment_is_written_to_again() {
 #[test]
 fn a_disk_that_plugins_filled_loses_nothing_that_was_confirmed() {
     story(async {
-        let Some((disk, gateway, _)) = on_a_small_disk().await else { return };
+        let Some(disk) = Need::Mount.or_skip(SmallDisk::mount(DISK_KIB)) else { return };
+        let gateway = gateway_on(&disk).await;
         let mut writers = Writers::new(&gateway).await;
         let reserve = disk.path().join("reserve");
         std::fs::write(&reserve, vec![1; 1024 * 1024]).unwrap();
@@ -144,10 +147,11 @@ fn a_disk_that_plugins_filled_loses_nothing_that_was_confirmed() {
 #[test]
 fn a_disk_that_was_read_only_for_a_moment_is_written_to_again() {
     story(async {
-        let Some((disk, gateway, data)) = on_a_small_disk().await else { return };
+        let Some(disk) = Need::Mount.or_skip(SmallDisk::mount(DISK_KIB)) else { return };
+        let gateway = gateway_on(&disk).await;
         let mut writers = Writers::new(&gateway).await;
         writers.create_app(&gateway).await.unwrap();
-        let cover = disk.read_only(&data);
+        let cover = ReadOnly::over(&data_dir(&disk)).expect("a disk could be mounted");
         // Who has the file open can still write; a full disk makes it open it anew.
         let filler = disk.fill();
         writers.until_refused(&gateway).await;

@@ -174,9 +174,8 @@ fn the_first_lines_tell_what_runs_where() {
         assert!(listens.contains(&gateway.addr().to_string()), "{log}");
         assert!(listens.contains("plugins=0"), "{log}");
         assert!(line("whatever a plugin started ends with it").contains("containment"), "{log}");
-        if rustix::process::geteuid().is_root() {
-            assert!(line("this runs as root").contains(" WARN "), "{log}");
-        }
+        let is_root = rustix::process::geteuid().is_root();
+        assert_eq!(line("this runs as root").contains(" WARN "), is_root, "{log}");
         assert_eq!(log.lines().next(), Some(starts), "nothing comes before");
     });
 }

@@ -21,6 +21,7 @@ mod module_tree;
 mod named_paths;
 mod page;
 mod repository;
+mod skipped_tests;
 mod sleeping_tests;
 mod syntax;
 
@@ -43,6 +44,7 @@ const RULES: &[Rule] = &[
     module_cycles::check,
     forbidden_words::check,
     sleeping_tests::check,
+    skipped_tests::check,
     forgotten_files::check,
     crate_graph::check,
     folders::check,

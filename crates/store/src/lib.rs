@@ -9,21 +9,12 @@
 //! a folder of migrations. The statements use only what SQLite and PostgreSQL share.
 //!
 //! ```
-//! use serde_json::Map;
 //! use sidegate_model::app::AppDraft;
 //! use sidegate_store::{Store, StoreError};
 //!
 //! # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
 //! let store = Store::open("sqlite::memory:").await?;
-//! let draft = AppDraft {
-//!     name: "billing".to_owned(),
-//!     description: String::new(),
-//!     owner_email: "ops@example.com".to_owned(),
-//!     is_active: true,
-//!     monthly_budget: 0.0,
-//!     rate_limit: 0,
-//!     metadata: Map::new(),
-//! };
+//! let draft = AppDraft::new("billing", "ops@example.com");
 //! let created = store.create_app(&draft).await?;
 //! assert_eq!(store.app(created.value.id).await?, created.value);
 //! assert_eq!(store.load_snapshot().await?.revision, created.revision);
@@ -37,6 +28,7 @@ mod error;
 #[doc(hidden)]
 pub mod fuzzing;
 mod kv;
+mod migrations;
 mod page;
 mod plugins;
 mod precondition;

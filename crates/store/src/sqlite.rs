@@ -2,12 +2,13 @@
 //! what the migrations do.
 
 use crate::error::StoreError;
+use crate::migrations;
 use crate::sql::Tx;
-use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
+use sqlx::Connection as _;
+use sqlx::migrate::MigrateError;
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteConnection, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
-use sqlx::{Connection as _, SqlSafeStr as _};
 use std::fs::{DirBuilder, OpenOptions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
@@ -29,16 +30,6 @@ const APPLICATION_ID: i64 = 0x5347_4154;
 /// Takes the write lock at once, so that the transaction can never fail for being late.
 const BEGIN_WRITE: &str = "BEGIN IMMEDIATE";
 const MARK_AS_OURS: &str = "PRAGMA application_id = 0x53474154";
-
-const MIGRATIONS: &[(i64, &str, &str)] = &[
-    (
-        1,
-        "apps, tokens and plugins",
-        include_str!("../migrations/sqlite/0001_apps_tokens_plugins.sql"),
-    ),
-    (2, "service scopes", include_str!("../migrations/sqlite/0002_service_scopes.sql")),
-    (3, "what plugins keep", include_str!("../migrations/sqlite/0003_plugin_kv.sql")),
-];
 
 /// An open SQLite database. Writers queue for one connection; readers have their own and are never
 /// held up by a writer.
@@ -204,14 +195,11 @@ fn unusable(path: &Path, error: &io::Error) -> StoreError {
 async fn migrate(writer: &SqlitePool, path: &Path) -> Result<(), StoreError> {
     let mut tx = writer.begin_with(BEGIN_WRITE).await?;
     refuse_foreign(&mut tx, path).await?;
-    let migrations = MIGRATIONS.iter().map(|(version, description, sql)| {
-        let kind = MigrationType::Simple;
-        Migration::new(*version, (*description).into(), kind, (*sql).into_sql_str(), false)
-    });
-    let migrator = Migrator::with_migrations(migrations.collect());
     // Not `run`: through it the compiler cannot see that opening a store is `Send`.
-    let migrated = migrator.run_direct(None, &mut *tx, false).await;
-    migrated.map_err(|e| not_migrated(e, path))?;
+    let migrated = migrations::for_sqlite().run_direct(None, &mut *tx, false).await;
+    if let Err(error) = migrated {
+        return Err(not_migrated(&mut tx, error, path).await?);
+    }
     // On every start, because SQLite opens a file it may only read without a word.
     sqlx::query(MARK_AS_OURS).execute(&mut *tx).await?;
     Ok(tx.commit().await?)
@@ -228,18 +216,21 @@ async fn refuse_foreign(tx: &mut SqliteConnection, path: &Path) -> Result<(), St
     Err(StoreError::Open { path: path.display().to_string(), problem, source: None })
 }
 
-fn not_migrated(error: MigrateError, path: &Path) -> StoreError {
+async fn not_migrated(
+    tx: &mut SqliteConnection,
+    error: MigrateError,
+    path: &Path,
+) -> Result<StoreError, sqlx::Error> {
     let problem = match &error {
-        MigrateError::VersionMissing(_) => {
-            "it was written by a newer Sidegate; use that version, or restore a backup"
-        }
+        MigrateError::VersionMissing(_) => migrations::too_new(tx).await?,
         MigrateError::VersionMismatch(_) => {
             "its schema is that of another build of Sidegate; use that build, or restore a backup"
+                .to_owned()
         }
-        _ => "its schema could not be brought up to date; nothing was changed",
+        _ => "its schema could not be brought up to date; nothing was changed".to_owned(),
     };
-    let problem = problem.to_owned();
-    StoreError::Open { path: path.display().to_string(), problem, source: Some(error.into()) }
+    let path = path.display().to_string();
+    Ok(StoreError::Open { path, problem, source: Some(error.into()) })
 }
 
 /// Turns on the write-ahead log. SQLite does not wait for this lock by itself.

@@ -15,9 +15,7 @@ import (
 )
 
 const (
-	// gatewayBinary is the gateway, seen from this folder, unless SIDEGATE_BIN names another.
-	gatewayBinary = "../../../target/debug/sidegate"
-	adminToken    = "sga_the-page-tests-own-admin-token"
+	adminToken = "sga_the-page-tests-own-admin-token"
 	// patience is how long anything may take.
 	patience = 30 * time.Second
 )
@@ -31,14 +29,7 @@ type runningGateway struct {
 
 func startGateway(t *testing.T) *runningGateway {
 	t.Helper()
-	binary := os.Getenv("SIDEGATE_BIN")
-	if binary == "" {
-		binary = gatewayBinary
-	}
-	if _, err := os.Stat(binary); os.IsNotExist(err) {
-		t.Skipf("SKIPPED: there is no gateway at %s; build it, or name it with SIDEGATE_BIN", binary)
-	}
-	binary, err := filepath.Abs(binary)
+	binary, err := filepath.Abs(theGateway.orSkip(t))
 	if err != nil {
 		t.Fatal(err)
 	}

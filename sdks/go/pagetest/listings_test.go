@@ -7,9 +7,6 @@ import (
 	"testing"
 )
 
-// page is where the page is, seen from this folder, unless SIDEGATE_PAGE names another place.
-const page = "../../../../shared/seed/custom-endpoint-plugins.txt"
-
 // listing is a piece of Go on the page: what is between two lines of its prose.
 type listing struct {
 	// after and until are how these two lines begin.
@@ -34,14 +31,7 @@ var beginsGo = regexp.MustCompile(`^(package|import|func|type|var|const) `)
 // readListings returns the text of every listing.
 func readListings(t *testing.T) map[string]string {
 	t.Helper()
-	path := os.Getenv("SIDEGATE_PAGE")
-	if path == "" {
-		path = page
-	}
-	text, err := os.ReadFile(path)
-	if os.IsNotExist(err) {
-		t.Skipf("SKIPPED: the page is not on this machine (%s); SIDEGATE_PAGE may name another place", path)
-	}
+	text, err := os.ReadFile(thePage.orSkip(t))
 	if err != nil {
 		t.Fatal(err)
 	}

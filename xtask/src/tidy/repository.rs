@@ -104,6 +104,12 @@ impl Repository {
         self.texts.get(path).map(String::as_str)
     }
 
+    /// Path and text of the files that are no Rust and end like this.
+    pub(super) fn texts<'a>(&'a self, end: &str) -> impl Iterator<Item = (&'a str, &'a str)> {
+        let texts = self.texts.iter().map(|(path, text)| (path.as_str(), text.as_str()));
+        texts.filter(move |(path, _)| path.ends_with(end))
+    }
+
     /// Whether there is such a file or folder.
     pub(super) fn has(&self, path: &str) -> bool {
         self.files.contains(path) || self.has_folder(path)

@@ -5,10 +5,10 @@
 //! for it. A trigger that rolls back does the same at will.
 
 use crate::support::{app, dsn, plugin, tamper};
+use sidegate_e2e::{Need, ReadOnly};
 use sidegate_model::kv::{Kv as _, KvError};
 use sidegate_store::{Store, StoreError};
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use tempfile::TempDir;
 
 /// The name, or the key, at which the transaction ends before its ROLLBACK.
@@ -76,43 +76,13 @@ async fn writers_that_wait_behind_a_failed_rollback_are_not_refused_for_it() {
     assert_eq!(store.revision().await.unwrap(), 30);
 }
 
-/// A folder under a mount that can only be read, laid over it and taken away again.
-struct ReadOnly(PathBuf);
-
-impl ReadOnly {
-    /// `None` where this machine does not let us mount.
-    fn over(folder: &Path) -> Option<Self> {
-        let bind = ["--bind".as_ref(), folder.as_os_str(), folder.as_os_str()];
-        if !run("mount", &bind) {
-            return None;
-        }
-        let covered = Self(folder.to_owned());
-        let options = ["-o".as_ref(), "remount,bind,ro".as_ref(), folder.as_os_str()];
-        run("mount", &options).then_some(covered)
-    }
-}
-
-impl Drop for ReadOnly {
-    fn drop(&mut self) {
-        // Files that were opened beneath it stay usable for whoever has them.
-        assert!(run("umount", &["-l".as_ref(), self.0.as_os_str()]), "the mount is ours");
-    }
-}
-
-fn run(program: &str, arguments: &[&std::ffi::OsStr]) -> bool {
-    Command::new(program).args(arguments).output().is_ok_and(|done| done.status.success())
-}
-
 #[tokio::test]
 async fn a_connection_opened_while_the_disk_was_read_only_does_not_stay_read_only() {
     let folder = TempDir::new().unwrap();
     let (store, _) = failing_store(folder.path()).await;
     store.create_app(&app("before")).await.unwrap();
     assert_eq!(store.revision().await.unwrap(), 1, "readers have a connection of their own");
-    let Some(covered) = ReadOnly::over(folder.path()) else {
-        eprintln!("skipped: this machine does not let us mount");
-        return;
-    };
+    let Some(covered) = Need::Mount.or_skip(ReadOnly::over(folder.path())) else { return };
     // The connection that was there could still write; the next one cannot.
     store.create_app(&app(FAILS)).await.unwrap_err();
     for _ in 0..2 {

@@ -1,0 +1,100 @@
+//! The steps from an empty database to today's schema, and which Sidegate a database needs that has
+//! steps of a later one. It knows of tables only what the steps say.
+
+use sqlx::migrate::{Migration, MigrationType, Migrator};
+use sqlx::{SqlSafeStr as _, SqliteConnection};
+
+/// One step. Its number and its statements never change once they were released.
+struct Step {
+    number: i64,
+    /// The first release that has it. It is kept in the database, for programs that are too old.
+    since: &'static str,
+    what: &'static str,
+    sqlite: &'static str,
+}
+
+const STEPS: [Step; 3] = [
+    Step {
+        number: 1,
+        since: "0.1.0",
+        what: "apps, tokens and plugins",
+        sqlite: include_str!("../migrations/sqlite/0001_apps_tokens_plugins.sql"),
+    },
+    Step {
+        number: 2,
+        since: "0.1.0",
+        what: "service scopes",
+        sqlite: include_str!("../migrations/sqlite/0002_service_scopes.sql"),
+    },
+    Step {
+        number: 3,
+        since: "0.1.0",
+        what: "what plugins keep",
+        sqlite: include_str!("../migrations/sqlite/0003_plugin_kv.sql"),
+    },
+];
+
+/// This program.
+const OURS: &str = env!("CARGO_PKG_VERSION");
+
+/// All steps for SQLite.
+pub(crate) fn for_sqlite() -> Migrator {
+    let migration = |step: &Step| {
+        let told = format!("{}: {}", step.since, step.what).into();
+        let statements = step.sqlite.into_sql_str();
+        Migration::new(step.number, told, MigrationType::Simple, statements, false)
+    };
+    Migrator::with_migrations(STEPS.iter().map(migration).collect())
+}
+
+/// What to say of a database that has steps which this program does not know.
+pub(crate) async fn too_new(connection: &mut SqliteConnection) -> Result<String, sqlx::Error> {
+    let newest = "SELECT version, description FROM _sqlx_migrations ORDER BY version DESC LIMIT 1";
+    let (number, told): (i64, String) = sqlx::query_as(newest).fetch_one(connection).await?;
+    Ok(told_too_new(number, &told))
+}
+
+fn told_too_new(number: i64, told: &str) -> String {
+    let known = STEPS[STEPS.len() - 1].number;
+    let needed = match told.split_once(": ") {
+        Some((since, _)) if release(since).is_some() => format!("use Sidegate {since} or newer"),
+        _ => "use the version that wrote it".to_owned(),
+    };
+    format!(
+        "it was written by a newer Sidegate (its schema is {number}, Sidegate {OURS} knows {known}); \
+         {needed}, or restore a backup"
+    )
+}
+
+/// The parts of a release's number.
+fn release(text: &str) -> Option<Vec<u32>> {
+    let parts: Option<Vec<u32>> = text.split('.').map(|part| part.parse().ok()).collect();
+    parts.filter(|parts| parts.len() == 3)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_step_follows_the_one_before_and_names_a_release_that_has_it() {
+        for (index, step) in STEPS.iter().enumerate() {
+            assert_eq!(usize::try_from(step.number), Ok(index + 1), "{}", step.what);
+            assert!(release(step.since).unwrap() <= release(OURS).unwrap(), "{}", step.what);
+        }
+        assert!(STEPS.is_sorted_by_key(|step| release(step.since)));
+    }
+
+    #[test]
+    fn the_version_that_is_needed_is_named_where_it_is_known() {
+        assert_eq!(
+            told_too_new(7, "0.12.0: fleets"),
+            format!(
+                "it was written by a newer Sidegate (its schema is 7, Sidegate {OURS} knows 3); \
+                 use Sidegate 0.12.0 or newer, or restore a backup"
+            )
+        );
+        assert!(told_too_new(7, "who: knows").contains("; use the version that wrote it, or"));
+        assert!(told_too_new(7, "future").contains("; use the version that wrote it, or"));
+    }
+}
