@@ -12,6 +12,7 @@ mod cli;
 mod containment;
 mod cors;
 mod crash_under_load;
+mod data_folders;
 mod error_table;
 mod examples;
 mod forwarded;

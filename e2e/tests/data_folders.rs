@@ -1,0 +1,189 @@
+//! Data folders of earlier gateways work with this one, and those of later gateways say what they need.
+//!
+//! They are kept as text, one for each schema, as `scripts/make-data-folder.sh` wrote it from a
+//! gateway of that time. A new step of the schema brings a folder of its own; none is ever changed.
+
+use serde_json::{Value, json};
+use sidegate_e2e::{Cli, Gateway, program, story};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
+use sqlx::{AssertSqlSafe, Connection as _};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// A folder as it was kept.
+struct Kept {
+    schema: i64,
+    folder: PathBuf,
+}
+
+impl Kept {
+    fn all() -> Vec<Self> {
+        let folders = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data_folders");
+        let folders = fs::read_dir(folders).unwrap().map(|entry| entry.unwrap().path());
+        let mut all: Vec<Self> = folders.map(Self::of).collect();
+        all.sort_by_key(|kept| kept.schema);
+        assert!(!all.is_empty());
+        all
+    }
+
+    fn newest() -> Self {
+        Self::all().pop().unwrap()
+    }
+
+    fn of(folder: PathBuf) -> Self {
+        let name = folder.file_name().unwrap().to_str().unwrap();
+        let schema = name.strip_prefix("schema-").unwrap().parse().unwrap();
+        Self { schema, folder }
+    }
+
+    fn text(&self, name: &str) -> String {
+        fs::read_to_string(self.folder.join(name)).unwrap()
+    }
+
+    /// A token that was shown when it was made.
+    fn token(&self, name: &str) -> String {
+        let start = format!("{name}=");
+        let tokens = self.text("tokens");
+        tokens.lines().find_map(|line| line.strip_prefix(&start)).unwrap().to_owned()
+    }
+
+    /// Makes a data folder of it.
+    async fn lay_out(&self, data: &Path) {
+        fs::create_dir(data).unwrap();
+        fs::write(data.join("admin.token"), self.text("admin.token")).unwrap();
+        let programs = program("sidegate-plugin-lab");
+        let programs = programs.parent().unwrap().to_str().unwrap();
+        tell(data, &self.text("sidegate.sql").replace("@PROGRAMS@", programs)).await;
+    }
+
+    /// A gateway on a copy of it, with the admin token that lies in it.
+    async fn open(&self) -> Gateway {
+        let builder = Gateway::builder().env_remove("SIDEGATE_ADMIN_TOKEN");
+        self.lay_out(&builder.folder().join("data")).await;
+        builder.start().await
+    }
+}
+
+async fn database(data: &Path) -> SqliteConnection {
+    let file = data.join("sidegate.db");
+    let options = SqliteConnectOptions::new().filename(file).create_if_missing(true);
+    SqliteConnection::connect_with(&options).await.unwrap()
+}
+
+async fn tell(data: &Path, statements: &str) {
+    let mut database = database(data).await;
+    let statements = AssertSqlSafe(statements.to_owned());
+    sqlx::raw_sql(statements).execute(&mut database).await.unwrap();
+    database.close().await.unwrap();
+}
+
+/// The number of the last step of the schema.
+async fn schema(data: &Path) -> i64 {
+    let mut database = database(data).await;
+    let number = sqlx::query_scalar("SELECT max(version) FROM _sqlx_migrations");
+    let number = number.fetch_one(&mut database).await.unwrap();
+    database.close().await.unwrap();
+    number
+}
+
+#[test]
+fn every_kept_data_folder_works() {
+    for kept in Kept::all() {
+        story(async {
+            let gateway = kept.open().await;
+            plugins_are_as_they_were(&gateway).await;
+            tokens_are_as_they_were(&gateway, &kept).await;
+            entries_are_as_they_were(&gateway, &kept).await;
+            // And it is a folder like any other.
+            gateway.app("new").create().await;
+            let gateway = gateway.restart().await;
+            plugins_are_as_they_were(&gateway).await;
+            let apps = gateway.admin().get("apps").await;
+            assert_eq!(names(&apps), ["billing", "idle", "new"]);
+            assert!(gateway.cli().ok(&["app", "list"]).await.contains("billing"));
+        });
+    }
+}
+
+fn names(things: &Value) -> Vec<&str> {
+    let things = things.as_array().unwrap().iter();
+    things.map(|thing| thing["attributes"]["name"].as_str().unwrap()).collect()
+}
+
+async fn plugins_are_as_they_were(gateway: &Gateway) {
+    let plugins = gateway.admin().get("plugins").await;
+    assert_eq!(names(&plugins), ["lab", "open", "off"]);
+    let lab = &plugins[0]["attributes"];
+    assert_eq!(lab["description"], "Kept: ä, \"quotes\" and a line");
+    assert_eq!(lab["config"]["limits"], json!({"n": [1, 2.5, null]}));
+    assert_eq!(lab["options"], json!({"pass_token": "true", "stream_timeout": "1h"}));
+    assert_eq!(lab["service_scopes"], json!(["kv.readwrite"]));
+    assert_ne!(lab["config"]["api_key"], "kept-secret", "a secret is hidden");
+    assert_eq!(plugins[2]["attributes"]["is_active"], false);
+    for id in [1, 2] {
+        gateway.plugin_by_id(id).wait_ready().await;
+    }
+    gateway.get("/plugins/open-2/x").send().await.expect(200);
+    gateway.get("/plugins/off/x").send().await.expect(404);
+}
+
+async fn tokens_are_as_they_were(gateway: &Gateway, kept: &Kept) {
+    let ask = async |token: &str| gateway.get("/plugins/lab/x").bearer(token).send().await;
+    let seen = ask(&kept.token("billing")).await.expect(200).json();
+    assert_eq!(seen["scopes"], json!(["read", "write"]));
+    let app = &seen["app"];
+    assert_eq!((&app["name"], &app["owner_email"]), (&json!("billing"), &json!("ops@example.com")));
+    assert_eq!((&app["rate_limit"], &app["monthly_budget"]), (&json!(600), &json!(12.5)));
+    assert_eq!(app["metadata"]["mcp_access"], "allowed");
+    for (name, why) in [("expired", "its time is over"), ("idle", "its app is inactive")] {
+        assert_eq!(ask(&kept.token(name)).await.status, 401, "{why}");
+    }
+}
+
+async fn entries_are_as_they_were(gateway: &Gateway, kept: &Kept) {
+    let token = kept.token("billing");
+    let rows: [(&str, &[u8]); 3] = [
+        ("plain", b"kept by a plugin"),
+        ("bytes", b"\xff\xfe\x01"),
+        ("for-long", b"expires in the year 2100"),
+    ];
+    for (key, value) in rows {
+        let answer = gateway.get(&format!("/plugins/lab/kv/{key}")).bearer(&token).send().await;
+        assert_eq!(answer.expect(200).body, value, "{key}");
+    }
+    let gone = gateway.get("/plugins/lab/kv/gone").bearer(&token).send().await;
+    gone.expect(404);
+}
+
+#[test]
+fn todays_schema_is_kept_as_well() {
+    let kept = Kept::newest();
+    story(async {
+        let mut gateway = kept.open().await;
+        gateway.plugin_by_id(1).wait_ready().await;
+        gateway.stop();
+        let today = schema(&gateway.data_dir()).await;
+        assert_eq!(today, kept.schema, "run scripts/make-data-folder.sh and commit what it writes");
+    });
+}
+
+#[test]
+fn a_data_folder_of_a_later_gateway_is_refused_and_the_version_named_that_it_needs() {
+    story(async {
+        let folder = tempfile::tempdir().unwrap();
+        let data = folder.path().join("data");
+        Kept::newest().lay_out(&data).await;
+        tell(
+            &data,
+            "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) \
+             VALUES (999, '12.0.0: fleets', TRUE, x'00', 0)",
+        )
+        .await;
+        let data_dir = data.to_str().unwrap();
+        let cli = Cli::with(&[("DATA_DIR", data_dir), ("PORT", "0"), ("ADMIN_PORT", "0")]);
+        let said = cli.fails(1, &["serve"]).await;
+        assert!(said.contains("written by a newer Sidegate (its schema is 999, "), "{said}");
+        assert!(said.contains("use Sidegate 12.0.0 or newer, or restore a backup"), "{said}");
+        assert_eq!(schema(&data).await, 999, "nothing was changed");
+    });
+}
