@@ -22,7 +22,7 @@ pub mod verdict;
 pub use search::search;
 pub use verdict::Verdict;
 
-use texts::{dsn, duration, handshake, log_line, manifest, options};
+use texts::{admin_body, dsn, duration, handshake, log_line, manifest, options};
 
 /// Something that reads foreign bytes.
 #[derive(Debug, Clone, Copy)]
@@ -37,6 +37,7 @@ pub struct Target {
 
 /// All of them.
 pub const TARGETS: &[Target] = &[
+    Target { name: "admin_body", check: admin_body::check, words: admin_body::WORDS },
     Target { name: "codec", check: codec::check, words: codec::WORDS },
     Target { name: "dsn", check: dsn::check, words: dsn::WORDS },
     Target { name: "duration", check: duration::check, words: duration::WORDS },

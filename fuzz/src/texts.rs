@@ -1,5 +1,6 @@
 //! Texts that plugins, operators and proxies write.
 
+pub mod admin_body;
 pub mod dsn;
 pub mod duration;
 pub mod handshake;

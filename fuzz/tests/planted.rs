@@ -6,7 +6,7 @@ use http::HeaderMap;
 use sidegate_fuzz::guard::Io;
 use sidegate_fuzz::http2_client::wire::Tamper;
 use sidegate_fuzz::search::{Budget, Start};
-use sidegate_fuzz::texts::{dsn, duration, handshake, log_line, manifest, options};
+use sidegate_fuzz::texts::{admin_body, dsn, duration, handshake, log_line, manifest, options};
 use sidegate_fuzz::{
     TARGETS, Verdict, codec, forwarded, guard, hpack, http1, http2_client, paths, search,
 };
@@ -57,6 +57,7 @@ macro_rules! planted {
 }
 
 planted! {
+    admin_body: |input| admin_body::check_with(TEXTS_AS_TRUTH, input);
     codec: |input| codec::check_with(NO_SIGN, input);
     dsn: |input| dsn::check_with(quoting, input);
     duration: |input| duration::check_with(with_commas, input);
@@ -73,6 +74,17 @@ planted! {
     options: |input| options::check_with(any_case_of_values, input);
     paths: |input| paths::check_with(decoded_twice, input);
 }
+
+/// Takes `"true"` for `true`.
+const TEXTS_AS_TRUTH: admin_body::Readers = admin_body::Readers {
+    app: |mut members| {
+        if members.get("is_active") == Some(&"true".into()) {
+            members.insert("is_active".to_owned(), true.into());
+        }
+        admin_body::ours(members)
+    },
+    ..admin_body::OURS
+};
 
 /// Knows no negative numbers.
 const NO_SIGN: codec::Readers = codec::Readers {

@@ -41,5 +41,5 @@ macro_rules! targets {
 }
 
 targets! {
-    codec dsn duration forwarded guard handshake hpack http1 http2_client log_line manifest options paths
+    admin_body codec dsn duration forwarded guard handshake hpack http1 http2_client log_line manifest options paths
 }

@@ -1,0 +1,70 @@
+//! Apps, the callers of plugin endpoints, as the admin API tells them. The rules of an app are the
+//! model's.
+
+use crate::operation::Fields;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+/// What can be said about an app. Absent and `null` both mean: nothing said.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AppFields {
+    /// Unique name, 1 to 255 characters, not digits only.
+    pub name: Option<String>,
+    /// Free text.
+    pub description: Option<String>,
+    /// E-mail address of who is responsible.
+    pub owner_email: Option<String>,
+    /// Whether its tokens are accepted; `true` where nothing is said.
+    pub is_active: Option<bool>,
+    /// Budget a month, handed to plugins.
+    pub monthly_budget: Option<f64>,
+    /// Requests a minute on plugin endpoints; 0 is unlimited.
+    pub rate_limit: Option<u32>,
+    /// Another name of `rate_limit`.
+    pub rate_limit_rpm: Option<u32>,
+    /// Values that plugins see with every request of this app; replaced as a whole, or merged.
+    pub metadata: Option<Map<String, Value>>,
+}
+
+impl Fields for AppFields {
+    const NOUN: &'static str = "app";
+}
+
+/// An app as it is stored.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct AppAttributes {
+    /// Unique name.
+    pub name: String,
+    /// Free text.
+    pub description: String,
+    /// E-mail address of who is responsible.
+    pub owner_email: String,
+    /// Whether its tokens are accepted.
+    pub is_active: bool,
+    /// Budget a month, handed to plugins.
+    pub monthly_budget: f64,
+    /// Requests a minute on plugin endpoints; 0 is unlimited.
+    pub rate_limit: u32,
+    /// Values that plugins see with every request of this app.
+    pub metadata: Map<String, Value>,
+    /// When it was registered; UTC, RFC 3339.
+    pub created_at: String,
+    /// When it was last changed.
+    pub updated_at: String,
+}
+
+/// How a list of apps can be narrowed.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AppQuery {
+    /// Which page, from 1.
+    pub page: Option<u32>,
+    /// How many things a page has, 1 to 100; 20 where nothing is said.
+    pub limit: Option<u32>,
+    /// Another name of `limit`.
+    pub page_size: Option<u32>,
+    /// Only the app with exactly this name.
+    pub name: Option<String>,
+}

@@ -1,0 +1,258 @@
+//! What an operation of the admin API is: where it is, what it takes and what it answers. Which
+//! operations there are is in `operations`.
+
+use crate::error::ErrorCode;
+use crate::read::Readable;
+use crate::resource::Changed;
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+
+/// The methods that operations have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Method {
+    /// Looks, and changes nothing.
+    Get,
+    /// Creates something, or makes something happen.
+    Post,
+    /// Changes something.
+    Patch,
+    /// Deletes something.
+    Delete,
+}
+
+impl Method {
+    /// The upper-case name.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Get => "GET",
+            Self::Post => "POST",
+            Self::Patch => "PATCH",
+            Self::Delete => "DELETE",
+        }
+    }
+}
+
+/// The schema of a type, once a generator asks for it.
+#[derive(Clone, Copy)]
+pub struct Shape(fn(&mut SchemaGenerator) -> Schema);
+
+impl Shape {
+    /// That of `T`.
+    pub fn of<T: JsonSchema>() -> Self {
+        Self(SchemaGenerator::subschema_for::<T>)
+    }
+
+    /// The schema, or a reference to it among the generator's definitions.
+    pub fn schema(self, generator: &mut SchemaGenerator) -> Schema {
+        (self.0)(generator)
+    }
+}
+
+/// Fields of a noun, as a request brings them.
+pub trait Fields: Readable {
+    /// The noun, in the singular; a request may also say its plural.
+    const NOUN: &'static str;
+}
+
+/// What a request brings.
+#[derive(Clone, Copy)]
+pub struct Body {
+    /// Its fields.
+    pub fields: Shape,
+    /// The noun they are about, as `data.type` may say.
+    pub noun: &'static str,
+    /// Whether a merge patch is taken too.
+    pub merges: bool,
+}
+
+/// What a successful answer brings.
+#[derive(Clone, Copy)]
+pub enum Content {
+    /// JSON of this shape.
+    Json(Shape),
+    /// A text of this media type.
+    Text(&'static str),
+    /// Nothing.
+    Nothing,
+}
+
+/// An answer that is no refusal of the usual form.
+#[derive(Clone, Copy)]
+pub struct Answer {
+    /// Its HTTP status.
+    pub status: u16,
+    /// What it says, in a sentence.
+    pub meaning: &'static str,
+    /// What it brings.
+    pub content: Content,
+    /// Whether `ETag` names the version of the thing.
+    pub versioned: bool,
+    /// Whether `X-Sidegate-Applied` says whether the change is live.
+    pub change: bool,
+    /// Whether `Location` says where the new thing is.
+    pub located: bool,
+}
+
+impl Answer {
+    /// One of this status that brings this.
+    pub const fn new(status: u16, meaning: &'static str, content: Content) -> Self {
+        Self { status, meaning, content, versioned: false, change: false, located: false }
+    }
+}
+
+/// One row of the table of the admin API.
+#[derive(Clone)]
+pub struct Operation<Id> {
+    /// What it is called.
+    pub id: Id,
+    /// Its method.
+    pub method: Method,
+    /// Its path, with `{id}` for a number.
+    pub path: &'static str,
+    /// What it does, in a sentence.
+    pub summary: &'static str,
+    /// The group it belongs to.
+    pub tag: &'static str,
+    /// Whether it needs the admin token.
+    pub token: bool,
+    /// Whether a change can be made dependent on a version, by `If-Match`.
+    pub conditional: bool,
+    /// The parameters of its query.
+    pub query: Option<Shape>,
+    /// What a request brings.
+    pub body: Option<Body>,
+    /// What it answers where it is not refused.
+    pub answers: Vec<Answer>,
+    /// How it can be refused, beside what holds for every operation.
+    pub refusals: Vec<ErrorCode>,
+}
+
+impl<Id> Operation<Id> {
+    /// One that needs the admin token and takes nothing.
+    pub fn new(id: Id, method: Method, path: &'static str, summary: &'static str) -> Self {
+        let (token, conditional) = (true, false);
+        let (query, body, tag) = (None, None, "");
+        let (answers, refusals) = (Vec::new(), Vec::new());
+        let made = Self {
+            id,
+            method,
+            path,
+            summary,
+            tag,
+            token,
+            conditional,
+            query,
+            body,
+            answers,
+            refusals,
+        };
+        if path.contains("{id}") { made.refused(ErrorCode::NotFound) } else { made }
+    }
+
+    /// Puts it into a group.
+    #[must_use]
+    pub fn tag(self, tag: &'static str) -> Self {
+        Self { tag, ..self }
+    }
+
+    /// Needs no token.
+    #[must_use]
+    pub fn open(self) -> Self {
+        Self { token: false, ..self }
+    }
+
+    /// Takes these parameters in its query.
+    #[must_use]
+    pub fn query<T: JsonSchema>(self) -> Self {
+        Self { query: Some(Shape::of::<T>()), ..self }.refused(ErrorCode::InvalidRequest)
+    }
+
+    /// Takes fields of a noun.
+    #[must_use]
+    pub fn body<T: Fields>(self) -> Self {
+        let body = Some(Body { fields: Shape::of::<T>(), noun: T::NOUN, merges: false });
+        [
+            ErrorCode::InvalidRequest,
+            ErrorCode::RequestTimeout,
+            ErrorCode::BodyTooLarge,
+            ErrorCode::UnsupportedMediaType,
+        ]
+        .into_iter()
+        .fold(Self { body, ..self }, Self::refused)
+    }
+
+    /// Takes a merge patch too.
+    #[must_use]
+    pub fn merges(self) -> Self {
+        Self { body: self.body.map(|body| Body { merges: true, ..body }), ..self }
+    }
+
+    /// Takes `If-Match`.
+    #[must_use]
+    pub fn conditional(self) -> Self {
+        Self { conditional: true, ..self }
+            .refused(ErrorCode::InvalidRequest)
+            .refused(ErrorCode::ChangedMeanwhile)
+    }
+
+    /// Can be refused so.
+    #[must_use]
+    pub fn refused(mut self, code: ErrorCode) -> Self {
+        if !self.refusals.contains(&code) {
+            self.refusals.push(code);
+        }
+        self
+    }
+
+    /// Answers so.
+    #[must_use]
+    pub fn answer(mut self, answer: Answer) -> Self {
+        self.answers.push(answer);
+        self
+    }
+
+    /// Answers 200 with JSON.
+    #[must_use]
+    pub fn shows<T: JsonSchema>(self, meaning: &'static str) -> Self {
+        self.answer(Answer::new(200, meaning, Content::Json(Shape::of::<T>())))
+    }
+
+    /// Answers 200 with a thing and its version.
+    #[must_use]
+    pub fn shows_version<T: JsonSchema>(self, meaning: &'static str) -> Self {
+        let shown = Answer::new(200, meaning, Content::Json(Shape::of::<T>()));
+        self.answer(Answer { versioned: true, ..shown })
+    }
+
+    /// Answers 201 with what was created.
+    #[must_use]
+    pub fn creates<A: JsonSchema>(self, meaning: &'static str) -> Self {
+        let made = Answer::new(201, meaning, Content::Json(Shape::of::<Changed<A>>()));
+        self.answer(Answer { versioned: true, change: true, located: true, ..made })
+    }
+
+    /// Answers 200 with what was changed, as it is then.
+    #[must_use]
+    pub fn changes<A: JsonSchema>(self, meaning: &'static str) -> Self {
+        let made = Answer::new(200, meaning, Content::Json(Shape::of::<Changed<A>>()));
+        self.answer(Answer { versioned: true, change: true, ..made })
+    }
+
+    /// Answers 204: it is gone.
+    #[must_use]
+    pub fn deletes(self) -> Self {
+        let gone = Answer::new(204, "It is gone.", Content::Nothing);
+        self.answer(Answer { change: true, ..gone })
+    }
+
+    /// Every status in which it can be answered, refusals that hold for every operation included.
+    pub fn refusal_codes(&self) -> Vec<ErrorCode> {
+        let general = [ErrorCode::Internal, ErrorCode::Unavailable];
+        let token = self.token.then_some(ErrorCode::Unauthorized);
+        let mut codes: Vec<_> = self.refusals.iter().copied().chain(token).chain(general).collect();
+        codes.sort_unstable_by_key(|code| code.status());
+        codes.dedup();
+        // Where an operation answers such a status in a form of its own, that form holds.
+        codes.retain(|code| self.answers.iter().all(|answer| answer.status != code.status()));
+        codes
+    }
+}
