@@ -1,30 +1,29 @@
 //! The client of the admin API: one method for each kind of call, with deadlines, and errors that
 //! say what a person can do.
 //!
-//! It knows paths and envelopes, not what plugins, apps and tokens are.
+//! It knows paths, envelopes and the types of the API, not what plugins, apps and tokens mean.
 
 use crate::config::layers::{Environment, Flags, Layers};
 use crate::config::resolved::{ClientConfig, Secret};
 use crate::data_dir;
 use crate::error::Failure;
-use crate::output::text;
 use crate::trust;
 use clap::Args;
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::header::{CONTENT_TYPE, ETAG, IF_MATCH};
 use reqwest::{Method, StatusCode};
-use serde_json::Value;
-use sidegate_model::token::{ADMIN_TOKEN_PREFIX, TOKEN_PREFIX};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value, json};
+use sidegate_api::operation::Fields;
+use sidegate_api::resource::{ListOf, PageOf, Resource, Shown};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const CALL_TIMEOUT: Duration = Duration::from_secs(30);
-const PAGE_SIZE: usize = 100;
-/// Shorter texts than this are no whole tokens, in bytes.
-const SHORTEST_TOKEN: usize = 40;
+const PAGE_SIZE: u64 = 100;
 /// No list is asked for further than this; it ends the walk through a list that never ends.
-const MAX_PAGES: usize = 10_000;
+const MAX_PAGES: u64 = 10_000;
 
 /// The flags that say where the admin API is.
 #[derive(Debug, Clone, Args)]
@@ -113,65 +112,107 @@ impl AdminApi {
         Ok(Self { http, url: config.url, ca: config.ca, token, token_from })
     }
 
-    /// Asks for something; gives the `data` of the answer.
-    pub(crate) async fn get(&self, path: &str) -> Result<Value, Failure> {
-        Ok(take_data(self.call(Method::GET, path, None).await?))
-    }
-
-    /// Creates something, or tells something to happen; gives the `data` of the answer.
-    pub(crate) async fn post(&self, path: &str, body: &Value) -> Result<Value, Failure> {
-        Ok(take_data(self.call(Method::POST, path, Some(body)).await?))
-    }
-
-    /// Creates something whose name can be taken, and then says what to do; gives the `data` of
-    /// the answer.
-    pub(crate) async fn create(
+    /// Asks for something.
+    pub(crate) async fn get<A: DeserializeOwned>(
         &self,
         path: &str,
-        body: &Value,
+    ) -> Result<Resource<A>, Failure> {
+        self.shown(&self.call(Method::GET, path, None).await?)
+    }
+
+    /// Asks for something that may not be there.
+    pub(crate) async fn get_if_there<A: DeserializeOwned>(
+        &self,
+        path: &str,
+    ) -> Result<Option<Resource<A>>, Failure> {
+        let answer = self.ask(&Ask::with_json(Method::GET, path, None)).await?;
+        if answer.status == StatusCode::NOT_FOUND {
+            return Ok(None);
+        }
+        self.shown(&self.accepted(answer)?).map(Some)
+    }
+
+    /// Whether the admin API answers at all.
+    pub(crate) async fn is_there(&self) -> bool {
+        self.call(Method::GET, "health", None).await.is_ok()
+    }
+
+    /// Makes something happen to a thing; gives what it is then.
+    pub(crate) async fn tell<A: DeserializeOwned>(
+        &self,
+        path: &str,
+    ) -> Result<Resource<A>, Failure> {
+        self.shown(&self.call(Method::POST, path, Some(&json!({}))).await?)
+    }
+
+    /// Creates something, or makes something happen with a thing; gives what it is then.
+    pub(crate) async fn post<A: DeserializeOwned>(
+        &self,
+        path: &str,
+        fields: &(impl Fields + Serialize),
+    ) -> Result<Resource<A>, Failure> {
+        self.shown(&self.call(Method::POST, path, Some(&wrapped(fields))).await?)
+    }
+
+    /// Creates something whose name can be taken, and then says what to do.
+    pub(crate) async fn create<A: DeserializeOwned>(
+        &self,
+        path: &str,
+        fields: &(impl Fields + Serialize),
         when_taken: &str,
-    ) -> Result<Value, Failure> {
-        let answer = self.ask(&Ask::with_json(Method::POST, path, Some(body))).await?;
+    ) -> Result<Resource<A>, Failure> {
+        let answer = self.ask(&Ask::with_json(Method::POST, path, Some(&wrapped(fields)))).await?;
         match answer.status {
             StatusCode::CONFLICT => Err(self.refused(&answer).hint(when_taken)),
-            _ => self.accepted(answer).map(|answer| take_data(answer.body)),
+            _ => self.shown(&self.accepted(answer)?),
         }
     }
 
-    /// Changes fields; gives the `data` of the answer.
-    pub(crate) async fn patch(&self, path: &str, body: &Value) -> Result<Value, Failure> {
-        Ok(take_data(self.call(Method::PATCH, path, Some(body)).await?))
+    /// Changes fields; gives what the thing is then.
+    pub(crate) async fn patch<A: DeserializeOwned>(
+        &self,
+        path: &str,
+        fields: &(impl Fields + Serialize),
+    ) -> Result<Resource<A>, Failure> {
+        self.shown(&self.call(Method::PATCH, path, Some(&wrapped(fields))).await?)
     }
 
-    /// Merges fields and members of them; gives the `data` of the answer.
-    pub(crate) async fn merge(&self, path: &str, patch: &Value) -> Result<Value, Failure> {
+    /// Merges fields and members of them; gives what the thing is then.
+    pub(crate) async fn merge<A: DeserializeOwned>(
+        &self,
+        path: &str,
+        patch: &Value,
+    ) -> Result<Resource<A>, Failure> {
         let body = Some((patch, MERGE_PATCH));
         let ask = Ask { body, ..Ask::with_json(Method::PATCH, path, None) };
-        Ok(take_data(self.accepted(self.ask(&ask).await?)?.body))
+        self.shown(&self.accepted(self.ask(&ask).await?)?)
     }
 
     /// Asks for a thing and its version.
-    pub(crate) async fn get_version(&self, path: &str) -> Result<(Value, String), Failure> {
-        let answer = self.ask(&Ask::with_json(Method::GET, path, None)).await?;
-        let answer = self.accepted(answer)?;
+    pub(crate) async fn get_version<A: DeserializeOwned>(
+        &self,
+        path: &str,
+    ) -> Result<(Resource<A>, String), Failure> {
+        let answer = self.call(Method::GET, path, None).await?;
+        let thing = self.shown(&answer)?;
         let version = answer.version.ok_or_else(|| self.not_an_admin_api(answer.status))?;
-        Ok((take_data(answer.body), version))
+        Ok((thing, version))
     }
 
-    /// Changes fields of a thing that still has this version; gives the `data` of the answer, and
-    /// nothing where it was changed meanwhile.
-    pub(crate) async fn patch_version(
+    /// Changes fields of a thing that still has this version; gives what it is then, and nothing
+    /// where it was changed meanwhile.
+    pub(crate) async fn patch_version<A: DeserializeOwned>(
         &self,
         path: &str,
         body: &Value,
         version: &str,
-    ) -> Result<Option<Value>, Failure> {
+    ) -> Result<Option<Resource<A>>, Failure> {
         let ask = Ask { version: Some(version), ..Ask::with_json(Method::PATCH, path, Some(body)) };
         let answer = self.ask(&ask).await?;
         if answer.status == StatusCode::PRECONDITION_FAILED {
             return Ok(None);
         }
-        Ok(Some(take_data(self.accepted(answer)?.body)))
+        self.shown(&self.accepted(answer)?).map(Some)
     }
 
     /// Deletes something.
@@ -179,38 +220,47 @@ impl AdminApi {
         self.call(Method::DELETE, path, None).await.map(drop)
     }
 
+    /// A list that is on one page.
+    pub(crate) async fn list<A: DeserializeOwned>(
+        &self,
+        path: &str,
+    ) -> Result<Vec<Resource<A>>, Failure> {
+        let answer = self.call(Method::GET, path, None).await?;
+        Ok(self.read::<ListOf<A>>(&answer)?.data)
+    }
+
     /// Everything in a collection, over all its pages.
-    pub(crate) async fn all(&self, collection: &str) -> Result<Vec<Value>, Failure> {
+    pub(crate) async fn all<A: DeserializeOwned>(
+        &self,
+        collection: &str,
+    ) -> Result<Vec<Resource<A>>, Failure> {
         let mut found = Vec::new();
         let separator = if collection.contains('?') { '&' } else { '?' };
         for page in 1..=MAX_PAGES {
             let path = format!("{collection}{separator}page={page}&limit={PAGE_SIZE}");
             let answer = self.call(Method::GET, &path, None).await?;
-            let last = answer["meta"]["total_pages"].as_u64().unwrap_or(1);
-            let items = take_data(answer).as_array().cloned().unwrap_or_default();
-            let is_empty = items.is_empty();
-            found.extend(items);
-            if is_empty || page as u64 >= last {
+            let listed: PageOf<A> = self.read(&answer)?;
+            let is_last = listed.data.is_empty() || page >= listed.meta.total_pages;
+            found.extend(listed.data);
+            if is_last {
                 break;
             }
         }
         Ok(found)
     }
 
-    /// The one member of a collection with this id or, when no id fits, this name.
-    pub(crate) async fn find(&self, collection: &str, wanted: &str) -> Result<Value, Failure> {
-        refuse_token_text(collection, wanted)?;
-        if wanted.bytes().all(|b| b.is_ascii_digit()) && wanted.parse::<u32>().is_ok() {
-            let path = format!("{collection}/{wanted}");
-            let answer = self.ask(&Ask::with_json(Method::GET, &path, None)).await?;
-            if answer.status != StatusCode::NOT_FOUND {
-                return Ok(take_data(self.accepted(answer)?.body));
-            }
-        }
-        let name = utf8_percent_encode(wanted, NON_ALPHANUMERIC);
-        let mut named = self.all(&format!("{collection}?name={name}")).await?;
-        named.retain(|member| text(member, "name") == wanted);
-        only_one(collection, wanted, named)
+    fn shown<A: DeserializeOwned>(&self, answer: &Answer) -> Result<Resource<A>, Failure> {
+        Ok(self.read::<Shown<A>>(answer)?.data)
+    }
+
+    /// An answer as what it must be.
+    fn read<T: DeserializeOwned>(&self, answer: &Answer) -> Result<T, Failure> {
+        T::deserialize(&answer.body).map_err(|error| {
+            let message = format!("{} answered with something unexpected: {error}", self.url);
+            Failure::failed(message).hint(
+                "use the command line of the same version as the gateway, see `sidegate version`",
+            )
+        })
     }
 
     async fn call(
@@ -218,9 +268,8 @@ impl AdminApi {
         method: Method,
         path: &str,
         body: Option<&Value>,
-    ) -> Result<Value, Failure> {
-        let answer = self.ask(&Ask::with_json(method, path, body)).await?;
-        Ok(self.accepted(answer)?.body)
+    ) -> Result<Answer, Failure> {
+        self.accepted(self.ask(&Ask::with_json(method, path, body)).await?)
     }
 
     fn accepted(&self, answer: Answer) -> Result<Answer, Failure> {
@@ -335,11 +384,16 @@ impl<'a> Ask<'a> {
     }
 }
 
-fn take_data(mut answer: Value) -> Value {
-    match answer.get_mut("data") {
-        Some(data) => data.take(),
-        None => answer,
-    }
+/// The body that carries what is said of a noun.
+fn wrapped<T: Fields + Serialize>(fields: &T) -> Value {
+    json!({"data": {"type": T::NOUN, "attributes": said(fields)}})
+}
+
+/// What is said, without what is not.
+pub(crate) fn said(fields: &impl Serialize) -> Map<String, Value> {
+    let Ok(Value::Object(mut members)) = serde_json::to_value(fields) else { return Map::new() };
+    members.retain(|_, value| !value.is_null());
+    members
 }
 
 /// What an error answer says: `{"errors":[{"title","detail"}]}` or `{"error": "…"}`.
@@ -356,74 +410,24 @@ fn problems_of(answer: &Value) -> String {
     }
 }
 
-/// Whether an answer has the form in which the gateway refuses requests of clients.
+/// Whether an answer has the form in which the gateway refuses requests of clients; the admin API
+/// lists every problem beside that.
 fn is_for_clients(answer: &Value) -> bool {
-    ["error", "code", "request_id"].iter().all(|name| answer[name].is_string())
-}
-
-/// A token is a secret: it is neither sent as a name nor printed.
-fn refuse_token_text(collection: &str, wanted: &str) -> Result<(), Failure> {
-    let wanted = wanted.trim();
-    let is_secret = [TOKEN_PREFIX, ADMIN_TOKEN_PREFIX].iter().any(|p| wanted.starts_with(p));
-    // Other nouns may be called so, unless it is as long as a token is.
-    if !is_secret || (collection != "tokens" && wanted.len() < SHORTEST_TOKEN) {
-        return Ok(());
-    }
-    let noun = collection.trim_end_matches('s');
-    Err(Failure::usage(format!(
-        "this is the text of a token: give the number or name of the {noun}"
-    ))
-    .hint(format!("`sidegate {noun} list` shows them")))
-}
-
-fn only_one(collection: &str, wanted: &str, mut named: Vec<Value>) -> Result<Value, Failure> {
-    let noun = collection.trim_end_matches('s');
-    match named.len() {
-        1 => Ok(named.remove(0)),
-        0 => Err(Failure::failed(format!("there is no {noun} with the name or id {wanted:?}"))
-            .hint(format!("`sidegate {noun} list` shows what there is"))),
-        count => {
-            let ids: Vec<_> = named.iter().map(|member| text(member, "id")).collect();
-            let ids = ids.join(", ");
-            Err(Failure::failed(format!("{count} {noun}s are named {wanted:?}"))
-                .hint(format!("use one of the ids {ids}")))
-        }
-    }
+    let is_refusal = ["error", "code", "request_id"].iter().all(|name| answer[name].is_string());
+    is_refusal && answer["errors"].is_null()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
-
-    #[test]
-    fn a_name_that_is_not_there_or_not_unique_is_said_with_a_way_out() {
-        let missing = only_one("plugins", "eco", vec![]).unwrap_err();
-        assert_eq!(missing.message, "there is no plugin with the name or id \"eco\"");
-        let twins = vec![json!({"id": "3"}), json!({"id": "4"})];
-        let twice = only_one("tokens", "twin", twins).unwrap_err();
-        assert_eq!(twice.message, "2 tokens are named \"twin\"");
-        assert_eq!(twice.hint.as_deref(), Some("use one of the ids 3, 4"));
-    }
-
-    #[test]
-    fn the_text_of_a_token_is_refused_and_never_repeated() {
-        let token = format!("sgt_{}", "x".repeat(43));
-        let rows = [("tokens", token.as_str()), ("apps", &token), ("tokens", " sgt_abcd")];
-        for (collection, wanted) in rows {
-            let failure = refuse_token_text(collection, wanted).unwrap_err();
-            let said = failure.message + &failure.hint.unwrap();
-            assert!(!said.contains("sgt_") && said.contains("number or name"), "{said}");
-        }
-        assert!(refuse_token_text("apps", "sgt_team").is_ok());
-        assert!(refuse_token_text("tokens", "ci").is_ok());
-    }
 
     #[test]
     fn an_answer_of_the_port_for_clients_is_recognised() {
         let refusal = json!({"error": "Nothing.", "code": "not_found", "request_id": "r"});
         assert!(is_for_clients(&refusal));
-        for other in [json!(null), json!({"error": "x"}), json!({"data": []})] {
+        let mut of_admin = refusal.clone();
+        of_admin["errors"] = json!([{"title": "Not Found", "code": "not_found", "detail": "d"}]);
+        for other in [json!(null), json!({"error": "x"}), json!({"data": []}), of_admin] {
             assert!(!is_for_clients(&other), "{other}");
         }
     }

@@ -12,6 +12,7 @@ mod commands;
 mod config;
 mod data_dir;
 mod error;
+mod find;
 mod inherited;
 mod logging;
 mod open_files;

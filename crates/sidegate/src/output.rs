@@ -1,11 +1,13 @@
 //! What commands print: data on stdout, as a table for people, as JSON for programs, or as bare
 //! values for scripts.
 //!
-//! It knows the envelope of a resource (`type`, `id`, `attributes`), not what is in it.
+//! It knows that a thing has an id, not what else is in it.
 
 use crate::error::Failure;
 use clap::{Args, ValueEnum};
-use serde_json::Value;
+use serde::Serialize;
+use serde_json::{Map, Value};
+use sidegate_api::resource::Resource;
 use std::io::{ErrorKind, Write as _};
 
 /// The form of the output.
@@ -28,8 +30,20 @@ pub(crate) struct Output {
     quiet: bool,
 }
 
-/// A column of a table: its title and the field it shows.
-pub(crate) type Column = (&'static str, fn(&Value) -> String);
+/// Something that is printed.
+pub(crate) trait Printed: Serialize {
+    /// What scripts call it.
+    fn id(&self) -> &str;
+}
+
+impl<A: Serialize> Printed for Resource<A> {
+    fn id(&self) -> &str {
+        &self.id
+    }
+}
+
+/// A column of a table: its title and what it shows of a thing.
+pub(crate) type Column<T> = (&'static str, fn(&T) -> String);
 
 impl Output {
     /// Whether only bare values are wanted.
@@ -47,62 +61,70 @@ impl Output {
         !self.quiet && !self.is_json()
     }
 
-    /// Prints many resources, one a row.
-    pub(crate) fn list(&self, resources: &[Value], columns: &[Column]) -> Result<(), Failure> {
+    /// Prints many things, one a row.
+    pub(crate) fn list<T: Printed>(
+        &self,
+        things: &[T],
+        columns: &[Column<T>],
+    ) -> Result<(), Failure> {
         if self.quiet {
-            let ids: Vec<_> =
-                resources.iter().map(|resource| text(resource, "id") + "\n").collect();
+            let ids: Vec<_> = things.iter().map(|thing| format!("{}\n", thing.id())).collect();
             return print(&ids.concat());
         }
         if self.is_json() {
-            return json(&Value::Array(resources.to_vec()));
+            return json(&things);
         }
-        print(&rows(resources, columns))
+        print(&rows(things, columns))
     }
 
     /// Prints what was removed: nothing for people, who were told on stderr.
-    pub(crate) fn removed(&self, resource: &Value) -> Result<(), Failure> {
-        if self.quiet || self.is_json() { self.one(resource, &[]) } else { Ok(()) }
+    pub(crate) fn removed<T: Printed>(&self, thing: &T) -> Result<(), Failure> {
+        if self.quiet || self.is_json() { self.one(thing, &[]) } else { Ok(()) }
     }
 
-    /// Prints one resource, one field a row; fields without a value are left out.
-    pub(crate) fn one(&self, resource: &Value, columns: &[Column]) -> Result<(), Failure> {
+    /// Prints one thing, one field a row; fields without a value are left out.
+    pub(crate) fn one<T: Printed>(&self, thing: &T, columns: &[Column<T>]) -> Result<(), Failure> {
         if self.quiet {
-            return print(&(text(resource, "id") + "\n"));
+            return print(&format!("{}\n", thing.id()));
         }
         if self.is_json() {
-            return json(resource);
+            return json(thing);
         }
-        print(&fields(resource, columns))
+        print(&fields(thing, columns))
     }
 }
 
-/// A field of a resource: of its attributes, or of the resource itself.
-pub(crate) fn field<'a>(resource: &'a Value, name: &str) -> &'a Value {
-    match &resource["attributes"][name] {
-        Value::Null => &resource[name],
-        found => found,
-    }
+/// What may be missing, as text: nothing where it is.
+pub(crate) fn optional(value: Option<&impl ToString>) -> String {
+    value.map_or_else(String::new, ToString::to_string)
 }
 
-/// A field as text: bare for texts, lists with commas, nothing for null and for empty objects.
-pub(crate) fn text(resource: &Value, name: &str) -> String {
-    plain(field(resource, name))
+/// Names with commas between.
+pub(crate) fn listed<T: AsRef<str>>(names: impl IntoIterator<Item = T>) -> String {
+    names.into_iter().map(|name| name.as_ref().to_owned()).collect::<Vec<_>>().join(", ")
 }
 
-/// A value as text, see [`text`].
+/// An object as text; nothing where it is empty.
+pub(crate) fn object_text(members: &Map<String, Value>) -> String {
+    if members.is_empty() { String::new() } else { Value::Object(members.clone()).to_string() }
+}
+
+/// A value of somebody else as text: bare for texts, lists with commas, nothing for null and for
+/// empty objects.
 pub(crate) fn plain(value: &Value) -> String {
     match value {
         Value::Null => String::new(),
         Value::String(text) => text.clone(),
-        Value::Array(items) => items.iter().map(plain).collect::<Vec<_>>().join(", "),
+        Value::Array(items) => listed(items.iter().map(plain)),
         Value::Object(map) if map.is_empty() => String::new(),
         other => other.to_string(),
     }
 }
 
-/// Prints JSON for programs.
-pub(crate) fn json(value: &Value) -> Result<(), Failure> {
+/// Prints JSON for programs, with members in the order of their names.
+pub(crate) fn json(value: &impl Serialize) -> Result<(), Failure> {
+    let value = serde_json::to_value(value)
+        .map_err(|error| Failure::failed(format!("this cannot be written as JSON: {error}")))?;
     print(&format!("{value:#}\n"))
 }
 
@@ -117,21 +139,21 @@ pub(crate) fn print(data: &str) -> Result<(), Failure> {
     }
 }
 
-/// A table with one resource a row.
-fn rows(resources: &[Value], columns: &[Column]) -> String {
+/// A table with one thing a row.
+fn rows<T>(things: &[T], columns: &[Column<T>]) -> String {
     let mut table = plain_table();
     table.set_header(columns.iter().map(|(title, _)| *title));
-    for resource in resources {
-        table.add_row(columns.iter().map(|(_, show)| printable(&show(resource))));
+    for thing in things {
+        table.add_row(columns.iter().map(|(_, show)| printable(&show(thing))));
     }
     aligned(table)
 }
 
 /// A table with one field a row; a field may have several lines.
-fn fields(resource: &Value, columns: &[Column]) -> String {
+fn fields<T>(thing: &T, columns: &[Column<T>]) -> String {
     let mut table = plain_table();
     for (title, show) in columns {
-        let shown = show(resource);
+        let shown = show(thing);
         if !shown.is_empty() {
             let lines: Vec<_> = shown.split('\n').map(printable).collect();
             table.add_row([(*title).to_owned(), lines.join("\n")]);
@@ -180,12 +202,13 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn a_field_is_found_in_the_attributes_or_in_the_resource() {
-        let resource = json!({"id": "7", "attributes": {"name": "echo", "scopes": ["a", "b"]}});
-        assert_eq!(text(&resource, "id"), "7");
-        assert_eq!(text(&resource, "name"), "echo");
-        assert_eq!(text(&resource, "scopes"), "a, b");
-        assert_eq!(text(&resource, "nothing"), "");
+    fn values_of_others_are_shown_as_people_write_them() {
+        assert_eq!(plain(&json!("echo")), "echo");
+        assert_eq!(plain(&json!(["a", 1, null])), "a, 1, ");
+        assert_eq!(plain(&json!({})), "");
+        assert_eq!(object_text(&Map::new()), "");
+        assert_eq!(optional(Some(&7)), "7");
+        assert_eq!(optional(None::<&u32>), "");
     }
 
     #[test]
@@ -221,9 +244,10 @@ mod tests {
 
     #[test]
     fn no_table_shows_text_of_others_as_it_came() {
-        let columns: &[Column] =
-            &[("ID", |plugin| text(plugin, "id")), ("PATH", |plugin| text(plugin, "path"))];
-        let resource = json!({"id": "7\u{200b}", "attributes": {"path": "/a\u{202e}b\u{2028}c"}});
+        struct Shown(&'static str, &'static str);
+        let columns: &[Column<Shown>] =
+            &[("ID", |shown| shown.0.to_owned()), ("PATH", |shown| shown.1.to_owned())];
+        let resource = Shown("7\u{200b}", "/a\u{202e}b\u{2028}c");
         let row = "7\\u{200b}  /a\\u{202e}b\\u{2028}c";
         assert_eq!(rows(std::slice::from_ref(&resource), columns).lines().last(), Some(row));
         let shown = fields(&resource, columns);

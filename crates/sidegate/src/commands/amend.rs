@@ -6,8 +6,10 @@
 
 use crate::client::AdminApi;
 use crate::error::Failure;
-use crate::output::field;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
+use sidegate_api::resource::Resource;
 use std::time::Duration;
 
 /// How often a whole is read and written again when others come in between.
@@ -82,11 +84,12 @@ impl Amendment {
         Some(patch)
     }
 
-    /// The attributes that are sent in place of those of `thing`.
-    fn applied_to(&self, thing: &Value) -> Map<String, Value> {
+    /// What is sent in place of these attributes.
+    fn applied_to(&self, attributes: &impl Serialize) -> Map<String, Value> {
+        let attributes = serde_json::to_value(attributes).unwrap_or_default();
         let mut fields = self.fields.clone();
         for (name, members) in self.said() {
-            let current = field(thing, name).as_object().cloned().unwrap_or_default();
+            let current = attributes[*name].as_object().cloned().unwrap_or_default();
             fields.insert((*name).to_owned(), Value::Object(members.applied_to(&current)));
         }
         fields
@@ -100,19 +103,19 @@ impl Amendment {
     ///
     /// # Errors
     /// What the gateway refuses; or that others changed it again and again.
-    pub(super) async fn make(
+    pub(super) async fn make<A: Serialize + DeserializeOwned>(
         &self,
         api: &AdminApi,
         (path, noun): (&str, &str),
-    ) -> Result<Value, Failure> {
+    ) -> Result<Resource<A>, Failure> {
         let wrapped =
             |attributes| json!({"data": {"type": noun, "attributes": Value::Object(attributes)}});
         if let Some(patch) = self.as_patch() {
             return api.merge(&format!("{path}{}", self.query), &wrapped(patch)).await;
         }
         for attempt in 1..=TRIES {
-            let (thing, version) = api.get_version(path).await?;
-            let body = wrapped(self.applied_to(&thing));
+            let (thing, version) = api.get_version::<A>(path).await?;
+            let body = wrapped(self.applied_to(&thing.attributes));
             let address = format!("{path}{}", self.query);
             if let Some(changed) = api.patch_version(&address, &body, &version).await? {
                 return Ok(changed);

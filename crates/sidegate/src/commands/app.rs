@@ -3,47 +3,46 @@
 //! It asks the admin API; the rules of an app are checked there.
 
 use super::amend::{Amendment, Members};
-use crate::client::{AdminApi, Connection};
+use crate::client::{AdminApi, Connection, said};
 use crate::error::Failure;
-use crate::output::{Column, Output, field, text};
+use crate::find::find;
+use crate::output::{Column, Output, object_text};
 use crate::pairs::{JsonPair, Pair, object};
 use crate::values;
 use clap::{Args, Subcommand};
-use serde_json::{Map, Value, json};
+use sidegate_api::app::{AppAttributes, AppFields};
+use sidegate_api::resource::Resource;
 
-const COLUMNS: &[Column] = &[
-    ("ID", |app| text(app, "id")),
-    ("NAME", |app| text(app, "name")),
-    ("OWNER", |app| text(app, "owner_email")),
-    ("ACTIVE", |app| text(app, "is_active")),
+type App = Resource<AppAttributes>;
+
+const COLUMNS: &[Column<App>] = &[
+    ("ID", |app| app.id.clone()),
+    ("NAME", |app| app.attributes.name.clone()),
+    ("OWNER", |app| app.attributes.owner_email.clone()),
+    ("ACTIVE", |app| app.attributes.is_active.to_string()),
     ("RATE LIMIT", rate_limit),
-    ("METADATA", |app| text(app, "metadata")),
+    ("METADATA", |app| object_text(&app.attributes.metadata)),
 ];
 
-const DETAILS: &[Column] = &[
-    ("id", |app| text(app, "id")),
-    ("name", |app| text(app, "name")),
-    ("description", |app| text(app, "description")),
-    ("owner", |app| text(app, "owner_email")),
-    ("active", |app| text(app, "is_active")),
+const DETAILS: &[Column<App>] = &[
+    ("id", |app| app.id.clone()),
+    ("name", |app| app.attributes.name.clone()),
+    ("description", |app| app.attributes.description.clone()),
+    ("owner", |app| app.attributes.owner_email.clone()),
+    ("active", |app| app.attributes.is_active.to_string()),
     ("rate limit", rate_limit),
-    ("monthly budget", monthly_budget),
-    ("metadata", |app| text(app, "metadata")),
-    ("created", |app| text(app, "created_at")),
-    ("updated", |app| text(app, "updated_at")),
+    // As people write it: whole amounts without a fraction.
+    ("monthly budget", |app| app.attributes.monthly_budget.to_string()),
+    ("metadata", |app| object_text(&app.attributes.metadata)),
+    ("created", |app| app.attributes.created_at.clone()),
+    ("updated", |app| app.attributes.updated_at.clone()),
 ];
 
-fn rate_limit(app: &Value) -> String {
-    match field(app, "rate_limit").as_u64() {
-        Some(0) => "unlimited".to_owned(),
-        Some(requests) => format!("{requests} a minute"),
-        None => String::new(),
+fn rate_limit(app: &App) -> String {
+    match app.attributes.rate_limit {
+        0 => "unlimited".to_owned(),
+        requests => format!("{requests} a minute"),
     }
-}
-
-/// As people write it: whole amounts without a fraction.
-fn monthly_budget(app: &Value) -> String {
-    field(app, "monthly_budget").as_f64().map_or_else(String::new, |budget| budget.to_string())
 }
 
 /// Manage apps, the callers of plugin endpoints
@@ -151,13 +150,15 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<(), Failure> {
     match &arguments.action {
         Action::Create(create) => {
             let api = create.connection.open()?;
-            let mut attributes = create.fields.attributes();
-            attributes.insert("name".into(), json!(create.name));
-            attributes.insert("owner_email".into(), json!(create.owner_email));
             let metadata = object(&create.fields.metadata, &create.fields.metadata_json)?;
-            attributes.insert("metadata".into(), Value::Object(metadata));
+            let fields = AppFields {
+                name: Some(create.name.clone()),
+                owner_email: Some(create.owner_email.clone()),
+                metadata: Some(metadata),
+                ..create.fields.said()
+            };
             let when_taken = "`sidegate app update NAME …` changes an app that is there already";
-            let app = api.create("apps", &wrapped(&attributes), when_taken).await?;
+            let app = api.create("apps", &fields, when_taken).await?;
             create.output.one(&app, DETAILS)
         }
         Action::List(list) => {
@@ -165,7 +166,7 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<(), Failure> {
             list.output.list(&apps, COLUMNS)
         }
         Action::Show(one) => {
-            let app = one.connection.open()?.find("apps", &one.app).await?;
+            let app = find(&one.connection.open()?, &one.app).await?;
             one.output.one(&app, DETAILS)
         }
         Action::Update(update) => update_app(update).await,
@@ -174,49 +175,40 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<(), Failure> {
 }
 
 impl Fields {
-    fn attributes(&self) -> Map<String, Value> {
-        let mut attributes = Map::new();
-        let mut set = |name: &str, value: Option<Value>| {
-            if let Some(value) = value {
-                attributes.insert(name.to_owned(), value);
-            }
-        };
-        set("description", self.description.as_ref().map(|text| json!(text)));
-        set("rate_limit", self.rate_limit.map(|limit| json!(limit)));
-        set("monthly_budget", self.monthly_budget.map(|budget| json!(budget)));
-        attributes
+    fn said(&self) -> AppFields {
+        AppFields {
+            description: self.description.clone(),
+            rate_limit: self.rate_limit,
+            monthly_budget: self.monthly_budget,
+            ..AppFields::default()
+        }
     }
-}
-
-fn wrapped(attributes: &Map<String, Value>) -> Value {
-    json!({"data": {"type": "app", "attributes": attributes}})
 }
 
 async fn update_app(update: &Update) -> Result<(), Failure> {
     let set = object(&update.fields.metadata, &update.fields.metadata_json)?;
-    let mut attributes = update.fields.attributes();
-    let named = [
-        ("name", update.name.as_ref().map(|name| json!(name))),
-        ("owner_email", update.owner_email.as_ref().map(|email| json!(email))),
-        ("is_active", update.active.map(|active| json!(active))),
-    ];
-    attributes.extend(named.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))));
+    let fields = AppFields {
+        name: update.name.clone(),
+        owner_email: update.owner_email.clone(),
+        is_active: update.active,
+        ..update.fields.said()
+    };
     let metadata = Members { set, unset: update.remove_metadata.clone(), ..Members::default() };
     let members = vec![("metadata", metadata)];
-    let amendment = Amendment { fields: attributes, members, query: "" };
+    let amendment = Amendment { fields: said(&fields), members, query: "" };
     if amendment.is_nothing() {
         return Err(Failure::usage("nothing to change: name at least one field")
             .hint("`sidegate app update --help` lists the fields"));
     }
     let api = update.connection.open()?;
-    let app = api.find("apps", &update.app).await?;
-    let app = amendment.make(&api, (&format!("apps/{}", text(&app, "id")), "app")).await?;
+    let app: App = find(&api, &update.app).await?;
+    let app: App = amendment.make(&api, (&format!("apps/{}", app.id), "app")).await?;
     update.output.one(&app, DETAILS)
 }
 
 async fn delete_app(one: &One, api: &AdminApi) -> Result<(), Failure> {
-    let app = api.find("apps", &one.app).await?;
-    api.delete(&format!("apps/{}", text(&app, "id"))).await?;
-    eprintln!("app {} ({}) and its tokens are deleted", text(&app, "name"), text(&app, "id"));
+    let app: App = find(api, &one.app).await?;
+    api.delete(&format!("apps/{}", app.id)).await?;
+    eprintln!("app {} ({}) and its tokens are deleted", app.attributes.name, app.id);
     one.output.removed(&app)
 }

@@ -7,10 +7,10 @@ use crate::config::raw::{Kind, SETTINGS, Setting};
 use crate::config::resolved::Config;
 use crate::config::{legacy, reference};
 use crate::error::Failure;
-use crate::output::{Output, print, text};
+use crate::output::{Output, Printed, print};
 use crate::setting_flags::SettingFlags;
 use clap::Args;
-use serde_json::{Value, json};
+use serde::Serialize;
 
 /// Show every setting, its value and where it came from
 #[derive(Debug, Args)]
@@ -31,13 +31,13 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     }
     let environment = Environment::of_process();
     let (layers, mut problems) = Layers::collect(&environment, &arguments.flags.0);
-    let rows: Vec<Value> = SETTINGS.iter().map(|row| shown(row, &layers)).collect();
+    let rows: Vec<Row> = SETTINGS.iter().map(|row| shown(row, &layers)).collect();
     arguments.output.list(
         &rows,
         &[
-            ("SETTING", |row| text(row, "id")),
-            ("VALUE", |row| text(row, "value")),
-            ("FROM", |row| text(row, "origin")),
+            ("SETTING", |row| row.id.to_owned()),
+            ("VALUE", |row| row.value.clone()),
+            ("FROM", |row| row.origin.clone()),
         ],
     )?;
     if let Some(warning) = legacy::warning(&environment) {
@@ -48,13 +48,27 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     if problems.is_empty() { Ok(()) } else { Err(Failure::settings(&problems)) }
 }
 
-fn shown(row: &Setting, layers: &Layers) -> Value {
+/// A setting as it is printed.
+#[derive(Serialize)]
+struct Row {
+    id: &'static str,
+    value: String,
+    origin: String,
+}
+
+impl Printed for Row {
+    fn id(&self) -> &str {
+        self.id
+    }
+}
+
+fn shown(row: &Setting, layers: &Layers) -> Row {
     let (text, origin) = layers.get(row);
     let value = match row.kind {
         Kind::Secret if !text.is_empty() => "(hidden)".to_owned(),
         _ => without_password(text),
     };
-    json!({"id": row.variable, "value": value, "origin": origin.to_string()})
+    Row { id: row.variable, value, origin: origin.to_string() }
 }
 
 /// Hides the password of an address such as `scheme://user:password@host`.

@@ -4,9 +4,10 @@
 
 use crate::client::Connection;
 use crate::error::Failure;
-use crate::output::{Output, print, text};
+use crate::output::{Output, print};
 use clap::Args;
-use serde_json::json;
+use sidegate_api::logging::{LoggingAttributes, LoggingFields};
+use sidegate_api::resource::Resource;
 
 /// Show how much is logged, or change it until the next start
 #[derive(Debug, Args)]
@@ -22,12 +23,12 @@ pub(crate) struct Arguments {
 /// Runs the command.
 pub(crate) async fn run(arguments: &Arguments) -> Result<(), Failure> {
     let api = arguments.connection.open()?;
-    let told = match &arguments.level {
-        Some(level) => api.patch("logging", &json!({"level": level})).await?,
+    let told: Resource<LoggingAttributes> = match &arguments.level {
+        Some(level) => api.patch("logging", &LoggingFields { level: Some(level.clone()) }).await?,
         None => api.get("logging").await?,
     };
     if arguments.output.is_json() {
         return crate::output::json(&told);
     }
-    print(&format!("{}\n", text(&told, "level")))
+    print(&format!("{}\n", told.attributes.level))
 }

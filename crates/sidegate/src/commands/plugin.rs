@@ -7,13 +7,14 @@ use super::plugin_follow::follow;
 use super::plugin_logs::{self, Logs};
 use super::plugin_scopes::{self, Scopes};
 use super::plugin_update::{self, Update};
-use super::plugin_view::{View, callable, whole};
+use super::plugin_view::{Plugin, View, callable, whole};
 use super::plugin_wait::Wait;
 use crate::client::{AdminApi, Connection};
 use crate::error::Failure;
-use crate::output::{field, text};
+use crate::find::find;
 use clap::{Args, Subcommand};
-use serde_json::{Value, json};
+use sidegate_api::plugin::{PluginAttributes, PluginFields, WholeStatusAttributes};
+use sidegate_api::resource::Resource;
 
 /// Manage plugins, the programs that serve endpoints
 #[derive(Debug, Args)]
@@ -87,7 +88,7 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<(), Failure> {
         }
         Action::Show(one) => {
             let (api, plugin) = one.find().await?;
-            one.view.one(whole(&api, &text(&plugin, "id"), &one.view).await?)
+            one.view.one(whole(&api, &plugin.id, &one.view).await?)
         }
         Action::Logs(logs) => plugin_logs::run(logs).await,
         Action::Update(update) => plugin_update::run(update).await,
@@ -97,67 +98,65 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<(), Failure> {
         Action::Revoke(scopes) => plugin_scopes::run(scopes, "revoke").await,
         Action::Disable(one) => {
             let (api, plugin) = one.find().await?;
-            let id = text(&plugin, "id");
-            api.patch(&format!("plugins/{id}"), &active(false)).await?;
-            one.view.one(whole(&api, &id, &one.view).await?)
+            activate(&api, &plugin.id, false).await?;
+            one.view.one(whole(&api, &plugin.id, &one.view).await?)
         }
         Action::Remove(one) => {
             let (api, plugin) = one.find().await?;
-            let id = text(&plugin, "id");
+            let id = plugin.id.clone();
             let plugin =
                 api.get(&one.view.address(&format!("plugins/{id}"))).await.unwrap_or(plugin);
             api.delete(&format!("plugins/{id}")).await?;
-            eprintln!("plugin {} ({id}) is removed", text(&plugin, "name"));
+            eprintln!("plugin {} ({id}) is removed", plugin.attributes.name);
             one.view.removed(plugin)
         }
     }
 }
 
 async fn add_plugin(add: &Add) -> Result<(), Failure> {
-    let body = add.body()?;
+    let fields = add.fields()?;
     let api = add.connection.open()?;
     let when_taken = "`sidegate plugin update NAME …` changes a plugin that is registered already";
-    let plugin = api.create("plugins", &body, when_taken).await?;
-    follow(&api, &text(&plugin, "id"), &Value::Null, (Some(&add.wait), &add.view)).await
+    let plugin: Plugin = api.create("plugins", &fields, when_taken).await?;
+    follow(&api, &plugin.id, None, (Some(&add.wait), &add.view)).await
 }
 
 async fn enable(started: &Started) -> Result<(), Failure> {
     let (api, plugin) = started.find().await?;
-    let id = text(&plugin, "id");
-    api.patch(&format!("plugins/{id}"), &active(true)).await?;
-    follow(&api, &id, &Value::Null, (Some(&started.wait), &started.view)).await
+    activate(&api, &plugin.id, true).await?;
+    follow(&api, &plugin.id, None, (Some(&started.wait), &started.view)).await
 }
 
 async fn reload(started: &Started) -> Result<(), Failure> {
     let (api, plugin) = started.find().await?;
-    if field(&plugin, "is_active") == false {
-        let message =
-            format!("plugin {} cannot be reloaded: it is disabled", text(&plugin, "name"));
-        let hint = format!("run `sidegate plugin enable {}`", callable(&plugin));
+    let (id, name) = (&plugin.id, &plugin.attributes.name);
+    if !plugin.attributes.is_active {
+        let message = format!("plugin {name} cannot be reloaded: it is disabled");
+        let hint = format!("run `sidegate plugin enable {}`", callable(id, name));
         return Err(Failure::failed(message).hint(hint));
     }
-    let id = text(&plugin, "id");
-    let before = api.get(&format!("plugins/{id}/status")).await?;
-    api.post(&format!("plugins/{id}/reload"), &json!({})).await?;
-    follow(&api, &id, &before, (Some(&started.wait), &started.view)).await
+    let before: Resource<WholeStatusAttributes> = api.get(&format!("plugins/{id}/status")).await?;
+    api.tell::<PluginAttributes>(&format!("plugins/{id}/reload")).await?;
+    follow(&api, id, Some(&before.attributes), (Some(&started.wait), &started.view)).await
+}
+
+async fn activate(api: &AdminApi, id: &str, is_active: bool) -> Result<Plugin, Failure> {
+    let fields = PluginFields { is_active: Some(is_active), ..PluginFields::default() };
+    api.patch(&format!("plugins/{id}"), &fields).await
 }
 
 impl One {
-    async fn find(&self) -> Result<(AdminApi, Value), Failure> {
+    async fn find(&self) -> Result<(AdminApi, Plugin), Failure> {
         let api = self.connection.open()?;
-        let plugin = api.find("plugins", &self.plugin).await?;
+        let plugin = find(&api, &self.plugin).await?;
         Ok((api, plugin))
     }
 }
 
 impl Started {
-    async fn find(&self) -> Result<(AdminApi, Value), Failure> {
+    async fn find(&self) -> Result<(AdminApi, Plugin), Failure> {
         let api = self.connection.open()?;
-        let plugin = api.find("plugins", &self.plugin).await?;
+        let plugin = find(&api, &self.plugin).await?;
         Ok((api, plugin))
     }
-}
-
-fn active(is_active: bool) -> Value {
-    json!({"data": {"type": "plugin", "attributes": {"is_active": is_active}}})
 }

@@ -9,6 +9,7 @@ use crate::error::Failure;
 use crate::pairs::{JsonPair, Pair, object, object_of_file};
 use clap::Args;
 use serde_json::{Map, Value, json};
+use sidegate_api::plugin::PluginFields;
 use std::path::PathBuf;
 
 /// Register a plugin, start it and wait until it serves
@@ -50,20 +51,20 @@ pub(crate) struct Add {
 }
 
 impl Add {
-    /// The body of the request.
+    /// What is said about it.
     ///
     /// # Errors
     /// When the configuration file cannot be used, or something is said twice.
-    pub(super) fn body(&self) -> Result<Value, Failure> {
-        let attributes = json!({
-            "name": self.name,
-            "description": self.description.as_deref().unwrap_or_default(),
-            "command": self.command,
-            "config": self.configuration()?,
-            "options": object(&self.option, &[])?,
-            "service_scopes": self.grant,
-        });
-        Ok(json!({"data": {"type": "plugin", "attributes": attributes}}))
+    pub(super) fn fields(&self) -> Result<PluginFields, Failure> {
+        Ok(PluginFields {
+            name: Some(self.name.clone()),
+            description: Some(self.description.clone().unwrap_or_default()),
+            command: Some(self.command.clone()),
+            config: Some(self.configuration()?),
+            options: Some(object(&self.option, &[])?),
+            service_scopes: Some(self.grant.iter().cloned().collect()),
+            ..PluginFields::default()
+        })
     }
 
     fn configuration(&self) -> Result<Map<String, Value>, Failure> {
@@ -109,33 +110,33 @@ mod tests {
         std::fs::write(&file, r#"{"a": 1, "b": {"c": true}, "slug": "old"}"#).unwrap();
         let file = file.to_str().unwrap();
         let add = add(&["--config", file, "--set", "a=2", "--set-json", "l=[1]", "--slug", "s"]);
-        let body = add.body().unwrap();
+        let config = add.fields().unwrap().config.unwrap();
         let expected = json!({"a": "2", "b": {"c": true}, "l": [1], "slug": "s"});
-        assert_eq!(body["data"]["attributes"]["config"], expected);
+        assert_eq!(Value::Object(config), expected);
     }
 
     #[test]
     fn options_go_to_the_gateway_and_not_into_the_configuration() {
-        let body = add(&["--option", "pass_token=true"]).body().unwrap();
-        assert_eq!(body["data"]["attributes"]["options"], json!({"pass_token": "true"}));
-        assert_eq!(body["data"]["attributes"]["config"], json!({}));
+        let fields = add(&["--option", "pass_token=true"]).fields().unwrap();
+        assert_eq!(Value::from(fields.options.unwrap()), json!({"pass_token": "true"}));
+        assert_eq!(Value::from(fields.config.unwrap()), json!({}));
     }
 
     #[test]
     fn nothing_is_granted_that_was_not_said() {
         let granted = |arguments: &[&str]| {
-            add(arguments).body().unwrap()["data"]["attributes"]["service_scopes"].clone()
+            Vec::from_iter(add(arguments).fields().unwrap().service_scopes.unwrap())
         };
-        assert_eq!(granted(&[]), json!([]));
+        assert_eq!(granted(&[]), [""; 0]);
         let both = ["--grant", "kv.readwrite", "--grant", "apps.read"];
-        assert_eq!(granted(&both), json!(["kv.readwrite", "apps.read"]));
+        assert_eq!(granted(&both), ["apps.read", "kv.readwrite"]);
     }
 
     #[test]
     fn two_different_slugs_are_refused() {
-        let failure = add(&["--slug", "a", "--set", "slug=b"]).body().unwrap_err();
+        let failure = add(&["--slug", "a", "--set", "slug=b"]).fields().unwrap_err();
         assert!(failure.message.contains("say it once"), "{}", failure.message);
-        assert!(add(&["--slug", "a", "--set", "slug=a"]).body().is_ok());
+        assert!(add(&["--slug", "a", "--set", "slug=a"]).fields().is_ok());
     }
 
     #[test]
@@ -144,7 +145,7 @@ mod tests {
         for (name, text) in [("list.json", "[1]"), ("broken.json", "{")] {
             let path = folder.path().join(name);
             std::fs::write(&path, text).unwrap();
-            let failure = add(&["--config", path.to_str().unwrap()]).body().unwrap_err();
+            let failure = add(&["--config", path.to_str().unwrap()]).fields().unwrap_err();
             assert!(failure.message.contains(name), "{}", failure.message);
         }
     }

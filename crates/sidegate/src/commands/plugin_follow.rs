@@ -3,20 +3,20 @@
 //!
 //! It changes nothing.
 
-use super::plugin_view::{View, callable, warnings, whole};
+use super::plugin_view::{View, WholeAttributes, callable, whole};
 use super::plugin_wait::{Outcome, Wait};
 use crate::client::AdminApi;
 use crate::error::Failure;
-use crate::output::{printable, text};
-use serde_json::Value;
+use crate::output::printable;
+use sidegate_api::plugin::WholeStatusAttributes;
 
 /// Waits as asked (`None` is not at all), prints, and fails when the plugin failed. What was asked
 /// is stored in any case, so the data is printed in any case. What served `before` is not what was
-/// asked for; null is nothing.
+/// asked for.
 pub(super) async fn follow(
     api: &AdminApi,
     id: &str,
-    before: &Value,
+    before: Option<&WholeStatusAttributes>,
     (wait, view): (Option<&Wait>, &View),
 ) -> Result<(), Failure> {
     let outcome = match wait {
@@ -24,13 +24,14 @@ pub(super) async fn follow(
         None => None,
     };
     let mut plugin = whole(api, id, view).await?;
-    let (name, callable) = (text(&plugin, "name"), callable(&plugin));
-    let mut warnings = warnings(&plugin);
+    let name = plugin.attributes.plugin.name.clone();
+    let callable = callable(id, &name);
+    let mut warnings = plugin.attributes.plugin.status.warnings.clone();
     if let Some(Outcome::Failed(cause) | Outcome::Pending(cause)) = &outcome {
         // It is said at the end, and once is enough.
         warnings.retain(|warning| warning != cause);
         if !view.is_for_programs() {
-            without_cause(&mut plugin, &warnings);
+            without_cause(&mut plugin.attributes, &warnings);
         }
     }
     view.one(plugin)?;
@@ -51,11 +52,8 @@ pub(super) async fn follow(
 }
 
 /// A plugin without why it failed.
-fn without_cause(plugin: &mut Value, warnings: &[String]) {
-    let attributes = &mut plugin["attributes"];
-    attributes["last_failure"] = Value::Null;
-    if attributes["status"].is_object() {
-        attributes["status"]["reason"] = Value::Null;
-        attributes["status"]["warnings"] = warnings.into();
-    }
+fn without_cause(plugin: &mut WholeAttributes, warnings: &[String]) {
+    plugin.last_failure = None;
+    plugin.plugin.status.reason = None;
+    plugin.plugin.status.warnings = warnings.to_vec();
 }

@@ -2,55 +2,56 @@
 //!
 //! It knows the shapes of the admin API, and asks nobody.
 
-use crate::output::{plain, printable, text};
+use crate::output::{optional, plain, printable};
 use serde_json::Value;
+use sidegate_api::record::{LineAttributes, RecordAttributes};
 
 /// What stands above the lines of a process.
-pub(crate) fn title(record: &Value) -> String {
-    let pid = record["attributes"]["pid"].as_u64();
-    let pid = pid.map_or("no process".to_owned(), |pid| format!("process {pid}"));
-    format!("== {pid}, started {}\n", text(record, "started_at"))
+pub(crate) fn title(record: &RecordAttributes) -> String {
+    let pid = record.pid.map_or("no process".to_owned(), |pid| format!("process {pid}"));
+    format!("== {pid}, started {}\n", record.started_at)
 }
 
 /// A line with all its fields.
-pub(crate) fn shown_line(line: &Value) -> String {
-    let [at, level, message] = ["at", "level", "message"].map(|name| plain(&line[name]));
-    let known = ["module", "request_id", "trace_id"].map(|name| (name, &line[name]));
-    let known = known.into_iter().filter(|(_, value)| !value.is_null());
-    let mut shown = format!("{at} {level:5} {}", printable(&message));
+pub(crate) fn shown_line(line: &LineAttributes) -> String {
+    let known =
+        [("module", &line.module), ("request_id", &line.request_id), ("trace_id", &line.trace_id)];
+    let mut shown = format!("{} {:5} {}", line.at, line.level, printable(&line.message));
     for (name, value) in known {
-        shown += &format!(" {name}={}", printable(&plain(value)));
+        if let Some(value) = value {
+            shown += &format!(" {name}={}", printable(value));
+        }
     }
-    match &line["fields"] {
-        Value::Null => {}
-        Value::Object(fields) => {
+    match &line.fields {
+        None | Some(Value::Null) => {}
+        Some(Value::Object(fields)) => {
             for (name, value) in fields {
                 // As JSON, so that it is seen where a text ends.
                 shown += &format!(" {}={}", printable(name), printable(&value.to_string()));
             }
         }
-        cut => shown += &format!(" fields={}", printable(&plain(cut))),
+        Some(cut) => shown += &format!(" fields={}", printable(&plain(cut))),
     }
     shown + "\n"
 }
 
 /// How a process ended.
-pub(crate) fn end_line(record: &Value) -> String {
-    let reason = printable(&text(record, "reason"));
-    let (at, how) = (text(record, "ended_at"), ending(&record["attributes"]));
+pub(crate) fn end_line(record: &RecordAttributes) -> String {
+    let reason = printable(&optional(record.reason.as_ref()));
+    let (at, how) = (optional(record.ended_at.as_ref()), ending(record));
     format!("== ended {at}, {how}: {reason}\n")
 }
 
 /// How a process ended, in a few words.
-pub(crate) fn ending(record: &Value) -> String {
-    let exit = match (&record["signal"], &record["signal_name"], &record["exit_code"]) {
-        (Value::Null, _, Value::Null) if record["pid"].is_null() => "not started".to_owned(),
-        (Value::Null, _, Value::Null) => "ended by the gateway".to_owned(),
-        (Value::Null, _, code) => format!("exit code {code}"),
-        (number, Value::String(name), _) => format!("{name} ({number})"),
-        (number, _, _) => format!("signal {number}"),
+pub(crate) fn ending(record: &RecordAttributes) -> String {
+    let exit = match (record.signal, &record.signal_name, record.exit_code) {
+        (None, _, None) if record.pid.is_none() => "not started".to_owned(),
+        (None, _, None) => "ended by the gateway".to_owned(),
+        (None, _, Some(code)) => format!("exit code {code}"),
+        (Some(number), Some(name), _) => format!("{name} ({number})"),
+        (Some(number), None, _) => format!("signal {number}"),
     };
-    match record["in_flight"].as_u64() {
+    match record.in_flight {
         None | Some(0) => exit,
         Some(open) => format!("{exit}, with {open} open requests"),
     }
@@ -63,25 +64,43 @@ mod tests {
 
     #[test]
     fn an_end_is_told_with_the_name_of_its_signal() {
-        let killed = json!({"signal": 9, "signal_name": "SIGKILL", "in_flight": 2});
+        let record = RecordAttributes::default;
+        let killed = RecordAttributes {
+            signal: Some(9),
+            signal_name: Some("SIGKILL".to_owned()),
+            in_flight: Some(2),
+            ..record()
+        };
         assert_eq!(ending(&killed), "SIGKILL (9), with 2 open requests");
-        assert_eq!(ending(&json!({"exit_code": 4, "in_flight": 0})), "exit code 4");
-        assert_eq!(ending(&json!({"signal": 34})), "signal 34");
-        assert_eq!(ending(&json!({"pid": 7})), "ended by the gateway");
-        assert_eq!(ending(&json!({})), "not started");
+        let exited = RecordAttributes { exit_code: Some(4), in_flight: Some(0), ..record() };
+        assert_eq!(ending(&exited), "exit code 4");
+        assert_eq!(ending(&RecordAttributes { signal: Some(34), ..record() }), "signal 34");
+        assert_eq!(ending(&RecordAttributes { pid: Some(7), ..record() }), "ended by the gateway");
+        assert_eq!(ending(&record()), "not started");
     }
 
     #[test]
     fn a_line_is_shown_with_all_its_fields() {
-        let line = json!({
-            "at": "T", "level": "error", "message": "the handler failed", "module": "shop",
-            "request_id": "req_1", "fields": {"error": "no \"tea\"", "left": 2},
-        });
+        let line = LineAttributes {
+            at: "T".to_owned(),
+            level: "error".to_owned(),
+            message: "the handler failed".to_owned(),
+            module: Some("shop".to_owned()),
+            request_id: Some("req_1".to_owned()),
+            fields: Some(json!({"error": "no \"tea\"", "left": 2})),
+            ..LineAttributes::default()
+        };
         assert_eq!(
             shown_line(&line),
             "T error the handler failed module=shop request_id=req_1 error=\"no \\\"tea\\\"\" left=2\n"
         );
-        let cut = json!({"at": "T", "level": "info", "message": "m", "fields": "{\"a\":\u{1b}…"});
+        let cut = LineAttributes {
+            at: "T".to_owned(),
+            level: "info".to_owned(),
+            message: "m".to_owned(),
+            fields: Some(json!("{\"a\":\u{1b}…")),
+            ..LineAttributes::default()
+        };
         assert_eq!(shown_line(&cut), "T info  m fields={\"a\":\\u{1b}…\n");
     }
 }

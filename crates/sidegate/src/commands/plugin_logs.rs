@@ -6,9 +6,12 @@ use crate::client::Connection;
 use crate::commands::plugin_log_lines::{end_line, shown_line, title};
 use crate::commands::plugin_logs_follow::follow;
 use crate::error::Failure;
-use crate::output::{Output, field, print, text};
+use crate::find::find;
+use crate::output::{Output, print};
 use clap::Args;
-use serde_json::Value;
+use sidegate_api::plugin::PluginAttributes;
+use sidegate_api::record::RecordAttributes;
+use sidegate_api::resource::Resource;
 
 /// Show what a plugin printed last, and how its last processes ended
 #[derive(Debug, Args)]
@@ -33,11 +36,11 @@ pub(crate) struct Logs {
 /// Runs the command.
 pub(crate) async fn run(logs: &Logs) -> Result<(), Failure> {
     let api = logs.connection.open()?;
-    let id = text(&api.find("plugins", &logs.plugin).await?, "id");
+    let id = find::<PluginAttributes>(&api, &logs.plugin).await?.id;
     // What follows goes on behind the last line, so that one is needed.
     let lines = logs.lines.max(u16::from(logs.follow));
-    let told = api.get(&format!("plugins/{id}/records?lines={lines}")).await?;
-    let all = told.as_array().cloned().unwrap_or_default();
+    let all: Vec<Resource<RecordAttributes>> =
+        api.list(&format!("plugins/{id}/records?lines={lines}")).await?;
     let records = if logs.latest { &all[..all.len().min(1)] } else { &all[..] };
     if logs.follow {
         let is_json = logs.output.is_json();
@@ -56,11 +59,11 @@ pub(crate) async fn run(logs: &Logs) -> Result<(), Failure> {
     print(&records.iter().rev().map(page).collect::<String>())
 }
 
-fn page(record: &Value) -> String {
+fn page(record: &Resource<RecordAttributes>) -> String {
+    let record = &record.attributes;
     let mut page = title(record);
-    let lines = field(record, "lines").as_array().map_or(&[][..], Vec::as_slice);
-    lines.iter().for_each(|line| page += &shown_line(line));
-    if record["attributes"]["running"] == false {
+    record.lines.iter().flatten().for_each(|line| page += &shown_line(line));
+    if !record.running {
         page += &end_line(record);
     }
     page
@@ -69,17 +72,29 @@ fn page(record: &Value) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
+    use sidegate_api::record::LineAttributes;
+    use sidegate_api::resource::ResourceType;
 
     #[test]
     fn what_a_plugin_printed_cannot_steer_the_terminal() {
-        let line = json!({"at": "T", "level": "info", "message": "a\u{1b}[2Jb"});
-        let record = json!({"attributes": {
-            "pid": 7, "started_at": "S", "running": false, "ended_at": "E", "exit_code": 1,
-            "reason": "bad\u{7}", "lines": [line],
-        }});
+        let line = LineAttributes {
+            at: "T".to_owned(),
+            level: "info".to_owned(),
+            message: "a\u{1b}[2Jb".to_owned(),
+            ..LineAttributes::default()
+        };
+        let attributes = RecordAttributes {
+            pid: Some(7),
+            started_at: "S".to_owned(),
+            ended_at: Some("E".to_owned()),
+            exit_code: Some(1),
+            reason: Some("bad\u{7}".to_owned()),
+            lines: Some(vec![line]),
+            ..RecordAttributes::default()
+        };
+        let id = "1-1".to_owned();
         assert_eq!(
-            page(&record),
+            page(&Resource { kind: ResourceType::PluginRecord, id, attributes }),
             "== process 7, started S\nT info  a\\u{1b}[2Jb\n== ended E, exit code 1: bad\\u{7}\n"
         );
     }

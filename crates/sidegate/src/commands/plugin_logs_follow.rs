@@ -5,8 +5,9 @@
 use crate::client::AdminApi;
 use crate::commands::plugin_log_lines::{end_line, shown_line, title};
 use crate::error::Failure;
-use crate::output::field;
 use serde_json::{Value, json};
+use sidegate_api::record::RecordAttributes;
+use sidegate_api::resource::Resource;
 use std::collections::BTreeMap;
 use std::io::{ErrorKind, Write as _};
 use std::time::Duration;
@@ -19,17 +20,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// Most lines of a process that come at once.
 const LINES: usize = 200;
 
-/// What the JSON form tells of the end of a process.
-const ENDS: &[&str] = &[
-    "ended_at",
-    "reason",
-    "in_order",
-    "exit_code",
-    "signal",
-    "signal_name",
-    "out_of_memory",
-    "in_flight",
-];
+type Record = Resource<RecordAttributes>;
 
 /// What was shown so far.
 #[derive(Default)]
@@ -49,7 +40,7 @@ struct Shown {
 pub(crate) async fn follow(
     api: &AdminApi,
     id: &str,
-    seen: &[Value],
+    seen: &[Record],
     is_json: bool,
 ) -> Result<(), Failure> {
     let mut shown = Shown::default();
@@ -59,16 +50,15 @@ pub(crate) async fn follow(
     loop {
         sleep(STEP).await;
         let path = format!("plugins/{id}/records?lines={LINES}&after={}", shown.last);
-        match api.get(&path).await {
-            Ok(told) => {
+        match api.list(&path).await {
+            Ok(records) => {
                 heard = Instant::now();
-                let records = told.as_array().cloned().unwrap_or_default();
                 if !printed(&shown.take(&records, is_json))? {
                     return Ok(());
                 }
             }
             // One that is there and refuses will go on refusing; one that is away may come back.
-            Err(failure) if heard.elapsed() > PATIENCE || api.get("health").await.is_ok() => {
+            Err(failure) if heard.elapsed() > PATIENCE || api.is_there().await => {
                 return Err(failure);
             }
             Err(_) => {}
@@ -78,34 +68,29 @@ pub(crate) async fn follow(
 
 impl Shown {
     /// What is new in these records, newest first, as text.
-    fn take(&mut self, records: &[Value], is_json: bool) -> String {
+    fn take(&mut self, records: &[Record], is_json: bool) -> String {
         let mut text = String::new();
         let before = self.last;
-        let ids: Vec<_> = records.iter().map(plain_id).collect();
         // Those that are not told of any more never come again.
-        self.processes.retain(|process, _| ids.contains(process));
-        for (record, process) in records.iter().zip(&ids).rev() {
-            if !self.processes.contains_key(process) {
-                text += &self.begin(record, process, is_json);
+        self.processes.retain(|process, _| records.iter().any(|record| record.id == *process));
+        for record in records.iter().rev() {
+            if !self.processes.contains_key(&record.id) {
+                text += &self.begin(record, is_json);
             }
-            let lines = field(record, "lines").as_array().map_or(&[][..], Vec::as_slice);
-            for line in lines {
-                let number = line["number"].as_u64().unwrap_or_default();
-                if number <= before {
-                    continue;
-                }
-                self.last = self.last.max(number);
+            let lines = record.attributes.lines.iter().flatten();
+            for line in lines.filter(|line| line.number > before) {
+                self.last = self.last.max(line.number);
                 text += &match is_json {
-                    true => told(record, "line", line),
-                    false => self.turn_to(record, process) + &shown_line(line),
+                    true => told(record, "line", &json!(line)),
+                    false => self.turn_to(record) + &shown_line(line),
                 };
             }
-            let has_ended = field(record, "running") == false;
-            let is_known_to_end = self.processes.insert(process.clone(), has_ended);
+            let has_ended = !record.attributes.running;
+            let is_known_to_end = self.processes.insert(record.id.clone(), has_ended);
             if has_ended && is_known_to_end != Some(true) {
                 text += &match is_json {
-                    true => told(record, "end", &only(record, ENDS)),
-                    false => self.turn_to(record, process) + &end_line(record),
+                    true => told(record, "end", &end(&record.attributes)),
+                    false => self.turn_to(record) + &end_line(&record.attributes),
                 };
             }
         }
@@ -113,35 +98,41 @@ impl Shown {
     }
 
     /// The beginning of a process that was not seen before, although it may not have said anything yet.
-    fn begin(&mut self, record: &Value, process: &str, is_json: bool) -> String {
-        self.processes.insert(process.to_owned(), false);
+    fn begin(&mut self, record: &Record, is_json: bool) -> String {
+        self.processes.insert(record.id.clone(), false);
         if is_json {
-            return told(record, "start", &only(record, &["started_at"]));
+            return told(record, "start", &json!({"started_at": record.attributes.started_at}));
         }
-        self.turn_to(record, process)
+        self.turn_to(record)
     }
 
     /// What stands above lines of another process than the one before.
-    fn turn_to(&mut self, record: &Value, process: &str) -> String {
-        if self.current == process {
+    fn turn_to(&mut self, record: &Record) -> String {
+        if self.current == record.id {
             return String::new();
         }
-        self.current = process.to_owned();
-        title(record)
+        self.current.clone_from(&record.id);
+        title(&record.attributes)
     }
 }
 
 /// One object of the JSON form: what happened, to which process.
-fn told(record: &Value, what: &str, value: &Value) -> String {
-    format!("{}\n", json!({"pid": field(record, "pid"), what: value}))
+fn told(record: &Record, what: &str, value: &Value) -> String {
+    format!("{}\n", json!({"pid": record.attributes.pid, what: value}))
 }
 
-fn only(record: &Value, names: &[&str]) -> Value {
-    names.iter().map(|name| ((*name).to_owned(), field(record, name).clone())).collect()
-}
-
-fn plain_id(record: &Value) -> String {
-    record["id"].as_str().unwrap_or_default().to_owned()
+/// What the JSON form tells of the end of a process.
+fn end(record: &RecordAttributes) -> Value {
+    json!({
+        "ended_at": record.ended_at,
+        "reason": record.reason,
+        "in_order": record.in_order,
+        "exit_code": record.exit_code,
+        "signal": record.signal,
+        "signal_name": record.signal_name,
+        "out_of_memory": record.out_of_memory,
+        "in_flight": record.in_flight,
+    })
 }
 
 /// Whether somebody still reads.
@@ -157,15 +148,28 @@ fn printed(text: &str) -> Result<bool, Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use sidegate_api::record::LineAttributes;
+    use sidegate_api::resource::ResourceType;
 
-    fn record(id: &str, numbers: &[u64], running: bool) -> Value {
-        let line =
-            |n: &u64| json!({"number": n, "at": "T", "level": "info", "message": format!("m{n}")});
-        let lines: Vec<_> = numbers.iter().map(line).collect();
-        json!({"id": id, "attributes": {
-            "pid": 7, "started_at": "S", "running": running, "ended_at": "E", "exit_code": 1,
-            "reason": "r", "lines": lines,
-        }})
+    fn record(id: &str, numbers: &[u64], running: bool) -> Record {
+        let line = |number: &u64| LineAttributes {
+            number: *number,
+            at: "T".to_owned(),
+            level: "info".to_owned(),
+            message: format!("m{number}"),
+            ..LineAttributes::default()
+        };
+        let attributes = RecordAttributes {
+            pid: Some(7),
+            started_at: "S".to_owned(),
+            running,
+            ended_at: Some("E".to_owned()),
+            exit_code: Some(1),
+            reason: Some("r".to_owned()),
+            lines: Some(numbers.iter().map(line).collect()),
+            ..RecordAttributes::default()
+        };
+        Resource { kind: ResourceType::PluginRecord, id: id.to_owned(), attributes }
     }
 
     #[test]

@@ -2,15 +2,14 @@
 //!
 //! It knows the words of a JSON Schema that people want to read, and checks nothing.
 
-use crate::output::{field, plain};
+use crate::output::plain;
 use serde_json::Value;
 
 /// Longest description that is shown, in characters.
 const MAX_DESCRIPTION: usize = 80;
 
 /// The settings that a plugin's schema names, each with its form and its meaning.
-pub(super) fn settings(plugin: &Value) -> String {
-    let schema = field(plugin, "config_schema");
+pub(super) fn settings(schema: &Value) -> String {
     let required: Vec<_> = schema["required"].as_array().into_iter().flatten().collect();
     let Some(named) = schema["properties"].as_object() else { return String::new() };
     let line = |(name, setting): (&String, &Value)| {
@@ -64,13 +63,12 @@ mod tests {
                 "x": true,
             },
         });
-        let plugin = json!({"attributes": {"config_schema": schema}});
         let expected = "algorithm (sha1|sha256, default sha256)\n\
              port (integer|null)  Port\n\
              webhook_secret (string, required)  Key of the signature.\n\
              x";
-        assert_eq!(settings(&plugin), expected);
-        for none in [json!({}), json!({"attributes": {"config_schema": {}}})] {
+        assert_eq!(settings(&schema), expected);
+        for none in [json!({}), json!(true), json!(null)] {
             assert_eq!(settings(&none), "");
         }
     }

@@ -2,12 +2,13 @@
 //!
 //! It asks the admin API, which knows the scopes; here they are only named in the help.
 
-use super::plugin_view::{View, callable, unmet_wishes, whole};
+use super::plugin_view::{Plugin, View, WholePlugin, callable, unmet_wishes, whole};
 use crate::client::Connection;
 use crate::error::Failure;
-use crate::output::text;
+use crate::find::find;
+use crate::output::listed;
 use clap::Args;
-use serde_json::{Value, json};
+use sidegate_api::plugin::ScopeFields;
 
 /// A plugin and scopes
 #[derive(Debug, Args)]
@@ -27,12 +28,11 @@ pub(crate) struct Scopes {
 /// Runs the command; `deed` is `grant` or `revoke`.
 pub(super) async fn run(scopes: &Scopes, deed: &str) -> Result<(), Failure> {
     let api = scopes.connection.open()?;
-    let plugin = api.find("plugins", &scopes.plugin).await?;
-    let id = text(&plugin, "id");
-    let attributes = json!({"scopes": scopes.scopes});
-    let body = json!({"data": {"type": "plugin", "attributes": attributes}});
-    api.post(&format!("plugins/{id}/{deed}"), &body).await?;
-    let plugin = whole(&api, &id, &scopes.view).await?;
+    let plugin: Plugin = find(&api, &scopes.plugin).await?;
+    let named = scopes.scopes.iter().cloned().collect();
+    let fields = ScopeFields { scope: None, scopes: Some(named) };
+    let plugin: Plugin = api.post(&format!("plugins/{}/{deed}", plugin.id), &fields).await?;
+    let plugin = whole(&api, &plugin.id, &scopes.view).await?;
     if scopes.view.is_for_programs() {
         return scopes.view.one(plugin);
     }
@@ -41,14 +41,15 @@ pub(super) async fn run(scopes: &Scopes, deed: &str) -> Result<(), Failure> {
 }
 
 /// What it may ask now, and what it still wishes.
-fn summary(plugin: &Value) -> String {
-    let (name, granted) = (text(plugin, "name"), text(plugin, "service_scopes"));
+fn summary(plugin: &WholePlugin) -> String {
+    let (id, plugin) = (&plugin.id, &plugin.attributes.plugin);
+    let (name, granted) = (&plugin.name, listed(&plugin.service_scopes));
     let may = match granted.is_empty() {
         true => format!("plugin {name} may ask nothing of the gateway"),
         false => format!("plugin {name} may ask for {granted}"),
     };
     let wishes = unmet_wishes(plugin);
-    let callable = callable(plugin);
+    let callable = callable(id, name);
     match (wishes.grantable.is_empty(), wishes.unknown.is_empty()) {
         (true, true) => may,
         (true, false) => {
@@ -68,12 +69,22 @@ fn summary(plugin: &Value) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::plugin_view::WholeAttributes;
     use super::*;
+    use sidegate_api::plugin::{PluginAttributes, StatusAttributes};
+    use sidegate_api::resource::{Resource, ResourceType};
     use sidegate_model::scope::SERVICE_SCOPES;
 
-    fn plugin(granted: &[&str], wishes: &[&str]) -> Value {
-        let status = json!({"requested_scopes": wishes});
-        json!({"attributes": {"name": "p", "service_scopes": granted, "status": status}})
+    fn plugin(granted: &[&str], wishes: &[&str]) -> WholePlugin {
+        let requested_scopes = wishes.iter().map(ToString::to_string).collect();
+        let plugin = PluginAttributes {
+            name: "p".to_owned(),
+            service_scopes: granted.iter().map(ToString::to_string).collect(),
+            status: StatusAttributes { requested_scopes, ..StatusAttributes::default() },
+            ..PluginAttributes::default()
+        };
+        let attributes = WholeAttributes { plugin, ..WholeAttributes::default() };
+        Resource { kind: ResourceType::Plugin, id: "1".to_owned(), attributes }
     }
 
     #[test]

@@ -4,15 +4,19 @@
 
 use super::amend::{Amendment, Members};
 use super::plugin_follow::follow;
-use super::plugin_view::{View, callable};
+use super::plugin_view::{Plugin, View, callable};
 use super::plugin_wait::Wait;
-use crate::client::Connection;
+use crate::client::{Connection, said};
 use crate::error::Failure;
-use crate::output::{field, plain, text};
+use crate::find::find;
+use crate::output::plain;
 use crate::pairs::{JsonPair, Pair, object, object_of_file};
 use clap::Args;
 use serde_json::{Map, Value, json};
-use sidegate_model::plugin::{Plugin, PluginDraft, PluginId, PluginSpec};
+use sidegate_api::plugin::{PluginAttributes, PluginFields, WholeStatusAttributes};
+use sidegate_api::resource::Resource;
+use sidegate_api::state::State;
+use sidegate_model::plugin::{self, PluginDraft, PluginId, PluginSpec};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
@@ -69,32 +73,33 @@ pub(crate) struct Update {
 pub(super) async fn run(update: &Update) -> Result<(), Failure> {
     let amendment = read(update)?;
     let api = update.connection.open()?;
-    let id = text(&api.find("plugins", &update.plugin).await?, "id");
+    let id = find::<PluginAttributes>(&api, &update.plugin).await?.id;
     let path = format!("plugins/{id}");
     // What serves is looked at first: what others change from here on starts after it.
-    let served = api.get(&format!("{path}/status")).await?;
+    let served: Resource<WholeStatusAttributes> = api.get(&format!("{path}/status")).await?;
     // With its secrets, or nobody could tell that one of them becomes different.
     let with_secrets = format!("{path}?secrets=show");
-    let before = api.get(&with_secrets).await?;
-    amendment.make(&api, (&path, "plugin")).await?;
-    let after = api.get(&with_secrets).await?;
-    let (name, callable) = (text(&after, "name"), callable(&after));
-    if field(&before, "updated_at") == field(&after, "updated_at") {
+    let before: Plugin = api.get(&with_secrets).await?;
+    amendment.make::<PluginAttributes>(&api, (&path, "plugin")).await?;
+    let after: Plugin = api.get(&with_secrets).await?;
+    let name = &after.attributes.name;
+    let callable = callable(&id, name);
+    if before.attributes.updated_at == after.attributes.updated_at {
         eprintln!("nothing changes: plugin {name} is like that already");
-        return follow(&api, &id, &Value::Null, (None, &update.view)).await;
+        return follow(&api, &id, None, (None, &update.view)).await;
     }
-    let is_active = field(&after, "is_active") == true;
+    let is_active = after.attributes.is_active;
     if !is_active {
         eprintln!("plugin {name} is disabled: `sidegate plugin enable {callable}` starts it");
     }
-    let starts = match effect(&before, &after) {
+    let starts = match effect(&before.attributes, &after.attributes) {
         Effect::NewProcess => true,
         // Such a change also wakes a plugin that waits or was given up.
-        Effect::Live => text(&served, "state") != "ready",
+        Effect::Live => served.attributes.summary.state != State::Ready,
         Effect::None => false,
     };
     let wait = (is_active && starts).then_some(&update.wait);
-    follow(&api, &id, &served, (wait, &update.view)).await
+    follow(&api, &id, Some(&served.attributes), (wait, &update.view)).await
 }
 
 /// What the arguments say, free of contradictions.
@@ -112,12 +117,12 @@ fn read(update: &Update) -> Result<Amendment, Failure> {
     let options = object(&update.option, &[])?;
     not_both(&set, &update.unset, "--set and --unset")?;
     not_both(&options, &update.remove_option, "--option and --remove-option")?;
-    let fields = [
-        ("name", &update.name),
-        ("command", &update.command),
-        ("description", &update.description),
-    ];
-    let said = |(name, value): (&str, &Option<String>)| Some((name.into(), json!(value.as_ref()?)));
+    let fields = PluginFields {
+        name: update.name.clone(),
+        command: update.command.clone(),
+        description: update.description.clone(),
+        ..PluginFields::default()
+    };
     let config = Members {
         replaced: update.config.as_deref().map(object_of_file).transpose()?,
         // Without its slug nothing of a plugin is served; nobody means that by leaving it out.
@@ -128,7 +133,7 @@ fn read(update: &Update) -> Result<Amendment, Failure> {
     let unset = update.remove_option.clone();
     let options = Members { set: options, unset, ..Members::default() };
     let amendment = Amendment {
-        fields: fields.into_iter().filter_map(said).collect(),
+        fields: said(&fields),
         members: vec![("config", config), ("options", options)],
         query: if update.ignore_schema { "?schema=ignore" } else { "" },
     };
@@ -159,7 +164,7 @@ enum Effect {
     None,
 }
 
-fn effect(before: &Value, after: &Value) -> Effect {
+fn effect(before: &PluginAttributes, after: &PluginAttributes) -> Effect {
     let (before, after) = (spec(before), spec(after));
     match before.same_process(&after) {
         false => Effect::NewProcess,
@@ -169,23 +174,21 @@ fn effect(before: &Value, after: &Value) -> Effect {
 }
 
 /// What the data plane is told of a plugin that the admin API has shown with its secrets.
-fn spec(plugin: &Value) -> PluginSpec {
-    let object = |name: &str| field(plugin, name).as_object().cloned().unwrap_or_default();
-    let options = object("options").into_iter();
+fn spec(shown: &PluginAttributes) -> PluginSpec {
+    let options = shown.options.iter();
     let draft = PluginDraft {
-        name: text(plugin, "name"),
-        description: text(plugin, "description"),
-        command: text(plugin, "command"),
-        config: object("config"),
-        options: options.map(|(name, value)| (name, plain(&value))).collect(),
+        name: shown.name.clone(),
+        description: shown.description.clone(),
+        command: shown.command.clone(),
+        config: shown.config.clone(),
+        options: options.map(|(name, value)| (name.clone(), plain(value))).collect(),
         hook_type: String::new(),
         hook_types: Vec::new(),
         service_scopes: BTreeSet::new(),
         is_active: true,
     };
-    let reloads = field(plugin, "reloads").as_u64().and_then(|count| u32::try_from(count).ok());
-    let reloads = reloads.unwrap_or_default();
-    Plugin { id: PluginId(0), reloads, draft, created_at: 0, updated_at: 0 }.spec()
+    let (id, reloads) = (PluginId(0), shown.reloads);
+    plugin::Plugin { id, reloads, draft, created_at: 0, updated_at: 0 }.spec()
 }
 
 #[cfg(test)]
@@ -222,13 +225,19 @@ mod tests {
     #[test]
     fn only_what_the_process_must_know_makes_a_new_one() {
         let plugin = |change: Value| {
-            let mut attributes = json!({
-                "name": "p", "command": "file:///p", "description": "d", "slug": "s",
-                "config": {"slug": "s", "a": "1"},
-                "options": {"optional_auth": "true", "env.MODE": "x"},
-            });
+            let plugin = PluginAttributes {
+                name: "p".to_owned(),
+                command: "file:///p".to_owned(),
+                config: Map::from_iter([("a".to_owned(), json!("1"))]),
+                options: Map::from_iter([
+                    ("optional_auth".to_owned(), json!("true")),
+                    ("env.MODE".to_owned(), json!("x")),
+                ]),
+                ..PluginAttributes::default()
+            };
+            let mut attributes = serde_json::to_value(plugin).unwrap();
             sidegate_model::merge_patch::apply(&mut attributes, &change);
-            json!({ "attributes": attributes })
+            serde_json::from_value::<PluginAttributes>(attributes).unwrap()
         };
         let before = plugin(json!({}));
         for (change, expected) in [

@@ -7,9 +7,14 @@ use super::plugin_log_lines;
 use super::plugin_schema::settings;
 use crate::client::AdminApi;
 use crate::error::Failure;
-use crate::output::{Column, Output, field, plain, printable, text};
+use crate::output::{Column, Output, listed, object_text, optional, printable};
 use clap::Args;
-use serde_json::Value;
+use serde::Serialize;
+use serde_json::{Map, Value};
+use sidegate_api::plugin::{PluginAttributes, SchemaAttributes, WholeStatusAttributes};
+use sidegate_api::record::RecordAttributes;
+use sidegate_api::resource::Resource;
+use sidegate_api::route::EndpointAttributes;
 use sidegate_model::duration::format_duration;
 use sidegate_model::scope::SERVICE_SCOPES;
 use sidegate_model::secret::{for_people, hide_config, hide_options};
@@ -18,38 +23,62 @@ use std::time::Duration;
 /// How many lines of a process that failed are shown.
 const LAST_WORDS: usize = 5;
 
-const COLUMNS: &[Column] = &[
-    ("ID", |plugin| text(plugin, "id")),
-    ("NAME", |plugin| text(plugin, "name")),
-    ("SLUG", |plugin| text(plugin, "slug")),
-    ("STATE", |plugin| status(plugin, "state")),
-    ("RESTARTS", |plugin| status(plugin, "restarts")),
-    ("WARNINGS", number_of_warnings),
-    ("COMMAND", |plugin| text(plugin, "command")),
+/// A plugin of a list.
+pub(super) type Plugin = Resource<PluginAttributes>;
+
+/// A plugin with all that is told of it.
+pub(super) type WholePlugin = Resource<WholeAttributes>;
+
+/// All that is told of a plugin.
+#[derive(Debug, Default, Serialize)]
+pub(super) struct WholeAttributes {
+    /// What is stored, and how it is doing.
+    #[serde(flatten)]
+    pub(super) plugin: PluginAttributes,
+    /// What it serves.
+    pub(super) endpoints: Vec<EndpointAttributes>,
+    /// Whether the gateway is ready only while it serves.
+    pub(super) required: bool,
+    /// The process that serves.
+    pub(super) instance: Option<RecordAttributes>,
+    /// The last process that did not end in order, with its last words.
+    pub(super) last_failure: Option<RecordAttributes>,
+    /// What it says of its configuration.
+    pub(super) config_schema: Value,
+}
+
+const COLUMNS: &[Column<Plugin>] = &[
+    ("ID", |plugin| plugin.id.clone()),
+    ("NAME", |plugin| plugin.attributes.name.clone()),
+    ("SLUG", |plugin| optional(plugin.attributes.slug.as_ref())),
+    ("STATE", |plugin| plugin.attributes.status.state.as_str().to_owned()),
+    ("RESTARTS", |plugin| plugin.attributes.status.restarts.to_string()),
+    ("WARNINGS", |plugin| number_of_warnings(&plugin.attributes)),
+    ("COMMAND", |plugin| plugin.attributes.command.clone()),
 ];
 
-const DETAILS: &[Column] = &[
-    ("id", |plugin| text(plugin, "id")),
-    ("name", |plugin| text(plugin, "name")),
-    ("description", |plugin| text(plugin, "description")),
-    ("slug", |plugin| text(plugin, "slug")),
-    ("state", |plugin| status(plugin, "state")),
-    ("next start", next_start),
-    ("reason", |plugin| status(plugin, "reason")),
-    ("warnings", |plugin| warnings(plugin).join("\n")),
-    ("process", |plugin| status(plugin, "pid")),
-    ("restarts", |plugin| status(plugin, "restarts")),
-    ("required", required),
-    ("running", running),
-    ("last failure", last_failure),
-    ("command", |plugin| text(plugin, "command")),
-    ("config", |plugin| text(plugin, "config")),
-    ("settings", settings),
-    ("options", |plugin| text(plugin, "options")),
-    ("granted", |plugin| text(plugin, "service_scopes")),
-    ("wishes", wishes),
-    ("hooks", |plugin| status(plugin, "hooks")),
-    ("endpoints", endpoints),
+const DETAILS: &[Column<WholePlugin>] = &[
+    ("id", |plugin| plugin.id.clone()),
+    ("name", |plugin| plugin.attributes.plugin.name.clone()),
+    ("description", |plugin| plugin.attributes.plugin.description.clone()),
+    ("slug", |plugin| optional(plugin.attributes.plugin.slug.as_ref())),
+    ("state", |plugin| plugin.attributes.plugin.status.state.as_str().to_owned()),
+    ("next start", |plugin| next_start(plugin.attributes.plugin.status.next_start_in_ms)),
+    ("reason", |plugin| optional(plugin.attributes.plugin.status.reason.as_ref())),
+    ("warnings", |plugin| plugin.attributes.plugin.status.warnings.join("\n")),
+    ("process", |plugin| optional(plugin.attributes.plugin.status.pid.as_ref())),
+    ("restarts", |plugin| plugin.attributes.plugin.status.restarts.to_string()),
+    ("required", |plugin| optional(plugin.attributes.required.then_some(&true))),
+    ("running", |plugin| running(plugin.attributes.instance.as_ref())),
+    ("last failure", |plugin| last_failure(&plugin.attributes)),
+    ("command", |plugin| plugin.attributes.plugin.command.clone()),
+    ("config", |plugin| object_text(&plugin.attributes.plugin.config)),
+    ("settings", |plugin| settings(&plugin.attributes.config_schema)),
+    ("options", |plugin| object_text(&plugin.attributes.plugin.options)),
+    ("granted", |plugin| listed(&plugin.attributes.plugin.service_scopes)),
+    ("wishes", |plugin| wishes(&plugin.id, &plugin.attributes.plugin)),
+    ("hooks", |plugin| listed(&plugin.attributes.plugin.status.hooks)),
+    ("endpoints", |plugin| endpoints(&plugin.attributes)),
 ];
 
 /// The flags of every command that prints plugins.
@@ -75,52 +104,55 @@ impl View {
     }
 
     /// Prints many plugins, one a row.
-    pub(super) fn list(&self, mut plugins: Vec<Value>) -> Result<(), Failure> {
-        plugins.iter_mut().for_each(|plugin| self.mask(plugin));
+    pub(super) fn list(&self, mut plugins: Vec<Plugin>) -> Result<(), Failure> {
+        plugins.iter_mut().for_each(|plugin| self.mask(&mut plugin.attributes));
         self.output.list(&plugins, COLUMNS)
     }
 
     /// Prints one plugin.
-    pub(super) fn one(&self, mut plugin: Value) -> Result<(), Failure> {
-        self.mask(&mut plugin);
+    pub(super) fn one(&self, mut plugin: WholePlugin) -> Result<(), Failure> {
+        self.mask(&mut plugin.attributes.plugin);
         self.output.one(&plugin, DETAILS)
     }
 
     /// Prints a plugin that is gone.
-    pub(super) fn removed(&self, mut plugin: Value) -> Result<(), Failure> {
-        self.mask(&mut plugin);
+    pub(super) fn removed(&self, mut plugin: Plugin) -> Result<(), Failure> {
+        self.mask(&mut plugin.attributes);
         self.output.removed(&plugin)
     }
 
     /// The gateway hides secrets itself; one of another version may not.
-    fn mask(&self, plugin: &mut Value) {
+    fn mask(&self, plugin: &mut PluginAttributes) {
         if !self.show_secrets {
-            let attributes = &mut plugin["attributes"];
-            if let Some(config) = attributes["config"].as_object_mut() {
-                hide_config(config);
-            }
-            if let Some(options) = attributes["options"].as_object_mut() {
-                hide_options(options);
-            }
+            hide_config(&mut plugin.config);
+            hide_options(&mut plugin.options);
         }
         if self.output.is_table() {
-            for_people(&mut plugin["attributes"]["config"]);
-            for_people(&mut plugin["attributes"]["options"]);
+            let shown = |members: &mut Map<String, Value>| {
+                members.values_mut().for_each(for_people);
+            };
+            shown(&mut plugin.config);
+            shown(&mut plugin.options);
         }
     }
 }
 
 /// A plugin with what it serves now; the one shape in which every command here prints a plugin.
-pub(super) async fn whole(api: &AdminApi, id: &str, view: &View) -> Result<Value, Failure> {
-    let status = api.get(&format!("plugins/{id}/status")).await?;
-    let mut plugin = api.get(&view.address(&format!("plugins/{id}"))).await?;
-    for name in ["endpoints", "required", "instance"] {
-        plugin["attributes"][name] = field(&status, name).clone();
-    }
-    plugin["attributes"]["last_failure"] = last_failure_of(api, id).await?;
-    let schema = api.get(&format!("plugins/{id}/config-schema")).await?;
-    plugin["attributes"]["config_schema"] = field(&schema, "schema").clone();
-    Ok(plugin)
+pub(super) async fn whole(api: &AdminApi, id: &str, view: &View) -> Result<WholePlugin, Failure> {
+    let status: Resource<WholeStatusAttributes> = api.get(&format!("plugins/{id}/status")).await?;
+    let plugin: Plugin = api.get(&view.address(&format!("plugins/{id}"))).await?;
+    let last_failure = last_failure_of(api, id).await?;
+    let schema: Resource<SchemaAttributes> =
+        api.get(&format!("plugins/{id}/config-schema")).await?;
+    let attributes = WholeAttributes {
+        plugin: plugin.attributes,
+        endpoints: status.attributes.endpoints,
+        required: status.attributes.required,
+        instance: status.attributes.instance,
+        last_failure,
+        config_schema: schema.attributes.schema,
+    };
+    Ok(Resource { kind: plugin.kind, id: plugin.id, attributes })
 }
 
 /// What a manifest wishes to ask of the gateway and no operator has granted.
@@ -132,13 +164,9 @@ pub(super) struct UnmetWishes {
 }
 
 /// The wishes of a plugin that runs; of another none are known.
-pub(super) fn unmet_wishes(plugin: &Value) -> UnmetWishes {
-    let names = |value: &Value| -> Vec<String> {
-        value.as_array().into_iter().flatten().map(plain).collect()
-    };
-    let granted = names(field(plugin, "service_scopes"));
-    let mut wished = names(&field(plugin, "status")["requested_scopes"]);
-    wished.retain(|scope| !granted.contains(scope));
+pub(super) fn unmet_wishes(plugin: &PluginAttributes) -> UnmetWishes {
+    let mut wished = plugin.status.requested_scopes.clone();
+    wished.retain(|scope| !plugin.service_scopes.contains(scope));
     let (grantable, unknown) =
         wished.into_iter().partition(|scope| SERVICE_SCOPES.contains(&scope.as_str()));
     UnmetWishes { grantable, unknown }
@@ -146,48 +174,37 @@ pub(super) fn unmet_wishes(plugin: &Value) -> UnmetWishes {
 
 /// What a plugin is called in a command that a person may copy: its name, or its id where a shell
 /// would take the name apart.
-pub(super) fn callable(plugin: &Value) -> String {
-    let name = text(plugin, "name");
+pub(super) fn callable(id: &str, name: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
-    if name.chars().all(plain) && !name.starts_with('-') { name } else { text(plugin, "id") }
+    let is_plain = name.chars().all(plain) && !name.starts_with('-');
+    if is_plain { name } else { id }.to_owned()
 }
 
-/// What an operator should know although it runs.
-pub(super) fn warnings(plugin: &Value) -> Vec<String> {
-    let warnings = field(plugin, "status")["warnings"].as_array().map_or(&[][..], Vec::as_slice);
-    warnings.iter().map(plain).collect()
-}
-
-/// How many there are, so that nobody has to show each plugin; nothing where there are none.
-fn number_of_warnings(plugin: &Value) -> String {
-    match warnings(plugin).len() {
+/// How many warnings there are, so that nobody has to show each plugin; nothing where there are none.
+fn number_of_warnings(plugin: &PluginAttributes) -> String {
+    match plugin.status.warnings.len() {
         0 => String::new(),
         number => number.to_string(),
     }
 }
 
-/// The last process that did not end in order, with its last words; null when there is none.
-async fn last_failure_of(api: &AdminApi, id: &str) -> Result<Value, Failure> {
-    let records = api.get(&format!("plugins/{id}/records?lines={LAST_WORDS}")).await?;
-    let records = records.as_array().map_or(&[][..], Vec::as_slice);
-    let failed = records.iter().find(|record| field(record, "in_order") == &Value::Bool(false));
-    Ok(failed.map_or(Value::Null, |record| record["attributes"].clone()))
-}
-
-fn status(plugin: &Value, name: &str) -> String {
-    plain(&field(plugin, "status")[name])
+/// The last process that did not end in order, with its last words.
+async fn last_failure_of(api: &AdminApi, id: &str) -> Result<Option<RecordAttributes>, Failure> {
+    let path = format!("plugins/{id}/records?lines={LAST_WORDS}");
+    let records: Vec<Resource<RecordAttributes>> = api.list(&path).await?;
+    let mut records = records.into_iter().map(|record| record.attributes);
+    Ok(records.find(|record| record.in_order == Some(false)))
 }
 
 /// When the pause after a failure ends; rounded up, so that it never says that it is over.
-fn next_start(plugin: &Value) -> String {
-    let millis = field(plugin, "status")["next_start_in_ms"].as_u64();
+fn next_start(millis: Option<u64>) -> String {
     let seconds = millis.map(|millis| Duration::from_secs(millis.div_ceil(1000)));
     seconds.map_or(String::new(), |seconds| format!("in {}", format_duration(seconds)))
 }
 
-fn wishes(plugin: &Value) -> String {
+fn wishes(id: &str, plugin: &PluginAttributes) -> String {
     let wishes = unmet_wishes(plugin);
-    let (callable, arguments) = (callable(plugin), wishes.grantable.join(" "));
+    let (callable, arguments) = (callable(id, &plugin.name), wishes.grantable.join(" "));
     let grantable = (!arguments.is_empty()).then(|| {
         format!(
             "{}  (`sidegate plugin grant {callable} {arguments}` grants it)",
@@ -199,76 +216,79 @@ fn wishes(plugin: &Value) -> String {
     grantable.into_iter().chain(unknown).collect::<Vec<_>>().join("\n")
 }
 
-fn required(plugin: &Value) -> String {
-    if field(plugin, "required") == true { "true".to_owned() } else { String::new() }
-}
-
-fn running(plugin: &Value) -> String {
-    let instance = field(plugin, "instance");
-    let Some(uptime) = instance["uptime_ms"].as_u64() else { return String::new() };
-    let uptime = format_duration(Duration::from_secs(uptime / 1000));
-    let start = instance["start_duration_ms"].as_u64().map(Duration::from_millis);
+fn running(instance: Option<&RecordAttributes>) -> String {
+    let Some(instance) = instance else { return String::new() };
+    let uptime = format_duration(Duration::from_secs(instance.uptime_ms / 1000));
+    let start = instance.start_duration_ms.map(Duration::from_millis);
     let start =
         start.map_or(String::new(), |took| format!(", started in {}", format_duration(took)));
-    let sha256 = instance["sha256"].as_str();
+    let sha256 = instance.sha256.as_ref();
     let sha256 = sha256.map_or(String::new(), |sum| format!("\nsha256 {sum}"));
     format!("for {uptime}{start}{sha256}")
 }
 
 /// When, how and why, with the last words.
-fn last_failure(plugin: &Value) -> String {
-    let failure = field(plugin, "last_failure");
-    if failure.is_null() {
-        return String::new();
-    }
-    let mut lines =
-        vec![format!("{}  {}", plain(&failure["ended_at"]), plugin_log_lines::ending(failure))];
-    lines.extend(failure["out_of_memory"].as_str().map(|told| format!("out of memory: {told}")));
+fn last_failure(plugin: &WholeAttributes) -> String {
+    let Some(failure) = &plugin.last_failure else { return String::new() };
+    let ended_at = optional(failure.ended_at.as_ref());
+    let mut lines = vec![format!("{ended_at}  {}", plugin_log_lines::ending(failure))];
+    lines.extend(failure.out_of_memory.as_ref().map(|told| format!("out of memory: {told}")));
     // Where that is why it does not serve now, it stands above already.
-    let reason = plain(&failure["reason"]);
-    if !status(plugin, "reason").contains(&reason) {
+    let reason = optional(failure.reason.as_ref());
+    if !optional(plugin.plugin.status.reason.as_ref()).contains(&reason) {
         lines.push(reason);
     }
-    let words = failure["lines"].as_array().map_or(&[][..], Vec::as_slice);
-    lines.extend(words.iter().map(|line| format!("| {}", printable(&plain(&line["message"])))));
+    let words = failure.lines.as_deref().unwrap_or_default();
+    lines.extend(words.iter().map(|line| format!("| {}", printable(&line.message))));
     lines.join("\n")
 }
 
-fn endpoints(plugin: &Value) -> String {
-    let slug = text(plugin, "slug");
-    let shown = |endpoint: &Value| {
-        let (methods, path) = (text(endpoint, "methods"), text(endpoint, "path"));
-        if slug.is_empty() {
+fn endpoints(plugin: &WholeAttributes) -> String {
+    let slug = plugin.plugin.slug.as_ref();
+    let shown = |endpoint: &EndpointAttributes| {
+        let (methods, path) = (listed(&endpoint.methods), &endpoint.path);
+        let Some(slug) = slug else {
             return format!("{methods} {path}  (not served: the plugin has no slug)");
-        }
-        let marks = [("stream_response", "stream"), ("require_auth", "needs a token")];
-        let marks = marks.iter().filter(|(name, _)| endpoint[name] == true);
-        let raised = endpoint["raised"].as_array().map_or(&[][..], Vec::as_slice);
-        let raised = raised.iter().map(|at| format!("needs a token on {}", plain(&at["path"])));
-        let marks: Vec<_> = marks.map(|(_, mark)| (*mark).to_owned()).chain(raised).collect();
+        };
+        let marks =
+            [(endpoint.stream_response, "stream"), (endpoint.require_auth, "needs a token")];
+        let marks = marks.into_iter().filter(|(is_so, _)| *is_so).map(|(_, mark)| mark.to_owned());
+        let raised = endpoint.raised.iter().map(|at| format!("needs a token on {}", at.path));
+        let marks: Vec<_> = marks.chain(raised).collect();
         let marks =
             if marks.is_empty() { String::new() } else { format!("  ({})", marks.join(", ")) };
         format!("{methods} /plugins/{slug}{path}{marks}")
     };
-    let endpoints = field(plugin, "endpoints").as_array().map_or(&[][..], Vec::as_slice);
-    endpoints.iter().map(shown).collect::<Vec<_>>().join("\n")
+    plugin.endpoints.iter().map(shown).collect::<Vec<_>>().join("\n")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
+    use sidegate_api::plugin::StatusAttributes;
+    use sidegate_api::route::RaisedAttributes;
 
     #[test]
     fn endpoints_say_whether_they_stream_and_demand_a_token() {
-        let endpoint = |path: &str, stream: bool, auth: bool| json!({"path": path, "methods": ["GET"], "stream_response": stream, "require_auth": auth});
-        let list = [endpoint("/a", false, false), endpoint("/b", true, false)];
-        let mut raised = endpoint("/*", false, false);
-        raised["raised"] = json!([{"path": "/c", "methods": ["POST"]}]);
-        let list = [&list[..], &[endpoint("/c", true, true), raised]].concat();
-        let plugin = json!({"attributes": {"slug": "s", "endpoints": list}});
+        let endpoint = |path: &str, stream: bool, auth: bool| EndpointAttributes {
+            path: path.to_owned(),
+            methods: vec!["GET".to_owned()],
+            stream_response: stream,
+            require_auth: auth,
+            ..EndpointAttributes::default()
+        };
+        let raised = RaisedAttributes { path: "/c".to_owned(), methods: vec!["POST".to_owned()] };
+        let list = vec![
+            endpoint("/a", false, false),
+            endpoint("/b", true, false),
+            endpoint("/c", true, true),
+            EndpointAttributes { raised: vec![raised], ..endpoint("/*", false, false) },
+        ];
+        let slug = Some("s".to_owned());
+        let plugin = PluginAttributes { slug, ..PluginAttributes::default() };
+        let whole = WholeAttributes { plugin, endpoints: list, ..WholeAttributes::default() };
         assert_eq!(
-            endpoints(&plugin),
+            endpoints(&whole),
             "GET /plugins/s/a\nGET /plugins/s/b  (stream)\nGET /plugins/s/c  (stream, needs a token)\n\
              GET /plugins/s/*  (needs a token on /c)"
         );
@@ -276,14 +296,21 @@ mod tests {
 
     #[test]
     fn only_wishes_that_were_not_granted_are_shown_with_the_way_to_grant_them() {
-        let plugin = |granted: &[&str], wished: &[&str]| {
-            let status = json!({"requested_scopes": wished});
-            json!({"attributes": {"name": "p", "service_scopes": granted, "status": status}})
+        let wishes = |granted: &[&str], wished: &[&str]| {
+            let texts = |names: &[&str]| names.iter().map(ToString::to_string).collect();
+            let requested_scopes = texts(wished);
+            let plugin = PluginAttributes {
+                name: "p".to_owned(),
+                service_scopes: granted.iter().map(ToString::to_string).collect(),
+                status: StatusAttributes { requested_scopes, ..StatusAttributes::default() },
+                ..PluginAttributes::default()
+            };
+            wishes("1", &plugin)
         };
-        assert_eq!(wishes(&plugin(&[], &[])), "");
-        assert_eq!(wishes(&plugin(&["kv.readwrite"], &["kv.readwrite"])), "");
+        assert_eq!(wishes(&[], &[]), "");
+        assert_eq!(wishes(&["kv.readwrite"], &["kv.readwrite"]), "");
         assert_eq!(
-            wishes(&plugin(&["kv.readwrite"], &["llms.read", "kv.readwrite", "x"])),
+            wishes(&["kv.readwrite"], &["llms.read", "kv.readwrite", "x"]),
             "llms.read  (`sidegate plugin grant p llms.read` grants it)\n\
              x  (no service of this gateway)"
         );
@@ -291,26 +318,26 @@ mod tests {
 
     #[test]
     fn a_list_counts_warnings_and_stays_empty_where_there_are_none() {
-        let plugin = |warnings: Value| json!({"attributes": {"status": {"warnings": warnings}}});
-        assert_eq!(number_of_warnings(&plugin(json!(["a", "b"]))), "2");
-        assert_eq!(number_of_warnings(&plugin(json!([]))), "");
-        assert_eq!(number_of_warnings(&json!({})), "");
+        let number = |warnings: &[&str]| {
+            let warnings = warnings.iter().map(ToString::to_string).collect();
+            let status = StatusAttributes { warnings, ..StatusAttributes::default() };
+            number_of_warnings(&PluginAttributes { status, ..PluginAttributes::default() })
+        };
+        assert_eq!(number(&["a", "b"]), "2");
+        assert_eq!(number(&[]), "");
     }
 
     #[test]
     fn the_next_start_is_told_while_there_is_one() {
-        let plugin =
-            |millis: Value| json!({"attributes": {"status": {"next_start_in_ms": millis}}});
-        assert_eq!(next_start(&plugin(json!(2001))), "in 3s");
-        assert_eq!(next_start(&plugin(json!(null))), "");
+        assert_eq!(next_start(Some(2001)), "in 3s");
+        assert_eq!(next_start(None), "");
     }
 
     #[test]
     fn a_name_that_a_shell_takes_apart_is_replaced_by_the_id() {
-        let plugin = |name: &str| json!({"id": "3", "attributes": {"name": name}});
-        assert_eq!(callable(&plugin("my-echo")), "my-echo");
+        assert_eq!(callable("3", "my-echo"), "my-echo");
         for name in ["my echo", "a$b", "-x", "a;b"] {
-            assert_eq!(callable(&plugin(name)), "3", "{name}");
+            assert_eq!(callable("3", name), "3", "{name}");
         }
     }
 }

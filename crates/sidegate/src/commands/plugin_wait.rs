@@ -4,10 +4,12 @@
 
 use crate::client::AdminApi;
 use crate::error::Failure;
-use crate::output::{field, printable, text};
+use crate::output::printable;
 use crate::values::duration;
 use clap::Args;
-use serde_json::Value;
+use sidegate_api::plugin::{StatusAttributes, WholeStatusAttributes};
+use sidegate_api::resource::Resource;
+use sidegate_api::state::State;
 use sidegate_model::duration::format_duration;
 use std::time::{Duration, Instant};
 
@@ -39,7 +41,7 @@ pub(crate) enum Outcome {
 
 impl Wait {
     /// Asks until something is decided. `None` when nobody wants to wait. What served `before` is
-    /// not what was asked for; null is nothing.
+    /// not what was asked for.
     ///
     /// # Errors
     /// When the admin API does not answer.
@@ -47,7 +49,7 @@ impl Wait {
         &self,
         api: &AdminApi,
         id: &str,
-        before: &Value,
+        before: Option<&WholeStatusAttributes>,
     ) -> Result<Option<Outcome>, Failure> {
         if self.no_wait {
             return Ok(None);
@@ -55,7 +57,9 @@ impl Wait {
         let begun = Instant::now();
         let mut told = None;
         loop {
-            match outcome(&api.get(&format!("plugins/{id}/status")).await?, before) {
+            let status: Resource<WholeStatusAttributes> =
+                api.get(&format!("plugins/{id}/status")).await?;
+            match outcome(&status.attributes.summary, before.map(|before| &before.summary)) {
                 Outcome::Pending(state) if begun.elapsed() >= self.wait => {
                     let waited = format_duration(self.wait);
                     return Ok(Some(Outcome::Pending(format!("after {waited} it is {state}"))));
@@ -75,68 +79,74 @@ impl Wait {
 
 /// What a status says. A plugin that waits for its next start has failed for now: the person who
 /// started it wants to know why.
-fn outcome(status: &Value, before: &Value) -> Outcome {
-    let reason = || match field(status, "reason").as_str() {
-        Some(reason) => reason.to_owned(),
+fn outcome(status: &StatusAttributes, before: Option<&StatusAttributes>) -> Outcome {
+    let reason = || match &status.reason {
+        Some(reason) => reason.clone(),
         None => "no reason was given; the log of the gateway may know more".to_owned(),
     };
-    match text(status, "state").as_str() {
-        "ready" if !is_same_instance(status, before) => Outcome::Ready,
-        "ready" => failed_reload(status)
+    match status.state {
+        State::Ready if !is_same_instance(status, before) => Outcome::Ready,
+        State::Ready => failed_reload(status)
             .map_or_else(|| Outcome::Pending("still the instance before".into()), Outcome::Failed),
-        "backoff" | "parked" => Outcome::Failed(reason()),
-        "stopped" if field(status, "reason").is_string() => Outcome::Failed(reason()),
-        state => Outcome::Pending(match field(status, "reason").as_str() {
-            Some(reason) => format!("{state}: {reason}"),
-            None => state.to_owned(),
+        State::Backoff | State::Parked => Outcome::Failed(reason()),
+        State::Stopped if status.reason.is_some() => Outcome::Failed(reason()),
+        state => Outcome::Pending(match &status.reason {
+            Some(reason) => format!("{}: {reason}", state.as_str()),
+            None => state.as_str().to_owned(),
         }),
     }
 }
 
-fn is_same_instance(status: &Value, before: &Value) -> bool {
-    let instance = |status| (field(status, "pid").as_u64(), text(status, "ready_since"));
-    instance(status).0.is_some() && instance(status) == instance(before)
+fn is_same_instance(status: &StatusAttributes, before: Option<&StatusAttributes>) -> bool {
+    let is_same = |before: &StatusAttributes| {
+        before.pid == status.pid && before.ready_since == status.ready_since
+    };
+    status.pid.is_some() && before.is_some_and(is_same)
 }
 
 /// A reload that fails leaves the instance before in place and a warning about it.
-fn failed_reload(status: &Value) -> Option<String> {
-    let warnings = field(status, "warnings").as_array()?;
-    let mut texts = warnings.iter().filter_map(Value::as_str);
-    texts.find(|warning| warning.starts_with("reload failed")).map(str::to_owned)
+fn failed_reload(status: &StatusAttributes) -> Option<String> {
+    status.warnings.iter().find(|warning| warning.starts_with("reload failed")).cloned()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
 
-    fn of(status: &Value) -> Outcome {
-        outcome(status, &Value::Null)
+    fn status(state: State, reason: Option<&str>) -> StatusAttributes {
+        let reason = reason.map(str::to_owned);
+        StatusAttributes { state, reason, pid: Some(7), ..StatusAttributes::default() }
+    }
+
+    fn of(state: State, reason: Option<&str>) -> Outcome {
+        outcome(&status(state, reason), None)
     }
 
     #[test]
     fn only_a_decision_ends_the_waiting() {
-        assert_eq!(of(&json!({"state": "ready", "pid": 7})), Outcome::Ready);
-        assert_eq!(of(&json!({"state": "starting"})), Outcome::Pending("starting".into()));
-        let awaits = json!({"state": "starting", "reason": "it waits for x"});
-        assert_eq!(of(&awaits), Outcome::Pending("starting: it waits for x".into()));
-        assert_eq!(of(&json!({"state": "stopped"})), Outcome::Pending("stopped".into()));
-        for state in ["parked", "backoff", "stopped"] {
-            let status = json!({"state": state, "reason": "why"});
-            assert_eq!(of(&status), Outcome::Failed("why".into()), "{state}");
+        assert_eq!(of(State::Ready, None), Outcome::Ready);
+        assert_eq!(of(State::Starting, None), Outcome::Pending("starting".into()));
+        let awaits = of(State::Starting, Some("it waits for x"));
+        assert_eq!(awaits, Outcome::Pending("starting: it waits for x".into()));
+        assert_eq!(of(State::Stopped, None), Outcome::Pending("stopped".into()));
+        for state in [State::Parked, State::Backoff, State::Stopped] {
+            assert_eq!(of(state, Some("why")), Outcome::Failed("why".into()), "{state:?}");
         }
-        assert!(matches!(of(&json!({"state": "parked"})), Outcome::Failed(_)));
+        assert!(matches!(of(State::Parked, None), Outcome::Failed(_)));
     }
 
     #[test]
     fn a_reload_is_done_when_another_instance_serves_and_failed_when_a_warning_says_so() {
-        let before = json!({"state": "ready", "pid": 7, "ready_since": "t1"});
-        assert!(matches!(outcome(&before, &before), Outcome::Pending(_)));
-        let after = json!({"state": "ready", "pid": 8, "ready_since": "t2"});
-        assert_eq!(outcome(&after, &before), Outcome::Ready);
+        let ready = |pid: u32, since: &str| StatusAttributes {
+            pid: Some(pid),
+            ready_since: Some(since.to_owned()),
+            ..status(State::Ready, None)
+        };
+        let before = ready(7, "t1");
+        assert!(matches!(outcome(&before, Some(&before)), Outcome::Pending(_)));
+        assert_eq!(outcome(&ready(8, "t2"), Some(&before)), Outcome::Ready);
         let warning = "reload failed, the instance before goes on serving: exit code 1";
-        let failed =
-            json!({"state": "ready", "pid": 7, "ready_since": "t1", "warnings": [warning]});
-        assert_eq!(outcome(&failed, &before), Outcome::Failed(warning.into()));
+        let failed = StatusAttributes { warnings: vec![warning.to_owned()], ..ready(7, "t1") };
+        assert_eq!(outcome(&failed, Some(&before)), Outcome::Failed(warning.into()));
     }
 }

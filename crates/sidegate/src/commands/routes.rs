@@ -4,30 +4,29 @@
 
 use crate::client::Connection;
 use crate::error::Failure;
-use crate::output::{Column, Output, field, plain, text};
+use crate::output::{Column, Output, listed};
 use clap::Args;
-use serde_json::Value;
+use sidegate_api::resource::Resource;
+use sidegate_api::route::{RaisedAttributes, RouteAttributes};
 
-const COLUMNS: &[Column] = &[
-    ("PATH", |route| text(route, "path")),
-    ("METHODS", |route| text(route, "methods")),
-    ("TOKEN", token),
-    ("STREAM", |route| match field(route, "stream_response").as_bool() {
-        Some(true) => "yes".to_owned(),
-        _ => "no".to_owned(),
-    }),
-    ("PLUGIN", |route| text(route, "plugin")),
-    ("DESCRIPTION", |route| text(route, "description")),
+type Route = Resource<RouteAttributes>;
+
+const COLUMNS: &[Column<Route>] = &[
+    ("PATH", |route| route.attributes.path.clone()),
+    ("METHODS", |route| listed(&route.attributes.methods)),
+    ("TOKEN", |route| token(route.attributes.require_auth, &route.attributes.raised)),
+    ("STREAM", |route| if route.attributes.stream_response { "yes" } else { "no" }.to_owned()),
+    ("PLUGIN", |route| route.attributes.plugin.clone()),
+    ("DESCRIPTION", |route| route.attributes.description.clone()),
 ];
 
 /// Whether a token is demanded; also where that is so only because GET demands one there.
-fn token(route: &Value) -> String {
-    if field(route, "require_auth") == true {
+fn token(is_required: bool, raised: &[RaisedAttributes]) -> String {
+    if is_required {
         return "required".to_owned();
     }
-    let raised = field(route, "raised").as_array().map_or(&[][..], Vec::as_slice);
-    let raised: Vec<_> = raised.iter().map(|raised| plain(&raised["path"])).collect();
-    if raised.is_empty() { "no".to_owned() } else { format!("raised on {}", raised.join(", ")) }
+    let paths = listed(raised.iter().map(|raised| &raised.path));
+    if paths.is_empty() { "no".to_owned() } else { format!("raised on {paths}") }
 }
 
 /// List the routes that plugins serve now
@@ -41,20 +40,22 @@ pub(crate) struct Arguments {
 
 /// Runs the command.
 pub(crate) async fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let routes = arguments.connection.open()?.all("routes").await?;
+    let routes = arguments.connection.open()?.list("routes").await?;
     arguments.output.list(&routes, COLUMNS)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
 
     #[test]
     fn a_demand_for_a_token_that_was_raised_is_shown_with_its_places() {
         let shown = |auth: bool, paths: &[&str]| {
-            let raised: Vec<_> = paths.iter().map(|path| json!({"path": path})).collect();
-            token(&json!({"attributes": {"require_auth": auth, "raised": raised}}))
+            let raised = |path: &&str| RaisedAttributes {
+                path: (*path).to_owned(),
+                ..RaisedAttributes::default()
+            };
+            token(auth, &paths.iter().map(raised).collect::<Vec<_>>())
         };
         assert_eq!(shown(true, &[]), "required");
         assert_eq!(shown(false, &[]), "no");

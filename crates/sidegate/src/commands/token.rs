@@ -4,36 +4,59 @@
 
 use crate::client::{AdminApi, Connection};
 use crate::error::Failure;
-use crate::output::{Column, Output, field, json, print, text};
+use crate::find::find;
+use crate::output::{Column, Output, Printed, json, listed, print};
 use crate::values::duration;
 use clap::{Args, Subcommand};
-use serde_json::{Value, json};
+use serde::Serialize;
+use sidegate_api::app::AppAttributes;
+use sidegate_api::resource::Resource;
+use sidegate_api::token::{ExpiresIn, TokenAttributes, TokenFields};
 use sidegate_model::duration::format_duration;
 use std::collections::HashMap;
 use std::time::Duration;
 
-const COLUMNS: &[Column] = &[
-    ("ID", |token| text(token, "id")),
-    ("APP", app_name),
-    ("NAME", |token| text(token, "name")),
-    ("BEGINS WITH", |token| text(token, "hint")),
-    ("SCOPES", |token| text(token, "scopes")),
-    ("EXPIRES", expiry),
-];
+type Token = Resource<TokenAttributes>;
 
-fn expiry(token: &Value) -> String {
-    match text(token, "expires_at") {
-        never if never.is_empty() => "never".to_owned(),
-        time if field(token, "is_expired") == true => format!("{time} (expired)"),
-        time => time,
+/// A token as people see it.
+#[derive(Serialize)]
+struct Row {
+    #[serde(flatten)]
+    token: Token,
+    /// How its app is called, where that is known, else its number.
+    #[serde(skip)]
+    app: String,
+}
+
+impl Printed for Row {
+    fn id(&self) -> &str {
+        &self.token.id
     }
 }
 
-/// The name of its app, where somebody noted it, else the number.
-fn app_name(token: &Value) -> String {
-    match text(token, "app") {
-        unknown if unknown.is_empty() => text(token, "app_id"),
-        name => name,
+const COLUMNS: &[Column<Row>] = &[
+    ("ID", |row| row.token.id.clone()),
+    ("APP", |row| row.app.clone()),
+    ("NAME", |row| row.token.attributes.name.clone()),
+    ("BEGINS WITH", |row| row.token.attributes.hint.clone()),
+    ("SCOPES", |row| listed(&row.token.attributes.scopes)),
+    ("EXPIRES", expiry),
+];
+
+const NEW: &[Column<Row>] = &[
+    ("id", |row| row.token.id.clone()),
+    ("app", |row| row.app.clone()),
+    ("scopes", |row| listed(&row.token.attributes.scopes)),
+    ("expires", expiry),
+    ("token", |row| row.token.attributes.token.clone().unwrap_or_default()),
+];
+
+fn expiry(row: &Row) -> String {
+    let token = &row.token.attributes;
+    match &token.expires_at {
+        None => "never".to_owned(),
+        Some(time) if token.is_expired => format!("{time} (expired)"),
+        Some(time) => time.clone(),
     }
 }
 
@@ -103,69 +126,58 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<(), Failure> {
             let api = list.connection.open()?;
             let collection = match &list.app {
                 None => "tokens".to_owned(),
-                Some(app) => format!("tokens?app_id={}", text(&api.find("apps", app).await?, "id")),
+                Some(app) => {
+                    format!("tokens?app_id={}", find::<AppAttributes>(&api, app).await?.id)
+                }
             };
-            let mut tokens = api.all(&collection).await?;
-            if list.output.is_table() {
-                note_apps(&mut tokens, &api).await?;
-            }
-            list.output.list(&tokens, COLUMNS)
+            let tokens: Vec<Token> = api.all(&collection).await?;
+            let names =
+                if list.output.is_table() { app_names(&api).await? } else { HashMap::new() };
+            // An app that came or went between the two questions has no name here.
+            let row = |token: Token| {
+                let id = token.attributes.app_id.to_string();
+                Row { app: names.get(&id).cloned().unwrap_or(id), token }
+            };
+            list.output.list(&tokens.into_iter().map(row).collect::<Vec<_>>(), COLUMNS)
         }
         Action::Revoke(revoke) => {
             let api = revoke.connection.open()?;
-            let token = api.find("tokens", &revoke.token).await?;
-            api.delete(&format!("tokens/{}", text(&token, "id"))).await?;
-            eprintln!("token {} ({}…) is revoked", text(&token, "id"), text(&token, "hint"));
+            let token: Token = find(&api, &revoke.token).await?;
+            api.delete(&format!("tokens/{}", token.id)).await?;
+            eprintln!("token {} ({}…) is revoked", token.id, token.attributes.hint);
             revoke.output.removed(&token)
         }
     }
 }
 
-/// Notes at every token how its app is called.
-async fn note_apps(tokens: &mut [Value], api: &AdminApi) -> Result<(), Failure> {
-    let apps = api.all("apps").await?;
-    let names: HashMap<_, _> =
-        apps.iter().map(|app| (text(app, "id"), text(app, "name"))).collect();
-    for token in tokens {
-        // An app that came or went between the two questions has no name here.
-        if let Some(name) = names.get(&text(token, "app_id")) {
-            token["attributes"]["app"] = json!(name);
-        }
-    }
-    Ok(())
+/// How every app is called, by its id.
+async fn app_names(api: &AdminApi) -> Result<HashMap<String, String>, Failure> {
+    let apps = api.all::<AppAttributes>("apps").await?;
+    Ok(apps.into_iter().map(|app| (app.id, app.attributes.name)).collect())
 }
 
 async fn create_token(create: &Create) -> Result<(), Failure> {
     let api = create.connection.open()?;
-    let app = api.find("apps", &create.app).await?;
-    let app_id: u32 = text(&app, "id").parse().map_err(|_| {
-        Failure::failed(format!("the admin API gave the app an id that is no number: {app}"))
+    let app: Resource<AppAttributes> = find(&api, &create.app).await?;
+    let app_id: u32 = app.id.parse().map_err(|_| {
+        Failure::failed(format!("the admin API gave the app an id that is no number: {}", app.id))
     })?;
-    let scopes: Vec<_> = create.scopes.iter().map(|s| s.trim()).filter(|s| !s.is_empty()).collect();
-    let mut attributes = json!({"app_id": app_id, "name": create.name, "scopes": scopes});
-    if let Some(expires) = create.expires {
-        attributes["expires_in"] = json!(format_duration(expires));
-    }
-    let body = json!({"data": {"type": "token", "attributes": attributes}});
-    let mut token = api.post("tokens", &body).await?;
-    let value = text(&token, "token");
+    let scopes = create.scopes.iter().map(|scope| scope.trim()).filter(|scope| !scope.is_empty());
+    let fields = TokenFields {
+        app_id: Some(app_id),
+        name: Some(create.name.clone()),
+        scopes: Some(scopes.map(str::to_owned).collect()),
+        expires_in: create.expires.map(|expires| ExpiresIn::Text(format_duration(expires))),
+        expires_at: None,
+    };
+    let token: Token = api.post("tokens", &fields).await?;
     if create.output.is_json() {
         return json(&token);
     }
     if create.output.is_quiet() {
-        return print(&(value + "\n"));
+        return print(&(token.attributes.token.unwrap_or_default() + "\n"));
     }
-    token["attributes"]["app"] = json!(text(&app, "name"));
-    create.output.one(
-        &token,
-        &[
-            ("id", |token| text(token, "id")),
-            ("app", app_name),
-            ("scopes", |token| text(token, "scopes")),
-            ("expires", expiry),
-            ("token", |token| text(token, "token")),
-        ],
-    )?;
+    create.output.one(&Row { token, app: app.attributes.name }, NEW)?;
     eprintln!("Keep the token now: it is not stored and cannot be shown again.");
     Ok(())
 }

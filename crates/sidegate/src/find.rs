@@ -1,0 +1,135 @@
+//! Finding a thing by what a person calls it: its name or its number. The text of a token is never
+//! taken for one.
+//!
+//! It asks the admin API; it changes nothing.
+
+use crate::client::AdminApi;
+use crate::error::Failure;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use serde::de::DeserializeOwned;
+use sidegate_api::app::AppAttributes;
+use sidegate_api::plugin::PluginAttributes;
+use sidegate_api::resource::Resource;
+use sidegate_api::token::TokenAttributes;
+use sidegate_model::token::{ADMIN_TOKEN_PREFIX, TOKEN_PREFIX};
+
+/// Shorter texts than this are no whole tokens, in bytes.
+const SHORTEST_TOKEN: usize = 40;
+
+/// Attributes of things that have names and a list of their own.
+pub(crate) trait Noun: DeserializeOwned {
+    /// Where they are, below the beginning of all addresses.
+    const COLLECTION: &'static str;
+
+    /// What one is called.
+    fn name(&self) -> &str;
+}
+
+impl Noun for PluginAttributes {
+    const COLLECTION: &'static str = "plugins";
+
+    fn name(&self) -> &str {
+        &self.name
+    }
+}
+
+impl Noun for AppAttributes {
+    const COLLECTION: &'static str = "apps";
+
+    fn name(&self) -> &str {
+        &self.name
+    }
+}
+
+impl Noun for TokenAttributes {
+    const COLLECTION: &'static str = "tokens";
+
+    fn name(&self) -> &str {
+        &self.name
+    }
+}
+
+/// The one member of its collection with this id or, when no id fits, this name.
+///
+/// # Errors
+/// When there is none, or more than one.
+pub(crate) async fn find<A: Noun>(api: &AdminApi, wanted: &str) -> Result<Resource<A>, Failure> {
+    let collection = A::COLLECTION;
+    refuse_token_text(collection, wanted)?;
+    let is_number = wanted.bytes().all(|b| b.is_ascii_digit()) && wanted.parse::<u32>().is_ok();
+    if is_number && let Some(found) = api.get_if_there(&format!("{collection}/{wanted}")).await? {
+        return Ok(found);
+    }
+    let name = utf8_percent_encode(wanted, NON_ALPHANUMERIC);
+    let mut named = api.all::<A>(&format!("{collection}?name={name}")).await?;
+    named.retain(|member| member.attributes.name() == wanted);
+    only_one(collection, wanted, named)
+}
+
+/// A token is a secret: it is neither sent as a name nor printed.
+fn refuse_token_text(collection: &str, wanted: &str) -> Result<(), Failure> {
+    let wanted = wanted.trim();
+    let is_secret = [TOKEN_PREFIX, ADMIN_TOKEN_PREFIX].iter().any(|p| wanted.starts_with(p));
+    // Other nouns may be called so, unless it is as long as a token is.
+    if !is_secret || (collection != "tokens" && wanted.len() < SHORTEST_TOKEN) {
+        return Ok(());
+    }
+    let noun = collection.trim_end_matches('s');
+    Err(Failure::usage(format!(
+        "this is the text of a token: give the number or name of the {noun}"
+    ))
+    .hint(format!("`sidegate {noun} list` shows them")))
+}
+
+fn only_one<A>(
+    collection: &str,
+    wanted: &str,
+    mut named: Vec<Resource<A>>,
+) -> Result<Resource<A>, Failure> {
+    let noun = collection.trim_end_matches('s');
+    match named.len() {
+        1 => Ok(named.remove(0)),
+        0 => Err(Failure::failed(format!("there is no {noun} with the name or id {wanted:?}"))
+            .hint(format!("`sidegate {noun} list` shows what there is"))),
+        count => {
+            let ids: Vec<_> = named.iter().map(|member| member.id.as_str()).collect();
+            let ids = ids.join(", ");
+            Err(Failure::failed(format!("{count} {noun}s are named {wanted:?}"))
+                .hint(format!("use one of the ids {ids}")))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sidegate_api::resource::ResourceType;
+
+    #[test]
+    fn a_name_that_is_not_there_or_not_unique_is_said_with_a_way_out() {
+        let missing = only_one::<()>("plugins", "eco", vec![]).unwrap_err();
+        assert_eq!(missing.message, "there is no plugin with the name or id \"eco\"");
+        let token = |id: &str| Resource {
+            kind: ResourceType::Token,
+            id: id.to_owned(),
+            attributes: TokenAttributes::default(),
+        };
+        let twins = vec![token("3"), token("4")];
+        let twice = only_one("tokens", "twin", twins).unwrap_err();
+        assert_eq!(twice.message, "2 tokens are named \"twin\"");
+        assert_eq!(twice.hint.as_deref(), Some("use one of the ids 3, 4"));
+    }
+
+    #[test]
+    fn the_text_of_a_token_is_refused_and_never_repeated() {
+        let token = format!("sgt_{}", "x".repeat(43));
+        let rows = [("tokens", token.as_str()), ("apps", &token), ("tokens", " sgt_abcd")];
+        for (collection, wanted) in rows {
+            let failure = refuse_token_text(collection, wanted).unwrap_err();
+            let said = failure.message + &failure.hint.unwrap();
+            assert!(!said.contains("sgt_") && said.contains("number or name"), "{said}");
+        }
+        assert!(refuse_token_text("apps", "sgt_team").is_ok());
+        assert!(refuse_token_text("tokens", "ci").is_ok());
+    }
+}
