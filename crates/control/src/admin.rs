@@ -1,6 +1,7 @@
 //! The admin API: desired state over HTTP, for operators and their tools. Reading order: `router`
-//! (what there is), `frame` and `auth` (what every request passes), `plugins`, `plugin_schema`, `plugin_scopes`, `apps`, `tokens`,
-//! `records`, `routes`, `logging`, `probes`, then `state`, `extract`, `change`, `if_match`, `types` and `error` they are built on.
+//! (what there is), `frame` and `auth` (what every request passes), `plugins`, `plugin_fields`, `plugin_shape`,
+//! `plugin_schema`, `plugin_scopes`, `apps`, `tokens`, `records`, `routes`, `logging`, `openapi`, `probes`, then `state`, `extract`,
+//! `change`, `if_match`, `types` and `error` they are built on. What is asked and answered is said in the crate `api`.
 
 mod apps;
 mod auth;
@@ -10,9 +11,11 @@ mod extract;
 mod frame;
 mod if_match;
 mod logging;
+mod openapi;
 mod plugin_fields;
 mod plugin_schema;
 mod plugin_scopes;
+mod plugin_shape;
 mod plugins;
 mod probes;
 mod records;
@@ -24,7 +27,6 @@ mod tls;
 mod tokens;
 mod types;
 
-pub use router::protected_routes;
 pub use serve::serve;
 pub use state::ControlSettings;
 pub use tls::AdminTls;

@@ -11,7 +11,7 @@ mod logs;
 mod plane;
 mod publish;
 
-pub use admin::{AdminTls, ControlSettings, protected_routes, serve};
+pub use admin::{AdminTls, ControlSettings, serve};
 pub use control::Control;
 pub use logs::LogLevels;
 pub use plane::DataPlane;

@@ -10,6 +10,9 @@ use sidegate_model::status::PluginStatus;
 
 /// A data plane as the control plane sees it.
 pub trait DataPlane: Send + Sync + 'static {
+    /// What the node is called.
+    fn node(&self) -> &str;
+
     /// How every plugin is doing now, in no particular order.
     fn plugins(&self) -> Vec<PluginStatus>;
 

@@ -133,11 +133,16 @@ pub(crate) fn tls_identity(paths: &TlsPaths, settings: &str) -> Result<TlsIdenti
 
 /// The gateway, for the admin API.
 pub(crate) struct Plane {
+    pub(crate) node: String,
     pub(crate) host: Arc<HostHandle>,
     pub(crate) probes: Probes,
 }
 
 impl DataPlane for Plane {
+    fn node(&self) -> &str {
+        &self.node
+    }
+
     fn plugins(&self) -> Vec<PluginStatus> {
         self.host.statuses()
     }

@@ -86,7 +86,8 @@ impl Running {
         let logs: Arc<dyn LogLevels> = logging;
         let settings = ControlSettings::new(TokenHash::of(token.reveal()));
         let settings = ControlSettings { logs: Some(logs), tls, ..settings };
-        let plane = Arc::new(Plane { host: gateway.host(), probes: gateway.probes() });
+        let node = config.edge_id.clone();
+        let plane = Arc::new(Plane { node, host: gateway.host(), probes: gateway.probes() });
         let admin = AdminApi::new(socket, settings, control.clone(), plane).map_err(unusable)?;
         let admin_addr = admin.addr().unwrap_or(config.admin_addr);
         let renewals = Renewals::new(certificates, [gateway.identity(), admin_identity]);

@@ -5,8 +5,9 @@ use super::state::AdminState;
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
+use http::HeaderMap;
 use http::header::AUTHORIZATION;
-use http::{HeaderMap, StatusCode};
+use sidegate_api::error::ErrorCode;
 use sidegate_model::token::TokenHash;
 use subtle::ConstantTimeEq;
 
@@ -21,7 +22,7 @@ pub(crate) async fn require_admin(
 }
 
 fn check(headers: &HeaderMap, expected: &TokenHash) -> Result<(), ApiError> {
-    let refuse = |detail: &str| Err(ApiError::new(StatusCode::UNAUTHORIZED, detail));
+    let refuse = |detail: &str| Err(ApiError::new(ErrorCode::Unauthorized, detail));
     let mut given = headers.get_all(AUTHORIZATION).iter();
     let (Some(value), None) = (given.next(), given.next()) else {
         return refuse("send the admin token in one header: Authorization: Bearer <token>");

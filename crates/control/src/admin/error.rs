@@ -1,52 +1,43 @@
-//! How the admin API says no: always `{"errors":[{"title","detail"}]}`, with a fitting status (and a
-//! `code` where the status says too little) and without internals. Knows no route and no noun.
+//! From what went wrong to a refusal: which code, which words, what goes to the log only. The body
+//! itself, which needs the request's id, is written by `frame`. Knows no route and no noun.
 
-use axum::Json;
+use axum::body::Body;
 use axum::response::{IntoResponse, Response};
-use http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
-use serde::Serialize;
+use sidegate_api::error::{ErrorBody, ErrorCode, Problem};
 use sidegate_model::app::InvalidApp;
 use sidegate_model::plugin::InvalidPlugin;
 use sidegate_store::StoreError;
 
-/// What programs recognise a change by that came too late.
-const CHANGED_MEANWHILE: &str = "changed_meanwhile";
-
-/// A refused or failed request: one status, at least one problem.
-#[derive(Debug)]
+/// A refused or failed request: one code, at least one problem.
+#[derive(Debug, Clone)]
 pub(crate) struct ApiError {
-    status: StatusCode,
-    /// For programs, where the status alone says too little.
-    code: Option<&'static str>,
-    details: Vec<String>,
+    code: ErrorCode,
+    problems: Vec<Problem>,
 }
 
 impl ApiError {
+    /// A refusal for one reason.
+    pub(crate) fn new(code: ErrorCode, detail: impl Into<String>) -> Self {
+        Self { code, problems: vec![Problem::from(detail.into())] }
+    }
+
     /// 400: the request itself must change.
     pub(crate) fn bad_request(detail: impl Into<String>) -> Self {
-        Self::new(StatusCode::BAD_REQUEST, detail)
-    }
-
-    /// 400 with everything that is wrong. `None` where nothing is.
-    pub(crate) fn all_of(details: Vec<String>) -> Option<Self> {
-        (!details.is_empty()).then(|| Self::bad_requests(details))
-    }
-
-    fn bad_requests(details: Vec<String>) -> Self {
-        Self { status: StatusCode::BAD_REQUEST, code: None, details }
+        Self::new(ErrorCode::InvalidRequest, detail)
     }
 
     /// 404: no such thing.
     pub(crate) fn not_found(detail: impl Into<String>) -> Self {
-        Self::new(StatusCode::NOT_FOUND, detail)
+        Self::new(ErrorCode::NotFound, detail)
     }
 
     /// 500: our fault. `internal` goes to the log only.
     pub(crate) fn internal(internal: impl std::fmt::Display) -> Self {
         tracing::error!(error = %internal, "admin request failed");
         Self::new(
-            StatusCode::INTERNAL_SERVER_ERROR,
+            ErrorCode::Internal,
             "something went wrong; the gateway's log has more under this request's X-Request-ID",
         )
     }
@@ -54,12 +45,25 @@ impl ApiError {
     /// 503: the same request can succeed later. `internal` goes to the log only.
     pub(crate) fn unavailable(internal: impl std::fmt::Display) -> Self {
         tracing::warn!(error = %internal, "admin request cannot be served now");
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, "not available right now; try again in a moment")
+        Self::new(ErrorCode::Unavailable, "not available right now; try again in a moment")
     }
 
-    /// Any other status.
-    pub(crate) fn new(status: StatusCode, detail: impl Into<String>) -> Self {
-        Self { status, code: None, details: vec![detail.into()] }
+    /// Writes the body of this refusal into its answer.
+    pub(super) fn write(&self, request_id: &str, response: &mut Response) {
+        let body = ErrorBody::new(self.code, request_id, &self.problems);
+        let text = serde_json::to_vec(&body).expect("a refusal can be written as JSON");
+        let headers = response.headers_mut();
+        // Of the answer without a body.
+        headers.remove(CONTENT_LENGTH);
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        *response.body_mut() = Body::from(text);
+    }
+}
+
+/// 400 with everything that is wrong, which is at least one thing.
+impl From<Vec<Problem>> for ApiError {
+    fn from(problems: Vec<Problem>) -> Self {
+        Self { code: ErrorCode::InvalidRequest, problems }
     }
 }
 
@@ -67,16 +71,17 @@ impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::NotFound { .. } => Self::not_found(error.to_string()),
-            StoreError::Conflict { .. } => Self::new(StatusCode::CONFLICT, error.to_string()),
-            StoreError::ChangedMeanwhile { .. } => Self {
-                code: Some(CHANGED_MEANWHILE),
-                ..Self::new(StatusCode::PRECONDITION_FAILED, error.to_string())
-            },
-            StoreError::Invalid { problems, .. } => Self::bad_requests(problems),
+            StoreError::Conflict { .. } => Self::new(ErrorCode::Conflict, error.to_string()),
+            StoreError::ChangedMeanwhile { .. } => {
+                Self::new(ErrorCode::ChangedMeanwhile, error.to_string())
+            }
+            StoreError::Invalid { problems, .. } => {
+                problems.into_iter().map(Problem::from).collect::<Vec<_>>().into()
+            }
             StoreError::Unavailable { .. } => {
                 tracing::warn!(error = %Chain(&error), "admin request cannot be served now");
                 // Written for operators: a full disk is their business.
-                Self::new(StatusCode::SERVICE_UNAVAILABLE, error.to_string())
+                Self::new(ErrorCode::Unavailable, error.to_string())
             }
             StoreError::Address { .. } | StoreError::Open { .. } | StoreError::Damaged { .. } => {
                 Self::internal(Chain(&error))
@@ -85,16 +90,14 @@ impl From<StoreError> for ApiError {
     }
 }
 
-impl From<Vec<InvalidApp>> for ApiError {
-    fn from(problems: Vec<InvalidApp>) -> Self {
-        Self::bad_requests(problems.iter().map(ToString::to_string).collect())
-    }
+/// What breaks the rules of an app, for people.
+pub(super) fn of_app(problems: &[InvalidApp]) -> Vec<Problem> {
+    problems.iter().map(|problem| Problem::at(problem.field, &problem.problem)).collect()
 }
 
-impl From<Vec<InvalidPlugin>> for ApiError {
-    fn from(problems: Vec<InvalidPlugin>) -> Self {
-        Self::bad_requests(problems.iter().map(ToString::to_string).collect())
-    }
+/// What breaks the rules of a plugin, for people.
+pub(super) fn of_plugin(problems: &[InvalidPlugin]) -> Vec<Problem> {
+    problems.iter().map(|problem| Problem::at(problem.field, &problem.problem)).collect()
 }
 
 /// Takes "does not exist" for an answer.
@@ -121,34 +124,22 @@ impl std::fmt::Display for Chain<'_> {
     }
 }
 
-#[derive(Serialize)]
-struct Problem<'a> {
-    title: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    code: Option<&'static str>,
-    detail: &'a str,
-}
-
-#[derive(Serialize)]
-struct Problems<'a> {
-    errors: Vec<Problem<'a>>,
-}
-
+/// The answer still without its body: `frame` takes the refusal out of it and writes that.
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
-        let title = self.status.canonical_reason().unwrap_or("Error");
-        let code = self.code;
-        let errors = self.details.iter().map(|detail| Problem { title, code, detail }).collect();
-        let mut response = (self.status, Json(Problems { errors })).into_response();
-        let header = match self.status {
-            StatusCode::UNAUTHORIZED => Some((
+        let status = StatusCode::from_u16(self.code.status());
+        let status = status.expect("every code has a status of HTTP");
+        let mut response = status.into_response();
+        let header = match self.code {
+            ErrorCode::Unauthorized => Some((
                 WWW_AUTHENTICATE,
                 HeaderValue::from_static("Bearer realm=\"sidegate-admin\""),
             )),
-            StatusCode::SERVICE_UNAVAILABLE => Some((RETRY_AFTER, HeaderValue::from_static("1"))),
+            ErrorCode::Unavailable => Some((RETRY_AFTER, HeaderValue::from_static("1"))),
             _ => None,
         };
         response.headers_mut().extend(header.map(|(name, value)| (Some(name), value)));
+        response.extensions_mut().insert(self);
         response
     }
 }

@@ -1,5 +1,5 @@
 //! The frame around every admin request: its id, its log line, its deadline, and a panic that ends
-//! one request only. Knows nothing of what is inside.
+//! one request only; and the body of a refusal, which names that id. Knows nothing else of the inside.
 
 use super::error::ApiError;
 use super::state::AdminState;
@@ -46,6 +46,9 @@ pub(crate) async fn frame(
         response
     };
     let mut response = response.instrument(span).await;
+    if let Some(refusal) = response.extensions_mut().remove::<ApiError>() {
+        refusal.write(id.to_str().unwrap_or_default(), &mut response);
+    }
     let headers = response.headers_mut();
     headers.insert(REQUEST_ID, id);
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));

@@ -1,31 +1,16 @@
 //! How much is logged, over HTTP: shown, and changed while the gateway runs. Nothing is stored.
 
 use super::error::ApiError;
-use super::extract::{Attributes, Named};
+use super::extract::Fields;
 use super::state::AdminState;
-use super::types::{Document, Resource};
+use super::types::resource;
 use crate::logs::LogLevels;
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use serde::{Deserialize, Serialize};
+use sidegate_api::logging::{LoggingAttributes, LoggingFields};
+use sidegate_api::resource::{ResourceType, Shown};
 use std::sync::Arc;
-
-#[derive(Serialize)]
-struct LoggingAttributes {
-    level: String,
-}
-
-/// What a client may say about it.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct LoggingFields {
-    level: Option<String>,
-}
-
-impl Named for LoggingFields {
-    const TYPE: &'static str = "logging";
-}
 
 fn logs(state: &AdminState) -> Result<&Arc<dyn LogLevels>, ApiError> {
     let logs = state.settings.logs.as_ref();
@@ -34,7 +19,7 @@ fn logs(state: &AdminState) -> Result<&Arc<dyn LogLevels>, ApiError> {
 
 fn shown(logs: &Arc<dyn LogLevels>) -> Response {
     let attributes = LoggingAttributes { level: logs.levels() };
-    Json(Document::plain(Resource::new("logging", "1", attributes))).into_response()
+    Json(Shown { data: resource(ResourceType::Logging, 1, attributes) }).into_response()
 }
 
 /// `GET /logging`
@@ -45,10 +30,10 @@ pub(crate) async fn show(State(state): State<AdminState>) -> Result<Response, Ap
 /// `PATCH /logging`
 pub(crate) async fn change(
     State(state): State<AdminState>,
-    Attributes(fields): Attributes<LoggingFields>,
+    Fields(fields): Fields<LoggingFields>,
 ) -> Result<Response, ApiError> {
     let logs = logs(&state)?;
-    if let Some(level) = fields.level {
+    if let Some(level) = fields.settle(Ok)?.level {
         logs.set_levels(&level)
             .map_err(|problem| ApiError::bad_request(format!("level: {problem}")))?;
         tracing::info!(log_level = logs.levels(), "the log levels were changed by an admin");

@@ -1,14 +1,16 @@
 //! What a client may say about a plugin, and what a draft becomes by it. Knows the fields that
 //! existing clients send, also those that mean nothing here; the rules of a draft are the model's.
 
-use super::error::ApiError;
-use super::extract::{Named, read_fields};
-use serde::Deserialize;
+use super::error::of_plugin;
+use super::extract::read_fields;
 use serde_json::{Map, Value, json};
+use sidegate_api::error::Problem;
+use sidegate_api::plugin::PluginFields;
+use sidegate_api::read::Members;
 use sidegate_model::merge_patch;
 use sidegate_model::plugin::{CUSTOM_ENDPOINT, PluginDraft};
 use sidegate_model::secret::{restore_config, restore_options};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// Every hook a plugin can name. Those besides [`CUSTOM_ENDPOINT`] are kept and not acted upon.
 const HOOKS: [&str; 11] = [
@@ -25,137 +27,96 @@ const HOOKS: [&str; 11] = [
     "resource_provider",
 ];
 
-/// The fields of a body. Absent and `null` both mean: nothing said.
-#[derive(Clone, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct PluginFields {
-    name: Option<String>,
-    description: Option<String>,
-    command: Option<String>,
-    slug: Option<String>,
-    config: Option<Map<String, Value>>,
-    options: Option<Map<String, Value>>,
-    hook_type: Option<String>,
-    hook_types: Option<Vec<String>>,
-    service_scopes: Option<BTreeSet<String>>,
-    is_active: Option<bool>,
-    checksum: Option<String>,
-    namespace: Option<String>,
-    oci_reference: Option<String>,
-    /// Read and not needed: a plugin is loaded as soon as it is active.
-    #[serde(rename = "load_immediately")]
-    _load_immediately: Option<bool>,
-    /// Read and not needed: the hooks that are given always count.
-    #[serde(rename = "hook_types_customized")]
-    _hook_types_customized: Option<bool>,
+/// The plugin a client wants to create.
+pub(crate) fn created(fields: PluginFields) -> Result<PluginDraft, Vec<Problem>> {
+    amended_by(fields, PluginDraft::new("", ""))
 }
 
-impl Named for PluginFields {
-    const TYPE: &'static str = "plugin";
+/// `draft` with everything replaced that was said; configuration, options and
+/// scopes as a whole, but for hidden secrets, which stay as they are.
+pub(crate) fn amended_by(
+    mut fields: PluginFields,
+    draft: PluginDraft,
+) -> Result<PluginDraft, Vec<Problem>> {
+    let problems = keep_secrets(&mut fields.config, &mut fields.options, &draft);
+    replaced(fields, draft, problems)
 }
 
-impl PluginFields {
-    /// The plugin a client wants to create.
-    pub(crate) fn into_draft(self) -> Result<PluginDraft, ApiError> {
-        self.amend(PluginDraft::new("", ""))
+/// `draft` with everything replaced that was said, unless there are problems already or more.
+fn replaced(
+    fields: PluginFields,
+    draft: PluginDraft,
+    mut problems: Vec<Problem>,
+) -> Result<PluginDraft, Vec<Problem>> {
+    problems.extend(unsupported(&fields));
+    let config_given = fields.config.is_some();
+    let mut config = fields.config.unwrap_or(draft.config);
+    if let Some(slug) = fields.slug {
+        problems.extend(put_slug(&mut config, slug, config_given).err());
     }
-
-    /// `draft` with everything replaced that was said; configuration, options and
-    /// scopes as a whole, but for hidden secrets, which stay as they are.
-    pub(crate) fn amend(mut self, draft: PluginDraft) -> Result<PluginDraft, ApiError> {
-        keep_secrets(&mut self.config, &mut self.options, &draft)?;
-        self.replace(draft)
-    }
-
-    fn replace(self, draft: PluginDraft) -> Result<PluginDraft, ApiError> {
-        let mut problems = self.unsupported();
-        let options = match self.options {
-            Some(options) => texts(options).unwrap_or_else(|wrong| {
-                problems.extend(wrong);
-                BTreeMap::new()
-            }),
-            None => draft.options,
-        };
-        let config_given = self.config.is_some();
-        let mut config = self.config.unwrap_or(draft.config);
-        if let Some(slug) = self.slug {
-            problems.extend(put_slug(&mut config, slug, config_given).err());
-        }
-        let old_hooks = Hooks { primary: draft.hook_type, all: draft.hook_types };
-        let hooks = Hooks::settle(self.hook_type, self.hook_types, old_hooks);
-        problems.extend(hooks.problems());
-        let draft = PluginDraft {
-            name: self.name.unwrap_or(draft.name),
-            description: self.description.unwrap_or(draft.description),
-            command: self.command.unwrap_or(draft.command),
-            config,
-            options,
-            hook_type: hooks.primary,
-            hook_types: hooks.all,
-            service_scopes: self.service_scopes.unwrap_or(draft.service_scopes),
-            is_active: self.is_active.unwrap_or(draft.is_active),
-        };
-        let broken_rules = draft.validate().err().unwrap_or_default();
-        problems.extend(broken_rules.iter().map(ToString::to_string));
-        ApiError::all_of(problems).map_or(Ok(draft), Err)
-    }
-
-    /// Fields of existing clients that mean something only where they are not empty.
-    fn unsupported(&self) -> Vec<String> {
-        let fields = [
-            ("checksum", &self.checksum),
-            ("namespace", &self.namespace),
-            ("oci_reference", &self.oci_reference),
-        ];
-        let is_said = |value: &Option<String>| value.as_ref().is_some_and(|text| !text.is_empty());
-        fields
-            .into_iter()
-            .filter(|(_, value)| is_said(value))
-            .map(|(name, _)| format!("{name}: not supported yet, leave it out"))
-            .collect()
-    }
+    let old_hooks = Hooks { primary: draft.hook_type, all: draft.hook_types };
+    let hooks = Hooks::settle(fields.hook_type, fields.hook_types, old_hooks);
+    problems.extend(hooks.problems());
+    let draft = PluginDraft {
+        name: fields.name.unwrap_or(draft.name),
+        description: fields.description.unwrap_or(draft.description),
+        command: fields.command.unwrap_or(draft.command),
+        config,
+        options: fields.options.map_or(draft.options, texts),
+        hook_type: hooks.primary,
+        hook_types: hooks.all,
+        service_scopes: fields.service_scopes.unwrap_or(draft.service_scopes),
+        is_active: fields.is_active.unwrap_or(draft.is_active),
+    };
+    problems.extend(of_plugin(&draft.validate().err().unwrap_or_default()));
+    if problems.is_empty() { Ok(draft) } else { Err(problems) }
 }
 
-/// Puts what is stored in the place of what was shown for it.
+/// Fields of existing clients that mean something only where they are not empty.
+fn unsupported(fields: &PluginFields) -> Vec<Problem> {
+    let named = [
+        ("checksum", &fields.checksum),
+        ("namespace", &fields.namespace),
+        ("oci_reference", &fields.oci_reference),
+    ];
+    let is_said = |value: &Option<String>| value.as_ref().is_some_and(|text| !text.is_empty());
+    let said = named.into_iter().filter(|(_, value)| is_said(value));
+    said.map(|(name, _)| Problem::at(name, "not supported yet, leave it out")).collect()
+}
+
+/// Puts what is stored in the place of what was shown for it; what stands for nothing is a problem.
 fn keep_secrets(
     config: &mut Option<Map<String, Value>>,
     options: &mut Option<Map<String, Value>>,
     draft: &PluginDraft,
-) -> Result<(), ApiError> {
+) -> Vec<Problem> {
     let config = config.as_mut().map(|config| restore_config(config, &draft.config));
     let options = options.as_mut().map(|options| restore_options(options, &draft.options));
     let problems = [config, options].into_iter().flatten().filter_map(Result::err).flatten();
-    ApiError::all_of(problems.collect()).map_or(Ok(()), Err)
+    problems.map(Problem::from).collect()
 }
 
-/// Options are texts; others are problems.
-fn texts(options: Map<String, Value>) -> Result<BTreeMap<String, String>, Vec<String>> {
-    let mut problems = Vec::new();
-    let mut texts = BTreeMap::new();
-    for (name, value) in options {
-        match serde_json::from_value(value) {
-            Ok(text) => drop(texts.insert(name, text)),
-            Err(error) => problems.push(format!("options.{name}: {error}")),
-        }
-    }
-    if problems.is_empty() { Ok(texts) } else { Err(problems) }
+/// Options are texts; what else there can be are marks of secrets that stand for nothing, and those
+/// were told.
+fn texts(options: Map<String, Value>) -> BTreeMap<String, String> {
+    let text = |(name, value): (String, Value)| Some((name, value.as_str()?.to_owned()));
+    options.into_iter().filter_map(text).collect()
 }
 
 /// `draft` after a merge patch of it as a whole.
-pub(crate) fn merged(
-    mut patch: Map<String, Value>,
-    draft: PluginDraft,
-) -> Result<PluginDraft, ApiError> {
-    put_slug_into_config(&mut patch)?;
-    let mut members = |name: &str| match patch.get_mut(name) {
+pub(crate) fn merged(mut patch: Members, draft: PluginDraft) -> Result<PluginDraft, Vec<Problem>> {
+    patch.wrong.extend(put_slug_into_config(&mut patch.members).err());
+    let mut members = |name: &str| match patch.members.get_mut(name) {
         Some(Value::Object(members)) => Some(std::mem::take(members)),
         _ => None,
     };
     let (mut config, mut options) = (members("config"), members("options"));
-    keep_secrets(&mut config, &mut options, &draft)?;
+    let problems = keep_secrets(&mut config, &mut options, &draft);
     let kept = [("config", config), ("options", options)];
-    patch.extend(kept.into_iter().filter_map(|(name, said)| Some((name.into(), said?.into()))));
-    let hooks_said = patch.contains_key("hook_type") || patch.contains_key("hook_types");
+    let kept = kept.into_iter().filter_map(|(name, said)| Some((name.into(), said?.into())));
+    patch.members.extend(kept);
+    let said = |name: &str| patch.members.contains_key(name);
+    let hooks_said = said("hook_type") || said("hook_types");
     let mut attributes = json!({
         "name": draft.name,
         "description": draft.description,
@@ -165,19 +126,20 @@ pub(crate) fn merged(
         "service_scopes": draft.service_scopes,
         "is_active": draft.is_active,
     });
-    merge_patch::apply(&mut attributes, &Value::Object(patch));
-    let attributes = attributes.as_object().cloned().unwrap_or_default();
-    let fields: PluginFields = read_fields(attributes, "")?;
-    let without_hooks = hooks_said && fields.hook_type.is_none() && fields.hook_types.is_none();
-    let mut base = PluginDraft::new("", "");
-    if !without_hooks {
-        (base.hook_type, base.hook_types) = (draft.hook_type, draft.hook_types);
-    }
-    fields.replace(base)
+    merge_patch::apply(&mut attributes, &Value::Object(patch.members));
+    let members = attributes.as_object().cloned().unwrap_or_default();
+    read_fields::<PluginFields>(Members { members, ..patch }).settle(|fields| {
+        let without_hooks = hooks_said && fields.hook_type.is_none() && fields.hook_types.is_none();
+        let mut base = PluginDraft::new("", "");
+        if !without_hooks {
+            (base.hook_type, base.hook_types) = (draft.hook_type, draft.hook_types);
+        }
+        replaced(fields, base, problems)
+    })
 }
 
 /// In a patch, a slug is said in the one place where it is kept.
-fn put_slug_into_config(patch: &mut Map<String, Value>) -> Result<(), ApiError> {
+fn put_slug_into_config(patch: &mut Map<String, Value>) -> Result<(), Problem> {
     let slug = match patch.remove("slug") {
         None => return Ok(()),
         Some(Value::String(text)) if text.is_empty() => Value::Null,
@@ -185,14 +147,17 @@ fn put_slug_into_config(patch: &mut Map<String, Value>) -> Result<(), ApiError> 
     };
     let config = patch.entry("config").or_insert_with(|| json!({}));
     let Value::Object(config) = config else {
-        return Err(ApiError::bad_request("slug: say it in config, which is replaced here"));
+        return Err(Problem::at("slug", "say it in config, which is replaced here"));
     };
     match config.insert("slug".to_owned(), slug.clone()) {
-        Some(other) if other != slug => Err(ApiError::bad_request(format!(
-            "slug: {slug} here and {other} in config.slug are two different things; say one"
-        ))),
+        Some(other) if other != slug => Err(two_slugs(&slug, &other)),
         _ => Ok(()),
     }
+}
+
+fn two_slugs(slug: &Value, other: &Value) -> Problem {
+    let what = format!("{slug} here and {other} in config.slug are two different things; say one");
+    Problem::at("slug", what)
 }
 
 /// The slug lives in the configuration; beside it, it is a second way to say the same.
@@ -200,12 +165,10 @@ fn put_slug(
     config: &mut Map<String, Value>,
     slug: String,
     config_given: bool,
-) -> Result<(), String> {
+) -> Result<(), Problem> {
     match config.get("slug") {
         Some(other) if config_given && *other != Value::String(slug.clone()) => {
-            return Err(format!(
-                "slug: {slug:?} here and {other} in config.slug are two different things; say one"
-            ));
+            return Err(two_slugs(&slug.into(), other));
         }
         _ if slug.is_empty() => config.remove("slug"),
         _ => config.insert("slug".to_owned(), Value::String(slug)),
@@ -239,9 +202,11 @@ impl Hooks {
         Self { primary, all }
     }
 
-    fn problems(&self) -> Vec<String> {
+    fn problems(&self) -> Vec<Problem> {
         let unknown = self.all.iter().filter(|hook| !HOOKS.contains(&hook.as_str()));
         let known = HOOKS.join(", ");
-        unknown.map(|hook| format!("hook_types: {hook:?} is unknown, known are {known}")).collect()
+        let told =
+            |hook| Problem::at("hook_types", format!("{hook:?} is unknown, known are {known}"));
+        unknown.map(told).collect()
     }
 }

@@ -4,15 +4,17 @@
 use super::change::Change;
 use super::error::ApiError;
 use super::extract::Id;
-use super::plugin_fields::{PluginFields, merged};
+use super::plugin_fields::{amended_by, merged};
 use super::state::AdminState;
-use super::types::{Document, Resource};
+use super::types::resource;
 use crate::publish::Published;
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
+use sidegate_api::error::Problem;
+use sidegate_api::plugin::{PluginFields, SchemaAttributes};
+use sidegate_api::resource::{ResourceType, Shown};
 use sidegate_model::config_schema::ConfigSchema;
 use sidegate_model::plugin::{Plugin, PluginDraft, PluginId};
 use sidegate_store::{Precondition, StoreError};
@@ -20,29 +22,6 @@ use std::sync::Arc;
 
 /// How often a configuration is looked at anew because it was changed while it was looked at.
 const MAX_ATTEMPTS: usize = 100;
-
-/// Whether a configuration is held against the schema before it is saved.
-#[derive(Debug, Clone, Copy, Default, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum Schema {
-    #[default]
-    Check,
-    /// The schema is that of the process that runs, which may be about to be replaced by another.
-    Ignore,
-}
-
-/// What is asked of a change.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct SchemaQuery {
-    #[serde(default)]
-    pub(crate) schema: Schema,
-}
-
-#[derive(Serialize)]
-struct SchemaAttributes {
-    schema: Value,
-}
 
 /// What a plugin said of its configuration when it was started last.
 pub(super) fn schema_of(state: &AdminState, id: PluginId) -> Option<Arc<ConfigSchema>> {
@@ -85,10 +64,11 @@ pub(super) async fn change_checked(
 }
 
 fn amended(change: Change<PluginFields>, plugin: &Plugin) -> Result<PluginDraft, ApiError> {
-    match change {
-        Change::Fields(fields) => fields.amend(plugin.draft.clone()),
-        Change::Merge(patch) => merged(patch, plugin.draft.clone()),
-    }
+    let draft = plugin.draft.clone();
+    Ok(match change {
+        Change::Fields(fields) => fields.settle(|fields| amended_by(fields, draft))?,
+        Change::Merge(patch) => merged(patch, draft)?,
+    })
 }
 
 /// Why a change was not made.
@@ -115,6 +95,7 @@ impl Question {
     async fn asked(self, schema: Arc<ConfigSchema>) -> Result<Answer, ApiError> {
         let look = move || {
             let problems = schema.new_problems(&self.before, &self.after);
+            let problems = problems.into_iter().map(Problem::from).collect();
             Answer { question: self, problems }
         };
         tokio::task::spawn_blocking(look).await.map_err(ApiError::internal)
@@ -124,7 +105,7 @@ impl Question {
 /// What a change of the configuration newly breaks.
 struct Answer {
     question: Question,
-    problems: Vec<String>,
+    problems: Vec<Problem>,
 }
 
 impl Answer {
@@ -136,9 +117,8 @@ impl Answer {
     ) -> Result<(), Refusal> {
         let question = Question { before: before.clone(), after: after.clone() };
         match known.filter(|known| known.question == question) {
-            Some(known) => {
-                ApiError::all_of(known.problems).map(Refusal::Certain).map_or(Ok(()), Err)
-            }
+            Some(known) if known.problems.is_empty() => Ok(()),
+            Some(known) => Err(Refusal::Certain(known.problems.into())),
             None => Err(Refusal::Open(Box::new(question))),
         }
     }
@@ -152,6 +132,7 @@ pub(crate) async fn show(
     let plugin = state.control.store().plugin(PluginId(id)).await?;
     let known = schema_of(&state, plugin.id);
     let schema = known.map_or_else(|| json!({}), |schema| schema.as_json().clone());
-    let resource = Resource::new("plugin-config-schema", plugin.id, SchemaAttributes { schema });
-    Ok(Json(Document::plain(resource)).into_response())
+    let attributes = SchemaAttributes { schema };
+    let data = resource(ResourceType::PluginConfigSchema, plugin.id, attributes);
+    Ok(Json(Shown { data }).into_response())
 }

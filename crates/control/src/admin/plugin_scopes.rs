@@ -2,54 +2,27 @@
 //! manifest wishes them. Knows shapes; which scopes there are is the model's.
 
 use super::error::ApiError;
-use super::extract::{Attributes, Id, Named};
+use super::extract::{Fields, Id};
 use super::if_match::IfMatch;
-use super::plugins::{Secrets, shape};
 use super::state::AdminState;
 use axum::extract::State;
 use axum::response::Response;
-use http::StatusCode;
-use serde::Deserialize;
+use sidegate_api::error::{ErrorCode, Problem};
+use sidegate_api::plugin::{ApprovalFields, ScopeFields};
 use sidegate_model::plugin::PluginId;
 use sidegate_model::scope::check_service;
 use sidegate_model::status::PluginState;
 use sidegate_store::{Precondition, ScopeChange};
 use std::collections::BTreeSet;
 
-/// The scopes a client names: one, or several.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct ScopeFields {
-    scope: Option<String>,
-    scopes: Option<BTreeSet<String>>,
-}
-
-/// Whether what the manifest wishes is to be granted.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct ApprovalFields {
-    approved: bool,
-}
-
-impl Named for ScopeFields {
-    const TYPE: &'static str = "plugin";
-}
-
-impl Named for ApprovalFields {
-    const TYPE: &'static str = "plugin";
-}
-
-impl ScopeFields {
-    fn into_scopes(self) -> Result<BTreeSet<String>, ApiError> {
-        let mut scopes = self.scopes.unwrap_or_default();
-        scopes.extend(self.scope);
-        if scopes.is_empty() {
-            return Err(ApiError::bad_request(
-                "scope: name one, as in {\"scope\": \"kv.readwrite\"}, or several in scopes",
-            ));
-        }
-        Ok(scopes)
+fn named(fields: ScopeFields) -> Result<BTreeSet<String>, Vec<Problem>> {
+    let mut scopes = fields.scopes.unwrap_or_default();
+    scopes.extend(fields.scope);
+    if scopes.is_empty() {
+        let how = "name one, as in {\"scope\": \"kv.readwrite\"}, or several in scopes";
+        return Err(vec![Problem::at("scope", how)]);
     }
+    Ok(scopes)
 }
 
 /// `POST /plugins/{id}/grant`
@@ -57,9 +30,10 @@ pub(crate) async fn grant(
     State(state): State<AdminState>,
     Id(id): Id,
     IfMatch(precondition): IfMatch,
-    Attributes(fields): Attributes<ScopeFields>,
+    Fields(fields): Fields<ScopeFields>,
 ) -> Result<Response, ApiError> {
-    change(&state, PluginId(id), ScopeChange::Grant(fields.into_scopes()?), precondition).await
+    let scopes = fields.settle(named)?;
+    change(&state, PluginId(id), ScopeChange::Grant(scopes), precondition).await
 }
 
 /// `POST /plugins/{id}/revoke`
@@ -67,9 +41,10 @@ pub(crate) async fn revoke(
     State(state): State<AdminState>,
     Id(id): Id,
     IfMatch(precondition): IfMatch,
-    Attributes(fields): Attributes<ScopeFields>,
+    Fields(fields): Fields<ScopeFields>,
 ) -> Result<Response, ApiError> {
-    change(&state, PluginId(id), ScopeChange::Revoke(fields.into_scopes()?), precondition).await
+    let scopes = fields.settle(named)?;
+    change(&state, PluginId(id), ScopeChange::Revoke(scopes), precondition).await
 }
 
 /// `POST /plugins/{id}/approve-scopes`
@@ -77,10 +52,10 @@ pub(crate) async fn approve(
     State(state): State<AdminState>,
     Id(id): Id,
     IfMatch(precondition): IfMatch,
-    Attributes(fields): Attributes<ApprovalFields>,
+    Fields(fields): Fields<ApprovalFields>,
 ) -> Result<Response, ApiError> {
     let id = PluginId(id);
-    let decision = if fields.approved {
+    let decision = if fields.settle(Ok)?.approved {
         ScopeChange::Grant(known_wishes(&state, id).await?)
     } else {
         ScopeChange::RevokeAll
@@ -106,7 +81,7 @@ async fn known_wishes(state: &AdminState, id: PluginId) -> Result<BTreeSet<Strin
             let detail = format!(
                 "plugin {name:?} does not run, so what it wishes is not known: start it, or grant scopes by name"
             );
-            Err(ApiError::new(StatusCode::CONFLICT, detail))
+            Err(ApiError::new(ErrorCode::Conflict, detail))
         }
     }
 }
@@ -118,7 +93,5 @@ async fn change(
     precondition: Precondition,
 ) -> Result<Response, ApiError> {
     let published = state.control.change_scopes(id, change, precondition).await?;
-    let plugin = published.value;
-    let shape = || shape(plugin, &state.plane.plugins(), Secrets::Hidden);
-    Ok(state.changed(published.revision, shape).await)
+    Ok(state.changed_plugin(published.revision, published.value).await)
 }

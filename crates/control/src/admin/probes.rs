@@ -7,6 +7,12 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use http::header::CONTENT_TYPE;
+use sidegate_api::probe::Health;
+
+/// `GET /health`
+pub(crate) async fn health() -> Response {
+    Json(Health { status: "ok".to_owned() }).into_response()
+}
 
 /// `GET /ready`
 pub(crate) async fn ready(State(state): State<AdminState>) -> Response {

@@ -1,5 +1,5 @@
-//! The table of the admin API's routes, and the router made of it. Everything needs the admin
-//! token but the probes; what is not in the table needs it too.
+//! The router, made of the operations that the API has. Everything needs the admin token but the
+//! probes; what is no operation needs it too.
 
 use super::auth::require_admin;
 use super::error::ApiError;
@@ -7,68 +7,77 @@ use super::extract::MAX_BODY_BYTES;
 use super::frame::frame;
 use super::state::AdminState;
 use super::{
-    apps, logging, plugin_schema, plugin_scopes, plugins, probes, records, routes, tokens,
+    apps, logging, openapi, plugin_schema, plugin_scopes, plugins, probes, records, routes, tokens,
 };
+use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn_with_state;
-use axum::response::{IntoResponse, Response};
-use axum::routing::{MethodRouter, delete, get, patch, post};
-use axum::{Json, Router};
-use http::{Method, StatusCode, Uri};
-use serde_json::json;
+use axum::routing::{MethodFilter, MethodRouter, on};
+use http::{Method, Uri};
+use sidegate_api::error::ErrorCode;
+use sidegate_api::operation::{self, Operation};
+use sidegate_api::operations::{OperationId, operations};
 
-const HEALTH: &str = "/api/v1/health";
-
-type Route = (Method, &'static str, MethodRouter<AdminState>);
-
-fn table() -> Vec<Route> {
-    vec![
-        (Method::GET, "/api/v1/plugins", get(plugins::list)),
-        (Method::POST, "/api/v1/plugins", post(plugins::create)),
-        (Method::GET, "/api/v1/plugins/{id}", get(plugins::show)),
-        (Method::PATCH, "/api/v1/plugins/{id}", patch(plugins::change)),
-        (Method::DELETE, "/api/v1/plugins/{id}", delete(plugins::delete)),
-        (Method::POST, "/api/v1/plugins/{id}/reload", post(plugins::reload)),
-        (Method::POST, "/api/v1/plugins/{id}/grant", post(plugin_scopes::grant)),
-        (Method::POST, "/api/v1/plugins/{id}/revoke", post(plugin_scopes::revoke)),
-        (Method::POST, "/api/v1/plugins/{id}/approve-scopes", post(plugin_scopes::approve)),
-        (Method::GET, "/api/v1/plugins/{id}/status", get(plugins::status)),
-        (Method::GET, "/api/v1/plugins/{id}/config-schema", get(plugin_schema::show)),
-        (Method::GET, "/api/v1/plugins/{id}/records", get(records::list)),
-        (Method::GET, "/api/v1/apps", get(apps::list)),
-        (Method::POST, "/api/v1/apps", post(apps::create)),
-        (Method::GET, "/api/v1/apps/{id}", get(apps::show)),
-        (Method::PATCH, "/api/v1/apps/{id}", patch(apps::change)),
-        (Method::DELETE, "/api/v1/apps/{id}", delete(apps::delete)),
-        (Method::GET, "/api/v1/tokens", get(tokens::list)),
-        (Method::POST, "/api/v1/tokens", post(tokens::create)),
-        (Method::GET, "/api/v1/tokens/{id}", get(tokens::show)),
-        (Method::DELETE, "/api/v1/tokens/{id}", delete(tokens::revoke)),
-        (Method::GET, "/api/v1/routes", get(routes::list)),
-        (Method::GET, "/api/v1/logging", get(logging::show)),
-        (Method::PATCH, "/api/v1/logging", patch(logging::change)),
-    ]
+/// Who serves an operation.
+fn handler(id: OperationId, method: MethodFilter) -> MethodRouter<AdminState> {
+    match id {
+        OperationId::ListPlugins => on(method, plugins::list),
+        OperationId::CreatePlugin => on(method, plugins::create),
+        OperationId::ShowPlugin => on(method, plugins::show),
+        OperationId::ChangePlugin => on(method, plugins::change),
+        OperationId::DeletePlugin => on(method, plugins::delete),
+        OperationId::ReloadPlugin => on(method, plugins::reload),
+        OperationId::GrantScopes => on(method, plugin_scopes::grant),
+        OperationId::RevokeScopes => on(method, plugin_scopes::revoke),
+        OperationId::ApproveScopes => on(method, plugin_scopes::approve),
+        OperationId::ShowPluginStatus => on(method, plugins::status),
+        OperationId::ShowConfigSchema => on(method, plugin_schema::show),
+        OperationId::ListPluginRecords => on(method, records::list),
+        OperationId::ListApps => on(method, apps::list),
+        OperationId::CreateApp => on(method, apps::create),
+        OperationId::ShowApp => on(method, apps::show),
+        OperationId::ChangeApp => on(method, apps::change),
+        OperationId::DeleteApp => on(method, apps::delete),
+        OperationId::ListTokens => on(method, tokens::list),
+        OperationId::CreateToken => on(method, tokens::create),
+        OperationId::ShowToken => on(method, tokens::show),
+        OperationId::RevokeToken => on(method, tokens::revoke),
+        OperationId::ListRoutes => on(method, routes::list),
+        OperationId::ShowLogging => on(method, logging::show),
+        OperationId::ChangeLogging => on(method, logging::change),
+        OperationId::ShowOpenApi => on(method, openapi::show),
+        OperationId::ApiHealth | OperationId::Health => on(method, probes::health),
+        OperationId::Ready => on(method, probes::ready),
+        OperationId::Metrics => on(method, probes::metrics),
+    }
 }
 
-/// Every route that needs the admin token: method and path, with `{id}` for a number.
-pub fn protected_routes() -> Vec<(Method, &'static str)> {
-    table().into_iter().map(|(method, path, _)| (method, path)).collect()
+fn filter(method: operation::Method) -> MethodFilter {
+    match method {
+        operation::Method::Get => MethodFilter::GET,
+        operation::Method::Post => MethodFilter::POST,
+        operation::Method::Patch => MethodFilter::PATCH,
+        operation::Method::Delete => MethodFilter::DELETE,
+    }
+}
+
+/// The routes of operations; another method is told the right ones.
+fn routes_of(operations: &[&Operation<OperationId>]) -> Router<AdminState> {
+    let add = |router: Router<AdminState>, operation: &&Operation<OperationId>| {
+        router.route(operation.path, handler(operation.id, filter(operation.method)))
+    };
+    operations.iter().fold(Router::new(), add).method_not_allowed_fallback(another_method)
 }
 
 /// The whole admin API as one service.
 pub(crate) fn router(state: AdminState) -> Router {
-    let protected = table()
-        .into_iter()
-        .fold(Router::new(), |router, (_, path, handler)| router.route(path, handler));
-    protected
+    let operations = operations();
+    let (protected, open): (Vec<_>, Vec<_>) = operations.iter().partition(|row| row.token);
+    routes_of(&protected)
         .fallback(nothing_here)
-        .method_not_allowed_fallback(another_method)
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
         .layer(from_fn_with_state(state.clone(), require_admin))
-        .route(HEALTH, get(health))
-        .route("/health", get(health))
-        .route("/ready", get(probes::ready))
-        .route("/metrics", get(probes::metrics))
+        .merge(routes_of(&open))
         .layer(from_fn_with_state(state.clone(), frame))
         .with_state(state)
 }
@@ -85,10 +94,6 @@ async fn use_tls() -> ApiError {
     ApiError::bad_request("this port speaks HTTP over TLS: use https://")
 }
 
-async fn health() -> Response {
-    Json(json!({ "status": "ok" })).into_response()
-}
-
 async fn nothing_here(uri: Uri) -> ApiError {
     ApiError::not_found(format!("nothing is at {}; the API is under /api/v1", uri.path()))
 }
@@ -96,5 +101,5 @@ async fn nothing_here(uri: Uri) -> ApiError {
 async fn another_method(method: Method) -> ApiError {
     let detail =
         format!("this address does not take {method}; the Allow header says what it takes");
-    ApiError::new(StatusCode::METHOD_NOT_ALLOWED, detail)
+    ApiError::new(ErrorCode::MethodNotAllowed, detail)
 }

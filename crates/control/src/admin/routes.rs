@@ -1,37 +1,20 @@
 //! The routes the data plane serves now: every mounted endpoint of every plugin. Read only.
 
 use super::state::AdminState;
-use super::types::{Document, Resource};
+use super::types::{list_of, resource};
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use serde::Serialize;
-use sidegate_model::endpoint::{Endpoint, Method, Raised};
+use sidegate_api::resource::{Resource, ResourceType};
+use sidegate_api::route::{RaisedAttributes, RouteAttributes};
+use sidegate_model::endpoint::{Endpoint, MethodSet, Raised};
 use sidegate_model::plugin::Slug;
 use sidegate_model::status::PluginStatus;
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
-#[derive(Serialize)]
-struct RouteAttributes {
-    plugin_id: u32,
-    plugin: String,
-    slug: String,
-    path: String,
-    methods: Vec<&'static str>,
-    require_auth: bool,
-    raised: Vec<RaisedAttributes>,
-    stream_response: bool,
-    description: String,
-    metadata: BTreeMap<String, String>,
-    state: &'static str,
-}
-
-/// Where an endpoint demands a token although it does not say so.
-#[derive(Serialize)]
-pub(super) struct RaisedAttributes {
-    path: String,
-    methods: Vec<&'static str>,
+/// The names of methods.
+pub(super) fn names(methods: MethodSet) -> Vec<String> {
+    methods.iter().map(|method| method.as_str().to_owned()).collect()
 }
 
 /// Where `endpoint` demands a token although it does not say so; paths begin with `mount`.
@@ -43,14 +26,9 @@ pub(super) fn raised(
     let of_endpoint = all.iter().filter(|raised| Arc::ptr_eq(&raised.endpoint, endpoint));
     let shape = |raised: &Raised| RaisedAttributes {
         path: format!("{mount}{}", raised.path),
-        methods: raised.methods.iter().map(Method::as_str).collect(),
+        methods: names(raised.methods),
     };
     of_endpoint.map(shape).collect()
-}
-
-#[derive(Serialize)]
-struct Count {
-    total_count: usize,
 }
 
 fn shape(
@@ -60,7 +38,7 @@ fn shape(
 ) -> Resource<RouteAttributes> {
     let mount = format!("/plugins/{slug}");
     let path = format!("{mount}{}", endpoint.path);
-    let methods: Vec<_> = endpoint.methods.iter().map(Method::as_str).collect();
+    let methods = names(endpoint.methods);
     let id = format!("{} {path}", methods.join(","));
     let attributes = RouteAttributes {
         plugin_id: status.id.0,
@@ -73,9 +51,9 @@ fn shape(
         stream_response: endpoint.stream_response,
         description: endpoint.description.clone(),
         metadata: endpoint.metadata.clone(),
-        state: status.state.as_str(),
+        state: status.state.into(),
     };
-    Resource::new("routes", id, attributes)
+    resource(ResourceType::Route, id, attributes)
 }
 
 /// `GET /routes`
@@ -83,11 +61,10 @@ pub(crate) async fn list(State(state): State<AdminState>) -> Response {
     let mut statuses = state.plane.plugins();
     statuses.sort_by_key(|status| status.id);
     let mounted = statuses.iter().filter_map(|status| Some((status, status.slug.as_ref()?)));
-    let data: Vec<_> = mounted
+    let data = mounted
         .flat_map(|(status, slug)| {
             status.endpoints.iter().map(move |endpoint| shape(status, slug, endpoint))
         })
         .collect();
-    let meta = Some(Count { total_count: data.len() });
-    Json(Document { data, meta }).into_response()
+    Json(list_of(data)).into_response()
 }

@@ -3,7 +3,7 @@
 
 use super::if_match::etag;
 use super::tls::AdminTls;
-use super::types::{Document, Resource};
+use super::types::Versioned;
 use crate::control::Control;
 use crate::logs::LogLevels;
 use crate::plane::DataPlane;
@@ -13,6 +13,7 @@ use axum::response::{IntoResponse, Response};
 use http::header::{ETAG, LOCATION};
 use http::{HeaderName, HeaderValue, StatusCode};
 use serde::Serialize;
+use sidegate_api::resource::{ChangeMeta, Changed, Shown};
 use sidegate_model::snapshot::Revision;
 use sidegate_model::token::TokenHash;
 use std::sync::Arc;
@@ -66,23 +67,18 @@ pub(crate) struct AdminState {
     pub(crate) settings: Arc<ControlSettings>,
 }
 
-#[derive(Serialize)]
-struct ChangeMeta {
-    applied: bool,
-}
-
 impl AdminState {
     /// 201 with what was created and where it is found.
     pub(crate) async fn created<A: Serialize>(
         &self,
         revision: Revision,
         collection: &str,
-        shape: impl FnOnce() -> Resource<A>,
+        shape: impl FnOnce() -> Versioned<A>,
     ) -> Response {
         let applied = self.applied(revision).await;
-        let resource = shape();
-        let location = format!("/api/v1/{collection}/{}", resource.id());
-        let mut response = answer(StatusCode::CREATED, applied, resource);
+        let thing = shape();
+        let location = format!("/api/v1/{collection}/{}", thing.data.id);
+        let mut response = answer(StatusCode::CREATED, applied, thing);
         if let Ok(location) = HeaderValue::from_str(&location) {
             response.headers_mut().insert(LOCATION, location);
         }
@@ -93,7 +89,7 @@ impl AdminState {
     pub(crate) async fn changed<A: Serialize>(
         &self,
         revision: Revision,
-        shape: impl FnOnce() -> Resource<A>,
+        shape: impl FnOnce() -> Versioned<A>,
     ) -> Response {
         let applied = self.applied(revision).await;
         answer(StatusCode::OK, applied, shape())
@@ -119,15 +115,15 @@ impl AdminState {
 }
 
 /// 200 with a thing and its version.
-pub(crate) fn shown<A: Serialize>(data: Resource<A>) -> Response {
-    let tag = data.version().and_then(etag);
-    tagged(Json(Document::plain(data)).into_response(), tag)
+pub(crate) fn shown<A: Serialize>(thing: Versioned<A>) -> Response {
+    let tag = etag(&thing.version);
+    tagged(Json(Shown { data: thing.data }).into_response(), tag)
 }
 
-fn answer<A: Serialize>(status: StatusCode, applied: bool, data: Resource<A>) -> Response {
-    let tag = data.version().and_then(etag);
-    let document = Document { data, meta: Some(ChangeMeta { applied }) };
-    tagged((status, [(APPLIED, applied_text(applied))], Json(document)).into_response(), tag)
+fn answer<A: Serialize>(status: StatusCode, applied: bool, thing: Versioned<A>) -> Response {
+    let tag = etag(&thing.version);
+    let changed = Changed { data: thing.data, meta: ChangeMeta { applied } };
+    tagged((status, [(APPLIED, applied_text(applied))], Json(changed)).into_response(), tag)
 }
 
 fn tagged(mut response: Response, tag: Option<HeaderValue>) -> Response {

@@ -2,14 +2,16 @@
 //! creation and nowhere else. Knows shapes and the two ways to say when a token ends.
 
 use super::error::ApiError;
-use super::extract::{Attributes, Id, Named, Query};
+use super::extract::{Fields, Id, Query};
 use super::if_match::IfMatch;
 use super::state::{AdminState, shown};
-use super::types::{Resource, page_document, read_page, time_text};
+use super::types::{PageQuery, Versioned, page_of, resource, time_text};
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use serde::{Deserialize, Serialize};
+use sidegate_api::error::Problem;
+use sidegate_api::resource::ResourceType;
+use sidegate_api::token::{ExpiresIn, TokenAttributes, TokenFields, TokenQuery};
 use sidegate_model::UnixMillis;
 use sidegate_model::app::AppId;
 use sidegate_model::clock::now_millis;
@@ -19,85 +21,61 @@ use sidegate_model::token::{NewToken, Token, TokenId};
 use sidegate_store::{NewTokenRow, StoreError, TokenFilter};
 use std::time::Duration;
 
-/// What a client may say about a new token.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct TokenFields {
-    app_id: Option<u32>,
-    name: Option<String>,
-    scopes: Option<Vec<String>>,
-    expires_in: Option<ExpiresIn>,
-    expires_at: Option<String>,
-}
-
-impl Named for TokenFields {
-    const TYPE: &'static str = "token";
-}
-
-/// A duration as text, or the nanoseconds that existing clients send.
-#[derive(Debug, Deserialize)]
-#[serde(untagged, expecting = "write a duration in quotes, as in \"24h\", \"30d\" or \"1h30m\"")]
-enum ExpiresIn {
-    Text(String),
-    Nanoseconds(i64),
-}
-
-impl ExpiresIn {
-    fn read(&self) -> Result<Duration, String> {
-        match self {
-            Self::Text(text) => match parse_duration(text) {
-                Ok(Duration::ZERO) => {
-                    Err("a token must last; leave this out for one without end".to_owned())
-                }
-                Ok(duration) => Ok(duration),
-                Err(error) => Err(error.to_string()),
-            },
-            Self::Nanoseconds(nanos) => match u64::try_from(*nanos).map(Duration::from_nanos) {
-                Ok(duration) if duration >= Duration::from_secs(1) => Ok(duration),
-                _ => Err(format!(
-                    "a bare number means nanoseconds, and {nanos} of them are less than a second: \
-                     write a duration in quotes, as in \"{nanos}s\" or \"24h\", or leave this out \
-                     for a token without end"
-                )),
-            },
-        }
+fn read_duration(said: &ExpiresIn) -> Result<Duration, String> {
+    match said {
+        ExpiresIn::Text(text) => match parse_duration(text) {
+            Ok(Duration::ZERO) => {
+                Err("a token must last; leave this out for one without end".to_owned())
+            }
+            Ok(duration) => Ok(duration),
+            Err(error) => Err(error.to_string()),
+        },
+        ExpiresIn::Nanoseconds(nanos) => match u64::try_from(*nanos).map(Duration::from_nanos) {
+            Ok(duration) if duration >= Duration::from_secs(1) => Ok(duration),
+            _ => Err(format!(
+                "a bare number means nanoseconds, and {nanos} of them are less than a second: \
+                 write a duration in quotes, as in \"{nanos}s\" or \"24h\", or leave this out \
+                 for a token without end"
+            )),
+        },
     }
 }
 
-impl TokenFields {
-    fn read(self, secret: &NewToken, now: UnixMillis) -> Result<NewTokenRow, ApiError> {
-        let mut problems = Vec::new();
-        if self.app_id.is_none() {
-            problems.push("app_id: say for which app the token speaks".to_owned());
-        }
-        let name = self.name.unwrap_or_default();
-        if name.chars().count() > 255 || name.chars().any(char::is_control) {
-            problems.push("name: use at most 255 characters and no control characters".to_owned());
-        }
-        let mut scopes: Vec<String> = Vec::new();
-        for (index, scope) in self.scopes.unwrap_or_default().into_iter().enumerate() {
-            if let Err(problem) = scope::check(&scope) {
-                problems.push(format!("scopes[{index}]: {problem}"));
-            }
-            if !scopes.contains(&scope) {
-                scopes.push(scope);
-            }
-        }
-        if scopes.len() > scope::MAX_SCOPES {
-            problems.push(format!("scopes: a token has at most {}", scope::MAX_SCOPES));
-        }
-        let end = read_end(self.expires_in.as_ref(), self.expires_at.as_deref(), now);
-        let expires_at = end.unwrap_or_else(|problem| {
-            problems.push(problem);
-            None
-        });
-        if let Some(error) = ApiError::all_of(problems) {
-            return Err(error);
-        }
-        let app_id = AppId(self.app_id.unwrap_or_default());
-        let (hash, hint) = (secret.hash(), secret.hint());
-        Ok(NewTokenRow { app_id, name, hash, hint, scopes, expires_at })
+fn read_row(
+    fields: TokenFields,
+    secret: &NewToken,
+    now: UnixMillis,
+) -> Result<NewTokenRow, Vec<Problem>> {
+    let mut problems = Vec::new();
+    if fields.app_id.is_none() {
+        problems.push(Problem::at("app_id", "say for which app the token speaks"));
     }
+    let name = fields.name.unwrap_or_default();
+    if name.chars().count() > 255 || name.chars().any(char::is_control) {
+        problems.push(Problem::at("name", "use at most 255 characters and no control characters"));
+    }
+    let mut scopes: Vec<String> = Vec::new();
+    for scope in fields.scopes.unwrap_or_default() {
+        problems.extend(scope::check(&scope).err().map(|told| Problem::at("scopes", told)));
+        if !scopes.contains(&scope) {
+            scopes.push(scope);
+        }
+    }
+    if scopes.len() > scope::MAX_SCOPES {
+        let told = format!("a token has at most {}", scope::MAX_SCOPES);
+        problems.push(Problem::at("scopes", told));
+    }
+    let end = read_end(fields.expires_in.as_ref(), fields.expires_at.as_deref(), now);
+    let expires_at = end.unwrap_or_else(|problem| {
+        problems.push(problem.into());
+        None
+    });
+    if !problems.is_empty() {
+        return Err(problems);
+    }
+    let app_id = AppId(fields.app_id.unwrap_or_default());
+    let (hash, hint) = (secret.hash(), secret.hint());
+    Ok(NewTokenRow { app_id, name, hash, hint, scopes, expires_at })
 }
 
 fn read_end(
@@ -109,7 +87,8 @@ fn read_end(
         (None, None) => Ok(None),
         (Some(_), Some(_)) => Err("expires_in: give this or expires_at, not both".to_owned()),
         (Some(expires_in), None) => {
-            let lasting = expires_in.read().map_err(|problem| format!("expires_in: {problem}"))?;
+            let lasting =
+                read_duration(expires_in).map_err(|problem| format!("expires_in: {problem}"))?;
             let millis = UnixMillis::try_from(lasting.as_millis()).unwrap_or(UnixMillis::MAX);
             Ok(Some(now.saturating_add(millis)))
         }
@@ -125,20 +104,7 @@ fn read_end(
     }
 }
 
-#[derive(Serialize)]
-struct TokenAttributes {
-    app_id: u32,
-    name: String,
-    hint: String,
-    scopes: Vec<String>,
-    expires_at: Option<String>,
-    is_expired: bool,
-    created_at: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    token: Option<String>,
-}
-
-fn shape(token: Token, text: Option<String>) -> Resource<TokenAttributes> {
+fn shape(token: Token, text: Option<String>) -> Versioned<TokenAttributes> {
     let version = token.version();
     let attributes = TokenAttributes {
         app_id: token.app_id.0,
@@ -150,18 +116,7 @@ fn shape(token: Token, text: Option<String>) -> Resource<TokenAttributes> {
         created_at: time_text(token.created_at),
         token: text,
     };
-    Resource::new("token", token.id, attributes).with_version(version)
-}
-
-/// How to narrow a list of tokens.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct TokenQuery {
-    page: Option<u32>,
-    #[serde(alias = "page_size")]
-    limit: Option<u32>,
-    app_id: Option<u32>,
-    name: Option<String>,
+    Versioned { data: resource(ResourceType::Token, token.id, attributes), version }
 }
 
 /// `GET /tokens`
@@ -169,19 +124,20 @@ pub(crate) async fn list(
     State(state): State<AdminState>,
     Query(query): Query<TokenQuery>,
 ) -> Result<Response, ApiError> {
-    let page = read_page(query.page, query.limit)?;
-    let filter = TokenFilter { app: query.app_id.map(AppId), name: query.name };
+    let TokenQuery { page, limit, page_size, app_id, name } = query.settle(Ok)?;
+    let page = PageQuery { page, limit, page_size }.read()?;
+    let filter = TokenFilter { app: app_id.map(AppId), name };
     let listing = state.control.store().list_tokens(&filter, page).await?;
-    Ok(Json(page_document(listing, |token| shape(token, None))).into_response())
+    Ok(Json(page_of(listing, |token| shape(token, None))).into_response())
 }
 
 /// `POST /tokens`
 pub(crate) async fn create(
     State(state): State<AdminState>,
-    Attributes(fields): Attributes<TokenFields>,
+    Fields(fields): Fields<TokenFields>,
 ) -> Result<Response, ApiError> {
     let secret = NewToken::generate().map_err(ApiError::internal)?;
-    let row = fields.read(&secret, now_millis())?;
+    let row = fields.settle(|fields| read_row(fields, &secret, now_millis()))?;
     let published = state.control.create_token(row).await.map_err(|error| match error {
         // The app is part of the request, not the thing that was asked for.
         StoreError::NotFound { .. } => ApiError::bad_request(format!("app_id: {error}")),

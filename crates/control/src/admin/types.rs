@@ -1,78 +1,56 @@
-//! The shapes every answer of the admin API shares: a resource, a list with its paging, times.
+//! From what is stored to what answers share: a thing with its version, a page of a list, times.
 //! Knows no particular noun.
 
 use super::error::ApiError;
-use serde::Serialize;
+use sidegate_api::resource::{Count, ListOf, PageOf, Paging, Resource, ResourceType};
 use sidegate_model::UnixMillis;
 use sidegate_store::{Listing, Page};
 
-/// One thing, with its number and what there is to know of it.
-#[derive(Debug, Serialize)]
-pub(crate) struct Resource<A> {
-    r#type: &'static str,
-    id: String,
+/// Puts attributes under a type and an id.
+pub(crate) fn resource<A>(
+    kind: ResourceType,
+    id: impl std::fmt::Display,
     attributes: A,
-    /// Another text for every other content of what can be changed.
-    #[serde(skip)]
-    version: Option<String>,
+) -> Resource<A> {
+    Resource { kind, id: id.to_string(), attributes }
 }
 
-impl<A> Resource<A> {
-    /// Puts attributes under a type and an id.
-    pub(crate) fn new(r#type: &'static str, id: impl std::fmt::Display, attributes: A) -> Self {
-        Self { r#type, id: id.to_string(), attributes, version: None }
-    }
-
-    /// Says which version of a thing this is.
-    pub(crate) fn with_version(self, version: String) -> Self {
-        Self { version: Some(version), ..self }
-    }
-
-    /// Which version of a thing this is, where it is one that can be changed.
-    pub(crate) fn version(&self) -> Option<&str> {
-        self.version.as_deref()
-    }
-
-    /// The id, as it stands in addresses.
-    pub(crate) fn id(&self) -> &str {
-        &self.id
-    }
+/// A thing that can be changed, with its version: another text for every other content.
+#[derive(Debug)]
+pub(crate) struct Versioned<A> {
+    /// The thing.
+    pub(crate) data: Resource<A>,
+    /// Its version.
+    pub(crate) version: String,
 }
 
-/// A whole answer.
-#[derive(Debug, Serialize)]
-pub(crate) struct Document<D, M> {
-    /// The resource or the resources.
-    pub(crate) data: D,
-    /// What is said about the answer itself.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) meta: Option<M>,
+/// Which page of a list is asked for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct PageQuery {
+    /// `page`, from 1.
+    pub(crate) page: Option<u32>,
+    /// `limit`, 1 to 100, 20 when absent.
+    pub(crate) limit: Option<u32>,
+    /// `page_size`, another name of `limit`.
+    pub(crate) page_size: Option<u32>,
 }
 
-impl<D> Document<D, ()> {
-    /// An answer without remarks.
-    pub(crate) fn plain(data: D) -> Self {
-        Self { data, meta: None }
+impl PageQuery {
+    /// The page it means.
+    pub(crate) fn read(self) -> Result<Page, ApiError> {
+        if self.limit.is_some() && self.page_size.is_some() {
+            let detail = "query: page_size: this is limit: say it once";
+            return Err(ApiError::bad_request(detail));
+        }
+        let usual = Page::default();
+        let number = self.page.unwrap_or(usual.number());
+        let size = self.limit.or(self.page_size).unwrap_or(usual.size());
+        Page::new(number, size).map_err(|_| {
+            let limits = format!("page counts from 1, limit goes from 1 to {}", Page::MAX_SIZE);
+            let detail = format!("page {number} with limit {size} cannot be shown: {limits}");
+            ApiError::bad_request(detail)
+        })
     }
-}
-
-/// Where a page stands in its list.
-#[derive(Debug, Serialize, PartialEq, Eq)]
-pub(crate) struct Paging {
-    total_count: u64,
-    total_pages: u64,
-    page_size: u32,
-    page_number: u32,
-}
-
-/// Reads `page` (from 1) and `limit` (1 to 100, 20 when absent) of a query.
-pub(crate) fn read_page(page: Option<u32>, limit: Option<u32>) -> Result<Page, ApiError> {
-    let usual = Page::default();
-    let (number, size) = (page.unwrap_or(usual.number()), limit.unwrap_or(usual.size()));
-    Page::new(number, size).map_err(|_| {
-        let limits = format!("page counts from 1, limit goes from 1 to {}", Page::MAX_SIZE);
-        ApiError::bad_request(format!("page {number} with limit {size} cannot be shown: {limits}"))
-    })
 }
 
 /// The list of the one thing that was found by its name, or of none.
@@ -83,17 +61,29 @@ pub(crate) fn listing_of<T>(found: Option<T>, page: Page) -> Listing<T> {
 }
 
 /// Shapes a page of a list.
-pub(crate) fn page_document<T, A>(
+pub(crate) fn page_of<T, A>(
     listing: Listing<T>,
-    shape: impl FnMut(T) -> Resource<A>,
-) -> Document<Vec<Resource<A>>, Paging> {
+    shape: impl FnMut(T) -> Versioned<A>,
+) -> PageOf<A> {
     let meta = Paging {
         total_count: listing.total,
         total_pages: listing.pages(),
         page_size: listing.page.size(),
         page_number: listing.page.number(),
     };
-    Document { data: listing.items.into_iter().map(shape).collect(), meta: Some(meta) }
+    let data = listing.items.into_iter().map(shape).map(|thing| thing.data).collect();
+    PageOf { data, meta }
+}
+
+/// A list on one page.
+pub(crate) fn list_of<A>(data: Vec<Resource<A>>) -> ListOf<A> {
+    let meta = Count { total_count: count(data.len()) };
+    ListOf { data, meta }
+}
+
+/// A number of things, as answers tell it.
+pub(crate) fn count(things: usize) -> u64 {
+    u64::try_from(things).unwrap_or(u64::MAX)
 }
 
 /// A time as RFC 3339, in UTC, always with three digits for the milliseconds.

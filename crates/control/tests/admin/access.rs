@@ -2,15 +2,17 @@
 
 use crate::harness::{ADMIN_TOKEN, Admin, send};
 use reqwest::Method;
-use sidegate_control::protected_routes;
+use sidegate_api::operations::operations;
 
 #[tokio::test]
 async fn every_route_refuses_a_missing_and_a_wrong_token() {
     let admin = Admin::start().await;
-    let routes = protected_routes();
-    assert!(routes.len() >= 17, "the table of routes is empty?");
-    for (method, path) in routes {
-        let path = path.replace("{id}", "1");
+    let operations = operations();
+    let protected: Vec<_> = operations.iter().filter(|operation| operation.token).collect();
+    assert!(protected.len() >= 25, "the table of operations is empty?");
+    for operation in protected {
+        let method: Method = operation.method.as_str().parse().unwrap();
+        let path = operation.path.replace("{id}", "1");
         let wrong = ["", "Bearer wrong", "Basic c2dhOng=", ADMIN_TOKEN];
         for value in wrong {
             let mut request = admin.request(method.clone(), &path).body("{not json");

@@ -174,7 +174,7 @@ async fn an_end_that_was_hardly_meant_is_refused_with_a_hint() {
         (json!({"expires_at": "tomorrow"}), "2030-01-31"),
         (json!({"expires_at": "2001-01-01T00:00:00Z"}), "over already"),
         (json!({"expires_at": "2999-01-01T00:00:00Z", "expires_in": "1h"}), "not both"),
-        (json!({"scopes": ["two words"]}), "scopes[0]"),
+        (json!({"scopes": ["two words"]}), "scopes: scope \"two words\""),
     ];
     for (mut wanted, words) in rows {
         wanted["app_id"] = json!(1);

@@ -17,7 +17,7 @@ impl Admin {
         send(request.header("content-type", kind).body(body.to_string())).await
     }
 
-    async fn merge(&self, path: &str, body: Value) -> Answer {
+    pub(crate) async fn merge(&self, path: &str, body: Value) -> Answer {
         self.change(path, ("content-type", MERGE), body).await
     }
 

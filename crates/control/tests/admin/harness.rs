@@ -7,6 +7,7 @@ use futures_util::future::BoxFuture;
 use reqwest::header::HeaderMap;
 use reqwest::{Method, RequestBuilder, StatusCode};
 use serde_json::Value;
+use sidegate_api::error::ErrorBody;
 use sidegate_control::{Control, ControlSettings, DataPlane, serve};
 use sidegate_model::clock::now_millis;
 use sidegate_model::config_schema::ConfigSchema;
@@ -36,6 +37,10 @@ pub(crate) struct FakePlane {
 }
 
 impl DataPlane for FakePlane {
+    fn node(&self) -> &str {
+        "node-1"
+    }
+
     fn plugins(&self) -> Vec<PluginStatus> {
         assert!(!self.panics.load(Ordering::Relaxed), "told to panic");
         let endpoints = EndpointTable::build(vec![EndpointRegistration {
@@ -266,13 +271,14 @@ pub(crate) async fn send(request: RequestBuilder) -> Answer {
     assert!(!headers.contains_key("access-control-allow-origin"));
     let json = if body.is_empty() { Value::Null } else { serde_json::from_slice(&body).unwrap() };
     if status.is_client_error() || status.is_server_error() {
-        let errors = json["errors"].as_array().expect("errors");
-        assert!(!errors.is_empty());
-        for error in errors {
-            let members = if status == StatusCode::PRECONDITION_FAILED { 3 } else { 2 };
-            assert_eq!(error.as_object().unwrap().len(), members, "{error}");
-            assert!(!error["title"].as_str().unwrap().is_empty());
-            assert!(!error["detail"].as_str().unwrap().is_empty());
+        let body: ErrorBody = serde_json::from_value(json.clone()).expect("the body of an error");
+        assert_eq!(serde_json::to_value(&body).unwrap(), json, "nothing more is in it");
+        assert_eq!(body.code.status(), status.as_u16());
+        assert_eq!(headers["x-request-id"], body.request_id);
+        assert!(!body.errors.is_empty() && !body.error.is_empty());
+        for error in &body.errors {
+            assert_eq!(error.code, body.code);
+            assert!(!error.title.is_empty() && !error.detail.is_empty());
         }
     }
     Answer { status, headers, json }

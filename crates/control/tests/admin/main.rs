@@ -3,6 +3,7 @@
 mod access;
 mod apps_and_tokens;
 mod changes;
+mod contract;
 mod harness;
 mod live;
 mod plugin_scopes;

@@ -22,7 +22,7 @@ async fn a_plugin_lives_from_its_registration_to_its_deletion() {
         )
         .await
         .expect(201);
-    assert_eq!(answer.json["data"]["type"], "plugins");
+    assert_eq!(answer.json["data"]["type"], "plugin");
     assert_eq!(answer.header("location"), "/api/v1/plugins/1");
     let attributes = answer.attributes();
     assert_eq!(attributes["slug"], "files");
