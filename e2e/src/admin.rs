@@ -1,7 +1,12 @@
 //! The admin API as a client sees it: JSON in, JSON out, always with the admin token.
 
+use crate::answer::Answer;
 use crate::client::{Connection, Request, Version};
+use crate::contract::{self, Asked};
+use serde::de::DeserializeOwned;
 use serde_json::Value;
+use sidegate_api::error::ErrorBody;
+use sidegate_api::resource::{Changed, ListOf, Resource, Shown};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -29,9 +34,15 @@ impl Admin {
         &self.token
     }
 
-    /// Begins a question for a probe on its port, without a token.
-    pub fn probe(&self, path: &str) -> Request {
-        Request::new(self.addr, "GET", path)
+    /// Asks a probe on its port, without a token.
+    ///
+    /// # Panics
+    /// When the answer is not as the API's document says.
+    pub async fn probe(&self, path: &str) -> Answer {
+        let answer = Request::new(self.addr, "GET", path).send().await;
+        let asked = Asked { method: "GET", path };
+        contract::check(&asked, answer.status, &answer.headers, &answer.body);
+        answer
     }
 
     /// Notes a text that must never show in a log.
@@ -48,7 +59,7 @@ impl Admin {
     /// `/api/v1/`.
     ///
     /// # Panics
-    /// When the answer is no JSON, or an error has not the shape of errors.
+    /// When the answer is not as the API's document says.
     pub async fn call(&self, method: &str, path: &str, body: Option<&Value>) -> (u16, Value) {
         self.call_as(Some(&self.token), method, path, body).await
     }
@@ -65,7 +76,8 @@ impl Admin {
         body: Option<&Value>,
     ) -> (u16, Value) {
         let connection = Connection::open(self.addr, Version::Http1).await;
-        let mut request = connection.request(method, &format!("/api/v1/{path}"));
+        let path = format!("/api/v1/{path}");
+        let mut request = connection.request(method, &path);
         if let Some(token) = token {
             request = request.bearer(token);
         }
@@ -76,10 +88,8 @@ impl Admin {
         let answer = stream.whole().await.expect("the admin API answers completely");
         assert!(answer.headers.contains_key("x-request-id"), "{method} {path}: no request id");
         let json = if answer.body.is_empty() { Value::Null } else { answer.json() };
-        if !answer.status.is_success() {
-            let first = &json["errors"][0];
-            assert!(first["title"].is_string() && first["detail"].is_string(), "{json}");
-        }
+        let asked = Asked { method, path: &path };
+        contract::check(&asked, answer.status, &answer.headers, &answer.body);
         (answer.status.as_u16(), json)
     }
 
@@ -89,6 +99,33 @@ impl Admin {
     /// When it is refused.
     pub async fn get(&self, path: &str) -> Value {
         self.done("GET", path, None).await
+    }
+
+    /// Asks for a thing, as its type.
+    ///
+    /// # Panics
+    /// When it is refused.
+    pub async fn show<A: DeserializeOwned>(&self, path: &str) -> Resource<A> {
+        let json = self.whole("GET", path, None).await;
+        serde_json::from_value::<Shown<A>>(json).expect("a thing of this type").data
+    }
+
+    /// Creates something; gives it as its type.
+    ///
+    /// # Panics
+    /// When it is refused.
+    pub async fn create<A: DeserializeOwned>(&self, path: &str, body: &Value) -> Resource<A> {
+        let json = self.whole("POST", path, Some(body)).await;
+        serde_json::from_value::<Changed<A>>(json).expect("a new thing of this type").data
+    }
+
+    /// Asks for a list that is on one page, as its type.
+    ///
+    /// # Panics
+    /// When it is refused.
+    pub async fn list<A: DeserializeOwned>(&self, path: &str) -> Vec<Resource<A>> {
+        let json = self.whole("GET", path, None).await;
+        serde_json::from_value::<ListOf<A>>(json).expect("a list of this type").data
     }
 
     /// Creates something or makes something happen; gives the `data` of the answer.
@@ -122,14 +159,18 @@ impl Admin {
     pub async fn refused(&self, method: &str, path: &str, body: &Value) -> (u16, String) {
         let (status, json) = self.call(method, path, Some(body)).await;
         assert!(status >= 400, "{method} {path} was not refused: {json}");
-        let errors = json["errors"].as_array().cloned().unwrap_or_default();
-        let details: Vec<_> = errors.iter().filter_map(|e| e["detail"].as_str()).collect();
+        let body: ErrorBody = serde_json::from_value(json).expect("the body of an error");
+        let details: Vec<_> = body.errors.into_iter().map(|error| error.detail).collect();
         (status, details.join("\n"))
     }
 
     async fn done(&self, method: &str, path: &str, body: Option<&Value>) -> Value {
-        let (status, mut json) = self.call(method, path, body).await;
+        self.whole(method, path, body).await["data"].take()
+    }
+
+    async fn whole(&self, method: &str, path: &str, body: Option<&Value>) -> Value {
+        let (status, json) = self.call(method, path, body).await;
         assert!((200..300).contains(&status), "{method} {path}: {status} {json}");
-        json["data"].take()
+        json
     }
 }

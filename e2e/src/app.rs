@@ -2,6 +2,9 @@
 
 use crate::admin::Admin;
 use serde_json::{Value, json};
+use sidegate_api::app::AppAttributes;
+use sidegate_api::resource::Resource;
+use sidegate_api::token::TokenAttributes;
 
 /// An app that is being registered.
 #[must_use = "an app is registered by create"]
@@ -37,9 +40,8 @@ impl AppBuilder {
     /// # Panics
     /// When it is refused.
     pub async fn create(self) -> App {
-        let data = self.admin.post("apps", &self.fields).await;
-        let id = data["id"].as_str().and_then(|id| id.parse().ok());
-        App { id: id.expect("an app has a number"), admin: self.admin }
+        let app: Resource<AppAttributes> = self.admin.create("apps", &self.fields).await;
+        App { id: app.id.parse().expect("an app has a number"), admin: self.admin }
     }
 }
 
@@ -100,10 +102,9 @@ impl TokenBuilder {
     /// # Panics
     /// When it is refused.
     pub async fn create_with_id(self) -> (String, u32) {
-        let data = self.admin.post("tokens", &self.fields).await;
-        let text = data["attributes"]["token"].as_str().expect("a new token shows its text");
-        self.admin.keep_secret(text);
-        let id = data["id"].as_str().and_then(|id| id.parse().ok());
-        (text.to_owned(), id.expect("a token has a number"))
+        let token: Resource<TokenAttributes> = self.admin.create("tokens", &self.fields).await;
+        let text = token.attributes.token.expect("a new token shows its text");
+        self.admin.keep_secret(&text);
+        (text, token.id.parse().expect("a token has a number"))
     }
 }

@@ -14,6 +14,7 @@ mod body;
 mod certificate;
 mod cli;
 mod client;
+mod contract;
 mod eventually;
 mod gateway;
 mod go;
@@ -42,7 +43,7 @@ pub use go::{Flavour, Go, Library, go_story};
 pub use load::{Load, Tally};
 pub use mount::{Filler, ReadOnly, SmallDisk};
 pub use need::Need;
-pub use plugin::{Plugin, PluginBuilder};
+pub use plugin::{Plugin, PluginBuilder, lines_of};
 pub use process::{
     cpu_ticks, descendants, freeze, is_alive, kill, resident_kib, signal, terminate, thaw,
 };

@@ -4,6 +4,10 @@ use crate::admin::Admin;
 use crate::binaries::program;
 use crate::eventually::eventually;
 use serde_json::{Map, Value, json};
+use sidegate_api::plugin::{PluginAttributes, WholeStatusAttributes};
+use sidegate_api::record::RecordAttributes;
+use sidegate_api::resource::Resource;
+use sidegate_api::state::State;
 
 /// A plugin that is being registered.
 #[must_use = "a plugin is registered by add, ready or refused"]
@@ -62,8 +66,8 @@ impl PluginBuilder {
     /// When it is refused.
     pub async fn add(self) -> Plugin {
         let body = self.body();
-        let data = self.admin.post("plugins", &body).await;
-        Plugin { id: number(&data["id"]), admin: self.admin }
+        let plugin: Resource<PluginAttributes> = self.admin.create("plugins", &body).await;
+        Plugin { id: plugin.id.parse().expect("a plugin has a number"), admin: self.admin }
     }
 
     /// Registers it and waits until it serves.
@@ -107,28 +111,24 @@ impl Plugin {
         Self { id, admin }
     }
 
-    /// What it does now: `state`, `reason`, `warnings`, `pid`, `restarts`, `endpoints`.
-    pub async fn status(&self) -> Value {
-        self.admin.get(&format!("plugins/{}/status", self.id)).await["attributes"].take()
+    /// What it does now.
+    pub async fn status(&self) -> WholeStatusAttributes {
+        self.admin.show(&format!("plugins/{}/status", self.id)).await.attributes
     }
 
     /// What is known of its processes, newest first, each with its last lines.
-    ///
-    /// # Panics
-    /// When the answer is no list.
-    pub async fn records(&self) -> Vec<Value> {
-        let mut data = self.admin.get(&format!("plugins/{}/records", self.id)).await;
-        let records = data.as_array_mut().expect("records are a list");
-        records.iter_mut().map(|record| record["attributes"].take()).collect()
+    pub async fn records(&self) -> Vec<RecordAttributes> {
+        let records = self.admin.list(&format!("plugins/{}/records", self.id)).await;
+        records.into_iter().map(|record| record.attributes).collect()
     }
 
     /// What is known of one of its processes.
     ///
     /// # Panics
     /// When nothing is.
-    pub async fn record_of(&self, pid: u32) -> Value {
+    pub async fn record_of(&self, pid: u32) -> RecordAttributes {
         let records = self.records().await;
-        let found = records.iter().find(|record| record["pid"] == pid);
+        let found = records.iter().find(|record| record.pid == Some(pid));
         found.unwrap_or_else(|| panic!("no record of process {pid}: {records:#?}")).clone()
     }
 
@@ -136,9 +136,9 @@ impl Plugin {
     ///
     /// # Panics
     /// When it never is.
-    pub async fn wait_ended(&self, pid: u32) -> Value {
+    pub async fn wait_ended(&self, pid: u32) -> RecordAttributes {
         eventually("the end of a process is on record", async || {
-            Some(self.record_of(pid).await).filter(|record| record["running"] == false)
+            Some(self.record_of(pid).await).filter(|record| !record.running)
         })
         .await
     }
@@ -150,9 +150,9 @@ impl Plugin {
     pub async fn wait_ready(&self) {
         eventually("the plugin is ready", async || {
             let status = self.status().await;
-            let state = status["state"].as_str().unwrap_or_default();
-            assert!(!matches!(state, "parked" | "stopped"), "it is {state}: {status}");
-            (state == "ready").then_some(())
+            let state = status.summary.state;
+            assert!(!matches!(state, State::Parked | State::Stopped), "{status:#?}");
+            (state == State::Ready).then_some(())
         })
         .await;
     }
@@ -161,7 +161,11 @@ impl Plugin {
     ///
     /// # Panics
     /// When it never is.
-    pub async fn wait_for(&self, what: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+    pub async fn wait_for(
+        &self,
+        what: &str,
+        wanted: impl Fn(&WholeStatusAttributes) -> bool,
+    ) -> WholeStatusAttributes {
         eventually(what, async || Some(self.status().await).filter(|status| wanted(status))).await
     }
 
@@ -169,8 +173,8 @@ impl Plugin {
     ///
     /// # Panics
     /// When it never is.
-    pub async fn wait_state(&self, state: &str) -> Value {
-        self.wait_for(state, |status| status["state"] == state).await
+    pub async fn wait_state(&self, state: State) -> WholeStatusAttributes {
+        self.wait_for(state.as_str(), |status| status.summary.state == state).await
     }
 
     /// The process that serves.
@@ -178,7 +182,7 @@ impl Plugin {
     /// # Panics
     /// When there is none.
     pub async fn pid(&self) -> u32 {
-        number(&self.status().await["pid"])
+        self.status().await.summary.pid.expect("a process serves")
     }
 
     /// Waits until another process than `old` serves, and gives its id.
@@ -186,14 +190,14 @@ impl Plugin {
     /// # Panics
     /// When none ever does.
     pub async fn wait_other_pid(&self, old: u32) -> u32 {
-        let other = |status: &Value| {
-            status["state"] == "ready"
-                && status["pid"].as_u64().is_some_and(|pid| pid != u64::from(old))
+        let other = |status: &WholeStatusAttributes| {
+            status.summary.state == State::Ready && status.summary.pid.is_some_and(|pid| pid != old)
         };
-        number(&self.wait_for("another process serves", other).await["pid"])
+        let status = self.wait_for("another process serves", other).await;
+        status.summary.pid.expect("what serves has a process")
     }
 
-    /// Changes fields of it.
+    /// Changes fields of it; gives what it is then.
     pub async fn change(&self, fields: &Value) -> Value {
         self.admin.patch(&format!("plugins/{}", self.id), fields).await
     }
@@ -209,8 +213,11 @@ impl Plugin {
     }
 }
 
-/// A number that may come as text.
-fn number(value: &Value) -> u32 {
-    let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-    text.parse().unwrap_or_else(|_| panic!("{value} is not a number"))
+/// What a process printed last, as one text to look for words in.
+///
+/// # Panics
+/// When its lines were not asked for.
+pub fn lines_of(record: &RecordAttributes) -> String {
+    let lines = record.lines.as_ref().expect("the lines were asked for");
+    serde_json::to_string(lines).expect("lines can be written as JSON")
 }

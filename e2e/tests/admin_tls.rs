@@ -129,7 +129,7 @@ fn probes_are_on_the_admin_port_and_can_be_taken_off_the_public_one() {
             gateway.lab().await;
             for path in ["/ready", "/metrics"] {
                 gateway.get(path).send().await.expect(status);
-                let answer = gateway.admin().probe(path).send().await;
+                let answer = gateway.admin().probe(path).await;
                 let answer = answer.expect(200);
                 if path == "/ready" {
                     assert_eq!(answer.json()["plugins"][0]["name"], Value::from("lab"));

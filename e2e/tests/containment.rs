@@ -1,6 +1,7 @@
 //! Nothing that a plugin started outlives it, or the gateway, however either ends.
 
 use serde_json::json;
+use sidegate_api::state::State;
 use sidegate_e2e::{
     Gateway, Plugin, PluginBuilder, descendants, eventually, is_alive, kill, story,
 };
@@ -95,7 +96,7 @@ fn a_plugin_that_takes_no_hint_is_gone_after_its_deadline() {
         let plugin = deaf.option("drain_deadline", "300ms").ready().await;
         let family = family(&gateway, &plugin).await;
         let open = tokio::spawn(gateway.get("/plugins/m/unary/deaf").try_send());
-        plugin.wait_for("it is being asked", |status| status["in_flight"] == 1).await;
+        plugin.wait_for("it is being asked", |status| status.in_flight == 1).await;
         plugin.change(&json!({"is_active": false})).await;
         let begun = Instant::now();
         gateway.get("/plugins/m/unary/seen").send().await.expect(404);
@@ -104,7 +105,7 @@ fn a_plugin_that_takes_no_hint_is_gone_after_its_deadline() {
         assert!(begun.elapsed() < Duration::from_secs(10), "it took {:?}", begun.elapsed());
         let answer = open.await.unwrap().unwrap();
         answer.is_error(502, "plugin_broke_off", "plugin");
-        plugin.wait_state("stopped").await;
+        plugin.wait_state(State::Stopped).await;
         assert!(gateway.plugin_pids().is_empty(), "{:?}", gateway.plugin_pids());
     });
 }

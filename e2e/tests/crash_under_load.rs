@@ -1,9 +1,11 @@
 //! Processes that die while clients ask: who was being served gets an error, everybody else waits a
 //! moment and notices nothing, and nothing is ever asked twice.
 
-use serde_json::{Value, json};
+use serde_json::json;
+use sidegate_api::record::RecordAttributes;
+use sidegate_api::state::State;
 use sidegate_e2e::{
-    Gateway, Load, Plugin, Version, eventually, freeze, kill, program, story, within,
+    Gateway, Load, Plugin, Version, eventually, freeze, kill, lines_of, program, story, within,
 };
 use std::time::{Duration, Instant};
 
@@ -64,15 +66,15 @@ async fn served_by_another(gateway: &Gateway, dead: u32) -> u32 {
 
 async fn is_recorded(gateway: &Gateway, plugin: &Plugin, pid: u32, in_flight: usize) {
     let record = plugin.wait_ended(pid).await;
-    let found = [&record["signal"], &record["signal_name"], &record["in_order"]];
-    assert_eq!(found, [&json!(9), &json!("SIGKILL"), &json!(false)], "{record:#}");
+    let found = (record.signal, record.signal_name.as_deref(), record.in_order);
+    assert_eq!(found, (Some(9), Some("SIGKILL"), Some(false)), "{record:#?}");
     // One more may have come and gone with the story's own first request after the kill.
-    let told = record["in_flight"].as_u64().unwrap() as usize;
-    assert!((in_flight..=in_flight + 1).contains(&told), "{told} of {in_flight}: {record:#}");
-    let lines = record["lines"].to_string();
+    let told = record.in_flight.unwrap() as usize;
+    assert!((in_flight..=in_flight + 1).contains(&told), "{told} of {in_flight}: {record:#?}");
+    let lines = lines_of(&record);
     assert!(lines.contains("stderr last-words") && lines.contains("stdout last-words"), "{lines}");
-    let failure = &plugin.status().await["last_failure"];
-    assert_eq!((&failure["pid"], &failure["signal"]), (&json!(pid), &json!(9)), "{failure}");
+    let failure = plugin.status().await.last_failure.unwrap();
+    assert_eq!((failure.pid, failure.signal), (Some(pid), Some(9)), "{failure:?}");
     let shown = gateway.cli().ok(&["plugin", "show", "r"]).await;
     assert!(shown.contains("SIGKILL (9)") && shown.contains("stderr last-words"), "{shown}");
     let logs = gateway.cli().ok(&["plugin", "logs", "r"]).await;
@@ -86,7 +88,7 @@ fn requests_that_come_while_a_plugin_restarts_wait_and_are_answered() {
         let plugin = slow_lab(&gateway).await;
         let before = plugin.pid().await;
         kill(before);
-        plugin.wait_for("its end is noticed", |status| status["pid"].is_null()).await;
+        plugin.wait_for("its end is noticed", |status| status.summary.pid.is_none()).await;
         let connection = gateway.connection(Version::Http2).await;
         let mut waiting = tokio::task::JoinSet::new();
         for number in 0..12 {
@@ -103,8 +105,12 @@ fn requests_that_come_while_a_plugin_restarts_wait_and_are_answered() {
         raw.send(format!("{head}Expect: 100-continue\r\n\r\n")).await;
         assert_eq!(raw.interim().await, 100);
         let status = plugin.status().await;
-        assert_eq!(status["state"], "ready", "nobody asks for a body that nobody can take");
-        assert_ne!(status["pid"], before);
+        assert_eq!(
+            status.summary.state,
+            State::Ready,
+            "nobody asks for a body that nobody can take"
+        );
+        assert_ne!(status.summary.pid, Some(before));
         raw.send("late").await;
         assert_eq!(raw.answer().await.expect(200).json()["body"], "late");
         while let Some(answer) = waiting.join_next().await {
@@ -160,7 +166,7 @@ fn a_request_that_a_crash_broke_off_is_never_asked_again() {
         for number in 0..8 {
             assert!(!seen(&gateway, number).await, "request {number} was asked again");
         }
-        assert_eq!(plugin.wait_ended(before).await["in_flight"], 8);
+        assert_eq!(plugin.wait_ended(before).await.in_flight, Some(8));
     });
 }
 
@@ -178,7 +184,7 @@ fn a_process_that_dies_during_a_reload_is_followed_by_the_one_that_starts() {
         plugin.reload().await;
         eventually("the next one starts", async || {
             let records = plugin.records().await;
-            let starts = |record: &&Value| record["running"] == true && record["pid"] != before;
+            let starts = |record: &&RecordAttributes| record.running && record.pid != Some(before);
             records.iter().find(starts).map(drop)
         })
         .await;
@@ -212,10 +218,10 @@ fn an_old_process_that_dies_while_it_drains_harms_only_whom_it_served() {
         tally.is_spotless(200);
         assert_eq!(tally.bodies, [after.to_string()].into());
         let record = plugin.wait_ended(before).await;
-        let found = [&record["signal"], &record["in_order"], &record["in_flight"]];
-        assert_eq!(found, [&json!(9), &json!(false), &json!(1)], "{record:#}");
+        let found = (record.signal, record.in_order, record.in_flight);
+        assert_eq!(found, (Some(9), Some(false), Some(1)), "{record:#?}");
         let status = plugin.status().await;
-        assert_eq!((&status["pid"], &status["restarts"]), (&json!(after), &json!(0)));
+        assert_eq!((status.summary.pid, status.summary.restarts), (Some(after), 0));
     });
 }
 
@@ -234,7 +240,7 @@ fn a_plugin_that_answers_no_pings_is_replaced() {
         // A request that has not been sent yet would be sent to the next process.
         gateway.get("/plugins/lab/x").send().await.expect(200);
         let hanging = tokio::spawn(gateway.get("/plugins/lab/hang").send());
-        plugin.wait_for("it is being asked", |status| status["in_flight"] == 1).await;
+        plugin.wait_for("it is being asked", |status| status.in_flight == 1).await;
         freeze(other);
         let frozen = Instant::now();
         let after = plugin.wait_other_pid(other).await;
@@ -242,10 +248,10 @@ fn a_plugin_that_answers_no_pings_is_replaced() {
         hanging.await.unwrap().is_error(502, "plugin_broke_off", "plugin");
         let answer = gateway.get("/plugins/lab/pid").send().await.expect(200);
         assert_eq!(answer.text(), after.to_string());
-        assert_eq!(plugin.status().await["restarts"], 1);
+        assert_eq!(plugin.status().await.summary.restarts, 1);
         let record = plugin.wait_ended(other).await;
-        assert!(record["reason"].to_string().contains("Ping"), "{record:#}");
-        assert_eq!(record["in_flight"], 1, "{record:#}");
+        assert!(record.reason.as_deref().unwrap_or_default().contains("Ping"), "{record:#?}");
+        assert_eq!(record.in_flight, Some(1), "{record:#?}");
         eventually("the frozen one is gone", async || {
             (!sidegate_e2e::is_alive(other)).then_some(())
         })
@@ -270,7 +276,7 @@ fn a_plugin_that_hangs_at_its_start_delays_nobody() {
         };
         within(Duration::from_secs(3), "the start of another plugin", start).await;
         for plugin in &stuck {
-            assert_eq!(plugin.status().await["state"], "starting");
+            assert_eq!(plugin.status().await.summary.state, State::Starting);
         }
         // One that hangs can be taken away as well.
         let [first, ..] = stuck;

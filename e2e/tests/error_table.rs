@@ -1,6 +1,8 @@
 //! The table of errors: each scenario of the page, its status, its code, and who failed.
 
 use serde_json::json;
+use sidegate_api::plugin::WholeStatusAttributes;
+use sidegate_api::state::State;
 use sidegate_e2e::{Gateway, Plugin, Version, eventually, kill, story};
 use std::time::{Duration, Instant};
 
@@ -89,7 +91,7 @@ fn a_plugin_that_is_still_starting_is_503_with_retry_after() {
         let gateway = Gateway::start().await;
         let plugin = gateway.plugin("m").program("e2e-plugin-misbehave").config("start", "hang");
         let plugin = plugin.add().await;
-        assert_eq!(plugin.status().await["state"], "starting");
+        assert_eq!(plugin.status().await.summary.state, State::Starting);
         let answer = gateway.get("/plugins/m/anything").send().await;
         answer.is_error(503, "plugin_starting", "plugin");
         assert_eq!(answer.header("retry-after"), Some("1"));
@@ -111,10 +113,9 @@ fn a_plugin_that_cannot_start_is_503_and_its_status_says_why() {
             (crashes, "b", "exit code 4"),
             (missing, "c", "/nonexistent/program"),
         ] {
-            let failed = |status: &serde_json::Value| {
-                let state = status["state"].as_str().unwrap_or_default();
-                matches!(state, "backoff" | "parked" | "stopped")
-                    && status["reason"].to_string().contains(words)
+            let failed = |status: &WholeStatusAttributes| {
+                matches!(status.summary.state, State::Backoff | State::Parked | State::Stopped)
+                    && status.summary.reason.as_deref().unwrap_or_default().contains(words)
             };
             plugin.wait_for(words, failed).await;
             eventually("clients are told", async || {

@@ -3,6 +3,7 @@
 use hmac::{Hmac, Mac as _};
 use serde_json::json;
 use sha2::Sha256;
+use sidegate_api::state::State;
 use sidegate_e2e::{Gateway, Version, program, story};
 
 #[test]
@@ -72,9 +73,10 @@ fn webhook_demands_its_secret_at_the_start() {
     story(async {
         let gateway = Gateway::start().await;
         let plugin = gateway.plugin("webhook").add().await;
-        let why = plugin
-            .wait_for("it has failed", |s| s["reason"].to_string().contains("webhook_secret"));
-        assert_ne!(why.await["state"], "ready");
+        let why = plugin.wait_for("it has failed", |s| {
+            s.summary.reason.as_deref().unwrap_or_default().contains("webhook_secret")
+        });
+        assert_ne!(why.await.summary.state, State::Ready);
         gateway.get("/plugins/webhook/x").send().await.expect(503);
     });
 }

@@ -1,7 +1,7 @@
 //! Events and sessions of plugins in Go.
 
 use serde_json::{Value, json};
-use sidegate_e2e::{Flavour, Gateway, Go, Plugin, eventually, go_story};
+use sidegate_e2e::{Flavour, Gateway, Go, Plugin, eventually, go_story, lines_of};
 
 /// Plugins of every flavour that subscribe to the topic `news` when their session begins.
 async fn subscribers(go: Go, gateway: &Gateway) -> Vec<(Flavour, String, Plugin)> {
@@ -66,8 +66,8 @@ fn a_plugin_in_go_is_told_when_its_session_begins_and_when_it_ends() {
             let before = plugin.pid().await;
             plugin.reload().await;
             let record = plugin.wait_ended(before).await;
-            assert!(record["lines"].to_string().contains("session is closing"), "{record:#}");
-            assert_eq!(record["in_order"], true, "{flavour:?} {record:#}");
+            assert!(lines_of(&record).contains("session is closing"), "{record:#?}");
+            assert_eq!(record.in_order, Some(true), "{flavour:?} {record:#?}");
         }
     });
 }

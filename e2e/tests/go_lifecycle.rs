@@ -2,8 +2,7 @@
 //! happened can be read afterwards.
 
 use crate::go_endpoints::{all, all_raw};
-use serde_json::json;
-use sidegate_e2e::{Gateway, Load, Version, go_story, kill};
+use sidegate_e2e::{Gateway, Load, Version, go_story, kill, lines_of};
 use std::collections::BTreeSet;
 
 #[test]
@@ -20,14 +19,14 @@ fn a_panic_of_a_plugin_in_go_is_502_then_another_process_and_its_words_are_kept(
                 "plugin",
             );
             let record = plugin.wait_ended(before).await;
-            assert_eq!(record["exit_code"], 2, "{flavour:?} {record:#}");
-            let lines = record["lines"].to_string();
-            assert!(lines.contains("panic: the process was asked to panic"), "{record:#}");
-            assert!(lines.contains("goroutine"), "where it happened is told: {record:#}");
+            assert_eq!(record.exit_code, Some(2), "{flavour:?} {record:#?}");
+            let lines = lines_of(&record);
+            assert!(lines.contains("panic: the process was asked to panic"), "{record:#?}");
+            assert!(lines.contains("goroutine"), "where it happened is told: {record:#?}");
             let after = plugin.wait_other_pid(before).await;
             let answer = gateway.get(&format!("{at}/pid")).send().await.expect(200);
             assert_eq!(answer.text(), after.to_string(), "{flavour:?}");
-            assert_eq!(plugin.status().await["restarts"], 1, "{flavour:?}");
+            assert_eq!(plugin.status().await.summary.restarts, 1, "{flavour:?}");
         }
     });
 }
@@ -40,7 +39,7 @@ fn a_killed_plugin_in_go_is_replaced() {
             let before = plugin.pid().await;
             kill(before);
             let record = plugin.wait_ended(before).await;
-            assert_eq!(record["signal"], 9, "{flavour:?} {record:#}");
+            assert_eq!(record.signal, Some(9), "{flavour:?} {record:#?}");
             let after = plugin.wait_other_pid(before).await;
             let answer = gateway.get(&format!("{at}/pid")).send().await.expect(200);
             assert_eq!(answer.text(), after.to_string(), "{flavour:?}");
@@ -68,8 +67,8 @@ fn reloads_of_a_plugin_in_go_under_load_cost_no_request() {
             let pids: BTreeSet<_> = pids.iter().map(u32::to_string).collect();
             assert_eq!(tally.bodies, pids, "{flavour:?}: each of them answered");
             for record in plugin.records().await {
-                let in_order = if record["running"] == true { json!(null) } else { json!(true) };
-                assert_eq!(record["in_order"], in_order, "{flavour:?} {record:#}");
+                let in_order = (!record.running).then_some(true);
+                assert_eq!(record.in_order, in_order, "{flavour:?} {record:#?}");
             }
         }
     });

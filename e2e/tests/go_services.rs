@@ -2,6 +2,7 @@
 
 use crate::go_endpoints::{all, all_raw};
 use serde_json::{Value, json};
+use sidegate_api::plugin::WholeStatusAttributes;
 use sidegate_e2e::{Flavour, Gateway, eventually, go_story};
 
 /// Lets an operator grant a plugin a scope.
@@ -161,7 +162,8 @@ fn a_plugin_in_go_can_store_something_while_it_is_initialized() {
             let builder = go.plugin(&gateway, "plugin", flavour, &name);
             // It is refused, and tried again, until the operator has granted what it needs.
             let plugin = builder.config("kv_at_start", "first").add().await;
-            let told = |status: &Value| status.to_string().contains("kv.readwrite");
+            let told =
+                |status: &WholeStatusAttributes| format!("{status:?}").contains("kv.readwrite");
             plugin.wait_for("a status that names the scope", told).await;
             grant(&gateway, &name, "kv.readwrite").await;
             plugin.reload().await;
@@ -178,8 +180,8 @@ fn the_wishes_in_the_manifest_of_a_plugin_in_go_are_shown_and_not_taken() {
         let gateway = Gateway::start().await;
         for (flavour, at, plugin) in all(go, &gateway).await {
             let status = plugin.status().await;
-            let wishes = json!(["kv.readwrite", "apps.read"]);
-            assert_eq!(status["requested_scopes"], wishes, "{flavour:?} {status}");
+            let wishes = ["kv.readwrite", "apps.read"];
+            assert_eq!(status.summary.requested_scopes, wishes, "{flavour:?} {status:?}");
             gateway.get(&format!("{at}/kv/key")).send().await.expect(500);
             let shown = gateway.cli().ok(&["plugin", "show", &name(flavour)]).await;
             assert!(shown.contains("kv.readwrite"), "{shown}");

@@ -3,6 +3,7 @@
 
 use rustix::process::Signal;
 use serde_json::json;
+use sidegate_api::state::State;
 use sidegate_e2e::{Gateway, Plugin, Version, eventually, kill, signal, story};
 use std::time::{Duration, Instant};
 
@@ -31,7 +32,7 @@ fn only_the_plugin_that_is_meant_gets_another_process() {
         kill(pid);
         plugin.wait_other_pid(pid).await;
         plugin.change(&json!({"is_active": false})).await;
-        plugin.wait_state("stopped").await;
+        plugin.wait_state(State::Stopped).await;
         plugin.change(&json!({"is_active": true})).await;
         plugin.wait_ready().await;
         plugin.remove().await;
@@ -74,7 +75,7 @@ fn what_only_the_gateway_heeds_is_changed_without_another_process() {
             "drain_deadline": "7s", "restart.park_after": "3", "restart.base": "10ms",
         });
         plugin.change(&json!({"options": options, "description": "what it is for"})).await;
-        plugin.wait_for("it is required", |status| status["required"] == true).await;
+        plugin.wait_for("it is required", |status| status.required).await;
         let token = gateway.token().await;
         let seen = gateway.get("/plugins/lab/x").bearer(&token).send().await.expect(200).json();
         assert_eq!(seen["headers"]["Authorization"], format!("Bearer {token}"));

@@ -1,6 +1,8 @@
 //! The page's table of lifecycle events: what becomes of a plugin's routes, and of open requests.
 
-use serde_json::{Value, json};
+use serde_json::json;
+use sidegate_api::plugin::WholeStatusAttributes;
+use sidegate_api::state::State;
 use sidegate_e2e::{Gateway, Plugin, Version, eventually, is_alive, kill, story};
 
 async fn routes(gateway: &Gateway) -> Plugin {
@@ -24,7 +26,10 @@ fn a_loaded_plugin_has_its_routes_as_soon_as_it_is_ready() {
         plugin.wait_ready().await;
         assert_eq!(status(&gateway, "/plugins/r/exact").await, 200);
         let status = plugin.status().await;
-        assert!(status["ready_since"].is_string() && status["reason"].is_null(), "{status}");
+        assert!(
+            status.summary.ready_since.is_some() && status.summary.reason.is_none(),
+            "{status:?}"
+        );
         assert!(gateway.plugin_pids().contains(&plugin.pid().await));
     });
 }
@@ -38,7 +43,7 @@ fn a_deactivated_plugin_loses_its_routes_and_its_process() {
         plugin.change(&json!({"is_active": false})).await;
         assert_eq!(status(&gateway, "/plugins/r/exact").await, 404, "with the very next request");
         eventually("its process is gone", async || (!is_alive(pid)).then_some(())).await;
-        plugin.wait_state("stopped").await;
+        plugin.wait_state(State::Stopped).await;
         assert_eq!(gateway.admin().get("routes").await, json!([]));
         plugin.change(&json!({"is_active": true})).await;
         plugin.wait_ready().await;
@@ -90,7 +95,7 @@ fn a_reload_swaps_the_process_and_loses_no_request() {
         let rest = stream.rest().await.unwrap();
         assert!(String::from_utf8_lossy(&rest).contains("\"i\":59"), "the stream ends well");
         eventually("the old process is gone", async || (!is_alive(before)).then_some(())).await;
-        assert_eq!(plugin.status().await["restarts"], 0, "a reload is no failure");
+        assert_eq!(plugin.status().await.summary.restarts, 0, "a reload is no failure");
     });
 }
 
@@ -101,13 +106,15 @@ fn a_reload_that_fails_leaves_the_old_process_serving() {
         let plugin = gateway.plugin("m").program("e2e-plugin-misbehave").ready().await;
         let before = plugin.pid().await;
         plugin.change(&json!({"config": {"slug": "m", "start": "refuse"}})).await;
-        let warned = |status: &Value| status["warnings"].to_string().contains("refused on purpose");
+        let warned = |status: &WholeStatusAttributes| {
+            status.summary.warnings.join("\n").contains("refused on purpose")
+        };
         let status = plugin.wait_for("a warning about the failure", warned).await;
-        assert_eq!((&status["state"], &status["pid"]), (&json!("ready"), &json!(before)));
+        assert_eq!((status.summary.state, status.summary.pid), (State::Ready, Some(before)));
         gateway.get("/plugins/m/stream/good").send().await.expect(200);
         plugin.change(&json!({"config": {"slug": "m"}})).await;
         plugin.wait_other_pid(before).await;
-        assert_eq!(plugin.status().await["warnings"], json!([]));
+        assert_eq!(plugin.status().await.summary.warnings, [""; 0]);
     });
 }
 
@@ -157,7 +164,7 @@ fn a_crashed_plugin_is_started_again_and_gets_its_routes_back() {
         let pid = plugin.pid().await;
         kill(pid);
         let after = plugin.wait_other_pid(pid).await;
-        assert_eq!(plugin.status().await["restarts"], 1);
+        assert_eq!(plugin.status().await.summary.restarts, 1);
         let answer = gateway.get("/plugins/r/pid").send().await.expect(200);
         assert_eq!(answer.text(), after.to_string());
     });

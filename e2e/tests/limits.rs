@@ -82,7 +82,7 @@ fn more_than_a_go_plugin_takes_is_a_warning_at_load_and_413_at_the_request() {
         let gateway = builder.start().await;
         gateway.lab().await;
         let old = gateway.plugin("old").program("e2e-plugin-misbehave").ready().await;
-        let warnings = old.status().await["warnings"].to_string();
+        let warnings = old.status().await.summary.warnings.join("\n");
         assert!(warnings.contains("8388608") && warnings.contains("4194304"), "{warnings}");
         let size = 6_000_000;
         let answer = sized(gateway.post("/plugins/old/unary/seen"), size).send().await;

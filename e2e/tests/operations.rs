@@ -1,6 +1,8 @@
 //! Running it: health, readiness, metrics, settings and their errors.
 
 use serde_json::{Value, json};
+use sidegate_api::plugin::WholeStatusAttributes;
+use sidegate_api::state::State;
 use sidegate_e2e::{Cli, Gateway, Version, story};
 
 #[test]
@@ -23,8 +25,9 @@ fn a_broken_plugin_is_told_but_does_not_make_the_gateway_unready() {
         let gateway = Gateway::start().await;
         gateway.lab().await;
         let broken = gateway.plugin("c").command("file:///nonexistent").add().await;
-        let failed =
-            |s: &Value| matches!(s["state"].as_str(), Some("backoff" | "parked" | "stopped"));
+        let failed = |s: &WholeStatusAttributes| {
+            matches!(s.summary.state, State::Backoff | State::Parked | State::Stopped)
+        };
         broken.wait_for("it has failed", failed).await;
         let ready = gateway.get("/ready").send().await.expect(200).json();
         assert_eq!(ready["status"], "ready");

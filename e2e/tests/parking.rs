@@ -1,7 +1,8 @@
 //! Plugins that die at every start: they are tried a while, then left alone until somebody changes
 //! something.
 
-use serde_json::{Value, json};
+use serde_json::json;
+use sidegate_api::state::State;
 use sidegate_e2e::{Gateway, Plugin, PluginBuilder, Version, cpu_ticks, eventually, pause, story};
 use std::time::{Duration, Instant};
 
@@ -18,7 +19,7 @@ fn dies_at_its_start(gateway: &Gateway, tries: u32) -> PluginBuilder {
 
 /// When its last process was started.
 async fn last_start(plugin: &Plugin) -> String {
-    plugin.records().await[0]["started_at"].as_str().unwrap().to_owned()
+    plugin.records().await[0].started_at.clone()
 }
 
 #[test]
@@ -27,14 +28,14 @@ fn a_plugin_that_dies_at_ten_starts_is_parked_and_costs_nothing_any_more() {
         let gateway = Gateway::start().await;
         let plugin = dies_at_its_start(&gateway, 10).add().await;
         let begun = Instant::now();
-        let status = plugin.wait_state("parked").await;
+        let status = plugin.wait_state(State::Parked).await;
         assert!(begun.elapsed() < Duration::from_secs(30), "{:?}", begun.elapsed());
-        assert_eq!((&status["restarts"], &status["pid"]), (&json!(9), &Value::Null));
-        let reason = status["reason"].as_str().unwrap();
+        assert_eq!((status.summary.restarts, status.summary.pid), (9, None));
+        let reason = status.summary.reason.as_deref().unwrap();
         for word in ["parked after 10 failures", "exit code 4", "reload or change"] {
             assert!(reason.contains(word), "{word:?} in {reason:?}");
         }
-        assert_eq!(status["last_failure"]["exit_code"], 4, "{status}");
+        assert_eq!(status.last_failure.as_ref().unwrap().exit_code, Some(4), "{status:?}");
         let shown = gateway.cli().ok(&["plugin", "show", "m"]).await;
         assert!(shown.contains("parked") && shown.contains("exit code 4"), "{shown}");
         let answer = gateway.get("/plugins/m/unary/seen").send().await;
@@ -56,14 +57,22 @@ fn a_reload_wakes_a_parked_plugin() {
     story(async {
         let gateway = Gateway::start().await;
         let plugin = dies_at_its_start(&gateway, 3).add().await;
-        plugin.wait_state("parked").await;
+        plugin.wait_state(State::Parked).await;
         let last = last_start(&plugin).await;
         plugin.reload().await;
         eventually("another start", async || (last_start(&plugin).await != last).then_some(()))
             .await;
         // It gets as many tries as before.
-        let status = plugin.wait_state("parked").await;
-        assert!(status["reason"].to_string().contains("parked after 3 failures"), "{status}");
+        let status = plugin.wait_state(State::Parked).await;
+        assert!(
+            status
+                .summary
+                .reason
+                .as_deref()
+                .unwrap_or_default()
+                .contains("parked after 3 failures"),
+            "{status:?}"
+        );
     });
 }
 
@@ -72,12 +81,12 @@ fn a_changed_plugin_is_parked_no_more() {
     story(async {
         let gateway = Gateway::start().await;
         let plugin = dies_at_its_start(&gateway, 2).add().await;
-        plugin.wait_state("parked").await;
+        plugin.wait_state(State::Parked).await;
         plugin.change(&json!({"config": {"slug": "m"}})).await;
         plugin.wait_ready().await;
         gateway.get("/plugins/m/stream/good").send().await.expect(200);
         let status = plugin.status().await;
-        assert_eq!((&status["state"], &status["reason"]), (&json!("ready"), &Value::Null));
+        assert_eq!((status.summary.state, &status.summary.reason), (State::Ready, &None));
     });
 }
 
@@ -98,7 +107,10 @@ fn a_plugin_that_dies_again_and_again_while_it_serves_is_parked_too() {
             answer.is_error(502, "plugin_broke_off", "plugin");
             plugin.wait_ended(pid).await;
         }
-        let status = plugin.wait_state("parked").await;
-        assert!(status["reason"].to_string().contains("exit code 3"), "{status}");
+        let status = plugin.wait_state(State::Parked).await;
+        assert!(
+            status.summary.reason.as_deref().unwrap_or_default().contains("exit code 3"),
+            "{status:?}"
+        );
     });
 }

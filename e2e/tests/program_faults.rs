@@ -1,6 +1,8 @@
 //! Plugins that cannot serve: what a person is told who registers one, once and without guesses.
 
 use serde_json::json;
+use sidegate_api::plugin::WholeStatusAttributes;
+use sidegate_api::state::State;
 use sidegate_e2e::{Gateway, program, story};
 
 /// Registers a program and gives what is printed.
@@ -54,7 +56,7 @@ fn a_program_that_is_missing_for_a_moment_later_on_is_tried_again() {
         let old = plugin.pid().await;
         std::fs::rename(&path, path.with_extension("away")).unwrap();
         sidegate_e2e::kill(old);
-        plugin.wait_state("backoff").await;
+        plugin.wait_state(State::Backoff).await;
         std::fs::rename(path.with_extension("away"), &path).unwrap();
         plugin.wait_other_pid(old).await;
     });
@@ -83,9 +85,9 @@ echo '{"@level":"info","@message":"bye","@module":"m"}' >&2
 exit 3"#;
         let command = gateway.script("talks", text);
         let plugin = gateway.plugin("p").command(&command).add().await;
-        let failed = |status: &serde_json::Value| status["state"] == "backoff";
+        let failed = |status: &WholeStatusAttributes| status.summary.state == State::Backoff;
         let status = plugin.wait_for("it failed", failed).await;
-        let reason = status["reason"].as_str().unwrap();
+        let reason = status.summary.reason.as_deref().unwrap();
         assert!(
             reason.contains("exit code 3") && reason.contains("the database is gone"),
             "{reason}"
@@ -102,8 +104,8 @@ fn a_plugin_without_endpoints_says_that_it_offers_none() {
             gateway.plugin("m").program("e2e-plugin-misbehave").config("endpoints", "none");
         let plugin = plugin.ready().await;
         let status = plugin.status().await;
-        assert!(status["warnings"].to_string().contains("offers no endpoints"), "{status}");
-        assert_eq!(status["hooks"], json!([]), "{status}");
+        assert!(status.summary.warnings.join("\n").contains("offers no endpoints"), "{status:?}");
+        assert_eq!(status.summary.hooks, [""; 0], "{status:?}");
     });
 }
 
@@ -112,14 +114,14 @@ fn a_refused_call_is_a_warning_until_it_is_granted_and_a_wish_is_none() {
     story(async {
         let gateway = Gateway::start().await;
         let plugin = gateway.lab().await;
-        assert_eq!(plugin.status().await["warnings"], json!([]));
+        assert_eq!(plugin.status().await.summary.warnings, [""; 0]);
         let refused = gateway.get("/plugins/lab/kv/a").send().await;
         assert_ne!(refused.status, 200);
-        let told = |status: &serde_json::Value| {
-            status["warnings"].to_string().contains("sidegate plugin grant lab kv.readwrite")
+        let told = |status: &WholeStatusAttributes| {
+            status.summary.warnings.join("\n").contains("sidegate plugin grant lab kv.readwrite")
         };
         plugin.wait_for("the refused call is told", told).await;
         gateway.cli().ok(&["plugin", "grant", "lab", "kv.readwrite"]).await;
-        assert_eq!(plugin.status().await["warnings"], json!([]));
+        assert_eq!(plugin.status().await.summary.warnings, [""; 0]);
     });
 }

@@ -2,7 +2,10 @@
 
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
-use sidegate_e2e::{Gateway, PATIENCE, Plugin, eventually, kill, program, story, within};
+use sidegate_api::plugin::WholeStatusAttributes;
+use sidegate_api::record::RecordAttributes;
+use sidegate_api::state::State;
+use sidegate_e2e::{Gateway, PATIENCE, Plugin, eventually, kill, lines_of, program, story, within};
 use std::fmt::Write as _;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 
@@ -24,17 +27,17 @@ fn a_running_process_has_a_record() {
         let gateway = Gateway::start().await;
         let plugin = routes(&gateway).await;
         let record = plugin.record_of(plugin.pid().await).await;
-        assert_eq!(record["running"], true, "{record:#}");
-        assert_eq!(record["sha256"], sha256_of("e2e-plugin-routes"));
-        for name in ["ended_at", "reason", "in_order", "exit_code", "signal", "in_flight"] {
-            assert_eq!(record[name], Value::Null, "{name}");
-        }
-        for name in ["start_duration_ms", "uptime_ms"] {
-            assert!(record[name].as_u64().is_some_and(|ms| ms < 60_000), "{name}: {record:#}");
-        }
+        assert!(record.running, "{record:#?}");
+        assert_eq!(record.sha256, Some(sha256_of("e2e-plugin-routes")));
+        let texts = (&record.ended_at, &record.reason);
+        let numbers = (record.exit_code, record.signal, record.in_flight);
+        assert_eq!((texts, record.in_order), ((&None, &None), None));
+        assert_eq!(numbers, (None, None, None));
+        assert!(record.start_duration_ms.is_some_and(|ms| ms < 60_000), "{record:#?}");
+        assert!(record.uptime_ms < 60_000, "{record:#?}");
         let status = plugin.status().await;
-        assert_eq!(status["instance"]["pid"], record["pid"]);
-        assert_eq!(status["last_failure"], Value::Null);
+        assert_eq!(status.instance.unwrap().pid, record.pid);
+        assert_eq!(status.last_failure, None);
         let shown = gateway.cli().ok(&["plugin", "show", "r"]).await;
         assert!(shown.contains(&sha256_of("e2e-plugin-routes")), "{shown}");
     });
@@ -48,23 +51,26 @@ fn an_end_is_recorded_with_its_cause() {
         let crashed = plugin.pid().await;
         gateway.get("/plugins/lab/crash").send().await.expect(502);
         let record = plugin.wait_ended(crashed).await;
-        let found = [&record["exit_code"], &record["signal"], &record["in_order"]];
-        assert_eq!(found, [&json!(3), &Value::Null, &json!(false)], "{record:#}");
-        assert_eq!(record["in_flight"], 1, "{record:#}");
-        assert!(record["reason"].to_string().contains("exit code 3"), "{record:#}");
+        let found = (record.exit_code, record.signal, record.in_order);
+        assert_eq!(found, (Some(3), None, Some(false)), "{record:#?}");
+        assert_eq!(record.in_flight, Some(1), "{record:#?}");
+        assert!(
+            record.reason.as_deref().unwrap_or_default().contains("exit code 3"),
+            "{record:#?}"
+        );
         let killed = plugin.wait_other_pid(crashed).await;
         kill(killed);
         let record = plugin.wait_ended(killed).await;
-        assert_eq!((&record["signal"], &record["in_flight"]), (&json!(9), &json!(0)), "{record:#}");
+        assert_eq!((record.signal, record.in_flight), (Some(9), Some(0)), "{record:#?}");
         let replaced = plugin.wait_other_pid(killed).await;
         plugin.reload().await;
         plugin.wait_other_pid(replaced).await;
         let record = plugin.wait_ended(replaced).await;
-        assert_eq!(record["in_order"], true, "{record:#}");
-        let pids: Vec<_> = plugin.records().await.iter().map(|r| r["pid"].clone()).collect();
-        assert_eq!(pids[1..], [replaced, killed, crashed].map(Value::from), "newest first");
+        assert_eq!(record.in_order, Some(true), "{record:#?}");
+        let pids: Vec<_> = plugin.records().await.iter().map(|r| r.pid).collect();
+        assert_eq!(pids[1..], [replaced, killed, crashed].map(Some), "newest first");
         let status = plugin.status().await;
-        assert_eq!(status["last_failure"]["pid"], killed, "an orderly end is no failure");
+        assert_eq!(status.last_failure.unwrap().pid, Some(killed), "an orderly end is no failure");
     });
 }
 
@@ -80,24 +86,24 @@ fn a_record_keeps_the_last_lines() {
             connection.request("GET", &path).send().await.expect(200);
         }
         eventually("the last line is read", async || {
-            let lines = plugin.record_of(pid).await["lines"].to_string();
+            let lines = lines_of(&plugin.record_of(pid).await);
             (lines.contains("stdout number-149") && lines.contains("stderr number-149"))
                 .then_some(())
         })
         .await;
         let record = plugin.record_of(pid).await;
-        let lines = record["lines"].as_array().unwrap();
+        let lines = record.lines.unwrap();
         assert_eq!(lines.len(), 200);
         for (stream, beginning) in [("stdout", "stdout number-"), ("stderr", "stderr number-")] {
-            let of_it = lines.iter().filter(|line| line["stream"] == stream);
-            let messages: Vec<_> = of_it.map(|line| line["message"].as_str().unwrap()).collect();
+            let of_it = lines.iter().filter(|line| line.stream == stream);
+            let messages: Vec<_> = of_it.map(|line| line.message.as_str()).collect();
             let numbers = messages.iter().map(|text| text.strip_prefix(beginning).unwrap());
             let numbers: Vec<u32> = numbers.map(|number| number.parse().unwrap()).collect();
             assert!(numbers.is_sorted() && numbers.contains(&149), "{stream}: {numbers:?}");
         }
         let few = format!("plugins/{}/records?lines=3", plugin.id);
-        let few = gateway.admin().get(&few).await;
-        assert_eq!(few[0]["attributes"]["lines"].as_array().unwrap().len(), 3);
+        let few = gateway.admin().list::<RecordAttributes>(&few).await;
+        assert_eq!(few[0].attributes.lines.as_ref().unwrap().len(), 3);
         let told = gateway.cli().ok(&["plugin", "logs", "r", "--lines", "2"]).await;
         assert_eq!(told.matches("number-").count(), 2, "{told}");
     });
@@ -120,15 +126,15 @@ fn the_last_records_survive_a_restart_of_the_gateway() {
         let (id, first) = (plugin.id, plugin.pid().await);
         gateway.get("/plugins/r/print?text=in-order").send().await.expect(200);
         eventually("it is read", async || {
-            plugin.record_of(first).await["lines"].to_string().contains("in-order").then_some(())
+            lines_of(&plugin.record_of(first).await).contains("in-order").then_some(())
         })
         .await;
         let mut gateway = gateway.restart().await;
         let plugin = gateway.plugin_by_id(id);
         plugin.wait_ready().await;
         let record = plugin.record_of(first).await;
-        assert!(record["lines"].to_string().contains("stderr in-order"), "{record:#}");
-        assert_eq!((&record["running"], &record["in_order"]), (&json!(false), &json!(true)));
+        assert!(lines_of(&record).contains("stderr in-order"), "{record:#?}");
+        assert_eq!((record.running, record.in_order), (false, Some(true)));
         let second = plugin.pid().await;
         keep(&gateway, "killed").await;
         gateway.kill();
@@ -136,13 +142,15 @@ fn the_last_records_survive_a_restart_of_the_gateway() {
         let plugin = gateway.plugin_by_id(id);
         plugin.wait_ready().await;
         let record = plugin.record_of(second).await;
-        assert!(record["lines"].to_string().contains("killed"), "{record:#}");
-        assert!(record["reason"].to_string().contains("the gateway ended before"), "{record:#}");
-        let pids: Vec<_> = plugin.records().await.iter().map(|r| r["pid"].clone()).collect();
-        assert_eq!(pids[1..], [second, first].map(Value::from), "newest first");
-        let numbers = |record: &Value| -> Vec<u64> {
-            let lines = record["lines"].as_array().unwrap().iter();
-            lines.map(|line| line["number"].as_u64().unwrap()).collect()
+        assert!(lines_of(&record).contains("killed"), "{record:#?}");
+        assert!(
+            record.reason.as_deref().unwrap_or_default().contains("the gateway ended before"),
+            "{record:#?}"
+        );
+        let pids: Vec<_> = plugin.records().await.iter().map(|r| r.pid).collect();
+        assert_eq!(pids[1..], [second, first].map(Some), "newest first");
+        let numbers = |record: &RecordAttributes| -> Vec<u64> {
+            record.lines.iter().flatten().map(|line| line.number).collect()
         };
         let records = plugin.records().await;
         let numbers: Vec<_> = records.iter().rev().flat_map(numbers).collect();
@@ -159,17 +167,17 @@ fn kept_records_follow_a_new_name_and_go_with_their_plugin() {
         keep(&gateway, "before").await;
         // Renamed while it runs, and again while it does not.
         plugin.change(&json!({"name": "renamed"})).await;
-        plugin.wait_for("another one serves", |s| s["pid"].as_u64() != Some(first.into())).await;
+        plugin.wait_for("another one serves", |s| s.summary.pid != Some(first)).await;
         keep(&gateway, "after").await;
         plugin.change(&json!({"is_active": false})).await;
-        plugin.wait_state("stopped").await;
+        plugin.wait_state(State::Stopped).await;
         plugin.change(&json!({"name": "disabled"})).await;
         let gateway = gateway.restart().await;
         let plugin = gateway.plugin_by_id(id);
         plugin.change(&json!({"is_active": true})).await;
         plugin.wait_ready().await;
         let record = plugin.record_of(first).await;
-        assert!(record["lines"].to_string().contains("before"), "{record:#}");
+        assert!(lines_of(&record).contains("before"), "{record:#?}");
         let file = gateway.data_dir().join("records").join("1.json");
         assert!(file.exists());
         plugin.remove().await;
@@ -192,11 +200,12 @@ fn plugin_logs_has_every_field_and_follows_from_one_process_to_the_next() {
         let pid = plugin.pid().await;
         let line = eventually("the panic has its fields", async || {
             let record = plugin.record_of(pid).await;
-            let lines = record["lines"].as_array().unwrap().clone();
-            lines.into_iter().find(|line| line["request_id"] == id && line["level"] == "error")
+            let mut lines = record.lines.into_iter().flatten();
+            lines.find(|line| line.request_id.as_ref() == Some(&id) && line.level == "error")
         })
         .await;
-        assert!(line["fields"]["place"].as_str().unwrap().contains(".rs:"), "{line}");
+        let fields = line.fields.unwrap();
+        assert!(fields["place"].as_str().unwrap().contains(".rs:"), "{fields}");
         let told = gateway.cli().ok(&["plugin", "logs", "r"]).await;
         let shown = told.lines().find(|line| line.contains(&id)).unwrap_or_default();
         assert!(shown.contains("request_id=") && shown.contains(" place=\""), "{told}");
@@ -271,20 +280,24 @@ fn only_the_approved_bytes_are_run() {
         let plugin = gateway.plugin("r").command(&command).option("sha256", &approved);
         let plugin = plugin.ready().await;
         let pid = plugin.pid().await;
-        assert_eq!(plugin.record_of(pid).await["sha256"], approved);
+        assert_eq!(plugin.record_of(pid).await.sha256.as_ref(), Some(&approved));
         std::fs::copy(program("sidegate-plugin-lab"), path.with_extension("new")).unwrap();
         std::fs::rename(path.with_extension("new"), &path).unwrap();
         plugin.reload().await;
-        let told = |status: &Value| status["warnings"].to_string().contains("sha256");
+        let told =
+            |status: &WholeStatusAttributes| status.summary.warnings.join("\n").contains("sha256");
         let status = plugin.wait_for("a warning that names the checksum", told).await;
-        assert_eq!((&status["state"], &status["pid"]), (&json!("ready"), &json!(pid)));
+        assert_eq!((status.summary.state, status.summary.pid), (State::Ready, Some(pid)));
         // With no process that goes on serving there is none at all.
         kill(pid);
-        let status = plugin.wait_for("it does not run", |status| status["pid"].is_null()).await;
-        let said = |status: &Value| status["reason"].to_string().contains("sha256");
+        let status =
+            plugin.wait_for("it does not run", |status| status.summary.pid.is_none()).await;
+        let said = |status: &WholeStatusAttributes| {
+            status.summary.reason.as_deref().unwrap_or_default().contains("sha256")
+        };
         plugin.wait_for("a reason that names the checksum", said).await;
         gateway.get("/plugins/r/exact").send().await.is_error(503, "plugin_unavailable", "plugin");
-        assert_eq!(status["pid"], Value::Null);
+        assert_eq!(status.summary.pid, None);
         plugin.change(&json!({"options": {"sha256": sha256_of("sidegate-plugin-lab")}})).await;
         plugin.wait_ready().await;
         gateway.get("/plugins/r/anything").send().await.expect(200);

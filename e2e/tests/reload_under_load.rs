@@ -2,6 +2,8 @@
 //! or not.
 
 use serde_json::{Value, json};
+use sidegate_api::plugin::WholeStatusAttributes;
+use sidegate_api::state::State;
 use sidegate_e2e::{
     Gateway, Load, Pace, Plugin, Stream, Streams, Version, eventually, is_alive, program, story,
 };
@@ -57,11 +59,12 @@ fn ten_reloads_under_load_cost_no_request_and_no_stream() {
         })
         .await;
         let status = plugin.status().await;
-        let found = (&status["pid"], &status["restarts"], &status["warnings"]);
-        assert_eq!(found, (&json!(current), &json!(0), &json!([])), "{status}");
-        let ended = plugin.records().await.into_iter().filter(|record| record["running"] == false);
+        let found = (status.summary.pid, status.summary.restarts);
+        assert_eq!(found, (Some(current), 0), "{status:?}");
+        assert_eq!(status.summary.warnings, [""; 0]);
+        let ended = plugin.records().await.into_iter().filter(|record| !record.running);
         for record in ended {
-            assert_eq!((&record["in_order"], &record["in_flight"]), (&json!(true), &json!(0)));
+            assert_eq!((record.in_order, record.in_flight), (Some(true), Some(0)));
         }
     });
 }
@@ -99,10 +102,11 @@ fn a_reload_to_a_program_that_does_not_start_costs_nothing_and_says_why() {
         let (load, streams) = (clients(&gateway).await, streams(&gateway).await);
         for (what, fields, word) in broken_programs(&gateway) {
             plugin.change(&fields).await;
-            let told = |status: &Value| status["warnings"].to_string().contains(word);
+            let told =
+                |status: &WholeStatusAttributes| status.summary.warnings.join("\n").contains(word);
             let status = plugin.wait_for(&format!("a warning: it {what}, {word}"), told).await;
-            let found = (&status["state"], &status["pid"], &status["restarts"]);
-            assert_eq!(found, (&json!("ready"), &json!(before), &json!(0)), "{what}: {status}");
+            let found = (status.summary.state, status.summary.pid, status.summary.restarts);
+            assert_eq!(found, (State::Ready, Some(before), 0), "{what}: {status:?}");
         }
         let shown = gateway.cli().ok(&["plugin", "show", "lab"]).await;
         assert!(shown.contains("reload failed") && shown.contains("Initialize"), "{shown}");
@@ -114,7 +118,7 @@ fn a_reload_to_a_program_that_does_not_start_costs_nothing_and_says_why() {
         tally.is_spotless(1000);
         assert_eq!(tally.bodies, [before, after].map(|pid| pid.to_string()).into());
         streams.end().await.is_spotless(20);
-        assert_eq!(plugin.status().await["warnings"], json!([]));
+        assert_eq!(plugin.status().await.summary.warnings, [""; 0]);
         eventually("nothing else is left", async || {
             (gateway.plugin_pids() == [after]).then_some(())
         })
@@ -146,11 +150,11 @@ fn reloads_wait_visibly_rather_than_cut_streams() {
             plugin.reload().await;
             let next = plugin
                 .wait_for("another process, or a word on why not", |status| {
-                    status["pid"] != serving || status["warnings"] != json!([])
+                    status.summary.pid != Some(serving) || !status.summary.warnings.is_empty()
                 })
                 .await;
-            if next["pid"] == serving {
-                break next["warnings"].to_string();
+            if next.summary.pid == Some(serving) {
+                break next.summary.warnings.join("\n");
             }
             serving = plugin.pid().await;
             streams.push(held(&gateway).await);
@@ -168,7 +172,7 @@ fn reloads_wait_visibly_rather_than_cut_streams() {
         }
         streams.remove(0);
         let last = plugin.wait_other_pid(serving).await;
-        assert_eq!(plugin.status().await["warnings"], json!([]));
+        assert_eq!(plugin.status().await.summary.warnings, [""; 0]);
         for stream in &mut streams {
             stream.read_until("\n\n").await;
         }
@@ -192,7 +196,7 @@ fn an_old_process_drains_no_longer_than_its_deadline() {
         assert!(rest.ends_with(b"\n\n"));
         eventually("the old one is gone", async || (!is_alive(before)).then_some(())).await;
         let record = plugin.wait_ended(before).await;
-        assert_eq!((&record["in_order"], &record["in_flight"]), (&json!(true), &json!(0)));
+        assert_eq!((record.in_order, record.in_flight), (Some(true), Some(0)));
     });
 }
 
@@ -205,13 +209,13 @@ fn a_program_that_was_built_anew_runs_after_a_reload() {
         let command = format!("file://{}", path.display());
         let plugin = gateway.plugin("r").command(&command).ready().await;
         gateway.get("/plugins/r/exact").send().await.expect(200);
-        let before = plugin.status().await["instance"]["sha256"].clone();
+        let before = plugin.status().await.instance.unwrap().sha256.unwrap();
         // As a linker does it: the running file is not written to.
         std::fs::copy(program("sidegate-plugin-lab"), path.with_extension("new")).unwrap();
         std::fs::rename(path.with_extension("new"), &path).unwrap();
         reload(&plugin).await;
-        let after = plugin.status().await["instance"]["sha256"].clone();
-        assert!(before.is_string() && after.is_string() && before != after, "{before} {after}");
+        let after = plugin.status().await.instance.unwrap().sha256.unwrap();
+        assert_ne!(before, after);
         let echo = gateway.get("/plugins/r/exact").send().await.expect(200).json();
         assert_eq!(echo["relative_path"], "/exact");
     });

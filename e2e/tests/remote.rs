@@ -1,7 +1,9 @@
 //! Plugins that run by themselves, for `grpc://` commands: served, taken in turns, missed, and back
 //! again; and what the operator of the gateway lets run at all.
 
-use serde_json::{Value, json};
+use serde_json::json;
+use sidegate_api::plugin::WholeStatusAttributes;
+use sidegate_api::state::State;
 use sidegate_e2e::{
     Gateway, Plugin, PluginBuilder, eventually, freeze, is_alive, kill, program, story, terminate,
     thaw,
@@ -97,8 +99,8 @@ async fn answering(gateway: &Gateway) -> BTreeSet<u32> {
     pids
 }
 
-fn warns_of(address: &str) -> impl Fn(&Value) -> bool {
-    move |status| status["warnings"].to_string().contains(address)
+fn warns_of(address: &str) -> impl Fn(&WholeStatusAttributes) -> bool {
+    move |status| status.summary.warnings.join("\n").contains(address)
 }
 
 #[test]
@@ -112,9 +114,9 @@ fn a_plugin_that_runs_elsewhere_is_served_and_left_alone() {
         let body = vec![b'x'; 1 << 20];
         let echo = gateway.post("/plugins/lab/large").body(body).send().await.expect(200);
         assert_eq!(echo.json()["body_len"], 1 << 20);
-        assert_eq!(plugin.status().await["pid"], Value::Null);
+        assert_eq!(plugin.status().await.summary.pid, None);
         plugin.change(&json!({"is_active": false})).await;
-        plugin.wait_state("stopped").await;
+        plugin.wait_state(State::Stopped).await;
         gateway.get("/plugins/lab/pid").send().await.expect(404);
         plugin.change(&json!({"is_active": true})).await;
         plugin.wait_ready().await;
@@ -157,13 +159,13 @@ fn an_address_that_falls_silent_is_skipped_until_it_is_back() {
         let address = one.kill();
         plugin.wait_for("it is missed", warns_of(&address)).await;
         assert_eq!(answering(&gateway).await, BTreeSet::from([two.pid()]));
-        assert_eq!(plugin.status().await["state"], "ready");
+        assert_eq!(plugin.status().await.summary.state, State::Ready);
         // The new process was never initialised; no request reaches it before it is.
         let one = Elsewhere::start("sidegate-plugin-lab", &address);
         let both = BTreeSet::from([one.pid(), two.pid()]);
         eventually("both serve", async || (answering(&gateway).await == both).then_some(())).await;
-        let status = plugin.wait_for("nothing is missed", |s| s["warnings"] == json!([])).await;
-        assert_eq!(status["restarts"], 0, "{status}");
+        let status = plugin.wait_for("nothing is missed", |s| s.summary.warnings.is_empty()).await;
+        assert_eq!(status.summary.restarts, 0, "{status:?}");
     });
 }
 
@@ -175,7 +177,7 @@ fn an_address_that_hangs_is_skipped_until_it_goes_on() {
         let plugin = pings.option("ping_timeout", "300ms").ready().await;
         freeze(one.pid());
         let status = plugin.wait_for("it is missed", warns_of(&one.address)).await;
-        assert!(status["warnings"].to_string().contains("Ping"), "{status}");
+        assert!(status.summary.warnings.join("\n").contains("Ping"), "{status:?}");
         assert_eq!(answering(&gateway).await, BTreeSet::from([two.pid()]));
         thaw(one.pid());
         let both = BTreeSet::from([one.pid(), two.pid()]);
@@ -234,7 +236,7 @@ fn a_process_that_took_the_place_of_another_unseen_is_initialised_before_it_is_a
                 }
             }
             plugin.wait_ready().await;
-            plugin.wait_for("nothing is missed", |s| s["warnings"] == json!([])).await;
+            plugin.wait_for("nothing is missed", |s| s.summary.warnings.is_empty()).await;
         }
     });
 }
@@ -245,19 +247,19 @@ fn while_no_address_answers_the_gateway_says_why_and_goes_on_trying() {
         let (gateway, one, two) = (Gateway::start().await, Elsewhere::lab(), Elsewhere::lab());
         let plugin = at(&gateway, &[&one.address, &two.address]).ready().await;
         let addresses = [one.kill(), two.kill()];
-        let status = plugin.wait_state("backoff").await;
-        let reason = status["reason"].to_string();
+        let status = plugin.wait_state(State::Backoff).await;
+        let reason = status.summary.reason.clone().unwrap_or_default();
         for address in &addresses {
-            assert!(reason.contains(address.as_str()), "{status}");
+            assert!(reason.contains(address.as_str()), "{status:?}");
         }
-        assert!(reason.contains("refused"), "{status}");
+        assert!(reason.contains("refused"), "{status:?}");
         let answer = gateway.get("/plugins/lab/pid").send().await.expect(503);
         assert!(answer.header("retry-after").is_some(), "{}", answer.describe());
         // More failures than park a program.
-        plugin.wait_for("it goes on trying", |s| s["restarts"].as_u64() > Some(12)).await;
+        plugin.wait_for("it goes on trying", |s| s.summary.restarts > 12).await;
         let two = Elsewhere::start("sidegate-plugin-lab", &addresses[1]);
-        let status = plugin.wait_state("ready").await;
-        assert!(warns_of(&addresses[0])(&status), "{status}");
+        let status = plugin.wait_state(State::Ready).await;
+        assert!(warns_of(&addresses[0])(&status), "{status:?}");
         assert_eq!(answering(&gateway).await, BTreeSet::from([two.pid()]));
         let one = Elsewhere::start("sidegate-plugin-lab", &addresses[0]);
         let both = BTreeSet::from([one.pid(), two.pid()]);
@@ -274,8 +276,11 @@ fn an_open_stream_is_cut_with_its_process() {
         stream.read_until("\n\n").await;
         lab.kill();
         stream.rest().await.unwrap_err();
-        let status = plugin.wait_state("backoff").await;
-        assert!(status["reason"].to_string().contains("no address"), "{status}");
+        let status = plugin.wait_state(State::Backoff).await;
+        assert!(
+            status.summary.reason.as_deref().unwrap_or_default().contains("no address"),
+            "{status:?}"
+        );
     });
 }
 
@@ -285,9 +290,11 @@ fn another_configuration_needs_a_restart_of_the_plugin() {
         let (gateway, lab) = (Gateway::start().await, Elsewhere::lab());
         let plugin = at(&gateway, &[&lab.address]).ready().await;
         plugin.change(&json!({"config": {"slug": "lab", "require_auth": "true"}})).await;
-        let told = |status: &Value| status["warnings"].to_string().contains("restart it");
+        let told = |status: &WholeStatusAttributes| {
+            status.summary.warnings.join("\n").contains("restart it")
+        };
         let status = plugin.wait_for("it says what to do", told).await;
-        assert_eq!(status["state"], "ready", "{status}");
+        assert_eq!(status.summary.state, State::Ready, "{status:?}");
         answering(&gateway).await;
         let address = lab.kill();
         let _lab = Elsewhere::start("sidegate-plugin-lab", &address);
@@ -306,16 +313,16 @@ fn who_offers_other_endpoints_is_not_mixed_with_the_others() {
         let other = Elsewhere::start("e2e-plugin-routes", "127.0.0.1:0");
         let plugin = at(&gateway, &[&lab.address, &other.address]).ready().await;
         let status = plugin.wait_for("it is told", warns_of(&other.address)).await;
-        assert!(status["warnings"].to_string().contains("other endpoints"), "{status}");
+        assert!(status.summary.warnings.join("\n").contains("other endpoints"), "{status:?}");
         assert_eq!(answering(&gateway).await, BTreeSet::from([lab.pid()]));
     });
 }
 
 /// Waits until the plugin is refused for good; gives the reason.
 async fn refusal(plugin: Plugin) -> String {
-    let status = plugin.wait_state("stopped").await;
-    assert_eq!((&status["restarts"], &status["pid"]), (&json!(0), &Value::Null), "{status}");
-    status["reason"].as_str().unwrap().to_owned()
+    let status = plugin.wait_state(State::Stopped).await;
+    assert_eq!((status.summary.restarts, status.summary.pid), (0, None), "{status:?}");
+    status.summary.reason.as_deref().unwrap().to_owned()
 }
 
 #[test]
@@ -380,7 +387,7 @@ fn a_plugin_elsewhere_that_is_told_to_stop_finishes_what_is_open_and_takes_nothi
         })
         .await;
         terminate(lab.pid());
-        plugin.wait_for("it is missed", |status| status["state"] != "ready").await;
+        plugin.wait_for("it is missed", |status| status.summary.state != State::Ready).await;
         let refused = gateway.get("/plugins/lab/pid").send().await;
         assert_eq!(refused.status, 503, "{}", refused.describe());
         slow.await.unwrap().expect("an answer").expect(200);
@@ -405,7 +412,7 @@ fn addresses_are_replaced_one_by_one_without_a_lost_request() {
                 answering(&gateway).await;
             }
             *old = Elsewhere::start("sidegate-plugin-lab", &old.address);
-            plugin.wait_for("nothing is missed", |s| s["warnings"] == json!([])).await;
+            plugin.wait_for("nothing is missed", |s| s.summary.warnings.is_empty()).await;
             answering(&gateway).await;
         }
     });

@@ -2,6 +2,7 @@
 //! is served to the end.
 
 use serde_json::json;
+use sidegate_api::state::State;
 use sidegate_e2e::{Gateway, Plugin, Stream, Version, eventually, is_alive, story};
 
 const STREAM: &str = "/plugins/lab/sse?n=40&interval_ms=25";
@@ -21,7 +22,7 @@ impl Open {
             streams.push(stream);
         }
         let slow = tokio::spawn(gateway.post("/plugins/lab/sleep?ms=700").body("x").send());
-        plugin.wait_for("three are open", |status| status["in_flight"] == 3).await;
+        plugin.wait_for("three are open", |status| status.in_flight == 3).await;
         Self { streams, slow }
     }
 
@@ -46,9 +47,9 @@ fn a_disabled_plugin_has_no_routes_while_its_last_streams_end() {
         gateway.get("/plugins/lab/x").http2().send().await.expect(404);
         assert_eq!(gateway.admin().get("routes").await, json!([]));
         assert!(is_alive(pid), "it still has somebody to serve");
-        assert_eq!(plugin.status().await["state"], "draining");
+        assert_eq!(plugin.status().await.summary.state, State::Draining);
         open.end_well().await;
-        plugin.wait_state("stopped").await;
+        plugin.wait_state(State::Stopped).await;
         eventually("its process is gone", async || (!is_alive(pid)).then_some(())).await;
     });
 }
@@ -80,7 +81,7 @@ fn a_slug_can_be_given_to_another_plugin_while_the_first_one_still_drains() {
         let answer = gateway.get("/plugins/lab/exact").send().await.expect(200);
         assert_eq!(answer.text(), "exact");
         open.end_well().await;
-        assert_eq!(next.status().await["state"], "ready");
+        assert_eq!(next.status().await.summary.state, State::Ready);
         gateway.get("/plugins/lab/exact").send().await.expect(200);
     });
 }

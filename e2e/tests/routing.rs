@@ -165,9 +165,10 @@ fn a_demand_for_a_token_that_an_endpoint_does_not_make_itself_is_shown_as_raised
         assert_eq!(find("/plugins/r/law/*")["raised"], raised);
         assert_eq!(find("/plugins/r/law/app")["raised"], json!([]));
         let status = plugin.status().await;
-        let endpoints = status["endpoints"].as_array().unwrap();
-        let wide = endpoints.iter().find(|e| e["path"] == "/law/*").unwrap();
-        assert_eq!(wide["raised"], json!([{"path": "/law/app", "methods": methods}]));
+        let wide = status.endpoints.iter().find(|e| e.path == "/law/*").unwrap();
+        let raised = wide.raised.iter().map(|at| (at.path.as_str(), &at.methods[..]));
+        let raised: Vec<_> = raised.collect();
+        assert_eq!(raised, [("/law/app", &methods.map(str::to_owned)[..])]);
         let shown = gateway.cli().ok(&["routes"]).await;
         assert!(shown.contains("raised on /plugins/r/law/app"), "{shown}");
     });
@@ -204,15 +205,15 @@ fn invalid_registrations_are_skipped_and_the_status_says_why() {
         let plugin = gateway.plugin("m").program("e2e-plugin-misbehave");
         let plugin = plugin.config("registrations", registrations).ready().await;
         let status = plugin.status().await;
-        let warnings = status["warnings"].to_string();
+        let warnings = status.summary.warnings.join("\n");
         for said in ["no-slash", "/a*b", "BREW", "/none", "Brew", "/unary/twice"] {
             assert!(warnings.contains(said), "{said} in {warnings}");
         }
-        let endpoints = status["endpoints"].as_array().unwrap();
-        let paths: Vec<_> = endpoints.iter().map(|e| e["path"].as_str().unwrap()).collect();
-        assert_eq!(paths, ["/unary/*", "/stream/*", "/unary/lower", "/unary/twice"], "{status}");
-        let twice = endpoints.iter().find(|e| e["path"] == "/unary/twice").unwrap();
-        assert_eq!(twice["description"], "first");
+        let endpoints = &status.endpoints;
+        let paths: Vec<_> = endpoints.iter().map(|e| e.path.as_str()).collect();
+        assert_eq!(paths, ["/unary/*", "/stream/*", "/unary/lower", "/unary/twice"], "{status:?}");
+        let twice = endpoints.iter().find(|e| e.path == "/unary/twice").unwrap();
+        assert_eq!(twice.description, "first");
         gateway.get("/plugins/m/tea").send().await.is_error(404, "not_found", "client");
     });
 }
@@ -293,7 +294,7 @@ fn without_a_slug_nothing_is_served_and_the_status_has_the_warning_of_the_page()
         let plugin = gateway.plugin("r").program("e2e-plugin-routes").no_slug().ready().await;
         let warning = "Plugin has endpoint registrations but no 'slug' in config";
         let status = plugin.status().await;
-        assert!(status["warnings"].to_string().contains(warning), "{status}");
+        assert!(status.summary.warnings.join("\n").contains(warning), "{status:?}");
         gateway.logged(warning).await;
         gateway.get("/plugins/r/exact").send().await.is_error(404, "not_found", "client");
         assert_eq!(gateway.admin().get("routes").await, json!([]));

@@ -1,6 +1,7 @@
 //! Where the sockets of plugins are, and what becomes of plugins when somebody cleans that place.
 
-use serde_json::{Value, json};
+use serde_json::json;
+use sidegate_api::state::State;
 use sidegate_e2e::{Gateway, Version, eventually, is_alive, story};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -38,10 +39,13 @@ fn a_cleaned_folder_costs_no_request_and_is_made_anew() {
         eventually("the old process is gone", async || (!is_alive(before)).then_some(())).await;
         assert!(place.is_dir(), "it is there again");
         let record = plugin.wait_ended(before).await;
-        assert!(record["reason"].to_string().contains("was the folder cleaned?"), "{record:#}");
+        assert!(
+            record.reason.as_deref().unwrap_or_default().contains("was the folder cleaned?"),
+            "{record:#?}"
+        );
         plugin.reload().await;
         plugin.wait_other_pid(after).await;
-        assert_eq!(plugin.status().await["warnings"], json!([]));
+        assert_eq!(plugin.status().await.summary.warnings, [""; 0]);
     });
 }
 
@@ -80,16 +84,16 @@ fn while_there_is_no_place_for_sockets_state_and_readiness_say_so() {
             let status = connection.request("GET", "/plugins/lab/pid").send().await.status;
             let now = plugin.status().await;
             assert!(status == 200 || status == 503, "{status}");
-            (now["state"] == "backoff").then_some(now)
+            (now.summary.state == State::Backoff).then_some(now)
         })
         .await;
-        let reason = noticed["reason"].to_string();
-        assert!(reason.contains("no place for its socket"), "{noticed:#}");
+        let reason = noticed.summary.reason.clone().unwrap_or_default();
+        assert!(reason.contains("no place for its socket"), "{noticed:#?}");
         let ready = gateway.get("/ready").send().await.expect(503).json();
         assert_eq!(ready["missing"], json!(["lab"]));
         places.iter().for_each(|place| fs::remove_file(place).unwrap());
-        let back = plugin.wait_state("ready").await;
-        assert_eq!(back["reason"], Value::Null);
+        let back = plugin.wait_state(State::Ready).await;
+        assert_eq!(back.summary.reason, None);
         gateway.get("/plugins/lab/pid").send().await.expect(200);
         assert_eq!(gateway.get("/ready").send().await.status, 200);
     });

@@ -1,7 +1,8 @@
 //! What must stay inside: tokens, configured secrets, the gateway's environment. (No token the
 //! stories get may ever be in a log; that is checked at the end of each of them.)
 
-use serde_json::Value;
+use sidegate_api::plugin::WholeStatusAttributes;
+use sidegate_api::state::State;
 use sidegate_e2e::{Gateway, eventually, story};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
@@ -138,10 +139,11 @@ fn a_secret_of_the_configuration_is_not_in_any_error() {
         gateway.admin().keep_secret("hunter2");
         let plugin = gateway.plugin("m").program("e2e-plugin-misbehave");
         let plugin = plugin.config("start", "refuse").config("password", "hunter2").add().await;
-        let failed =
-            |s: &Value| matches!(s["state"].as_str(), Some("backoff" | "parked" | "stopped"));
+        let failed = |s: &WholeStatusAttributes| {
+            matches!(s.summary.state, State::Backoff | State::Parked | State::Stopped)
+        };
         let status = plugin.wait_for("it has failed", failed).await;
-        assert!(!status.to_string().contains("hunter2"), "{status}");
+        assert!(!format!("{status:?}").contains("hunter2"), "{status:?}");
         let answer = gateway.get("/plugins/m/x").send().await;
         assert!(!answer.describe().contains("hunter2"));
     });

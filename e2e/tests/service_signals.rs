@@ -3,6 +3,8 @@
 
 use rustix::fs::{CWD, FileType, Mode, OFlags, mknodat};
 use rustix::process::Signal;
+use sidegate_api::record::RecordAttributes;
+use sidegate_api::state::State;
 use sidegate_e2e::{
     Flavour, Gateway, Plugin, descendants, eventually, go_story, signal, story, terminate,
 };
@@ -99,13 +101,13 @@ fn a_plugin_that_ends_by_the_signal_that_stops_the_gateway_has_not_failed_and_st
         stream.read_until("\n\n").await;
         terminate_all(&mut gateway);
         let record = ended(&plain, pid).await;
-        assert_eq!(record["in_order"], true, "{record:#}");
-        assert_eq!(record["signal"], 15, "{record:#}");
+        assert_eq!(record.in_order, Some(true), "{record:#?}");
+        assert_eq!(record.signal, Some(15), "{record:#?}");
         let status = plain.status().await;
         assert_eq!(
-            (&status["state"], &status["restarts"]),
-            (&"stopped".into(), &0.into()),
-            "{status}"
+            (status.summary.state, status.summary.restarts),
+            (State::Stopped, 0),
+            "{status:?}"
         );
         // What comes late starts nothing either.
         plain.reload().await;
@@ -129,7 +131,7 @@ fn a_plugin_that_ends_by_that_signal_only_when_it_is_asked_to_end_has_not_failed
         terminate(pid);
         let gateway = gateway.restart().await;
         let record = gateway.plugin_by_id(id).record_of(pid).await;
-        assert_eq!(record["in_order"], true, "{record:#}");
+        assert_eq!(record.in_order, Some(true), "{record:#?}");
     });
 }
 
@@ -170,8 +172,8 @@ fn a_hangup_while_the_gateway_starts_ends_nothing_and_counts_once_it_serves() {
 }
 
 /// The admin API answers until the end.
-async fn ended(plugin: &Plugin, pid: u32) -> serde_json::Value {
+async fn ended(plugin: &Plugin, pid: u32) -> RecordAttributes {
     let record = plugin.wait_ended(pid).await;
-    plugin.wait_state("stopped").await;
+    plugin.wait_state(State::Stopped).await;
     record
 }

@@ -204,11 +204,11 @@ fn events_end_in_order_when_the_drain_of_their_process_is_over() {
         }
         let ended = eventually("both processes have ended", async || {
             let records = plugin.records().await;
-            records.iter().all(|record| record["running"] == false).then_some(records)
+            records.iter().all(|record| !record.running).then_some(records)
         })
         .await;
         for record in ended {
-            assert_eq!((&record["in_order"], &record["in_flight"]), (&json!(true), &json!(0)));
+            assert_eq!((record.in_order, record.in_flight), (Some(true), Some(0)));
         }
     });
 }

@@ -2,7 +2,8 @@
 //! done beside requests is done by one of them.
 
 use sidegate_e2e::{
-    Flavour, Gateway, Load, Plugin, Stream, Version, eventually, go_story, is_alive, story,
+    Flavour, Gateway, Load, Plugin, Stream, Version, eventually, go_story, is_alive, lines_of,
+    story,
 };
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -92,7 +93,7 @@ fn an_event_is_handled_once_although_the_old_process_still_finishes_a_stream() {
         assert!(!log.contains("a subscription was lost"), "the old one does not try again");
         drop(stream);
         let record = plugin.wait_ended(old).await;
-        assert_eq!(record["in_order"], true, "{record:#}");
+        assert_eq!(record.in_order, Some(true), "{record:#?}");
     });
 }
 
@@ -104,7 +105,7 @@ fn the_session_of_a_replaced_process_ends_when_the_new_one_serves_and_only_once(
         plugin.wait_other_pid(old).await;
         let closed = async || {
             let record = plugin.record_of(old).await;
-            record["lines"].to_string().matches("session is closing").count()
+            lines_of(&record).matches("session is closing").count()
         };
         eventually("it is closed", async || (closed().await == 1).then_some(())).await;
         assert!(is_alive(old), "the old one still has its stream");
@@ -148,7 +149,7 @@ fn an_event_is_handled_once_by_plugins_in_go() {
             .await;
             let closed = async || {
                 let record = plugin.record_of(old).await;
-                record["lines"].to_string().contains("session is closing")
+                lines_of(&record).contains("session is closing")
             };
             eventually("the session of the old one is closed", async || {
                 closed().await.then_some(())
@@ -157,7 +158,7 @@ fn an_event_is_handled_once_by_plugins_in_go() {
             assert!(is_alive(old), "{flavour:?}: the old one still has its stream");
             drop(stream);
             let record = plugin.wait_ended(old).await;
-            assert!(!record["lines"].to_string().contains("refuses a subscription"), "{record:#}");
+            assert!(!lines_of(&record).contains("refuses a subscription"), "{record:#?}");
         }
     });
 }
