@@ -114,8 +114,10 @@ impl Layers {
             }
         }
         for row in SETTINGS {
-            let Some(value) = environment.get(row.variable) else { continue };
-            let origin = Origin::Environment(row.variable.to_owned());
+            let mut variables = row.variables().into_iter();
+            let found = variables.find_map(|name| Some((environment.get(&name)?.clone(), name)));
+            let Some((value, name)) = found else { continue };
+            let origin = Origin::Environment(name);
             match value.to_str() {
                 Some(text) => drop(texts.insert(row.variable, (text.to_owned(), origin))),
                 None => problems.push(Problem {
@@ -242,6 +244,19 @@ pub(crate) mod tests {
         assert_eq!((port(&layers).0.as_str(), problems), ("1", vec![]));
         let named = Flags { file: Some(second), ..Flags::default() };
         assert_eq!(port(&Layers::collect(&env, &named).0).0, "2");
+    }
+
+    #[test]
+    fn a_variable_with_the_products_prefix_beats_the_bare_one_and_says_so() {
+        let of = |pairs: &[(&str, &str)]| {
+            let (layers, problems) = Layers::collect(&environment(pairs), &Flags::default());
+            assert_eq!(problems, []);
+            port(&layers)
+        };
+        let both = of(&[("PORT", "1"), ("SIDEGATE_PORT", "2")]);
+        assert_eq!(both, ("2".into(), "env SIDEGATE_PORT".into()));
+        assert_eq!(of(&[("SIDEGATE_PORT", "2")]), both);
+        assert_eq!(of(&[("PORT", "1"), ("SIDEGATE_PORT", "")]), ("1".into(), "env PORT".into()));
     }
 
     #[test]

@@ -1,12 +1,18 @@
 //! The table of settings: the one place that says which there are, how each is written, what it
 //! is when nobody says anything, and what it means. `docs/config.md` is printed from it.
 //!
+//! A new setting is called `SIDEGATE_…` and exists in the environment under that name only: bare names
+//! such as `HOST` collide with those of shells and of other programs.
+//!
 //! It knows texts only; what they mean as values is said in `resolved.rs`.
+
+/// How names of variables begin that mean this program and no other.
+const PREFIX: &str = "SIDEGATE_";
 
 /// One row of the table. The key in the file and the flag follow from the variable's name.
 #[derive(Debug)]
 pub(crate) struct Setting {
-    /// Name of the environment variable.
+    /// What it is called: the name of its environment variable, which is bare for old settings.
     pub(crate) variable: &'static str,
     /// What its text must be.
     pub(crate) kind: Kind,
@@ -69,7 +75,16 @@ impl Kind {
 impl Setting {
     /// The key in the settings file: the variable in lower case, without the product's prefix.
     pub(crate) fn key(&self) -> String {
-        self.variable.trim_start_matches("SIDEGATE_").to_lowercase()
+        self.variable.trim_start_matches(PREFIX).to_lowercase()
+    }
+
+    /// The environment variables that set it; the first that is set wins. The one with the product's
+    /// prefix says that nobody else is meant.
+    pub(crate) fn variables(&self) -> Vec<String> {
+        match self.variable.starts_with(PREFIX) {
+            true => vec![self.variable.to_owned()],
+            false => vec![format!("{PREFIX}{}", self.variable), self.variable.to_owned()],
+        }
     }
 
     /// The flag without its two dashes. A secret has none: arguments are visible to every process.
@@ -356,6 +371,16 @@ mod tests {
             assert!(row.doc.ends_with('.'), "{}", row.variable);
             assert!(!row.summary().is_empty(), "{}", row.variable);
         }
+    }
+
+    #[test]
+    fn only_old_settings_have_a_bare_name_and_they_have_a_prefixed_one_beside_it() {
+        let bare = SETTINGS.iter().filter(|row| !row.variable.starts_with(PREFIX)).count();
+        assert_eq!(bare, 34, "a new setting is called SIDEGATE_… and has no bare name");
+        assert_eq!(setting("PORT").variables(), ["SIDEGATE_PORT", "PORT"]);
+        assert_eq!(setting("SIDEGATE_URL").variables(), ["SIDEGATE_URL"]);
+        let names: BTreeSet<_> = SETTINGS.iter().flat_map(Setting::variables).collect();
+        assert_eq!(names.len(), SETTINGS.len() + bare, "no two settings answer to one name");
     }
 
     #[test]

@@ -17,6 +17,10 @@ serves all of them: `ADMIN_PORT` in the environment is `admin_port = 8080` in th
 exist is an error, and all errors are reported at once. `sidegate config` shows every value and
 where it came from.
 
+In the environment every setting answers to its name with `SIDEGATE_` in front too, as in
+`SIDEGATE_ADMIN_PORT`, and that one wins: bare names such as `HOST`, `PORT` or `DATA_DIR` may be set
+by a shell or for another program. Names that begin so in the table have no bare form.
+
 Durations are written as in Go: `300ms`, `90s`, `5m`, `1h30m`, `1.5h`, and also `30d`.
 
 | variable | file | flag | value | default |

@@ -17,6 +17,8 @@ fn config_shows_each_value_and_where_it_came_from() {
         program(&["config", "--output", "json", "--log-level", "debug"])
             .env("SIDEGATE_CONFIG", &file)
             .env("ADMIN_PORT", "3")
+            .env("HOST", "somebody-elses")
+            .env("SIDEGATE_HOST", "127.0.0.1")
             .env("SIDEGATE_ADMIN_TOKEN", "very-secret"),
     );
     assert!(!shown.stdout.contains("very-secret"));
@@ -24,7 +26,8 @@ fn config_shows_each_value_and_where_it_came_from() {
     assert_eq!(find(&settings, "PORT"), ("1", &*format!("file {}: port", file.display())));
     assert_eq!(find(&settings, "ADMIN_PORT"), ("3", "env ADMIN_PORT"));
     assert_eq!(find(&settings, "LOG_LEVEL"), ("debug", "flag --log-level"));
-    assert_eq!(find(&settings, "HOST"), ("0.0.0.0", "default"));
+    assert_eq!(find(&settings, "HOST"), ("127.0.0.1", "env SIDEGATE_HOST"));
+    assert_eq!(find(&settings, "ADMIN_HOST"), ("127.0.0.1", "default"));
     assert_eq!(find(&settings, "SIDEGATE_ADMIN_TOKEN"), ("(hidden)", "env SIDEGATE_ADMIN_TOKEN"));
 }
 
@@ -40,6 +43,14 @@ fn serve_reports_all_wrong_settings_at_once_and_starts_nothing() {
     let stderr = stderr.replace(file.to_str().unwrap(), "FILE");
     insta::assert_snapshot!(stderr);
     assert!(!data.exists());
+}
+
+#[test]
+fn a_wrong_value_is_told_with_the_very_variable_it_came_from() {
+    for variable in ["PORT", "SIDEGATE_PORT"] {
+        let stderr = finish(program(&["config"]).env(variable, "http")).failure(2);
+        assert!(stderr.contains(&format!("env {variable}: \"http\" is no port")), "{stderr}");
+    }
 }
 
 #[test]
