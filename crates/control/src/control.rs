@@ -7,7 +7,9 @@ use sidegate_model::app::{App, AppDraft, AppId};
 use sidegate_model::plugin::{Plugin, PluginDraft, PluginId};
 use sidegate_model::snapshot::{Revision, Snapshot};
 use sidegate_model::token::{Token, TokenId};
-use sidegate_store::{DeletedApp, NewTokenRow, Precondition, ScopeChange, Store, StoreError};
+use sidegate_store::{
+    DeletedApp, NewTokenRow, Precondition, ScopeChange, Store, StoreError, StoreView,
+};
 use std::sync::Arc;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -15,10 +17,10 @@ use tokio::task::JoinSet;
 /// The control plane of one installation. Copies act on the same state.
 #[derive(Clone)]
 pub struct Control {
-    store: Store,
+    view: StoreView,
     publisher: Publisher,
-    /// Ends with the last copy.
-    _sweeping: Arc<JoinSet<()>>,
+    /// What is done beside; ends with the last copy.
+    _tasks: Arc<JoinSet<()>>,
 }
 
 impl Control {
@@ -37,9 +39,11 @@ impl Control {
     /// ```
     pub async fn start(store: Store) -> Result<(Self, watch::Receiver<Arc<Snapshot>>), StoreError> {
         let publisher = Publisher::start(store.clone()).await?;
-        let desired = publisher.subscribe();
-        let sweeping = JoinSet::from_iter([keep_swept(store.clone())]);
-        Ok((Self { store, publisher, _sweeping: Arc::new(sweeping) }, desired))
+        let (desired, view) = (publisher.subscribe(), store.view());
+        let mut tasks = JoinSet::new();
+        tasks.spawn(keep_swept(store));
+        tasks.spawn(publisher.clone().follow());
+        Ok((Self { view, publisher, _tasks: Arc::new(tasks) }, desired))
     }
 
     /// Reads the desired state anew, after another process may have changed it.
@@ -50,18 +54,15 @@ impl Control {
         self.publisher.refresh().await
     }
 
-    /// Follows what another process changes of tokens and apps, and of nothing else: for one that
-    /// only finishes what it has begun.
-    ///
-    /// # Errors
-    /// Fails when the store cannot be read.
-    pub async fn refresh_callers(&self) -> Result<(), StoreError> {
-        self.publisher.refresh_callers().await
+    /// Whether from now on only tokens and apps are followed where another process changes them: for one
+    /// that finishes what it has begun, while another one runs the plugins.
+    pub fn follow_callers_only(&self, only: bool) {
+        self.publisher.follow_callers_only(only);
     }
 
-    /// For reading; whoever writes here goes around the publishing.
-    pub(crate) fn store(&self) -> &Store {
-        &self.store
+    /// What is stored, for reading: desired state is changed by the methods here only.
+    pub(crate) fn view(&self) -> &StoreView {
+        &self.view
     }
 
     /// Registers an app.

@@ -9,12 +9,16 @@ use sidegate_model::snapshot::{Revision, Snapshot};
 use sidegate_store::{Store, StoreError, Written};
 use std::future::Future;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::sync::{Mutex, OwnedMutexGuard, watch};
 
 /// Pauses between attempts to read the store again after a change could not be followed.
 const RELOAD_PAUSES: [Duration; 3] =
     [Duration::from_millis(50), Duration::from_millis(200), Duration::from_millis(800)];
+
+/// How often it is looked for what other processes have stored.
+const FOLLOW: Duration = Duration::from_secs(1);
 
 /// A change that is stored, with the revision that holds it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,6 +35,8 @@ pub struct Publisher {
     store: Store,
     sender: watch::Sender<Arc<Snapshot>>,
     turn: Arc<Mutex<Turn>>,
+    /// Of what another process stores, only tokens and apps are published.
+    callers_only: Arc<AtomicBool>,
 }
 
 /// The right to write and publish; held by one change at a time.
@@ -48,7 +54,7 @@ impl Publisher {
         let snapshot = store.load_snapshot().await?;
         let (sender, _) = watch::channel(Arc::new(snapshot));
         let turn = Arc::new(Mutex::new(Turn { is_behind: false }));
-        Ok(Self { store, sender, turn })
+        Ok(Self { store, sender, turn, callers_only: Arc::default() })
     }
 
     /// Follows the desired state. The current snapshot is there at once.
@@ -96,18 +102,41 @@ impl Publisher {
         Ok(revision)
     }
 
-    /// Follows what another process changes of tokens and apps, and of nothing else.
-    ///
-    /// # Errors
-    /// Fails when the store cannot be read; then nothing is published.
-    pub async fn refresh_callers(&self) -> Result<(), StoreError> {
+    /// Publishes what other processes store, soon after they did. Never returns.
+    pub async fn follow(self) {
+        let mut is_failing = false;
+        loop {
+            tokio::time::sleep(FOLLOW).await;
+            let followed = self.catch_up_with_others().await;
+            if let Err(error) = &followed
+                && !is_failing
+            {
+                tracing::warn!(%error, "what others store is not followed: the store cannot be read");
+            }
+            is_failing = followed.is_err();
+        }
+    }
+
+    /// Whether [`Publisher::follow`] publishes tokens and apps only.
+    pub fn follow_callers_only(&self, only: bool) {
+        self.callers_only.store(only, Ordering::Release);
+    }
+
+    async fn catch_up_with_others(&self) -> Result<(), StoreError> {
+        // Our own changes are published within their turn.
         let mut turn = self.turn.clone().lock_owned().await;
         let current = self.sender.borrow().clone();
-        if self.store.revision().await? > current.revision {
-            let (plugins, registered) = (current.plugins.clone(), current.registered.clone());
-            let next = Snapshot { plugins, registered, ..self.store.load_snapshot().await? };
-            self.publish(&mut turn, next);
+        if self.store.revision().await? <= current.revision {
+            return Ok(());
         }
+        let stored = self.store.load_snapshot().await?;
+        let next = if self.callers_only.load(Ordering::Acquire) {
+            let (plugins, registered) = (current.plugins.clone(), current.registered.clone());
+            Snapshot { plugins, registered, ..stored }
+        } else {
+            stored
+        };
+        self.publish(&mut turn, next);
         Ok(())
     }
 

@@ -121,9 +121,10 @@ async fn run(
             running.gateway.handed_over();
         }
     }
-    let (plugins, control) = (running.gateway.host(), running.control.clone());
+    // Whoever loses the right to a stream at the new server loses it here too.
+    running.control.follow_callers_only(true);
+    let plugins = running.gateway.host();
     tokio::select! {
-        () = succession::follow_callers(control) => Ok(()),
         () = running.stop() => {
             tracing::info!("stopped");
             Ok(())

@@ -7,7 +7,6 @@ use crate::error::Failure;
 use crate::inherited::Sockets;
 use crate::running::Running;
 use crate::takeover::{HandedOver, Predecessor, Successor};
-use sidegate_control::Control;
 use sidegate_gateway::Gateway;
 use sidegate_model::status::{PluginState, PluginStatus};
 use std::io;
@@ -21,8 +20,6 @@ const PLUGINS_DEADLINE: Duration = Duration::from_secs(30);
 const ENOUGH_STARTS: u32 = 3;
 /// Between two looks at them.
 const LOOK: Duration = Duration::from_millis(20);
-/// How often a server that ends looks for what the new one changed.
-const FOLLOW: Duration = Duration::from_secs(1);
 /// How long what was last changed may take to be live.
 const APPLY_DEADLINE: Duration = Duration::from_secs(10);
 
@@ -170,23 +167,15 @@ pub(crate) async fn hand_over(
     tracing::info!("another process is about to take over");
     successor.is_started().await?;
     running.admin.end().await;
+    // What the new one changes of plugins is its own affair.
+    running.control.follow_callers_only(true);
     let served = successor.admin_has_stopped().await;
     if served.is_err() {
+        running.control.follow_callers_only(false);
         running.admin.serve()?;
         folder.sign()?;
     }
     served
-}
-
-/// While a server finishes what it has begun: whoever loses the right to a stream at the new server
-/// loses it here too. Never returns.
-pub(crate) async fn follow_callers(control: Control) {
-    loop {
-        tokio::time::sleep(FOLLOW).await;
-        if let Err(error) = control.refresh_callers().await {
-            tracing::debug!(%error, "callers cannot be read anew");
-        }
-    }
 }
 
 #[cfg(test)]

@@ -41,6 +41,7 @@ mod store;
 mod suite;
 mod tokens;
 mod turns;
+mod view;
 
 pub use apps::DeletedApp;
 pub use error::StoreError;
@@ -50,3 +51,4 @@ pub use precondition::Precondition;
 pub use revision::Written;
 pub use store::Store;
 pub use tokens::{NewTokenRow, TokenFilter};
+pub use view::StoreView;

@@ -85,7 +85,7 @@ pub(crate) async fn list(
 ) -> Result<Response, ApiError> {
     let AppQuery { page, limit, page_size, name } = query.settle(Ok)?;
     let page = PageQuery { page, limit, page_size }.read()?;
-    let store = state.control.store();
+    let store = state.control.view();
     let listing = match name {
         Some(name) => listing_of(found(store.app_by_name(&name).await)?, page),
         None => store.list_apps(page).await?,
@@ -109,7 +109,7 @@ pub(crate) async fn show(
     State(state): State<AdminState>,
     Id(id): Id,
 ) -> Result<Response, ApiError> {
-    let app = state.control.store().app(AppId(id)).await?;
+    let app = state.control.view().app(AppId(id)).await?;
     Ok(shown(shape(app)))
 }
 

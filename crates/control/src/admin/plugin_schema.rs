@@ -129,7 +129,7 @@ pub(crate) async fn show(
     State(state): State<AdminState>,
     Id(id): Id,
 ) -> Result<Response, ApiError> {
-    let plugin = state.control.store().plugin(PluginId(id)).await?;
+    let plugin = state.control.view().plugin(PluginId(id)).await?;
     let known = schema_of(&state, plugin.id);
     let schema = known.map_or_else(|| json!({}), |schema| schema.as_json().clone());
     let attributes = SchemaAttributes { schema };

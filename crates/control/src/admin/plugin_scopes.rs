@@ -66,7 +66,7 @@ pub(crate) async fn approve(
 /// What the manifest of a plugin wishes, without what this gateway has no service for. A plugin
 /// that has not been started yet has said nothing, which is not the same as wishing nothing.
 async fn known_wishes(state: &AdminState, id: PluginId) -> Result<BTreeSet<String>, ApiError> {
-    let plugin = state.control.store().plugin(id).await?;
+    let plugin = state.control.view().plugin(id).await?;
     let statuses = state.plane.plugins();
     let own = statuses.into_iter().find(|status| status.id == id);
     match own {

@@ -41,7 +41,7 @@ pub(crate) async fn list(
     let PluginQuery { page, limit, page_size, .. } = query;
     let page = PageQuery { page, limit, page_size }.read()?;
     let filter = PluginFilter { is_active: query.is_active, hook_type: query.hook_type };
-    let store = state.control.store();
+    let store = state.control.view();
     let listing = match query.name {
         Some(name) => {
             let named = found(store.plugin_by_name(&name).await)?;
@@ -87,7 +87,7 @@ pub(crate) async fn show(
     Query(query): Query<ShowQuery>,
 ) -> Result<Response, ApiError> {
     let secrets = query.settle(Ok)?.secrets.unwrap_or_default();
-    let plugin = state.control.store().plugin(PluginId(id)).await?;
+    let plugin = state.control.view().plugin(PluginId(id)).await?;
     let statuses = state.plane.plugins();
     let seen = Seen { node: state.plane.node(), statuses: &statuses };
     Ok(shown(shape(plugin, &seen, secrets)))
@@ -134,7 +134,7 @@ pub(crate) async fn status(
     State(state): State<AdminState>,
     Id(id): Id,
 ) -> Result<Response, ApiError> {
-    let plugin = state.control.store().plugin(PluginId(id)).await?;
+    let plugin = state.control.view().plugin(PluginId(id)).await?;
     let statuses = state.plane.plugins();
     let seen = Seen { node: state.plane.node(), statuses: &statuses };
     let records = state.plane.records(plugin.id, 0);

@@ -89,7 +89,7 @@ pub(crate) async fn list(
         let detail = format!("lines: {lines} is too many, at most {MAX_LINES} are kept");
         return Err(ApiError::bad_request(detail));
     }
-    let plugin = state.control.store().plugin(PluginId(id)).await?;
+    let plugin = state.control.view().plugin(PluginId(id)).await?;
     let mut records = state.plane.records(plugin.id, lines);
     if let Some(after) = query.after {
         records.iter_mut().for_each(|record| record.lines.retain(|line| line.number > after));

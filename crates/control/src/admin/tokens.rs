@@ -127,7 +127,7 @@ pub(crate) async fn list(
     let TokenQuery { page, limit, page_size, app_id, name } = query.settle(Ok)?;
     let page = PageQuery { page, limit, page_size }.read()?;
     let filter = TokenFilter { app: app_id.map(AppId), name };
-    let listing = state.control.store().list_tokens(&filter, page).await?;
+    let listing = state.control.view().list_tokens(&filter, page).await?;
     Ok(Json(page_of(listing, |token| shape(token, None))).into_response())
 }
 
@@ -152,7 +152,7 @@ pub(crate) async fn show(
     State(state): State<AdminState>,
     Id(id): Id,
 ) -> Result<Response, ApiError> {
-    let token = state.control.store().token(TokenId(id)).await?;
+    let token = state.control.view().token(TokenId(id)).await?;
     Ok(shown(shape(token, None)))
 }
 

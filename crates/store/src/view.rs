@@ -1,0 +1,103 @@
+//! The store for those who only read: what is kept, and nothing that changes it.
+
+use crate::error::StoreError;
+use crate::page::{Listing, Page};
+use crate::plugins::PluginFilter;
+use crate::store::Store;
+use crate::tokens::TokenFilter;
+use sidegate_model::app::{App, AppId};
+use sidegate_model::plugin::{Plugin, PluginId};
+use sidegate_model::token::{Token, TokenId};
+
+/// Reads apps, tokens and plugins. Clones share the store's connections.
+///
+/// ```compile_fail
+/// # async fn f(view: sidegate_store::StoreView) {
+/// view.delete_app(sidegate_model::app::AppId(1), &Default::default()).await;
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct StoreView {
+    store: Store,
+}
+
+impl Store {
+    /// The same for those who only read.
+    pub fn view(&self) -> StoreView {
+        StoreView { store: self.clone() }
+    }
+}
+
+impl StoreView {
+    /// See [`Store::app`].
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`], [`StoreError::Unavailable`].
+    pub async fn app(&self, id: AppId) -> Result<App, StoreError> {
+        self.store.app(id).await
+    }
+
+    /// See [`Store::app_by_name`].
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`], [`StoreError::Unavailable`].
+    pub async fn app_by_name(&self, name: &str) -> Result<App, StoreError> {
+        self.store.app_by_name(name).await
+    }
+
+    /// See [`Store::list_apps`].
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn list_apps(&self, page: Page) -> Result<Listing<App>, StoreError> {
+        self.store.list_apps(page).await
+    }
+
+    /// See [`Store::token`].
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`], [`StoreError::Unavailable`].
+    pub async fn token(&self, id: TokenId) -> Result<Token, StoreError> {
+        self.store.token(id).await
+    }
+
+    /// See [`Store::list_tokens`].
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn list_tokens(
+        &self,
+        filter: &TokenFilter,
+        page: Page,
+    ) -> Result<Listing<Token>, StoreError> {
+        self.store.list_tokens(filter, page).await
+    }
+
+    /// See [`Store::plugin`].
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`], [`StoreError::Unavailable`].
+    pub async fn plugin(&self, id: PluginId) -> Result<Plugin, StoreError> {
+        self.store.plugin(id).await
+    }
+
+    /// See [`Store::plugin_by_name`].
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`], [`StoreError::Unavailable`].
+    pub async fn plugin_by_name(&self, name: &str) -> Result<Plugin, StoreError> {
+        self.store.plugin_by_name(name).await
+    }
+
+    /// See [`Store::list_plugins`].
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn list_plugins(
+        &self,
+        filter: &PluginFilter,
+        page: Page,
+    ) -> Result<Listing<Plugin>, StoreError> {
+        self.store.list_plugins(filter, page).await
+    }
+}
