@@ -7,6 +7,8 @@ use serde_json::Value;
 /// One process of a plugin. Times are UTC, RFC 3339.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct RecordAttributes {
+    /// The node on which it runs or ran, as in the setting `EDGE_ID`.
+    pub node: String,
     /// Its process id; `null` when no process could be made.
     pub pid: Option<u32>,
     /// SHA-256 of the program in lower-case hex, where it was taken.

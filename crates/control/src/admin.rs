@@ -27,6 +27,6 @@ mod tls;
 mod tokens;
 mod types;
 
-pub use serve::serve;
+pub use serve::{AdminParts, serve};
 pub use state::ControlSettings;
 pub use tls::AdminTls;

@@ -1,18 +1,18 @@
 //! The control plane: the admin API and the publishing of snapshots. It never sees a client's
-//! request and never runs a plugin; what it knows of a data plane is [`DataPlane`].
+//! request and never runs a plugin; what it knows of those who do is the [`Fleet`].
 //!
 //! Reading order: `publish` (store, then snapshot), `control` (what may be done to desired state),
-//! `plane` (what a data plane is asked), `logs` (what the log is asked), `expiry` (what plugins kept long enough), `admin` (all of it over HTTP).
+//! `fleet` (what the nodes are asked), `logs` (what the log is asked), `expiry` (what plugins kept long enough), `admin` (all of it over HTTP).
 
 mod admin;
 mod control;
 mod expiry;
+mod fleet;
 mod logs;
-mod plane;
 mod publish;
 
-pub use admin::{AdminTls, ControlSettings, serve};
+pub use admin::{AdminParts, AdminTls, ControlSettings, serve};
 pub use control::Control;
+pub use fleet::{Fleet, NodeProbes, Quorum};
 pub use logs::LogLevels;
-pub use plane::DataPlane;
 pub use publish::{Published, Publisher};

@@ -17,6 +17,7 @@ pub mod endpoint;
 pub mod kv;
 pub mod merge_patch;
 mod name;
+pub mod node;
 pub mod options;
 pub mod path;
 pub mod plugin;

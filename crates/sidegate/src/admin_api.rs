@@ -1,8 +1,8 @@
 //! The admin API in this process: its socket, and the task that serves there. It can end and begin
 //! again, because another process may take the socket over and then not serve.
 
-use crate::plane::Plane;
-use sidegate_control::{Control, ControlSettings};
+use crate::plane::OwnNode;
+use sidegate_control::{AdminParts, Control, ControlSettings};
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::os::fd::{AsFd as _, BorrowedFd};
@@ -15,7 +15,7 @@ pub(crate) struct AdminApi {
     socket: TcpListener,
     settings: ControlSettings,
     control: Control,
-    plane: Arc<Plane>,
+    node: Arc<OwnNode>,
     /// Whoever serves, and how it is told to end.
     serving: Option<(JoinHandle<()>, oneshot::Sender<()>)>,
 }
@@ -26,10 +26,10 @@ impl AdminApi {
         socket: TcpListener,
         settings: ControlSettings,
         control: Control,
-        plane: Arc<Plane>,
+        node: Arc<OwnNode>,
     ) -> io::Result<Self> {
         socket.set_nonblocking(true)?;
-        Ok(Self { socket, settings, control, plane, serving: None })
+        Ok(Self { socket, settings, control, node, serving: None })
     }
 
     /// Where it listens.
@@ -51,8 +51,9 @@ impl AdminApi {
             let _ = stopped.await;
         };
         let (settings, control) = (self.settings.clone(), self.control.clone());
-        let plane = self.plane.clone();
-        let serving = sidegate_control::serve(listener, settings, control, plane, shutdown);
+        let node = self.node.clone();
+        let parts = AdminParts { control, fleet: node.clone(), probes: node };
+        let serving = sidegate_control::serve(listener, settings, parts, shutdown);
         self.serving = Some((tokio::spawn(serving), stop));
         Ok(())
     }

@@ -5,23 +5,23 @@
 
 use crate::config::resolved::{Config, TlsPaths};
 use crate::error::Failure;
+use futures_util::future::BoxFuture;
+use futures_util::stream::BoxStream;
 use rustix::process::geteuid;
 use serde_json::Value;
-use sidegate_control::DataPlane;
+use sidegate_control::{Fleet, NodeProbes, Quorum};
 use sidegate_gateway::log::Logs;
 use sidegate_gateway::{
     GatewayError, GatewaySettings, METRICS_TYPE, Probes, ShownIdentity, TlsIdentity,
     TlsIdentityError,
 };
+use sidegate_model::node::{NodeId, NodeReport};
 use sidegate_model::plugin::PluginId;
 use sidegate_model::record::InstanceRecord;
 use sidegate_model::snapshot::Revision;
-use sidegate_model::status::PluginStatus;
 use sidegate_plugins::host::{HostHandle, HostLimits, HostSettings};
 use std::ffi::OsString;
-use std::future::Future;
 use std::path::{Path, PathBuf};
-use std::pin::Pin;
 use std::sync::Arc;
 
 /// What the gateway is told.
@@ -131,26 +131,14 @@ pub(crate) fn tls_identity(paths: &TlsPaths, settings: &str) -> Result<TlsIdenti
     })
 }
 
-/// The gateway, for the admin API.
-pub(crate) struct Plane {
-    pub(crate) node: String,
+/// The gateway in this process, which is a fleet of one.
+pub(crate) struct OwnNode {
+    pub(crate) id: NodeId,
     pub(crate) host: Arc<HostHandle>,
     pub(crate) probes: Probes,
 }
 
-impl DataPlane for Plane {
-    fn node(&self) -> &str {
-        &self.node
-    }
-
-    fn plugins(&self) -> Vec<PluginStatus> {
-        self.host.statuses()
-    }
-
-    fn records(&self, id: PluginId, lines: usize) -> Vec<InstanceRecord> {
-        self.host.records(id, lines)
-    }
-
+impl NodeProbes for OwnNode {
     fn readiness(&self) -> (bool, Value) {
         self.probes.readiness()
     }
@@ -158,8 +146,22 @@ impl DataPlane for Plane {
     fn metrics(&self) -> (&'static str, String) {
         (METRICS_TYPE, self.probes.metrics())
     }
+}
 
-    fn applied(&self, revision: Revision) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+impl Fleet for OwnNode {
+    fn nodes(&self) -> Vec<NodeReport> {
+        vec![NodeReport { id: self.id.clone(), plugins: self.host.statuses() }]
+    }
+
+    fn changes(&self) -> BoxStream<'static, ()> {
+        Box::pin(self.host.changes())
+    }
+
+    fn records(&self, _: &NodeId, plugin: PluginId, lines: usize) -> Vec<InstanceRecord> {
+        self.host.records(plugin, lines)
+    }
+
+    fn applied(&self, revision: Revision, _: Quorum) -> BoxFuture<'_, ()> {
         let mut applied = self.host.applied();
         Box::pin(async move {
             if applied.wait_for(|seen| *seen >= revision).await.is_err() {

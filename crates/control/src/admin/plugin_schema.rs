@@ -25,7 +25,7 @@ const MAX_ATTEMPTS: usize = 100;
 
 /// What a plugin said of its configuration when it was started last.
 pub(super) fn schema_of(state: &AdminState, id: PluginId) -> Option<Arc<ConfigSchema>> {
-    state.plane.plugins().into_iter().find(|status| status.id == id)?.config_schema
+    state.overview().summary(id)?.config_schema.clone()
 }
 
 /// Changes a plugin, unless the changed configuration newly breaks the schema.

@@ -67,13 +67,11 @@ pub(crate) async fn approve(
 /// that has not been started yet has said nothing, which is not the same as wishing nothing.
 async fn known_wishes(state: &AdminState, id: PluginId) -> Result<BTreeSet<String>, ApiError> {
     let plugin = state.control.view().plugin(id).await?;
-    let statuses = state.plane.plugins();
-    let own = statuses.into_iter().find(|status| status.id == id);
-    match own {
+    match state.overview().summary(id) {
         Some(status)
             if status.state == PluginState::Ready || !status.requested_scopes.is_empty() =>
         {
-            let known = status.requested_scopes.into_iter();
+            let known = status.requested_scopes.iter().cloned();
             Ok(known.filter(|scope| check_service(scope).is_ok()).collect())
         }
         _ => {

@@ -1,9 +1,10 @@
 //! Plugins as answers show them: what is stored of them, without its secrets, and how they are doing.
 //! Asks nobody and changes nothing.
 
-use super::records::summary;
+use super::records::{NodeRecord, summary};
 use super::routes::{names, raised};
 use super::types::{Versioned, count, resource, time_text};
+use crate::fleet::Overview;
 use serde_json::{Map, Value};
 use sidegate_api::plugin::{
     NodeStatus, PluginAttributes, Secrets, StatusAttributes, WholeStatusAttributes,
@@ -13,25 +14,9 @@ use sidegate_api::route::EndpointAttributes;
 use sidegate_model::clock::now_millis;
 use sidegate_model::endpoint::{Endpoint, Raised};
 use sidegate_model::plugin::Plugin;
-use sidegate_model::record::InstanceRecord;
 use sidegate_model::secret::{hide_config, hide_options};
 use sidegate_model::status::{PluginState, PluginStatus};
 use std::sync::Arc;
-
-/// What the data plane says now: its own name, and how plugins are doing.
-pub(super) struct Seen<'a> {
-    /// The node that says it.
-    pub(super) node: &'a str,
-    /// Every plugin.
-    pub(super) statuses: &'a [PluginStatus],
-}
-
-impl Seen<'_> {
-    /// What it says of one plugin.
-    pub(super) fn of(&self, plugin: &Plugin) -> Option<&PluginStatus> {
-        self.statuses.iter().find(|status| status.id == plugin.id)
-    }
-}
 
 fn slug_of(plugin: &Plugin) -> Option<String> {
     plugin.draft.slug().ok().flatten().map(|slug| slug.to_string())
@@ -40,10 +25,10 @@ fn slug_of(plugin: &Plugin) -> Option<String> {
 /// A plugin as answers show it.
 pub(super) fn shape(
     plugin: Plugin,
-    seen: &Seen<'_>,
+    overview: &Overview,
     secrets: Secrets,
 ) -> Versioned<PluginAttributes> {
-    let (status, version) = (status_of(&plugin, seen), plugin.version());
+    let (status, version) = (status_of(&plugin, overview), plugin.version());
     let slug = slug_of(&plugin);
     let mut draft = plugin.draft;
     let text = |(name, text): (String, String)| (name, Value::String(text));
@@ -74,21 +59,21 @@ pub(super) fn shape(
 /// How a plugin is doing with all that is known of it; its processes are told newest first.
 pub(super) fn whole_status(
     plugin: &Plugin,
-    seen: &Seen<'_>,
-    records: &[InstanceRecord],
+    overview: &Overview,
+    records: &[NodeRecord],
 ) -> WholeStatusAttributes {
-    let own = seen.of(plugin);
+    let own = overview.summary(plugin.id);
     let endpoints = own.map_or(&[][..], |status| &status.endpoints);
     let raised = own.map_or(&[][..], |status| &status.raised);
     let pid = own.and_then(|status| status.pid);
-    let serves = records.iter().find(|record| record.end.is_none() && record.pid == pid);
-    let failed = |record: &&InstanceRecord| record.end.as_ref().is_some_and(|end| !end.in_order);
+    let serves = records.iter().find(|(_, record)| record.end.is_none() && record.pid == pid);
+    let failed = |(_, record): &&NodeRecord| record.end.as_ref().is_some_and(|end| !end.in_order);
     WholeStatusAttributes {
         name: plugin.draft.name.clone(),
         slug: slug_of(plugin),
         is_active: plugin.draft.is_active,
         service_scopes: plugin.draft.service_scopes.clone(),
-        summary: status_of(plugin, seen),
+        summary: status_of(plugin, overview),
         required: own.is_some_and(|status| status.required),
         in_flight: own.map_or(0, |status| count(status.in_flight)),
         instance: serves.filter(|_| pid.is_some()).map(summary),
@@ -97,27 +82,28 @@ pub(super) fn whole_status(
     }
 }
 
-/// The summary over all nodes, of which there is one.
-fn status_of(plugin: &Plugin, seen: &Seen<'_>) -> StatusAttributes {
-    let own = seen.of(plugin);
-    let node = node_status(plugin, seen);
+/// The summary over all nodes, and what each of them says.
+fn status_of(plugin: &Plugin, overview: &Overview) -> StatusAttributes {
+    let own = overview.summary(plugin.id);
+    let worst = node_status(plugin, "", own);
+    let on_each = overview.on_each(plugin.id);
     StatusAttributes {
-        state: node.state,
-        reason: node.reason.clone(),
-        warnings: node.warnings.clone(),
-        pid: node.pid,
-        restarts: node.restarts,
-        next_start_in_ms: node.next_start_in_ms,
-        ready_since: node.ready_since.clone(),
+        state: worst.state,
+        reason: worst.reason,
+        warnings: worst.warnings,
+        pid: worst.pid,
+        restarts: worst.restarts,
+        next_start_in_ms: worst.next_start_in_ms,
+        ready_since: worst.ready_since,
         hooks: own.map_or_else(Vec::new, |status| status.hooks.clone()),
         requested_scopes: own.map_or_else(Vec::new, |status| status.requested_scopes.clone()),
-        nodes: vec![node],
+        nodes: on_each.map(|(node, status)| node_status(plugin, node.as_str(), status)).collect(),
     }
 }
 
-fn node_status(plugin: &Plugin, seen: &Seen<'_>) -> NodeStatus {
-    let node = seen.node.to_owned();
-    let Some(status) = seen.of(plugin) else {
+fn node_status(plugin: &Plugin, node: &str, status: Option<&PluginStatus>) -> NodeStatus {
+    let node = node.to_owned();
+    let Some(status) = status else {
         let (state, reason) = if plugin.draft.is_active {
             (PluginState::Starting, "the data plane has not taken it up yet")
         } else {

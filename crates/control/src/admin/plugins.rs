@@ -1,5 +1,5 @@
 //! Plugins over HTTP: list, create, show, change, delete, reload, status. What a client may say is in
-//! `plugin_fields`, how a plugin is shown in `plugin_shape`, granting in `plugin_scopes`; running plugins is the data plane's.
+//! `plugin_fields`, how a plugin is shown in `plugin_shape`, granting in `plugin_scopes`; running them is the nodes'.
 
 use super::change::Change;
 use super::error::{ApiError, found};
@@ -7,7 +7,8 @@ use super::extract::{Fields, Id, Query};
 use super::if_match::IfMatch;
 use super::plugin_fields::created;
 use super::plugin_schema::{change_checked, schema_of};
-use super::plugin_shape::{Seen, shape, whole_status};
+use super::plugin_shape::{shape, whole_status};
+use super::records::records_of;
 use super::state::{AdminState, shown};
 use super::types::{PageQuery, listing_of, page_of, resource};
 use axum::Json;
@@ -24,10 +25,7 @@ use sidegate_store::PluginFilter;
 impl AdminState {
     /// 200 with a plugin that was changed, as it is once the change is live.
     pub(super) async fn changed_plugin(&self, revision: Revision, plugin: Plugin) -> Response {
-        let shape = || {
-            let statuses = self.plane.plugins();
-            shape(plugin, &Seen { node: self.plane.node(), statuses: &statuses }, Secrets::Hide)
-        };
+        let shape = || shape(plugin, &self.overview(), Secrets::Hide);
         self.changed(revision, shape).await
     }
 }
@@ -49,10 +47,9 @@ pub(crate) async fn list(
         }
         None => store.list_plugins(&filter, page).await?,
     };
-    let statuses = state.plane.plugins();
-    let seen = Seen { node: state.plane.node(), statuses: &statuses };
+    let overview = state.overview();
     let secrets = query.secrets.unwrap_or_default();
-    let shape = |plugin| shape(plugin, &seen, secrets);
+    let shape = |plugin| shape(plugin, &overview, secrets);
     Ok(Json(page_of(listing, shape)).into_response())
 }
 
@@ -73,10 +70,7 @@ pub(crate) async fn create(
     let draft = fields.settle(created)?;
     let published = state.control.create_plugin(draft).await?;
     let plugin = published.value;
-    let shape = || {
-        let statuses = state.plane.plugins();
-        shape(plugin, &Seen { node: state.plane.node(), statuses: &statuses }, Secrets::Hide)
-    };
+    let shape = || shape(plugin, &state.overview(), Secrets::Hide);
     Ok(state.created(published.revision, "plugins", shape).await)
 }
 
@@ -88,9 +82,8 @@ pub(crate) async fn show(
 ) -> Result<Response, ApiError> {
     let secrets = query.settle(Ok)?.secrets.unwrap_or_default();
     let plugin = state.control.view().plugin(PluginId(id)).await?;
-    let statuses = state.plane.plugins();
-    let seen = Seen { node: state.plane.node(), statuses: &statuses };
-    Ok(shown(shape(plugin, &seen, secrets)))
+    let overview = state.overview();
+    Ok(shown(shape(plugin, &overview, secrets)))
 }
 
 /// `PATCH /plugins/{id}`
@@ -135,10 +128,9 @@ pub(crate) async fn status(
     Id(id): Id,
 ) -> Result<Response, ApiError> {
     let plugin = state.control.view().plugin(PluginId(id)).await?;
-    let statuses = state.plane.plugins();
-    let seen = Seen { node: state.plane.node(), statuses: &statuses };
-    let records = state.plane.records(plugin.id, 0);
-    let attributes = whole_status(&plugin, &seen, &records);
+    let overview = state.overview();
+    let records = records_of(&state, &overview, plugin.id, 0);
+    let attributes = whole_status(&plugin, &overview, &records);
     let data = resource(ResourceType::PluginStatus, plugin.id, attributes);
     Ok(Json(Shown { data }).into_response())
 }

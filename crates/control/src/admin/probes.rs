@@ -16,13 +16,13 @@ pub(crate) async fn health() -> Response {
 
 /// `GET /ready`
 pub(crate) async fn ready(State(state): State<AdminState>) -> Response {
-    let (is_ready, told) = state.plane.readiness();
+    let (is_ready, told) = state.probes.readiness();
     let status = if is_ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, Json(told)).into_response()
 }
 
 /// `GET /metrics`
 pub(crate) async fn metrics(State(state): State<AdminState>) -> Response {
-    let (media_type, text) = state.plane.metrics();
+    let (media_type, text) = state.probes.metrics();
     ([(CONTENT_TYPE, media_type)], text).into_response()
 }

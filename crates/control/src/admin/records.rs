@@ -5,6 +5,7 @@ use super::error::ApiError;
 use super::extract::{Id, Query};
 use super::state::AdminState;
 use super::types::{count, list_of, resource, time_text};
+use crate::fleet::Overview;
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
@@ -12,8 +13,10 @@ use serde_json::Value;
 use sidegate_api::record::{LineAttributes, RecordAttributes, RecordQuery};
 use sidegate_api::resource::{Resource, ResourceType};
 use sidegate_model::clock::now_millis;
+use sidegate_model::node::NodeId;
 use sidegate_model::plugin::PluginId;
 use sidegate_model::record::{InstanceRecord, LoggedLine, ProcessExit};
+use std::cmp::Reverse;
 use std::time::Duration;
 
 /// Most lines of one process that can be asked for; more are not kept.
@@ -23,8 +26,28 @@ fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
+/// What is known of one process, and the node on which it is known.
+pub(crate) type NodeRecord = (NodeId, InstanceRecord);
+
+/// The processes of a plugin on all nodes, newest first, each with at most so many of its last lines.
+pub(crate) fn records_of(
+    state: &AdminState,
+    overview: &Overview,
+    plugin: PluginId,
+    lines: usize,
+) -> Vec<NodeRecord> {
+    let of_node = |(node, _): (&NodeId, _)| {
+        let records = state.fleet.records(node, plugin, lines).into_iter();
+        records.map(|record| (node.clone(), record)).collect::<Vec<_>>()
+    };
+    let mut records: Vec<_> = overview.on_each(plugin).flat_map(of_node).collect();
+    // Stable: what one node tells keeps its order.
+    records.sort_by_key(|(_, record)| Reverse(record.started_at));
+    records
+}
+
 /// A record without its lines.
-pub(crate) fn summary(record: &InstanceRecord) -> RecordAttributes {
+pub(crate) fn summary((node, record): &NodeRecord) -> RecordAttributes {
     let end = record.end.as_ref();
     let exit = end.and_then(|end| end.exit);
     let (exit_code, signal) = match exit {
@@ -33,6 +56,7 @@ pub(crate) fn summary(record: &InstanceRecord) -> RecordAttributes {
         None => (None, None),
     };
     RecordAttributes {
+        node: node.to_string(),
         pid: record.pid,
         sha256: record.sha256.clone(),
         running: end.is_none(),
@@ -52,9 +76,10 @@ pub(crate) fn summary(record: &InstanceRecord) -> RecordAttributes {
     }
 }
 
-fn shape(id: PluginId, record: &InstanceRecord) -> Resource<RecordAttributes> {
+fn shape(id: PluginId, known: &NodeRecord) -> Resource<RecordAttributes> {
+    let record = &known.1;
     let lines = record.lines.iter().map(shape_line).collect();
-    let attributes = RecordAttributes { lines: Some(lines), ..summary(record) };
+    let attributes = RecordAttributes { lines: Some(lines), ..summary(known) };
     let id = format!("{id}-{}", record.started_at);
     resource(ResourceType::PluginRecord, id, attributes)
 }
@@ -90,9 +115,10 @@ pub(crate) async fn list(
         return Err(ApiError::bad_request(detail));
     }
     let plugin = state.control.view().plugin(PluginId(id)).await?;
-    let mut records = state.plane.records(plugin.id, lines);
+    let mut records = records_of(&state, &state.overview(), plugin.id, lines);
     if let Some(after) = query.after {
-        records.iter_mut().for_each(|record| record.lines.retain(|line| line.number > after));
+        let newer = |line: &LoggedLine| line.number > after;
+        records.iter_mut().for_each(|(_, record)| record.lines.retain(newer));
     }
     let data = records.iter().map(|record| shape(plugin.id, record)).collect();
     Ok(Json(list_of(data)).into_response())

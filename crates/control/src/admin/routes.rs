@@ -1,4 +1,4 @@
-//! The routes the data plane serves now: every mounted endpoint of every plugin. Read only.
+//! The routes that are served now: every mounted endpoint of every plugin. Read only.
 
 use super::state::AdminState;
 use super::types::{list_of, resource};
@@ -58,9 +58,8 @@ fn shape(
 
 /// `GET /routes`
 pub(crate) async fn list(State(state): State<AdminState>) -> Response {
-    let mut statuses = state.plane.plugins();
-    statuses.sort_by_key(|status| status.id);
-    let mounted = statuses.iter().filter_map(|status| Some((status, status.slug.as_ref()?)));
+    let overview = state.overview();
+    let mounted = overview.summaries().filter_map(|status| Some((status, status.slug.as_ref()?)));
     let data = mounted
         .flat_map(|(status, slug)| {
             status.endpoints.iter().map(move |endpoint| shape(status, slug, endpoint))

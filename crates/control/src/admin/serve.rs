@@ -5,7 +5,7 @@ use super::router::{router, without_tls};
 use super::state::{AdminState, ControlSettings};
 use super::tls::{AdminTls, Begun};
 use crate::control::Control;
-use crate::plane::DataPlane;
+use crate::fleet::{Fleet, NodeProbes};
 use axum::Router;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -33,18 +33,28 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 const DRAIN_BYTES: u64 = 16 * 1024 * 1024;
 const DRAIN_DEADLINE: Duration = Duration::from_secs(1);
 
+/// What the admin API is about.
+pub struct AdminParts {
+    /// What is to be.
+    pub control: Control,
+    /// What is.
+    pub fleet: Arc<dyn Fleet>,
+    /// What is told to whoever watches the node beside.
+    pub probes: Arc<dyn NodeProbes>,
+}
+
 /// Serves the admin API until `shutdown` resolves; then running requests may finish, within
 /// [`ControlSettings::shutdown_timeout`].
 pub async fn serve(
     listener: TcpListener,
     settings: ControlSettings,
-    control: Control,
-    plane: Arc<dyn DataPlane>,
+    parts: AdminParts,
     shutdown: impl Future<Output = ()> + Send,
 ) {
     let slots = Arc::new(Semaphore::new(settings.max_connections));
     let settings = Arc::new(settings);
-    let state = AdminState { control, plane, settings: settings.clone() };
+    let AdminParts { control, fleet, probes } = parts;
+    let state = AdminState { control, fleet, probes, settings: settings.clone() };
     let routers = Routers { api: router(state.clone()), without_tls: without_tls(state) };
     let (ending, _) = watch::channel(false);
     let mut connections = JoinSet::new();

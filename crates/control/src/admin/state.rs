@@ -5,8 +5,8 @@ use super::if_match::etag;
 use super::tls::AdminTls;
 use super::types::Versioned;
 use crate::control::Control;
+use crate::fleet::{Fleet, NodeProbes, Overview, Quorum};
 use crate::logs::LogLevels;
-use crate::plane::DataPlane;
 use crate::publish::Published;
 use axum::Json;
 use axum::response::{IntoResponse, Response};
@@ -63,11 +63,18 @@ impl ControlSettings {
 #[derive(Clone)]
 pub(crate) struct AdminState {
     pub(crate) control: Control,
-    pub(crate) plane: Arc<dyn DataPlane>,
+    pub(crate) fleet: Arc<dyn Fleet>,
+    /// Of the node beside.
+    pub(crate) probes: Arc<dyn NodeProbes>,
     pub(crate) settings: Arc<ControlSettings>,
 }
 
 impl AdminState {
+    /// What all nodes say now.
+    pub(crate) fn overview(&self) -> Overview {
+        Overview::of(&*self.fleet)
+    }
+
     /// 201 with what was created and where it is found.
     pub(crate) async fn created<A: Serialize>(
         &self,
@@ -102,7 +109,7 @@ impl AdminState {
     }
 
     async fn applied(&self, revision: Revision) -> bool {
-        let waiting = self.plane.applied(revision);
+        let waiting = self.fleet.applied(revision, Quorum::Reachable);
         let applied = tokio::time::timeout(self.settings.apply_timeout, waiting).await.is_ok();
         if !applied {
             tracing::warn!(

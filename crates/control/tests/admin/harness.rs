@@ -4,14 +4,16 @@
 #![expect(clippy::unwrap_used, reason = "a harness fails like the test it serves")]
 
 use futures_util::future::BoxFuture;
+use futures_util::stream::BoxStream;
 use reqwest::header::HeaderMap;
 use reqwest::{Method, RequestBuilder, StatusCode};
 use serde_json::Value;
 use sidegate_api::error::ErrorBody;
-use sidegate_control::{Control, ControlSettings, DataPlane, serve};
+use sidegate_control::{AdminParts, Control, ControlSettings, Fleet, NodeProbes, Quorum, serve};
 use sidegate_model::clock::now_millis;
 use sidegate_model::config_schema::ConfigSchema;
 use sidegate_model::endpoint::EndpointTable;
+use sidegate_model::node::{NodeId, NodeReport};
 use sidegate_model::plugin::PluginId;
 use sidegate_model::record::{InstanceEnd, InstanceRecord, LoggedLine, ProcessExit};
 use sidegate_model::snapshot::{Revision, Snapshot};
@@ -36,11 +38,7 @@ pub(crate) struct FakePlane {
     pub(crate) panics: AtomicBool,
 }
 
-impl DataPlane for FakePlane {
-    fn node(&self) -> &str {
-        "node-1"
-    }
-
+impl FakePlane {
     fn plugins(&self) -> Vec<PluginStatus> {
         assert!(!self.panics.load(Ordering::Relaxed), "told to panic");
         let endpoints = EndpointTable::build(vec![EndpointRegistration {
@@ -77,8 +75,18 @@ impl DataPlane for FakePlane {
         };
         snapshot.plugins.values().map(status).collect()
     }
+}
 
-    fn records(&self, _: PluginId, lines: usize) -> Vec<InstanceRecord> {
+impl Fleet for FakePlane {
+    fn nodes(&self) -> Vec<NodeReport> {
+        vec![NodeReport { id: NodeId::new("node-1"), plugins: self.plugins() }]
+    }
+
+    fn changes(&self) -> BoxStream<'static, ()> {
+        Box::pin(futures_util::stream::pending())
+    }
+
+    fn records(&self, _: &NodeId, _: PluginId, lines: usize) -> Vec<InstanceRecord> {
         let line = |number: usize| LoggedLine {
             number: number as u64,
             at: 1_700_000_000_000,
@@ -112,6 +120,16 @@ impl DataPlane for FakePlane {
         vec![running, ended]
     }
 
+    fn applied(&self, revision: Revision, _: Quorum) -> BoxFuture<'_, ()> {
+        let (mut desired, mut stalls) = (self.desired.clone(), self.stalls.subscribe());
+        Box::pin(async move {
+            let _ = stalls.wait_for(|stalls| !stalls).await;
+            let _ = desired.wait_for(|snapshot| snapshot.revision >= revision).await;
+        })
+    }
+}
+
+impl NodeProbes for FakePlane {
     fn readiness(&self) -> (bool, Value) {
         let stalls = *self.stalls.borrow();
         (!stalls, serde_json::json!({"status": if stalls { "not ready" } else { "ready" }}))
@@ -119,14 +137,6 @@ impl DataPlane for FakePlane {
 
     fn metrics(&self) -> (&'static str, String) {
         ("text/plain", "counted 1\n".to_owned())
-    }
-
-    fn applied(&self, revision: Revision) -> BoxFuture<'_, ()> {
-        let (mut desired, mut stalls) = (self.desired.clone(), self.stalls.subscribe());
-        Box::pin(async move {
-            let _ = stalls.wait_for(|stalls| !stalls).await;
-            let _ = desired.wait_for(|snapshot| snapshot.revision >= revision).await;
-        })
     }
 }
 
@@ -214,7 +224,9 @@ impl Admin {
         let until = async {
             let _ = ended.await;
         };
-        let serving = serve(listener, settings, control.clone(), plane.clone(), until);
+        let parts =
+            AdminParts { control: control.clone(), fleet: plane.clone(), probes: plane.clone() };
+        let serving = serve(listener, settings, parts, until);
         let server = tokio::spawn(serving);
         let client = reqwest::Client::builder().timeout(Duration::from_secs(20)).build().unwrap();
         let shutdown = Some(shutdown);

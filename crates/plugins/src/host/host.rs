@@ -13,6 +13,7 @@ use super::supervisor::{DesiredRun, Supervisor, Update};
 use super::view::{View, stopped_status};
 use crate::generation::{Mount, Target};
 use crate::services::HostServices;
+use futures_util::Stream;
 use sidegate_model::plugin::{PluginId, PluginSpec, Slug};
 use sidegate_model::record::{InstanceRecord, LoggedLine};
 use sidegate_model::snapshot::{Revision, Snapshot};
@@ -220,6 +221,15 @@ impl HostHandle {
     pub fn recent_output(&self, id: PluginId) -> Vec<LoggedLine> {
         let recorder = self.known.borrow().recorders.get(&id).cloned();
         recorder.map(|recorder| recorder.latest_lines(KEPT_LINES)).unwrap_or_default()
+    }
+
+    /// Yields whenever [`HostHandle::statuses`] may tell something else; ends with the host.
+    pub fn changes(&self) -> impl Stream<Item = ()> + Send + 'static {
+        let known = self.known.clone();
+        futures_util::stream::unfold(known, async |mut known| {
+            known.changed().await.ok()?;
+            Some(((), known))
+        })
     }
 
     /// The revision whose identities and routes lead requests by now.
