@@ -66,7 +66,9 @@ impl Kept {
 
 async fn database(data: &Path) -> SqliteConnection {
     let file = data.join("sidegate.db");
+    // In the text tables are filled in the order of their names.
     let options = SqliteConnectOptions::new().filename(file).create_if_missing(true);
+    let options = options.foreign_keys(false);
     SqliteConnection::connect_with(&options).await.unwrap()
 }
 
