@@ -229,7 +229,8 @@ async fn a_path_that_cannot_be_used_is_explained() {
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "nothing was made");
 }
 
-/// Modes of files hold for this thread and all it starts from now on, even as root.
+/// Modes of files hold for this thread and all that it starts from now on, even as root. What it
+/// started before goes on as it was.
 fn obey_modes_of_files() {
     let mut sets = capabilities(None).unwrap();
     sets.effective -= CapabilitySet::DAC_OVERRIDE | CapabilitySet::DAC_READ_SEARCH;
@@ -238,11 +239,11 @@ fn obey_modes_of_files() {
 
 #[tokio::test]
 async fn a_file_that_may_not_be_written_is_explained() {
+    obey_modes_of_files();
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("x.db");
     Store::open(&dsn(&path)).await.unwrap().close().await;
     fs::set_permissions(&path, fs::Permissions::from_mode(0o400)).unwrap();
-    obey_modes_of_files();
     let text = refusal(&dsn(&path)).await;
     assert!(text.contains("check the owner and the mode"), "{text}");
 
