@@ -21,6 +21,7 @@ mod module_tree;
 mod named_paths;
 mod page;
 mod repository;
+mod runtime_free;
 mod skipped_tests;
 mod sleeping_tests;
 mod syntax;
@@ -57,6 +58,7 @@ pub(crate) fn run(root: &Path) -> Result<ExitCode> {
     let repository = Repository::read(root)?;
     let mut findings: Vec<Finding> = RULES.iter().flat_map(|rule| rule(&repository)).collect();
     findings.extend(generated::check(root)?);
+    findings.extend(runtime_free::check(root)?);
     let mut findings = Exceptions::read(root)?.apply(findings);
     findings.sort();
     for finding in &findings {
