@@ -15,7 +15,7 @@ use serde_json::Value;
 use sidegate_model::kv::Kv;
 use sidegate_model::snapshot::{Revision, Snapshot};
 use sidegate_model::status::PluginStatus;
-use sidegate_plugins::host::{HostError, HostHandle, HostSettings};
+use sidegate_plugins::host::{CallerFacts, HostError, HostHandle, HostSettings};
 use sidegate_plugins::{HostServices, NodeFacts};
 use std::io;
 use std::net::SocketAddr;
@@ -143,11 +143,11 @@ pub struct Gateway {
 }
 
 /// Starts the gateway on these listeners; `kv` is where plugins keep what they want kept. It accepts
-/// nobody before [`Gateway::accept`]. Must be called within a tokio runtime, which then carries the host.
+/// nobody before [`Gateway::accept`]. The tokio runtime that it is awaited on carries the host then.
 ///
 /// # Errors
 /// See [`GatewayError`]; nothing is left running after one.
-pub fn start(
+pub async fn start(
     settings: GatewaySettings,
     listeners: Listeners,
     kv: Arc<dyn Kv>,
@@ -158,7 +158,8 @@ pub fn start(
     let listen = |source| GatewayError::Listen { addr, source };
     let spread = listeners.try_clone().and_then(|l| l.spread(shards)).map_err(listen)?;
     let services = HostServices::new(kv, snapshots.clone(), settings.edge_id.clone());
-    let host = sidegate_plugins::host::start(settings.host, services, snapshots)?;
+    let calls = CallerFacts { shards, max_body_bytes: settings.limits.max_body_bytes };
+    let host = sidegate_plugins::host::start(settings.host, calls, services, snapshots)?;
     // Nobody is served yet, perhaps because another process serves.
     host.keep_records(false);
     let host = Arc::new(host);
@@ -186,18 +187,28 @@ pub fn start(
     });
     let [accept, stop, close] = [(); 3].map(|()| CancellationToken::new());
     let places = Arc::new(Semaphore::new(edge.limits.max_connections));
-    let mut ended = Vec::new();
+    let shards = Vec::new();
+    let mut gateway = Gateway { addr, listeners, accept, edge, host, tls, stop, close, shards };
     for (number, listeners) in spread.into_iter().enumerate() {
-        let (edge, tls) = (edge.clone(), tls.clone());
-        let (accept, stop, close) = (accept.clone(), stop.clone(), close.clone());
-        let places = places.clone();
-        let shard = Shard { edge, number, tls, places, accept, stop, close };
-        ended.push(run_shard(shard, listeners).map_err(GatewayError::Shard)?);
+        match run_shard(gateway.shard(number, places.clone()), listeners).await {
+            Ok(ended) => gateway.shards.push(ended),
+            Err(error) => {
+                // Shards that run already, and the host.
+                gateway.shutdown().await;
+                return Err(GatewayError::Shard(error));
+            }
+        }
     }
-    Ok(Gateway { addr, listeners, accept, edge, host, tls, stop, close, shards: ended })
+    Ok(gateway)
 }
 
 impl Gateway {
+    fn shard(&self, number: usize, places: Arc<Semaphore>) -> Shard {
+        let (edge, tls) = (self.edge.clone(), self.tls.clone());
+        let (accept, stop) = (self.accept.clone(), self.stop.clone());
+        Shard { edge, number, tls, places, accept, stop, close: self.close.clone() }
+    }
+
     /// Where clients connect.
     pub fn local_addr(&self) -> SocketAddr {
         self.addr
@@ -283,26 +294,36 @@ impl Probes {
     }
 }
 
-/// Runs a shard on a thread of its own; the receiver resolves when it ended.
-fn run_shard(
+/// Runs a shard on a thread of its own, with a runtime of its own; the receiver resolves when it ended.
+async fn run_shard(
     shard: Shard,
     listeners: Vec<std::net::TcpListener>,
 ) -> io::Result<oneshot::Receiver<()>> {
     let (done, ended) = oneshot::channel();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let (begin, begun) = oneshot::channel();
     let name = format!("edge-{}", shard.number);
     std::thread::Builder::new().name(name).spawn(move || {
+        // Made here, because a runtime cannot end within another one, as it would where this fails.
+        let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+            Ok(runtime) => runtime,
+            // Whoever waits for it is told at once.
+            Err(error) => return drop(begin.send(Err(error))),
+        };
         runtime.block_on(async move {
             let listeners = listeners.into_iter().map(tokio::net::TcpListener::from_std);
             match listeners.collect::<io::Result<Vec<_>>>() {
-                Ok(listeners) => shard.serve(listeners).await,
-                Err(error) => tracing::error!(%error, "a shard cannot use its listeners"),
+                Ok(listeners) => {
+                    let _ = begin.send(Ok(()));
+                    shard.serve(listeners).await;
+                }
+                Err(error) => _ = begin.send(Err(error)),
             }
         });
         // Tasks that outlived the drain limit are dropped here, which cuts their connections.
         runtime.shutdown_timeout(Duration::from_secs(1));
         let _ = done.send(());
     })?;
+    begun.await.map_err(|_| io::Error::other("its thread ended at once"))??;
     Ok(ended)
 }
 

@@ -61,4 +61,4 @@ pub use peer::is_of_ours;
 pub use permitted::Permitted;
 pub use publisher::GenerationReader;
 pub use run_dir::HostError;
-pub use settings::{HostLimits, HostSettings, RestartLimits};
+pub use settings::{CallerFacts, HostLimits, HostSettings, RestartLimits};

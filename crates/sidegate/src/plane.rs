@@ -33,7 +33,6 @@ pub(crate) fn settings(
     environment: Vec<(OsString, OsString)>,
     logs: Logs,
 ) -> Result<GatewaySettings, Failure> {
-    let shards = config.threads();
     let host = HostSettings {
         runtime_dirs: runtime_dirs(&config.data_dir, &environment),
         records_dir: Some(config.data_dir.join("records")),
@@ -42,14 +41,12 @@ pub(crate) fn settings(
         open_files: None,
         permitted: config.permitted.clone(),
         environment,
-        shards,
-        max_body_bytes: config.limits.max_body_bytes,
         // A stream that is allowed to last may also outlast its instance's replacement.
         limits: HostLimits { drain: config.limits.stream_timeout, ..HostLimits::default() },
     };
     Ok(GatewaySettings {
         addr: config.gateway_addr,
-        shards,
+        shards: config.threads(),
         tls: config.tls.as_ref().map(|paths| tls_identity(paths, "TLS")).transpose()?,
         public_probes: config.public_probes,
         limits: config.limits.clone(),

@@ -78,10 +78,10 @@ impl Running {
             clients => Listeners::inherited(clients)
                 .map_err(|source| GatewayError::Listen { addr: gateway.addr, source }),
         };
+        let listeners = listeners.map_err(|e| plane::start_failure(&e))?;
         let kv = Arc::new(store.clone());
-        let gateway = listeners
-            .and_then(|listeners| sidegate_gateway::start(gateway, listeners, kv, desired))
-            .map_err(|e| plane::start_failure(&e))?;
+        let gateway = sidegate_gateway::start(gateway, listeners, kv, desired).await;
+        let gateway = gateway.map_err(|e| plane::start_failure(&e))?;
         let shown = admin_identity.clone();
         let tls = shown.map(|shown| AdminTls::new(move || shown.for_http1()));
         let logs: Arc<dyn LogLevels> = logging;

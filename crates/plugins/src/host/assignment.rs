@@ -6,7 +6,7 @@ use super::manifest::Manifest;
 use super::recorder::PluginRecorder;
 use super::run_dir::RunDir;
 use super::schema::Schema;
-use super::settings::HostSettings;
+use super::settings::{CallerFacts, HostSettings};
 use super::state::Serial;
 use crate::instance::{Features, Instance, SMALL_MESSAGE_BYTES};
 use crate::services::{HostServices, Process};
@@ -28,6 +28,8 @@ const DRAIN_LOOK: Duration = Duration::from_millis(10);
 /// What all processes of the host share.
 pub(super) struct Setup {
     pub(super) settings: HostSettings,
+    /// Who calls.
+    pub(super) calls: CallerFacts,
     pub(super) run_dir: RunDir,
     /// What plugins may ask of us.
     pub(super) services: HostServices,

@@ -8,7 +8,7 @@ use super::logs::KEPT_LINES;
 use super::publisher::{self, GenerationPublisher, GenerationReader};
 use super::recorder::PluginRecorder;
 use super::run_dir::{HostError, RunDir};
-use super::settings::HostSettings;
+use super::settings::{CallerFacts, HostSettings};
 use super::supervisor::{DesiredRun, Supervisor, Update};
 use super::view::{View, stopped_status};
 use crate::generation::{Mount, Target};
@@ -47,14 +47,15 @@ struct Known {
     registered: Registered,
 }
 
-/// Starts the host on the current tokio runtime. It runs what the snapshots want, and offers
-/// `services` to what it runs, until
+/// Starts the host on the current tokio runtime. It runs what the snapshots want for whoever `calls`, and
+/// offers `services` to what it runs, until
 /// [`HostHandle::shutdown`], or until the handle is dropped.
 ///
 /// # Errors
 /// [`HostError`] when the runtime folder cannot be used.
 pub fn start(
     settings: HostSettings,
+    calls: CallerFacts,
     services: HostServices,
     snapshots: watch::Receiver<Arc<Snapshot>>,
 ) -> Result<HostHandle, HostError> {
@@ -74,6 +75,7 @@ pub fn start(
     let host = Host {
         setup: Arc::new(Setup {
             settings,
+            calls,
             run_dir,
             services,
             starts,

@@ -415,14 +415,14 @@ async fn establish(
     session.keep_sessions(spec);
     let features = Features::from_announced(&features);
     let endpoints = Arc::new(EndpointTable::build(registrations));
-    let max_body_bytes = setup.settings.max_body_bytes;
+    let max_body_bytes = setup.calls.max_body_bytes;
     let ready = Ready {
         instance: Instance::new(
             spec.clone(),
             &socket.path,
             socket.connector(),
             features,
-            setup.settings.shards,
+            setup.calls.shards,
         ),
         warnings: warnings((spec, &schema), &endpoints, features, max_body_bytes),
         endpoints,

@@ -54,11 +54,11 @@ impl Remote<'_> {
         };
         let in_service: InService = answers.iter().map(|a| Presence::new(a.is_ok())).collect();
         let endpoints = Arc::new(EndpointTable::build(offer.registrations.clone()));
-        let max_body_bytes = setup.settings.max_body_bytes;
+        let max_body_bytes = setup.calls.max_body_bytes;
         let said = (&*spec, &offer.schema);
         let lasting = warnings(said, &endpoints, offer.features, max_body_bytes);
         let addresses: Vec<_> = self.addresses.iter().cloned().map(Address::Tcp).collect();
-        let (features, shards) = (offer.features, setup.settings.shards);
+        let (features, shards) = (offer.features, setup.calls.shards);
         let instance = Instance::at(spec.clone(), &addresses, features, shards, &in_service);
         recording.ready(instance.open_calls());
         let ready = Ready {

@@ -34,14 +34,19 @@ pub struct HostSettings {
     /// The gateway's environment. Plugins get the few harmless variables of it that programs need
     /// (see the table in `process.rs`), and nothing else.
     pub environment: Vec<(OsString, OsString)>,
-    /// How many threads serve requests; each has its own connection to a plugin.
-    pub shards: usize,
-    /// Largest request body that the edge takes, in bytes.
-    pub max_body_bytes: usize,
     /// Which commands may be run.
     pub permitted: Permitted,
     /// Deadlines and bounds.
     pub limits: HostLimits,
+}
+
+/// What the host must know of those who call its plugins, and does not decide.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CallerFacts {
+    /// How many threads call; each has its own connection to a plugin.
+    pub shards: usize,
+    /// Largest request body, in bytes.
+    pub max_body_bytes: usize,
 }
 
 /// Every deadline and bound in a plugin's life. The defaults are the ones plugins are used to.

@@ -9,7 +9,9 @@ use sidegate_model::path::PluginPath;
 use sidegate_model::plugin::{PluginId, PluginOptions, PluginSpec, Slug};
 use sidegate_model::snapshot::Snapshot;
 use sidegate_model::status::PluginStatus;
-use sidegate_plugins::host::{self, HostHandle, HostLimits, HostSettings, RestartLimits};
+use sidegate_plugins::host::{
+    self, CallerFacts, HostHandle, HostLimits, HostSettings, RestartLimits,
+};
 use sidegate_plugins::{
     Answer, AnswerBody, CallLimits, End, HostServices, Instance, Mount, NodeFacts, Question,
     RequestBody, RequestFields, Scheme, Target,
@@ -75,13 +77,12 @@ impl Bench {
                 .filter(|(name, _)| name == "PATH")
                 .chain([("GATEWAY_SECRET".into(), "hidden".into()), ("LC_TIME".into(), "C".into())])
                 .collect(),
-            shards: 1,
-            max_body_bytes: 1024 * 1024,
             limits,
         };
         let kv = Arc::new(Memory::default());
         let services = HostServices::new(kv.clone(), received.clone(), "bench".to_owned());
-        let host = host::start(settings, services, received).unwrap();
+        let calls = CallerFacts { shards: 1, max_body_bytes: 1024 * 1024 };
+        let host = host::start(settings, calls, services, received).unwrap();
         Self { dir, host, kv, snapshots }
     }
 
