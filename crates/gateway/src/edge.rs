@@ -8,7 +8,6 @@ pub(crate) mod access_log;
 pub(crate) mod body;
 pub(crate) mod body_memory;
 pub(crate) mod close_on_end;
-pub(crate) mod closing;
 pub(crate) mod connection;
 pub(crate) mod connection_timeouts;
 pub(crate) mod context;

@@ -22,6 +22,6 @@ pub fn guard(
     connection: Arc<ClientConnection>,
     timeouts: ConnectionTimeouts,
     limits: HeadLimits,
-) -> GuardedIo {
+) -> GuardedIo<ClientSocket> {
     GuardedIo::new(ClientSocket::Plain(tcp), connection, timeouts, BytesMut::new(), Some(limits))
 }

@@ -4,12 +4,11 @@
 //!
 //! What is sent is the first byte of the answer, which is the same for all of them.
 
-use super::socket::ClientSocket;
+use super::socket::SocketIo;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
-use tokio::io::AsyncWrite;
 use tokio::time::{Instant, Sleep, sleep};
 
 /// Every answer of HTTP/1 begins with it.
@@ -58,7 +57,7 @@ impl DisconnectProbe {
     pub(crate) fn poll(
         &mut self,
         cx: &mut Context<'_>,
-        socket: &mut ClientSocket,
+        socket: &mut impl SocketIo,
         answering: Answering,
     ) -> Poll<io::Result<Verdict>> {
         loop {

@@ -1,5 +1,8 @@
 //! One shard's listener: accepts, encrypts, finds out the protocol version, and drains at the end.
 
+#[cfg(test)]
+mod tests;
+
 use super::body::EdgeBody;
 use super::close_on_end::CloseOnEnd;
 use super::connection::{ClientConnection, OpenRequest, Peer};
@@ -8,7 +11,7 @@ use super::guarded_io::GuardedIo;
 use super::poll_when_woken::PollWhenWoken;
 use super::refusal::Refusal;
 use super::respond::respond;
-use super::socket::ClientSocket;
+use super::socket::{ClientSocket, SocketIo};
 use super::stopping::{closed, nothing_left, unless_stopped};
 use super::stream_tasks::StreamTasks;
 use super::tls::ShownIdentity;
@@ -47,11 +50,11 @@ const MAX_STREAMS: u32 = 1024;
 const WITHOUT_TLS: Refusal = Refusal::invalid("this port speaks HTTP over TLS: use https://");
 
 /// A connection whose client has begun to speak, with what it has said.
-enum Opened {
-    Http1(ClientSocket, BytesMut),
-    Http2(ClientSocket, BytesMut),
+enum Opened<S> {
+    Http1(S, BytesMut),
+    Http2(S, BytesMut),
     /// On a port for TLS.
-    WithoutTls(TcpStream),
+    WithoutTls(S),
 }
 
 /// One shard of the edge.
@@ -168,22 +171,30 @@ impl Shard {
     ) -> Result<(), Ended> {
         tcp.set_nodelay(true)?;
         let opening = unless_stopped(&self.close, self.open(tcp));
-        let Some(opened) = opening.await else {
-            return Ok(());
-        };
+        match opening.await {
+            Some(opened) => self.serve_opened(opened?, connection).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn serve_opened<S: SocketIo>(
+        &self,
+        opened: Opened<S>,
+        connection: &Arc<ClientConnection>,
+    ) -> Result<(), Ended> {
         let limits = &self.edge.limits;
         let guard = |socket, sniffed, head| {
             GuardedIo::new(socket, connection.clone(), limits.connection_timeouts(), sniffed, head)
         };
-        match opened? {
+        match opened {
             Opened::Http1(socket, sniffed) => {
                 self.http1(guard(socket, sniffed, Some(limits.head())), connection).await
             }
             Opened::Http2(socket, sniffed) => {
                 self.http2(guard(socket, sniffed, None), connection).await
             }
-            Opened::WithoutTls(tcp) => {
-                let io = guard(ClientSocket::Plain(tcp), BytesMut::new(), Some(limits.head()));
+            Opened::WithoutTls(socket) => {
+                let io = guard(socket, BytesMut::new(), Some(limits.head()));
                 let refused = unless_stopped(&self.close, io.refuse(WITHOUT_TLS)).await;
                 Ok(refused.unwrap_or(Ok(()))?)
             }
@@ -191,26 +202,36 @@ impl Shard {
     }
 
     /// Finds out what the client speaks.
-    async fn open(&self, tcp: TcpStream) -> Result<Opened, Ended> {
+    async fn open(&self, tcp: TcpStream) -> Result<Opened<ClientSocket>, Ended> {
         let limit = self.edge.limits.header_read_timeout;
-        let (mut socket, negotiated) = match &self.tls {
-            None => (ClientSocket::Plain(tcp), None),
+        let (socket, is_h2) = match &self.tls {
+            None => (ClientSocket::Plain(tcp), false),
             Some(_) if timeout(limit, speaks_http(&tcp)).await?? => {
-                return Ok(Opened::WithoutTls(tcp));
+                return Ok(Opened::WithoutTls(ClientSocket::Plain(tcp)));
             }
             Some(tls) => {
                 let tls = timeout(limit, tls.acceptor().accept(tcp)).await??;
-                let protocol = tls.get_ref().1.alpn_protocol().map(<[u8]>::to_vec);
-                (ClientSocket::Tls(Box::new(tls)), protocol)
+                let is_h2 = tls.get_ref().1.alpn_protocol() == Some(b"h2");
+                (ClientSocket::Tls(Box::new(tls)), is_h2)
             }
         };
+        self.sniffed(socket, is_h2).await
+    }
+
+    /// Finds out by the first bytes, where TLS did not say that it is HTTP/2.
+    async fn sniffed<S: SocketIo>(&self, mut socket: S, is_h2: bool) -> Result<Opened<S>, Ended> {
+        let limit = self.edge.limits.header_read_timeout;
         let sniffed = timeout(limit, sniff(&mut socket)).await??;
-        let is_h2 = negotiated.as_deref() == Some(b"h2") || sniffed.starts_with(PREFACE);
+        let is_h2 = is_h2 || sniffed.starts_with(PREFACE);
         let opened = if is_h2 { Opened::Http2 } else { Opened::Http1 };
         Ok(opened(socket, sniffed))
     }
 
-    async fn http1(&self, io: GuardedIo, connection: &Arc<ClientConnection>) -> Result<(), Ended> {
+    async fn http1<S: SocketIo>(
+        &self,
+        io: GuardedIo<S>,
+        connection: &Arc<ClientConnection>,
+    ) -> Result<(), Ended> {
         let service = service_fn(|request| self.begin(connection.begin(None), request));
         let limits = &self.edge.limits;
         let serving = http1::Builder::new()
@@ -238,7 +259,11 @@ impl Shard {
         }
     }
 
-    async fn http2(&self, io: GuardedIo, connection: &Arc<ClientConnection>) -> Result<(), Ended> {
+    async fn http2<S: SocketIo>(
+        &self,
+        io: GuardedIo<S>,
+        connection: &Arc<ClientConnection>,
+    ) -> Result<(), Ended> {
         let streams = StreamTasks::default();
         let begin = |stream| connection.begin(Some(stream));
         let service = service_fn(|request| self.begin(begin(streams.next()), request));
@@ -310,7 +335,7 @@ async fn speaks_http(tcp: &TcpStream) -> io::Result<bool> {
 }
 
 /// Reads as much as is needed to tell HTTP/2 with prior knowledge from HTTP/1.
-async fn sniff(socket: &mut ClientSocket) -> io::Result<BytesMut> {
+async fn sniff(socket: &mut impl SocketIo) -> io::Result<BytesMut> {
     let mut seen = BytesMut::with_capacity(1024);
     while seen.len() < PREFACE.len() && PREFACE.starts_with(&seen) {
         if socket.read_buf(&mut seen).await? == 0 {

@@ -1,9 +1,10 @@
-//! A client's socket, plain or encrypted.
+//! A client's socket: what the edge needs of one, and the one there is, plain or encrypted.
 
 use futures_util::FutureExt as _;
 use std::io;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
+use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf, Ready};
 use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
@@ -20,23 +21,39 @@ pub enum ClientSocket {
     Tls(Box<TlsStream<TcpStream>>),
 }
 
+/// What the edge asks of a socket beside its bytes.
+pub trait SocketIo: AsyncRead + AsyncWrite + Unpin + Send + 'static {
+    /// Whether the other end has said that it sends nothing more, be it unread.
+    fn is_read_closed(&self) -> bool;
+
+    /// Whether the other end has broken the connection off.
+    fn has_failed(&self) -> bool;
+
+    /// When it is dropped, the connection ends with a reset.
+    fn reset_on_close(&self);
+}
+
+impl SocketIo for ClientSocket {
+    fn is_read_closed(&self) -> bool {
+        self.readiness(Interest::READABLE).is_some_and(Ready::is_read_closed)
+    }
+
+    fn has_failed(&self) -> bool {
+        self.readiness(Interest::ERROR).is_some()
+    }
+
+    fn reset_on_close(&self) {
+        let _ = socket2::SockRef::from(self.tcp()).set_linger(Some(Duration::ZERO));
+    }
+}
+
 impl ClientSocket {
     /// What is underneath.
-    pub fn tcp(&self) -> &TcpStream {
+    fn tcp(&self) -> &TcpStream {
         match self {
             Self::Plain(tcp) => tcp,
             Self::Tls(tls) => tls.get_ref().0,
         }
-    }
-
-    /// Whether the other end has said that it sends nothing more, be it unread.
-    pub fn is_read_closed(&self) -> bool {
-        self.readiness(Interest::READABLE).is_some_and(Ready::is_read_closed)
-    }
-
-    /// Whether the other end has broken the connection off.
-    pub fn has_failed(&self) -> bool {
-        self.readiness(Interest::ERROR).is_some()
     }
 
     fn readiness(&self, interest: Interest) -> Option<Ready> {

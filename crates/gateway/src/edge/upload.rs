@@ -1,7 +1,7 @@
 //! The body of a request: read whole, within limits of size, time and the gateway's memory.
 
 use super::body_memory::{Exhausted, Reservation};
-use super::closing::{LINGER, LINGER_BYTES};
+use super::guarded_io::{LINGER, LINGER_BYTES};
 use super::context::Edge;
 use super::error::EdgeError;
 use bytes::{Bytes, BytesMut};

@@ -41,6 +41,13 @@ impl GenerationPublisher {
 }
 
 impl GenerationReader {
+    /// Reads this one for ever; for tests of whoever reads.
+    pub fn fixed(generation: Generation) -> Self {
+        let (publisher, reader) = empty();
+        publisher.slot.generation.store(Arc::new(generation));
+        reader
+    }
+
     /// The generation that serves now.
     #[inline]
     pub fn load(&self) -> Arc<Generation> {

@@ -1,13 +1,13 @@
 //! The end of a client's connection: a refusal that is still to be told, the end of what we send,
 //! and the taking of what the client still sends, so that the last answer reaches it.
 
-use super::connection::ClientConnection;
-use super::socket::ClientSocket;
+use super::super::connection::ClientConnection;
+use super::super::socket::SocketIo;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::ReadBuf;
 use tokio::time::{Instant, Sleep, sleep};
 
 /// How long the rest of an unread request is taken after an early answer; also how long the last
@@ -49,7 +49,7 @@ impl Closing {
     pub(crate) fn poll(
         &mut self,
         cx: &mut Context<'_>,
-        socket: &mut ClientSocket,
+        socket: &mut impl SocketIo,
         connection: &ClientConnection,
     ) -> Poll<io::Result<()>> {
         loop {
@@ -93,7 +93,7 @@ impl Closing {
 
 fn poll_tell(
     cx: &mut Context<'_>,
-    socket: &mut ClientSocket,
+    socket: &mut impl SocketIo,
     words: &mut Vec<u8>,
 ) -> Poll<io::Result<()>> {
     while !words.is_empty() {
@@ -107,7 +107,7 @@ fn poll_tell(
 }
 
 /// Takes what comes and forgets it, until there is nothing more or enough was taken.
-fn poll_linger(cx: &mut Context<'_>, socket: &mut ClientSocket, left: &mut u64) -> Poll<()> {
+fn poll_linger(cx: &mut Context<'_>, socket: &mut impl SocketIo, left: &mut u64) -> Poll<()> {
     let mut scratch = [0_u8; READ_STEP];
     while *left > 0 {
         let mut buf = ReadBuf::new(&mut scratch);
@@ -119,4 +119,44 @@ fn poll_linger(cx: &mut Context<'_>, socket: &mut ClientSocket, left: &mut u64) 
         }
     }
     Poll::Ready(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::test_socket::{connection, pair};
+    use super::*;
+    use std::future::poll_fn;
+
+    async fn close(
+        final_bytes: &str,
+        lingers: bool,
+        capacity: usize,
+    ) -> (io::Result<()>, Duration) {
+        let ((mut socket, _client), connection) = (pair(capacity), connection());
+        let mut closing = Closing::new(final_bytes.as_bytes().to_vec(), lingers);
+        let begun = Instant::now();
+        let closed = poll_fn(|cx| closing.poll(cx, &mut socket, &connection)).await;
+        (closed, begun.elapsed())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nobody_is_waited_for_who_has_no_more_to_send() {
+        let (closed, after) = close("bye", false, 64).await;
+        closed.unwrap();
+        assert_eq!(after, Duration::ZERO);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_may_still_send_is_listened_to_for_a_while_only() {
+        let (closed, after) = close("bye", true, 64).await;
+        closed.unwrap();
+        assert_eq!(after, LINGER);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_does_not_take_the_final_bytes_is_left() {
+        let (closed, after) = close("too much for it", true, 4).await;
+        assert_eq!(closed.unwrap_err().kind(), io::ErrorKind::TimedOut);
+        assert_eq!(after, LINGER);
+    }
 }
