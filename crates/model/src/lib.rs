@@ -4,7 +4,7 @@
 //! Nothing here does input or output or knows an async runtime; times are passed in as Unix
 //! milliseconds, for which [`clock`] is asked elsewhere. Reading order: [`plugin`], [`options`], [`stream_options`],
 //! [`endpoint`], [`path`], [`app`], [`token`], [`config_schema`], [`secret`], [`merge_patch`], [`quota`], [`kv`],
-//! [`snapshot`], [`status`], [`record`], [`convert`], [`duration`].
+//! [`sharded`], [`snapshot`], [`status`], [`record`], [`convert`], [`duration`].
 
 pub mod app;
 pub mod clock;
@@ -26,6 +26,7 @@ pub mod record;
 pub mod scope;
 pub mod secret;
 pub mod sha256;
+pub mod sharded;
 pub mod snapshot;
 pub mod status;
 pub mod stream_options;

@@ -6,13 +6,11 @@
 use crate::app_identity::AppIdentity;
 use crate::instance::Instance;
 use rustc_hash::FxBuildHasher;
-use sidegate_model::app::{App, AppId};
-use sidegate_model::convert;
+use sidegate_model::app::AppId;
 use sidegate_model::endpoint::EndpointTable;
 use sidegate_model::plugin::{PluginSpec, Slug};
-use sidegate_model::quota::Quota;
-use sidegate_model::snapshot::{Revision, Snapshot, TokenTable};
-use sidegate_transport::codec::encode_app;
+use sidegate_model::sharded::Sharded;
+use sidegate_model::snapshot::{AppTable, Revision, Snapshot, TokenTable};
 use std::collections::HashMap;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
@@ -51,49 +49,43 @@ pub struct Generation {
     mounts: HashMap<Box<str>, Arc<Mount>, FxBuildHasher>,
     /// Tokens by hash.
     pub tokens: TokenTable,
-    apps: Arc<Apps>,
+    /// The apps it was made from, and what requests need of them.
+    apps: AppTable,
+    identities: Identities,
 }
 
 /// Who may call, of one moment; to be compared with another moment's. Keeps nothing else alive.
 #[derive(Clone)]
 pub struct Callers {
     tokens: TokenTable,
-    apps: Arc<Apps>,
+    identities: Identities,
 }
 
 impl Callers {
     /// Whether both are one and the same.
     pub fn is_same(&self, other: &Self) -> bool {
-        self.tokens.is_same(&other.tokens) && Arc::ptr_eq(&self.apps, &other.apps)
+        self.tokens.is_same(&other.tokens) && self.identities.is_same(&other.identities)
     }
 }
 
-/// Operators choose the keys, here as with mounts, and clients only look them up: nobody gains from
-/// keys that collide.
-type Apps = HashMap<AppId, Arc<AppIdentity>, FxBuildHasher>;
-
-/// The running counts of apps, which outlive every generation.
-pub(crate) type Quotas = HashMap<AppId, Arc<Quota>>;
+type Identities = Sharded<AppIdentity>;
 
 impl Generation {
     /// Of desired state and what runs, after none.
     pub fn new(snapshot: &Snapshot, mounts: Vec<Mount>) -> Self {
-        Self::default().next(snapshot, mounts, &mut Quotas::new())
+        Self::default().next(snapshot, mounts)
     }
 
     /// The one after this: of desired state and what runs, with what did not change.
-    pub(crate) fn next(
-        &self,
-        snapshot: &Snapshot,
-        mounts: Vec<Mount>,
-        quotas: &mut Quotas,
-    ) -> Self {
+    pub(crate) fn next(&self, snapshot: &Snapshot, mounts: Vec<Mount>) -> Self {
         let mounts = mounts.into_iter().map(|m| (m.slug.as_str().into(), Arc::new(m))).collect();
+        let apps = snapshot.apps.clone();
         Self {
             revision: snapshot.revision,
             mounts,
             tokens: snapshot.tokens.clone(),
-            apps: prepare(snapshot, &self.apps, quotas),
+            identities: apps.derive(&self.apps, &self.identities, AppIdentity::next),
+            apps,
         }
     }
 
@@ -104,41 +96,20 @@ impl Generation {
 
     /// Who may call.
     pub fn callers(&self) -> Callers {
-        Callers { tokens: self.tokens.clone(), apps: self.apps.clone() }
+        Callers { tokens: self.tokens.clone(), identities: self.identities.clone() }
     }
 
     /// An app by its number.
     pub fn app(&self, id: AppId) -> Option<&Arc<AppIdentity>> {
-        self.apps.get(&id)
+        self.identities.get(&id)
     }
-}
-
-/// Prepares the apps, keeping what did not change.
-fn prepare(snapshot: &Snapshot, before: &Arc<Apps>, quotas: &mut Quotas) -> Arc<Apps> {
-    let unchanged = |id: &AppId, app: &Arc<App>| {
-        before.get(id).filter(|kept| Arc::ptr_eq(&kept.app, app)).cloned()
-    };
-    if before.len() == snapshot.apps.len()
-        && snapshot.apps.iter().all(|(id, app)| unchanged(id, app).is_some())
-    {
-        return before.clone();
-    }
-    quotas.retain(|id, _| snapshot.apps.contains_key(id));
-    let prepared = snapshot.apps.iter().map(|(id, app)| {
-        let identity = unchanged(id, app).unwrap_or_else(|| {
-            let quota = quotas.entry(*id).or_default().clone();
-            let encoded = encode_app(&convert::app(app));
-            Arc::new(AppIdentity { encoded, app: app.clone(), quota })
-        });
-        (*id, identity)
-    });
-    Arc::new(prepared.collect())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use serde_json::Map;
+    use sidegate_model::app::App;
     use sidegate_model::quota::Verdict;
 
     fn app(id: u32, rate_limit: u32) -> App {
@@ -158,26 +129,36 @@ mod tests {
 
     #[test]
     fn counts_outlive_every_swap() {
-        let mut quotas = Quotas::new();
         let snapshot = Snapshot::default().with_app(AppId(1), Some(app(1, 1)));
-        let before = Generation::default().next(&snapshot, vec![], &mut quotas);
+        let before = Generation::new(&snapshot, vec![]);
         let quota = before.app(AppId(1)).unwrap().quota.clone();
         assert!(matches!(quota.take(1, 0), Verdict::Pass(_)));
         let snapshot = snapshot.with_app(AppId(1), Some(app(1, 1))).at(2);
-        let after = before.next(&snapshot, vec![], &mut quotas);
+        let after = before.next(&snapshot, vec![]);
         let quota = after.app(AppId(1)).unwrap().quota.clone();
+        assert!(matches!(quota.take(1, 0), Verdict::Refuse { .. }));
+        // Read anew, nothing of a table is shared, and the counts go on all the same.
+        let anew = Snapshot::default().with_app(AppId(1), Some(app(1, 1))).at(3);
+        let quota = after.next(&anew, vec![]).app(AppId(1)).unwrap().quota.clone();
         assert!(matches!(quota.take(1, 0), Verdict::Refuse { .. }));
     }
 
     #[test]
-    fn unchanged_apps_are_not_prepared_again() {
-        let snapshot = Snapshot::default()
-            .with_app(AppId(1), Some(app(1, 0)))
-            .with_app(AppId(2), Some(app(2, 0)));
+    fn what_happens_to_a_plugin_costs_nothing_of_the_apps_and_a_changed_app_little() {
+        let all = (1..=5000).map(|id| app(id, 0));
+        let snapshot = Snapshot { apps: all.collect(), ..Snapshot::default() };
         let before = Generation::new(&snapshot, vec![]);
-        let snapshot = snapshot.with_app(AppId(2), Some(app(2, 5))).at(1);
-        let after = before.next(&snapshot, vec![], &mut Quotas::new());
-        assert!(Arc::ptr_eq(before.app(AppId(1)).unwrap(), after.app(AppId(1)).unwrap()));
-        assert_ne!(before.app(AppId(2)).unwrap().encoded, after.app(AppId(2)).unwrap().encoded);
+        let after = before.next(&snapshot.clone().at(1), vec![]);
+        assert!(after.callers().is_same(&before.callers()));
+        let snapshot = snapshot.with_app(AppId(7), Some(app(7, 5))).at(2);
+        let after = before.next(&snapshot, vec![]);
+        assert!(!after.callers().is_same(&before.callers()));
+        let is_kept = |id: &u32| {
+            let of = |generation: &Generation| generation.app(AppId(*id)).unwrap().clone();
+            Arc::ptr_eq(&of(&before), &of(&after))
+        };
+        let prepared: Vec<_> = (1..=5000).filter(|id| !is_kept(id)).collect();
+        assert_eq!(prepared, [7]);
+        assert_ne!(before.app(AppId(7)).unwrap().encoded, after.app(AppId(7)).unwrap().encoded);
     }
 }

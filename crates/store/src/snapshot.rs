@@ -28,7 +28,7 @@ impl Store {
             revision,
             plugins: Arc::new(specs.collect()),
             registered: Arc::new(registered),
-            apps: Arc::new(apps.into_iter().map(|app| (app.id, Arc::new(app))).collect()),
+            apps: apps.into_iter().collect(),
             tokens: tokens.into_iter().collect(),
         })
     }

@@ -16,7 +16,7 @@ fn app(name: &str) -> AppDraft {
 
 /// Everything in a snapshot, in an order, for comparing.
 fn content(snapshot: &Snapshot) -> String {
-    let mut apps: Vec<_> = snapshot.apps.values().collect();
+    let mut apps: Vec<_> = snapshot.apps.iter().collect();
     apps.sort_by_key(|app| app.id);
     let mut tokens: Vec<_> = snapshot.tokens.iter().collect();
     tokens.sort_by_key(|token| token.id);
@@ -76,7 +76,7 @@ async fn concurrent_patches_of_one_app_lose_nothing() {
         }
     });
     join_all(patches).await;
-    let app = admin.snapshot().apps.values().next().cloned().unwrap();
+    let app = admin.snapshot().apps.iter().next().cloned().unwrap();
     assert_eq!((app.rate_limit, app.monthly_budget), (7, 7.0));
 }
 

@@ -1,7 +1,7 @@
 //! The slot with the generation that serves now: the host holds the one publisher, everybody else
 //! can only read.
 
-use crate::generation::{Generation, Mount, Quotas};
+use crate::generation::{Generation, Mount};
 use arc_swap::ArcSwap;
 use sidegate_model::snapshot::Snapshot;
 use std::sync::Arc;
@@ -16,7 +16,6 @@ struct Slot {
 /// other.
 pub(super) struct GenerationPublisher {
     slot: Arc<Slot>,
-    quotas: Quotas,
 }
 
 /// Reads the generation that serves now.
@@ -27,14 +26,14 @@ pub struct GenerationReader(Arc<Slot>);
 pub(super) fn empty() -> (GenerationPublisher, GenerationReader) {
     let slot =
         Arc::new(Slot { generation: ArcSwap::default(), published: watch::Sender::default() });
-    (GenerationPublisher { slot: slot.clone(), quotas: Quotas::new() }, GenerationReader(slot))
+    (GenerationPublisher { slot: slot.clone() }, GenerationReader(slot))
 }
 
 impl GenerationPublisher {
     /// Makes the next generation from desired state and what runs, and lets it serve.
-    pub(super) fn publish(&mut self, snapshot: &Snapshot, mounts: Vec<Mount>) {
+    pub(super) fn publish(&self, snapshot: &Snapshot, mounts: Vec<Mount>) {
         let before = self.slot.generation.load_full();
-        let next = before.next(snapshot, mounts, &mut self.quotas);
+        let next = before.next(snapshot, mounts);
         self.slot.generation.store(Arc::new(next));
         self.slot.published.send_replace(());
     }

@@ -30,7 +30,7 @@ pub(super) fn list_apps(
     request: &ListAppsRequest,
 ) -> Result<ListAppsResponse, Status> {
     let wanted = request.is_active.unwrap_or(true);
-    let mut all: Vec<_> = snapshot.apps.values().filter(|app| app.is_active == wanted).collect();
+    let mut all: Vec<_> = snapshot.apps.iter().filter(|app| app.is_active == wanted).collect();
     all.sort_unstable_by_key(|app| app.id);
     let positive = |number: i32| usize::try_from(number).ok().filter(|number| *number > 0);
     let page = positive(request.page).unwrap_or(1);
