@@ -1,6 +1,7 @@
 //! HEADERS → BODY* → DONE / ERROR: every order a plugin can send them in has its outcome.
 
-use sidegate_e2e::{BrokenOff, Ending, Gateway, Version, story};
+use rustix::process::Signal;
+use sidegate_e2e::{BrokenOff, Ending, Gateway, Version, signal, story};
 
 const BOTH: [Version; 2] = [Version::Http1, Version::Http2];
 
@@ -207,6 +208,34 @@ fn headers_between_two_neighbours_are_not_passed_on() {
             assert_eq!(answer.header("x-good"), Some("1"));
             assert_eq!(answer.header("connection"), None);
             assert_ne!(answer.header("transfer-encoding"), Some("gzip"));
+        }
+    });
+}
+
+#[test]
+fn a_faulty_plugin_is_warned_of_by_name_with_the_request_and_cannot_fill_the_log() {
+    story(async {
+        let gateway = gateway().await;
+        gateway.plugin("n").program("e2e-plugin-misbehave").ready().await;
+        let connection = gateway.connection(Version::Http1).await;
+        let mut first = Vec::new();
+        for round in 0..20 {
+            for plugin in ["m", "n"] {
+                let path = format!("/plugins/{plugin}/stream/second-headers");
+                let answer = connection.request("GET", &path).send().await.expect(200);
+                if round == 0 {
+                    first.push((plugin, answer.header("x-request-id").unwrap().to_owned()));
+                }
+            }
+        }
+        // Lines of the gateway itself are in order: whatever was to be said is there before this.
+        signal(gateway.pid(), Signal::HUP);
+        let log = gateway.logged("the settings are reloaded").await;
+        let warned: Vec<_> = log.lines().filter(|line| line.contains("headers twice")).collect();
+        assert_eq!(warned.len(), first.len(), "{warned:#?}");
+        for (line, (plugin, id)) in warned.iter().zip(first) {
+            let named = format!("plugin=\"{plugin}\" request_id={id} times=1");
+            assert!(line.contains(&named), "{line}");
         }
     });
 }

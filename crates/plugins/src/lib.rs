@@ -24,6 +24,6 @@ pub use instance::{
     NodeFacts, Piece, Pieces, Question, RequestBody, RequestFields, Scheme,
 };
 pub use process_figures::ProcessFigures;
-pub use rate_limited_log::RateLimitedLog;
+pub use rate_limited_log::{RateLimitedLog, RateLimitedLogs};
 pub use roster::{Entered, Roster};
 pub use services::HostServices;

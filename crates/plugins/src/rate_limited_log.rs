@@ -1,6 +1,7 @@
 //! Warnings about what others can provoke: at most one a minute, with how often it happened, so that
 //! nobody fills the log.
 
+use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -42,9 +43,42 @@ impl RateLimitedLog {
     }
 }
 
+/// The same for each of several: what one provokes hides nothing of what another does. Whoever chooses
+/// the keys bounds their number.
+#[derive(Debug)]
+pub struct RateLimitedLogs<K> {
+    each: Mutex<BTreeMap<K, RateLimitedLog>>,
+}
+
+impl<K: Ord> RateLimitedLogs<K> {
+    /// Nothing happened yet.
+    pub const fn new() -> Self {
+        Self { each: Mutex::new(BTreeMap::new()) }
+    }
+
+    /// It happened with this one, see [`RateLimitedLog::due`].
+    pub fn due(&self, with: K) -> Option<u64> {
+        let mut each = self.each.lock().unwrap_or_else(PoisonError::into_inner);
+        each.entry(with).or_default().due()
+    }
+}
+
+impl<K: Ord> Default for RateLimitedLogs<K> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_one_provokes_hides_nothing_of_another() {
+        let logs = RateLimitedLogs::new();
+        let due = [1, 1, 2, 2, 1].map(|with| logs.due(with));
+        assert_eq!(due, [Some(1), None, Some(1), None, None]);
+    }
 
     #[test]
     fn a_burst_is_logged_once_and_counted_for_the_next_time() {

@@ -13,6 +13,7 @@ use rustix::net::{
     SendAncillaryMessage, SendFlags, recvmsg, sendmsg,
 };
 use sidegate_gateway::Listeners;
+use sidegate_plugins::RateLimitedLog;
 use sidegate_plugins::host::is_of_ours;
 use std::fs::Permissions;
 use std::io::{self, IoSlice, IoSliceMut};
@@ -51,6 +52,8 @@ pub(crate) struct Door {
     listener: UnixListener,
     /// Whether a process is one of our plugins, which run as the same user.
     is_of_ours: fn(i32) -> bool,
+    /// Those who asked in vain, which plugins can do as often as they like.
+    refused: RateLimitedLog,
 }
 
 impl Door {
@@ -64,7 +67,7 @@ impl Door {
         let listener = UnixListener::bind(&draft)?;
         std::fs::set_permissions(&draft, Permissions::from_mode(0o600))?;
         std::fs::rename(&draft, &path)?;
-        Ok(Self { listener, is_of_ours })
+        Ok(Self { listener, is_of_ours, refused: RateLimitedLog::new() })
     }
 
     /// Waits for somebody who may take over: this user, and none of the plugins, which run as this
@@ -84,7 +87,11 @@ impl Door {
             };
             match asks.await {
                 Ok(successor) => return successor,
-                Err(error) => tracing::warn!(%error, "somebody could not take over"),
+                Err(error) => {
+                    if let Some(times) = self.refused.due() {
+                        tracing::warn!(%error, times, "somebody could not take over");
+                    }
+                }
             }
         }
     }

@@ -16,6 +16,7 @@ use http::request::Parts;
 use http::{HeaderValue, Method, Request, Response, Version, header};
 use hyper::body::Incoming;
 use sidegate_model::path::PluginPath;
+use sidegate_plugins::RateLimitedLog;
 use sidegate_wire::ErrorCode;
 use std::convert::Infallible;
 use std::future::poll_fn;
@@ -24,6 +25,9 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::Poll;
 use tokio::time::Instant;
+
+/// A fault of the gateway can be one of each request.
+static INTERNAL: RateLimitedLog = RateLimitedLog::new();
 
 type Answered = Result<Response<EdgeBody>, EdgeError>;
 
@@ -144,8 +148,14 @@ impl Asked {
     fn fail(&mut self, error: EdgeError) -> Response<EdgeBody> {
         self.find_plugin();
         let id = &self.context.id;
-        if error.code == ErrorCode::Internal {
-            tracing::error!(request_id = %id, "internal error: {}", error.internal);
+        // Each of them is in the access log as well.
+        if error.code == ErrorCode::Internal
+            && let Some(times) = INTERNAL.due()
+        {
+            let slug = PluginPath::slug_of(self.head.uri.path()).ok();
+            let mount = slug.and_then(|slug| self.context.generation.mount(&slug));
+            let plugin = mount.map(|mount| mount.plugin.name.as_str());
+            tracing::error!(request_id = %id, plugin, times, "internal error: {}", error.internal);
         }
         self.record.error = Some((error.code, error.internal.to_string()));
         error.into_response(id.as_str())

@@ -1,9 +1,9 @@
 //! The body of a request: read whole, within limits of size, time and the gateway's memory.
 
 use super::body_memory::{Exhausted, Reservation};
-use super::guarded_io::{LINGER, LINGER_BYTES};
 use super::context::Edge;
 use super::error::EdgeError;
+use super::guarded_io::{LINGER, LINGER_BYTES};
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt as _;
 use hyper::body::{Body as _, Incoming};

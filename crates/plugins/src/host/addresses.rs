@@ -11,6 +11,7 @@ use super::schema::Schema;
 use super::session::Session;
 use super::settings::HostLimits;
 use crate::instance::{Features, InService, Presence};
+use crate::rate_limited_log::RateLimitedLog;
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
 use sidegate_model::plugin::PluginSpec;
@@ -173,6 +174,9 @@ impl AddressWatch {
             });
         };
         let mut pause = self.limits.restart.base;
+        // One that comes and goes says so now and then.
+        let changes = RateLimitedLog::new();
+        let mut is_logged = false;
         loop {
             if let Some(answered) = answer.take() {
                 presence.set(true);
@@ -181,11 +185,13 @@ impl AddressWatch {
                 let fault = trouble(&answered, presence).await;
                 presence.set(false);
                 let is_last = tell.borrow().iter().enumerate().all(|(i, w)| i == at || w.is_some());
-                if is_last {
-                    // The plugin as a whole fails now, which is told with the same reason.
-                    tracing::debug!(plugin, address, %fault, "last address out of service");
+                let times = if is_last { None } else { changes.due() };
+                is_logged = times.is_some();
+                if let Some(times) = times {
+                    tracing::warn!(plugin, address, times, %fault, "address out of service");
                 } else {
-                    tracing::warn!(plugin, address, %fault, "address out of service");
+                    // Where it is the last one, the plugin as a whole fails, which is told with the reason.
+                    tracing::debug!(plugin, address, is_last, %fault, "address out of service");
                 }
                 say(Some(OutOfService::of(&fault)));
             }
@@ -193,7 +199,11 @@ impl AddressWatch {
             pause = (pause * 2).min(self.limits.restart.max);
             match self.again(address).await {
                 Ok(again) => {
-                    tracing::info!(plugin, address, "address in service");
+                    if is_logged {
+                        tracing::info!(plugin, address, "address in service");
+                    } else {
+                        tracing::debug!(plugin, address, "address in service");
+                    }
                     answer = Some(again);
                 }
                 Err(fault) => {

@@ -203,7 +203,7 @@ impl Announcer {
     }
 
     fn warn(&self, what: &str, error: &io::Error) {
-        tracing::warn!(plugin = %self.handler.plugin, dir = %self.dir.display(), %error, "{what}");
+        self.handler.warn(what, &self.dir, error);
     }
 }
 

@@ -42,6 +42,7 @@ pub(super) struct ConnectionHandler {
 struct Warned {
     strangers: RateLimitedLog,
     tls: RateLimitedLog,
+    sockets: RateLimitedLog,
 }
 
 impl ConnectionHandler {
@@ -86,6 +87,14 @@ impl ConnectionHandler {
             Ok(Ok(stream)) => self.services.serve_at(place, stream).await,
             Ok(Err(error)) => self.refuse(&error),
             Err(late) => self.refuse(&late),
+        }
+    }
+
+    /// Says what is wrong with a socket of the plugin's host services.
+    pub(super) fn warn(&self, what: &str, path: &Path, error: &io::Error) {
+        if let Some(times) = self.warned.sockets.due() {
+            let (plugin, path) = (self.plugin, path.display());
+            tracing::warn!(%plugin, times, %path, %error, "{what}");
         }
     }
 
@@ -206,8 +215,7 @@ async fn accept_all(
                 }
                 Ok(_stranger) => {}
                 Err(error) => {
-                    let (plugin, path) = (handler.plugin, socket.path().display());
-                    tracing::warn!(%plugin, %path, %error, "a plugin cannot come in");
+                    handler.warn("a plugin cannot come in", socket.path(), &error);
                     sleep(ACCEPT_PAUSE).await;
                 }
             },

@@ -21,6 +21,9 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::{Instant, sleep_until};
 
+/// How many warnings are logged when a plugin becomes ready, which says how many there are.
+const LOGGED_WARNINGS: usize = 10;
+
 /// What the host wants of a plugin.
 #[derive(Debug, Clone)]
 pub(super) enum DesiredRun {
@@ -265,8 +268,16 @@ impl Supervisor {
                 let (pid, endpoints) = (ready.pid, ready.endpoints.endpoints().len());
                 let sha256 = ready.sha256.map(tracing::field::display);
                 tracing::info!(plugin, pid, endpoints, sha256, "plugin is ready");
-                for warning in &ready.warnings {
+                for warning in ready.warnings.iter().take(LOGGED_WARNINGS) {
                     tracing::warn!(plugin, pid, "{warning}");
+                }
+                if let Some(more @ 1..) = ready.warnings.len().checked_sub(LOGGED_WARNINGS) {
+                    tracing::warn!(
+                        plugin,
+                        pid,
+                        more,
+                        "there are more warnings; its status has all"
+                    );
                 }
             }
             (Event::Failed { serial, reason, .. } | Event::Leaving { serial, reason }, _) => {

@@ -5,6 +5,7 @@
 //! one has subscribed, the newest before it that has; where none leads, the newest that has subscribed.
 
 use super::detached::detached;
+use crate::rate_limited_log::RateLimitedLogs;
 use futures_util::Stream;
 use sidegate_model::plugin::PluginId;
 use sidegate_wire::events::EventMessage;
@@ -136,6 +137,8 @@ impl Subscribers {
 pub(super) struct Bus {
     subscribers: Mutex<Subscribers>,
     lost: AtomicU64,
+    /// Who read too slowly.
+    slow: RateLimitedLogs<PluginId>,
     /// Rings when somebody subscribes or leads.
     changed: Notify,
 }
@@ -168,8 +171,10 @@ impl Bus {
         drop(subscribers);
         self.lost.fetch_add(lost, Ordering::Relaxed);
         for plugin in newly_slow {
+            let Some(times) = self.slow.due(plugin) else { continue };
             tracing::warn!(
                 %plugin,
+                times,
                 topic = ?event.topic,
                 "a plugin reads its events too slowly; it loses what its queue cannot hold"
             );

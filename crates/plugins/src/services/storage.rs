@@ -2,6 +2,7 @@
 //! never logged.
 
 use super::detached::detached;
+use crate::rate_limited_log::RateLimitedLogs;
 use prost_types::Timestamp;
 use sidegate_model::UnixMillis;
 use sidegate_model::clock::now_millis;
@@ -62,12 +63,18 @@ pub(super) async fn delete(
     Ok(DeletePluginKvResponse { deleted })
 }
 
+/// Any call can find it so, and a plugin calls as often as it likes.
+static UNREACHABLE: RateLimitedLogs<PluginId> = RateLimitedLogs::new();
+
 fn refusal(plugin: PluginId, error: KvError) -> Status {
     match error {
         KvError::Key(_) | KvError::Value(_) => Status::invalid_argument(error.to_string()),
         KvError::Full => Status::resource_exhausted(error.to_string()),
         KvError::Unavailable(internal) => {
-            tracing::warn!(%plugin, error = internal, "the plugins' storage cannot be reached");
+            if let Some(times) = UNREACHABLE.due(plugin) {
+                let error = internal;
+                tracing::warn!(%plugin, times, error, "the plugins' storage cannot be reached");
+            }
             Status::unavailable("the storage cannot be reached right now; try again in a moment")
         }
     }

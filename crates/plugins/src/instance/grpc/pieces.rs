@@ -6,10 +6,10 @@ use super::super::question::{End, Question};
 use super::super::usage::InUse;
 use super::lane::Messages;
 use crate::ending::EndSignal;
-use crate::rate_limited_log::RateLimitedLog;
+use crate::rate_limited_log::RateLimitedLogs;
 use crate::roster::Entered;
 use bytes::Bytes;
-use sidegate_model::plugin::PluginSpec;
+use sidegate_model::plugin::{PluginId, PluginSpec};
 use sidegate_transport::codec::Chunk;
 use sidegate_wire::plugin::endpoint_response_chunk::ChunkType;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -21,8 +21,8 @@ use tokio::task::JoinHandle;
 const AFTER_DONE: Duration = Duration::from_secs(10);
 
 /// What a faulty plugin does with every request, which anybody may send where no token is demanded.
-static ENDLESS: RateLimitedLog = RateLimitedLog::new();
-static HEADERS_TWICE: RateLimitedLog = RateLimitedLog::new();
+static ENDLESS: RateLimitedLogs<PluginId> = RateLimitedLogs::new();
+static HEADERS_TWICE: RateLimitedLogs<PluginId> = RateLimitedLogs::new();
 
 /// A call whose answer is still coming.
 struct Coming {
@@ -165,7 +165,7 @@ impl GrpcPieces {
             ChunkType::Done => Piece::End,
             ChunkType::Error => Piece::Broken("the plugin reported an error within its stream"),
             ChunkType::Headers => {
-                if let Some(times) = HEADERS_TWICE.due() {
+                if let Some(times) = HEADERS_TWICE.due(self.plugin.id) {
                     let (plugin, request_id) = (&self.plugin.name, &self.request_id);
                     tracing::warn!(
                         plugin,
@@ -184,7 +184,7 @@ impl GrpcPieces {
         tokio::spawn(async move {
             let rest = async { while let Some(Ok(_)) = self.next_chunk().await {} };
             if tokio::time::timeout(AFTER_DONE, rest).await.is_err()
-                && let Some(times) = ENDLESS.due()
+                && let Some(times) = ENDLESS.due(self.plugin.id)
             {
                 let (plugin, request_id) = (&self.plugin.name, &self.request_id);
                 tracing::warn!(
