@@ -4,6 +4,9 @@
 //! gateway ends itself is aborted too, except events that a client listens to: those end in order,
 //! between two of them. Nothing is gathered and nothing of the gateway's own is inserted.
 
+#[cfg(test)]
+mod tests;
+
 use super::connection::ClientConnection;
 use super::event_border::EventBorder;
 use super::open_streams::Open;
@@ -53,9 +56,35 @@ pub(crate) struct StreamLimits {
     pub idle: Option<Duration>,
 }
 
+/// Where the pieces of a stream come from. Dropping it cancels the plugin's call.
+pub(crate) trait PieceSource: Send + 'static {
+    /// What comes next, see [`Pieces::poll_piece`].
+    fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Piece>;
+
+    /// Where the stream is told to end before its end.
+    fn signal(&self) -> &Arc<EndSignal>;
+
+    /// Nothing more is wanted, see [`Pieces::let_finish`].
+    fn let_finish(self);
+}
+
+impl PieceSource for Pieces {
+    fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Piece> {
+        Self::poll_piece(self, cx)
+    }
+
+    fn signal(&self) -> &Arc<EndSignal> {
+        Self::signal(self)
+    }
+
+    fn let_finish(self) {
+        Self::let_finish(self);
+    }
+}
+
 /// A streamed answer after its headers.
-pub(crate) struct StreamBody {
-    pieces: Option<Pieces>,
+pub(crate) struct StreamBody<P = Pieces> {
+    pieces: Option<P>,
     first: Option<Bytes>,
     /// When it ends at the latest.
     limit: Option<Instant>,
@@ -81,8 +110,15 @@ pub(crate) struct StreamBody {
 }
 
 impl StreamBody {
+    /// What ends its call, where that can be somebody else's business than its reader's.
+    pub(crate) fn canceller(&self) -> Option<Canceller> {
+        self.pieces.as_ref().and_then(Pieces::canceller)
+    }
+}
+
+impl<P: PieceSource> StreamBody<P> {
     /// The rest of a stream that has begun; `first` is what came of it already.
-    pub(crate) fn new(pieces: Pieces, first: Option<Bytes>, limits: &StreamLimits) -> Self {
+    pub(crate) fn new(pieces: P, first: Option<Bytes>, limits: &StreamLimits) -> Self {
         let signal = pieces.signal().clone();
         Self {
             pieces: Some(pieces),
@@ -121,11 +157,6 @@ impl StreamBody {
     /// Where the gateway ends it, it ends between two events.
     pub(crate) fn end_between_events(&mut self) {
         self.events = Some(EventBorder::default());
-    }
-
-    /// What ends its call, where that can be somebody else's business than its reader's.
-    pub(crate) fn canceller(&self) -> Option<Canceller> {
-        self.pieces.as_ref().and_then(Pieces::canceller)
     }
 
     /// It is among the open ones now.
