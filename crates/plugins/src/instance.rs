@@ -6,6 +6,7 @@
 
 mod answer;
 mod answer_names;
+mod control;
 mod grpc;
 mod pieces;
 mod presence;
@@ -13,6 +14,7 @@ mod question;
 mod usage;
 
 pub use answer::{AskError, CallError, Piece};
+pub(crate) use control::InstanceControl;
 pub(crate) use grpc::{Address, Features, SMALL_MESSAGE_BYTES};
 pub use pieces::{Canceller, Pieces};
 pub(crate) use presence::{InService, Presence};
@@ -21,22 +23,18 @@ pub use question::{
 };
 pub(crate) use usage::OpenCalls;
 
-use crate::ending::Ending;
+use control::ProtocolControl;
 use grpc::Grpc;
 use sidegate_model::plugin::PluginSpec;
 use sidegate_transport::pinned::Connector;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 use usage::Usage;
 
 /// An answer, as far as it is known when it begins.
 pub type Answer = answer::Answer<Pieces>;
 /// The body of an answer.
 pub type AnswerBody = answer::AnswerBody<Pieces>;
-
-/// How long streams that were told to end may take.
-const LAST_STREAMS: Duration = Duration::from_millis(500);
 
 /// One running process, or several of one plugin that runs elsewhere.
 pub struct Instance {
@@ -107,43 +105,59 @@ impl Instance {
         }
     }
 
-    /// Waits until somebody could not reach it; one who could not before counts.
-    pub async fn doubted(&self) {
-        match &self.protocol {
-            Protocol::Grpc(grpc) => grpc.doubted().await,
-        }
-    }
-
-    /// The process is gone: every open call fails now, and no new one begins.
-    pub fn close(&self) {
-        match &self.protocol {
-            Protocol::Grpc(grpc) => grpc.close(),
-        }
+    /// For whoever looks after its process.
+    pub(crate) fn control(&self) -> InstanceControl {
+        let protocol = match &self.protocol {
+            Protocol::Grpc(grpc) => ProtocolControl::Grpc(grpc.control()),
+        };
+        InstanceControl::new(self.plugin.clone(), protocol, self.usage.clone())
     }
 
     /// Calls that are open now.
     pub fn in_flight(&self) -> usize {
         self.usage.open()
     }
+}
 
-    /// For those who only count.
-    pub fn open_calls(&self) -> OpenCalls {
-        OpenCalls::of(&self.usage)
+impl Drop for Instance {
+    fn drop(&mut self) {
+        self.usage.release();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures_util::FutureExt as _;
+    use sidegate_model::plugin::{PluginId, PluginOptions};
+    use std::pin::pin;
+
+    fn instance() -> Arc<Instance> {
+        let plugin = PluginSpec {
+            id: PluginId(1),
+            name: String::new(),
+            slug: None,
+            command: String::new(),
+            config: serde_json::Map::new(),
+            options: PluginOptions::default(),
+            service_scopes: std::collections::BTreeSet::new(),
+            hook_types: Vec::new(),
+            reloads: 0,
+        };
+        Instance::new(Arc::new(plugin), Path::new("/nobody"), None, Features::default(), 1)
     }
 
-    /// Waits until no call is open.
-    pub async fn drained(&self) {
-        self.usage.drained().await;
-    }
-
-    /// Tells all open streams to end, each as befits it, and waits a moment until they have.
-    pub async fn end_streams(&self) {
-        let streams = self.usage.streams();
-        streams.each(|signal| _ = signal.send(Ending::Drained));
-        if tokio::time::timeout(LAST_STREAMS, streams.emptied()).await.is_err() {
-            tracing::debug!(plugin = self.plugin.name, "streams are cut with their process");
-            // Those whose reader has stalled would learn of it when he reads on, if ever.
-            streams.each(|signal| signal.force());
-        }
+    #[tokio::test]
+    async fn an_instance_is_released_when_nobody_holds_it_and_its_last_call_has_ended() {
+        let instance = instance();
+        let (held, control) = (instance.clone(), instance.control());
+        let call = instance.usage.enter();
+        let mut released = pin!(control.released());
+        drop(instance);
+        assert!(released.as_mut().now_or_never().is_none(), "somebody may still begin a call");
+        drop(held);
+        assert!(released.as_mut().now_or_never().is_none(), "a call is open");
+        drop(call);
+        released.await;
     }
 }

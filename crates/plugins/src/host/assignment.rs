@@ -22,8 +22,6 @@ use tokio_util::sync::CancellationToken;
 
 /// What a request needs beside its body, in bytes, for the warning about large bodies.
 const HEADER_ROOM: usize = 64 * 1024;
-/// Between two looks whether any request still remembers a draining instance.
-const DRAIN_LOOK: Duration = Duration::from_millis(10);
 
 /// What all processes of the host share.
 pub(super) struct Setup {
@@ -161,18 +159,6 @@ pub(super) fn warnings(
     warnings.extend(endpoints.problems().iter().cloned());
     warnings.extend(schema.warning());
     warnings
-}
-
-/// Waits until no request holds the instance: neither an open call nor a generation that names it
-/// and may still lead to one. Whoever waits here holds the last reference.
-pub(super) async fn forgotten(instance: &Arc<Instance>) {
-    loop {
-        instance.drained().await;
-        if Arc::strong_count(instance) == 1 {
-            return;
-        }
-        tokio::time::sleep(DRAIN_LOOK).await;
-    }
 }
 
 /// Lets go of the permit after a while. Never returns.

@@ -4,7 +4,7 @@
 //! after itself on every way out.
 
 use super::assignment::{
-    Affected, Assignment, Directive, ProcessEvent, Ready, Setup, Steps, forgotten, release_after,
+    Affected, Assignment, Directive, ProcessEvent, Ready, Setup, Steps, release_after,
     unless_stopped, warnings,
 };
 use super::broker::Broker;
@@ -17,7 +17,7 @@ use super::recorder::Recording;
 use super::services_socket::ConnectionHandler;
 use super::session::Session;
 use super::settings::HostLimits;
-use crate::instance::{Features, Instance};
+use crate::instance::{Features, Instance, InstanceControl};
 use crate::services::Process as Place;
 use futures_util::FutureExt as _;
 use sidegate_model::endpoint::EndpointTable;
@@ -178,7 +178,7 @@ impl Local<'_> {
 
     async fn serve(&mut self, mut running: RunningProcess, established: Established) {
         let Established { session, ready, socket } = established;
-        let (instance, place) = (ready.instance.clone(), ready.place.clone());
+        let (instance, place) = (ready.instance.control(), ready.place.clone());
         let mut farewell = JoinSet::new();
         running.recording.runs(ready.sha256);
         running.recording.ready(instance.open_calls());
@@ -268,7 +268,7 @@ impl Local<'_> {
         &mut self,
         (process, dial): (&Process, Option<&Path>),
         session: &Session,
-        (instance, is_replaced): (&Arc<Instance>, bool),
+        (instance, is_replaced): (&InstanceControl, bool),
     ) -> Ending {
         let exited = process.exited();
         let unwell = session.unwell();
@@ -295,7 +295,7 @@ impl Local<'_> {
                     let dies = timeout(CALLS_BREAK * 3, exited).await.is_ok();
                     return if dies { Ending::Exited } else { Ending::Undialable(fault) };
                 }
-                () = forgotten(instance), if (directive == Directive::Drain || dial.is_none()) && !drained => {
+                () = instance.released(), if (directive == Directive::Drain || dial.is_none()) && !drained => {
                     drained = true;
                     self.assignment.tell(ProcessEvent::Drained).await;
                 }
@@ -307,7 +307,7 @@ impl Local<'_> {
         &self,
         running: RunningProcess,
         (session, mut farewell): (Session, JoinSet<bool>),
-        instance: &Instance,
+        instance: &InstanceControl,
     ) {
         let exited = running.process.exited();
         instance.end_streams().await;
@@ -351,7 +351,7 @@ async fn retire(
 
 /// Waits until no new connection to a socket can be made: tried whenever somebody could not make one, and
 /// looked for now and then.
-async fn undialable(socket: Option<&Path>, instance: &Instance, every: Duration) -> Fault {
+async fn undialable(socket: Option<&Path>, instance: &InstanceControl, every: Duration) -> Fault {
     let Some(socket) = socket else { return std::future::pending().await };
     loop {
         let in_doubt = timeout(every, instance.doubted()).await.is_ok();
@@ -376,7 +376,7 @@ fn is_nobody(error: &io::Error) -> bool {
 }
 
 /// Closes an instance whose process is gone or given up; tells how many calls broke off with it.
-async fn broken_with(instance: &Instance) -> usize {
+async fn broken_with(instance: &InstanceControl) -> usize {
     instance.close();
     // Calls end as their connections do; one that nobody asks for is counted as it is.
     let _ = timeout(CALLS_BREAK, instance.drained()).await;

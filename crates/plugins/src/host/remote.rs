@@ -6,11 +6,11 @@ use super::addresses::{
     AddressWatch, Answered, Offer, OutOfService, OutOfServiceReasons, first_round,
 };
 use super::assignment::{
-    Affected, Assignment, Directive, ProcessEvent, Ready, forgotten, unless_stopped, warnings,
+    Affected, Assignment, Directive, ProcessEvent, Ready, unless_stopped, warnings,
 };
 use super::fault::Fault;
 use super::recorder::Recording;
-use crate::instance::{Address, InService, Instance, Presence};
+use crate::instance::{Address, InService, Instance, InstanceControl, Presence};
 use sidegate_model::endpoint::EndpointTable;
 use sidegate_model::record::InstanceEnd;
 use std::sync::Arc;
@@ -60,9 +60,10 @@ impl Remote<'_> {
         let addresses: Vec<_> = self.addresses.iter().cloned().map(Address::Tcp).collect();
         let (features, shards) = (offer.features, setup.calls.shards);
         let instance = Instance::at(spec.clone(), &addresses, features, shards, &in_service);
-        recording.ready(instance.open_calls());
+        let control = instance.control();
+        recording.ready(control.open_calls());
         let ready = Ready {
-            instance: instance.clone(),
+            instance,
             warnings: self.with_standing(&lasting, &standing_of(&answers)),
             endpoints,
             manifest: offer.manifest.clone(),
@@ -75,27 +76,27 @@ impl Remote<'_> {
         self.assignment.tell(ProcessEvent::Started(Box::new(ready))).await;
         let care = AddressWatch { spec, limits, in_service, offer };
         let care = care.begin(self.addresses, answers);
-        match self.watch(care, &instance, &lasting).await {
+        match self.watch(care, &control, &lasting).await {
             None => {
-                instance.end_streams().await;
-                end(&recording, None, instance.open_calls().now_or_broken());
-                instance.close();
+                control.end_streams().await;
+                end(&recording, None, control.open_calls().now_or_broken());
+                control.close();
             }
             Some(Missing { fault, hangs: true }) => {
-                let in_flight = instance.open_calls().now_or_broken();
+                let in_flight = control.open_calls().now_or_broken();
                 end(&recording, Some(&fault), in_flight);
-                instance.close();
+                control.close();
                 self.assignment.fail(&fault, Affected { pid: None, in_flight }).await;
             }
             Some(Missing { fault, hangs: false }) => {
-                self.linger(&recording, &fault, &instance).await;
+                self.linger(&recording, &fault, &control).await;
             }
         }
     }
 
     /// Nobody can be reached any more. A process that said goodbye finishes what is open; one that died
     /// took it along, and its connections have broken.
-    async fn linger(&mut self, recording: &Recording, fault: &Fault, instance: &Arc<Instance>) {
+    async fn linger(&mut self, recording: &Recording, fault: &Fault, instance: &InstanceControl) {
         let open = instance.open_calls();
         let _ = tokio::time::timeout(CALLS_BREAK, instance.drained()).await;
         let in_flight = open.now_or_broken().saturating_sub(open.now());
@@ -103,7 +104,7 @@ impl Remote<'_> {
         let victim = Affected { pid: None, in_flight };
         self.assignment.tell(ProcessEvent::Leaving { reason: fault.to_string(), victim }).await;
         // An order to stop comes at the latest when the time to drain is over.
-        let _ = unless_stopped(&mut self.assignment.directives, forgotten(instance)).await;
+        let _ = unless_stopped(&mut self.assignment.directives, instance.released()).await;
         instance.close();
     }
 
@@ -111,7 +112,7 @@ impl Remote<'_> {
     async fn watch(
         &mut self,
         (mut standing, _care): (watch::Receiver<OutOfServiceReasons>, JoinSet<()>),
-        instance: &Arc<Instance>,
+        instance: &InstanceControl,
         lasting: &[String],
     ) -> Option<Missing> {
         let mut drained = false;
@@ -138,7 +139,7 @@ impl Remote<'_> {
                 changed = self.assignment.directives.changed() => if changed.is_err() {
                     return None;
                 },
-                () = forgotten(instance), if directive == Directive::Drain && !drained => {
+                () = instance.released(), if directive == Directive::Drain && !drained => {
                     drained = true;
                     self.assignment.tell(ProcessEvent::Drained).await;
                 }

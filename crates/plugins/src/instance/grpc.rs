@@ -71,11 +71,30 @@ pub(super) struct Grpc {
     features: Features,
     /// For each shard one lane to each address.
     lanes: Box<[Box<[Lane]>]>,
-    /// Which addresses are in service.
-    in_service: InService,
     /// Whose turn it is among several addresses.
     turn: AtomicUsize,
+    control: GrpcControl,
+}
+
+/// What is done to the connections by whoever looks after the processes.
+#[derive(Clone)]
+pub(super) struct GrpcControl {
+    /// Which addresses are in service.
+    in_service: InService,
     closed: CancellationToken,
+}
+
+impl GrpcControl {
+    /// Waits until somebody could not reach one of them; one who could not before counts.
+    pub(super) async fn doubted(&self) {
+        let doubts = self.in_service.iter().map(|address| Box::pin(address.doubted()));
+        futures_util::future::select_all(doubts).await;
+    }
+
+    /// Every open call fails now, and no new one begins.
+    pub(super) fn close(&self) {
+        self.closed.cancel();
+    }
 }
 
 impl Grpc {
@@ -121,7 +140,8 @@ impl Grpc {
     ) -> Self {
         let closed = CancellationToken::new();
         let lanes = (0..shards.max(1)).map(|_| lanes(&closed)).collect();
-        Self { features, lanes, in_service, turn: AtomicUsize::new(0), closed }
+        let control = GrpcControl { in_service, closed };
+        Self { features, lanes, turn: AtomicUsize::new(0), control }
     }
 
     /// Asks, the way the endpoint wants to be asked.
@@ -194,27 +214,21 @@ impl Grpc {
         let mut result = Err(CallError::Unreachable("no address is in service".to_owned()));
         for step in 0..lanes.len() {
             let at = (first.wrapping_add(step)) % lanes.len();
-            if !self.in_service[at].is_up() {
+            if !self.control.in_service[at].is_up() {
                 continue;
             }
             result = lanes[at].call(kind, request, limit).await;
             if !matches!(result, Err(CallError::Unreachable(_))) {
                 break;
             }
-            self.in_service[at].doubt();
+            self.control.in_service[at].doubt();
         }
         result
     }
 
-    /// Waits until somebody could not reach it; one who could not before counts.
-    pub(super) async fn doubted(&self) {
-        let doubts = self.in_service.iter().map(|address| Box::pin(address.doubted()));
-        futures_util::future::select_all(doubts).await;
-    }
-
-    /// Every open call fails now, and no new one begins.
-    pub(super) fn close(&self) {
-        self.closed.cancel();
+    /// For whoever looks after the processes.
+    pub(super) fn control(&self) -> GrpcControl {
+        self.control.clone()
     }
 }
 

@@ -9,45 +9,58 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 /// Calls that broke off within this time belong to one cause.
 const ONE_BREAK: Duration = Duration::from_secs(1);
 
 /// The calls of one process.
 #[derive(Default)]
-pub struct Usage {
+pub(crate) struct Usage {
     open: AtomicUsize,
     idle: Notify,
     /// The streams among them.
     streams: Arc<Roster<Arc<EndSignal>>>,
     /// When a call broke off last, and how many did so around then. Locked only where one does.
     broken: Mutex<Option<(Instant, usize)>>,
+    /// Nobody is left who could begin a call.
+    released: CancellationToken,
 }
 
 impl Usage {
+    /// Nobody can begin a call any more.
+    pub(crate) fn release(&self) {
+        self.released.cancel();
+    }
+
+    /// Waits until nobody can begin a call any more.
+    pub(crate) async fn released(&self) {
+        self.released.cancelled().await;
+    }
+
     /// One more call is open, until what is returned is dropped.
-    pub fn enter(self: &Arc<Self>) -> InUse {
+    pub(crate) fn enter(self: &Arc<Self>) -> InUse {
         self.open.fetch_add(1, Ordering::AcqRel);
         InUse { usage: self.clone(), broke_off: false }
     }
 
     /// A call is a stream, which can be told to end.
-    pub fn enter_stream(&self, signal: Arc<EndSignal>) -> Entered<Arc<EndSignal>> {
+    pub(crate) fn enter_stream(&self, signal: Arc<EndSignal>) -> Entered<Arc<EndSignal>> {
         self.streams.enter(signal)
     }
 
     /// The streams that are open.
-    pub fn streams(&self) -> &Arc<Roster<Arc<EndSignal>>> {
+    pub(crate) fn streams(&self) -> &Arc<Roster<Arc<EndSignal>>> {
         &self.streams
     }
 
     /// How many calls are open.
-    pub fn open(&self) -> usize {
+    pub(crate) fn open(&self) -> usize {
         self.open.load(Ordering::Acquire)
     }
 
     /// Waits until no call is open.
-    pub async fn drained(&self) {
+    pub(crate) async fn drained(&self) {
         loop {
             let idle = self.idle.notified();
             tokio::pin!(idle);
@@ -62,24 +75,24 @@ impl Usage {
 
 /// Counts the calls of one process without keeping the process from being stopped.
 #[derive(Clone)]
-pub struct OpenCalls {
+pub(crate) struct OpenCalls {
     usage: Arc<Usage>,
 }
 
 impl OpenCalls {
     /// Those of this process.
-    pub fn of(usage: &Arc<Usage>) -> Self {
+    pub(crate) fn of(usage: &Arc<Usage>) -> Self {
         Self { usage: usage.clone() }
     }
 
     /// How many are open now.
-    pub fn now(&self) -> usize {
+    pub(crate) fn now(&self) -> usize {
         self.usage.open()
     }
 
     /// How many are open or broke off within the last second: when a process dies, its connections
     /// break before its end is known.
-    pub fn now_or_broken(&self) -> usize {
+    pub(crate) fn now_or_broken(&self) -> usize {
         // Under the lock no call can move from one count to the other.
         let broken = self.usage.broken.lock().unwrap_or_else(PoisonError::into_inner);
         let recent = broken.filter(|(last, _)| last.elapsed() <= ONE_BREAK);
@@ -88,7 +101,7 @@ impl OpenCalls {
 }
 
 /// Keeps an instance from being stopped while a call is open.
-pub struct InUse {
+pub(crate) struct InUse {
     usage: Arc<Usage>,
     /// The call did not end in order.
     broke_off: bool,
@@ -96,12 +109,12 @@ pub struct InUse {
 
 impl InUse {
     /// The calls among which this one is.
-    pub fn usage(&self) -> &Usage {
+    pub(crate) fn usage(&self) -> &Usage {
         &self.usage
     }
 
     /// The call came to nothing; where it broke off, its process may be found dead.
-    pub fn note(&mut self, error: &CallError) {
+    pub(crate) fn note(&mut self, error: &CallError) {
         self.broke_off |= matches!(error, CallError::BrokeOff(_));
     }
 }
