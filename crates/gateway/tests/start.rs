@@ -4,6 +4,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "../../../e2e/src/eventually.rs"]
+mod eventually;
+
+use eventually::becomes_true;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use sidegate_gateway::log::Logs;
 use sidegate_gateway::{EdgeLimits, GatewayError, GatewaySettings, Listeners, Proxies, start};
@@ -16,7 +20,6 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
 const SHARDS: usize = 12;
@@ -139,11 +142,7 @@ async fn attempt(spare: u64) -> Result<(), GatewayError> {
         }
         Err(error) => Err(error),
     };
-    let begun = Instant::now();
-    while !left().is_empty() {
-        assert!(begun.elapsed() < Duration::from_secs(10), "{spare}: {:?}", left());
-        tokio::time::sleep(Duration::from_millis(1)).await;
-    }
+    becomes_true("nothing is left running", || left().is_empty()).await;
     outcome
 }
 
