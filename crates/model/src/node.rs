@@ -1,5 +1,6 @@
 //! A node: one gateway that runs plugins and serves clients, and what it says of itself.
 
+use crate::snapshot::Revision;
 use crate::status::PluginStatus;
 use std::fmt;
 
@@ -30,6 +31,8 @@ impl fmt::Display for NodeId {
 pub struct NodeReport {
     /// Who says it.
     pub id: NodeId,
+    /// The revision by which it serves requests.
+    pub revision: Revision,
     /// How every plugin is doing there, in no particular order.
     pub plugins: Vec<PluginStatus>,
 }

@@ -147,7 +147,8 @@ impl NodeProbes for OwnNode {
 
 impl Fleet for OwnNode {
     fn nodes(&self) -> Vec<NodeReport> {
-        vec![NodeReport { id: self.id.clone(), plugins: self.host.statuses() }]
+        let revision = *self.host.applied().borrow();
+        vec![NodeReport { id: self.id.clone(), revision, plugins: self.host.statuses() }]
     }
 
     fn changes(&self) -> BoxStream<'static, ()> {

@@ -88,7 +88,7 @@ mod tests {
     }
 
     fn node(name: &str, plugins: Vec<PluginStatus>) -> NodeReport {
-        NodeReport { id: NodeId::new(name), plugins }
+        NodeReport { id: NodeId::new(name), revision: 0, plugins }
     }
 
     #[test]

@@ -79,7 +79,8 @@ impl FakePlane {
 
 impl Fleet for FakePlane {
     fn nodes(&self) -> Vec<NodeReport> {
-        vec![NodeReport { id: NodeId::new("node-1"), plugins: self.plugins() }]
+        let revision = self.desired.borrow().revision;
+        vec![NodeReport { id: NodeId::new("node-1"), revision, plugins: self.plugins() }]
     }
 
     fn changes(&self) -> BoxStream<'static, ()> {

@@ -1,5 +1,5 @@
-//! Which failure is which row of the error table: the one place that decides the status of an answer
-//! that is not the plugin's own. A plugin's own statuses pass through `instance`.
+//! Which failure is which row of the error table, and so which status: the one place where refusals of
+//! requests get theirs. Who calls and what HTTP is allowed bring their row along.
 
 use super::EdgeError;
 use crate::edge::quota_headers::quota_headers;
