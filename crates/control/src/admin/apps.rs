@@ -83,8 +83,9 @@ pub(crate) async fn list(
     State(state): State<AdminState>,
     Query(query): Query<AppQuery>,
 ) -> Result<Response, ApiError> {
-    let AppQuery { page, limit, page_size, name } = query.settle(Ok)?;
-    let page = PageQuery { page, limit, page_size }.read()?;
+    let (page, name) = query.settle(|AppQuery { page, limit, page_size, name }| {
+        Ok((PageQuery { page, limit, page_size }.read()?, name))
+    })?;
     let store = state.control.view();
     let listing = match name {
         Some(name) => listing_of(found(store.app_by_name(&name).await)?, page),

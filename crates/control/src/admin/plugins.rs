@@ -35,9 +35,10 @@ pub(crate) async fn list(
     State(state): State<AdminState>,
     Query(query): Query<PluginQuery>,
 ) -> Result<Response, ApiError> {
-    let query = query.settle(Ok)?;
-    let PluginQuery { page, limit, page_size, .. } = query;
-    let page = PageQuery { page, limit, page_size }.read()?;
+    let (page, query) = query.settle(|query| {
+        let PluginQuery { page, limit, page_size, .. } = query;
+        Ok((PageQuery { page, limit, page_size }.read()?, query))
+    })?;
     let filter = PluginFilter { is_active: query.is_active, hook_type: query.hook_type };
     let store = state.control.view();
     let listing = match query.name {

@@ -10,6 +10,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use serde_json::Value;
+use sidegate_api::error::Problem;
 use sidegate_api::record::{LineAttributes, RecordAttributes, RecordQuery};
 use sidegate_api::resource::{Resource, ResourceType};
 use sidegate_model::clock::now_millis;
@@ -108,15 +109,17 @@ pub(crate) async fn list(
     Id(id): Id,
     Query(query): Query<RecordQuery>,
 ) -> Result<Response, ApiError> {
-    let query = query.settle(Ok)?;
-    let lines = query.lines.map_or(MAX_LINES, |lines| usize::try_from(lines).unwrap_or(usize::MAX));
-    if lines > MAX_LINES {
-        let detail = format!("lines: {lines} is too many, at most {MAX_LINES} are kept");
-        return Err(ApiError::bad_request(detail));
-    }
+    let (lines, after) = query.settle(|RecordQuery { lines, after }| {
+        let lines = lines.map_or(MAX_LINES, |lines| usize::try_from(lines).unwrap_or(usize::MAX));
+        if lines <= MAX_LINES {
+            return Ok((lines, after));
+        }
+        let problem = format!("{lines} is too many, at most {MAX_LINES} are kept");
+        Err(vec![Problem::at("lines", problem)])
+    })?;
     let plugin = state.control.view().plugin(PluginId(id)).await?;
     let mut records = records_of(&state, &state.overview(), plugin.id, lines);
-    if let Some(after) = query.after {
+    if let Some(after) = after {
         let newer = |line: &LoggedLine| line.number > after;
         records.iter_mut().for_each(|(_, record)| record.lines.retain(newer));
     }

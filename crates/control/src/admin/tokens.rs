@@ -124,9 +124,11 @@ pub(crate) async fn list(
     State(state): State<AdminState>,
     Query(query): Query<TokenQuery>,
 ) -> Result<Response, ApiError> {
-    let TokenQuery { page, limit, page_size, app_id, name } = query.settle(Ok)?;
-    let page = PageQuery { page, limit, page_size }.read()?;
-    let filter = TokenFilter { app: app_id.map(AppId), name };
+    let (page, filter) = query.settle(|query| {
+        let TokenQuery { page, limit, page_size, app_id, name } = query;
+        let page = PageQuery { page, limit, page_size }.read()?;
+        Ok((page, TokenFilter { app: app_id.map(AppId), name }))
+    })?;
     let listing = state.control.view().list_tokens(&filter, page).await?;
     Ok(Json(page_of(listing, |token| shape(token, None))).into_response())
 }

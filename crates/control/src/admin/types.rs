@@ -1,7 +1,7 @@
 //! From what is stored to what answers share: a thing with its version, a page of a list, times.
 //! Knows no particular noun.
 
-use super::error::ApiError;
+use sidegate_api::error::Problem;
 use sidegate_api::resource::{Count, ListOf, PageOf, Paging, Resource, ResourceType};
 use sidegate_model::UnixMillis;
 use sidegate_store::{Listing, Page};
@@ -37,10 +37,14 @@ pub(crate) struct PageQuery {
 
 impl PageQuery {
     /// The page it means.
-    pub(crate) fn read(self) -> Result<Page, ApiError> {
+    ///
+    /// # Errors
+    /// Why there is none.
+    pub(crate) fn read(self) -> Result<Page, Vec<Problem>> {
+        let problem = |name: &str, detail: String| Problem { field: Some(name.to_owned()), detail };
         if self.limit.is_some() && self.page_size.is_some() {
-            let detail = "query: page_size: this is limit: say it once";
-            return Err(ApiError::bad_request(detail));
+            let detail = "query: page_size: this is limit: say it once".to_owned();
+            return Err(vec![problem("page_size", detail)]);
         }
         let usual = Page::default();
         let number = self.page.unwrap_or(usual.number());
@@ -48,7 +52,7 @@ impl PageQuery {
         Page::new(number, size).map_err(|_| {
             let limits = format!("page counts from 1, limit goes from 1 to {}", Page::MAX_SIZE);
             let detail = format!("page {number} with limit {size} cannot be shown: {limits}");
-            ApiError::bad_request(detail)
+            vec![problem(if number == 0 { "page" } else { "limit" }, detail)]
         })
     }
 }

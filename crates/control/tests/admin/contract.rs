@@ -51,6 +51,13 @@ async fn wrong_types_and_broken_rules_of_a_change_are_told_together() {
 }
 
 #[tokio::test]
+async fn all_that_is_wrong_with_a_query_is_told_together() {
+    let admin = Admin::start().await;
+    let answer = admin.get("/api/v1/tokens?page=0&app_id=x&limt=3").await.expect(400);
+    assert_eq!(fields(&answer), ["app_id", "limt", "page"], "{:?}", answer.details());
+}
+
+#[tokio::test]
 async fn changes_and_patches_tell_all_their_problems_too() {
     let admin = Admin::start().await;
     let plugin = json!({"name": "a", "command": "file:///p", "config": {"slug": "a"}});
