@@ -57,7 +57,7 @@ macro_rules! planted {
 }
 
 planted! {
-    admin_body: |input| admin_body::check_with(TEXTS_AS_TRUTH, input);
+    admin_body: |input| admin_body::check_with(OVERLOOKS_FOUR, input);
     codec: |input| codec::check_with(NO_SIGN, input);
     dsn: |input| dsn::check_with(quoting, input);
     duration: |input| duration::check_with(with_commas, input);
@@ -75,12 +75,10 @@ planted! {
     paths: |input| paths::check_with(decoded_twice, input);
 }
 
-/// Takes `"true"` for `true`.
-const TEXTS_AS_TRUTH: admin_body::Readers = admin_body::Readers {
+/// Overlooks members that no app has, where their names have four letters.
+const OVERLOOKS_FOUR: admin_body::Readers = admin_body::Readers {
     app: |mut members| {
-        if members.get("is_active") == Some(&"true".into()) {
-            members.insert("is_active".to_owned(), true.into());
-        }
+        members.retain(|name, _| name.len() != 4 || name == "name");
         admin_body::ours(members)
     },
     ..admin_body::OURS
