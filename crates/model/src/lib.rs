@@ -21,6 +21,7 @@ pub mod node;
 pub mod options;
 pub mod path;
 pub mod plugin;
+pub mod policy;
 pub mod quota;
 pub mod record;
 pub mod scope;

@@ -4,6 +4,7 @@
 
 use crate::cors::{self, CorsOptions, InvalidCors};
 use crate::duration::{InvalidDuration, format_duration, parse_duration};
+use crate::policy::{self, InvalidPolicy, PolicyOptions};
 use crate::sha256::Sha256;
 use crate::stream_options::{StreamEnd, StreamOptions};
 use std::collections::BTreeMap;
@@ -61,6 +62,8 @@ pub struct PluginOptions {
     pub cors: Option<CorsOptions>,
     /// How its streams are treated.
     pub stream: StreamOptions,
+    /// Who may call it, and how much of it.
+    pub policy: PolicyOptions,
     /// Variables the plugin's environment has beside those every plugin has.
     pub env: ExtraEnv,
 }
@@ -160,6 +163,9 @@ pub enum InvalidOption {
     /// What is wrong with an option of `cors`.
     #[error(transparent)]
     Cors(#[from] InvalidCors),
+    /// What is wrong with an option of the policy.
+    #[error(transparent)]
+    Policy(#[from] InvalidPolicy),
     /// A variable that cannot be set.
     #[error("option env.{}: {problem}", .name.escape_debug())]
     Env {
@@ -197,6 +203,17 @@ impl PluginOptions {
         "stream_timeout",
         "stream_end",
         "stream_recheck",
+        "require_auth",
+        "apps",
+        "scopes_required",
+        "timeout",
+        "stream_idle_timeout",
+        "max_body",
+        "rate_limit",
+        "rate_limit_per_client",
+        "max_concurrent",
+        "max_concurrent.queue",
+        "max_concurrent.queue_timeout",
         "env.NAME",
     ];
 
@@ -220,6 +237,9 @@ impl PluginOptions {
         let (cors, wrong) = CorsOptions::read(raw);
         options.cors = cors;
         problems.extend(wrong.into_iter().map(InvalidOption::Cors));
+        let (policy, wrong) = PolicyOptions::read(raw);
+        options.policy = policy;
+        problems.extend(wrong.into_iter().map(InvalidOption::Policy));
         let RestartOptions { base, max, .. } = &mut options.restart;
         if let (Some(first), Some(longest)) = (*base, *max)
             && longest < first
@@ -258,6 +278,7 @@ impl PluginOptions {
             "restart.healthy_after" => self.restart.healthy_after = time(SECOND, DAY)?,
             // Read together, because they say something only together.
             _ if name.starts_with(cors::PREFIX) && Self::NAMES.contains(&name) => {}
+            _ if policy::NAMES.contains(&name) => {}
             "stream_timeout" => self.stream.timeout = time(Duration::ZERO, 365 * DAY)?,
             "stream_end" => {
                 self.stream.end =
@@ -298,6 +319,7 @@ impl PluginOptions {
             restart: self.restart.clone(),
             cors: self.cors.clone(),
             stream: self.stream.clone(),
+            policy: self.policy.clone(),
             ..other.clone()
         };
         *self == others

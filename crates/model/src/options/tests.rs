@@ -30,8 +30,13 @@ fn every_known_name_is_read() {
             "cors.origins" => "*",
             "cors.headers" | "cors.expose" => "X-A",
             "cors.credentials" | "optional_auth" | "pass_token" | "lenient_done" | "required"
-            | "mtls" => "true",
-            "restart.park_after" => "7",
+            | "mtls" | "require_auth" => "true",
+            "restart.park_after"
+            | "max_body"
+            | "rate_limit"
+            | "rate_limit_per_client"
+            | "max_concurrent"
+            | "max_concurrent.queue" => "7",
             "stream_end" => "abort",
             "stream_recheck" => "false",
             "sha256" => "ab00000000000000000000000000000000000000000000000000000000000000",
@@ -41,6 +46,7 @@ fn every_known_name_is_read() {
         let beside: &[_] = match *name {
             "cors.origins" => &[],
             name if name.starts_with(cors::PREFIX) => &[("cors.origins", "https://a")],
+            name if name.starts_with("max_concurrent.") => &[("max_concurrent", "4")],
             _ => &[],
         };
         let before = PluginOptions::parse(&raw(beside)).unwrap();
@@ -130,6 +136,8 @@ fn a_process_does_for_other_options_where_only_the_gateway_heeds_them() {
         ("stream_timeout", "0"),
         ("stream_end", "abort"),
         ("stream_recheck", "false"),
+        ("apps", "billing"),
+        ("max_concurrent", "4"),
     ] {
         assert!(plain.same_process(&with(name, value)), "{name}");
     }
@@ -142,6 +150,7 @@ proptest! {
     #[test]
     fn nothing_that_is_written_makes_reading_panic(name in "\\PC{0,20}", value in "\\PC{0,20}") {
         let (options, problems) = PluginOptions::read(&raw(&[(&name, &value)]));
-        prop_assert!(name == "sha256" || problems.is_empty() || options == PluginOptions::default());
+        let denies = ["sha256", "require_auth", "apps", "scopes_required"];
+        prop_assert!(denies.contains(&name.as_str()) || problems.is_empty() || options == PluginOptions::default());
     }
 }
