@@ -181,7 +181,7 @@ fn the_wishes_in_the_manifest_of_a_plugin_in_go_are_shown_and_not_taken() {
         for (flavour, at, plugin) in all(go, &gateway).await {
             let status = plugin.status().await;
             let wishes = ["kv.readwrite", "apps.read"];
-            assert_eq!(status.summary.requested_scopes, wishes, "{flavour:?} {status:?}");
+            assert_eq!(status.manifest.requested_scopes, wishes, "{flavour:?} {status:?}");
             gateway.get(&format!("{at}/kv/key")).send().await.expect(500);
             let shown = gateway.cli().ok(&["plugin", "show", &name(flavour)]).await;
             assert!(shown.contains("kv.readwrite"), "{shown}");

@@ -105,7 +105,7 @@ fn a_plugin_without_endpoints_says_that_it_offers_none() {
         let plugin = plugin.ready().await;
         let status = plugin.status().await;
         assert!(status.summary.warnings.join("\n").contains("offers no endpoints"), "{status:?}");
-        assert_eq!(status.summary.hooks, [""; 0], "{status:?}");
+        assert_eq!(status.manifest.hooks, [""; 0], "{status:?}");
     });
 }
 

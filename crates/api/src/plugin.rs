@@ -4,7 +4,7 @@ use crate::operation::Fields;
 use crate::record::RecordAttributes;
 use crate::route::EndpointAttributes;
 use crate::state::State;
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
@@ -110,6 +110,20 @@ pub struct PluginAttributes {
 /// How a plugin is doing, over all nodes.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct StatusAttributes {
+    /// In short.
+    #[serde(flatten)]
+    pub summary: StatusSummary,
+    /// What it says of itself.
+    #[serde(flatten)]
+    pub manifest: ManifestSummary,
+    /// How it is doing on each node; one where the gateway stands alone.
+    #[serde(default)]
+    pub nodes: Vec<NodeStatus>,
+}
+
+/// How a plugin is doing in short, whether on one node or over all of them.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct StatusSummary {
     /// Where it is in its life.
     pub state: State,
     /// Why it is not ready, in words for an operator.
@@ -124,34 +138,39 @@ pub struct StatusAttributes {
     pub next_start_in_ms: Option<u64>,
     /// Since when the instance serves; UTC, RFC 3339.
     pub ready_since: Option<String>,
+}
+
+/// What a plugin says of itself in its manifest.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ManifestSummary {
     /// Hooks that its manifest names.
     pub hooks: Vec<String>,
     /// Scopes that its manifest wishes.
     pub requested_scopes: Vec<String>,
-    /// How it is doing on each node; one where the gateway stands alone.
-    #[serde(default)]
-    pub nodes: Vec<NodeStatus>,
 }
 
 /// How a plugin is doing on one node.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(transform = say_there)]
 pub struct NodeStatus {
     /// The name of the node, as in the setting `EDGE_ID`.
     pub node: String,
-    /// Where it is in its life there.
-    pub state: State,
-    /// Why it is not ready there, in words for an operator.
-    pub reason: Option<String>,
-    /// What an operator should know although it runs.
-    pub warnings: Vec<String>,
-    /// Process id of the instance that serves there.
-    pub pid: Option<u32>,
-    /// How often it was started again after it ended by itself.
-    pub restarts: u32,
-    /// How long until it is started again, in `backoff`.
-    pub next_start_in_ms: Option<u64>,
-    /// Since when the instance serves; UTC, RFC 3339.
-    pub ready_since: Option<String>,
+    /// In short.
+    #[serde(flatten)]
+    pub summary: StatusSummary,
+}
+
+/// Describes the members of a summary as those of one node.
+fn say_there(schema: &mut Schema) {
+    for (name, description) in [
+        ("state", "Where it is in its life there."),
+        ("reason", "Why it is not ready there, in words for an operator."),
+        ("pid", "Process id of the instance that serves there."),
+    ] {
+        if let Some(member) = schema.pointer_mut(&format!("/properties/{name}")) {
+            member["description"] = json!(description);
+        }
+    }
 }
 
 /// How a plugin is doing, with what it serves.
@@ -165,9 +184,15 @@ pub struct WholeStatusAttributes {
     pub is_active: bool,
     /// What it may ask of the gateway.
     pub service_scopes: BTreeSet<String>,
-    /// How it is doing.
+    /// How it is doing, in short.
     #[serde(flatten)]
-    pub summary: StatusAttributes,
+    pub summary: StatusSummary,
+    /// What it says of itself.
+    #[serde(flatten)]
+    pub manifest: ManifestSummary,
+    /// How it is doing on each node; one where the gateway stands alone.
+    #[serde(default)]
+    pub nodes: Vec<NodeStatus>,
     /// Whether the gateway is ready only while it serves.
     pub required: bool,
     /// Requests open now, on all its processes.

@@ -7,12 +7,14 @@ use super::types::{Versioned, count, resource, time_text};
 use crate::fleet::Overview;
 use serde_json::{Map, Value};
 use sidegate_api::plugin::{
-    NodeStatus, PluginAttributes, Secrets, StatusAttributes, WholeStatusAttributes,
+    ManifestSummary, NodeStatus, PluginAttributes, Secrets, StatusAttributes, StatusSummary,
+    WholeStatusAttributes,
 };
 use sidegate_api::resource::ResourceType;
 use sidegate_api::route::EndpointAttributes;
 use sidegate_model::clock::now_millis;
 use sidegate_model::endpoint::{Endpoint, Raised};
+use sidegate_model::node::NodeId;
 use sidegate_model::plugin::Plugin;
 use sidegate_model::secret::{hide_config, hide_options};
 use sidegate_model::status::{PluginState, PluginStatus};
@@ -68,12 +70,15 @@ pub(super) fn whole_status(
     let pid = own.and_then(|status| status.pid);
     let serves = records.iter().find(|(_, record)| record.end.is_none() && record.pid == pid);
     let failed = |(_, record): &&NodeRecord| record.end.as_ref().is_some_and(|end| !end.in_order);
+    let status = status_of(plugin, overview);
     WholeStatusAttributes {
         name: plugin.draft.name.clone(),
         slug: slug_of(plugin),
         is_active: plugin.draft.is_active,
         service_scopes: plugin.draft.service_scopes.clone(),
-        summary: status_of(plugin, overview),
+        summary: status.summary,
+        manifest: status.manifest,
+        nodes: status.nodes,
         required: own.is_some_and(|status| status.required),
         in_flight: own.map_or(0, |status| count(status.in_flight)),
         instance: serves.filter(|_| pid.is_some()).map(summary),
@@ -85,24 +90,23 @@ pub(super) fn whole_status(
 /// The summary over all nodes, and what each of them says.
 fn status_of(plugin: &Plugin, overview: &Overview) -> StatusAttributes {
     let own = overview.summary(plugin.id);
-    let worst = node_status(plugin, "", own);
-    let on_each = overview.on_each(plugin.id);
+    let manifest = |status: &PluginStatus| ManifestSummary {
+        hooks: status.hooks.clone(),
+        requested_scopes: status.requested_scopes.clone(),
+    };
+    let on_node = |(node, status): (&NodeId, Option<&PluginStatus>)| NodeStatus {
+        node: node.as_str().to_owned(),
+        summary: summary_of(plugin, status),
+    };
     StatusAttributes {
-        state: worst.state,
-        reason: worst.reason,
-        warnings: worst.warnings,
-        pid: worst.pid,
-        restarts: worst.restarts,
-        next_start_in_ms: worst.next_start_in_ms,
-        ready_since: worst.ready_since,
-        hooks: own.map_or_else(Vec::new, |status| status.hooks.clone()),
-        requested_scopes: own.map_or_else(Vec::new, |status| status.requested_scopes.clone()),
-        nodes: on_each.map(|(node, status)| node_status(plugin, node.as_str(), status)).collect(),
+        summary: summary_of(plugin, own),
+        manifest: own.map(manifest).unwrap_or_default(),
+        nodes: overview.on_each(plugin.id).map(on_node).collect(),
     }
 }
 
-fn node_status(plugin: &Plugin, node: &str, status: Option<&PluginStatus>) -> NodeStatus {
-    let node = node.to_owned();
+/// A status in short; that of a plugin nobody has taken up yet where there is none.
+fn summary_of(plugin: &Plugin, status: Option<&PluginStatus>) -> StatusSummary {
     let Some(status) = status else {
         let (state, reason) = if plugin.draft.is_active {
             (PluginState::Starting, "the data plane has not taken it up yet")
@@ -110,11 +114,10 @@ fn node_status(plugin: &Plugin, node: &str, status: Option<&PluginStatus>) -> No
             (PluginState::Stopped, "it is not active")
         };
         let reason = Some(reason.to_owned());
-        return NodeStatus { node, state: state.into(), reason, ..NodeStatus::default() };
+        return StatusSummary { state: state.into(), reason, ..StatusSummary::default() };
     };
     let remaining = |at: i64| u64::try_from(at.saturating_sub(now_millis())).unwrap_or_default();
-    NodeStatus {
-        node,
+    StatusSummary {
         state: status.state.into(),
         reason: status.reason.clone(),
         warnings: status.warnings.clone(),

@@ -26,7 +26,7 @@ pub(super) async fn follow(
     let mut plugin = whole(api, id, view).await?;
     let name = plugin.attributes.plugin.name.clone();
     let callable = callable(id, &name);
-    let mut warnings = plugin.attributes.plugin.status.warnings.clone();
+    let mut warnings = plugin.attributes.plugin.status.summary.warnings.clone();
     if let Some(Outcome::Failed(cause) | Outcome::Pending(cause)) = &outcome {
         // It is said at the end, and once is enough.
         warnings.retain(|warning| warning != cause);
@@ -54,6 +54,6 @@ pub(super) async fn follow(
 /// A plugin without why it failed.
 fn without_cause(plugin: &mut WholeAttributes, warnings: &[String]) {
     plugin.last_failure = None;
-    plugin.plugin.status.reason = None;
-    plugin.plugin.status.warnings = warnings.to_vec();
+    plugin.plugin.status.summary.reason = None;
+    plugin.plugin.status.summary.warnings = warnings.to_vec();
 }

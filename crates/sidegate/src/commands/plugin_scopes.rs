@@ -71,16 +71,17 @@ fn summary(plugin: &WholePlugin) -> String {
 mod tests {
     use super::super::plugin_view::WholeAttributes;
     use super::*;
-    use sidegate_api::plugin::{PluginAttributes, StatusAttributes};
+    use sidegate_api::plugin::{ManifestSummary, PluginAttributes, StatusAttributes};
     use sidegate_api::resource::{Resource, ResourceType};
     use sidegate_model::scope::SERVICE_SCOPES;
 
     fn plugin(granted: &[&str], wishes: &[&str]) -> WholePlugin {
         let requested_scopes = wishes.iter().map(ToString::to_string).collect();
+        let manifest = ManifestSummary { requested_scopes, ..ManifestSummary::default() };
         let plugin = PluginAttributes {
             name: "p".to_owned(),
             service_scopes: granted.iter().map(ToString::to_string).collect(),
-            status: StatusAttributes { requested_scopes, ..StatusAttributes::default() },
+            status: StatusAttributes { manifest, ..StatusAttributes::default() },
             ..PluginAttributes::default()
         };
         let attributes = WholeAttributes { plugin, ..WholeAttributes::default() };

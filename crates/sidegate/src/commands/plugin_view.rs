@@ -51,8 +51,8 @@ const COLUMNS: &[Column<Plugin>] = &[
     ("ID", |plugin| plugin.id.clone()),
     ("NAME", |plugin| plugin.attributes.name.clone()),
     ("SLUG", |plugin| optional(plugin.attributes.slug.as_ref())),
-    ("STATE", |plugin| plugin.attributes.status.state.as_str().to_owned()),
-    ("RESTARTS", |plugin| plugin.attributes.status.restarts.to_string()),
+    ("STATE", |plugin| plugin.attributes.status.summary.state.as_str().to_owned()),
+    ("RESTARTS", |plugin| plugin.attributes.status.summary.restarts.to_string()),
     ("WARNINGS", |plugin| number_of_warnings(&plugin.attributes)),
     ("COMMAND", |plugin| plugin.attributes.command.clone()),
 ];
@@ -62,12 +62,12 @@ const DETAILS: &[Column<WholePlugin>] = &[
     ("name", |plugin| plugin.attributes.plugin.name.clone()),
     ("description", |plugin| plugin.attributes.plugin.description.clone()),
     ("slug", |plugin| optional(plugin.attributes.plugin.slug.as_ref())),
-    ("state", |plugin| plugin.attributes.plugin.status.state.as_str().to_owned()),
-    ("next start", |plugin| next_start(plugin.attributes.plugin.status.next_start_in_ms)),
-    ("reason", |plugin| optional(plugin.attributes.plugin.status.reason.as_ref())),
-    ("warnings", |plugin| plugin.attributes.plugin.status.warnings.join("\n")),
-    ("process", |plugin| optional(plugin.attributes.plugin.status.pid.as_ref())),
-    ("restarts", |plugin| plugin.attributes.plugin.status.restarts.to_string()),
+    ("state", |plugin| plugin.attributes.plugin.status.summary.state.as_str().to_owned()),
+    ("next start", |plugin| next_start(plugin.attributes.plugin.status.summary.next_start_in_ms)),
+    ("reason", |plugin| optional(plugin.attributes.plugin.status.summary.reason.as_ref())),
+    ("warnings", |plugin| plugin.attributes.plugin.status.summary.warnings.join("\n")),
+    ("process", |plugin| optional(plugin.attributes.plugin.status.summary.pid.as_ref())),
+    ("restarts", |plugin| plugin.attributes.plugin.status.summary.restarts.to_string()),
     ("required", |plugin| optional(plugin.attributes.required.then_some(&true))),
     ("running", |plugin| running(plugin.attributes.instance.as_ref())),
     ("last failure", |plugin| last_failure(&plugin.attributes)),
@@ -77,7 +77,7 @@ const DETAILS: &[Column<WholePlugin>] = &[
     ("options", |plugin| object_text(&plugin.attributes.plugin.options)),
     ("granted", |plugin| listed(&plugin.attributes.plugin.service_scopes)),
     ("wishes", |plugin| wishes(&plugin.id, &plugin.attributes.plugin)),
-    ("hooks", |plugin| listed(&plugin.attributes.plugin.status.hooks)),
+    ("hooks", |plugin| listed(&plugin.attributes.plugin.status.manifest.hooks)),
     ("endpoints", |plugin| endpoints(&plugin.attributes)),
 ];
 
@@ -165,7 +165,7 @@ pub(super) struct UnmetWishes {
 
 /// The wishes of a plugin that runs; of another none are known.
 pub(super) fn unmet_wishes(plugin: &PluginAttributes) -> UnmetWishes {
-    let mut wished = plugin.status.requested_scopes.clone();
+    let mut wished = plugin.status.manifest.requested_scopes.clone();
     wished.retain(|scope| !plugin.service_scopes.contains(scope));
     let (grantable, unknown) =
         wished.into_iter().partition(|scope| SERVICE_SCOPES.contains(&scope.as_str()));
@@ -182,7 +182,7 @@ pub(super) fn callable(id: &str, name: &str) -> String {
 
 /// How many warnings there are, so that nobody has to show each plugin; nothing where there are none.
 fn number_of_warnings(plugin: &PluginAttributes) -> String {
-    match plugin.status.warnings.len() {
+    match plugin.status.summary.warnings.len() {
         0 => String::new(),
         number => number.to_string(),
     }
@@ -235,7 +235,7 @@ fn last_failure(plugin: &WholeAttributes) -> String {
     lines.extend(failure.out_of_memory.as_ref().map(|told| format!("out of memory: {told}")));
     // Where that is why it does not serve now, it stands above already.
     let reason = optional(failure.reason.as_ref());
-    if !optional(plugin.plugin.status.reason.as_ref()).contains(&reason) {
+    if !optional(plugin.plugin.status.summary.reason.as_ref()).contains(&reason) {
         lines.push(reason);
     }
     let words = failure.lines.as_deref().unwrap_or_default();
@@ -265,7 +265,7 @@ fn endpoints(plugin: &WholeAttributes) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use sidegate_api::plugin::StatusAttributes;
+    use sidegate_api::plugin::{ManifestSummary, StatusAttributes, StatusSummary};
     use sidegate_api::route::RaisedAttributes;
 
     #[test]
@@ -298,11 +298,12 @@ mod tests {
     fn only_wishes_that_were_not_granted_are_shown_with_the_way_to_grant_them() {
         let wishes = |granted: &[&str], wished: &[&str]| {
             let texts = |names: &[&str]| names.iter().map(ToString::to_string).collect();
-            let requested_scopes = texts(wished);
+            let manifest =
+                ManifestSummary { requested_scopes: texts(wished), ..ManifestSummary::default() };
             let plugin = PluginAttributes {
                 name: "p".to_owned(),
                 service_scopes: granted.iter().map(ToString::to_string).collect(),
-                status: StatusAttributes { requested_scopes, ..StatusAttributes::default() },
+                status: StatusAttributes { manifest, ..StatusAttributes::default() },
                 ..PluginAttributes::default()
             };
             wishes("1", &plugin)
@@ -320,7 +321,8 @@ mod tests {
     fn a_list_counts_warnings_and_stays_empty_where_there_are_none() {
         let number = |warnings: &[&str]| {
             let warnings = warnings.iter().map(ToString::to_string).collect();
-            let status = StatusAttributes { warnings, ..StatusAttributes::default() };
+            let summary = StatusSummary { warnings, ..StatusSummary::default() };
+            let status = StatusAttributes { summary, ..StatusAttributes::default() };
             number_of_warnings(&PluginAttributes { status, ..PluginAttributes::default() })
         };
         assert_eq!(number(&["a", "b"]), "2");

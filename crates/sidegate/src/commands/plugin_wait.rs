@@ -7,7 +7,7 @@ use crate::error::Failure;
 use crate::output::printable;
 use crate::values::duration;
 use clap::Args;
-use sidegate_api::plugin::{StatusAttributes, WholeStatusAttributes};
+use sidegate_api::plugin::{StatusSummary, WholeStatusAttributes};
 use sidegate_api::resource::Resource;
 use sidegate_api::state::State;
 use sidegate_model::duration::format_duration;
@@ -79,7 +79,7 @@ impl Wait {
 
 /// What a status says. A plugin that waits for its next start has failed for now: the person who
 /// started it wants to know why.
-fn outcome(status: &StatusAttributes, before: Option<&StatusAttributes>) -> Outcome {
+fn outcome(status: &StatusSummary, before: Option<&StatusSummary>) -> Outcome {
     let reason = || match &status.reason {
         Some(reason) => reason.clone(),
         None => "no reason was given; the log of the gateway may know more".to_owned(),
@@ -97,15 +97,15 @@ fn outcome(status: &StatusAttributes, before: Option<&StatusAttributes>) -> Outc
     }
 }
 
-fn is_same_instance(status: &StatusAttributes, before: Option<&StatusAttributes>) -> bool {
-    let is_same = |before: &StatusAttributes| {
+fn is_same_instance(status: &StatusSummary, before: Option<&StatusSummary>) -> bool {
+    let is_same = |before: &StatusSummary| {
         before.pid == status.pid && before.ready_since == status.ready_since
     };
     status.pid.is_some() && before.is_some_and(is_same)
 }
 
 /// A reload that fails leaves the instance before in place and a warning about it.
-fn failed_reload(status: &StatusAttributes) -> Option<String> {
+fn failed_reload(status: &StatusSummary) -> Option<String> {
     status.warnings.iter().find(|warning| warning.starts_with("reload failed")).cloned()
 }
 
@@ -113,9 +113,9 @@ fn failed_reload(status: &StatusAttributes) -> Option<String> {
 mod tests {
     use super::*;
 
-    fn status(state: State, reason: Option<&str>) -> StatusAttributes {
+    fn status(state: State, reason: Option<&str>) -> StatusSummary {
         let reason = reason.map(str::to_owned);
-        StatusAttributes { state, reason, pid: Some(7), ..StatusAttributes::default() }
+        StatusSummary { state, reason, pid: Some(7), ..StatusSummary::default() }
     }
 
     fn of(state: State, reason: Option<&str>) -> Outcome {
@@ -137,7 +137,7 @@ mod tests {
 
     #[test]
     fn a_reload_is_done_when_another_instance_serves_and_failed_when_a_warning_says_so() {
-        let ready = |pid: u32, since: &str| StatusAttributes {
+        let ready = |pid: u32, since: &str| StatusSummary {
             pid: Some(pid),
             ready_since: Some(since.to_owned()),
             ..status(State::Ready, None)
@@ -146,7 +146,7 @@ mod tests {
         assert!(matches!(outcome(&before, Some(&before)), Outcome::Pending(_)));
         assert_eq!(outcome(&ready(8, "t2"), Some(&before)), Outcome::Ready);
         let warning = "reload failed, the instance before goes on serving: exit code 1";
-        let failed = StatusAttributes { warnings: vec![warning.to_owned()], ..ready(7, "t1") };
+        let failed = StatusSummary { warnings: vec![warning.to_owned()], ..ready(7, "t1") };
         assert_eq!(outcome(&failed, Some(&before)), Outcome::Failed(warning.into()));
     }
 }
