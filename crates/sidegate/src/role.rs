@@ -13,7 +13,7 @@ use crate::reload::Reload;
 use crate::running::{Parts, Running};
 use crate::signals::{Asked, Hangups, Signals};
 use crate::succession::{self, Claim};
-use crate::takeover::{Door, Predecessor};
+use crate::takeover::{Predecessor, TakeoverListener};
 use sidegate_gateway::GatewaySettings;
 use sidegate_plugins::host::HostHandle;
 use std::ffi::OsString;
@@ -100,15 +100,15 @@ async fn run(
         return Err(failure);
     }
     running.announce(config);
-    let door = Door::open(&config.data_dir);
-    if let Err(error) = &door {
+    let listener = TakeoverListener::bind(&config.data_dir);
+    if let Err(error) = &listener {
         tracing::warn!(%error, "no other process can take over from this one");
     }
     if let Some(path) = &ready_file {
         data_dir::write_at_once(path, &running.ready_text())?;
     }
     let renewals = running.renewals();
-    let handed_over = handed_over(&mut running, door.ok(), &folder);
+    let handed_over = handed_over(&mut running, listener.ok(), &folder);
     match until_end(handed_over, &mut signals, &reload, &renewals).await {
         Ended::Asked(signal) => {
             tracing::info!(signal, "stopping; a second signal stops at once");
@@ -137,10 +137,10 @@ async fn run(
 }
 
 /// Comes back when another process serves; lets whoever asks try.
-async fn handed_over(running: &mut Running, door: Option<Door>, folder: &DataDir) {
-    let Some(door) = door else { return std::future::pending().await };
+async fn handed_over(running: &mut Running, listener: Option<TakeoverListener>, folder: &DataDir) {
+    let Some(listener) = listener else { return std::future::pending().await };
     loop {
-        let successor = door.next().await;
+        let successor = listener.accept().await;
         match succession::hand_over(running, successor, folder).await {
             Ok(()) => return,
             Err(error) => tracing::warn!(%error, "nobody took over after all"),

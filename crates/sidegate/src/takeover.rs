@@ -48,7 +48,7 @@ fn path(folder: &Path) -> PathBuf {
 }
 
 /// Where the next server asks.
-pub(crate) struct Door {
+pub(crate) struct TakeoverListener {
     listener: UnixListener,
     /// Whether a process is one of our plugins, which run as the same user.
     is_of_ours: fn(i32) -> bool,
@@ -56,12 +56,12 @@ pub(crate) struct Door {
     refused: RateLimitedLog,
 }
 
-impl Door {
-    /// Opens it, in place of the one of the server before.
+impl TakeoverListener {
+    /// Binds its socket, in place of the one of the server before.
     ///
     /// # Errors
     /// What the system says.
-    pub(crate) fn open(folder: &Path) -> io::Result<Self> {
+    pub(crate) fn bind(folder: &Path) -> io::Result<Self> {
         let (path, draft) = (path(folder), folder.join("takeover.new"));
         let _ = std::fs::remove_file(&draft);
         let listener = UnixListener::bind(&draft)?;
@@ -72,7 +72,7 @@ impl Door {
 
     /// Waits for somebody who may take over: this user, and none of the plugins, which run as this
     /// user too.
-    pub(crate) async fn next(&self) -> Successor {
+    pub(crate) async fn accept(&self) -> Successor {
         loop {
             let Ok((stream, _)) = self.listener.accept().await else {
                 // For want of files, as a rule: they come back.
@@ -251,18 +251,18 @@ mod tests {
         TcpListener::bind("127.0.0.1:0").unwrap()
     }
 
-    /// A door that lets this very process in.
-    fn open(folder: &Path) -> Door {
-        Door { is_of_ours: |_| false, ..Door::open(folder).unwrap() }
+    /// One that lets this very process take over.
+    fn accepting_ourselves(folder: &Path) -> TakeoverListener {
+        TakeoverListener { is_of_ours: |_| false, ..TakeoverListener::bind(folder).unwrap() }
     }
 
     #[tokio::test]
     async fn nobody_of_ours_takes_over() {
         let folder = tempfile::tempdir().unwrap();
-        let door = Door::open(folder.path()).unwrap();
+        let listener = TakeoverListener::bind(folder.path()).unwrap();
         let asking = Predecessor::ask(folder.path());
         tokio::select! {
-            _ = door.next() => panic!("it was let in"),
+            _ = listener.accept() => panic!("it was let in"),
             asked = asking => assert!(asked.is_err()),
         }
     }
@@ -271,14 +271,14 @@ mod tests {
     async fn the_next_server_gets_the_lock_and_the_very_sockets() {
         let folder = tempfile::tempdir().unwrap();
         let old = DataDir::take(folder.path()).unwrap();
-        let door = open(folder.path());
+        let listener = accepting_ourselves(folder.path());
         let mode = std::fs::metadata(path(folder.path())).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
         let (admin, client) = (socket(), socket());
         let addrs = [admin.local_addr().unwrap(), client.local_addr().unwrap()];
         let clients = Listeners::inherited(vec![client]).unwrap();
         let giving = async {
-            let mut successor = door.next().await;
+            let mut successor = listener.accept().await;
             successor.give(old.lock(), admin.as_fd(), &clients).await.unwrap();
             successor.is_started().await.unwrap();
             successor.admin_has_stopped().await.unwrap();
@@ -301,11 +301,11 @@ mod tests {
     async fn a_next_server_that_goes_away_is_noticed() {
         let folder = tempfile::tempdir().unwrap();
         let old = DataDir::take(folder.path()).unwrap();
-        let door = open(folder.path());
+        let listener = accepting_ourselves(folder.path());
         let admin = socket();
         let clients = Listeners::inherited(vec![socket()]).unwrap();
         let giving = async {
-            let mut successor = door.next().await;
+            let mut successor = listener.accept().await;
             successor.give(old.lock(), admin.as_fd(), &clients).await.unwrap();
             successor.is_started().await
         };
