@@ -27,7 +27,7 @@ const MAX_PAGES: u64 = 10_000;
 
 /// The flags that say where the admin API is.
 #[derive(Debug, Clone, Args)]
-pub(crate) struct Connection {
+pub(crate) struct AdminApiFlags {
     /// Address of the admin API [env: SIDEGATE_URL] [default: http://localhost:8080]
     #[arg(long, value_name = "URL")]
     url: Option<String>,
@@ -41,12 +41,12 @@ pub(crate) struct Connection {
     ca: Option<PathBuf>,
 }
 
-impl Connection {
-    /// Finds the address and the token.
+impl AdminApiFlags {
+    /// Finds the address and the token. Nothing is sent yet.
     ///
     /// # Errors
     /// Wrong settings, or no token anywhere.
-    pub(crate) fn open(&self) -> Result<AdminApi, Failure> {
+    pub(crate) fn client(&self) -> Result<AdminApi, Failure> {
         let mut flags = Flags::default();
         if let Some(url) = &self.url {
             flags.texts.insert("SIDEGATE_URL", url.clone());
@@ -91,7 +91,7 @@ struct Answer {
     body: Value,
 }
 
-/// A connection to the admin API.
+/// A client of the admin API, with its address and token.
 pub(crate) struct AdminApi {
     http: reqwest::Client,
     url: String,

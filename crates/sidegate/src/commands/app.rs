@@ -3,7 +3,7 @@
 //! It asks the admin API; the rules of an app are checked there.
 
 use super::amend::{Amendment, Members};
-use crate::client::{AdminApi, Connection, said};
+use crate::client::{AdminApi, AdminApiFlags, said};
 use crate::error::Failure;
 use crate::find::find;
 use crate::output::{Column, Output, object_text};
@@ -75,7 +75,7 @@ struct Create {
     #[command(flatten)]
     fields: Fields,
     #[command(flatten)]
-    connection: Connection,
+    admin_api: AdminApiFlags,
     #[command(flatten)]
     output: Output,
 }
@@ -100,7 +100,7 @@ struct Update {
     #[command(flatten)]
     fields: Fields,
     #[command(flatten)]
-    connection: Connection,
+    admin_api: AdminApiFlags,
     #[command(flatten)]
     output: Output,
 }
@@ -129,7 +129,7 @@ struct Fields {
 #[derive(Debug, Args)]
 struct List {
     #[command(flatten)]
-    connection: Connection,
+    admin_api: AdminApiFlags,
     #[command(flatten)]
     output: Output,
 }
@@ -140,7 +140,7 @@ struct One {
     /// Name or id
     app: String,
     #[command(flatten)]
-    connection: Connection,
+    admin_api: AdminApiFlags,
     #[command(flatten)]
     output: Output,
 }
@@ -149,7 +149,7 @@ struct One {
 pub(crate) async fn run(arguments: &Arguments) -> Result<(), Failure> {
     match &arguments.action {
         Action::Create(create) => {
-            let api = create.connection.open()?;
+            let api = create.admin_api.client()?;
             let metadata = object(&create.fields.metadata, &create.fields.metadata_json)?;
             let fields = AppFields {
                 name: Some(create.name.clone()),
@@ -162,15 +162,15 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<(), Failure> {
             create.output.one(&app, DETAILS)
         }
         Action::List(list) => {
-            let apps = list.connection.open()?.all("apps").await?;
+            let apps = list.admin_api.client()?.all("apps").await?;
             list.output.list(&apps, COLUMNS)
         }
         Action::Show(one) => {
-            let app = find(&one.connection.open()?, &one.app).await?;
+            let app = find(&one.admin_api.client()?, &one.app).await?;
             one.output.one(&app, DETAILS)
         }
         Action::Update(update) => update_app(update).await,
-        Action::Delete(one) => delete_app(one, &one.connection.open()?).await,
+        Action::Delete(one) => delete_app(one, &one.admin_api.client()?).await,
     }
 }
 
@@ -200,7 +200,7 @@ async fn update_app(update: &Update) -> Result<(), Failure> {
         return Err(Failure::usage("nothing to change: name at least one field")
             .hint("`sidegate app update --help` lists the fields"));
     }
-    let api = update.connection.open()?;
+    let api = update.admin_api.client()?;
     let app: App = find(&api, &update.app).await?;
     let app: App = amendment.make(&api, (&format!("apps/{}", app.id), "app")).await?;
     update.output.one(&app, DETAILS)

@@ -2,7 +2,7 @@
 //!
 //! It asks the admin API; what the words mean is said there.
 
-use crate::client::Connection;
+use crate::client::AdminApiFlags;
 use crate::error::Failure;
 use crate::output::{Output, print};
 use clap::Args;
@@ -15,14 +15,14 @@ pub(crate) struct Arguments {
     /// As in LOG_LEVEL, for example info,access=off
     level: Option<String>,
     #[command(flatten)]
-    connection: Connection,
+    admin_api: AdminApiFlags,
     #[command(flatten)]
     output: Output,
 }
 
 /// Runs the command.
 pub(crate) async fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let api = arguments.connection.open()?;
+    let api = arguments.admin_api.client()?;
     let told: Resource<LoggingAttributes> = match &arguments.level {
         Some(level) => api.patch("logging", &LoggingFields { level: Some(level.clone()) }).await?,
         None => api.get("logging").await?,

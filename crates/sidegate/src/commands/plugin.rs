@@ -9,7 +9,7 @@ use super::plugin_scopes::{self, Scopes};
 use super::plugin_update::{self, Update};
 use super::plugin_view::{Plugin, View, callable, whole};
 use super::plugin_wait::Wait;
-use crate::client::{AdminApi, Connection};
+use crate::client::{AdminApi, AdminApiFlags};
 use crate::error::Failure;
 use crate::find::find;
 use clap::{Args, Subcommand};
@@ -49,7 +49,7 @@ enum Action {
 #[derive(Debug, Args)]
 struct List {
     #[command(flatten)]
-    connection: Connection,
+    admin_api: AdminApiFlags,
     #[command(flatten)]
     view: View,
 }
@@ -60,7 +60,7 @@ struct One {
     /// Name or id
     plugin: String,
     #[command(flatten)]
-    connection: Connection,
+    admin_api: AdminApiFlags,
     #[command(flatten)]
     view: View,
 }
@@ -73,7 +73,7 @@ struct Started {
     #[command(flatten)]
     wait: Wait,
     #[command(flatten)]
-    connection: Connection,
+    admin_api: AdminApiFlags,
     #[command(flatten)]
     view: View,
 }
@@ -83,7 +83,7 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<(), Failure> {
     match &arguments.action {
         Action::Add(add) => add_plugin(add).await,
         Action::List(list) => {
-            let plugins = list.connection.open()?.all(&list.view.address("plugins")).await?;
+            let plugins = list.admin_api.client()?.all(&list.view.address("plugins")).await?;
             list.view.list(plugins)
         }
         Action::Show(one) => {
@@ -115,7 +115,7 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<(), Failure> {
 
 async fn add_plugin(add: &Add) -> Result<(), Failure> {
     let fields = add.fields()?;
-    let api = add.connection.open()?;
+    let api = add.admin_api.client()?;
     let when_taken = "`sidegate plugin update NAME …` changes a plugin that is registered already";
     let plugin: Plugin = api.create("plugins", &fields, when_taken).await?;
     follow(&api, &plugin.id, None, (Some(&add.wait), &add.view)).await
@@ -147,7 +147,7 @@ async fn activate(api: &AdminApi, id: &str, is_active: bool) -> Result<Plugin, F
 
 impl One {
     async fn find(&self) -> Result<(AdminApi, Plugin), Failure> {
-        let api = self.connection.open()?;
+        let api = self.admin_api.client()?;
         let plugin = find(&api, &self.plugin).await?;
         Ok((api, plugin))
     }
@@ -155,7 +155,7 @@ impl One {
 
 impl Started {
     async fn find(&self) -> Result<(AdminApi, Plugin), Failure> {
-        let api = self.connection.open()?;
+        let api = self.admin_api.client()?;
         let plugin = find(&api, &self.plugin).await?;
         Ok((api, plugin))
     }

@@ -4,7 +4,7 @@
 
 use super::plugin_view::View;
 use super::plugin_wait::Wait;
-use crate::client::Connection;
+use crate::client::AdminApiFlags;
 use crate::error::Failure;
 use crate::pairs::{JsonPair, Pair, object, object_of_file};
 use clap::Args;
@@ -45,7 +45,7 @@ pub(crate) struct Add {
     #[command(flatten)]
     pub(super) wait: Wait,
     #[command(flatten)]
-    pub(super) connection: Connection,
+    pub(super) admin_api: AdminApiFlags,
     #[command(flatten)]
     pub(super) view: View,
 }

@@ -2,7 +2,7 @@
 //!
 //! It shows what the gateway remembers; the whole log is the gateway's own.
 
-use crate::client::Connection;
+use crate::client::AdminApiFlags;
 use crate::commands::plugin_log_lines::{end_line, shown_line, title};
 use crate::commands::plugin_logs_follow::follow;
 use crate::error::Failure;
@@ -28,14 +28,14 @@ pub(crate) struct Logs {
     #[arg(long, short, conflicts_with = "quiet")]
     follow: bool,
     #[command(flatten)]
-    connection: Connection,
+    admin_api: AdminApiFlags,
     #[command(flatten)]
     output: Output,
 }
 
 /// Runs the command.
 pub(crate) async fn run(logs: &Logs) -> Result<(), Failure> {
-    let api = logs.connection.open()?;
+    let api = logs.admin_api.client()?;
     let id = find::<PluginAttributes>(&api, &logs.plugin).await?.id;
     // What follows goes on behind the last line, so that one is needed.
     let lines = logs.lines.max(u16::from(logs.follow));

@@ -3,7 +3,7 @@
 //! It asks the admin API, which knows the scopes; here they are only named in the help.
 
 use super::plugin_view::{Plugin, View, WholePlugin, callable, unmet_wishes, whole};
-use crate::client::Connection;
+use crate::client::AdminApiFlags;
 use crate::error::Failure;
 use crate::find::find;
 use crate::output::listed;
@@ -20,14 +20,14 @@ pub(crate) struct Scopes {
     #[arg(required = true, value_name = "SCOPE")]
     scopes: Vec<String>,
     #[command(flatten)]
-    connection: Connection,
+    admin_api: AdminApiFlags,
     #[command(flatten)]
     view: View,
 }
 
 /// Runs the command; `deed` is `grant` or `revoke`.
 pub(super) async fn run(scopes: &Scopes, deed: &str) -> Result<(), Failure> {
-    let api = scopes.connection.open()?;
+    let api = scopes.admin_api.client()?;
     let plugin: Plugin = find(&api, &scopes.plugin).await?;
     let named = scopes.scopes.iter().cloned().collect();
     let fields = ScopeFields { scope: None, scopes: Some(named) };

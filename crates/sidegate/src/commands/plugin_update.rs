@@ -6,7 +6,7 @@ use super::amend::{Amendment, Members};
 use super::plugin_follow::follow;
 use super::plugin_view::{Plugin, View, callable};
 use super::plugin_wait::Wait;
-use crate::client::{Connection, said};
+use crate::client::{AdminApiFlags, said};
 use crate::error::Failure;
 use crate::find::find;
 use crate::output::plain;
@@ -64,7 +64,7 @@ pub(crate) struct Update {
     #[command(flatten)]
     wait: Wait,
     #[command(flatten)]
-    connection: Connection,
+    admin_api: AdminApiFlags,
     #[command(flatten)]
     view: View,
 }
@@ -72,7 +72,7 @@ pub(crate) struct Update {
 /// Runs the command.
 pub(super) async fn run(update: &Update) -> Result<(), Failure> {
     let amendment = read(update)?;
-    let api = update.connection.open()?;
+    let api = update.admin_api.client()?;
     let id = find::<PluginAttributes>(&api, &update.plugin).await?.id;
     let path = format!("plugins/{id}");
     // What serves is looked at first: what others change from here on starts after it.

@@ -2,7 +2,7 @@
 //!
 //! It asks the admin API; it calls no route.
 
-use crate::client::Connection;
+use crate::client::AdminApiFlags;
 use crate::error::Failure;
 use crate::output::{Column, Output, listed};
 use clap::Args;
@@ -33,14 +33,14 @@ fn token(is_required: bool, raised: &[RaisedAttributes]) -> String {
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
     #[command(flatten)]
-    connection: Connection,
+    admin_api: AdminApiFlags,
     #[command(flatten)]
     output: Output,
 }
 
 /// Runs the command.
 pub(crate) async fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let routes = arguments.connection.open()?.list("routes").await?;
+    let routes = arguments.admin_api.client()?.list("routes").await?;
     arguments.output.list(&routes, COLUMNS)
 }
 

@@ -2,7 +2,7 @@
 //!
 //! It asks the admin API; it keeps no token.
 
-use crate::client::{AdminApi, Connection};
+use crate::client::{AdminApi, AdminApiFlags};
 use crate::error::Failure;
 use crate::find::find;
 use crate::output::{Column, Output, Printed, json, listed, print};
@@ -90,7 +90,7 @@ struct Create {
     #[arg(long, value_name = "DURATION", value_parser = duration, allow_hyphen_values = true)]
     expires: Option<Duration>,
     #[command(flatten)]
-    connection: Connection,
+    admin_api: AdminApiFlags,
     #[command(flatten)]
     output: Output,
 }
@@ -102,7 +102,7 @@ struct List {
     #[arg(long)]
     app: Option<String>,
     #[command(flatten)]
-    connection: Connection,
+    admin_api: AdminApiFlags,
     #[command(flatten)]
     output: Output,
 }
@@ -113,7 +113,7 @@ struct Revoke {
     /// Id or, when it is unique, name; never the token itself
     token: String,
     #[command(flatten)]
-    connection: Connection,
+    admin_api: AdminApiFlags,
     #[command(flatten)]
     output: Output,
 }
@@ -123,7 +123,7 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<(), Failure> {
     match &arguments.action {
         Action::Create(create) => create_token(create).await,
         Action::List(list) => {
-            let api = list.connection.open()?;
+            let api = list.admin_api.client()?;
             let collection = match &list.app {
                 None => "tokens".to_owned(),
                 Some(app) => {
@@ -141,7 +141,7 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<(), Failure> {
             list.output.list(&tokens.into_iter().map(row).collect::<Vec<_>>(), COLUMNS)
         }
         Action::Revoke(revoke) => {
-            let api = revoke.connection.open()?;
+            let api = revoke.admin_api.client()?;
             let token: Token = find(&api, &revoke.token).await?;
             api.delete(&format!("tokens/{}", token.id)).await?;
             eprintln!("token {} ({}…) is revoked", token.id, token.attributes.hint);
@@ -157,7 +157,7 @@ async fn app_names(api: &AdminApi) -> Result<HashMap<String, String>, Failure> {
 }
 
 async fn create_token(create: &Create) -> Result<(), Failure> {
-    let api = create.connection.open()?;
+    let api = create.admin_api.client()?;
     let app: Resource<AppAttributes> = find(&api, &create.app).await?;
     let app_id: u32 = app.id.parse().map_err(|_| {
         Failure::failed(format!("the admin API gave the app an id that is no number: {}", app.id))
