@@ -14,7 +14,7 @@ mod writer;
 pub use access::AccessLog;
 pub use line::{AccessLine, Form};
 pub use output::Output;
-pub use writer::{Inlet, LogWriter};
+pub use writer::{LogSender, LogWriter};
 
 use std::sync::Arc;
 

@@ -9,7 +9,7 @@ use crate::config::resolved::Log;
 use crate::error::Failure;
 use crate::stderr::{self, LAST_LINES};
 use sidegate_control::LogLevels;
-use sidegate_gateway::log::{AccessLog, Form, Inlet, LogWriter, Logs, Output};
+use sidegate_gateway::log::{AccessLog, Form, LogSender, LogWriter, Logs, Output};
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::io::{self, IsTerminal as _};
 use std::panic::PanicHookInfo;
@@ -45,18 +45,18 @@ pub(crate) fn start(log: &Log, shards: usize, colour: bool) -> Result<Arc<Loggin
     let output = Output::stderr().map_err(failed)?;
     // Those of a file have a writer of their own: neither shall wait for the other.
     let here = if log.access_file.is_some() { 1 } else { rooms.len() };
-    let (main, mut inlets) =
+    let (main, mut senders) =
         LogWriter::start("log", output, &rooms[..here], tell_of_dropped).map_err(failed)?;
-    let inlet = inlets.remove(0);
-    let mut events = Events { access: inlet.clone(), other: inlet.clone() };
+    let sender = senders.remove(0);
+    let mut events = Events { access: sender.clone(), other: sender.clone() };
     let mut writers = vec![main.clone()];
     let mut file = None;
     if let Some(path) = &log.access_file {
         let output = open(path)?;
         let started = LogWriter::start("access-log", output, &rooms, tell_of_dropped);
         let (writer, of_file) = started.map_err(failed)?;
-        inlets = of_file;
-        events.access = inlets.remove(0);
+        senders = of_file;
+        events.access = senders.remove(0);
         writers.push(writer.clone());
         file = Some((path.clone(), writer));
     }
@@ -75,9 +75,9 @@ pub(crate) fn start(log: &Log, shards: usize, colour: bool) -> Result<Arc<Loggin
     } else {
         registry.with(layer.with_ansi(colour).with_filter(filter)).try_init()
     };
-    let logs = Logs { access: Arc::new(AccessLog::new(form, inlets)), writers };
+    let logs = Logs { access: Arc::new(AccessLog::new(form, senders)), writers };
     logs.access.switch(log.levels.tell_requests());
-    stderr::through(main.clone(), inlet);
+    stderr::through(main.clone(), sender);
     std::panic::set_hook(Box::new(move |panic| tell_of_panic(panic, &main)));
     Ok(Arc::new(Logging { filter: handle, levels: Mutex::new(log.levels.clone()), logs, file }))
 }
@@ -85,18 +85,18 @@ pub(crate) fn start(log: &Log, shards: usize, colour: bool) -> Result<Arc<Loggin
 /// Where events go that are not lines of requests.
 struct Events {
     /// Those of the target `access`: requests that were refused before they were one.
-    access: Inlet,
-    other: Inlet,
+    access: LogSender,
+    other: LogSender,
 }
 
 impl<'a> MakeWriter<'a> for Events {
-    type Writer = Inlet;
+    type Writer = LogSender;
 
-    fn make_writer(&'a self) -> Inlet {
+    fn make_writer(&'a self) -> LogSender {
         self.other.clone()
     }
 
-    fn make_writer_for(&'a self, event: &tracing::Metadata<'_>) -> Inlet {
+    fn make_writer_for(&'a self, event: &tracing::Metadata<'_>) -> LogSender {
         if event.target() == "access" { self.access.clone() } else { self.make_writer() }
     }
 }

@@ -3,7 +3,7 @@
 
 use super::line::{AccessLine, Form};
 use super::stamp;
-use super::writer::Inlet;
+use super::writer::LogSender;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
@@ -12,13 +12,13 @@ pub struct AccessLog {
     is_on: AtomicBool,
     form: Form,
     /// One for each shard.
-    inlets: Box<[Inlet]>,
+    senders: Box<[LogSender]>,
 }
 
 impl AccessLog {
-    /// A log with an inlet for each shard.
-    pub fn new(form: Form, inlets: Vec<Inlet>) -> Self {
-        Self { is_on: AtomicBool::new(!inlets.is_empty()), form, inlets: inlets.into() }
+    /// A log with a sender for each shard.
+    pub fn new(form: Form, senders: Vec<LogSender>) -> Self {
+        Self { is_on: AtomicBool::new(!senders.is_empty()), form, senders: senders.into() }
     }
 
     /// A log that nobody reads.
@@ -33,13 +33,13 @@ impl AccessLog {
 
     /// Tells requests that begin from now on, or no more.
     pub fn switch(&self, on: bool) {
-        self.is_on.store(on && !self.inlets.is_empty(), Ordering::Relaxed);
+        self.is_on.store(on && !self.senders.is_empty(), Ordering::Relaxed);
     }
 
     /// Tells a request that ended now on a shard.
     pub fn tell(&self, shard: usize, line: &AccessLine<'_>, now: Instant) {
-        if let Some(inlet) = self.inlets.get(shard % self.inlets.len().max(1)) {
-            inlet.add(|out| line.write(out, self.form, |out| stamp::write(out, now)));
+        if let Some(sender) = self.senders.get(shard % self.senders.len().max(1)) {
+            sender.send(|out| line.write(out, self.form, |out| stamp::write(out, now)));
         }
     }
 }

@@ -52,13 +52,13 @@ struct Progress {
 
 /// Where lines are handed over; each has room of its own.
 #[derive(Clone)]
-pub struct Inlet {
+pub struct LogSender {
     shared: Arc<Shared>,
     number: usize,
 }
 
 impl LogWriter {
-    /// Starts a writer with one inlet for each of these rooms, in bytes. What waits at the first is
+    /// Starts a writer with one sender for each of these rooms, in bytes. What waits at the first is
     /// written first. `tell` is called, on the writer's thread, with the number of lines that were
     /// dropped, once lines flow again.
     ///
@@ -69,7 +69,7 @@ impl LogWriter {
         output: Output,
         rooms: &[usize],
         tell: impl Fn(u64) + Send + 'static,
-    ) -> io::Result<(Self, Vec<Inlet>)> {
+    ) -> io::Result<(Self, Vec<LogSender>)> {
         let shared = Arc::new(Shared {
             queues: rooms.iter().map(|room| Queue::new(*room)).collect(),
             asleep: AtomicBool::new(false),
@@ -78,13 +78,13 @@ impl LogWriter {
             progress: Mutex::default(),
             progressed: Condvar::new(),
         });
-        let inlet = |number| Inlet { shared: shared.clone(), number };
-        let inlets = (0..rooms.len()).map(inlet).collect();
+        let sender = |number| LogSender { shared: shared.clone(), number };
+        let senders = (0..rooms.len()).map(sender).collect();
         let writing = shared.clone();
         let thread = thread::Builder::new().name(name.to_owned());
         thread
             .spawn(move || Writing { shared: writing, output, news: News::default() }.run(&tell))?;
-        Ok((Self(shared), inlets))
+        Ok((Self(shared), senders))
     }
 
     /// Waits until everything that was handed over is written, but no longer than `limit`. Tells
@@ -142,9 +142,9 @@ impl Shared {
     }
 }
 
-impl Inlet {
+impl LogSender {
     /// Hands over the line that `write` appends, newline included. Waits for nobody.
-    pub fn add(&self, write: impl FnOnce(&mut Vec<u8>)) {
+    pub fn send(&self, write: impl FnOnce(&mut Vec<u8>)) {
         let filling = self.shared.queues[self.number].add(write, || self.shared.is_writing());
         // The queue's lock is between: either the thread saw the line, or this sees that it sleeps.
         let asleep = &self.shared.asleep;
@@ -156,9 +156,9 @@ impl Inlet {
 }
 
 /// Takes each piece for whole lines.
-impl io::Write for Inlet {
+impl io::Write for LogSender {
     fn write(&mut self, lines: &[u8]) -> io::Result<usize> {
-        self.add(|out| out.extend_from_slice(lines));
+        self.send(|out| out.extend_from_slice(lines));
         Ok(lines.len())
     }
 
@@ -320,28 +320,28 @@ mod tests {
     const PATIENCE: Duration = Duration::from_secs(20);
 
     /// A writer into a pipe, and the numbers of dropped lines that it told of.
-    fn piped(rooms: &[usize]) -> (LogWriter, Vec<Inlet>, PipeReader, mpsc::Receiver<u64>) {
+    fn piped(rooms: &[usize]) -> (LogWriter, Vec<LogSender>, PipeReader, mpsc::Receiver<u64>) {
         let (reader, writer) = io::pipe().unwrap();
         let (tell, told) = mpsc::channel();
         let output = Output::from(OwnedFd::from(writer));
         let telling = move |lines| tell.send(lines).unwrap_or_default();
-        let (writer, inlets) = LogWriter::start("test", output, rooms, telling).unwrap();
-        (writer, inlets, reader, told)
+        let (writer, senders) = LogWriter::start("test", output, rooms, telling).unwrap();
+        (writer, senders, reader, told)
     }
 
-    fn add(inlet: &Inlet, line: &str) {
-        inlet.add(|out| out.extend_from_slice(line.as_bytes()));
+    fn send(sender: &LogSender, line: &str) {
+        sender.send(|out| out.extend_from_slice(line.as_bytes()));
     }
 
     #[test]
-    fn lines_are_written_whole_and_in_the_order_of_each_inlet() {
-        let (writer, inlets, mut reader, _told) = piped(&[1 << 20, 1 << 20]);
+    fn lines_are_written_whole_and_in_the_order_of_each_sender() {
+        let (writer, senders, mut reader, _told) = piped(&[1 << 20, 1 << 20]);
         let threads: Vec<_> = (0..4_usize)
             .map(|thread| {
-                let inlet = inlets[thread % 2].clone();
+                let sender = senders[thread % 2].clone();
                 std::thread::spawn(move || {
                     for n in 0..500 {
-                        add(&inlet, &format!("{thread} {n}\n"));
+                        send(&sender, &format!("{thread} {n}\n"));
                     }
                 })
             })
@@ -364,11 +364,11 @@ mod tests {
 
     #[test]
     fn a_line_after_a_silence_is_written_at_once() {
-        let (writer, inlets, mut reader, _told) = piped(&[1024]);
+        let (writer, senders, mut reader, _told) = piped(&[1024]);
         let mut bytes = [0; 16];
         for _ in 0..20 {
             // The thread may sleep now, or be about to.
-            add(&inlets[0], "line\n");
+            send(&senders[0], "line\n");
             assert_eq!(reader.read(&mut bytes).unwrap(), 5);
         }
         assert!(writer.flush(PATIENCE));
@@ -376,10 +376,10 @@ mod tests {
 
     #[test]
     fn while_nobody_reads_lines_are_dropped_and_told_of_once_when_they_flow() {
-        let (writer, inlets, reader, told) = piped(&[256 * 1024]);
+        let (writer, senders, reader, told) = piped(&[256 * 1024]);
         let line = format!("{}\n", "x".repeat(1023));
         for _ in 0..1000 {
-            add(&inlets[0], &line);
+            send(&senders[0], &line);
         }
         let asked = Instant::now();
         while !writer.is_stalled() {
@@ -405,14 +405,14 @@ mod tests {
 
     #[test]
     fn another_output_takes_over_with_the_next_line() {
-        let (writer, inlets, _reader, _told) = piped(&[1024]);
+        let (writer, senders, _reader, _told) = piped(&[1024]);
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("log");
         writer.redirect(Output::file(&path).unwrap());
-        add(&inlets[0], "to the file\n");
+        send(&senders[0], "to the file\n");
         assert!(writer.flush(PATIENCE));
         // The line before last may have been on its way while the output changed.
-        add(&inlets[0], "again\n");
+        send(&senders[0], "again\n");
         assert!(writer.flush(PATIENCE));
         assert!(std::fs::read_to_string(&path).unwrap().ends_with("again\n"));
     }
@@ -423,9 +423,9 @@ mod tests {
         rustix::io::ioctl_fionbio(&writer, true).unwrap();
         rustix::io::ioctl_fionbio(&reader, true).unwrap();
         let output = Output::from(OwnedFd::from(writer));
-        let (writer, inlets) = LogWriter::start("test", output, &[1 << 20], |_| {}).unwrap();
+        let (writer, senders) = LogWriter::start("test", output, &[1 << 20], |_| {}).unwrap();
         let line = |number: usize| format!("{number:03} {}\n", "x".repeat(1019));
-        (0..500).for_each(|number| add(&inlets[0], &line(number)));
+        (0..500).for_each(|number| send(&senders[0], &line(number)));
         let begun = Instant::now();
         while !writer.is_stalled() {
             assert!(begun.elapsed() < PATIENCE);
@@ -448,10 +448,10 @@ mod tests {
 
     #[test]
     fn a_disk_that_is_full_costs_lines_and_nothing_else() {
-        let (writer, inlets, _reader, _told) = piped(&[1024]);
+        let (writer, senders, _reader, _told) = piped(&[1024]);
         writer.redirect(Output::file(std::path::Path::new("/dev/full")).unwrap());
         assert!(writer.flush(PATIENCE));
-        add(&inlets[0], "one\ntwo\n");
+        send(&senders[0], "one\ntwo\n");
         assert!(writer.flush(PATIENCE));
         assert_eq!(writer.dropped_lines(), 2);
     }
