@@ -5,7 +5,7 @@ mod causes;
 pub(crate) use causes::allow_value;
 
 use super::body::EdgeBody;
-use super::refusal::Refusal;
+use super::rejected_request::RejectedRequest;
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Response, StatusCode, header};
 use jiff::fmt::rfc2822::DateTimePrinter;
@@ -108,10 +108,10 @@ fn body(code: ErrorCode, text: &str, request_id: &str) -> Bytes {
 }
 
 /// A whole HTTP/1.1 answer to a message that never became a request.
-pub(crate) fn raw_refusal(refusal: Refusal, request_id: &str) -> Vec<u8> {
-    let body = body(refusal.code, refusal.message, request_id);
+pub(crate) fn raw_response(rejected: RejectedRequest, request_id: &str) -> Vec<u8> {
+    let body = body(rejected.code, rejected.message, request_id);
     let status =
-        StatusCode::from_u16(refusal.code.http_status()).unwrap_or(StatusCode::BAD_REQUEST);
+        StatusCode::from_u16(rejected.code.http_status()).unwrap_or(StatusCode::BAD_REQUEST);
     let reason = status.canonical_reason().unwrap_or("Refused");
     let mut answer = format!(
         "HTTP/1.1 {} {reason}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\
@@ -119,7 +119,7 @@ pub(crate) fn raw_refusal(refusal: Refusal, request_id: &str) -> Vec<u8> {
         status.as_u16(),
         body.len(),
         http_date(jiff::Timestamp::now()),
-        refusal.code.source(),
+        rejected.code.source(),
     )
     .into_bytes();
     answer.extend_from_slice(&body);
@@ -158,8 +158,9 @@ mod tests {
     }
 
     #[test]
-    fn a_raw_refusal_is_a_whole_answer() {
-        let text = String::from_utf8(raw_refusal(Refusal::invalid("no \"x\""), "req_1")).unwrap();
+    fn a_raw_response_is_a_whole_answer() {
+        let text =
+            String::from_utf8(raw_response(RejectedRequest::invalid("no \"x\""), "req_1")).unwrap();
         let (head, body) = text.split_once("\r\n\r\n").unwrap();
         assert!(head.starts_with("HTTP/1.1 400 Bad Request\r\n"), "{head}");
         assert!(head.contains(&format!("Content-Length: {}\r\n", body.len())), "{head}");

@@ -5,7 +5,7 @@
 //! what they mean.
 
 use super::head::{BodyKind, HeadLimits, SoFar, check_head, check_trailer};
-use super::refusal::Refusal;
+use super::rejected_request::RejectedRequest;
 
 /// Empty lines before a head that old clients may send.
 const MAX_EMPTY_LINES: usize = 4;
@@ -78,8 +78,8 @@ impl Framing {
     /// may be handed on: at most to the end of the current message. `0` asks for more bytes.
     ///
     /// # Errors
-    /// [`Refusal`]; nothing after it may be handed on.
-    pub fn approve(&mut self, bytes: &[u8]) -> Result<usize, Refusal> {
+    /// [`RejectedRequest`]; nothing after it may be handed on.
+    pub fn approve(&mut self, bytes: &[u8]) -> Result<usize, RejectedRequest> {
         let mut done = 0;
         while done < bytes.len() {
             let taken = match self.step(&bytes[done..]) {
@@ -99,7 +99,7 @@ impl Framing {
         Ok(done)
     }
 
-    fn step(&mut self, bytes: &[u8]) -> Result<usize, Refusal> {
+    fn step(&mut self, bytes: &[u8]) -> Result<usize, RejectedRequest> {
         match self.phase {
             Phase::Head => self.head(bytes),
             Phase::Sized(left) | Phase::ChunkData(left) => {
@@ -115,10 +115,10 @@ impl Framing {
 
     /// Empty lines before a head are approved with it: by themselves they are nothing that anybody
     /// asks for, and the HTTP library would take them for the beginning of a request.
-    fn head(&mut self, bytes: &[u8]) -> Result<usize, Refusal> {
+    fn head(&mut self, bytes: &[u8]) -> Result<usize, RejectedRequest> {
         let empty = empty_lines(bytes);
         if empty > MAX_EMPTY_LINES * 2 {
-            return Err(Refusal::invalid("empty lines instead of a request"));
+            return Err(RejectedRequest::invalid("empty lines instead of a request"));
         }
         let (head, scanned) = (&bytes[empty..], self.scanned.saturating_sub(empty));
         let Some(end) = head_end(head, scanned)? else {
@@ -135,7 +135,7 @@ impl Framing {
         Ok(empty + end)
     }
 
-    fn chunk_size(&mut self, bytes: &[u8]) -> Result<usize, Refusal> {
+    fn chunk_size(&mut self, bytes: &[u8]) -> Result<usize, RejectedRequest> {
         let Some(line) = take_line(bytes, MAX_CHUNK_LINE)? else {
             return Ok(0);
         };
@@ -144,7 +144,7 @@ impl Framing {
         let extension_ok = rest.is_empty()
             || (rest[0] == b';' && rest.iter().all(|b| (0x20..0x7f).contains(b) || *b == b'\t'));
         if !(1..=15).contains(&digits) || !extension_ok {
-            return Err(Refusal::invalid("a chunk of the body has a broken size line"));
+            return Err(RejectedRequest::invalid("a chunk of the body has a broken size line"));
         }
         let size = line[..digits].iter().fold(0_u64, |sum, digit| {
             sum << 4 | u64::from(char::from(*digit).to_digit(16).unwrap_or_default())
@@ -153,9 +153,9 @@ impl Framing {
         Ok(line.len() + 2)
     }
 
-    fn chunk_end(&mut self, bytes: &[u8]) -> Result<usize, Refusal> {
+    fn chunk_end(&mut self, bytes: &[u8]) -> Result<usize, RejectedRequest> {
         if !b"\r\n".starts_with(&bytes[..bytes.len().min(2)]) {
-            return Err(Refusal::invalid("a chunk of the body is longer than it says"));
+            return Err(RejectedRequest::invalid("a chunk of the body is longer than it says"));
         }
         if bytes.len() < 2 {
             return Ok(0);
@@ -164,7 +164,7 @@ impl Framing {
         Ok(2)
     }
 
-    fn trailer(&mut self, bytes: &[u8], seen: usize) -> Result<usize, Refusal> {
+    fn trailer(&mut self, bytes: &[u8], seen: usize) -> Result<usize, RejectedRequest> {
         let left = MAX_TRAILER_BYTES.saturating_sub(seen);
         let Some(line) = take_line(bytes, left)? else {
             return Ok(0);
@@ -192,16 +192,18 @@ pub(crate) fn is_begun(bytes: &[u8]) -> bool {
 
 /// A line up to its CR LF (not included); `None` while it is unfinished. The verdict does not depend
 /// on how much of the line is there: what is refused now would be refused when it is complete.
-fn take_line(bytes: &[u8], limit: usize) -> Result<Option<&[u8]>, Refusal> {
+fn take_line(bytes: &[u8], limit: usize) -> Result<Option<&[u8]>, RejectedRequest> {
     let end = memchr::memchr(b'\n', bytes);
     let seen = &bytes[..end.unwrap_or(bytes.len())];
     // The CR of the end is no part of the line, also where its LF is still on its way.
     let line = seen.strip_suffix(b"\r").unwrap_or(seen);
     if line.len() > limit {
-        return Err(Refusal::invalid("a line within the chunked body is too long"));
+        return Err(RejectedRequest::invalid("a line within the chunked body is too long"));
     }
     if line.contains(&b'\r') || (end.is_some() && line.len() == seen.len()) {
-        return Err(Refusal::invalid("a line within the chunked body does not end in CR LF"));
+        return Err(RejectedRequest::invalid(
+            "a line within the chunked body does not end in CR LF",
+        ));
     }
     Ok(end.map(|_| line))
 }
@@ -209,7 +211,7 @@ fn take_line(bytes: &[u8], limit: usize) -> Result<Option<&[u8]>, Refusal> {
 /// Where a head ends, after its empty line, of which `scanned` bytes were looked at before. Up to
 /// there every CR is followed by LF and every LF follows a CR: one of its own would be a border to
 /// some and none to others. A CR at the very end is still open.
-fn head_end(bytes: &[u8], scanned: usize) -> Result<Option<usize>, Refusal> {
+fn head_end(bytes: &[u8], scanned: usize) -> Result<Option<usize>, RejectedRequest> {
     let from = scanned.saturating_sub(1);
     for at in memchr::memchr2_iter(b'\r', b'\n', &bytes[from..]).map(|at| from + at) {
         let is_sound = match bytes[at] {
@@ -217,7 +219,9 @@ fn head_end(bytes: &[u8], scanned: usize) -> Result<Option<usize>, Refusal> {
             _ => bytes[..at].ends_with(b"\r"),
         };
         if !is_sound {
-            return Err(Refusal::invalid("a line of the request head does not end in CR LF"));
+            return Err(RejectedRequest::invalid(
+                "a line of the request head does not end in CR LF",
+            ));
         }
         if bytes[..=at].ends_with(b"\r\n\r\n") {
             return Ok(Some(at + 1));
@@ -324,7 +328,7 @@ mod tests {
     }
 
     /// What is said of bytes that come in these pieces: how many are sound, or why they are refused.
-    fn verdict(pieces: &[&[u8]]) -> Result<usize, Refusal> {
+    fn verdict(pieces: &[&[u8]]) -> Result<usize, RejectedRequest> {
         let (mut framing, mut waiting, mut sound) = (framing(), Vec::new(), 0);
         for piece in pieces {
             waiting.extend_from_slice(piece);

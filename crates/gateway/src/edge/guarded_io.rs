@@ -17,10 +17,10 @@ use self::timeouts::{ReadTimeouts, WriteTimeout};
 use super::connection::ClientConnection;
 use super::connection_timeouts::ConnectionTimeouts;
 use super::disconnect_probe::DisconnectProbe;
-use super::error::raw_refusal;
+use super::error::raw_response;
 use super::framing::{Framing, is_begun};
 use super::head::HeadLimits;
-use super::refusal::Refusal;
+use super::rejected_request::RejectedRequest;
 use super::request_id::RequestId;
 use super::socket::SocketIo;
 use bytes::BytesMut;
@@ -47,7 +47,7 @@ pub struct GuardedIo<S: SocketIo> {
     /// What cannot be handed over yet; empty unless a head or a line comes in parts.
     inbox: BytesMut,
     approved: usize,
-    refusal: Option<Refusal>,
+    rejected: Option<RejectedRequest>,
     /// The client sends nothing more, or too much, while its request is being answered.
     disconnect_probe: Option<DisconnectProbe>,
     /// The first byte of the answer was sent already.
@@ -76,7 +76,7 @@ impl<S: SocketIo> GuardedIo<S> {
             heads: limits.is_none().then(Box::default),
             framing: limits.map(Framing::new),
             inbox: sniffed,
-            refusal: None,
+            rejected: None,
             disconnect_probe: None,
             begun: false,
             flushed: true,
@@ -85,36 +85,36 @@ impl<S: SocketIo> GuardedIo<S> {
     }
 
     /// Guards a socket of which nothing is served: it is told why, and closed.
-    pub async fn refuse(mut self, refusal: Refusal) -> io::Result<()> {
-        self.refusal = Some(refusal);
+    pub async fn refuse(mut self, rejected: RejectedRequest) -> io::Result<()> {
+        self.rejected = Some(rejected);
         poll_fn(|cx| Pin::new(&mut self).poll_shutdown(cx)).await
     }
 
     fn begin_closing(&mut self) -> Closing {
         self.connection.closes();
         let between = self.framing.as_ref().is_none_or(Framing::between_messages);
-        let may_still_send = self.refusal.is_some() || !between || is_begun(&self.inbox);
-        let mut final_bytes = match self.refusal {
-            Some(refusal) if between => self.tell(refusal),
+        let may_still_send = self.rejected.is_some() || !between || is_begun(&self.inbox);
+        let mut final_bytes = match self.rejected {
+            Some(rejected) if between => self.tell(rejected),
             _ => Vec::new(),
         };
         final_bytes.drain(..usize::from(self.begun).min(final_bytes.len()));
         Closing::new(final_bytes, may_still_send)
     }
 
-    /// Puts a refusal on record and into words.
-    fn tell(&self, refusal: Refusal) -> Vec<u8> {
+    /// Puts a rejected request on record and into words.
+    fn tell(&self, rejected: RejectedRequest) -> Vec<u8> {
         let id = RequestId::fresh();
-        self.connection.metrics.unmatched().failed(refusal.code);
+        self.connection.metrics.unmatched().failed(rejected.code);
         tracing::info!(
             target: "access",
             request_id = %id,
             client = %self.connection.peer_text,
-            code = refusal.code.as_str(),
-            status = refusal.code.http_status(),
-            "refused: {}", refusal.message
+            code = rejected.code.as_str(),
+            status = rejected.code.http_status(),
+            "refused: {}", rejected.message
         );
-        raw_refusal(refusal, id.as_str())
+        raw_response(rejected, id.as_str())
     }
 
     /// Writes what follows the first byte of an answer, which was sent already.

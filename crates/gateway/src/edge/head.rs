@@ -1,7 +1,7 @@
 //! The rules for one HTTP/1 request head: request line, header lines, and what they say of the
 //! body.
 
-use super::refusal::Refusal;
+use super::rejected_request::RejectedRequest;
 use sidegate_wire::ErrorCode;
 
 /// Limits on a request head.
@@ -28,16 +28,16 @@ const MAX_URI: usize = 65_534;
 /// Longest method, in bytes.
 pub(crate) const MAX_METHOD: usize = 32;
 
-const NO_REQUEST_LINE: Refusal =
-    Refusal::invalid("the request line is not of the form METHOD TARGET HTTP/1.1");
+const NO_REQUEST_LINE: RejectedRequest =
+    RejectedRequest::invalid("the request line is not of the form METHOD TARGET HTTP/1.1");
 /// What a target with a fragment gets, among others.
-pub(crate) const UNENCODED: Refusal =
-    Refusal::invalid("the request target has a character that must be encoded");
-const TOO_LARGE: Refusal = Refusal {
+pub(crate) const UNENCODED: RejectedRequest =
+    RejectedRequest::invalid("the request target has a character that must be encoded");
+const TOO_LARGE: RejectedRequest = RejectedRequest {
     code: ErrorCode::HeadersTooLarge,
     message: "the request headers are larger than this gateway accepts",
 };
-const URI_TOO_LONG: Refusal = Refusal {
+const URI_TOO_LONG: RejectedRequest = RejectedRequest {
     code: ErrorCode::UriTooLong,
     message: "the request target is longer than this gateway accepts",
 };
@@ -49,7 +49,7 @@ impl HeadLimits {
     /// # Errors
     /// Refuses a head that is too large already, and bytes that cannot become a request line: who
     /// speaks something else than HTTP learns of it at once.
-    pub fn check_unfinished(&self, bytes: &[u8], seen: SoFar) -> Result<SoFar, Refusal> {
+    pub fn check_unfinished(&self, bytes: &[u8], seen: SoFar) -> Result<SoFar, RejectedRequest> {
         let end = || {
             memchr::memchr(b'\n', bytes.get(seen.bytes..).unwrap_or_default())
                 .map(|at| seen.bytes + at)
@@ -71,7 +71,7 @@ impl HeadLimits {
 
     /// Why a head is refused of which these bytes are above the limit: the same whether the rest of
     /// it is there or not.
-    fn too_large(&self, head: &[u8]) -> Refusal {
+    fn too_large(&self, head: &[u8]) -> RejectedRequest {
         let request_line = memchr::memchr(b'\n', head).unwrap_or(head.len());
         if request_line > self.max_bytes / 2 { URI_TOO_LONG } else { TOO_LARGE }
     }
@@ -83,7 +83,12 @@ impl HeadLimits {
     ///
     /// # Errors
     /// Refuses one that is too large.
-    pub fn check_fields(&self, target: usize, count: usize, headers: usize) -> Result<(), Refusal> {
+    pub fn check_fields(
+        &self,
+        target: usize,
+        count: usize,
+        headers: usize,
+    ) -> Result<(), RejectedRequest> {
         let bytes = target + headers;
         match bytes {
             _ if target > self.max_bytes / 2 && bytes > self.max_bytes => Err(URI_TOO_LONG),
@@ -114,8 +119,8 @@ struct Seen<'a> {
 /// Checks a whole head, from the request line to the empty line.
 ///
 /// # Errors
-/// [`Refusal`] with words for the client.
-pub(crate) fn check_head(head: &[u8], limits: &HeadLimits) -> Result<BodyKind, Refusal> {
+/// [`RejectedRequest`] with words for the client.
+pub(crate) fn check_head(head: &[u8], limits: &HeadLimits) -> Result<BodyKind, RejectedRequest> {
     let (request_line, mut rest) = cut_line(head);
     if head.len() > limits.max_bytes {
         // In the order in which the bytes came.
@@ -138,14 +143,14 @@ pub(crate) fn check_head(head: &[u8], limits: &HeadLimits) -> Result<BodyKind, R
         note(&mut seen, name, value)?;
     }
     if is_http_10 && seen.chunked {
-        return Err(Refusal::invalid("HTTP/1.0 has no Transfer-Encoding"));
+        return Err(RejectedRequest::invalid("HTTP/1.0 has no Transfer-Encoding"));
     }
     if !is_http_10 && seen.host.is_none() {
-        return Err(Refusal::invalid("the Host header is missing"));
+        return Err(RejectedRequest::invalid("the Host header is missing"));
     }
     match (seen.chunked, seen.length) {
         (true, Some(_)) => {
-            Err(Refusal::invalid("Content-Length and Transfer-Encoding exclude each other"))
+            Err(RejectedRequest::invalid("Content-Length and Transfer-Encoding exclude each other"))
         }
         (true, None) => Ok(BodyKind::Chunked),
         (false, Some(length)) => Ok(BodyKind::Sized(length)),
@@ -166,11 +171,13 @@ fn cut_line(head: &[u8]) -> (&[u8], &[u8]) {
 ///
 /// # Errors
 /// Refuses broken lines and names that would change where the message ends.
-pub(crate) fn check_trailer(line: &[u8]) -> Result<(), Refusal> {
+pub(crate) fn check_trailer(line: &[u8]) -> Result<(), RejectedRequest> {
     let (name, _) = split_header(line)?;
     let reserved = ["content-length", "transfer-encoding", "host", "authorization"];
     if reserved.iter().any(|r| name.eq_ignore_ascii_case(r.as_bytes())) {
-        return Err(Refusal::invalid("a trailer names a header that belongs into the head"));
+        return Err(RejectedRequest::invalid(
+            "a trailer names a header that belongs into the head",
+        ));
     }
     Ok(())
 }
@@ -179,10 +186,10 @@ pub(crate) fn check_trailer(line: &[u8]) -> Result<(), Refusal> {
 const TLS_HANDSHAKE: u8 = 0x16;
 
 /// Whether bytes can be the beginning of a request line, of which so many could be it before.
-fn check_line_start(line: &[u8], seen: usize) -> Result<(), Refusal> {
+fn check_line_start(line: &[u8], seen: usize) -> Result<(), RejectedRequest> {
     let (method, rest) = line.split_at(TOKEN.prefix_of(line));
     if line.first() == Some(&TLS_HANDSHAKE) {
-        return Err(Refusal::invalid("this port speaks HTTP without TLS: use http://"));
+        return Err(RejectedRequest::invalid("this port speaks HTTP without TLS: use http://"));
     }
     let is_sound = match rest {
         // Of an empty line before the request, or of a line that is refused when its end is there.
@@ -198,7 +205,7 @@ fn check_line_start(line: &[u8], seen: usize) -> Result<(), Refusal> {
 }
 
 /// Answers whether it is HTTP/1.0.
-fn check_request_line(line: &[u8]) -> Result<bool, Refusal> {
+fn check_request_line(line: &[u8]) -> Result<bool, RejectedRequest> {
     let bad = NO_REQUEST_LINE;
     let (method, [b' ', rest @ ..]) = line.split_at(TOKEN.prefix_of(line)) else {
         return Err(bad);
@@ -209,7 +216,7 @@ fn check_request_line(line: &[u8]) -> Result<bool, Refusal> {
         return Err(bad);
     }
     if method == b"CONNECT" {
-        return Err(Refusal::invalid("CONNECT is not served here"));
+        return Err(RejectedRequest::invalid("CONNECT is not served here"));
     }
     check_target(method, target)?;
     match version {
@@ -223,7 +230,7 @@ fn check_request_line(line: &[u8]) -> Result<bool, Refusal> {
 ///
 /// # Errors
 /// Refuses all else, and characters that must be encoded.
-pub(crate) fn check_target(method: &[u8], target: &[u8]) -> Result<(), Refusal> {
+pub(crate) fn check_target(method: &[u8], target: &[u8]) -> Result<(), RejectedRequest> {
     if target.len() <= MAX_URI && target.first() == Some(&b'/') && PLAIN.has_all(target) {
         return Ok(());
     }
@@ -237,7 +244,9 @@ pub(crate) fn check_target(method: &[u8], target: &[u8]) -> Result<(), Refusal> 
     // Without a way out of the loop it takes many bytes at once.
     let has_blank = target.iter().fold(false, |found, b| found | (*b <= b' ') | (*b == 0x7f));
     if !form_ok || has_blank {
-        return Err(Refusal::invalid("the request target is not a path or an absolute address"));
+        return Err(RejectedRequest::invalid(
+            "the request target is not a path or an absolute address",
+        ));
     }
     if target.len() > MAX_URI {
         return Err(URI_TOO_LONG);
@@ -251,8 +260,8 @@ pub(crate) fn check_target(method: &[u8], target: &[u8]) -> Result<(), Refusal> 
     Ok(())
 }
 
-fn split_header(line: &[u8]) -> Result<(&[u8], &[u8]), Refusal> {
-    let bad = Refusal::invalid("a header line is not of the form Name: value");
+fn split_header(line: &[u8]) -> Result<(&[u8], &[u8]), RejectedRequest> {
+    let bad = RejectedRequest::invalid("a header line is not of the form Name: value");
     let (name, [b':', value @ ..]) = line.split_at(TOKEN.prefix_of(line)) else {
         return Err(bad);
     };
@@ -261,31 +270,35 @@ fn split_header(line: &[u8]) -> Result<(&[u8], &[u8]), Refusal> {
     }
     let is_control = |b: u8| (b < b' ') & (b != b'\t') | (b == 0x7f);
     if value.iter().fold(false, |found, b| found | is_control(*b)) {
-        return Err(Refusal::invalid("a header value has a control character"));
+        return Err(RejectedRequest::invalid("a header value has a control character"));
     }
     Ok((name, value.trim_ascii()))
 }
 
-fn note<'a>(seen: &mut Seen<'a>, name: &[u8], value: &'a [u8]) -> Result<(), Refusal> {
+fn note<'a>(seen: &mut Seen<'a>, name: &[u8], value: &'a [u8]) -> Result<(), RejectedRequest> {
     if name.eq_ignore_ascii_case(b"host") {
         if seen.host.replace(value).is_some() {
-            return Err(Refusal::invalid("there is more than one Host header"));
+            return Err(RejectedRequest::invalid("there is more than one Host header"));
         }
         if !is_host(value) {
-            return Err(Refusal::invalid("the Host header is not of the form host or host:port"));
+            return Err(RejectedRequest::invalid(
+                "the Host header is not of the form host or host:port",
+            ));
         }
     } else if name.eq_ignore_ascii_case(b"content-length") {
         let digits = !value.is_empty() && value.len() <= 18 && value.iter().all(u8::is_ascii_digit);
         let length = std::str::from_utf8(value).ok().and_then(|v| v.parse().ok());
         let (true, Some(length)) = (digits, length) else {
-            return Err(Refusal::invalid("Content-Length is not a number"));
+            return Err(RejectedRequest::invalid("Content-Length is not a number"));
         };
         if seen.length.replace(length).is_some() {
-            return Err(Refusal::invalid("there is more than one Content-Length header"));
+            return Err(RejectedRequest::invalid("there is more than one Content-Length header"));
         }
     } else if name.eq_ignore_ascii_case(b"transfer-encoding") {
         if seen.chunked || !value.eq_ignore_ascii_case(b"chunked") {
-            return Err(Refusal::invalid("the only Transfer-Encoding served is chunked, once"));
+            return Err(RejectedRequest::invalid(
+                "the only Transfer-Encoding served is chunked, once",
+            ));
         }
         seen.chunked = true;
     }
@@ -358,7 +371,7 @@ mod tests {
 
     const LIMITS: HeadLimits = HeadLimits { max_bytes: 400, max_headers: 4 };
 
-    fn check(head: &str) -> Result<BodyKind, Refusal> {
+    fn check(head: &str) -> Result<BodyKind, RejectedRequest> {
         check_head(head.as_bytes(), &LIMITS)
     }
 

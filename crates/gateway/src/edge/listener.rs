@@ -9,7 +9,7 @@ use super::connection::{ClientConnection, OpenRequest, Peer};
 use super::context::Edge;
 use super::guarded_io::GuardedIo;
 use super::poll_when_woken::PollWhenWoken;
-use super::refusal::Refusal;
+use super::rejected_request::RejectedRequest;
 use super::respond::respond;
 use super::socket::{ClientSocket, SocketIo};
 use super::stopping::{closed, nothing_left, unless_stopped};
@@ -47,7 +47,8 @@ const LAST_STREAMS: Duration = Duration::from_millis(500);
 /// Streams at one time on one HTTP/2 connection.
 const MAX_STREAMS: u32 = 1024;
 
-const WITHOUT_TLS: Refusal = Refusal::invalid("this port speaks HTTP over TLS: use https://");
+const WITHOUT_TLS: RejectedRequest =
+    RejectedRequest::invalid("this port speaks HTTP over TLS: use https://");
 
 /// A connection whose client has begun to speak, with what it has said.
 enum Opened<S> {

@@ -1,7 +1,7 @@
 //! Checks on a request that the HTTP library lets through, for every protocol version.
 
 use super::head::{HeadLimits, MAX_METHOD, UNENCODED, check_target, is_host};
-use super::refusal::Refusal;
+use super::rejected_request::RejectedRequest;
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Version, header};
 use sidegate_transport::http2::request_heads::FRAGMENT_FIELD;
@@ -52,8 +52,8 @@ impl<'a> Seen<'a> {
 /// Checks the request's target and headers as a whole.
 ///
 /// # Errors
-/// [`Refusal`] for what could be read in two ways.
-pub(crate) fn check(head: &Parts, limits: &HeadLimits) -> Result<(), Refusal> {
+/// [`RejectedRequest`] for what could be read in two ways.
+pub(crate) fn check(head: &Parts, limits: &HeadLimits) -> Result<(), RejectedRequest> {
     let uri = &head.uri;
     let target = uri.path_and_query().map_or(0, |target| target.as_str().len());
     let seen = Seen::of(&head.headers);
@@ -63,43 +63,47 @@ pub(crate) fn check(head: &Parts, limits: &HeadLimits) -> Result<(), Refusal> {
         check_target(head.method.as_str().as_bytes(), path.as_str().as_bytes())?;
     }
     if head.method.as_str().len() > MAX_METHOD {
-        return Err(Refusal::invalid("the method is longer than any there is"));
+        return Err(RejectedRequest::invalid("the method is longer than any there is"));
     }
     if seen.lengths > 1 {
-        return Err(Refusal::invalid("there is more than one Content-Length header"));
+        return Err(RejectedRequest::invalid("there is more than one Content-Length header"));
     }
     if head.method == Method::CONNECT {
-        return Err(Refusal::invalid("CONNECT is not served here"));
+        return Err(RejectedRequest::invalid("CONNECT is not served here"));
     }
     if seen.hosts > 1 {
-        return Err(Refusal::invalid("there is more than one Host header"));
+        return Err(RejectedRequest::invalid("there is more than one Host header"));
     }
     if let Some(scheme) = uri.scheme_str()
         && !matches!(scheme, "http" | "https")
     {
-        return Err(Refusal::invalid("the request target's scheme is not http or https"));
+        return Err(RejectedRequest::invalid("the request target's scheme is not http or https"));
     }
     match (uri.authority(), seen.host) {
         (Some(authority), host) => {
             if !is_host(authority.as_str().as_bytes()) {
-                return Err(Refusal::invalid("the authority is not of the form host or host:port"));
+                return Err(RejectedRequest::invalid(
+                    "the authority is not of the form host or host:port",
+                ));
             }
             if host
                 .is_some_and(|h| !h.as_bytes().eq_ignore_ascii_case(authority.as_str().as_bytes()))
             {
-                return Err(Refusal::invalid("Host and the request's authority differ"));
+                return Err(RejectedRequest::invalid("Host and the request's authority differ"));
             }
         }
         (None, Some(host)) if !is_host(host.as_bytes()) => {
-            return Err(Refusal::invalid("the Host header is not of the form host or host:port"));
+            return Err(RejectedRequest::invalid(
+                "the Host header is not of the form host or host:port",
+            ));
         }
         (None, None) if head.version != Version::HTTP_10 => {
-            return Err(Refusal::invalid("the Host header is missing"));
+            return Err(RejectedRequest::invalid("the Host header is missing"));
         }
         _ => {}
     }
     if seen.authorizations > 1 {
-        return Err(Refusal::invalid("there is more than one Authorization header"));
+        return Err(RejectedRequest::invalid("there is more than one Authorization header"));
     }
     Ok(())
 }
@@ -108,8 +112,8 @@ pub(crate) fn check(head: &Parts, limits: &HeadLimits) -> Result<(), Refusal> {
 /// cuts it off.
 ///
 /// # Errors
-/// The [`Refusal`] that such a target gets over HTTP/1.
-pub(crate) fn check_mark(head: &Parts) -> Result<(), Refusal> {
+/// The [`RejectedRequest`] that such a target gets over HTTP/1.
+pub(crate) fn check_mark(head: &Parts) -> Result<(), RejectedRequest> {
     let is_marked = head.version == Version::HTTP_2 && head.headers.contains_key(FRAGMENT_FIELD);
     if is_marked { Err(UNENCODED) } else { Ok(()) }
 }
@@ -135,7 +139,7 @@ mod tests {
         builder.body(()).unwrap().into_parts().0
     }
 
-    fn checked(head: &Parts) -> Result<(), Refusal> {
+    fn checked(head: &Parts) -> Result<(), RejectedRequest> {
         check(head, &HeadLimits { max_bytes: 200, max_headers: 10 })
     }
 

@@ -3,7 +3,7 @@
 
 use super::EdgeError;
 use crate::edge::quota_headers::quota_headers;
-use crate::edge::refusal::Refusal;
+use crate::edge::rejected_request::RejectedRequest;
 use crate::identity::admit::OverQuota;
 use crate::identity::authenticate::Refused;
 use crate::route::lookup::Miss;
@@ -78,9 +78,9 @@ impl From<CallError> for EdgeError {
     }
 }
 
-impl From<Refusal> for EdgeError {
-    fn from(refusal: Refusal) -> Self {
-        Self::public(refusal.code, refusal.message)
+impl From<RejectedRequest> for EdgeError {
+    fn from(rejected: RejectedRequest) -> Self {
+        Self::public(rejected.code, rejected.message)
     }
 }
 

@@ -3,7 +3,7 @@
 
 use super::super::disconnect_probe::{Answering, DisconnectProbe, Verdict};
 use super::super::framing::Framing;
-use super::super::refusal::Refusal;
+use super::super::rejected_request::RejectedRequest;
 use super::super::socket::SocketIo;
 use super::timeouts::Progress;
 use super::{GuardedIo, READ_STEP};
@@ -17,7 +17,7 @@ use tokio::io::ReadBuf;
 /// How much is kept of what a client sends while its request is being answered; more is left unread.
 const MOST_AHEAD: usize = 64 * 1024;
 
-const TOO_SLOW: Refusal = Refusal {
+const TOO_SLOW: RejectedRequest = RejectedRequest {
     code: ErrorCode::RequestTimeout,
     message: "the request headers did not arrive in time",
 };
@@ -70,8 +70,8 @@ impl<S: SocketIo> GuardedIo<S> {
         let fresh = &buf.filled()[before..];
         let sound = match self.framing.as_mut().map(|framing| framing.approve(fresh)) {
             Some(Ok(sound)) => sound,
-            Some(Err(refusal)) => {
-                self.refusal = Some(refusal);
+            Some(Err(rejected)) => {
+                self.rejected = Some(rejected);
                 0
             }
             None => fresh.len(),
@@ -95,7 +95,7 @@ impl<S: SocketIo> GuardedIo<S> {
                 self.hand_over(buf);
                 return Poll::Ready(Ok(()));
             }
-            if self.refusal.is_some() {
+            if self.rejected.is_some() {
                 return self.poll_refused(cx);
             }
             let Some(framing) = &mut self.framing else {
@@ -117,8 +117,8 @@ impl<S: SocketIo> GuardedIo<S> {
                         self.approved = sound;
                         continue;
                     }
-                    Err(refusal) => {
-                        self.refusal = Some(refusal);
+                    Err(rejected) => {
+                        self.rejected = Some(rejected);
                         continue;
                     }
                 }
@@ -132,7 +132,7 @@ impl<S: SocketIo> GuardedIo<S> {
                 Poll::Pending => {
                     ready!(self.poll_timeout(cx));
                     if self.timeouts.waits_for_head() {
-                        self.refusal = Some(TOO_SLOW);
+                        self.rejected = Some(TOO_SLOW);
                         continue;
                     }
                     return Poll::Ready(Ok(()));
