@@ -1,4 +1,4 @@
-//! A plugin's life as a pure state machine: `Life × Event × now → Life + Actions`.
+//! A plugin's life as a pure state machine: `Life × LifecycleEvent × now → Life + Actions`.
 //!
 //! Decides when a process is started, replaced, left to drain, stopped, started again or parked.
 //! Knows no process, no clock and no runtime: time is a [`Moment`] handed in, processes are numbers.
@@ -26,9 +26,9 @@ pub(super) struct Moment {
     pub(super) chance: f64,
 }
 
-/// All that can happen.
+/// All that can happen to a plugin.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Event {
+pub(super) enum LifecycleEvent {
     /// The operator wants this edition to run.
     Wanted(Edition),
     /// The operator wants the plugin to run no more.
@@ -152,22 +152,24 @@ impl Life {
     }
 
     /// Takes in what happened and says what follows. Events about unknown processes change nothing.
-    pub(super) fn on(&mut self, event: Event, now: Moment) -> Vec<Action> {
+    pub(super) fn on(&mut self, event: LifecycleEvent, now: Moment) -> Vec<Action> {
         let mut actions = Vec::new();
         match event {
-            Event::Wanted(edition) => self.want(edition, &mut actions),
-            Event::Unwanted => self.unwant(now, &mut actions),
-            Event::Closing => self.closing = true,
-            Event::Quit => self.quit(now, &mut actions),
-            Event::Started(serial) => self.started(serial, now, &mut actions),
-            Event::Failed { serial, reason, hopeless } => {
+            LifecycleEvent::Wanted(edition) => self.want(edition, &mut actions),
+            LifecycleEvent::Unwanted => self.unwant(now, &mut actions),
+            LifecycleEvent::Closing => self.closing = true,
+            LifecycleEvent::Quit => self.quit(now, &mut actions),
+            LifecycleEvent::Started(serial) => self.started(serial, now, &mut actions),
+            LifecycleEvent::Failed { serial, reason, hopeless } => {
                 self.failed(serial, reason, hopeless, now);
             }
-            Event::Leaving { serial, reason } => self.leave(serial, reason, now),
-            Event::Departed(serial) => self.depart(serial),
-            Event::Drained(serial) => self.stop_draining(&mut actions, |r| r.serial == serial),
-            Event::Gone(serial) => self.retiring.retain(|r| r.serial != serial),
-            Event::Tick => {}
+            LifecycleEvent::Leaving { serial, reason } => self.leave(serial, reason, now),
+            LifecycleEvent::Departed(serial) => self.depart(serial),
+            LifecycleEvent::Drained(serial) => {
+                self.stop_draining(&mut actions, |r| r.serial == serial);
+            }
+            LifecycleEvent::Gone(serial) => self.retiring.retain(|r| r.serial != serial),
+            LifecycleEvent::Tick => {}
         }
         self.stop_draining(&mut actions, |r| r.drain_until.is_some_and(|until| until <= now.at));
         self.start_what_is_due(now, &mut actions);
@@ -374,7 +376,7 @@ impl Life {
         self.wanted.is_none() && self.retiring.is_empty()
     }
 
-    /// When to send the next [`Event::Tick`].
+    /// When to send the next [`LifecycleEvent::Tick`].
     pub(super) fn deadline(&self) -> Option<Duration> {
         self.retiring.iter().filter_map(|r| r.drain_until).chain(self.next_start()).min()
     }

@@ -8,7 +8,7 @@ use super::fault::RetryChance;
 use super::random::chance;
 use super::recorder::PluginRecorder;
 use super::runner;
-use super::state::{Action, Edition, Event, Life, Moment, Serial};
+use super::state::{Action, Edition, Life, LifecycleEvent, Moment, Serial};
 use super::view::{PluginRecord, View};
 use sidegate_model::UnixMillis;
 use sidegate_model::clock::now_millis;
@@ -59,7 +59,7 @@ pub(super) struct Supervisor {
     closing: bool,
     /// The gateway was told to stop, and `life` knows.
     told_closing: bool,
-    pending: VecDeque<Event>,
+    pending: VecDeque<LifecycleEvent>,
     /// What the failures hit that are not logged yet.
     victims: HashMap<Serial, Affected>,
     runners: JoinSet<()>,
@@ -129,7 +129,7 @@ impl Supervisor {
             Some((serial, news)) = self.news.recv() => self.note_news(serial, news),
             Some(ended) = self.runners.join_next_with_id() => self.note_end(&ended),
             () = self.setup.closing.cancelled(), if !self.told_closing => self.note_closing(),
-            () = sleep_until(deadline.unwrap_or(far)) => self.pending.push_back(Event::Tick),
+            () = sleep_until(deadline.unwrap_or(far)) => self.pending.push_back(LifecycleEvent::Tick),
         }
     }
 
@@ -140,15 +140,15 @@ impl Supervisor {
             DesiredRun::Run(spec) if self.does_for(&spec) => {
                 self.heed(spec);
                 // Nothing happens to the plugin, but what is shown of it changes.
-                self.pending.push_back(Event::Tick);
+                self.pending.push_back(LifecycleEvent::Tick);
             }
             DesiredRun::Run(spec) => {
                 self.heed(spec);
                 self.attended |= self.edition.0 > 0;
                 self.edition.0 += 1;
-                self.pending.push_back(Event::Wanted(self.edition));
+                self.pending.push_back(LifecycleEvent::Wanted(self.edition));
             }
-            DesiredRun::Stop => self.pending.push_back(Event::Unwanted),
+            DesiredRun::Stop => self.pending.push_back(LifecycleEvent::Unwanted),
             DesiredRun::Quit => self.quit(),
         }
     }
@@ -170,12 +170,12 @@ impl Supervisor {
 
     fn note_closing(&mut self) {
         self.told_closing = true;
-        self.pending.push_back(Event::Closing);
+        self.pending.push_back(LifecycleEvent::Closing);
     }
 
     fn quit(&mut self) {
         self.closing = true;
-        self.pending.push_back(Event::Quit);
+        self.pending.push_back(LifecycleEvent::Quit);
     }
 
     fn note_news(&mut self, serial: Serial, news: ProcessEvent) {
@@ -189,37 +189,37 @@ impl Supervisor {
                 self.record.config_schema = ready.config_schema.clone();
                 self.record.start_duration = Some(ready.start_duration);
                 self.record.serving = Some((ready, now_millis()));
-                Event::Started(serial)
+                LifecycleEvent::Started(serial)
             }
             ProcessEvent::Awaits(what) => {
                 if self.life.awaits(serial) {
                     self.record.awaits = Some(what);
                 }
                 // Nothing happens to the plugin, but what is shown of it changes.
-                Event::Tick
+                LifecycleEvent::Tick
             }
             ProcessEvent::Failed { reason, retry_chance, victim } => {
                 self.victims.insert(serial, victim);
                 let in_vain =
                     retry_chance == RetryChance::Slim && self.attended && self.life.is_first_try();
                 let hopeless = retry_chance == RetryChance::No || in_vain;
-                Event::Failed { serial, reason, hopeless }
+                LifecycleEvent::Failed { serial, reason, hopeless }
             }
             ProcessEvent::Leaving { reason, victim } => {
                 self.victims.insert(serial, victim);
-                Event::Leaving { serial, reason }
+                LifecycleEvent::Leaving { serial, reason }
             }
-            ProcessEvent::Departed => Event::Departed(serial),
+            ProcessEvent::Departed => LifecycleEvent::Departed(serial),
             ProcessEvent::Warnings(warnings) => {
                 let serves = self.life.serving() == Some(serial);
                 if let Some((ready, _)) = self.record.serving.as_mut().filter(|_| serves) {
                     ready.warnings = warnings;
                 }
                 // Nothing happens to the plugin, but what is shown of it changes.
-                Event::Tick
+                LifecycleEvent::Tick
             }
-            ProcessEvent::Drained => Event::Drained(serial),
-            ProcessEvent::Gone => Event::Gone(serial),
+            ProcessEvent::Drained => LifecycleEvent::Drained(serial),
+            ProcessEvent::Gone => LifecycleEvent::Gone(serial),
         });
     }
 
@@ -236,12 +236,12 @@ impl Supervisor {
         if panicked {
             let reason = "internal error of the gateway: the task of this process ended".to_owned();
             tracing::error!(plugin = self.record.spec.name, start = serial.0, reason);
-            self.pending.push_back(Event::Failed { serial, reason, hopeless: false });
-            self.pending.push_back(Event::Gone(serial));
+            self.pending.push_back(LifecycleEvent::Failed { serial, reason, hopeless: false });
+            self.pending.push_back(LifecycleEvent::Gone(serial));
         }
     }
 
-    async fn take(&mut self, event: Event) {
+    async fn take(&mut self, event: LifecycleEvent) {
         let moment = Moment { at: self.began.elapsed(), chance: chance() };
         let about = event.clone();
         let actions = self.life.on(event, moment);
@@ -250,7 +250,7 @@ impl Supervisor {
             self.record.serving = None;
         }
         self.show().await;
-        if let (Event::Started(_), Some((ready, _))) = (&about, &self.record.serving)
+        if let (LifecycleEvent::Started(_), Some((ready, _))) = (&about, &self.record.serving)
             && let Some(place) = &ready.place
         {
             place.lead();
@@ -260,11 +260,11 @@ impl Supervisor {
         }
     }
 
-    fn log(&mut self, event: &Event) {
+    fn log(&mut self, event: &LifecycleEvent) {
         let plugin = &self.record.spec.name;
         let state = self.life.state().as_str();
         match (event, &self.record.serving) {
-            (Event::Started(_), Some((ready, _))) => {
+            (LifecycleEvent::Started(_), Some((ready, _))) => {
                 let (pid, endpoints) = (ready.pid, ready.endpoints.endpoints().len());
                 let sha256 = ready.sha256.map(tracing::field::display);
                 tracing::info!(plugin, pid, endpoints, sha256, "plugin is ready");
@@ -280,12 +280,16 @@ impl Supervisor {
                     );
                 }
             }
-            (Event::Failed { serial, reason, .. } | Event::Leaving { serial, reason }, _) => {
+            (
+                LifecycleEvent::Failed { serial, reason, .. }
+                | LifecycleEvent::Leaving { serial, reason },
+                _,
+            ) => {
                 let restarts = self.life.restarts();
                 let Affected { pid, in_flight } = self.victims.remove(serial).unwrap_or_default();
                 tracing::warn!(plugin, pid, state, restarts, in_flight, reason, "plugin failed");
             }
-            (Event::Wanted(_) | Event::Unwanted, _) => {
+            (LifecycleEvent::Wanted(_) | LifecycleEvent::Unwanted, _) => {
                 tracing::debug!(plugin, state, "plugin's desired state changed");
             }
             _ => {}

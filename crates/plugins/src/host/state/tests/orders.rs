@@ -53,28 +53,28 @@ struct World {
 }
 
 impl World {
-    fn event(&mut self, step: &Step, life: &Life) -> Option<Event> {
+    fn event(&mut self, step: &Step, life: &Life) -> Option<LifecycleEvent> {
         let pick = |from: &[Serial], n: usize| (!from.is_empty()).then(|| from[n % from.len()]);
         Some(match step {
             Step::Reload => {
                 self.edition += 1;
-                Event::Wanted(Edition(self.edition))
+                LifecycleEvent::Wanted(Edition(self.edition))
             }
-            Step::Remove => Event::Unwanted,
+            Step::Remove => LifecycleEvent::Unwanted,
             Step::Start(n) => {
-                Event::Started(pick(&self.alive, *n).filter(|s| !self.failed.contains(s))?)
+                LifecycleEvent::Started(pick(&self.alive, *n).filter(|s| !self.failed.contains(s))?)
             }
             Step::Fail(n) => {
                 let serial = pick(&self.alive, *n).filter(|s| !self.failed.contains(s))?;
                 self.failed.push(serial);
-                Event::Failed { serial, reason: "r".into(), hopeless: false }
+                LifecycleEvent::Failed { serial, reason: "r".into(), hopeless: false }
             }
-            Step::Leave => Event::Leaving { serial: life.serving()?, reason: "r".into() },
-            Step::Drained(n) => Event::Drained(pick(&self.alive, *n)?),
+            Step::Leave => LifecycleEvent::Leaving { serial: life.serving()?, reason: "r".into() },
+            Step::Drained(n) => LifecycleEvent::Drained(pick(&self.alive, *n)?),
             Step::Gone(n) => {
                 let ending: Vec<_> =
                     self.ordered_to_stop.iter().chain(&self.failed).copied().collect();
-                Event::Gone(pick(&ending, *n)?)
+                LifecycleEvent::Gone(pick(&ending, *n)?)
             }
             Step::EndStart(well) => {
                 let serial = self.alive.iter().copied().find(|s| life.awaits(*s))?;
@@ -82,28 +82,28 @@ impl World {
             }
             Step::Alarm => {
                 self.now = self.now.max(life.deadline()?);
-                Event::Tick
+                LifecycleEvent::Tick
             }
             Step::Wait(millis) => {
                 self.now += Duration::from_millis(*millis);
-                Event::Tick
+                LifecycleEvent::Tick
             }
         })
     }
 
-    fn end_start(&mut self, serial: Serial, well: bool) -> Event {
+    fn end_start(&mut self, serial: Serial, well: bool) -> LifecycleEvent {
         if well {
-            return Event::Started(serial);
+            return LifecycleEvent::Started(serial);
         }
         self.failed.push(serial);
-        Event::Failed { serial, reason: "r".into(), hopeless: false }
+        LifecycleEvent::Failed { serial, reason: "r".into(), hopeless: false }
     }
 
     /// Lets something happen, and checks every promise that can be checked at one moment.
-    fn happen(&mut self, life: &mut Life, event: &Event, chance: f64) {
+    fn happen(&mut self, life: &mut Life, event: &LifecycleEvent, chance: f64) {
         self.note(life, event);
         let actions = life.on(event.clone(), Moment { at: self.now, chance });
-        if let Event::Started(serial) = event
+        if let LifecycleEvent::Started(serial) = event
             && life.serving() == Some(*serial)
         {
             self.serving_since.get_or_insert(self.now);
@@ -113,11 +113,13 @@ impl World {
     }
 
     /// Keeps count of failures as the rules say.
-    fn note(&mut self, life: &Life, event: &Event) {
+    fn note(&mut self, life: &Life, event: &LifecycleEvent) {
         match event {
-            Event::Wanted(_) | Event::Unwanted | Event::Quit => self.failures.clear(),
-            Event::Started(serial) if life.awaits(*serial) => self.serving_since = None,
-            Event::Gone(serial) => {
+            LifecycleEvent::Wanted(_) | LifecycleEvent::Unwanted | LifecycleEvent::Quit => {
+                self.failures.clear();
+            }
+            LifecycleEvent::Started(serial) if life.awaits(*serial) => self.serving_since = None,
+            LifecycleEvent::Gone(serial) => {
                 for list in [
                     &mut self.alive,
                     &mut self.leaving,
@@ -128,7 +130,7 @@ impl World {
                     list.retain(|s| s != serial);
                 }
             }
-            Event::Failed { serial, .. } => {
+            LifecycleEvent::Failed { serial, .. } => {
                 let served = life.serving() == Some(*serial);
                 let healthy = self
                     .serving_since
@@ -146,10 +148,14 @@ impl World {
                 self.draining.retain(|s| s != serial);
                 self.leaving.push(*serial);
             }
-            Event::Leaving { serial, .. } => {
+            LifecycleEvent::Leaving { serial, .. } => {
                 self.note(
                     life,
-                    &Event::Failed { serial: *serial, reason: "r".into(), hopeless: false },
+                    &LifecycleEvent::Failed {
+                        serial: *serial,
+                        reason: "r".into(),
+                        hopeless: false,
+                    },
                 );
                 self.draining.push(*serial);
             }
@@ -157,7 +163,7 @@ impl World {
         }
     }
 
-    fn obey(&mut self, life: &Life, actions: &[Action], event: &Event) {
+    fn obey(&mut self, life: &Life, actions: &[Action], event: &LifecycleEvent) {
         let mut starts = 0;
         for action in actions {
             match action {
@@ -186,7 +192,7 @@ impl World {
     }
 
     /// A start after failures keeps the pause they demand, whatever happens meanwhile.
-    fn check_pause(&self, event: &Event) {
+    fn check_pause(&self, event: &LifecycleEvent) {
         let limits = limits();
         let Some(last) = self.failures.last() else { return };
         let window = last.saturating_sub(limits.window);
@@ -238,12 +244,12 @@ impl World {
             let ending = self.ordered_to_stop.iter().chain(&self.failed).next().copied();
             let starting = self.alive.iter().copied().find(|s| life.awaits(*s));
             let event = if let Some(serial) = ending {
-                Event::Gone(serial)
+                LifecycleEvent::Gone(serial)
             } else if let Some(event) = starting.map(|s| self.end_start(s, starts_go_well)) {
                 event
             } else if let Some(deadline) = life.deadline() {
                 self.now = self.now.max(deadline);
-                Event::Tick
+                LifecycleEvent::Tick
             } else {
                 return;
             };
@@ -304,7 +310,7 @@ proptest! {
             prop_assert_eq!(life.state(), PluginState::Parked);
             // An operator who speaks is heard.
             world.edition += 1;
-            let wanted = Event::Wanted(Edition(world.edition));
+            let wanted = LifecycleEvent::Wanted(Edition(world.edition));
             world.happen(&mut life, &wanted, 0.5);
             world.come_to_rest(&mut life, true);
             prop_assert_eq!(life.state(), PluginState::Ready);
