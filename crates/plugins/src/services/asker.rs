@@ -1,6 +1,6 @@
 //! The plugin that asks, and what an operator allows it to ask. Knows nothing of the answers.
 
-use super::bus::Party;
+use super::bus::ProcessKey;
 use super::refusals::Refusals;
 use sidegate_model::plugin::{PluginId, PluginSpec};
 use sidegate_model::snapshot::Snapshot;
@@ -29,15 +29,15 @@ pub(super) struct Asker {
 
 impl Asker {
     pub(super) fn new(
-        Party { plugin, process }: Party,
+        ProcessKey { plugin, process }: ProcessKey,
         snapshots: watch::Receiver<Arc<Snapshot>>,
         refusals: Arc<Refusals>,
     ) -> Self {
         Self { plugin, process, snapshots, refusals }
     }
 
-    pub(super) fn party(&self) -> Party {
-        Party { plugin: self.plugin, process: self.process }
+    pub(super) fn key(&self) -> ProcessKey {
+        ProcessKey { plugin: self.plugin, process: self.process }
     }
 
     /// Checks that the scope is granted right now, and gives the snapshot that says so: a call is
@@ -53,7 +53,7 @@ impl Asker {
         if spec.service_scopes.contains(scope) {
             return Ok(snapshot);
         }
-        if self.refusals.note(self.party(), scope) {
+        if self.refusals.note(self.key(), scope) {
             tracing::warn!(plugin = spec.name, scope, "a plugin asked for what it is not granted");
         }
         Err(Status::permission_denied(format!(

@@ -42,7 +42,7 @@ struct Queued {
 /// Who subscribes: a plugin, and which of its processes. Processes are numbered in the order of their
 /// start, from 1; 0 is none of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Party {
+pub(super) struct ProcessKey {
     pub(super) plugin: PluginId,
     pub(super) process: u64,
 }
@@ -53,7 +53,7 @@ pub(super) struct Retired;
 
 struct Subscriber {
     number: u64,
-    party: Party,
+    key: ProcessKey,
     queue: mpsc::Sender<Queued>,
     room: Arc<Semaphore>,
     /// Events lost since the queue was last empty.
@@ -102,8 +102,8 @@ struct Subscribers {
 }
 
 impl Subscribers {
-    fn leads(&self, party: Party) -> bool {
-        self.leaders.get(&party.plugin) == Some(&party.process)
+    fn leads(&self, key: ProcessKey) -> bool {
+        self.leaders.get(&key.plugin) == Some(&key.process)
     }
 
     /// Which process of each plugin gets events of these interests: the one that leads or else the newest
@@ -112,7 +112,8 @@ impl Subscribers {
     fn receivers(&self, interests: &[Interest; 2]) -> HashMap<PluginId, u64> {
         let mut receivers = HashMap::new();
         let interested = interests.iter().filter_map(|interest| self.by_interest.get(interest));
-        for Party { plugin, process } in interested.flatten().map(|subscriber| subscriber.party) {
+        for ProcessKey { plugin, process } in interested.flatten().map(|subscriber| subscriber.key)
+        {
             if self.leaders.get(&plugin).is_none_or(|leader| process <= *leader) {
                 let newest = receivers.entry(plugin).or_insert(process);
                 *newest = process.max(*newest);
@@ -122,13 +123,12 @@ impl Subscribers {
     }
 
     /// Whether a leader gets all that this process gets.
-    fn is_succeeded(&self, party: Party) -> bool {
-        let mut wanted =
-            self.by_interest.values().filter(|all| all.iter().any(|s| s.party == party));
+    fn is_succeeded(&self, key: ProcessKey) -> bool {
+        let mut wanted = self.by_interest.values().filter(|all| all.iter().any(|s| s.key == key));
         let is_led = |all: &Vec<Subscriber>| {
-            all.iter().any(|s| s.party.plugin == party.plugin && self.leads(s.party))
+            all.iter().any(|s| s.key.plugin == key.plugin && self.leads(s.key))
         };
-        !self.leads(party) && wanted.all(is_led)
+        !self.leads(key) && wanted.all(is_led)
     }
 }
 
@@ -154,7 +154,7 @@ impl Bus {
         let receivers = subscribers.receivers(&interests);
         for interest in &interests {
             for subscriber in subscribers.by_interest.get_mut(interest).into_iter().flatten() {
-                let Party { plugin, process } = subscriber.party;
+                let ProcessKey { plugin, process } = subscriber.key;
                 if process != 0 && receivers.get(&plugin) != Some(&process) {
                     continue;
                 }
@@ -188,19 +188,19 @@ impl Bus {
     /// [`Retired`].
     pub(super) fn subscribe(
         self: &Arc<Self>,
-        party: Party,
+        key: ProcessKey,
         interest: Interest,
         place: OwnedSemaphorePermit,
     ) -> Result<Subscription, Retired> {
         let (queue, events) = mpsc::channel(QUEUE_EVENTS);
         let room = Arc::new(Semaphore::new(QUEUE_BYTES));
         let mut subscribers = self.lock();
-        if subscribers.retired.contains(&party.process) {
+        if subscribers.retired.contains(&key.process) {
             return Err(Retired);
         }
         subscribers.numbered += 1;
         let number = subscribers.numbered;
-        let subscriber = Subscriber { number, party, queue, room, lost: 0 };
+        let subscriber = Subscriber { number, key, queue, room, lost: 0 };
         subscribers.by_interest.entry(interest.clone()).or_default().push(subscriber);
         drop(subscribers);
         self.changed.notify_waiters();
@@ -215,18 +215,18 @@ impl Bus {
     }
 
     /// From now on this process gets the events of its plugin.
-    pub(super) fn lead(&self, party: Party) {
-        self.lock().leaders.insert(party.plugin, party.process);
+    pub(super) fn lead(&self, key: ProcessKey) {
+        self.lock().leaders.insert(key.plugin, key.process);
         self.changed.notify_waiters();
     }
 
     /// Waits until another process gets all that this one gets. Never comes back for one that leads.
-    pub(super) async fn succeeded(&self, party: Party) {
+    pub(super) async fn succeeded(&self, key: ProcessKey) {
         loop {
             let changed = self.changed.notified();
             tokio::pin!(changed);
             changed.as_mut().enable();
-            if self.lock().is_succeeded(party) {
+            if self.lock().is_succeeded(key) {
                 return;
             }
             changed.await;
@@ -234,19 +234,19 @@ impl Bus {
     }
 
     /// Whether this process is the one that gets the events of its plugin.
-    pub(super) fn leads(&self, party: Party) -> bool {
-        self.lock().leads(party)
+    pub(super) fn leads(&self, key: ProcessKey) -> bool {
+        self.lock().leads(key)
     }
 
     /// Ends all subscriptions of a process; it gets no other ones.
-    pub(super) fn retire(&self, party: Party) {
+    pub(super) fn retire(&self, key: ProcessKey) {
         let mut subscribers = self.lock();
-        subscribers.retired.insert(party.process);
-        if subscribers.leads(party) {
-            subscribers.leaders.remove(&party.plugin);
+        subscribers.retired.insert(key.process);
+        if subscribers.leads(key) {
+            subscribers.leaders.remove(&key.plugin);
         }
         subscribers.by_interest.retain(|_, all| {
-            all.retain(|subscriber| subscriber.party != party);
+            all.retain(|subscriber| subscriber.key != key);
             !all.is_empty()
         });
         drop(subscribers);
@@ -254,9 +254,9 @@ impl Bus {
     }
 
     /// Nothing is left of a process.
-    pub(super) fn forget(&self, party: Party) {
-        self.retire(party);
-        self.lock().retired.remove(&party.process);
+    pub(super) fn forget(&self, key: ProcessKey) {
+        self.retire(key);
+        self.lock().retired.remove(&key.process);
     }
 
     /// How many events subscribers have lost because they were slow.
@@ -331,8 +331,8 @@ mod tests {
 
     fn subscribed(bus: &Arc<Bus>) -> Subscription {
         let place = Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap();
-        let party = Party { plugin: PluginId(1), process: 0 };
-        bus.subscribe(party, Interest::Everything, place).unwrap()
+        let key = ProcessKey { plugin: PluginId(1), process: 0 };
+        bus.subscribe(key, Interest::Everything, place).unwrap()
     }
 
     #[test]

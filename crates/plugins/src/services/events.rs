@@ -60,7 +60,7 @@ impl PluginEventService for Events {
                 "this plugin has {MAX_SUBSCRIPTIONS} subscriptions, which are the most; cancel one"
             ))
         })?;
-        Ok(Response::new(self.bus.subscribe(self.asker.party(), interest, place)?))
+        Ok(Response::new(self.bus.subscribe(self.asker.key(), interest, place)?))
     }
 
     async fn unsubscribe(

@@ -1,7 +1,7 @@
 //! One process of a plugin among those that run side by side, while one takes the place of another: which
 //! of them gets the events. Knows nothing of how processes come and go.
 
-use super::bus::{Bus, Party};
+use super::bus::{Bus, ProcessKey};
 use super::refusals::Refusals;
 use sidegate_model::plugin::PluginId;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ const SUCCESSION: Duration = Duration::from_secs(5);
 
 /// One process, as far as events are concerned. Dropping the last of it ends its subscriptions.
 pub(crate) struct Process {
-    party: Party,
+    key: ProcessKey,
     bus: Arc<Bus>,
     refusals: Arc<Refusals>,
 }
@@ -21,36 +21,36 @@ pub(crate) struct Process {
 impl Process {
     pub(super) fn begin(plugin: PluginId, bus: Arc<Bus>, refusals: Arc<Refusals>) -> Self {
         let process = bus.process();
-        Self { party: Party { plugin, process }, bus, refusals }
+        Self { key: ProcessKey { plugin, process }, bus, refusals }
     }
 
-    pub(super) fn party(&self) -> Party {
-        self.party
+    pub(super) fn key(&self) -> ProcessKey {
+        self.key
     }
 
     /// It serves: events reach it, and no process before it as soon as it has subscribed.
     pub(crate) fn lead(&self) {
-        self.bus.lead(self.party);
-        self.refusals.begin_anew(self.party);
+        self.bus.lead(self.key);
+        self.refusals.begin_anew(self.key);
     }
 
     /// Waits, for a while, until the process that serves now has subscribed to all that this one has
     /// subscribed to; not at all where no other process serves.
     pub(crate) async fn succeeded(&self) {
-        if !self.bus.leads(self.party) {
-            let _ = timeout(SUCCESSION, self.bus.succeeded(self.party)).await;
+        if !self.bus.leads(self.key) {
+            let _ = timeout(SUCCESSION, self.bus.succeeded(self.key)).await;
         }
     }
 
     /// It gets no more events.
     pub(crate) fn end(&self) {
-        self.bus.retire(self.party);
+        self.bus.retire(self.key);
     }
 }
 
 impl Drop for Process {
     fn drop(&mut self) {
-        self.bus.forget(self.party);
+        self.bus.forget(self.key);
     }
 }
 
@@ -73,7 +73,7 @@ mod tests {
 
     fn subscribed(bus: &Arc<Bus>, process: &Process, interest: Interest) -> Option<Subscription> {
         let place = Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap();
-        bus.subscribe(process.party(), interest, place).ok()
+        bus.subscribe(process.key(), interest, place).ok()
     }
 
     /// The events that are there now; whether it is over as well.

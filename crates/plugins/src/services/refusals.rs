@@ -1,6 +1,6 @@
 //! What plugins asked for without being granted it, for operators to see. A wish is none; a call is.
 
-use super::bus::Party;
+use super::bus::ProcessKey;
 use sidegate_model::plugin::{PluginId, PluginSpec};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -15,18 +15,18 @@ impl Refusals {
     }
 
     /// A call was refused. Tells whether that is news.
-    pub(super) fn note(&self, party: Party, scope: &'static str) -> bool {
-        let before = self.all().entry(party.plugin).or_default().insert(scope, party.process);
+    pub(super) fn note(&self, key: ProcessKey, scope: &'static str) -> bool {
+        let before = self.all().entry(key.plugin).or_default().insert(scope, key.process);
         before.is_none()
     }
 
     /// Another process of the plugin serves: what those before it were refused counts no more.
-    pub(super) fn begin_anew(&self, party: Party) {
+    pub(super) fn begin_anew(&self, key: ProcessKey) {
         let mut all = self.all();
-        if let Some(scopes) = all.get_mut(&party.plugin) {
-            scopes.retain(|_, process| *process >= party.process);
+        if let Some(scopes) = all.get_mut(&key.plugin) {
+            scopes.retain(|_, process| *process >= key.process);
             if scopes.is_empty() {
-                all.remove(&party.plugin);
+                all.remove(&key.plugin);
             }
         }
     }

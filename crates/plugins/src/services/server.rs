@@ -2,7 +2,7 @@
 //! connection came about, only whose it is.
 
 use super::asker::{Asker, callable};
-use super::bus::{Bus, Party};
+use super::bus::{Bus, ProcessKey};
 use super::calls::Calls;
 use super::events::Events;
 use super::management::Management;
@@ -140,10 +140,10 @@ impl HostServices {
     fn calls(&self, plugin: PluginId, share: Arc<Share>) -> Calls {
         let parts = &self.parts;
         // Who comes in otherwise is of no process.
-        let party = self.process.as_ref().map(|process| process.party());
-        let party = party.filter(|party| party.plugin == plugin);
-        let party = party.unwrap_or(Party { plugin, process: 0 });
-        let asker = Asker::new(party, parts.snapshots.clone(), parts.refusals.clone());
+        let key = self.process.as_ref().map(|process| process.key());
+        let key = key.filter(|key| key.plugin == plugin);
+        let key = key.unwrap_or(ProcessKey { plugin, process: 0 });
+        let asker = Asker::new(key, parts.snapshots.clone(), parts.refusals.clone());
         let management = Management { asker: asker.clone(), kv: parts.kv.clone() };
         let events = Events { asker, share, bus: parts.bus.clone(), node: parts.node.clone() };
         Calls::new(management, events)
