@@ -4,7 +4,7 @@
 //! Reading order: [`HostServices`] (`server`) serves one connection; `calls` bounds each call and
 //! brings it to its service: `management` answers from the snapshot (`facts`) and keeps what a
 //! plugin wants kept (`storage`), `events` passes on what plugins publish (`bus`). `asker` is the
-//! plugin at the other end and what it was granted, `share` how much of us it may take. `detached` keeps
+//! plugin at the other end and what it was granted, `limiter` how much of us it may take. `detached` keeps
 //! bytes without the message they came in.
 //!
 //! Who asks is the connection: fields of a message that name a plugin are not read. What a plugin
@@ -23,13 +23,13 @@ mod calls;
 mod detached;
 mod events;
 mod facts;
+mod limiter;
 mod management;
 #[cfg(test)]
 pub(crate) mod no_storage;
 mod process;
 mod refusals;
 mod server;
-mod share;
 mod storage;
 
 pub(crate) use process::Process;

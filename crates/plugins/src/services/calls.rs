@@ -2,8 +2,8 @@
 //! what is asked.
 
 use super::events::Events;
+use super::limiter::{MAX_CALLS, MAX_MESSAGE_BYTES, ServiceLimiter};
 use super::management::Management;
-use super::share::{MAX_CALLS, MAX_MESSAGE_BYTES, Share};
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body::{Body as HttpBody, Frame, SizeHint};
@@ -30,7 +30,7 @@ const SUBSCRIBE: &str = "/plugin_events.PluginEventService/Subscribe";
 #[derive(Clone)]
 pub(super) struct Calls {
     plugin: PluginId,
-    share: Arc<Share>,
+    limiter: Arc<ServiceLimiter>,
     management: management::MicrogatewayManagementServiceServer<Management>,
     events: events::PluginEventServiceServer<Events>,
 }
@@ -39,7 +39,7 @@ impl Calls {
     pub(super) fn new(management: Management, events: Events) -> Self {
         Self {
             plugin: management.asker.plugin,
-            share: events.share.clone(),
+            limiter: events.limiter.clone(),
             management: management::MicrogatewayManagementServiceServer::new(management)
                 .max_decoding_message_size(MAX_MESSAGE_BYTES)
                 .max_encoding_message_size(MAX_MESSAGE_BYTES),
@@ -61,7 +61,7 @@ impl Calls {
     }
 
     async fn bounded(self, request: Request<Incoming>) -> Result<Response<Body>, Status> {
-        let place = self.share.calls.clone().try_acquire_owned().map_err(|_| {
+        let place = self.limiter.calls.clone().try_acquire_owned().map_err(|_| {
             Status::resource_exhausted(format!(
                 "this plugin has {MAX_CALLS} calls in flight, which are the most; wait for answers"
             ))

@@ -3,7 +3,7 @@
 
 use super::asker::Asker;
 use super::bus::{Bus, Interest, Subscription};
-use super::share::{MAX_SUBSCRIPTIONS, Share};
+use super::limiter::{MAX_SUBSCRIPTIONS, ServiceLimiter};
 use sidegate_wire::events::plugin_event_service_server::PluginEventService;
 use sidegate_wire::events::{
     EventMessage, PublishRequest, PublishResponse, SubscribeRequest, UnsubscribeRequest,
@@ -21,7 +21,7 @@ const MAX_PAYLOAD_BYTES: usize = 1024 * 1024;
 /// What one plugin may ask of the events.
 pub(super) struct Events {
     pub(super) asker: Asker,
-    pub(super) share: Arc<Share>,
+    pub(super) limiter: Arc<ServiceLimiter>,
     pub(super) bus: Arc<Bus>,
     /// The name of this gateway, which every event carries.
     pub(super) node: Arc<str>,
@@ -55,7 +55,7 @@ impl PluginEventService for Events {
             (false, 1..=MAX_TOPIC_BYTES) => Interest::Topic(topic),
             (false, bytes) => return Err(Status::invalid_argument(long_topic(bytes))),
         };
-        let place = self.share.subscriptions.clone().try_acquire_owned().map_err(|_| {
+        let place = self.limiter.subscriptions.clone().try_acquire_owned().map_err(|_| {
             Status::resource_exhausted(format!(
                 "this plugin has {MAX_SUBSCRIPTIONS} subscriptions, which are the most; cancel one"
             ))

@@ -1,6 +1,6 @@
 //! What a snapshot tells a plugin of apps and tokens. Pure: the time is passed in.
 
-use super::share::MAX_MESSAGE_BYTES;
+use super::limiter::MAX_MESSAGE_BYTES;
 use jiff::ToSpan as _;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;

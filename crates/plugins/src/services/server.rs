@@ -5,10 +5,10 @@ use super::asker::{Asker, callable};
 use super::bus::{Bus, ProcessKey};
 use super::calls::Calls;
 use super::events::Events;
+use super::limiter::{MAX_CONNECTIONS, ServiceLimiter, ServiceLimiters};
 use super::management::Management;
 use super::process::Process;
 use super::refusals::Refusals;
-use super::share::{MAX_CONNECTIONS, Share, Shares};
 use hyper::server::conn::http2;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
@@ -40,14 +40,14 @@ struct Parts {
     snapshots: watch::Receiver<Arc<Snapshot>>,
     node: Arc<str>,
     bus: Arc<Bus>,
-    shares: Shares,
+    limiters: ServiceLimiters,
     refusals: Arc<Refusals>,
 }
 
 /// The place of one connection among those of its plugin; free again when it is dropped.
 pub(crate) struct Place {
     plugin: PluginId,
-    share: Arc<Share>,
+    limiter: Arc<ServiceLimiter>,
     _taken: OwnedSemaphorePermit,
 }
 
@@ -55,8 +55,9 @@ impl HostServices {
     /// Offers this storage and the facts of the current snapshot. `node` is the name of this
     /// gateway, which every event carries.
     pub fn new(kv: Arc<dyn Kv>, snapshots: watch::Receiver<Arc<Snapshot>>, node: String) -> Self {
-        let (bus, shares, refusals) = (Arc::default(), Shares::default(), Arc::default());
-        let parts = Parts { kv, snapshots, node: node.into(), bus, shares, refusals };
+        let (bus, limiters, refusals) =
+            (Arc::default(), ServiceLimiters::default(), Arc::default());
+        let parts = Parts { kv, snapshots, node: node.into(), bus, limiters, refusals };
         Self { parts: Arc::new(parts), process: None }
     }
 
@@ -89,11 +90,11 @@ impl HostServices {
 
     /// A place for one more connection of this plugin; `None` when it has as many as it may.
     pub(crate) fn place(&self, plugin: PluginId) -> Option<Place> {
-        let share = self.parts.shares.of(plugin);
-        if let Ok(taken) = share.connections.clone().try_acquire_owned() {
-            return Some(Place { plugin, share, _taken: taken });
+        let limiter = self.parts.limiters.of(plugin);
+        if let Ok(taken) = limiter.connections.clone().try_acquire_owned() {
+            return Some(Place { plugin, limiter, _taken: taken });
         }
-        if let Some(refused) = share.refused.due() {
+        if let Some(refused) = limiter.refused.due() {
             tracing::warn!(
                 %plugin,
                 refused,
@@ -108,8 +109,8 @@ impl HostServices {
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let Place { plugin, share, _taken } = place;
-        let calls = self.calls(plugin, share);
+        let Place { plugin, limiter, _taken } = place;
+        let calls = self.calls(plugin, limiter);
         let service = service_fn(move |request| {
             let calls = calls.clone();
             async move { Ok::<_, Infallible>(calls.answer(request).await) }
@@ -137,7 +138,7 @@ impl HostServices {
         self.parts.bus.subscriptions()
     }
 
-    fn calls(&self, plugin: PluginId, share: Arc<Share>) -> Calls {
+    fn calls(&self, plugin: PluginId, limiter: Arc<ServiceLimiter>) -> Calls {
         let parts = &self.parts;
         // Who comes in otherwise is of no process.
         let key = self.process.as_ref().map(|process| process.key());
@@ -145,7 +146,7 @@ impl HostServices {
         let key = key.unwrap_or(ProcessKey { plugin, process: 0 });
         let asker = Asker::new(key, parts.snapshots.clone(), parts.refusals.clone());
         let management = Management { asker: asker.clone(), kv: parts.kv.clone() };
-        let events = Events { asker, share, bus: parts.bus.clone(), node: parts.node.clone() };
+        let events = Events { asker, limiter, bus: parts.bus.clone(), node: parts.node.clone() };
         Calls::new(management, events)
     }
 }

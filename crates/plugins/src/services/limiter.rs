@@ -1,4 +1,4 @@
-//! How much of us one plugin may take at one time, over all its connections, so that no plugin
+//! How many connections, calls and subscriptions one plugin may have at one time, over all its connections, so that no plugin
 //! starves the others. Knows nothing of what is asked.
 
 use crate::rate_limited_log::RateLimitedLog;
@@ -17,8 +17,8 @@ pub(super) const MAX_CALLS: usize = 256;
 /// Subscriptions to events.
 pub(super) const MAX_SUBSCRIPTIONS: usize = 64;
 
-/// The places of one plugin.
-pub(super) struct Share {
+/// What one plugin may have open, and what of it is free.
+pub(super) struct ServiceLimiter {
     pub(super) connections: Arc<Semaphore>,
     pub(super) calls: Arc<Semaphore>,
     pub(super) subscriptions: Arc<Semaphore>,
@@ -26,7 +26,7 @@ pub(super) struct Share {
     pub(super) refused: RateLimitedLog,
 }
 
-impl Share {
+impl ServiceLimiter {
     fn new() -> Self {
         Self {
             connections: Arc::new(Semaphore::new(MAX_CONNECTIONS)),
@@ -37,23 +37,23 @@ impl Share {
     }
 }
 
-/// The shares of the plugins that are connected.
+/// The limiters of the plugins that are connected.
 #[derive(Default)]
-pub(super) struct Shares {
-    by_plugin: Mutex<HashMap<PluginId, Weak<Share>>>,
+pub(super) struct ServiceLimiters {
+    by_plugin: Mutex<HashMap<PluginId, Weak<ServiceLimiter>>>,
 }
 
-impl Shares {
-    /// The share of this plugin: one for all its connections.
-    pub(super) fn of(&self, plugin: PluginId) -> Arc<Share> {
+impl ServiceLimiters {
+    /// The limiter of this plugin: one for all its connections.
+    pub(super) fn of(&self, plugin: PluginId) -> Arc<ServiceLimiter> {
         let mut by_plugin = self.by_plugin.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(share) = by_plugin.get(&plugin).and_then(Weak::upgrade) {
-            return share;
+        if let Some(limiter) = by_plugin.get(&plugin).and_then(Weak::upgrade) {
+            return limiter;
         }
-        by_plugin.retain(|_, share| share.strong_count() > 0);
-        let share = Arc::new(Share::new());
-        by_plugin.insert(plugin, Arc::downgrade(&share));
-        share
+        by_plugin.retain(|_, limiter| limiter.strong_count() > 0);
+        let limiter = Arc::new(ServiceLimiter::new());
+        by_plugin.insert(plugin, Arc::downgrade(&limiter));
+        limiter
     }
 }
 
@@ -62,14 +62,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_plugin_has_one_share_while_it_is_connected_and_leaves_none_behind() {
-        let shares = Shares::default();
+    fn a_plugin_has_one_limiter_while_it_is_connected_and_leaves_none_behind() {
+        let limiters = ServiceLimiters::default();
         let (one, again, other) =
-            (shares.of(PluginId(1)), shares.of(PluginId(1)), shares.of(PluginId(2)));
+            (limiters.of(PluginId(1)), limiters.of(PluginId(1)), limiters.of(PluginId(2)));
         assert!(Arc::ptr_eq(&one, &again));
         assert!(!Arc::ptr_eq(&one, &other));
         drop((one, again, other));
-        let _third = shares.of(PluginId(3));
-        assert_eq!(shares.by_plugin.lock().unwrap().len(), 1);
+        let _third = limiters.of(PluginId(3));
+        assert_eq!(limiters.by_plugin.lock().unwrap().len(), 1);
     }
 }
