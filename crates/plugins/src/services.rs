@@ -3,7 +3,7 @@
 //!
 //! Reading order: [`HostServices`] (`server`) serves one connection; `calls` bounds each call and
 //! brings it to its service: `management` answers from the snapshot (`facts`) and keeps what a
-//! plugin wants kept (`storage`), `events` passes on what plugins publish (`bus`). `asker` is the
+//! plugin wants kept (`storage`), `events` passes on what plugins publish (`bus`). `calling_plugin` is the
 //! plugin at the other end and what it was granted, `limiter` how much of us it may take. `detached` keeps
 //! bytes without the message they came in.
 //!
@@ -17,8 +17,8 @@
 //!
 //! Knows nothing of sockets and brokers, nor where the storage is.
 
-mod asker;
 mod bus;
+mod calling_plugin;
 mod calls;
 mod detached;
 mod events;

@@ -38,7 +38,7 @@ pub(super) struct Calls {
 impl Calls {
     pub(super) fn new(management: Management, events: Events) -> Self {
         Self {
-            plugin: management.asker.plugin,
+            plugin: management.calling_plugin.id,
             limiter: events.limiter.clone(),
             management: management::MicrogatewayManagementServiceServer::new(management)
                 .max_decoding_message_size(MAX_MESSAGE_BYTES)

@@ -1,8 +1,8 @@
 //! The event service: checks what plugins publish and subscribe to. Needs no scope; knows nothing
 //! of how events travel.
 
-use super::asker::Asker;
 use super::bus::{Bus, Interest, Subscription};
+use super::calling_plugin::CallingPlugin;
 use super::limiter::{MAX_SUBSCRIPTIONS, ServiceLimiter};
 use sidegate_wire::events::plugin_event_service_server::PluginEventService;
 use sidegate_wire::events::{
@@ -20,7 +20,7 @@ const MAX_PAYLOAD_BYTES: usize = 1024 * 1024;
 
 /// What one plugin may ask of the events.
 pub(super) struct Events {
-    pub(super) asker: Asker,
+    pub(super) calling_plugin: CallingPlugin,
     pub(super) limiter: Arc<ServiceLimiter>,
     pub(super) bus: Arc<Bus>,
     /// The name of this gateway, which every event carries.
@@ -60,7 +60,7 @@ impl PluginEventService for Events {
                 "this plugin has {MAX_SUBSCRIPTIONS} subscriptions, which are the most; cancel one"
             ))
         })?;
-        Ok(Response::new(self.bus.subscribe(self.asker.key(), interest, place)?))
+        Ok(Response::new(self.bus.subscribe(self.calling_plugin.key(), interest, place)?))
     }
 
     async fn unsubscribe(
@@ -92,7 +92,7 @@ impl Events {
             ));
         }
         let id = unique_id().map_err(|_| "no id could be made for the event".to_owned())?;
-        let origin = format!("plugin:{}@{}", self.asker.plugin, self.node);
+        let origin = format!("plugin:{}@{}", self.calling_plugin.id, self.node);
         let direction = if (0..=2).contains(&direction) { direction } else { 0 };
         self.bus.publish(EventMessage { id: id.clone(), topic, origin, direction, payload });
         Ok(id)

@@ -1,4 +1,4 @@
-//! How many connections, calls and subscriptions one plugin may have at one time, over all its connections, so that no plugin
+//! How many connections, calls and subscriptions one plugin may have at one time, so that no plugin
 //! starves the others. Knows nothing of what is asked.
 
 use crate::rate_limited_log::RateLimitedLog;

@@ -1,9 +1,9 @@
 //! The management service: each method checks its scope and says who answers. Knows nothing of
 //! connections.
 
-use super::asker::{
-    APPS_READ, Asker, BUDGET_READ, CONTROL_SEND, CREDENTIALS_VALIDATE, KV_READWRITE, LLMS_READ,
-    PRICING_READ,
+use super::calling_plugin::{
+    APPS_READ, BUDGET_READ, CONTROL_SEND, CREDENTIALS_VALIDATE, CallingPlugin, KV_READWRITE,
+    LLMS_READ, PRICING_READ,
 };
 use super::{facts, storage};
 use sidegate_model::clock::now_millis;
@@ -20,7 +20,7 @@ type Answer<T> = Result<Response<T>, Status>;
 
 /// What one plugin may ask of the gateway itself.
 pub(super) struct Management {
-    pub(super) asker: Asker,
+    pub(super) calling_plugin: CallingPlugin,
     pub(super) kv: Arc<dyn Kv>,
 }
 
@@ -30,12 +30,12 @@ impl MicrogatewayManagementService for Management {
         &self,
         _: Request<wire::ListLlMsRequest>,
     ) -> Answer<wire::ListLlMsResponse> {
-        self.asker.granted(LLMS_READ)?;
+        self.calling_plugin.granted(LLMS_READ)?;
         Ok(Response::new(wire::ListLlMsResponse::default()))
     }
 
     async fn get_llm(&self, _: Request<wire::GetLlmRequest>) -> Answer<wire::GetLlmResponse> {
-        self.asker.granted(LLMS_READ)?;
+        self.calling_plugin.granted(LLMS_READ)?;
         Err(Status::not_found("LLM not found: this gateway keeps no LLMs"))
     }
 
@@ -43,12 +43,12 @@ impl MicrogatewayManagementService for Management {
         &self,
         request: Request<wire::ListAppsRequest>,
     ) -> Answer<wire::ListAppsResponse> {
-        let snapshot = self.asker.granted(APPS_READ)?;
+        let snapshot = self.calling_plugin.granted(APPS_READ)?;
         facts::list_apps(&snapshot, request.get_ref()).map(Response::new)
     }
 
     async fn get_app(&self, request: Request<wire::GetAppRequest>) -> Answer<wire::GetAppResponse> {
-        let snapshot = self.asker.granted(APPS_READ)?;
+        let snapshot = self.calling_plugin.granted(APPS_READ)?;
         facts::get_app(&snapshot, request.get_ref()).map(Response::new)
     }
 
@@ -56,7 +56,7 @@ impl MicrogatewayManagementService for Management {
         &self,
         request: Request<wire::GetBudgetStatusRequest>,
     ) -> Answer<wire::GetBudgetStatusResponse> {
-        let snapshot = self.asker.granted(BUDGET_READ)?;
+        let snapshot = self.calling_plugin.granted(BUDGET_READ)?;
         facts::budget(&snapshot, request.get_ref(), now_millis()).map(Response::new)
     }
 
@@ -64,7 +64,7 @@ impl MicrogatewayManagementService for Management {
         &self,
         _: Request<wire::ListModelPricesRequest>,
     ) -> Answer<wire::ListModelPricesResponse> {
-        self.asker.granted(PRICING_READ)?;
+        self.calling_plugin.granted(PRICING_READ)?;
         Ok(Response::new(wire::ListModelPricesResponse::default()))
     }
 
@@ -72,7 +72,7 @@ impl MicrogatewayManagementService for Management {
         &self,
         _: Request<wire::GetModelPriceRequest>,
     ) -> Answer<wire::GetModelPriceResponse> {
-        self.asker.granted(PRICING_READ)?;
+        self.calling_plugin.granted(PRICING_READ)?;
         Err(Status::not_found("model price not found: this gateway keeps no prices"))
     }
 
@@ -80,7 +80,7 @@ impl MicrogatewayManagementService for Management {
         &self,
         request: Request<wire::ValidateCredentialRequest>,
     ) -> Answer<wire::ValidateCredentialResponse> {
-        let snapshot = self.asker.granted(CREDENTIALS_VALIDATE)?;
+        let snapshot = self.calling_plugin.granted(CREDENTIALS_VALIDATE)?;
         let secret = &request.get_ref().secret;
         Ok(Response::new(facts::credential(&snapshot, secret, now_millis())))
     }
@@ -89,8 +89,8 @@ impl MicrogatewayManagementService for Management {
         &self,
         request: Request<wire::WritePluginKvRequest>,
     ) -> Answer<wire::WritePluginKvResponse> {
-        self.asker.granted(KV_READWRITE)?;
-        let written = storage::write(&*self.kv, self.asker.plugin, request.into_inner()).await;
+        self.calling_plugin.granted(KV_READWRITE)?;
+        let written = storage::write(&*self.kv, self.calling_plugin.id, request.into_inner()).await;
         written.map(Response::new)
     }
 
@@ -98,8 +98,8 @@ impl MicrogatewayManagementService for Management {
         &self,
         request: Request<wire::ReadPluginKvRequest>,
     ) -> Answer<wire::ReadPluginKvResponse> {
-        self.asker.granted(KV_READWRITE)?;
-        let read = storage::read(&*self.kv, self.asker.plugin, request.get_ref()).await;
+        self.calling_plugin.granted(KV_READWRITE)?;
+        let read = storage::read(&*self.kv, self.calling_plugin.id, request.get_ref()).await;
         read.map(Response::new)
     }
 
@@ -107,8 +107,8 @@ impl MicrogatewayManagementService for Management {
         &self,
         request: Request<wire::DeletePluginKvRequest>,
     ) -> Answer<wire::DeletePluginKvResponse> {
-        self.asker.granted(KV_READWRITE)?;
-        let deleted = storage::delete(&*self.kv, self.asker.plugin, request.get_ref()).await;
+        self.calling_plugin.granted(KV_READWRITE)?;
+        let deleted = storage::delete(&*self.kv, self.calling_plugin.id, request.get_ref()).await;
         deleted.map(Response::new)
     }
 
@@ -116,7 +116,7 @@ impl MicrogatewayManagementService for Management {
         &self,
         request: Request<wire::QueueControlPayloadRequest>,
     ) -> Answer<wire::QueueControlPayloadResponse> {
-        self.asker.granted(CONTROL_SEND)?;
+        self.calling_plugin.granted(CONTROL_SEND)?;
         let error_message = match request.get_ref().payload.len() {
             0 => "the payload is empty".to_owned(),
             bytes if bytes > MAX_CONTROL_PAYLOAD => {

@@ -1,8 +1,8 @@
 //! One connection of a plugin: HTTP/2 with bounds, and everything behind it. Knows nothing of how the
 //! connection came about, only whose it is.
 
-use super::asker::{Asker, callable};
 use super::bus::{Bus, ProcessKey};
+use super::calling_plugin::{CallingPlugin, callable};
 use super::calls::Calls;
 use super::events::Events;
 use super::limiter::{MAX_CONNECTIONS, ServiceLimiter, ServiceLimiters};
@@ -144,9 +144,12 @@ impl HostServices {
         let key = self.process.as_ref().map(|process| process.key());
         let key = key.filter(|key| key.plugin == plugin);
         let key = key.unwrap_or(ProcessKey { plugin, process: 0 });
-        let asker = Asker::new(key, parts.snapshots.clone(), parts.refusals.clone());
-        let management = Management { asker: asker.clone(), kv: parts.kv.clone() };
-        let events = Events { asker, limiter, bus: parts.bus.clone(), node: parts.node.clone() };
+        let calling_plugin =
+            CallingPlugin::new(key, parts.snapshots.clone(), parts.refusals.clone());
+        let management =
+            Management { calling_plugin: calling_plugin.clone(), kv: parts.kv.clone() };
+        let events =
+            Events { calling_plugin, limiter, bus: parts.bus.clone(), node: parts.node.clone() };
         Calls::new(management, events)
     }
 }

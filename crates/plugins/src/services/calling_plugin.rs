@@ -18,36 +18,36 @@ pub(super) const PRICING_READ: &str = "pricing.read";
 
 /// Who is at the other end of a connection.
 #[derive(Clone)]
-pub(super) struct Asker {
-    /// Its number: of the connection, never of a message.
-    pub(super) plugin: PluginId,
+pub(super) struct CallingPlugin {
+    /// Its number: that of the connection, never of a message.
+    pub(super) id: PluginId,
     /// Which of its processes.
     pub(super) process: u64,
     snapshots: watch::Receiver<Arc<Snapshot>>,
     refusals: Arc<Refusals>,
 }
 
-impl Asker {
+impl CallingPlugin {
     pub(super) fn new(
-        ProcessKey { plugin, process }: ProcessKey,
+        key: ProcessKey,
         snapshots: watch::Receiver<Arc<Snapshot>>,
         refusals: Arc<Refusals>,
     ) -> Self {
-        Self { plugin, process, snapshots, refusals }
+        Self { id: key.plugin, process: key.process, snapshots, refusals }
     }
 
     pub(super) fn key(&self) -> ProcessKey {
-        ProcessKey { plugin: self.plugin, process: self.process }
+        ProcessKey { plugin: self.id, process: self.process }
     }
 
     /// Checks that the scope is granted right now, and gives the snapshot that says so: a call is
     /// decided and answered from the same one.
     pub(super) fn granted(&self, scope: &'static str) -> Result<Arc<Snapshot>, Status> {
         let snapshot = self.snapshots.borrow().clone();
-        let Some(spec) = snapshot.plugins.get(&self.plugin) else {
+        let Some(spec) = snapshot.plugins.get(&self.id) else {
             return Err(Status::permission_denied(format!(
                 "insufficient scope: {scope} (plugin: {}); it is disabled or removed, so nothing is granted to it",
-                self.plugin
+                self.id
             )));
         };
         if spec.service_scopes.contains(scope) {
@@ -58,7 +58,7 @@ impl Asker {
         }
         Err(Status::permission_denied(format!(
             "insufficient scope: {scope} (plugin: {}); an operator grants it with: sidegate plugin grant {} {scope}",
-            self.plugin,
+            self.id,
             callable(spec)
         )))
     }
