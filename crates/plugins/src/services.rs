@@ -12,7 +12,7 @@
 //! from the next call on. Events and the licence need no scope, because the plugins there are
 //! declare none for them. A plugin that is not in the snapshot any more is granted nothing.
 //!
-//! Where one process of a plugin takes the place of another, `process` says which of them gets the
+//! Where one process of a plugin takes the place of another, `recipient` says which of them gets the
 //! events. What was asked for and not granted is remembered in `refusals`.
 //!
 //! Knows nothing of sockets and brokers, nor where the storage is.
@@ -27,10 +27,10 @@ mod limiter;
 mod management;
 #[cfg(test)]
 pub(crate) mod no_storage;
-mod process;
+mod recipient;
 mod refusals;
 mod server;
 mod storage;
 
-pub(crate) use process::Process;
+pub(crate) use recipient::EventRecipient;
 pub use server::HostServices;

@@ -9,7 +9,7 @@ use super::schema::Schema;
 use super::settings::{CallerFacts, HostSettings};
 use super::state::Serial;
 use crate::instance::{Features, Instance, SMALL_MESSAGE_BYTES};
-use crate::services::{HostServices, Process};
+use crate::services::{EventRecipient, HostServices};
 use sidegate_model::config_schema::ConfigSchema;
 use sidegate_model::endpoint::EndpointTable;
 use sidegate_model::plugin::PluginSpec;
@@ -60,8 +60,8 @@ pub(super) struct Ready {
     /// Of the program, where it could be read.
     pub(super) sha256: Option<Sha256>,
     pub(super) warnings: Vec<String>,
-    /// Its place among the processes of its plugin; `None` where it cannot ask its host.
-    pub(super) place: Option<Arc<Process>>,
+    /// Tells the services that it serves, so that it gets events; `None` where it cannot ask its host.
+    pub(super) recipient: Option<Arc<EventRecipient>>,
     /// From the beginning of its start to its last step.
     pub(super) start_duration: Duration,
 }

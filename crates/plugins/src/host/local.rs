@@ -18,7 +18,7 @@ use super::services_socket::ConnectionHandler;
 use super::session::Session;
 use super::settings::HostLimits;
 use crate::instance::{Features, Instance, InstanceControl};
-use crate::services::Process as Place;
+use crate::services::EventRecipient;
 use futures_util::FutureExt as _;
 use sidegate_model::endpoint::EndpointTable;
 use sidegate_model::plugin::PluginSpec;
@@ -178,7 +178,7 @@ impl Local<'_> {
 
     async fn serve(&mut self, mut running: RunningProcess, established: Established) {
         let Established { session, ready, socket } = established;
-        let (instance, place) = (ready.instance.control(), ready.place.clone());
+        let (instance, recipient) = (ready.instance.control(), ready.recipient.clone());
         let mut farewell = JoinSet::new();
         running.recording.runs(ready.sha256);
         running.recording.ready(instance.open_calls());
@@ -191,7 +191,7 @@ impl Local<'_> {
             {
                 Ending::Replaced => {
                     let closing = self.assignment.setup.closing.clone();
-                    farewell.spawn(retire((place.clone(), closing), session.close_session()));
+                    farewell.spawn(retire((recipient.clone(), closing), session.close_session()));
                 }
                 Ending::Ordered => {
                     return self.stop(running, (session, farewell), &instance).await;
@@ -207,9 +207,9 @@ impl Local<'_> {
                 }
             }
         };
-        if let Some(place) = &place {
+        if let Some(recipient) = &recipient {
             // The next one shall not wait for this one's end with its events.
-            place.end();
+            recipient.end();
         }
         let in_flight = broken_with(&instance).await;
         self.give_up(running, fault, in_flight).await;
@@ -336,15 +336,15 @@ impl Local<'_> {
 
 /// Ends the events and the session of a process that was replaced. Tells whether it answered in time.
 async fn retire(
-    (place, closing): (Option<Arc<Place>>, CancellationToken),
+    (recipient, closing): (Option<Arc<EventRecipient>>, CancellationToken),
     close_session: impl Future<Output = Result<(), Fault>>,
 ) -> bool {
-    if let Some(place) = place {
+    if let Some(recipient) = recipient {
         tokio::select! {
-            () = place.succeeded() => {}
+            () = recipient.succeeded() => {}
             () = closing.cancelled() => {}
         }
-        place.end();
+        recipient.end();
     }
     close_session.await.is_ok()
 }
@@ -394,7 +394,7 @@ async fn establish(
     let socket = await_handshake(process, limits.start).await?;
     steps.awaits("its answer to Initialize").await;
     let channel = dial(&socket).await?;
-    let (services, place) = setup.services.of_process(spec.id);
+    let (services, recipient) = setup.services.of_process(spec.id);
     let acceptor = socket.tls.as_ref().map(|tls| tls.acceptor.clone());
     let handler = ConnectionHandler::new(spec.id, services, process.family(), acceptor);
     let broker = Broker::open(channel.clone(), process.dir(), handler);
@@ -427,7 +427,7 @@ async fn establish(
         warnings: warnings((spec, &schema), &endpoints, features, max_body_bytes),
         endpoints,
         manifest,
-        place: Some(place),
+        recipient: Some(recipient),
         config_schema: schema.known,
         pid: Some(process.pid()),
         sha256: process.sha256().await,

@@ -69,7 +69,7 @@ impl Remote<'_> {
             manifest: offer.manifest.clone(),
             config_schema: offer.schema.known.clone(),
             pid: None,
-            place: None,
+            recipient: None,
             sha256: None,
             start_duration: begun.elapsed(),
         };

@@ -251,9 +251,9 @@ impl Supervisor {
         }
         self.show().await;
         if let (LifecycleEvent::Started(_), Some((ready, _))) = (&about, &self.record.serving)
-            && let Some(place) = &ready.place
+            && let Some(recipient) = &ready.recipient
         {
-            place.lead();
+            recipient.lead();
         }
         for action in actions {
             self.act(action);

@@ -7,7 +7,7 @@ use super::calls::Calls;
 use super::events::Events;
 use super::limiter::{MAX_CONNECTIONS, ServiceLimiter, ServiceLimiters};
 use super::management::Management;
-use super::process::Process;
+use super::recipient::EventRecipient;
 use super::refusals::Refusals;
 use hyper::server::conn::http2;
 use hyper::service::service_fn;
@@ -31,8 +31,8 @@ const CONNECTION_WINDOW: u32 = 1024 * 1024;
 #[derive(Clone)]
 pub struct HostServices {
     parts: Arc<Parts>,
-    /// The process that they are offered to, where they are offered to one only.
-    process: Option<Arc<Process>>,
+    /// Who gets the events, where they are offered to one process only.
+    recipient: Option<Arc<EventRecipient>>,
 }
 
 struct Parts {
@@ -58,14 +58,14 @@ impl HostServices {
         let (bus, limiters, refusals) =
             (Arc::default(), ServiceLimiters::default(), Arc::default());
         let parts = Parts { kv, snapshots, node: node.into(), bus, limiters, refusals };
-        Self { parts: Arc::new(parts), process: None }
+        Self { parts: Arc::new(parts), recipient: None }
     }
 
-    /// The same services for one process of this plugin, and its place among the processes.
-    pub(crate) fn of_process(&self, plugin: PluginId) -> (Self, Arc<Process>) {
+    /// The same services for one process of this plugin, and who gets the events for it.
+    pub(crate) fn of_process(&self, plugin: PluginId) -> (Self, Arc<EventRecipient>) {
         let (bus, refusals) = (self.parts.bus.clone(), self.parts.refusals.clone());
-        let process = Arc::new(Process::begin(plugin, bus, refusals));
-        (Self { parts: self.parts.clone(), process: Some(process.clone()) }, process)
+        let recipient = Arc::new(EventRecipient::begin(plugin, bus, refusals));
+        (Self { parts: self.parts.clone(), recipient: Some(recipient.clone()) }, recipient)
     }
 
     /// What a plugin asked for and is not granted, in words for an operator.
@@ -141,7 +141,7 @@ impl HostServices {
     fn calls(&self, plugin: PluginId, limiter: Arc<ServiceLimiter>) -> Calls {
         let parts = &self.parts;
         // Who comes in otherwise is of no process.
-        let key = self.process.as_ref().map(|process| process.key());
+        let key = self.recipient.as_ref().map(|recipient| recipient.key());
         let key = key.filter(|key| key.plugin == plugin);
         let key = key.unwrap_or(ProcessKey { plugin, process: 0 });
         let calling_plugin =

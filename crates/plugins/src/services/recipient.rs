@@ -12,13 +12,13 @@ use tokio::time::timeout;
 const SUCCESSION: Duration = Duration::from_secs(5);
 
 /// One process, as far as events are concerned. Dropping the last of it ends its subscriptions.
-pub(crate) struct Process {
+pub(crate) struct EventRecipient {
     key: ProcessKey,
     bus: Arc<Bus>,
     refusals: Arc<Refusals>,
 }
 
-impl Process {
+impl EventRecipient {
     pub(super) fn begin(plugin: PluginId, bus: Arc<Bus>, refusals: Arc<Refusals>) -> Self {
         let process = bus.process();
         Self { key: ProcessKey { plugin, process }, bus, refusals }
@@ -48,7 +48,7 @@ impl Process {
     }
 }
 
-impl Drop for Process {
+impl Drop for EventRecipient {
     fn drop(&mut self) {
         self.bus.forget(self.key);
     }
@@ -67,11 +67,15 @@ mod tests {
         Interest::Topic("t".to_owned())
     }
 
-    fn process(bus: &Arc<Bus>) -> Process {
-        Process::begin(PluginId(1), bus.clone(), Arc::default())
+    fn process(bus: &Arc<Bus>) -> EventRecipient {
+        EventRecipient::begin(PluginId(1), bus.clone(), Arc::default())
     }
 
-    fn subscribed(bus: &Arc<Bus>, process: &Process, interest: Interest) -> Option<Subscription> {
+    fn subscribed(
+        bus: &Arc<Bus>,
+        process: &EventRecipient,
+        interest: Interest,
+    ) -> Option<Subscription> {
         let place = Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap();
         bus.subscribe(process.key(), interest, place).ok()
     }
@@ -169,7 +173,7 @@ mod tests {
                         leader = Some(newest);
                     }
                     3 if leader == Some(newest) => {
-                        processes[..newest].iter().for_each(Process::end);
+                        processes[..newest].iter().for_each(EventRecipient::end);
                         events.retain(|(of, _)| *of == newest);
                     }
                     4 => if let Some(crashed) = leader.take() {
