@@ -74,9 +74,9 @@ impl ConnectionHandler {
     /// Serves one connection to its end.
     async fn serve(&self, stream: UnixStream, handshakes: &Semaphore) {
         // First of all, so that who only begins to talk is counted as well.
-        let Some(place) = self.services.place(self.plugin) else { return };
+        let Some(slot) = self.services.reserve(self.plugin) else { return };
         let Some(tls) = &self.tls else {
-            return self.services.serve_at(place, stream).await;
+            return self.services.serve_at(slot, stream).await;
         };
         let Ok(turn) = handshakes.try_acquire() else {
             return self.refuse(&format_args!("{MAX_HANDSHAKES} others are at it"));
@@ -84,7 +84,7 @@ impl ConnectionHandler {
         let agreed = timeout(TLS, tls.accept(stream)).await;
         drop(turn);
         match agreed {
-            Ok(Ok(stream)) => self.services.serve_at(place, stream).await,
+            Ok(Ok(stream)) => self.services.serve_at(slot, stream).await,
             Ok(Err(error)) => self.refuse(&error),
             Err(late) => self.refuse(&late),
         }

@@ -44,8 +44,8 @@ struct Parts {
     refusals: Arc<Refusals>,
 }
 
-/// The place of one connection among those of its plugin; free again when it is dropped.
-pub(crate) struct Place {
+/// One of the connections that a plugin may have; free again when it is dropped.
+pub(crate) struct ConnectionSlot {
     plugin: PluginId,
     limiter: Arc<ServiceLimiter>,
     _taken: OwnedSemaphorePermit,
@@ -83,16 +83,16 @@ impl HostServices {
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        if let Some(place) = self.place(plugin) {
-            self.serve_at(place, stream).await;
+        if let Some(slot) = self.reserve(plugin) {
+            self.serve_at(slot, stream).await;
         }
     }
 
-    /// A place for one more connection of this plugin; `None` when it has as many as it may.
-    pub(crate) fn place(&self, plugin: PluginId) -> Option<Place> {
+    /// Room for one more connection of this plugin; `None` when it has as many as it may.
+    pub(crate) fn reserve(&self, plugin: PluginId) -> Option<ConnectionSlot> {
         let limiter = self.parts.limiters.of(plugin);
         if let Ok(taken) = limiter.connections.clone().try_acquire_owned() {
-            return Some(Place { plugin, limiter, _taken: taken });
+            return Some(ConnectionSlot { plugin, limiter, _taken: taken });
         }
         if let Some(refused) = limiter.refused.due() {
             tracing::warn!(
@@ -105,11 +105,11 @@ impl HostServices {
     }
 
     /// Serves one connection until it ends, like [`Self::serve`].
-    pub(crate) async fn serve_at<S>(&self, place: Place, stream: S)
+    pub(crate) async fn serve_at<S>(&self, slot: ConnectionSlot, stream: S)
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let Place { plugin, limiter, _taken } = place;
+        let ConnectionSlot { plugin, limiter, _taken } = slot;
         let calls = self.calls(plugin, limiter);
         let service = service_fn(move |request| {
             let calls = calls.clone();
