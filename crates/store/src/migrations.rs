@@ -13,7 +13,7 @@ struct Step {
     sqlite: &'static str,
 }
 
-const STEPS: [Step; 3] = [
+const STEPS: [Step; 4] = [
     Step {
         number: 1,
         since: "0.1.0",
@@ -31,6 +31,12 @@ const STEPS: [Step; 3] = [
         since: "0.1.0",
         what: "what plugins keep",
         sqlite: include_str!("../migrations/sqlite/0003_plugin_kv.sql"),
+    },
+    Step {
+        number: 4,
+        since: "0.2.0",
+        what: "who may call plugins, and tokens over time",
+        sqlite: include_str!("../migrations/sqlite/0004_policy.sql"),
     },
 ];
 
@@ -90,7 +96,7 @@ mod tests {
         assert_eq!(
             told_too_new(7, "0.12.0: fleets"),
             format!(
-                "it was written by a newer Sidegate (its schema is 7, Sidegate {OURS} knows 3); \
+                "it was written by a newer Sidegate (its schema is 7, Sidegate {OURS} knows 4); \
                  use Sidegate 0.12.0 or newer, or restore a backup"
             )
         );

@@ -240,8 +240,9 @@ pub(crate) async fn registered(tx: &mut Tx) -> Result<BTreeMap<PluginId, UnixMil
 }
 
 const INSERT: &str = "INSERT INTO plugins (name, description, command, slug, config, options, \
-     hook_type, hook_types, service_scopes, is_active, reloads, created_at, updated_at) \
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 0, $11, $11) RETURNING *";
+     hook_type, hook_types, service_scopes, is_active, reloads, public_endpoints, created_at, \
+     updated_at) \
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 0, '[]', $11, $11) RETURNING *";
 
 /// Touches the row only when something differs.
 const UPDATE: &str = "UPDATE plugins SET name = $1, description = $2, command = $3, slug = $4, \
