@@ -3,7 +3,7 @@
 //! Reading order: [`host`] compares desired state with what runs and publishes generations, as only
 //! it can (`publisher`);
 //! `supervisor` looks after one plugin and lets `state` decide, which is pure; `runner` carries out
-//! one start (an `assignment`), of a program here (`local`) or of a plugin that runs elsewhere
+//! one start (an `assignment`), of a program here (`local`, which begins with `start`) or of a plugin that runs elsewhere
 //! (`remote`, at its `addresses`), to its end, with the help of `process` (the child and all it starts),
 //! `connect` (first line, socket), `session` (calls to the plugin, among them its `manifest`, the
 //! `schema` of its configuration and its `open_session`), `broker` (how it reaches the host services: each its `services_socket`, and when to `announce`
@@ -50,6 +50,7 @@ mod sealed;
 mod services_socket;
 mod session;
 mod settings;
+mod start;
 mod state;
 mod supervisor;
 mod view;

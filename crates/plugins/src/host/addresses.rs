@@ -74,19 +74,35 @@ impl Offer {
         self.keys() == other.keys()
     }
 
-    fn keys(&self) -> Vec<(&str, Vec<String>, bool, bool)> {
-        let mut keys: Vec<_> = self.registrations.iter().map(key).collect();
+    fn keys(&self) -> Vec<RoutingKey<'_>> {
+        let mut keys: Vec<_> = self.registrations.iter().map(RoutingKey::of).collect();
         keys.sort_unstable();
         keys
     }
 }
 
 /// What routing heeds of a registration.
-fn key(registration: &EndpointRegistration) -> (&str, Vec<String>, bool, bool) {
-    let mut methods: Vec<_> =
-        registration.methods.iter().map(|method| method.to_ascii_uppercase()).collect();
-    methods.sort_unstable();
-    (&registration.path, methods, registration.require_auth, registration.stream_response)
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct RoutingKey<'a> {
+    path: &'a str,
+    /// In capitals and in order.
+    methods: Vec<String>,
+    require_auth: bool,
+    stream_response: bool,
+}
+
+impl<'a> RoutingKey<'a> {
+    fn of(registration: &'a EndpointRegistration) -> Self {
+        let mut methods: Vec<_> =
+            registration.methods.iter().map(|method| method.to_ascii_uppercase()).collect();
+        methods.sort_unstable();
+        Self {
+            path: &registration.path,
+            methods,
+            require_auth: registration.require_auth,
+            stream_response: registration.stream_response,
+        }
+    }
 }
 
 /// Asks all addresses at once. Comes back when all have answered, or some time after the first good
@@ -132,30 +148,37 @@ async fn answered(
     Ok(Answered { session, lost, offer })
 }
 
-/// What it takes to look after the addresses.
+/// Tasks that look after the addresses, until this is dropped.
 pub(super) struct AddressWatch {
+    /// Why addresses are out of service now.
+    pub(super) reasons: watch::Receiver<OutOfServiceReasons>,
+    _tasks: JoinSet<()>,
+}
+
+/// What it takes to look after the addresses.
+pub(super) struct AddressWatcher {
     pub(super) spec: Arc<PluginSpec>,
     pub(super) limits: HostLimits,
     pub(super) in_service: InService,
     pub(super) offer: Offer,
 }
 
-impl AddressWatch {
+impl AddressWatcher {
     /// Looks after each address in a task of its own, and tells how all of them stand.
     pub(super) fn begin(
         self,
         addresses: &[String],
         answers: Vec<Result<Answered, Fault>>,
-    ) -> (watch::Receiver<OutOfServiceReasons>, JoinSet<()>) {
+    ) -> AddressWatch {
         let why = |answer: &Result<Answered, _>| answer.as_ref().err().map(OutOfService::of);
-        let (tell, standing) = watch::channel(answers.iter().map(why).collect());
-        let (care, tell) = (Arc::new(self), Arc::new(tell));
+        let (tell, reasons) = watch::channel(answers.iter().map(why).collect());
+        let (watcher, tell) = (Arc::new(self), Arc::new(tell));
         let mut tasks = JoinSet::new();
         for (at, (address, answer)) in addresses.iter().zip(answers).enumerate() {
-            let (care, tell, address) = (care.clone(), tell.clone(), address.clone());
-            tasks.spawn(async move { care.address(at, &address, answer.ok(), &tell).await });
+            let (watcher, tell, address) = (watcher.clone(), tell.clone(), address.clone());
+            tasks.spawn(async move { watcher.address(at, &address, answer.ok(), &tell).await });
         }
-        (standing, tasks)
+        AddressWatch { reasons, _tasks: tasks }
     }
 
     async fn address(

@@ -140,7 +140,8 @@ impl Steps {
 
 /// What an operator should know although the plugin runs.
 pub(super) fn warnings(
-    (spec, schema): (&PluginSpec, &Schema),
+    spec: &PluginSpec,
+    schema: &Schema,
     endpoints: &EndpointTable,
     features: Features,
     max_body_bytes: usize,
@@ -197,8 +198,8 @@ mod tests {
             reloads: 0,
         };
         let none = &EndpointTable::default();
-        let said = (&spec, &Schema::default());
-        let count = |features, max| warnings(said, none, features, max).len();
+        let schema = &Schema::default();
+        let count = |features, max| warnings(&spec, schema, none, features, max).len();
         let small = Features::default();
         let large = Features { large_messages: true, ..small };
         let just = SMALL_MESSAGE_BYTES - HEADER_ROOM;

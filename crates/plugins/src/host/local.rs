@@ -4,27 +4,21 @@
 //! after itself on every way out.
 
 use super::assignment::{
-    Affected, Assignment, Directive, ProcessEvent, Ready, Setup, Steps, release_after,
-    unless_stopped, warnings,
+    Affected, Assignment, Directive, ProcessEvent, release_after, unless_stopped,
 };
-use super::broker::Broker;
-use super::connect::{await_handshake, dial};
 use super::exit::Exit;
 use super::fault::{Fault, quoted};
 use super::oom::MemoryWatch;
-use super::process::Process;
+use super::process::{OrderedEnd, Process};
 use super::recorder::Recording;
-use super::services_socket::ConnectionHandler;
 use super::session::Session;
-use super::settings::HostLimits;
-use crate::instance::{Features, Instance, InstanceControl};
+use super::start::{Established, Start};
+use crate::instance::InstanceControl;
 use crate::services::EventRecipient;
 use futures_util::FutureExt as _;
-use sidegate_model::endpoint::EndpointTable;
-use sidegate_model::plugin::PluginSpec;
 use sidegate_model::record::InstanceEnd;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::net::UnixStream;
@@ -53,12 +47,22 @@ enum Ending {
     Undialable(Fault),
 }
 
-/// A process that passed every step of its start.
-struct Established {
+/// The session of a process, and the task that closes it early once the process is replaced.
+struct ClosingSession {
     session: Session,
-    ready: Ready,
-    /// Where it listens.
-    socket: PathBuf,
+    /// Tells whether the plugin answered in time.
+    early: JoinSet<bool>,
+}
+
+/// What is watched of a process that serves, or finishes what it has.
+struct WatchedProcess<'a> {
+    process: &'a Process,
+    session: &'a Session,
+    instance: &'a InstanceControl,
+    /// Where it must be possible to connect; `None` where it takes no new requests any more.
+    dial: Option<&'a Path>,
+    /// Another process gets the requests already.
+    is_replaced: bool,
 }
 
 /// A process and its record.
@@ -92,7 +96,7 @@ impl RunningProcess {
         if let Some(sha256) = self.process.sha256().await {
             self.recording.runs(Some(sha256));
         }
-        let (exit, killed) = self.process.end(Duration::ZERO).await;
+        let OrderedEnd { exit, killed } = self.process.end(Duration::ZERO).await;
         // What we did to it is not how it ended.
         if !killed {
             self.recording.exited(exit.told());
@@ -101,7 +105,7 @@ impl RunningProcess {
 
     /// Ends it in order.
     async fn end(self, grace: Duration, in_flight: usize, closing: &CancellationToken) {
-        let (exit, killed) = self.process.end(grace).await;
+        let OrderedEnd { exit, killed } = self.process.end(grace).await;
         // A signal that was not ours is no order, unless it is the one that stops the gateway too.
         let leaves_with_us = closing.is_cancelled() && exit.is_obedient();
         let is_ordered = killed || exit.signal.is_none() || leaves_with_us;
@@ -163,7 +167,8 @@ impl Local<'_> {
         recording.spawned(process.pid());
         let mut running = RunningProcess { process, recording, memory, lost: None };
         let spec = &self.assignment.spec;
-        let start = establish(&mut running.process, (spec, &steps), (&setup, &limits), begun);
+        let start = Start { spec, setup: &setup, limits: &limits, steps: &steps, begun };
+        let start = start.establish(&mut running.process);
         let slot = limits.start_slot;
         let established = tokio::select! {
             established = unless_stopped(&mut self.assignment.directives, start) => established,
@@ -179,23 +184,25 @@ impl Local<'_> {
     async fn serve(&mut self, mut running: RunningProcess, established: Established) {
         let Established { session, ready, socket } = established;
         let (instance, recipient) = (ready.instance.control(), ready.recipient.clone());
-        let mut farewell = JoinSet::new();
+        let mut closing = ClosingSession { session, early: JoinSet::new() };
         running.recording.runs(ready.sha256);
         running.recording.ready(instance.open_calls());
         self.assignment.tell(ProcessEvent::Started(Box::new(ready))).await;
         let fault = loop {
-            let dial = running.lost.is_none().then_some(socket.as_path());
-            match self
-                .watch((&running.process, dial), &session, (&instance, !farewell.is_empty()))
-                .await
-            {
+            let watched = WatchedProcess {
+                process: &running.process,
+                session: &closing.session,
+                instance: &instance,
+                dial: running.lost.is_none().then_some(socket.as_path()),
+                is_replaced: !closing.early.is_empty(),
+            };
+            match self.watch(watched).await {
                 Ending::Replaced => {
-                    let closing = self.assignment.setup.closing.clone();
-                    farewell.spawn(retire((recipient.clone(), closing), session.close_session()));
+                    let stop = self.assignment.setup.closing.clone();
+                    let close = closing.session.close_session();
+                    closing.early.spawn(retire(recipient.clone(), stop, close));
                 }
-                Ending::Ordered => {
-                    return self.stop(running, (session, farewell), &instance).await;
-                }
+                Ending::Ordered => return self.stop(running, closing, &instance).await,
                 Ending::Unwell(fault) => break fault,
                 Ending::Exited => break Fault::Internal("the process ended"),
                 Ending::Undialable(fault) => {
@@ -213,7 +220,7 @@ impl Local<'_> {
         }
         let in_flight = broken_with(&instance).await;
         self.give_up(running, fault, in_flight).await;
-        drop(session);
+        drop(closing);
     }
 
     /// Whether a process ended by the very signal that tells the gateway to stop.
@@ -262,14 +269,9 @@ impl Local<'_> {
         running.clean_up().await;
     }
 
-    /// Waits until it ends or must be ended. Without a socket `dial` it is on its way out already, and
-    /// finishes what it has.
-    async fn watch(
-        &mut self,
-        (process, dial): (&Process, Option<&Path>),
-        session: &Session,
-        (instance, is_replaced): (&InstanceControl, bool),
-    ) -> Ending {
+    /// Waits until it ends or must be ended.
+    async fn watch(&mut self, watched: WatchedProcess<'_>) -> Ending {
+        let WatchedProcess { process, session, instance, dial, is_replaced } = watched;
         let exited = process.exited();
         let unwell = session.unwell();
         let ping_every = self.assignment.setup.settings.limits.of(&self.assignment.spec).ping_every;
@@ -306,7 +308,7 @@ impl Local<'_> {
     async fn stop(
         &self,
         running: RunningProcess,
-        (session, mut farewell): (Session, JoinSet<bool>),
+        mut closing: ClosingSession,
         instance: &InstanceControl,
     ) {
         let exited = running.process.exited();
@@ -316,8 +318,8 @@ impl Local<'_> {
             exit = exited => Some(exit),
             () = async {
                 // Its session may have been closed when it was replaced.
-                let closed = farewell.join_next().await.and_then(Result::ok);
-                session.say_goodbye(&self.assignment.spec.name, closed).await;
+                let closed = closing.early.join_next().await.and_then(Result::ok);
+                closing.session.say_goodbye(&self.assignment.spec.name, closed).await;
             } => None,
         };
         if gone.is_some_and(|exit| exit.signal.is_some()) {
@@ -336,13 +338,14 @@ impl Local<'_> {
 
 /// Ends the events and the session of a process that was replaced. Tells whether it answered in time.
 async fn retire(
-    (recipient, closing): (Option<Arc<EventRecipient>>, CancellationToken),
+    recipient: Option<Arc<EventRecipient>>,
+    stop: CancellationToken,
     close_session: impl Future<Output = Result<(), Fault>>,
 ) -> bool {
     if let Some(recipient) = recipient {
         tokio::select! {
             () = recipient.succeeded() => {}
-            () = closing.cancelled() => {}
+            () = stop.cancelled() => {}
         }
         recipient.end();
     }
@@ -381,59 +384,6 @@ async fn broken_with(instance: &InstanceControl) -> usize {
     // Calls end as their connections do; one that nobody asks for is counted as it is.
     let _ = timeout(CALLS_BREAK, instance.drained()).await;
     instance.open_calls().now_or_broken()
-}
-
-/// Everything between the start of the process and its first request.
-async fn establish(
-    process: &mut Process,
-    (spec, steps): (&Arc<PluginSpec>, &Steps),
-    (setup, limits): (&Setup, &HostLimits),
-    begun: Instant,
-) -> Result<Established, Fault> {
-    steps.awaits("its first line on stdout, the handshake").await;
-    let socket = await_handshake(process, limits.start).await?;
-    steps.awaits("its answer to Initialize").await;
-    let channel = dial(&socket).await?;
-    let (services, recipient) = setup.services.of_process(spec.id);
-    let acceptor = socket.tls.as_ref().map(|tls| tls.acceptor.clone());
-    let handler = ConnectionHandler::new(spec.id, services, process.family(), acceptor);
-    let broker = Broker::open(channel.clone(), process.dir(), handler);
-    let mut session = Session::open(channel, process.sink(), limits.clone(), broker);
-    let exited = process.exited();
-    let set_up = async {
-        let features = session.initialize(spec).await?;
-        steps.awaits("what it says of itself: endpoints, manifest, health").await;
-        let (registrations, manifest, schema) =
-            tokio::join!(session.registrations(), session.manifest(), session.config_schema());
-        session.ping().await?;
-        Ok::<_, Fault>((features, registrations?, manifest, schema))
-    };
-    let (features, registrations, manifest, schema) = tokio::select! {
-        answers = set_up => answers?,
-        _ = exited => return Err(Fault::Internal("the process ended")),
-    };
-    session.keep_sessions(spec);
-    let features = Features::from_announced(&features);
-    let endpoints = Arc::new(EndpointTable::build(registrations));
-    let max_body_bytes = setup.calls.max_body_bytes;
-    let ready = Ready {
-        instance: Instance::new(
-            spec.clone(),
-            &socket.path,
-            socket.connector(),
-            features,
-            setup.calls.shards,
-        ),
-        warnings: warnings((spec, &schema), &endpoints, features, max_body_bytes),
-        endpoints,
-        manifest,
-        recipient: Some(recipient),
-        config_schema: schema.known,
-        pid: Some(process.pid()),
-        sha256: process.sha256().await,
-        start_duration: begun.elapsed(),
-    };
-    Ok(Established { session, ready, socket: socket.path })
 }
 
 /// Where the process has ended, that explains a failed call better than the call does.

@@ -54,6 +54,13 @@ const INHERITED_PREFIX: &str = "LC_";
 const REAP: Duration = Duration::from_secs(5);
 const LAST_OUTPUT: Duration = Duration::from_millis(250);
 
+/// How a process ended that was told to.
+pub(super) struct OrderedEnd {
+    pub(super) exit: Exit,
+    /// It had to be killed, since it did not end by itself in time.
+    pub(super) killed: bool,
+}
+
 /// A running plugin. Dropping it kills it and what it started.
 pub(super) struct Process {
     pid: u32,
@@ -181,17 +188,17 @@ impl Process {
     }
 
     /// Gives it `grace` to end by itself, then kills it; leaves nothing behind of what it started.
-    /// Tells how it ended, and whether it had to be killed.
-    pub(super) async fn end(mut self, grace: Duration) -> (Exit, bool) {
+    /// Tells how it ended.
+    pub(super) async fn end(mut self, grace: Duration) -> OrderedEnd {
         let exited = self.exited();
         tokio::pin!(exited);
         let ended = match timeout(grace, exited.as_mut()).await {
-            Ok(exit) => (exit, false),
+            Ok(exit) => OrderedEnd { exit, killed: false },
             Err(_) => {
                 self.kill = None;
                 let killed = timeout(REAP, exited).await;
                 let unseen = Exit { code: None, signal: Some(Signal::KILL.as_raw()) };
-                (killed.unwrap_or(unseen), true)
+                OrderedEnd { exit: killed.unwrap_or(unseen), killed: true }
             }
         };
         self.drain_output().await;

@@ -3,7 +3,7 @@
 //! last one leaves, what is open there may finish.
 
 use super::addresses::{
-    AddressWatch, Answered, Offer, OutOfService, OutOfServiceReasons, first_round,
+    AddressWatch, AddressWatcher, Answered, Offer, OutOfService, OutOfServiceReasons, first_round,
 };
 use super::assignment::{
     Affected, Assignment, Directive, ProcessEvent, Ready, unless_stopped, warnings,
@@ -15,8 +15,6 @@ use sidegate_model::endpoint::EndpointTable;
 use sidegate_model::record::InstanceEnd;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tokio::sync::watch;
-use tokio::task::JoinSet;
 
 /// How long calls may take to notice that their process is gone.
 const CALLS_BREAK: Duration = Duration::from_millis(100);
@@ -55,8 +53,7 @@ impl Remote<'_> {
         let in_service: InService = answers.iter().map(|a| Presence::new(a.is_ok())).collect();
         let endpoints = Arc::new(EndpointTable::build(offer.registrations.clone()));
         let max_body_bytes = setup.calls.max_body_bytes;
-        let said = (&*spec, &offer.schema);
-        let lasting = warnings(said, &endpoints, offer.features, max_body_bytes);
+        let lasting = warnings(&spec, &offer.schema, &endpoints, offer.features, max_body_bytes);
         let addresses: Vec<_> = self.addresses.iter().cloned().map(Address::Tcp).collect();
         let (features, shards) = (offer.features, setup.calls.shards);
         let instance = Instance::at(spec.clone(), &addresses, features, shards, &in_service);
@@ -74,9 +71,9 @@ impl Remote<'_> {
             start_duration: begun.elapsed(),
         };
         self.assignment.tell(ProcessEvent::Started(Box::new(ready))).await;
-        let care = AddressWatch { spec, limits, in_service, offer };
-        let care = care.begin(self.addresses, answers);
-        match self.watch(care, &control, &lasting).await {
+        let watcher = AddressWatcher { spec, limits, in_service, offer };
+        let watch = watcher.begin(self.addresses, answers);
+        match self.watch(watch, &control, &lasting).await {
             None => {
                 control.end_streams().await;
                 end(&recording, None, control.open_calls().now_or_broken());
@@ -111,7 +108,7 @@ impl Remote<'_> {
     /// Waits for the end: ordered (`None`), or because no address is left.
     async fn watch(
         &mut self,
-        (mut standing, _care): (watch::Receiver<OutOfServiceReasons>, JoinSet<()>),
+        mut addresses: AddressWatch,
         instance: &InstanceControl,
         lasting: &[String],
     ) -> Option<Missing> {
@@ -122,12 +119,12 @@ impl Remote<'_> {
                 return None;
             }
             tokio::select! {
-                changed = standing.changed() => {
+                changed = addresses.reasons.changed() => {
                     if changed.is_err() {
                         let fault = Fault::Internal("nobody looks after its addresses");
                         return Some(Missing { fault, hangs: true });
                     }
-                    let now = standing.borrow_and_update().clone();
+                    let now = addresses.reasons.borrow_and_update().clone();
                     if now.iter().all(Option::is_some) {
                         let fault = Fault::NoAddress(self.told(&now).join("; "));
                         let hangs = now.iter().flatten().any(|absence| absence.hangs);
