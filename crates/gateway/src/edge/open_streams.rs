@@ -37,6 +37,18 @@ pub(crate) struct Force {
     pub call: Option<Canceller>,
 }
 
+/// A stream that has just begun.
+pub(crate) struct BegunStream<'a> {
+    /// Tells it to end.
+    pub signal: Arc<EndSignal>,
+    /// What ends it where it does not hear.
+    pub force: Force,
+    /// Its caller's token, where that is to be looked at again.
+    pub token: Option<Arc<Token>>,
+    /// The generation under which its caller was let in.
+    pub generation: &'a Arc<Generation>,
+}
+
 /// A stream that is open.
 struct Member {
     signal: Arc<EndSignal>,
@@ -104,15 +116,9 @@ impl Drop for Member {
 }
 
 impl OpenStreams {
-    /// Takes in a stream that was begun under `seen`; its caller's token where it is to be looked at
-    /// again.
-    pub(crate) fn enter(
-        &self,
-        signal: Arc<EndSignal>,
-        force: Force,
-        token: Option<Arc<Token>>,
-        (seen, generations): (&Arc<Generation>, &GenerationReader),
-    ) -> Open {
+    /// Takes in a stream.
+    pub(crate) fn enter(&self, begun: BegunStream<'_>, generations: &GenerationReader) -> Open {
+        let BegunStream { signal, force, token, generation: seen } = begun;
         let expires_at = token.as_ref().map(|token| token.expires_at.unwrap_or(NEVER));
         let entered = self.all.enter(Member { signal, token, force, cut: None });
         if let Some(expires_at) = expires_at {

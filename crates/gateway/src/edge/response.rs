@@ -4,7 +4,7 @@ use super::body::EdgeBody;
 use super::context::{Moment, RequestContext};
 use super::dispatch::PluginAnswer;
 use super::event_border::is_listened_to;
-use super::open_streams::Force;
+use super::open_streams::{BegunStream, Force};
 use super::quota_headers::quota_headers;
 use super::stream::StreamBody;
 use crate::identity::admit::Permit;
@@ -111,10 +111,13 @@ fn enter(
     }
     let (connection, call) = (connection.clone(), stream.canceller());
     let shard = connection.shard;
-    let (signal, force) =
-        (stream.signal().clone(), Force { connection, stream: carrier.clone(), call });
-    let moment = (&moment.generation, &edge.generations);
-    stream.entered(edge.open_streams(shard).enter(signal, force, token, moment));
+    let begun = BegunStream {
+        signal: stream.signal().clone(),
+        force: Force { connection, stream: carrier.clone(), call },
+        token,
+        generation: &moment.generation,
+    };
+    stream.entered(edge.open_streams(shard).enter(begun, &edge.generations));
 }
 
 /// Takes the plugin's Content-Length out; it is put back where it can be kept.
