@@ -3,35 +3,26 @@
 
 use crate::admin::Admin;
 use crate::app::AppBuilder;
-use crate::binaries::program;
 use crate::certificate::Certificate;
 use crate::cli::Cli;
 use crate::client::{Connection, Request, Version};
-use crate::eventually::{PATIENCE, comes_true, eventually};
+use crate::eventually::eventually;
 use crate::plugin::{Plugin, PluginBuilder};
-use crate::process::{descendants, is_alive, kill, signal};
+use crate::process::descendants;
 use crate::raw::Raw;
-use rustix::process::Signal;
-use serde_json::Value;
+use crate::running::{Environment, Launch, Old, Running, log_file};
 use std::fs;
 use std::io::PipeWriter;
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
 use std::thread::panicking;
-use std::time::Duration;
 use tempfile::TempDir;
-
-/// The admin token of every gateway that is not told another.
-const ADMIN_TOKEN: &str = "sga_the-stories-own-admin-token";
-/// How long processes may take to vanish after the gateway has ended.
-const VANISH: Duration = Duration::from_secs(3);
 
 /// A gateway that is about to start.
 #[must_use = "a gateway is started by start"]
 pub struct GatewayBuilder {
-    environment: Vec<(String, String)>,
+    environment: Environment,
     open_files: Option<u64>,
     folder: TempDir,
     /// Where its log goes instead of the usual file.
@@ -42,8 +33,7 @@ impl GatewayBuilder {
     /// Adds a variable to its environment, in place of what the harness would set.
     pub fn env(mut self, name: &str, value: impl AsRef<std::ffi::OsStr>) -> Self {
         let value = value.as_ref().to_str().expect("stories use text here");
-        self.environment.retain(|(known, _)| known != name);
-        self.environment.push((name.to_owned(), value.to_owned()));
+        self.environment.set(name, value);
         self
     }
 
@@ -62,7 +52,7 @@ impl GatewayBuilder {
 
     /// Takes a variable out of its environment that the harness would set.
     pub fn env_remove(mut self, name: &str) -> Self {
-        self.environment.retain(|(known, _)| known != name);
+        self.environment.remove(name);
         self
     }
 
@@ -89,33 +79,18 @@ impl GatewayBuilder {
     /// When it does not; its log is printed.
     pub async fn start(self) -> Gateway {
         let Self { environment, open_files, folder, stderr } = self;
-        let how = (&environment[..], open_files);
-        let mut running = Running::spawn(how, folder.path(), &[], stderr);
-        let text = running.wait_ready(folder.path()).await;
-        let said: Value = serde_json::from_str(&text).expect("the ready file is JSON");
-        assert_eq!(said["pid"], running.child.id());
+        let launch =
+            Launch { environment: &environment, open_files, folder: folder.path(), stderr };
+        let mut running = launch.spawn(&[]);
+        let said = running.wait_ready(folder.path()).await;
+        assert_eq!(said["pid"], running.pid());
         let addr = |key: &str| -> SocketAddr {
             let addr = said[key].as_str().and_then(|addr| addr.parse().ok());
             addr.unwrap_or_else(|| panic!("{key} in the ready file: {said}"))
         };
-        let admin = Admin::new(addr("admin_addr"), admin_token(&environment));
+        let admin = Admin::new(addr("admin_addr"), environment.admin_token());
         Gateway { addr: addr("gateway_addr"), admin, running: Some(running), environment, folder }
     }
-}
-
-/// The token that it was given, or else the one that lies in its data folder.
-fn admin_token(environment: &[(String, String)]) -> String {
-    let value = |wanted| environment.iter().find(|(name, _)| name == wanted);
-    if let Some((_, token)) = value("SIDEGATE_ADMIN_TOKEN") {
-        return token.clone();
-    }
-    let (_, data_dir) = value("DATA_DIR").expect("every gateway has a data folder");
-    let token = fs::read_to_string(Path::new(data_dir).join("admin.token"));
-    token.expect("a gateway without a token makes one").trim().to_owned()
-}
-
-fn ready_file(folder: &Path) -> PathBuf {
-    folder.join("ready.json")
 }
 
 /// A running gateway.
@@ -123,7 +98,7 @@ pub struct Gateway {
     addr: SocketAddr,
     admin: Admin,
     running: Option<Running>,
-    environment: Vec<(String, String)>,
+    environment: Environment,
     // Last, so that it outlives the process.
     folder: TempDir,
 }
@@ -143,19 +118,8 @@ impl Gateway {
     /// When there is no room for a folder.
     pub fn builder() -> GatewayBuilder {
         let folder = tempfile::Builder::new().prefix("sg").tempdir().expect("a temporary folder");
-        let builder =
-            GatewayBuilder { environment: Vec::new(), open_files: None, folder, stderr: None };
-        let data_dir = builder.folder.path().join("data");
-        builder
-            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
-            .env("HOST", "127.0.0.1")
-            .env("PORT", "0")
-            .env("ADMIN_PORT", "0")
-            .env("DATA_DIR", data_dir)
-            .env("SIDEGATE_ADMIN_TOKEN", ADMIN_TOKEN)
-            // A story that leaves a stream open shall not wait for it at the end.
-            .env("SHUTDOWN_TIMEOUT", "1s")
-            .env("LOG_LEVEL", "debug")
+        let environment = Environment::usual(&folder.path().join("data"));
+        GatewayBuilder { environment, open_files: None, folder, stderr: None }
     }
 
     /// Where clients connect.
@@ -173,7 +137,7 @@ impl Gateway {
     /// # Panics
     /// When it was ended.
     pub fn pid(&self) -> u32 {
-        self.running.as_ref().expect("it was not ended before").child.id()
+        self.running.as_ref().expect("it was not ended before").pid()
     }
 
     /// Where it keeps everything.
@@ -295,9 +259,7 @@ impl Gateway {
     /// # Panics
     /// When it was ended.
     pub fn kill(&mut self) {
-        let mut running = self.running.take().expect("it was not ended before");
-        running.child.kill().expect("the process is ours");
-        running.child.wait().expect("a killed process ends");
+        self.running.take().expect("it was not ended before").kill();
     }
 
     /// Asks it to stop and does not wait.
@@ -322,8 +284,6 @@ impl Gateway {
     /// # Panics
     /// When it does not start.
     pub async fn start_again(mut self) -> Self {
-        // What the one before said of itself would be taken for the new one's word.
-        let _ = fs::remove_file(ready_file(self.folder.path()));
         let folder = std::mem::replace(&mut self.folder, TempDir::new().expect("a folder"));
         let environment = std::mem::take(&mut self.environment);
         GatewayBuilder { environment, open_files: None, folder, stderr: None }.start().await
@@ -331,8 +291,7 @@ impl Gateway {
 
     /// Changes a variable of the environment in which the next process is started.
     pub fn env(&mut self, name: &str, value: &str) -> &mut Self {
-        self.environment.retain(|(known, _)| known != name);
-        self.environment.push((name.to_owned(), value.to_owned()));
+        self.environment.set(name, value);
         self
     }
 
@@ -342,14 +301,13 @@ impl Gateway {
     /// # Panics
     /// When it does not start.
     pub async fn take_over(&mut self) -> Old {
-        // What the one before said of itself would be taken for the new one's word.
-        let _ = fs::remove_file(ready_file(self.folder.path()));
-        let mut next =
-            Running::spawn((&self.environment, None), self.folder.path(), &["--takeover"], None);
-        let text = next.wait_ready(self.folder.path()).await;
-        let said: Value = serde_json::from_str(&text).expect("the ready file is JSON");
+        let folder = self.folder.path();
+        let launch =
+            Launch { environment: &self.environment, open_files: None, folder, stderr: None };
+        let mut next = launch.spawn(&["--takeover"]);
+        let said = next.wait_ready(self.folder.path()).await;
         assert_eq!(said["gateway_addr"], self.addr.to_string(), "it is where the old one was");
-        Old(self.running.replace(next).expect("it was not ended before"))
+        Old::new(self.running.replace(next).expect("it was not ended before"))
     }
 
     /// Ends it in order.
@@ -373,135 +331,6 @@ impl Drop for Gateway {
             for problem in running.end(&[]) {
                 eprintln!("{problem}");
             }
-        }
-    }
-}
-
-fn log_file(folder: &Path) -> PathBuf {
-    folder.join("log")
-}
-
-/// A process that another one has taken over from.
-pub struct Old(Running);
-
-impl Old {
-    /// Its process.
-    pub fn pid(&self) -> u32 {
-        self.0.child.id()
-    }
-
-    /// Waits until it has ended by itself, and well.
-    ///
-    /// # Panics
-    /// When it does not.
-    pub async fn ended(mut self) {
-        let ended = async || self.0.child.try_wait().ok().flatten();
-        let status = eventually("the old process ends by itself", ended).await;
-        assert!(status.success(), "the old process ended with {status:?}");
-    }
-}
-
-/// The process, ended when dropped.
-struct Running {
-    child: Child,
-    log: PathBuf,
-    /// A second signal would mean: at once.
-    is_asked: bool,
-}
-
-impl Running {
-    fn spawn(
-        (environment, open_files): (&[(String, String)], Option<u64>),
-        folder: &Path,
-        more: &[&str],
-        stderr: Option<PipeWriter>,
-    ) -> Self {
-        let log = log_file(folder);
-        let file = fs::File::options().create(true).append(true).open(&log);
-        let file = file.expect("the folder can be written to");
-        let mut command = match open_files {
-            None => Command::new(program("sidegate")),
-            Some(limit) => {
-                // The shell becomes the gateway, so the process stays the same.
-                let mut shell = Command::new("sh");
-                shell.args(["-c", &format!("ulimit -Sn {limit} && exec \"$0\" \"$@\"")]);
-                shell.arg(program("sidegate"));
-                shell
-            }
-        };
-        command
-            .args(["serve", "--ready-file"])
-            .arg(ready_file(folder))
-            .args(more)
-            .env_clear()
-            .envs(environment.iter().map(|(name, value)| (name, value)))
-            .stdin(Stdio::null())
-            .stdout(file.try_clone().expect("a file can be shared"))
-            .stderr(stderr.map_or_else(|| Stdio::from(file), Stdio::from));
-        let child = command.spawn().expect("the gateway's program can be started");
-        Self { child, log, is_asked: false }
-    }
-
-    /// Waits until it listens; gives what it says of itself.
-    async fn wait_ready(&mut self, folder: &Path) -> String {
-        eventually("the gateway is ready", async || {
-            assert!(self.has_not_ended(), "the gateway ended at its start");
-            fs::read_to_string(ready_file(folder)).ok()
-        })
-        .await
-    }
-
-    /// Asks it to end, once.
-    fn ask(&mut self) {
-        if !self.is_asked && self.has_not_ended() {
-            signal(self.child.id(), Signal::TERM);
-            self.is_asked = true;
-        }
-    }
-
-    fn has_not_ended(&mut self) -> bool {
-        self.child.try_wait().is_ok_and(|ended| ended.is_none())
-    }
-
-    /// Ends it, by force where it must be, and tells everything that was not as promised.
-    fn end(&mut self, secrets: &[String]) -> Vec<String> {
-        let mut problems = Vec::new();
-        let guards = descendants(self.child.id());
-        let below = guards.iter().flat_map(|guard| descendants(*guard));
-        let plugins: Vec<u32> = guards.iter().copied().chain(below).collect();
-        self.ask();
-        if !comes_true(PATIENCE, || !self.has_not_ended()) {
-            problems.push(format!("the gateway did not end within {PATIENCE:?} after SIGTERM"));
-            let _ = self.child.kill();
-        }
-        match self.child.wait() {
-            Ok(status) if status.success() => {}
-            ended => problems.push(format!("the gateway ended with {ended:?}")),
-        }
-        comes_true(VANISH, || !plugins.iter().any(|pid| is_alive(*pid)));
-        for pid in plugins.into_iter().filter(|pid| is_alive(*pid)) {
-            problems.push(format!("plugin process {pid} is left"));
-            kill(pid);
-        }
-        problems.extend(self.leaks(secrets));
-        problems
-    }
-
-    fn leaks(&self, secrets: &[String]) -> Vec<String> {
-        let log = fs::read(&self.log).unwrap_or_default();
-        let log = String::from_utf8_lossy(&log);
-        let found = secrets.iter().filter(|secret| log.contains(secret.as_str()));
-        found.map(|secret| format!("the log holds the secret {secret:?}")).collect()
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        if self.has_not_ended() {
-            if let Ok(log) = fs::read_to_string(&self.log) {
-                eprintln!("--- the gateway's log:\n{log}--- its end");
-            }
-            self.end(&[]);
         }
     }
 }

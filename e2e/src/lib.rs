@@ -25,6 +25,7 @@ mod need;
 mod plugin;
 mod process;
 mod raw;
+mod running;
 mod story;
 mod streams;
 mod unread;
@@ -38,7 +39,7 @@ pub use certificate::Certificate;
 pub use cli::{Cli, Finished};
 pub use client::{Connection, Request, Version};
 pub use eventually::{PATIENCE, eventually, pause, within};
-pub use gateway::{Gateway, GatewayBuilder, Old};
+pub use gateway::{Gateway, GatewayBuilder};
 pub use go::{Flavour, Go, Library, go_story};
 pub use load::{Load, Tally};
 pub use mount::{Filler, ReadOnly, SmallDisk};
@@ -48,6 +49,7 @@ pub use process::{
     cpu_ticks, descendants, freeze, is_alive, kill, resident_kib, signal, terminate, thaw,
 };
 pub use raw::{Ending, Raw};
+pub use running::Old;
 pub use story::story;
 pub use streams::{Pace, Streamed, Streams};
 pub use unread::Unread;
