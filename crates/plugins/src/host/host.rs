@@ -322,7 +322,8 @@ impl Host {
 
     /// Takes new desired state: identities and removed routes at once, processes in their time.
     fn apply(&mut self, snapshot: Arc<Snapshot>) {
-        (self.desired, self.refused) = without_slug_conflicts(&snapshot);
+        DesiredPlugins { runnable: self.desired, refused: self.refused } =
+            DesiredPlugins::without_slug_conflicts(&snapshot);
         self.snapshot = snapshot;
         for (id, spec) in self.desired.clone() {
             match self.supervised.get(&id).filter(|s| !s.wish.is_closed()) {
@@ -466,30 +467,36 @@ impl Host {
     }
 }
 
-/// The plugins that can run, and the status of those that cannot: of two with one slug, the one
-/// with the lower number keeps it.
-fn without_slug_conflicts(
-    snapshot: &Snapshot,
-) -> (BTreeMap<PluginId, Arc<PluginSpec>>, Vec<PluginStatus>) {
-    let mut owners: HashMap<&Slug, &PluginSpec> = HashMap::new();
-    let mut desired = BTreeMap::new();
-    let mut refused = Vec::new();
-    for (id, spec) in snapshot.plugins.iter() {
-        match spec.slug.as_ref().and_then(|slug| owners.get(slug)) {
-            Some(owner) => {
-                let reason = format!(
-                    "slug '{}' belongs to plugin '{}' (number {}): give this plugin another slug",
-                    spec.slug.as_ref().map_or("", Slug::as_str),
-                    owner.name,
-                    owner.id
-                );
-                refused.push(stopped_status(spec, reason));
-            }
-            None => {
-                owners.extend(spec.slug.as_ref().map(|slug| (slug, &**spec)));
-                desired.insert(*id, spec.clone());
+/// The plugins that are wanted.
+struct DesiredPlugins {
+    runnable: BTreeMap<PluginId, Arc<PluginSpec>>,
+    /// The status of those that cannot run.
+    refused: Vec<PluginStatus>,
+}
+
+impl DesiredPlugins {
+    /// Those of a snapshot: of two with one slug, the one with the lower number keeps it.
+    fn without_slug_conflicts(snapshot: &Snapshot) -> Self {
+        let mut owners: HashMap<&Slug, &PluginSpec> = HashMap::new();
+        let mut runnable = BTreeMap::new();
+        let mut refused = Vec::new();
+        for (id, spec) in snapshot.plugins.iter() {
+            match spec.slug.as_ref().and_then(|slug| owners.get(slug)) {
+                Some(owner) => {
+                    let reason = format!(
+                        "slug '{}' belongs to plugin '{}' (number {}): give this plugin another slug",
+                        spec.slug.as_ref().map_or("", Slug::as_str),
+                        owner.name,
+                        owner.id
+                    );
+                    refused.push(stopped_status(spec, reason));
+                }
+                None => {
+                    owners.extend(spec.slug.as_ref().map(|slug| (slug, &**spec)));
+                    runnable.insert(*id, spec.clone());
+                }
             }
         }
+        Self { runnable, refused }
     }
-    (desired, refused)
 }

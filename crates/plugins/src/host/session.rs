@@ -83,7 +83,7 @@ impl Session {
         let mut plugin = self.plugin.clone();
         let limit = self.limits.initialize;
         let answer = call("Initialize", limit, request, |r| plugin.initialize(r)).await;
-        let answer = answer.map_err(|(fault, _)| fault)?;
+        let answer = answer.map_err(|failed| failed.fault)?;
         if !answer.success {
             let told = answer.error_message.chars().take(500).collect::<String>();
             return Err(Fault::Refused(if told.is_empty() {
@@ -105,8 +105,8 @@ impl Session {
         });
         match answer.await {
             Ok(answer) => Ok(answer.registrations),
-            Err((_, Some(Code::Unimplemented))) => Ok(Vec::new()),
-            Err((fault, _)) => Err(fault),
+            Err(FailedCall { code: Some(Code::Unimplemented), .. }) => Ok(Vec::new()),
+            Err(failed) => Err(failed.fault),
         }
     }
 
@@ -118,7 +118,9 @@ impl Session {
         match answer.await {
             Ok(answer) if answer.success => Manifest::parse(&answer.manifest_json),
             // That is how a message that is too large is refused.
-            Err((fault, Some(Code::OutOfRange))) => Manifest::unreadable(&fault.to_string()),
+            Err(FailedCall { fault, code: Some(Code::OutOfRange) }) => {
+                Manifest::unreadable(&fault.to_string())
+            }
             _ => Manifest::default(),
         }
     }
@@ -135,7 +137,9 @@ impl Session {
         match answer.await {
             Ok(answer) if answer.success => Schema::parse(&answer.schema_json),
             // That is how a message that is too large is refused.
-            Err((fault, Some(Code::OutOfRange))) => Schema::unreadable(&fault.to_string()),
+            Err(FailedCall { fault, code: Some(Code::OutOfRange) }) => {
+                Schema::unreadable(&fault.to_string())
+            }
             _ => Schema::default(),
         }
     }
@@ -157,8 +161,8 @@ impl Session {
             Ok(answer) if answer.healthy => Ok(()),
             Ok(_) => Err(Fault::Unhealthy),
             // It answered, which is what was asked.
-            Err((_, Some(Code::Unimplemented))) => Ok(()),
-            Err((fault, _)) => Err(fault),
+            Err(FailedCall { code: Some(Code::Unimplemented), .. }) => Ok(()),
+            Err(failed) => Err(failed.fault),
         }
     }
 
@@ -214,34 +218,43 @@ impl Session {
 }
 
 /// At the end only silence counts as a failure: errors are the plugin's own business then.
-fn in_time<T>(result: Result<T, (Fault, Option<Code>)>) -> Result<(), Fault> {
+fn in_time<T>(result: Result<T, FailedCall>) -> Result<(), Fault> {
     match result {
-        Err((fault @ Fault::Timeout { .. }, _)) => Err(fault),
+        Err(FailedCall { fault: fault @ Fault::Timeout { .. }, .. }) => Err(fault),
         _ => Ok(()),
     }
 }
 
-/// One call with its deadline, told to the plugin and kept here. An error comes with its code.
+/// A call that failed.
+struct FailedCall {
+    fault: Fault,
+    /// What the plugin answered; `None` where it did not in time.
+    code: Option<Code>,
+}
+
+/// One call with its deadline, told to the plugin and kept here.
 async fn call<Q, A, F>(
     name: &'static str,
     limit: Duration,
     message: Q,
     send: impl FnOnce(Request<Q>) -> F,
-) -> Result<A, (Fault, Option<Code>)>
+) -> Result<A, FailedCall>
 where
     F: Future<Output = Result<Response<A>, Status>>,
 {
     let mut request = Request::new(message);
     request.set_timeout(limit);
+    let late = || Fault::Timeout { call: name, limit };
     match timeout(limit, send(request)).await {
         Ok(Ok(answer)) => Ok(answer.into_inner()),
-        Ok(Err(status)) if is_timeout(&status) => Err((Fault::Timeout { call: name, limit }, None)),
+        Ok(Err(status)) if is_timeout(&status) => Err(FailedCall { fault: late(), code: None }),
         Ok(Err(status)) => {
             let message = status.message().chars().take(500).collect();
             let code = status.code();
-            Err((Fault::Call { call: name, code, message }, Some(code)))
+            let fault = Fault::Call { call: name, code, message };
+            Err(FailedCall { fault, code: Some(code) })
         }
-        Err(_) => Err((Fault::Timeout { call: name, limit }, None)),
+        Err(_) => Err(FailedCall { fault: late(), code: None }),
     }
 }
 

@@ -14,6 +14,7 @@ use sidegate_wire::management::{
     AppInfo, GetAppRequest, GetAppResponse, GetBudgetStatusRequest, GetBudgetStatusResponse,
     ListAppsRequest, ListAppsResponse, ValidateCredentialResponse,
 };
+use std::ops::Range;
 use std::sync::Arc;
 use tonic::Status;
 
@@ -76,7 +77,7 @@ pub(super) fn budget(
     now: UnixMillis,
 ) -> Result<GetBudgetStatusResponse, Status> {
     let app = find(snapshot, request.app_id)?;
-    let (period_start, period_end) = month(now).unwrap_or_default();
+    let Range { start: period_start, end: period_end } = month(now).unwrap_or_default();
     Ok(GetBudgetStatusResponse {
         app_id: request.app_id,
         llm_id: request.llm_id,
@@ -141,13 +142,13 @@ fn timestamp(at: UnixMillis) -> Timestamp {
     Timestamp { seconds: at.div_euclid(1000), nanos }
 }
 
-/// The first second of the month in UTC and the first of the next one; `None` beyond the calendar.
-fn month(now: UnixMillis) -> Option<(i64, i64)> {
+/// The seconds of the month in UTC; `None` beyond the calendar.
+fn month(now: UnixMillis) -> Option<Range<i64>> {
     let today = jiff::Timestamp::from_millisecond(now).ok()?.to_zoned(TimeZone::UTC).date();
     let first = today.first_of_month();
     let next = first.checked_add(1.month()).ok()?;
     let second = |date: Date| Some(date.to_zoned(TimeZone::UTC).ok()?.timestamp().as_second());
-    Some((second(first)?, second(next)?))
+    Some(second(first)?..second(next)?)
 }
 
 #[cfg(test)]
@@ -156,11 +157,11 @@ mod tests {
 
     #[test]
     fn a_month_reaches_from_its_first_second_to_the_first_of_the_next() {
-        let february = (1_706_745_600, 1_709_251_200);
-        assert_eq!(month(1_709_164_800_000), Some(february)); // the 29th
-        assert_eq!(month(1_706_745_600_000), Some(february)); // its first millisecond
-        assert_eq!(month(1_709_251_199_999), Some(february)); // its last
-        assert_eq!(month(1_709_251_200_000).map(|march| march.0), Some(february.1));
+        let february = 1_706_745_600..1_709_251_200;
+        assert_eq!(month(1_709_164_800_000).as_ref(), Some(&february)); // the 29th
+        assert_eq!(month(1_706_745_600_000).as_ref(), Some(&february)); // its first millisecond
+        assert_eq!(month(1_709_251_199_999).as_ref(), Some(&february)); // its last
+        assert_eq!(month(1_709_251_200_000).map(|march| march.start), Some(february.end));
         assert_eq!(month(UnixMillis::MAX), None);
     }
 
