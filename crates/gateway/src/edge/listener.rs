@@ -58,6 +58,14 @@ enum Opened<S> {
     WithoutTls(S),
 }
 
+/// A client that was accepted.
+struct Accepted {
+    socket: TcpStream,
+    connection: Arc<ClientConnection>,
+    /// Its place among all clients, free again when this is dropped.
+    place: OwnedSemaphorePermit,
+}
+
 /// One shard of the edge.
 pub(crate) struct Shard {
     /// What all shards share.
@@ -87,9 +95,10 @@ impl Shard {
         let connections = TaskTracker::new();
         let _watching = shard.watch_callers();
         loop {
-            let Some((socket, connection, place)) = shard.next(&listeners).await else {
+            let Some(accepted) = shard.next(&listeners).await else {
                 break;
             };
+            let Accepted { socket, connection, place } = accepted;
             let shard = shard.clone();
             connections.spawn(async move {
                 connection.metrics.connection_opened();
@@ -138,16 +147,15 @@ impl Shard {
         ClientConnection::new(peer, self.number, metrics, access.clone())
     }
 
-    async fn next(
-        &self,
-        listeners: &[TcpListener],
-    ) -> Option<(TcpStream, Arc<ClientConnection>, OwnedSemaphorePermit)> {
+    /// The next client; `None` once nobody is accepted any more.
+    async fn next(&self, listeners: &[TcpListener]) -> Option<Accepted> {
         loop {
             let accepting = async {
                 // The place comes second: a shard that waits for a client must not hold one.
                 let (socket, peer) = poll_fn(|cx| poll_accept(listeners, cx)).await?;
                 let place = self.places.clone().acquire_owned().await.map_err(io::Error::other)?;
-                Ok::<_, io::Error>((socket, self.greet(peer), place))
+                let connection = self.greet(peer);
+                Ok::<_, io::Error>(Accepted { socket, connection, place })
             };
             let accepted = tokio::select! {
                 accepted = accepting => accepted,

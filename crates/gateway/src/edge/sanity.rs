@@ -39,14 +39,20 @@ impl<'a> Seen<'a> {
 
     /// How many fields there are, and how large: the crumbs of cookies that HTTP/2 makes are one
     /// field (RFC 9113, 8.2.3), joined with two characters each.
-    fn fields(&self, headers: &HeaderMap, version: Version) -> (usize, usize) {
+    fn fields(&self, headers: &HeaderMap, version: Version) -> FieldTotals {
         let joined = match version {
             Version::HTTP_2 => self.cookies.saturating_sub(1),
             _ => 0,
         };
         let saved = header::COOKIE.as_str().len() + 2;
-        (headers.len() - joined, self.bytes - joined * saved)
+        FieldTotals { count: headers.len() - joined, bytes: self.bytes - joined * saved }
     }
+}
+
+/// How many fields a head has, and how large they are together.
+struct FieldTotals {
+    count: usize,
+    bytes: usize,
 }
 
 /// Checks the request's target and headers as a whole.
@@ -57,7 +63,7 @@ pub(crate) fn check(head: &Parts, limits: &HeadLimits) -> Result<(), RejectedReq
     let uri = &head.uri;
     let target = uri.path_and_query().map_or(0, |target| target.as_str().len());
     let seen = Seen::of(&head.headers);
-    let (count, bytes) = seen.fields(&head.headers, head.version);
+    let FieldTotals { count, bytes } = seen.fields(&head.headers, head.version);
     limits.check_fields(target, count, bytes)?;
     if let Some(path) = uri.path_and_query() {
         check_target(head.method.as_str().as_bytes(), path.as_str().as_bytes())?;

@@ -12,29 +12,34 @@ const VERSION: u8 = 0xa0;
 
 /// The moment after which a certificate is not valid, in seconds since the Unix epoch.
 pub(crate) fn not_after(certificate: &[u8]) -> Option<i64> {
-    let (mut whole, _) = value_of(SEQUENCE, certificate)?;
-    let (mut told, _) = value_of(SEQUENCE, whole)?;
-    if let Some((_, rest)) = value_of(VERSION, told) {
-        told = rest;
+    let whole = tagged(SEQUENCE, certificate)?.value;
+    let mut told = tagged(SEQUENCE, whole)?.value;
+    if let Some(version) = tagged(VERSION, told) {
+        told = version.rest;
     }
     // Serial number, algorithm, issuer.
     for _ in 0..3 {
-        told = element(told)?.2;
+        told = element(told)?.rest;
     }
-    (whole, _) = value_of(SEQUENCE, told)?;
-    let (_, _, after) = element(whole)?;
-    let (tag, text, _) = element(after)?;
-    moment(tag, std::str::from_utf8(text).ok()?)
+    let begin = element(tagged(SEQUENCE, told)?.value)?;
+    let end = element(begin.rest)?;
+    moment(end.tag, std::str::from_utf8(end.value).ok()?)
 }
 
-/// The value of the first element, if it has this tag, and what follows.
-fn value_of(tag: u8, bytes: &[u8]) -> Option<(&[u8], &[u8])> {
-    let (found, value, rest) = element(bytes)?;
-    (found == tag).then_some((value, rest))
+/// One element of a certificate, and what follows it.
+struct Element<'a> {
+    tag: u8,
+    value: &'a [u8],
+    rest: &'a [u8],
 }
 
-/// Tag and value of the first element, and what follows.
-fn element(bytes: &[u8]) -> Option<(u8, &[u8], &[u8])> {
+/// The first element, if it has this tag.
+fn tagged(tag: u8, bytes: &[u8]) -> Option<Element<'_>> {
+    element(bytes).filter(|element| element.tag == tag)
+}
+
+/// The first element.
+fn element(bytes: &[u8]) -> Option<Element<'_>> {
     let (tag, bytes) = bytes.split_first()?;
     let (first, bytes) = bytes.split_first()?;
     let (length, bytes) = match first {
@@ -47,7 +52,7 @@ fn element(bytes: &[u8]) -> Option<(u8, &[u8], &[u8])> {
         _ => return None,
     };
     let (value, rest) = bytes.split_at_checked(length)?;
-    Some((*tag, value, rest))
+    Some(Element { tag: *tag, value, rest })
 }
 
 /// Reads `YYMMDDhhmmssZ` or `YYYYMMDDhhmmssZ`.
