@@ -3,6 +3,7 @@
 
 use crate::error::Problem;
 use serde_json::{Map, Value};
+use std::ops::RangeInclusive;
 
 /// Longest piece of what was sent that is repeated in a problem, in characters.
 const SHOWN: usize = 100;
@@ -143,16 +144,15 @@ fn fits_simply(value: &Value, schema: &Value) -> bool {
 
 fn is_whole_number(value: &Value, schema: &Value) -> bool {
     let number = value.as_i64().map(i128::from).or_else(|| value.as_u64().map(i128::from));
-    let (least, most) = range(schema);
-    number.is_some_and(|number| (least..=most).contains(&number))
+    number.is_some_and(|number| range(schema).contains(&number))
 }
 
 /// From where to where a whole number goes.
-fn range(schema: &Value) -> (i128, i128) {
+fn range(schema: &Value) -> RangeInclusive<i128> {
     match schema["format"].as_str() {
-        Some("uint32") => (0, u32::MAX.into()),
-        Some("uint64") => (0, u64::MAX.into()),
-        _ => (i64::MIN.into(), i64::MAX.into()),
+        Some("uint32") => 0..=u32::MAX.into(),
+        Some("uint64") => 0..=u64::MAX.into(),
+        _ => i64::MIN.into()..=i64::MAX.into(),
     }
 }
 
@@ -173,7 +173,7 @@ pub(super) fn expected(value: &Value, schema: &Value) -> String {
         Some("boolean") => format!("{given} is neither true nor false"),
         Some("number") => format!("{given} is not a number"),
         Some("integer") => {
-            let (least, most) = range(schema);
+            let (least, most) = range(schema).into_inner();
             format!("{given} is not a whole number from {least} to {most}")
         }
         Some("array") => format!("{given} is not a list"),

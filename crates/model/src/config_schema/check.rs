@@ -163,7 +163,7 @@ impl<'a> Check<'a> {
             found.add(Findings::of(verdict, problem));
         }
         if let Some(condition) = schema.get("if").filter(|_| self.keywords.dialect.has("if")) {
-            found.add(self.branches(schema, (condition, value), place));
+            found.add(self.branches(schema, condition, value, place));
         }
         found
     }
@@ -171,7 +171,8 @@ impl<'a> Check<'a> {
     fn branches(
         &mut self,
         schema: &'a Map<String, Value>,
-        (condition, value): (&'a Value, &Value),
+        condition: &'a Value,
+        value: &Value,
         place: Place<'_>,
     ) -> Findings {
         let verdict = self.verdict(condition, value, place);

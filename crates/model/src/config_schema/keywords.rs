@@ -54,13 +54,12 @@ impl<'a> Keywords<'a> {
                 &OF_TEXTS
             }
             Value::Array(items) => {
-                found.add(of_size(schema, ("minItems", "maxItems", "items"), items.len()));
+                found.add(of_size(schema, &SIZE_OF_LISTS, items.len()));
                 found.add(self.of_unique(schema.get("uniqueItems"), items));
                 &OF_LISTS
             }
             Value::Object(members) => {
-                let words = ("minProperties", "maxProperties", "members");
-                found.add(of_size(schema, words, members.len()));
+                found.add(of_size(schema, &SIZE_OF_OBJECTS, members.len()));
                 found.add(of_required(schema.get("required"), members));
                 &OF_OBJECTS
             }
@@ -103,8 +102,7 @@ impl<'a> Keywords<'a> {
         if !self.budget.spend_size(text.len()) {
             return Findings::unsure();
         }
-        let words = ("minLength", "maxLength", "characters");
-        let mut found = of_size(schema, words, text.chars().count());
+        let mut found = of_size(schema, &SIZE_OF_TEXTS, text.chars().count());
         found.add(match schema.get("pattern") {
             None => Findings::default(),
             Some(Value::String(pattern)) => {
@@ -207,11 +205,23 @@ fn of_number(schema: &Map<String, Value>, number: &Number, dialect: Dialect) -> 
     found
 }
 
-fn of_size(
-    schema: &Map<String, Value>,
-    (least, most, what): (&str, &str, &str),
-    size: usize,
-) -> Findings {
+/// The keywords that bound the size of one kind of value.
+struct SizeKeywords {
+    least: &'static str,
+    most: &'static str,
+    /// What is counted, in words for people.
+    unit: &'static str,
+}
+
+const SIZE_OF_TEXTS: SizeKeywords =
+    SizeKeywords { least: "minLength", most: "maxLength", unit: "characters" };
+const SIZE_OF_LISTS: SizeKeywords =
+    SizeKeywords { least: "minItems", most: "maxItems", unit: "items" };
+const SIZE_OF_OBJECTS: SizeKeywords =
+    SizeKeywords { least: "minProperties", most: "maxProperties", unit: "members" };
+
+fn of_size(schema: &Map<String, Value>, keywords: &SizeKeywords, size: usize) -> Findings {
+    let SizeKeywords { least, most, unit } = *keywords;
     let mut found = Findings::default();
     let size = Number::from(size);
     for (word, beyond, words) in
@@ -220,7 +230,7 @@ fn of_size(
         let Some(limit) = schema.get(word) else { continue };
         let order = limit.as_number().and_then(|limit| compare(&size, limit));
         let fits = order.map(|order| order != beyond);
-        found.add(Findings::of(verdict(fits), || format!("use {words} {limit} {what}")));
+        found.add(Findings::of(verdict(fits), || format!("use {words} {limit} {unit}")));
     }
     found
 }

@@ -12,7 +12,7 @@ pub fn restore_config(
     said: &mut Map<String, Value>,
     stored: &Map<String, Value>,
 ) -> Result<(), Vec<String>> {
-    restore_members(said, stored, ("config", |key| Hidden::NOTHING.below(key)))
+    restore_members(said, stored, "config", |key| Hidden::NOTHING.below(key))
 }
 
 /// The same for options.
@@ -24,18 +24,20 @@ pub fn restore_options(
     stored: &BTreeMap<String, String>,
 ) -> Result<(), Vec<String>> {
     let stored = stored.iter().map(|(name, text)| (name.clone(), json!(text))).collect();
-    restore_members(said, &stored, ("options", Hidden::of_option))
+    restore_members(said, &stored, "options", Hidden::of_option)
 }
 
 fn restore_members(
     said: &mut Map<String, Value>,
     stored: &Map<String, Value>,
-    (field, hides): (&str, fn(&str) -> Hidden),
+    field: &str,
+    hides: fn(&str) -> Hidden,
 ) -> Result<(), Vec<String>> {
     let mut problems = Vec::new();
     for (key, member) in said {
         let stored = stored.get(key).map_or(Stored::Nothing, Stored::Value);
-        restore(member, (format!("{field}.{key}"), stored, hides(key)), &mut problems);
+        let counterpart = Counterpart { path: format!("{field}.{key}"), stored, hides: hides(key) };
+        restore(member, counterpart, &mut problems);
     }
     if problems.is_empty() { Ok(()) } else { Err(problems) }
 }
@@ -117,11 +119,17 @@ fn is_shown_as(said: &Value, shown: &Value) -> bool {
     }
 }
 
-fn restore(
-    said: &mut Value,
-    (path, stored, hides): (String, Stored<'_>, Hidden),
-    problems: &mut Vec<String>,
-) {
+/// What is known of the place at which a value was sent.
+struct Counterpart<'a> {
+    /// Where it is, in words for whoever sent it.
+    path: String,
+    stored: Stored<'a>,
+    /// What is hidden there.
+    hides: Hidden,
+}
+
+fn restore(said: &mut Value, counterpart: Counterpart<'_>, problems: &mut Vec<String>) {
+    let Counterpart { path, stored, hides } = counterpart;
     if reads_as_hidden(said, hides) {
         match stored.secret(hides) {
             Some(secret) if *said == hidden() => *said = secret.clone(),
@@ -133,13 +141,15 @@ fn restore(
         Value::Array(items) if keeps_something(items, hides) => {
             let stored = stored.items(items, hides);
             for (index, (item, stored)) in items.iter_mut().zip(stored).enumerate() {
-                restore(item, (format!("{path}[{index}]"), stored, hides), problems);
+                let path = format!("{path}[{index}]");
+                restore(item, Counterpart { path, stored, hides }, problems);
             }
         }
         Value::Object(members) => {
             for (key, member) in members {
-                let place = (format!("{path}.{key}"), stored.member(key), hides.below(key));
-                restore(member, place, problems);
+                let (path, stored) = (format!("{path}.{key}"), stored.member(key));
+                let hides = hides.below(key);
+                restore(member, Counterpart { path, stored, hides }, problems);
             }
         }
         _ => {}
