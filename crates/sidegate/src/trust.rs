@@ -106,14 +106,25 @@ fn is_about_who_vouches(refused: &Error) -> bool {
     matches!(refused, Error::InvalidCertificate(UnknownIssuer | Other(_)))
 }
 
+/// Why TLS failed, for a person.
+struct Explanation {
+    /// What the other end does, to go on after its address.
+    what: String,
+    /// What to do about it.
+    hint: String,
+}
+
 /// Why a call over TLS to this address failed and what to do, where it is TLS that failed. `ca` is the file
 /// of certificates to trust, where there is one.
 pub(crate) fn explained(error: &reqwest::Error, url: &str, ca: Option<&Path>) -> Option<Failure> {
     let found = tls_error(error)?;
-    let (what, hint) = match found {
+    let Explanation { what, hint } = match found {
         Error::InvalidMessage(_) => {
             let plain = url.replacen("https://", "http://", 1);
-            ("does not speak TLS".to_owned(), format!("set SIDEGATE_URL (or --url) to {plain}"))
+            Explanation {
+                what: "does not speak TLS".to_owned(),
+                hint: format!("set SIDEGATE_URL (or --url) to {plain}"),
+            }
         }
         Error::InvalidCertificate(reason) => of_certificate(reason, ca)?,
         _ => return None,
@@ -121,7 +132,7 @@ pub(crate) fn explained(error: &reqwest::Error, url: &str, ca: Option<&Path>) ->
     Some(Failure::failed(format!("the admin API at {url} {what}")).hint(hint))
 }
 
-fn of_certificate(reason: &CertificateError, ca: Option<&Path>) -> Option<(String, String)> {
+fn of_certificate(reason: &CertificateError, ca: Option<&Path>) -> Option<Explanation> {
     use CertificateError as Reason;
     Some(match reason {
         Reason::UnknownIssuer | Reason::Other(_) => untrusted(ca),
@@ -132,25 +143,23 @@ fn of_certificate(reason: &CertificateError, ca: Option<&Path>) -> Option<(Strin
                 true => format!("has a certificate without any name, so none for {expected}"),
                 false => format!("has a certificate for {}, not for {expected}", names.join(", ")),
             };
-            (
-                what,
-                format!(
-                    "use a name that it has in SIDEGATE_URL, or give it this one: \
-                     `openssl req … -addext subjectAltName={kind}:{expected}`"
-                ),
-            )
+            let hint = format!(
+                "use a name that it has in SIDEGATE_URL, or give it this one: \
+                 `openssl req … -addext subjectAltName={kind}:{expected}`"
+            );
+            Explanation { what, hint }
         }
         Reason::ExpiredContext { not_after, .. } => expired(&format!(" since {}", utc(*not_after))),
         Reason::Expired => expired(""),
-        Reason::NotValidYetContext { not_before, .. } => (
-            format!("has a certificate that is valid from {} on only", utc(*not_before)),
-            "set the clocks of both machines".to_owned(),
-        ),
+        Reason::NotValidYetContext { not_before, .. } => Explanation {
+            what: format!("has a certificate that is valid from {} on only", utc(*not_before)),
+            hint: "set the clocks of both machines".to_owned(),
+        },
         _ => return None,
     })
 }
 
-fn untrusted(ca: Option<&Path>) -> (String, String) {
+fn untrusted(ca: Option<&Path>) -> Explanation {
     let what = "has a certificate that nobody vouches for whom this machine trusts".to_owned();
     let pem = "the PEM file of that certificate (the gateway's ADMIN_TLS_CERT_PATH), or of the \
                authority that signed it";
@@ -160,12 +169,15 @@ fn untrusted(ca: Option<&Path>) -> (String, String) {
             format!("{} holds neither; --ca (or SIDEGATE_CA) needs {pem}", file.display())
         }
     };
-    (what, hint)
+    Explanation { what, hint }
 }
 
-fn expired(since: &str) -> (String, String) {
+fn expired(since: &str) -> Explanation {
     let what = format!("has a certificate that is not valid any more{since}");
-    (what, format!("renew it: the gateway takes what {FILES} name within seconds"))
+    Explanation {
+        what,
+        hint: format!("renew it: the gateway takes what {FILES} name within seconds"),
+    }
 }
 
 fn kind_of(name: &ServerName<'_>) -> &'static str {

@@ -106,7 +106,8 @@ impl Amendment {
     pub(super) async fn make<A: Serialize + DeserializeOwned>(
         &self,
         api: &AdminApi,
-        (path, noun): (&str, &str),
+        path: &str,
+        noun: &str,
     ) -> Result<Resource<A>, Failure> {
         let wrapped =
             |attributes| json!({"data": {"type": noun, "attributes": Value::Object(attributes)}});

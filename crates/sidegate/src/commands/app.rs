@@ -202,7 +202,7 @@ async fn update_app(update: &Update) -> Result<(), Failure> {
     }
     let api = update.admin_api.client()?;
     let app: App = find(&api, &update.app).await?;
-    let app: App = amendment.make(&api, (&format!("apps/{}", app.id), "app")).await?;
+    let app: App = amendment.make(&api, &format!("apps/{}", app.id), "app").await?;
     update.output.one(&app, DETAILS)
 }
 

@@ -118,13 +118,13 @@ async fn add_plugin(add: &Add) -> Result<(), Failure> {
     let api = add.admin_api.client()?;
     let when_taken = "`sidegate plugin update NAME …` changes a plugin that is registered already";
     let plugin: Plugin = api.create("plugins", &fields, when_taken).await?;
-    follow(&api, &plugin.id, None, (Some(&add.wait), &add.view)).await
+    follow(&api, &plugin.id, None, Some(&add.wait), &add.view).await
 }
 
 async fn enable(started: &Started) -> Result<(), Failure> {
     let (api, plugin) = started.find().await?;
     activate(&api, &plugin.id, true).await?;
-    follow(&api, &plugin.id, None, (Some(&started.wait), &started.view)).await
+    follow(&api, &plugin.id, None, Some(&started.wait), &started.view).await
 }
 
 async fn reload(started: &Started) -> Result<(), Failure> {
@@ -137,7 +137,7 @@ async fn reload(started: &Started) -> Result<(), Failure> {
     }
     let before: Resource<WholeStatusAttributes> = api.get(&format!("plugins/{id}/status")).await?;
     api.tell::<PluginAttributes>(&format!("plugins/{id}/reload")).await?;
-    follow(&api, id, Some(&before.attributes), (Some(&started.wait), &started.view)).await
+    follow(&api, id, Some(&before.attributes), Some(&started.wait), &started.view).await
 }
 
 async fn activate(api: &AdminApi, id: &str, is_active: bool) -> Result<Plugin, Failure> {

@@ -17,7 +17,8 @@ pub(super) async fn follow(
     api: &AdminApi,
     id: &str,
     before: Option<&WholeStatusAttributes>,
-    (wait, view): (Option<&Wait>, &View),
+    wait: Option<&Wait>,
+    view: &View,
 ) -> Result<(), Failure> {
     let outcome = match wait {
         Some(wait) => wait.for_plugin(api, id, before).await?,

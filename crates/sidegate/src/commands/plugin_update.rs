@@ -80,13 +80,13 @@ pub(super) async fn run(update: &Update) -> Result<(), Failure> {
     // With its secrets, or nobody could tell that one of them becomes different.
     let with_secrets = format!("{path}?secrets=show");
     let before: Plugin = api.get(&with_secrets).await?;
-    amendment.make::<PluginAttributes>(&api, (&path, "plugin")).await?;
+    amendment.make::<PluginAttributes>(&api, &path, "plugin").await?;
     let after: Plugin = api.get(&with_secrets).await?;
     let name = &after.attributes.name;
     let callable = callable(&id, name);
     if before.attributes.updated_at == after.attributes.updated_at {
         eprintln!("nothing changes: plugin {name} is like that already");
-        return follow(&api, &id, None, (None, &update.view)).await;
+        return follow(&api, &id, None, None, &update.view).await;
     }
     let is_active = after.attributes.is_active;
     if !is_active {
@@ -99,7 +99,7 @@ pub(super) async fn run(update: &Update) -> Result<(), Failure> {
         Effect::None => false,
     };
     let wait = (is_active && starts).then_some(&update.wait);
-    follow(&api, &id, Some(&served.attributes), (wait, &update.view)).await
+    follow(&api, &id, Some(&served.attributes), wait, &update.view).await
 }
 
 /// What the arguments say, free of contradictions.
