@@ -2,6 +2,7 @@
 //! streams of events that carry their number and the time they were made. Knows no protocol.
 
 use bytes::Bytes;
+use std::ops::Range;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// The answer to `/hello`, `/auth/hello` and every `/r/{number}`.
@@ -11,9 +12,9 @@ pub const MOUNT: &str = "/plugins/bench";
 /// Length of one event in bytes.
 pub const EVENT_BYTES: usize = 64;
 /// Where in an event its number begins, and how many digits it has.
-const NUMBER: (usize, usize) = (6, 10);
+const NUMBER: Range<usize> = 6..16;
 /// The same for the time in microseconds of Unix time.
-const TIME: (usize, usize) = (17, 16);
+const TIME: Range<usize> = 17..33;
 
 /// Microseconds of Unix time. Plugin and client run on the same clock.
 pub fn now_us() -> u64 {
@@ -55,8 +56,8 @@ impl Event {
     }
 }
 
-fn digits(bytes: &[u8], (start, length): (usize, usize)) -> Option<u64> {
-    std::str::from_utf8(bytes.get(start..start + length)?).ok()?.parse().ok()
+fn digits(bytes: &[u8], range: Range<usize>) -> Option<u64> {
+    std::str::from_utf8(bytes.get(range)?).ok()?.parse().ok()
 }
 
 /// Which events a client asked for: `n=` of them (0 is for ever), one each `interval_us=`

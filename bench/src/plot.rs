@@ -49,10 +49,10 @@ fn group(text: &mut String, table: &Table, top: f64) {
             label(text, BARS_AT, y + 11.0, "failed");
             continue;
         };
-        let gateway = row.min_and_median(GATEWAY).1;
+        let gateway = row.summary(GATEWAY).median;
         let scale = BARS / longest.max(f64::MIN_POSITIVE);
-        bar(text, (BARS_AT, y), gateway * scale, COLOURS.0);
-        bar(text, (BARS_AT + gateway * scale, y), (sum - gateway) * scale, COLOURS.1);
+        bar(text, BARS_AT, y, gateway * scale, COLOURS.0);
+        bar(text, BARS_AT + gateway * scale, y, (sum - gateway) * scale, COLOURS.1);
         let end = BARS_AT + sum * scale + 5.0;
         label(text, end, y + 11.0, &format!("{gateway:.1} + {:.1}", sum - gateway));
     }
@@ -60,11 +60,11 @@ fn group(text: &mut String, table: &Table, top: f64) {
 
 /// Gateway and plugin together; `None` where nothing was measured.
 fn sum(row: &Row) -> Option<f64> {
-    let sum = row.min_and_median(GATEWAY).1 + row.min_and_median(PLUGIN).1;
+    let sum = row.summary(GATEWAY).median + row.summary(PLUGIN).median;
     (!row.slices.is_empty()).then_some(sum)
 }
 
-fn bar(text: &mut String, (x, y): (f64, f64), width: f64, colour: &str) {
+fn bar(text: &mut String, x: f64, y: f64, width: f64, colour: &str) {
     let _ = writeln!(
         text,
         "<rect x=\"{x:.1}\" y=\"{y:.1}\" width=\"{width:.1}\" height=\"{BAR}\" fill=\"{colour}\"/>"

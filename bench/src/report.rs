@@ -1,7 +1,7 @@
 //! A run as Markdown.
 
 use crate::machine::Machine;
-use crate::results::{GATEWAY, MEDIAN_LATENCY, PLUGIN, Results, Row, Table};
+use crate::results::{GATEWAY, MEDIAN_LATENCY, PLUGIN, Results, Row, Summary, Table};
 use crate::targets::{NGINX, Target, judge};
 use std::fmt::Write as _;
 
@@ -110,10 +110,10 @@ fn cost(table: &Table, row: &Row) -> String {
         return format!("| {} | failed | | | | | | | | | |", row.name);
     }
     let both = |figure| {
-        let (min, median) = row.min_and_median(figure);
+        let Summary { min, median } = row.summary(figure);
         if median == 0.0 { "–".to_owned() } else { format!("{median:.2} ({min:.2})") }
     };
-    let median = |figure| row.min_and_median(figure).1;
+    let median = |figure| row.summary(figure).median;
     let ratio = table.ratio(&row.name, base(table), GATEWAY);
     let ratio = ratio.map_or_else(String::new, |ratio| format!("{:.2}", ratio.median));
     let rss = median(|slice| (slice.resident_kib.gateway) as f64 / 1024.0);

@@ -42,16 +42,26 @@ pub struct Ratio {
     pub best: f64,
 }
 
+/// A figure of one contestant over all rounds.
+#[derive(Debug, Clone, Copy)]
+pub struct Summary {
+    /// The smallest.
+    pub min: f64,
+    /// The one in the middle.
+    pub median: f64,
+}
+
 impl Row {
     /// The median of a figure over the rounds; `None` without any.
     pub fn median_of(&self, figure: Figure) -> Option<f64> {
-        (!self.slices.is_empty()).then(|| self.min_and_median(figure).1)
+        (!self.slices.is_empty()).then(|| self.summary(figure).median)
     }
 
     /// Smallest and median value of a figure over the rounds.
-    pub fn min_and_median(&self, figure: Figure) -> (f64, f64) {
+    pub fn summary(&self, figure: Figure) -> Summary {
         let values = self.slices.iter().map(figure);
-        (values.clone().fold(f64::INFINITY, f64::min), median(values.collect()))
+        let min = values.clone().fold(f64::INFINITY, f64::min);
+        Summary { min, median: median(values.collect()) }
     }
 }
 
@@ -79,7 +89,7 @@ impl Table {
         if ratios.is_empty() {
             return None;
         }
-        let best = ours.min_and_median(figure).0 / theirs.min_and_median(figure).0;
+        let best = ours.summary(figure).min / theirs.summary(figure).min;
         Some(Ratio { median: median(ratios), best })
     }
 }
@@ -177,7 +187,8 @@ mod tests {
         let ratio = table.ratio("ours", "theirs", GATEWAY).unwrap();
         assert_eq!(ratio, Ratio { median: 0.8, best: 0.8 });
         assert_eq!(table.ratio("ours", "nobody", GATEWAY), None);
-        assert_eq!(table.row("ours").unwrap().min_and_median(GATEWAY), (8.0, 9.0));
+        let summary = table.row("ours").unwrap().summary(GATEWAY);
+        assert_eq!((summary.min, summary.median), (8.0, 9.0));
     }
 
     #[test]

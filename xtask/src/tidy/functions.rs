@@ -28,6 +28,13 @@ struct Functions<'a> {
     findings: &'a mut Vec<Finding>,
 }
 
+/// More than is allowed of something.
+struct Excess {
+    found: usize,
+    limit: usize,
+    unit: &'static str,
+}
+
 impl Functions<'_> {
     fn judge(&mut self, signature: &Signature, body: Option<&Block>) {
         let first = signature.fn_token.span().start().line;
@@ -36,20 +43,17 @@ impl Functions<'_> {
         let typed = |input: &&FnArg| matches!(input, FnArg::Typed(_));
         let parameters = signature.inputs.iter().filter(typed).count();
         if lines > LINE_LIMIT {
-            self.report("function-length", signature, (lines, LINE_LIMIT), "lines");
+            let excess = Excess { found: lines, limit: LINE_LIMIT, unit: "lines" };
+            self.report("function-length", signature, &excess);
         }
         if parameters > PARAMETER_LIMIT {
-            self.report("parameters", signature, (parameters, PARAMETER_LIMIT), "parameters");
+            let excess = Excess { found: parameters, limit: PARAMETER_LIMIT, unit: "parameters" };
+            self.report("parameters", signature, &excess);
         }
     }
 
-    fn report(
-        &mut self,
-        rule: &'static str,
-        signature: &Signature,
-        (found, limit): (usize, usize),
-        unit: &str,
-    ) {
+    fn report(&mut self, rule: &'static str, signature: &Signature, excess: &Excess) {
+        let Excess { found, limit, unit } = excess;
         let line = signature.fn_token.span().start().line;
         let name = signature.ident.to_string();
         let message = format!("`{name}` has {found} {unit}, {limit} are allowed");
