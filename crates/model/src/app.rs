@@ -23,9 +23,9 @@ pub struct App {
     pub id: AppId,
     /// Unique display name, 1 to 255 characters, not digits only.
     pub name: String,
-    /// Free text.
+    /// Text for people; may be empty, and is never read by the gateway.
     pub description: String,
-    /// E-mail address of the owner.
+    /// Whom to ask about it: `name@host`, at most 255 bytes.
     pub owner_email: String,
     /// An inactive app's tokens are refused.
     pub is_active: bool,
@@ -33,9 +33,9 @@ pub struct App {
     pub monthly_budget: f64,
     /// Requests a minute on plugin endpoints; 0 means unlimited.
     pub rate_limit: u32,
-    /// Operator-defined values; a JSON object.
+    /// The operator's own values, within [`MAX_METADATA_BYTES`]: they go to plugins with every request.
     pub metadata: Map<String, Value>,
-    /// When it was created.
+    /// Set once by the store.
     pub created_at: UnixMillis,
     /// When it was last changed; grows with every change, also where the clock does not.
     pub updated_at: UnixMillis,
@@ -84,7 +84,7 @@ impl App {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{field}: {problem}")]
 pub struct InvalidApp {
-    /// The field at fault.
+    /// The name of the field, as the admin API spells it.
     pub field: &'static str,
     /// What is wrong and what would be right.
     pub problem: String,

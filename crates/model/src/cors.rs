@@ -8,7 +8,7 @@ use std::time::Duration;
 
 /// Longer answers no browser keeps.
 const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
-/// Most bytes of one list.
+/// Most bytes of one list: it goes out with every answer.
 const MAX_LIST_BYTES: usize = 4096;
 
 /// The names of the options, without what they begin with.
@@ -25,7 +25,7 @@ pub(crate) const PREFIX: &str = "cors.";
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CorsOptions {
-    /// Whose pages.
+    /// The origins of pages that may ask.
     pub origins: Origins,
     /// The headers they may send, as a list for a header field; `None` is whatever they ask for.
     pub headers: Option<String>,
@@ -37,10 +37,10 @@ pub struct CorsOptions {
     pub max_age: Option<Duration>,
 }
 
-/// Origins of pages.
+/// Of which origins pages may ask.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Origins {
-    /// All.
+    /// Every origin; excludes `credentials`, so that no page uses another's cookies.
     Any,
     /// These, as browsers write them.
     These(Vec<String>),

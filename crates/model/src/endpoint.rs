@@ -37,13 +37,13 @@ impl Method {
         Self::ALL.into_iter().find(|m| m.as_str().eq_ignore_ascii_case(text))
     }
 
-    /// The upper-case name.
+    /// In capitals, as on the wire.
     pub fn as_str(self) -> &'static str {
         METHODS[self as usize]
     }
 }
 
-/// A set of methods.
+/// A set of methods, a bit for each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct MethodSet(u8);
 
@@ -105,14 +105,15 @@ impl std::fmt::Display for MethodSet {
 pub struct Endpoint {
     /// The path as registered: `/exact` or `/prefix/*`.
     pub path: String,
-    /// The methods it answers.
+    /// The methods it was registered for; what is implied by them is not in it, see
+    /// [`MethodSet::with_implied`].
     pub methods: MethodSet,
-    /// Free text of the plugin.
+    /// What it is for, in words of the plugin for people.
     pub description: String,
     /// The gateway demands a valid token.
     pub require_auth: bool,
     /// The gateway uses the streaming call.
     pub stream_response: bool,
-    /// The plugin's own values.
+    /// The plugin's own notes: kept and shown, never read.
     pub metadata: BTreeMap<String, String>,
 }

@@ -14,7 +14,7 @@ impl NodeId {
         Self(name.into())
     }
 
-    /// The name.
+    /// As it is set there, and as people call it.
     pub fn as_str(&self) -> &str {
         &self.0
     }

@@ -171,7 +171,7 @@ impl PluginPath {
         &self.decoded[self.slug.clone()]
     }
 
-    /// The whole decoded path.
+    /// The path with its mount, decoded as a whole, as plugins get it.
     pub fn full(&self) -> &str {
         &self.decoded
     }

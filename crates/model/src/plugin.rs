@@ -58,7 +58,7 @@ impl Slug {
         }
     }
 
-    /// The text.
+    /// As it stands in paths.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -99,11 +99,11 @@ pub struct PluginSpec {
 pub struct Plugin {
     /// Number, given by the store.
     pub id: PluginId,
-    /// Grows with every explicit reload.
+    /// Grows by one with every explicit reload, see [`PluginSpec::reloads`].
     pub reloads: u32,
-    /// What the operator chose.
+    /// The fields that a person chose.
     pub draft: PluginDraft,
-    /// When it was registered.
+    /// When it was registered; tells it from another one that got its number with another database.
     pub created_at: UnixMillis,
     /// When it was last changed; grows with every change, also where the clock does not.
     pub updated_at: UnixMillis,
@@ -114,7 +114,7 @@ pub struct Plugin {
 pub struct PluginDraft {
     /// Unique name, 1 to 255 characters, not digits only.
     pub name: String,
-    /// Free text.
+    /// Text for people; may be empty, and is never read by the gateway.
     pub description: String,
     /// `file:///absolute/path`.
     pub command: String,
@@ -124,7 +124,7 @@ pub struct PluginDraft {
     pub options: BTreeMap<String, String>,
     /// Primary hook; [`CUSTOM_ENDPOINT`] for what this gateway runs.
     pub hook_type: String,
-    /// All hooks.
+    /// All hooks, the primary one among them.
     pub hook_types: Vec<String>,
     /// What an operator allows it to ask of the host, see [`crate::scope::SERVICE_SCOPES`].
     pub service_scopes: BTreeSet<String>,
@@ -136,7 +136,7 @@ pub struct PluginDraft {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{field}: {problem}")]
 pub struct InvalidPlugin {
-    /// The field at fault.
+    /// The name of the field, as the admin API spells it.
     pub field: &'static str,
     /// What is wrong and what would be right.
     pub problem: String,

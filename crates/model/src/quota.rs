@@ -10,7 +10,7 @@ const MINUTE_NANOS: u64 = 60_000_000_000;
 /// What remains of a quota after a decision; the material of `RateLimit` headers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct QuotaState {
-    /// Requests a minute.
+    /// Requests a minute; also how many pass at once after a rest.
     pub limit: u32,
     /// Requests that would pass right now.
     pub remaining: u32,
@@ -18,16 +18,16 @@ pub struct QuotaState {
     pub reset_seconds: u64,
 }
 
-/// The decision on one request.
+/// Whether one request may pass.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
-    /// No limit is set.
+    /// The limit is 0, so nothing was counted.
     Unlimited,
-    /// The request passes.
+    /// It passes, and was counted.
     Pass(QuotaState),
-    /// The request is refused.
+    /// It does not pass, and was not counted.
     Refuse {
-        /// What remains (nothing).
+        /// What remains, which is nothing.
         state: QuotaState,
         /// Whole seconds after which one request passes again; at least 1.
         retry_after_seconds: u64,

@@ -11,7 +11,7 @@ pub struct LoggedLine {
     /// Grows from line to line of a plugin, also from one process to the next and over restarts of
     /// the gateway.
     pub number: u64,
-    /// When it was read.
+    /// When the gateway read it, which may be a little after it was written.
     pub at: UnixMillis,
     /// `stdout` or `stderr`.
     pub stream: &'static str,
@@ -21,9 +21,9 @@ pub struct LoggedLine {
     pub message: String,
     /// Which part of the plugin wrote it.
     pub module: Option<String>,
-    /// The request it is about.
+    /// The id of the request it is about, where the plugin wrote one.
     pub request_id: Option<String>,
-    /// The trace it belongs to.
+    /// The id of the trace it belongs to, where the plugin wrote one.
     pub trace_id: Option<String>,
     /// All other fields, as one JSON object; cut, and no JSON any more, where it is long.
     pub fields: Option<String>,
@@ -32,7 +32,7 @@ pub struct LoggedLine {
 /// One process of a plugin, from its start on.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct InstanceRecord {
-    /// When its start began.
+    /// When its start began, before there was a process.
     pub started_at: UnixMillis,
     /// Its process id; `None` when no process could be made.
     pub pid: Option<u32>,
@@ -63,10 +63,10 @@ fn between(from: UnixMillis, to: UnixMillis) -> Duration {
     Duration::from_millis(u64::try_from(to.saturating_sub(from)).unwrap_or(0))
 }
 
-/// How a process ended.
+/// How a process ended, by itself or by the gateway.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct InstanceEnd {
-    /// When its end was noticed.
+    /// When the gateway noticed, which may be a little later.
     pub at: UnixMillis,
     /// What the operating system says; `None` when there was no process, or it is not known.
     pub exit: Option<ProcessExit>,

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// A SHA-256.
+/// The 32 bytes of a SHA-256; shown as 64 digits in lower case.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Sha256(pub [u8; 32]);
 

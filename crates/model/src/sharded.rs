@@ -10,12 +10,12 @@ const SHARDS: usize = 256;
 
 /// What has a key of its own.
 pub trait Keyed {
-    /// The key.
+    /// What it is found by; never changes while it is in a table.
     type Key: ShardKey;
     /// How keys are hashed within a part.
     type Hasher: BuildHasher + Default + Clone;
 
-    /// Its key.
+    /// What it is found by.
     fn key(&self) -> Self::Key;
 }
 
@@ -56,13 +56,13 @@ impl<V: Keyed> Sharded<V> {
         Arc::ptr_eq(&self.shards, &other.shards)
     }
 
-    /// Adds or replaces a value.
+    /// Adds a value, in place of one with the same key. Copies of this table keep what they have.
     pub fn insert(&mut self, value: V) {
         let key = value.key();
         self.shard(&key).insert(key, Arc::new(value));
     }
 
-    /// Removes a value.
+    /// Removes a value, if it is there. Copies of this table keep it.
     pub fn remove(&mut self, key: &V::Key) {
         if self.get(key).is_some() {
             self.shard(key).remove(key);
@@ -74,7 +74,7 @@ impl<V: Keyed> Sharded<V> {
         self.shards.iter().flat_map(|shard| shard.values())
     }
 
-    /// How many there are.
+    /// How many values there are; adds up 256 parts.
     pub fn len(&self) -> usize {
         self.shards.iter().map(|shard| shard.len()).sum()
     }

@@ -16,9 +16,9 @@ pub type Revision = u64;
 /// Desired state at one moment. Copies share all that did not change.
 #[derive(Debug, Clone, Default)]
 pub struct Snapshot {
-    /// Its number.
+    /// Tells two snapshots apart without a look at their content.
     pub revision: Revision,
-    /// The active plugins.
+    /// The plugins that are to run, which are the active ones.
     pub plugins: Arc<BTreeMap<PluginId, Arc<PluginSpec>>>,
     /// When each plugin was registered, inactive ones too. With another database a number can be another
     /// plugin's, which this tells.

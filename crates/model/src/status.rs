@@ -12,7 +12,7 @@ use std::time::Duration;
 pub enum PluginState {
     /// Its process is being started and initialised.
     Starting,
-    /// It serves.
+    /// It serves requests.
     Ready,
     /// It ended or could not be started; another start follows after a pause.
     Backoff,
@@ -25,11 +25,11 @@ pub enum PluginState {
 }
 
 impl PluginState {
-    /// Every state.
+    /// Every state, in the order of the metrics.
     pub const ALL: [Self; 6] =
         [Self::Starting, Self::Ready, Self::Backoff, Self::Parked, Self::Draining, Self::Stopped];
 
-    /// The lower-case word.
+    /// The word in the admin API, logs and metrics.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Starting => "starting",
@@ -45,9 +45,9 @@ impl PluginState {
 /// One plugin's state at one moment.
 #[derive(Debug, Clone)]
 pub struct PluginStatus {
-    /// Number of the plugin.
+    /// The number by which the store and the admin API know it.
     pub id: PluginId,
-    /// Its name.
+    /// The unique name by which people and logs call it.
     pub name: String,
     /// Where it is mounted, if anywhere.
     pub slug: Option<Slug>,
@@ -63,7 +63,7 @@ pub struct PluginStatus {
     pub restarts: u32,
     /// When it is started again, while it is in [`PluginState::Backoff`].
     pub next_start_at: Option<UnixMillis>,
-    /// Since when the instance serves.
+    /// Since when the instance serves; `None` where none does.
     pub ready_since: Option<UnixMillis>,
     /// Hooks its manifest names, or else those it is registered for.
     pub hooks: Vec<String>,
@@ -71,7 +71,7 @@ pub struct PluginStatus {
     pub requested_scopes: Vec<String>,
     /// What it says of its configuration, now or when it served last.
     pub config_schema: Option<Arc<ConfigSchema>>,
-    /// Its mounted endpoints.
+    /// Its endpoints; empty while it does not serve.
     pub endpoints: Vec<Arc<Endpoint>>,
     /// Where some of them demand a token although they do not say so.
     pub raised: Vec<Raised>,

@@ -80,7 +80,7 @@ impl NewToken {
         &self.text
     }
 
-    /// What is stored.
+    /// What is stored in its place: the text cannot be made of it.
     pub fn hash(&self) -> TokenHash {
         TokenHash::of(&self.text)
     }
@@ -102,19 +102,19 @@ impl std::fmt::Debug for NewToken {
 pub struct Token {
     /// Number, given by the store.
     pub id: TokenId,
-    /// The app it speaks for.
+    /// The app it speaks for; it is refused while that is inactive.
     pub app_id: AppId,
     /// What the operator calls it; may be empty.
     pub name: String,
-    /// SHA-256 of the text.
+    /// SHA-256 of the text, by which a request finds it.
     pub hash: TokenHash,
-    /// First characters of the text.
+    /// The first eight characters of the text, by which a person tells tokens apart.
     pub hint: String,
     /// What the token allows, in the words of plugins.
     pub scopes: Vec<String>,
     /// When it stops to be valid; `None` is never.
     pub expires_at: Option<UnixMillis>,
-    /// When it was made.
+    /// Set once by the store; nothing of a token changes later.
     pub created_at: UnixMillis,
 }
 

@@ -26,13 +26,14 @@ pub struct Endpoint {
 }
 
 impl Endpoint {
-    /// An endpoint at this path.
+    /// An endpoint at this path below the mount, `/exact` or `/prefix/*`, for `GET` unless methods are
+    /// named.
     pub fn new(path: impl Into<String>) -> Self {
         let registration = EndpointRegistration { path: path.into(), ..Default::default() };
         Self { registration }
     }
 
-    /// Adds a method.
+    /// Adds a method, in any letter case; one that is there already counts once.
     pub fn method(mut self, method: &str) -> Self {
         let method = method.to_ascii_uppercase();
         if !self.registration.methods.contains(&method) {
@@ -41,12 +42,12 @@ impl Endpoint {
         self
     }
 
-    /// Adds methods.
+    /// Adds several methods, as [`Self::method`] does.
     pub fn methods<'a>(self, methods: impl IntoIterator<Item = &'a str>) -> Self {
         methods.into_iter().fold(self, Self::method)
     }
 
-    /// Adds every method there is.
+    /// Adds every method that a gateway can route, from `GET` to `OPTIONS`.
     pub fn any_method(self) -> Self {
         self.methods(METHODS)
     }
@@ -70,7 +71,7 @@ impl Endpoint {
         self
     }
 
-    /// The announcement of this endpoint.
+    /// What the host is told of it.
     pub(crate) fn into_registration(self, stream_response: bool) -> EndpointRegistration {
         let Self { mut registration } = self;
         if registration.methods.is_empty() {

@@ -37,7 +37,7 @@ impl<S> Default for Endpoints<S> {
 }
 
 impl<S: Send + Sync + 'static> Endpoints<S> {
-    /// No endpoint yet.
+    /// An empty list, to be filled by the methods below.
     pub fn new() -> Self {
         Self::default()
     }

@@ -38,7 +38,7 @@ pub(crate) struct Public {
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 impl Error {
-    /// An error for the log.
+    /// An error whose text goes to the log only: the client gets a 500 without it.
     pub fn new(text: impl Into<String>) -> Self {
         Self { public: None, text: text.into(), source: None }
     }

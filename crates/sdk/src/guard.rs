@@ -31,7 +31,7 @@ fn panicked(payload: &(dyn Any + Send)) -> Failure {
     Failure::Panic(panic_text(payload).to_owned())
 }
 
-/// What a panic said.
+/// The text of a panic, where it has one.
 pub(crate) fn panic_text(payload: &(dyn Any + Send)) -> &str {
     let text = payload.downcast_ref::<&str>().copied();
     text.or_else(|| payload.downcast_ref::<String>().map(String::as_str)).unwrap_or("(no text)")

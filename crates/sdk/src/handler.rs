@@ -57,7 +57,7 @@ impl<R: IntoResponse> IntoResponse for Result<R, Error> {
             write `move |req: Request| {{ let x = x.clone(); async move {{ … }} }}`"
 )]
 pub trait Handler<S, Shape>: Send + Sync + 'static {
-    /// Answers one request.
+    /// Answers one request. It is dropped at an await where the client goes away.
     fn call(&self, request: Request, state: &Arc<S>) -> Boxed<Result<Response>>;
 }
 
@@ -94,7 +94,7 @@ where
             write `move |req: Request, out: ResponseStream| {{ let x = x.clone(); async move {{ … }} }}`"
 )]
 pub trait StreamHandler<S, Shape>: Send + Sync + 'static {
-    /// Answers one request.
+    /// Answers one request piece by piece, through `stream`; its end ends the answer.
     fn call(&self, request: Request, stream: ResponseStream, state: &Arc<S>) -> Boxed<Result<()>>;
 }
 

@@ -59,7 +59,7 @@ impl Headers {
         self.get_bytes(name).is_some()
     }
 
-    /// Every header, in order.
+    /// Every header in the order in which they were sent or added, repeated ones each time.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &[u8])> {
         let fields = self.fields.iter().map(|(name, value)| (name.as_str(), value.as_ref()));
         self.received.iter().chain(fields)

@@ -55,7 +55,7 @@ pub struct Plugin<S = ()> {
 }
 
 impl Plugin {
-    /// A plugin without endpoints.
+    /// A plugin without endpoints, which the methods below add.
     pub fn new(name: impl Into<String>, version: impl Into<String>) -> Self {
         Self {
             about: About::new(name.into(), version.into()),
@@ -231,7 +231,7 @@ impl<S: Send + Sync + 'static> Plugin<S> {
         serve::serve(self.into_program()?).await
     }
 
-    /// The plugin without its types.
+    /// The plugin without the type of its state, so that what serves it is compiled once.
     pub(crate) fn into_program(self) -> Result<Program> {
         let Self {
             about,

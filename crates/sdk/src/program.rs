@@ -27,7 +27,7 @@ pub(crate) type Hook = Box<dyn FnOnce() -> Boxed<Result<()>> + Send>;
 /// How long the author's function for the end of the session may take.
 const SESSION_CLOSING: Duration = Duration::from_secs(3);
 
-/// What initialization yields.
+/// What initialization yields: all that waits for the configuration.
 #[derive(Default)]
 pub(crate) struct Started {
     pub(crate) endpoints: Vec<(EndpointRegistration, Answerer)>,
@@ -36,7 +36,7 @@ pub(crate) struct Started {
     pub(crate) on_shutdown: Option<Hook>,
 }
 
-/// One plugin in one process.
+/// The plugin of this process: what it is before, and since, it was initialized.
 pub(crate) struct Program {
     pub(crate) about: About,
     /// Who runs it, to be asked.
@@ -58,7 +58,7 @@ struct Initialized {
     refusal: Option<String>,
 }
 
-/// An initialized plugin.
+/// What requests and the session need of a plugin, once it is initialized.
 pub(crate) struct Ready {
     pub(crate) routes: Routes,
     /// The host reads headers as a list.

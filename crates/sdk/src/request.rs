@@ -84,7 +84,7 @@ impl Request {
         &self.arrived.headers
     }
 
-    /// The whole body.
+    /// The whole body; the gateway bounds its size before the plugin sees it.
     pub fn body(&self) -> &Bytes {
         &self.arrived.message.body
     }
@@ -187,7 +187,7 @@ impl Request {
         self.arrived.message.app.as_ref()
     }
 
-    /// The scopes of the token.
+    /// The scopes of the token; empty for anonymous callers.
     pub fn scopes(&self) -> &[String] {
         &self.arrived.message.scopes
     }

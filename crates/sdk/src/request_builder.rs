@@ -69,7 +69,7 @@ impl Request {
 }
 
 impl RequestBuilder {
-    /// The method.
+    /// The method, in any letter case; `GET` unless it is named.
     pub fn method(mut self, method: &str) -> Self {
         self.method = method.to_ascii_uppercase();
         self
@@ -90,7 +90,7 @@ impl RequestBuilder {
         self
     }
 
-    /// The body.
+    /// The whole body; no content type comes with it.
     pub fn body(mut self, body: impl Into<Bytes>) -> Self {
         self.body = body.into();
         self
@@ -118,13 +118,13 @@ impl RequestBuilder {
         self
     }
 
-    /// The client's address.
+    /// The client's IP address, without a port.
     pub fn remote_addr(mut self, address: &str) -> Self {
         address.clone_into(&mut self.message.remote_addr);
         self
     }
 
-    /// The id of the request.
+    /// The id of the request; `req_test` unless it is named.
     pub fn request_id(mut self, id: &str) -> Self {
         id.clone_into(&mut self.context().request_id);
         self

@@ -37,12 +37,12 @@ impl Response {
         Self::default().with_status(status)
     }
 
-    /// Plain text.
+    /// Text with status 200, as `text/plain` in UTF-8.
     pub fn text(text: impl Into<String>) -> Self {
         Self::with_type("text/plain; charset=utf-8", Bytes::from(text.into()))
     }
 
-    /// A page.
+    /// A page with status 200, as `text/html` in UTF-8. What stands in it is not escaped.
     pub fn html(html: impl Into<String>) -> Self {
         Self::with_type("text/html; charset=utf-8", Bytes::from(html.into()))
     }
@@ -64,7 +64,7 @@ impl Response {
         Self::default().with_body(body)
     }
 
-    /// Nothing (204).
+    /// Status 204, which has no body.
     pub fn empty() -> Self {
         Self::new(204)
     }
@@ -89,7 +89,7 @@ impl Response {
         Self { error: Some(text), ..Self::new(status) }
     }
 
-    /// The same with another status.
+    /// The same with another status; one outside 100..=999 is logged and becomes 500.
     pub fn with_status(mut self, status: u16) -> Self {
         self.status = if (100..=999).contains(&status) {
             status
@@ -100,7 +100,7 @@ impl Response {
         self
     }
 
-    /// The same with another body.
+    /// The same with another body; headers stay as they are, the content type among them.
     pub fn with_body(mut self, body: impl Into<Bytes>) -> Self {
         self.body = body.into();
         self
@@ -121,17 +121,17 @@ impl Response {
         self.header(name, value)
     }
 
-    /// The status.
+    /// The HTTP status, from 100 to 999.
     pub fn status(&self) -> u16 {
         self.status
     }
 
-    /// The headers, in order.
+    /// The headers in the order in which they were added.
     pub fn headers(&self) -> &Headers {
         &self.headers
     }
 
-    /// The body.
+    /// The whole body, without that of [`Response::error`], which the gateway writes.
     pub fn body(&self) -> &Bytes {
         &self.body
     }

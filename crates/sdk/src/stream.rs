@@ -29,7 +29,7 @@ const PIECE_BYTES: usize = 256 * 1024;
 pub(crate) enum Piece {
     /// Status and headers; a body on it is not looked at.
     Head(Response),
-    /// A part of the body.
+    /// A part of the body, to follow those before it.
     Body(Bytes),
     /// The answer is complete.
     Done,

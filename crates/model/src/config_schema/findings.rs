@@ -71,7 +71,7 @@ impl Findings {
     }
 }
 
-/// The work that is left.
+/// The work that is left of one check, in the units of [`WORK`].
 pub(super) struct Budget(u64);
 
 impl Budget {

@@ -9,7 +9,7 @@ use std::sync::Arc;
 /// The endpoint that a method and path name.
 #[derive(Debug, Clone)]
 pub struct Named {
-    /// The endpoint.
+    /// The one with the most specific path of those that have the method.
     pub endpoint: Arc<Endpoint>,
     /// A HEAD that is served as a GET.
     pub via_get: bool,
@@ -27,18 +27,18 @@ impl PartialEq for Named {
 /// has a more specific endpoint there that does demand one.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Raised {
-    /// The endpoint.
+    /// The one that demands no token by itself.
     pub endpoint: Arc<Endpoint>,
     /// Where: the path of the endpoint that GET names there.
     pub path: String,
-    /// The methods it concerns.
+    /// The methods for which a token is demanded there.
     pub methods: MethodSet,
 }
 
 /// What a method and path name.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Resolution {
-    /// An endpoint.
+    /// An endpoint serves it.
     Endpoint(Named),
     /// An OPTIONS nobody registered: answered with these methods.
     Options(MethodSet),

@@ -25,10 +25,10 @@ pub struct Apps {
     line: Arc<Line>,
 }
 
-/// Some of the apps.
+/// One page of the list of apps.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct AppPage {
-    /// At most 100.
+    /// The apps on this page, at most 100.
     pub apps: Vec<AppInfo>,
     /// How many there are on all pages.
     pub total: u64,
@@ -37,9 +37,9 @@ pub struct AppPage {
 /// What is known of a secret that is valid.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Credential {
-    /// The app it belongs to.
+    /// The number of the app that it speaks for.
     pub app_id: u32,
-    /// Its own number.
+    /// The number of the token itself, by which operators revoke it.
     pub credential_id: u32,
     /// When it ends to be valid, if ever.
     pub expires_at: Option<SystemTime>,

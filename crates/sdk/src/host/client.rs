@@ -65,7 +65,7 @@ impl Host {
         Kv::new(Arc::clone(&self.line))
     }
 
-    /// What plugins tell each other.
+    /// What plugins of this gateway tell each other. Needs no scope.
     pub fn events(&self) -> Events {
         Events::new(Arc::clone(&self.line))
     }

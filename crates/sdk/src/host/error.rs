@@ -30,7 +30,7 @@ pub enum HostError {
     NotGranted {
         /// The scope that the question needs; empty where the host alone knows it.
         scope: &'static str,
-        /// What the host said.
+        /// What the host said, for the log.
         text: String,
     },
     /// What was asked for is not there.

@@ -51,11 +51,11 @@ pub struct Events {
 pub struct Event {
     /// Made by the host, different for every event.
     pub id: String,
-    /// What it is about.
+    /// What it is about, such as `order.paid`; at most 512 bytes.
     pub topic: String,
     /// Who told: the name of the node, or `plugin:<id>@<node>`.
     pub origin: String,
-    /// JSON by custom.
+    /// JSON by custom, and any bytes by right; at most 1 MiB.
     pub payload: Bytes,
 }
 

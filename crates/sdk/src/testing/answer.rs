@@ -51,12 +51,12 @@ impl Answer {
         Self { status, headers: Headers::default(), body, failure: None }
     }
 
-    /// The status.
+    /// The HTTP status that the client gets.
     pub fn status(&self) -> u16 {
         self.status
     }
 
-    /// The headers, in order.
+    /// The headers of the plugin, in the order in which it sent them.
     pub fn headers(&self) -> &Headers {
         &self.headers
     }
@@ -66,7 +66,7 @@ impl Answer {
         self.headers.get(name)
     }
 
-    /// The body.
+    /// The whole body that the client gets.
     pub fn body(&self) -> &Bytes {
         &self.body
     }
@@ -96,14 +96,14 @@ impl Answer {
     }
 }
 
-/// How a stream ended.
+/// How a stream ended, which decides whether the client takes it for whole.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum End {
-    /// It is complete.
+    /// The plugin said that it is complete.
     Done,
     /// The plugin said that it is not; the text is not for clients.
     Error(String),
-    /// It broke off.
+    /// It broke off without a word of the plugin; the text says how.
     Broken(String),
 }
 
@@ -147,7 +147,7 @@ impl AnswerStream {
         Self { head: Answer::failed(failure), chunks: None, end: Some(end) }
     }
 
-    /// The status.
+    /// The HTTP status, which is known before the first piece.
     pub fn status(&self) -> u16 {
         self.head.status
     }
@@ -180,7 +180,7 @@ impl AnswerStream {
         None
     }
 
-    /// Everything up to the end.
+    /// All pieces that are still to come, as one; [`Self::end`] says whether they are whole.
     pub async fn rest(&mut self) -> Bytes {
         let mut rest = BytesMut::new();
         while let Some(piece) = self.next().await {

@@ -11,13 +11,13 @@ use tokio::sync::broadcast;
 /// How many events wait for a follower that is slow; further ones are dropped.
 const EVENTS_WAITING: usize = 100;
 
-/// A kept value.
+/// A value and until when it is kept; `None` is for ever.
 struct Value {
     value: Bytes,
     until: Option<SystemTime>,
 }
 
-/// What is remembered between calls.
+/// All that the host of a test remembers between calls: it is gone with the host.
 pub(super) struct Memory {
     pub(super) granted: BTreeSet<String>,
     pub(super) apps: Vec<AppInfo>,

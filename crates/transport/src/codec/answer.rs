@@ -15,7 +15,7 @@ const HEADERS_BYTES: usize = 512;
 /// A plugin's `EndpointResponse`, as the gateway reads it.
 #[derive(Debug, Clone, Default)]
 pub struct Answer {
-    /// The status, as sent.
+    /// As sent: whether it is a status of HTTP has not been looked at.
     pub status_code: i32,
     /// The headers: the list where there is one, else the map.
     pub headers: Fields,
@@ -54,11 +54,11 @@ impl Answer {
 pub struct Chunk {
     /// What it holds. A kind that is not known reads as HEADERS, as generated types have it.
     pub kind: ChunkType,
-    /// The status, as sent.
+    /// With HEADERS and ERROR; as sent, not looked at.
     pub status_code: i32,
     /// The headers: the list where there is one, else the map.
     pub headers: Fields,
-    /// A piece of the body.
+    /// With BODY: a piece of the body, as large as the plugin likes.
     pub data: Bytes,
     /// Why the stream failed, where the chunk says so.
     pub error_message: Text,
@@ -94,13 +94,13 @@ impl Chunk {
 /// What an `EndpointResponse` is written from. One of the two forms of headers is enough.
 #[derive(Debug, Clone)]
 pub struct AnswerParts<'a, L, M> {
-    /// Of HTTP.
+    /// The HTTP status, from 100 to 999.
     pub status_code: i32,
     /// Headers in order, for hosts that know the list.
     pub header_list: L,
     /// A text for each name, for hosts that do not.
     pub headers: M,
-    /// The body.
+    /// The whole body; a large one is sent beside the message, without a copy.
     pub body: Bytes,
     /// When not empty, it replaces headers and body.
     pub error_message: &'a str,
@@ -130,7 +130,7 @@ where
 /// What an `EndpointResponseChunk` is written from. One of the two forms of headers is enough.
 #[derive(Debug, Clone)]
 pub struct ChunkParts<'a, L, M> {
-    /// What it holds.
+    /// Which of the other fields count.
     pub kind: ChunkType,
     /// The status, with HEADERS and ERROR.
     pub status_code: i32,
@@ -138,9 +138,9 @@ pub struct ChunkParts<'a, L, M> {
     pub header_list: L,
     /// A text for each name, for hosts that do not.
     pub headers: M,
-    /// A piece of the body.
+    /// With BODY; a large piece is sent beside the message, without a copy.
     pub data: Bytes,
-    /// With ERROR.
+    /// With ERROR: why the stream failed, for the log of the host.
     pub error_message: &'a str,
 }
 

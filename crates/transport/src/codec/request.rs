@@ -27,15 +27,16 @@ const FIELD_BYTES: usize = 12;
 /// What an `EndpointRequest` is written from.
 #[derive(Debug, Clone, Copy)]
 pub struct RequestParts<'a, S> {
-    /// The method.
+    /// In capitals, such as `GET`.
     pub method: &'a str,
-    /// The decoded path with the mount.
+    /// The decoded path with the mount, `/plugins/{slug}/…`.
     pub path: &'a str,
     /// The decoded path without the mount.
     pub relative_path: &'a str,
-    /// The segments below the mount.
+    /// The path below the mount, cut at its slashes before it was decoded: a segment may hold a slash.
     pub path_segments: S,
-    /// All headers.
+    /// All headers of the client, each value on its own; [`Self::withheld`] says which of them are left
+    /// out.
     pub headers: &'a HeaderMap,
     /// Whether the plugin does not get those of a name.
     pub withheld: fn(&HeaderName) -> bool,
@@ -43,23 +44,23 @@ pub struct RequestParts<'a, S> {
     pub added: &'a [(&'static str, &'a [u8])],
     /// Whether the plugin reads the list; else it gets the map.
     pub header_list: bool,
-    /// The body.
+    /// The whole body; a large one is sent beside the message, without a copy.
     pub body: &'a Bytes,
-    /// The query as sent.
+    /// The query as sent, without the question mark; empty where there is none.
     pub query_string: &'a str,
-    /// The client's address.
+    /// The client's IP address, without a port.
     pub remote_addr: &'a str,
-    /// The host the client named.
+    /// The host the client named, with its port if it named one; bytes that are no text are replaced.
     pub host: &'a [u8],
-    /// The protocol.
+    /// Always `http`, also where clients come over TLS: what that was is one of the facts.
     pub protocol: &'a str,
-    /// The request's id.
+    /// The id under which client and logs know the request.
     pub request_id: &'a str,
     /// What [`encode_facts`] made of the facts that are the same for all requests.
     pub facts: &'a [u8],
     /// What [`encode_app`] made of the caller's app.
     pub app: Option<&'a [u8]>,
-    /// The scopes of the caller's token.
+    /// The scopes of the caller's token, in the order in which they are stored.
     pub scopes: &'a [String],
     /// The path as sent, for plugins that read it.
     pub raw_path: &'a str,
@@ -236,35 +237,35 @@ pub fn encode_app(app: &App) -> Bytes {
 /// An `EndpointRequest`, as a plugin reads it.
 #[derive(Debug, Clone, Default)]
 pub struct ReceivedRequest {
-    /// The method.
+    /// As the host sends it; a gateway of ours writes it in capitals.
     pub method: Text,
-    /// The decoded path with the mount.
+    /// The decoded path with the mount, `/plugins/{slug}/…`.
     pub path: Text,
     /// The decoded path without the mount.
     pub relative_path: Text,
-    /// The segments below the mount.
+    /// The path below the mount, cut at its slashes before it was decoded: a segment may hold a slash.
     pub path_segments: Vec<String>,
     /// The headers: the list where there is one, else the map.
     pub headers: Fields,
-    /// The body.
+    /// The whole body; empty where the client sent none.
     pub body: Bytes,
-    /// The query as sent.
+    /// The query as sent, without the question mark.
     pub query_string: Text,
-    /// The client's address.
+    /// The client's IP address, without a port.
     pub remote_addr: Text,
-    /// The host the client named.
+    /// The host the client named, with its port if it named one.
     pub host: Text,
-    /// The protocol.
+    /// Always `http`, also where clients come over TLS.
     pub protocol: Text,
     /// What the host says of the request.
     pub context: Option<Context>,
     /// Whether the host knows who calls.
     pub authenticated: bool,
-    /// The caller's app.
+    /// The app whose token the caller showed; `None` for anonymous callers.
     pub app: Option<App>,
     /// The scopes of the caller's token.
     pub scopes: Vec<String>,
-    /// The path as sent.
+    /// The path as sent, still encoded; empty from hosts that do not tell it.
     pub raw_path: Bytes,
 }
 
@@ -326,9 +327,9 @@ fn merged(before: Option<Bytes>, more: Bytes) -> Result<Bytes, Malformed> {
 /// endpoints see.
 #[derive(Debug, Clone, Default)]
 pub struct Context {
-    /// The request's id.
+    /// The id under which client and logs know the request.
     pub request_id: Text,
-    /// Facts by name.
+    /// Facts by name, such as `edge_id` and `scheme`.
     pub metadata: Fields,
     /// The trace the request belongs to.
     pub trace_context: Fields,
