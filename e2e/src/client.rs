@@ -34,9 +34,15 @@ pub struct Connection {
     authority: String,
 }
 
+#[expect(
+    clippy::disallowed_types,
+    reason = "who asks holds the connection until the answer begins"
+)]
+type InTurn<T> = std::sync::Arc<tokio::sync::Mutex<T>>;
+
 #[derive(Clone)]
 enum Sender {
-    One(std::sync::Arc<tokio::sync::Mutex<http1::SendRequest<Body>>>),
+    One(InTurn<http1::SendRequest<Body>>),
     Two(http2::SendRequest<Body>),
 }
 
@@ -68,7 +74,7 @@ impl Connection {
                     .await
                     .expect("HTTP/1 has no handshake that could fail");
                 tokio::spawn(driving);
-                Sender::One(std::sync::Arc::new(tokio::sync::Mutex::new(sender)))
+                Sender::One(InTurn::new(sender.into()))
             }
             Version::Http2 => {
                 let (sender, driving) = http2::Builder::new(TokioExecutor::new())

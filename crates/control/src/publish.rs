@@ -11,7 +11,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-use tokio::sync::{Mutex, OwnedMutexGuard, watch};
+use tokio::sync::{OwnedMutexGuard, watch};
 
 /// Pauses between attempts to read the store again after a change could not be followed.
 const RELOAD_PAUSES: [Duration; 3] =
@@ -34,10 +34,16 @@ pub struct Published<T> {
 pub struct Publisher {
     store: Store,
     sender: watch::Sender<Arc<Snapshot>>,
-    turn: Arc<Mutex<Turn>>,
+    turn: Arc<TurnLock>,
     /// Of what another process stores, only tokens and apps are published.
     callers_only: Arc<AtomicBool>,
 }
+
+#[expect(
+    clippy::disallowed_types,
+    reason = "a turn lasts until its write is published, over awaits"
+)]
+type TurnLock = tokio::sync::Mutex<Turn>;
 
 /// The right to write and publish; held by one change at a time.
 struct Turn {
@@ -53,7 +59,7 @@ impl Publisher {
     pub async fn start(store: Store) -> Result<Self, StoreError> {
         let snapshot = store.load_snapshot().await?;
         let (sender, _) = watch::channel(Arc::new(snapshot));
-        let turn = Arc::new(Mutex::new(Turn { is_behind: false }));
+        let turn = Arc::new(TurnLock::new(Turn { is_behind: false }));
         Ok(Self { store, sender, turn, callers_only: Arc::default() })
     }
 

@@ -229,7 +229,7 @@ async fn manifest_schema_and_assets_are_served() -> Result<()> {
 
 #[tokio::test]
 async fn the_shutdown_function_runs_once_and_its_error_is_told() -> Result<()> {
-    let (tell, told) = std::sync::mpsc::channel();
+    let (tell, told) = std::sync::mpsc::sync_channel(2);
     let plugin = Plugin::new("last", "1").shutdown(async move |_| Ok(tell.send("done")?));
     Host::start(plugin, Config::default()).await?.shutdown().await?;
     assert_eq!(told.into_iter().collect::<Vec<_>>(), ["done"]);

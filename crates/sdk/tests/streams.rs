@@ -97,30 +97,28 @@ async fn either_call_reaches_either_kind_of_handler() -> Result<()> {
 }
 
 /// A plugin that streams for ever and reports how it ended.
-fn endless(
-    report: mpsc::UnboundedSender<&'static str>,
-) -> Plugin<mpsc::UnboundedSender<&'static str>> {
-    type Report = Arc<mpsc::UnboundedSender<&'static str>>;
+fn endless(report: mpsc::Sender<&'static str>) -> Plugin<mpsc::Sender<&'static str>> {
+    type Report = Arc<mpsc::Sender<&'static str>>;
     Plugin::new("endless", "1")
         .initialize(async |_| Ok(report))
         .stream("/waits", async |_: Request, mut out: ResponseStream, report: Report| {
             out.send("first").await?;
             out.closed().await;
-            report.send("closed")?;
+            report.send("closed").await?;
             Ok(())
         })
         .stream("/sends", async |_: Request, mut out: ResponseStream, report: Report| {
             while out.send("x").await.is_ok() {
                 tokio::task::yield_now().await;
             }
-            report.send("send failed")?;
+            report.send("send failed").await?;
             Ok(())
         })
 }
 
 #[tokio::test]
 async fn a_handler_learns_that_its_client_has_gone() -> Result<()> {
-    let (report, mut reports) = mpsc::unbounded_channel();
+    let (report, mut reports) = mpsc::channel(1);
     let host = Host::start(endless(report), Config::default()).await?;
     for (path, expected) in [("/waits", "closed"), ("/sends", "send failed")] {
         let mut stream = host.stream(get(path)).await;

@@ -322,7 +322,7 @@ mod tests {
     /// A writer into a pipe, and the numbers of dropped lines that it told of.
     fn piped(rooms: &[usize]) -> (LogWriter, Vec<LogSender>, PipeReader, mpsc::Receiver<u64>) {
         let (reader, writer) = io::pipe().unwrap();
-        let (tell, told) = mpsc::channel();
+        let (tell, told) = mpsc::sync_channel(64);
         let output = Output::from(OwnedFd::from(writer));
         let telling = move |lines| tell.send(lines).unwrap_or_default();
         let (writer, senders) = LogWriter::start("test", output, rooms, telling).unwrap();

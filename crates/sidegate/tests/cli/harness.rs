@@ -57,7 +57,7 @@ pub(crate) fn program(arguments: &[&str]) -> Command {
 #[track_caller]
 pub(crate) fn finish(command: &mut Command) -> Finished {
     let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    let (pid, (done, finished)) = (child.id(), std::sync::mpsc::channel());
+    let (pid, (done, finished)) = (child.id(), std::sync::mpsc::sync_channel(1));
     std::thread::spawn(move || done.send(child.wait_with_output()));
     match finished.recv_timeout(PATIENCE) {
         Ok(output) => output.unwrap().into(),

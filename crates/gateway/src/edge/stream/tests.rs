@@ -3,14 +3,17 @@
 use super::*;
 use std::future::poll_fn;
 use std::sync::atomic::{AtomicBool, Ordering};
-use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::sync::mpsc::error::TrySendError;
+use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::time::sleep;
 
 const SECOND: Duration = Duration::from_secs(1);
+/// More pieces than a test sends before it reads.
+const ENOUGH: usize = 16;
 const NO_LIMITS: StreamLimits = StreamLimits { deadline: None, idle: None };
 
 struct Scripted {
-    pieces: UnboundedReceiver<Piece>,
+    pieces: Receiver<Piece>,
     signal: Arc<EndSignal>,
     may_finish: Arc<AtomicBool>,
 }
@@ -32,7 +35,7 @@ impl PieceSource for Scripted {
 
 /// The plugin's end of a stream.
 struct Plugin {
-    pieces: UnboundedSender<Piece>,
+    pieces: Sender<Piece>,
     signal: Arc<EndSignal>,
     may_finish: Arc<AtomicBool>,
 }
@@ -44,7 +47,8 @@ impl Plugin {
 
     fn brings(&self, piece: Piece) {
         // Nobody listens any more where the stream has ended.
-        let _ = self.pieces.send(piece);
+        let sent = self.pieces.try_send(piece);
+        assert!(!matches!(sent, Err(TrySendError::Full(_))), "more than {ENOUGH} wait to be read");
     }
 
     /// Its call was ended, and it was not left to finish it.
@@ -58,7 +62,7 @@ impl Plugin {
 }
 
 fn stream(limits: &StreamLimits) -> (Plugin, StreamBody<Scripted>) {
-    let (sender, pieces) = unbounded_channel();
+    let (sender, pieces) = channel(ENOUGH);
     let (signal, may_finish) = (Arc::<EndSignal>::default(), Arc::<AtomicBool>::default());
     let source = Scripted { pieces, signal: signal.clone(), may_finish: may_finish.clone() };
     (Plugin { pieces: sender, signal, may_finish }, StreamBody::new(source, None, limits))

@@ -14,13 +14,16 @@ use tokio::io::DuplexStream;
 use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinHandle;
 
+/// More requests than a test lets wait; a further one would be refused.
+const ENOUGH: usize = 256;
+
 pub(super) type Asked = (Request<RecvStream>, SendResponse<Bytes>);
 
 /// A client with a server, whose requests come out of the channel.
 pub(super) struct Both {
     pub(super) client: Client,
     pub(super) driver: JoinHandle<Cow<'static, str>>,
-    pub(super) asked: mpsc::UnboundedReceiver<Asked>,
+    pub(super) asked: mpsc::Receiver<Asked>,
     /// Lets the server say farewell.
     pub(super) farewell: Arc<Notify>,
 }
@@ -28,14 +31,14 @@ pub(super) struct Both {
 async fn serve(
     builder: Builder,
     io: DuplexStream,
-    asked: mpsc::UnboundedSender<Asked>,
+    asked: mpsc::Sender<Asked>,
     farewell: Arc<Notify>,
 ) {
     let mut connection = builder.handshake::<_, Bytes>(io).await.unwrap();
     loop {
         tokio::select! {
             next = connection.accept() => match next {
-                Some(Ok(next)) => drop(asked.send(next)),
+                Some(Ok(next)) => drop(asked.try_send(next)),
                 _ => return,
             },
             () = farewell.notified() => connection.graceful_shutdown(),
@@ -45,7 +48,7 @@ async fn serve(
 
 pub(super) async fn both(builder: Builder) -> Both {
     let (near, far) = tokio::io::duplex(64 * 1024);
-    let (send, asked) = mpsc::unbounded_channel();
+    let (send, asked) = mpsc::channel(ENOUGH);
     let farewell = Arc::new(Notify::new());
     tokio::spawn(serve(builder, far, send, Arc::clone(&farewell)));
     let (client, driver) = soon(connect(near, SETTINGS)).await.unwrap();
