@@ -28,7 +28,9 @@ pub fn all() -> Result<()> {
 /// # Errors
 /// When Cargo fails.
 pub fn cargo(folder: &Path, target: &Path, what: &[&str]) -> Result<()> {
-    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    #[expect(clippy::disallowed_methods, reason = "which Cargo runs it, only Cargo tells")]
+    let own = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut command = Command::new(own);
     command.current_dir(folder).arg("build").args(what).arg("--target-dir").arg(target);
     if !cfg!(debug_assertions) {
         command.arg("--release");

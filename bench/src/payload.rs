@@ -2,8 +2,9 @@
 //! streams of events that carry their number and the time they were made. Knows no protocol.
 
 use bytes::Bytes;
+use sidegate_model::clock;
 use std::ops::Range;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, UNIX_EPOCH};
 
 /// The answer to `/hello`, `/auth/hello` and every `/r/{number}`.
 pub const HELLO: &str = "hello, world\n";
@@ -18,7 +19,7 @@ const TIME: Range<usize> = 17..33;
 
 /// Microseconds of Unix time. Plugin and client run on the same clock.
 pub fn now_us() -> u64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let now = clock::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(now.as_micros()).unwrap_or(u64::MAX)
 }
 

@@ -3,6 +3,7 @@
 use crate::kernel::{descendants, pin};
 use anyhow::{Context as _, Result, bail, ensure};
 use rustix::process::{Pid, Signal, kill_process};
+use std::ffi::OsString;
 use std::fs::File;
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
@@ -30,9 +31,15 @@ pub fn beside(name: &str) -> Result<PathBuf> {
     found.into_iter().find(|path| path.is_file()).context(missing)
 }
 
+/// Where this machine has its programs; those that are started get no other environment.
+#[expect(clippy::disallowed_methods, reason = "only this tells")]
+pub fn search_path() -> OsString {
+    std::env::var_os("PATH").unwrap_or_default()
+}
+
 /// Where a program of the system is, also where a user's search path does not lead.
 pub fn find(name: &str) -> Option<PathBuf> {
-    let path = std::env::var_os("PATH").unwrap_or_default();
+    let path = search_path();
     let folders = std::env::split_paths(&path).chain([PathBuf::from("/usr/sbin")]);
     folders.map(|folder| folder.join(name)).find(|path| path.is_file())
 }
@@ -125,6 +132,7 @@ impl Program {
             if !matches!(self.child.try_wait(), Ok(None)) {
                 break;
             }
+            #[expect(clippy::disallowed_methods, reason = "nobody can await in a drop")]
             std::thread::sleep(Duration::from_millis(10));
         }
         if matches!(self.child.try_wait(), Ok(None)) {

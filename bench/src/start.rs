@@ -4,7 +4,7 @@ use crate::admin::{ADMIN_TOKEN, Admin};
 use crate::contestant::Contestant;
 use crate::http::{Connection, request};
 use crate::payload::{HELLO, MOUNT};
-use crate::program::{MEASURED, Program, beside, find};
+use crate::program::{MEASURED, Program, beside, find, search_path};
 use crate::tokens;
 use anyhow::{Context as _, Result};
 use serde_json::Value;
@@ -67,7 +67,7 @@ impl Sidegate {
         };
         let mut command = Command::new(&self.program);
         command.args(["serve", "--ready-file"]).arg(&ready).env_clear();
-        command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
+        command.env("PATH", search_path());
         command.env("DATA_DIR", &data).env("HOST", "127.0.0.1");
         command.env("PORT", "0").env("ADMIN_PORT", "0").env("SHUTDOWN_TIMEOUT", "1s");
         command.env("SIDEGATE_ADMIN_TOKEN", ADMIN_TOKEN).env("LOG_LEVEL", self.log_level);

@@ -1,5 +1,7 @@
-//! Where the programs are that stories start: next to the tests, in Cargo's target folder.
+//! Where the programs are that stories start: next to the tests, in Cargo's target folder; and where the
+//! machine has its own.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 /// The path of a program of this workspace.
@@ -13,4 +15,10 @@ pub fn program(name: &str) -> PathBuf {
     found.unwrap_or_else(|| {
         panic!("the program {name} is not built: run 'make test' or cargo build --workspace --bins first")
     })
+}
+
+/// Where the machine has its programs; a gateway that is started gets nothing else of our environment.
+#[expect(clippy::disallowed_methods, reason = "only this tells")]
+pub fn search_path() -> OsString {
+    std::env::var_os("PATH").unwrap_or_default()
 }

@@ -46,6 +46,7 @@ pub async fn some_time<T>(ask: impl Fn() -> Option<T>) -> Option<T> {
 }
 
 /// The same for places that cannot await.
+#[expect(clippy::disallowed_methods, reason = "no task waits for such a place")]
 pub fn some_time_blocking<T>(mut ask: impl FnMut() -> Option<T>) -> Option<T> {
     let begun = Instant::now();
     loop {
@@ -57,6 +58,7 @@ pub fn some_time_blocking<T>(mut ask: impl FnMut() -> Option<T>) -> Option<T> {
 }
 
 /// The same as [`becomes_true`] for places that cannot await; tells whether it came true in time.
+#[expect(clippy::disallowed_methods, reason = "no task waits for such a place")]
 pub fn comes_true(limit: Duration, mut holds: impl FnMut() -> bool) -> bool {
     let begun = Instant::now();
     while !holds() {

@@ -33,7 +33,7 @@ mod unread;
 pub use admin::Admin;
 pub use answer::{Answer, GatewayError};
 pub use app::{App, AppBuilder, TokenBuilder};
-pub use binaries::program;
+pub use binaries::{program, search_path};
 pub use body::{BrokenOff, Stream};
 pub use certificate::Certificate;
 pub use cli::{Cli, Finished};

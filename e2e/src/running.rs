@@ -1,6 +1,7 @@
 //! The process of a gateway: started with an environment of its own and its log in a file, watched, and
 //! ended so that nothing of it and its plugins is left. Knows nothing of what it serves.
 
+use crate::binaries::search_path;
 use crate::binaries::program;
 use crate::eventually::{PATIENCE, comes_true, eventually};
 use crate::process::{descendants, is_alive, kill, signal};
@@ -26,7 +27,7 @@ impl Environment {
     /// What most stories want.
     pub(crate) fn usual(data_dir: &Path) -> Self {
         let text = |value: &OsStr| value.to_str().expect("stories use text here").to_owned();
-        let path = std::env::var_os("PATH").unwrap_or_default();
+        let path = search_path();
         let variables = [
             ("PATH", text(&path)),
             ("HOST", "127.0.0.1".to_owned()),

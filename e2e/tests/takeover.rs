@@ -3,7 +3,9 @@
 
 use rustix::io::{FdFlags, fcntl_setfd};
 use serde_json::json;
-use sidegate_e2e::{Connection, Gateway, Load, Version, eventually, kill, program, story};
+use sidegate_e2e::{
+    Connection, Gateway, Load, Version, eventually, kill, program, search_path, story,
+};
 use std::net::SocketAddr;
 use std::os::fd::AsRawFd as _;
 use std::process::{Command, Stdio};
@@ -172,7 +174,7 @@ fn where_the_next_one_cannot_serve_the_old_one_goes_on() {
         let mut next = Command::new(self::program("sidegate"))
             .args(["serve", "--takeover"])
             .env_clear()
-            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+            .env("PATH", search_path())
             .env("DATA_DIR", gateway.data_dir())
             .stdout(Stdio::null())
             .stderr(Stdio::null())

@@ -8,6 +8,7 @@ use sidegate_fuzz::search::{Budget, Start};
 use sidegate_fuzz::{TARGETS, search};
 use std::time::Duration;
 
+#[expect(clippy::disallowed_methods, reason = "who runs the test says there how long")]
 fn number(name: &str, without: u64) -> u64 {
     std::env::var(name).ok().map_or(without, |text| text.parse().unwrap())
 }

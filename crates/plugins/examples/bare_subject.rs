@@ -33,6 +33,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         println!("{}", ask(&address).await);
         return Ok(());
     }
+    #[expect(clippy::disallowed_methods, reason = "a host gives a plugin its orders there")]
     let dir = std::env::var_os(sidegate_wire::handshake::ENV_UNIX_SOCKET_DIR).ok_or("no folder")?;
     let path = PathBuf::from(dir).join("plugin1");
     let listener = UnixListener::bind(&path)?;
@@ -203,6 +204,10 @@ impl GrpcBroker for Bare {
 
 #[tonic::async_trait]
 impl GrpcController for Bare {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a controller of this kind just ends its process"
+    )]
     async fn shutdown(&self, _: Request<wire::Empty>) -> Result<Response<wire::Empty>, Status> {
         std::process::exit(0)
     }

@@ -14,6 +14,10 @@ async fn main() -> sidegate_sdk::Result<()> {
         .initialize(async |config: Config| {
             match config.get("start").unwrap_or_default() {
                 "hang" => std::future::pending().await,
+                #[expect(
+                    clippy::disallowed_methods,
+                    reason = "it is asked to end without a farewell"
+                )]
                 "crash" => {
                     eprintln!("cannot go on");
                     std::process::exit(4)

@@ -74,6 +74,7 @@ mod handler;
 mod headers;
 mod host;
 mod log;
+mod machine;
 mod plugin;
 mod program;
 mod query;

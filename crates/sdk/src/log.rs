@@ -20,6 +20,8 @@ use tracing_subscriber::layer::{Context, SubscriberExt as _};
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
+use crate::machine;
+
 /// Environment variable that names the lowest level that is logged: `trace`, `debug`, `info` (the
 /// default), `warn`, `error` or `off`.
 pub(crate) const ENV_LEVEL: &str = "PLUGIN_LOG_LEVEL";
@@ -65,7 +67,7 @@ impl Default for HostLog {
 
 /// Makes [`HostLog`] the subscriber of the process, unless it has one.
 pub(crate) fn install() {
-    let level = std::env::var(ENV_LEVEL).ok().and_then(|level| level.parse().ok());
+    let level = machine::text(ENV_LEVEL).and_then(|level| level.parse().ok());
     let level = level.unwrap_or(LevelFilter::INFO);
     let quiet = QUIET.map(|target| (target, level.min(LevelFilter::WARN)));
     let targets = Targets::new().with_default(level).with_targets(quiet);

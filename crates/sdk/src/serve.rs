@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::error::{Error, Result};
 use crate::log;
+use crate::machine;
 use crate::program::Program;
 use crate::service::{self, Master, Stop};
 use crate::standalone;
@@ -28,7 +29,7 @@ const SOCKET_PATH_BYTES: usize = 107;
 
 /// Serves until the host ends the process; where there is none, until a signal does.
 pub(crate) async fn serve(program: Program) -> Result<()> {
-    let orders = Orders::read(|name| std::env::var_os(name))
+    let orders = Orders::read(machine::variable)
         .map_err(|alone| Error::new(alone.explain(&program.about.name)))?;
     log::install();
     log::log_panics();

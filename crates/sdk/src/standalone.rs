@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::transport::server::TcpIncoming;
 
 use crate::error::{Error, Result};
+use crate::machine;
 use crate::program::Program;
 use crate::service::{self, Master, Stop};
 
@@ -29,7 +30,7 @@ const KEEPALIVE: Duration = Duration::from_secs(60);
 
 /// Serves at the address until SIGTERM or SIGINT, and then what is open, within a bound.
 pub(crate) async fn serve(program: Program, address: &str) -> Result<()> {
-    let grace = drain_limit(std::env::var(ENV_DRAIN).ok().as_deref())?;
+    let grace = drain_limit(machine::text(ENV_DRAIN).as_deref())?;
     let doing = || format!("listen at {address:?}, which {ENV_LISTEN} must give as host:port");
     let failed = |error| Error::from(error).context(doing());
     let listener = TcpListener::bind(address).await.map_err(failed)?;

@@ -116,6 +116,11 @@ fn streams(endpoints: Endpoints<State>) -> Endpoints<State> {
         })
 }
 
+#[expect(clippy::disallowed_methods, reason = "what a plugin finds there is what a story asks")]
+fn environment() -> Response {
+    Response::json(&std::env::vars().collect::<BTreeMap<_, _>>())
+}
+
 /// Endpoints that show what the plugin sees.
 fn seeing(endpoints: Endpoints<State>) -> Endpoints<State> {
     endpoints
@@ -126,9 +131,7 @@ fn seeing(endpoints: Endpoints<State>) -> Endpoints<State> {
             ];
             Response::json(&BTreeMap::from(counts))
         })
-        .get("/environment", async |_: Request| {
-            Response::json(&std::env::vars().collect::<BTreeMap<_, _>>())
-        })
+        .get("/environment", async |_: Request| environment())
         .get("/config", async |_: Request, state: Arc<State>| Response::json(&state.config))
         .get("/context", async |req: Request| {
             Response::json(&BTreeMap::from([

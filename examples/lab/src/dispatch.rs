@@ -22,6 +22,7 @@ pub(crate) async fn dispatch(req: Request, lab: Arc<Lab>) -> Result<Response> {
         ["redirect"] => answers::redirect(&req),
         ["sleep"] => answers::sleep(&req).await,
         ["hang"] => std::future::pending().await,
+        #[expect(clippy::disallowed_methods, reason = "it is asked to end without a farewell")]
         ["crash"] => std::process::exit(CRASH),
         ["panic"] => panic!("the lab was asked to panic"),
         ["fail"] => Err(Error::new("the lab was asked to fail; no client reads this")),

@@ -6,7 +6,6 @@ use std::fs::File;
 use std::io::{self, ErrorKind, Write as _};
 use std::os::fd::OwnedFd;
 use std::path::Path;
-use std::thread::sleep;
 use std::time::Duration;
 
 /// The pause before a descriptor that others made non-blocking is tried again.
@@ -88,7 +87,11 @@ impl Output {
                     if is_next() {
                         return Err((Left::ForNext, bytes));
                     }
-                    sleep(NOT_NOW);
+                    #[expect(
+                        clippy::disallowed_methods,
+                        reason = "the log's own thread has no tasks"
+                    )]
+                    std::thread::sleep(NOT_NOW);
                 }
                 Err(_) => return Err((Left::Lost, bytes)),
             }

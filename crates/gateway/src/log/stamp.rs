@@ -1,6 +1,7 @@
 //! The time at the beginning of a line. The wall clock is read once a second; between, the moment
 //! that the caller knows anyway counts from there, and only six digits are written anew.
 
+use sidegate_model::clock;
 use std::cell::RefCell;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -11,12 +12,12 @@ const LENGTH: usize = 27;
 const DIGITS: usize = 20;
 
 thread_local! {
-    static STAMP: RefCell<Stamp> = RefCell::new(Stamp::at(Instant::now(), SystemTime::now()));
+    static STAMP: RefCell<Stamp> = RefCell::new(Stamp::at(Instant::now(), clock::now()));
 }
 
 /// Appends the time of a moment, as a fresh reading of the wall clock would tell it.
 pub(super) fn write(out: &mut Vec<u8>, now: Instant) {
-    STAMP.with_borrow_mut(|stamp| stamp.write(out, now, SystemTime::now));
+    STAMP.with_borrow_mut(|stamp| stamp.write(out, now, clock::now));
 }
 
 struct Stamp {

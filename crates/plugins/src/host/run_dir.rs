@@ -7,6 +7,7 @@ use super::private_dir::{PrivateDir, has_room};
 use super::random::random;
 use rustix::fs::{FlockOperation, Mode, OFlags, flock, fstat, open};
 use rustix::process::geteuid;
+use sidegate_model::clock;
 use std::fs::{self, DirBuilder, Metadata};
 use std::io;
 use std::os::fd::OwnedFd;
@@ -226,7 +227,8 @@ fn letter_of(name: &str) -> Option<char> {
 
 fn is_young(found: &Metadata) -> bool {
     // A clock that was set back makes it young, which only puts off the sweep.
-    found.modified().is_ok_and(|at| at.elapsed().map_or(true, |age| age < MAKING))
+    let age = found.modified().map(|at| clock::now().duration_since(at));
+    age.is_ok_and(|age| age.map_or(true, |age| age < MAKING))
 }
 
 /// Locks a folder; `None` when another holds it. Given back when the descriptor is closed.

@@ -66,6 +66,11 @@ impl Bench {
     fn launching(limits: HostLimits, launcher: Option<PathBuf>) -> Self {
         let dir = TempDir::new().unwrap();
         let (snapshots, received) = watch::channel(Arc::default());
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "where a machine has its shell, only this tells"
+        )]
+        let path = std::env::var_os("PATH").unwrap_or_default();
         let settings = HostSettings {
             permitted: host::Permitted::default(),
             runtime_dirs: vec![dir.path().join("run")],
@@ -73,10 +78,11 @@ impl Bench {
             predecessor: None,
             launcher,
             open_files: Some(512),
-            environment: std::env::vars_os()
-                .filter(|(name, _)| name == "PATH")
-                .chain([("GATEWAY_SECRET".into(), "hidden".into()), ("LC_TIME".into(), "C".into())])
-                .collect(),
+            environment: vec![
+                ("PATH".into(), path),
+                ("GATEWAY_SECRET".into(), "hidden".into()),
+                ("LC_TIME".into(), "C".into()),
+            ],
             limits,
         };
         let kv = Arc::new(Memory::default());

@@ -12,6 +12,7 @@ use sidegate_wire::management::{DeletePluginKvRequest, ReadPluginKvRequest, Writ
 
 use super::error::HostError;
 use super::line::{Again, Line};
+use crate::machine;
 
 const SCOPE: &str = "kv.readwrite";
 /// The longest key and the largest value, in bytes.
@@ -73,7 +74,7 @@ impl Kv {
         value: impl Into<Bytes>,
         duration: Duration,
     ) -> Result<(), HostError> {
-        let until = (duration < FOR_EVER).then(|| SystemTime::now() + duration);
+        let until = (duration < FOR_EVER).then(|| machine::now() + duration);
         self.write(key, value.into(), until).await
     }
 

@@ -8,6 +8,8 @@ use sidegate_wire::events::EventMessage;
 use sidegate_wire::management::AppInfo;
 use tokio::sync::broadcast;
 
+use crate::machine;
+
 /// How many events wait for a follower that is slow; further ones are dropped.
 const EVENTS_WAITING: usize = 100;
 
@@ -44,7 +46,7 @@ impl Default for Memory {
 impl Memory {
     pub(super) fn read(&self, key: &str) -> Option<Bytes> {
         let kept = self.values.get(key)?;
-        let lives = kept.until.is_none_or(|until| until > SystemTime::now());
+        let lives = kept.until.is_none_or(|until| until > machine::now());
         lives.then(|| kept.value.clone())
     }
 

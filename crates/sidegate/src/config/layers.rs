@@ -54,6 +54,7 @@ pub(crate) struct Environment(BTreeMap<String, OsString>);
 
 impl Environment {
     /// The environment of this process.
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads it")]
     pub(crate) fn of_process() -> Self {
         std::env::vars_os()
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value)))

@@ -102,6 +102,10 @@ impl Server {
     pub(crate) fn start_at(folder: TempDir, temporary: &Path) -> Self {
         let mut command = serve(&folder.path().join("data"));
         command.env("RUNTIME_DIRECTORY", temporary.join("sidegate"));
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "where a machine has its shell, only this tells"
+        )]
         command.env("PATH", std::env::var_os("PATH").unwrap());
         Self::spawn(folder, command)
     }

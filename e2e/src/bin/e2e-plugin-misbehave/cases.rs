@@ -1,6 +1,7 @@
 //! What the misbehaving plugin does wrong, by the last segment of the path.
 
 use crate::call::Call;
+use crate::crash;
 use sidegate_wire::plugin as wire;
 use sidegate_wire::plugin::endpoint_response_chunk::ChunkType;
 use std::collections::HashMap;
@@ -52,7 +53,7 @@ pub(crate) async fn unary(request: wire::EndpointRequest, mut call: Call) -> Don
         }
         // Unlike "hang" it does not even notice that the host has let go.
         "deaf" => std::future::pending().await,
-        "crash" => std::process::exit(3),
+        "crash" => crash::with(3),
         "error-message" => call.answer(&reported(418, "I am a teapot")),
         "error-message-zero" => call.answer(&reported(0, "it went wrong")),
         "hostile-headers" => call.answer(&hostile_headers()),
@@ -180,7 +181,7 @@ pub(crate) async fn stream(request: wire::EndpointRequest, mut call: Call) -> Do
     match case {
         "grpc-error-first" => call.end(13, INTERNAL),
         "deadline-exceeded-first" => call.end(4, INTERNAL),
-        "crash-first" => std::process::exit(3),
+        "crash-first" => crash::with(3),
         "hang-first" => {
             call.cancelled().await;
             Ok(())

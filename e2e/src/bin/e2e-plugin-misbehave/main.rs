@@ -3,6 +3,7 @@
 
 mod call;
 mod cases;
+mod crash;
 mod deafness;
 mod family;
 mod server;

@@ -2,6 +2,7 @@
 
 use crate::call::Call;
 use crate::cases;
+use crate::crash;
 use crate::deafness;
 use crate::family;
 use bytes::{Buf as _, Bytes, BytesMut};
@@ -21,6 +22,7 @@ type Failure = Box<dyn std::error::Error>;
 type Config = Arc<OnceLock<HashMap<String, String>>>;
 
 pub(crate) async fn run() -> Result<(), Failure> {
+    #[expect(clippy::disallowed_methods, reason = "a host gives a plugin its orders there")]
     let folder = std::env::var_os(ENV_UNIX_SOCKET_DIR).ok_or("a gateway has to start this")?;
     let path = PathBuf::from(folder).join("misbehave");
     let listener = UnixListener::bind(&path)?;
@@ -96,7 +98,7 @@ async fn dispatch(
             call.answer(&wire::ShutdownResponse { success: true })
         }
         // PluginService and GRPCController both have one of this name.
-        "Shutdown" if message.is_empty() => std::process::exit(0),
+        "Shutdown" if message.is_empty() => crash::with(0),
         "Shutdown" => call.answer(&wire::ShutdownResponse { success: true }),
         _ => call.end(12, "not implemented"),
     }
@@ -121,7 +123,7 @@ async fn initialize(message: &Bytes, mut call: Call, config: &Config) -> Result<
     }
     match given.get("start").map_or("", String::as_str) {
         "hang" => std::future::pending().await,
-        "crash" => std::process::exit(4),
+        "crash" => crash::with(4),
         "refuse" => call.answer(&wire::InitResponse {
             success: false,
             error_message: "this configuration is refused on purpose".to_owned(),
