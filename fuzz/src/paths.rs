@@ -8,15 +8,13 @@ pub mod literal;
 
 use crate::verdict::{Outcome, Verdict, ensure, same};
 use literal::{LiteralPath, LiteralTable};
-use serde_json::Map;
 use sidegate_gateway::fuzzing::{Found, Miss, lookup};
 use sidegate_model::endpoint::EndpointTable;
 use sidegate_model::path::PluginPath;
-use sidegate_model::plugin::{PluginId, PluginOptions, PluginSpec, Slug};
+use sidegate_model::plugin::{PluginId, PluginSpec, Slug};
 use sidegate_model::snapshot::Snapshot;
 use sidegate_plugins::{Generation, Mount, Target};
 use sidegate_wire::plugin::EndpointRegistration;
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
 
@@ -147,17 +145,8 @@ fn check_lookup(
 
 /// One plugin with these endpoints.
 fn generation(slug: Slug, registrations: Vec<EndpointRegistration>) -> Arc<Generation> {
-    let spec = PluginSpec {
-        id: PluginId(1),
-        name: "p".into(),
-        slug: Some(slug.clone()),
-        command: "/p".into(),
-        config: Map::new(),
-        options: PluginOptions::default(),
-        hook_types: Vec::new(),
-        service_scopes: BTreeSet::new(),
-        reloads: 0,
-    };
+    let spec =
+        PluginSpec { slug: Some(slug.clone()), ..PluginSpec::new(PluginId(1), "p", "file:///p") };
     let mount = Mount {
         plugin: Arc::new(spec),
         slug,

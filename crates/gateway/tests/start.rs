@@ -13,7 +13,7 @@ use sidegate_gateway::log::Logs;
 use sidegate_gateway::{EdgeLimits, GatewayError, GatewaySettings, Listeners, Proxies, start};
 use sidegate_model::UnixMillis;
 use sidegate_model::kv::{Kv, KvError, KvFuture};
-use sidegate_model::plugin::{PluginId, PluginOptions, PluginSpec};
+use sidegate_model::plugin::{PluginId, PluginSpec};
 use sidegate_model::snapshot::Snapshot;
 use sidegate_plugins::host::{HostLimits, HostSettings, Permitted};
 use std::fs;
@@ -78,17 +78,7 @@ fn lasting(folder: &Path) -> PluginSpec {
     let program = folder.join("lasting");
     fs::write(&program, "#!/bin/sh\nexec /bin/sleep 60\n").unwrap();
     fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
-    PluginSpec {
-        id: PluginId(1),
-        name: "lasting".to_owned(),
-        slug: None,
-        command: format!("file://{}", program.display()),
-        config: serde_json::Map::new(),
-        options: PluginOptions::default(),
-        hook_types: Vec::new(),
-        service_scopes: std::collections::BTreeSet::new(),
-        reloads: 0,
-    }
+    PluginSpec::new(PluginId(1), "lasting", &format!("file://{}", program.display()))
 }
 
 /// How many files this process may have open from now on.

@@ -235,6 +235,21 @@ fn impossible_elsewhere(options: &PluginOptions) -> impl Iterator<Item = Invalid
 }
 
 impl PluginSpec {
+    /// A plugin of which nothing else is said: no slug, nothing configured, nothing granted.
+    pub fn new(id: PluginId, name: &str, command: &str) -> Self {
+        Self {
+            id,
+            name: name.to_owned(),
+            slug: None,
+            command: command.to_owned(),
+            config: Map::new(),
+            options: PluginOptions::default(),
+            hook_types: Vec::new(),
+            service_scopes: BTreeSet::new(),
+            reloads: 0,
+        }
+    }
+
     /// Whether a process that runs `self` does for `other` as well, see
     /// [`PluginOptions::same_process`]; what it may ask of the host is looked up at each call.
     pub fn same_process(&self, other: &Self) -> bool {

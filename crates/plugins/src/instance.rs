@@ -129,21 +129,11 @@ impl Drop for Instance {
 mod tests {
     use super::*;
     use futures_util::FutureExt as _;
-    use sidegate_model::plugin::{PluginId, PluginOptions};
+    use sidegate_model::plugin::PluginId;
     use std::pin::pin;
 
     fn instance() -> Arc<Instance> {
-        let plugin = PluginSpec {
-            id: PluginId(1),
-            name: String::new(),
-            slug: None,
-            command: String::new(),
-            config: serde_json::Map::new(),
-            options: PluginOptions::default(),
-            service_scopes: std::collections::BTreeSet::new(),
-            hook_types: Vec::new(),
-            reloads: 0,
-        };
+        let plugin = PluginSpec::new(PluginId(1), "p", "file:///nobody");
         Instance::new(Arc::new(plugin), Path::new("/nobody"), None, Features::default(), 1)
     }
 

@@ -182,21 +182,11 @@ pub(super) async fn unless_stopped<T>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use sidegate_model::plugin::{PluginId, PluginOptions};
+    use sidegate_model::plugin::PluginId;
 
     #[test]
     fn bodies_that_a_plugin_cannot_take_are_warned_about_unless_it_takes_large_messages() {
-        let spec = PluginSpec {
-            id: PluginId(1),
-            name: String::new(),
-            slug: None,
-            command: String::new(),
-            config: serde_json::Map::new(),
-            options: PluginOptions::default(),
-            service_scopes: std::collections::BTreeSet::new(),
-            hook_types: Vec::new(),
-            reloads: 0,
-        };
+        let spec = PluginSpec::new(PluginId(1), "p", "file:///p");
         let none = &EndpointTable::default();
         let schema = &Schema::default();
         let count = |features, max| warnings(&spec, schema, none, features, max).len();

@@ -151,20 +151,11 @@ fn is_name(entry: &str) -> bool {
 mod tests {
     use super::*;
     use serde_json::json;
-    use sidegate_model::plugin::{PluginId, PluginOptions};
+    use sidegate_model::plugin::PluginId;
 
     fn registered_for(hooks: &[&str]) -> PluginSpec {
-        PluginSpec {
-            id: PluginId(3),
-            name: "p".to_owned(),
-            slug: None,
-            command: String::new(),
-            config: serde_json::Map::new(),
-            options: PluginOptions::default(),
-            service_scopes: std::collections::BTreeSet::new(),
-            hook_types: hooks.iter().map(|&hook| hook.to_owned()).collect(),
-            reloads: 0,
-        }
+        let hook_types = hooks.iter().map(|&hook| hook.to_owned()).collect();
+        PluginSpec { hook_types, ..PluginSpec::new(PluginId(3), "p", "file:///p") }
     }
 
     #[test]

@@ -222,17 +222,8 @@ mod tests {
     fn a_plugin_that_runs_elsewhere_is_parked_only_where_its_operator_says_so() {
         let park_after = |command: &str, options: &[(&str, &str)]| {
             let pair = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
-            let spec = PluginSpec {
-                id: PluginId(1),
-                name: String::new(),
-                slug: None,
-                command: command.to_owned(),
-                config: serde_json::Map::new(),
-                options: PluginOptions::parse(&options.iter().map(pair).collect()).unwrap(),
-                service_scopes: std::collections::BTreeSet::new(),
-                hook_types: Vec::new(),
-                reloads: 0,
-            };
+            let options = PluginOptions::parse(&options.iter().map(pair).collect()).unwrap();
+            let spec = PluginSpec { options, ..PluginSpec::new(PluginId(1), "p", command) };
             HostLimits::default().of(&spec).restart.park_after
         };
         assert_eq!(park_after("file:///opt/p", &[]), RestartLimits::default().park_after);

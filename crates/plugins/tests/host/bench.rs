@@ -4,9 +4,9 @@ use crate::eventually::{PATIENCE, some_time};
 use crate::memory::Memory;
 use bytes::Bytes;
 use http::HeaderMap;
-use serde_json::{Map, Value};
+use serde_json::Value;
 use sidegate_model::path::PluginPath;
-use sidegate_model::plugin::{PluginId, PluginOptions, PluginSpec, Slug};
+use sidegate_model::plugin::{PluginId, PluginSpec, Slug};
 use sidegate_model::snapshot::Snapshot;
 use sidegate_model::status::PluginStatus;
 use sidegate_plugins::host::{
@@ -174,21 +174,12 @@ pub(crate) fn example(name: &str) -> PathBuf {
 }
 
 pub(crate) fn spec(id: u32, slug: &str, command: &str) -> PluginSpec {
-    let mut config = Map::new();
+    let mut spec = PluginSpec::new(PluginId(id), &format!("plugin {id}"), command);
     if !slug.is_empty() {
-        config.insert("slug".into(), Value::from(slug));
+        spec.config.insert("slug".into(), Value::from(slug));
+        spec.slug = Slug::parse(slug).ok();
     }
-    PluginSpec {
-        id: PluginId(id),
-        name: format!("plugin {id}"),
-        slug: Slug::parse(slug).ok(),
-        command: command.into(),
-        config,
-        options: PluginOptions::default(),
-        service_scopes: std::collections::BTreeSet::new(),
-        hook_types: Vec::new(),
-        reloads: 0,
-    }
+    spec
 }
 
 pub(crate) trait With {

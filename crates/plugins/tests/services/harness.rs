@@ -3,7 +3,6 @@
 use crate::memory::Memory;
 use hyper_util::rt::TokioIo;
 use sidegate_model::app::{App, AppId};
-use sidegate_model::options::PluginOptions;
 use sidegate_model::plugin::{PluginId, PluginSpec};
 use sidegate_model::snapshot::Snapshot;
 use sidegate_plugins::HostServices;
@@ -98,17 +97,9 @@ pub(crate) fn naming(plugin_id: u32) -> Option<PluginContext> {
 }
 
 pub(crate) fn spec(plugin: u32, scopes: &[&str]) -> PluginSpec {
-    PluginSpec {
-        id: PluginId(plugin),
-        name: format!("plugin-{plugin}"),
-        slug: None,
-        command: "file:///bin/true".into(),
-        config: serde_json::Map::new(),
-        options: PluginOptions::read(&Default::default()).0,
-        service_scopes: scopes.iter().map(|scope| (*scope).to_owned()).collect(),
-        hook_types: Vec::new(),
-        reloads: 0,
-    }
+    let service_scopes = scopes.iter().map(|scope| (*scope).to_owned()).collect();
+    let name = format!("plugin-{plugin}");
+    PluginSpec { service_scopes, ..PluginSpec::new(PluginId(plugin), &name, "file:///bin/true") }
 }
 
 pub(crate) fn app(id: u32) -> App {
