@@ -133,6 +133,8 @@ async fn attempt(spare: u64) -> Result<(), GatewayError> {
         Err(error) => Err(error),
     };
     becomes_true("nothing is left running", || left().is_empty()).await;
+    let run = folder.path().join("run");
+    becomes_true("nothing is left in the runtime folder", || entries(&run).is_empty()).await;
     outcome
 }
 

@@ -56,11 +56,19 @@ impl PrivateDir {
 
 impl Drop for PrivateDir {
     fn drop(&mut self) {
-        if let Err(error) = fs::remove_dir_all(&self.0)
-            && error.kind() != io::ErrorKind::NotFound
-        {
+        if let Err(error) = remove(&self.0) {
             tracing::warn!(path = %self.0.display(), %error, "private folder of a plugin stays behind");
         }
+    }
+}
+
+/// Removes a folder with everything in it, where it is still there.
+pub(super) fn remove(path: &Path) -> io::Result<()> {
+    // An empty one need not be opened, which a process that has run out of files cannot do.
+    let removed = fs::remove_dir(path).or_else(|_| fs::remove_dir_all(path));
+    match removed {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
     }
 }
 

@@ -3,7 +3,7 @@
 //! cleans it away, it is made anew.
 
 use super::fault::Fault;
-use super::private_dir::{PrivateDir, has_room};
+use super::private_dir::{self, PrivateDir, has_room};
 use super::random::random;
 use rustix::fs::{FlockOperation, Mode, OFlags, flock, fstat, open};
 use rustix::process::geteuid;
@@ -137,7 +137,7 @@ impl Folder {
                 Err(e) if e.kind() == io::ErrorKind::AlreadyExists => continue,
                 made => made?,
             }
-            let Some(lock) = lock(&new)? else { continue };
+            let Some(lock) = lock(&new).inspect_err(|_| remove(&new))? else { continue };
             // It replaces nothing but an empty folder that nobody has locked.
             if is_held(&path) || fs::rename(&new, &path).is_err() {
                 fs::remove_dir(&new)?;
@@ -247,9 +247,7 @@ fn is_held(path: &Path) -> bool {
 }
 
 fn remove(path: &Path) {
-    if let Err(error) = fs::remove_dir_all(path)
-        && error.kind() != io::ErrorKind::NotFound
-    {
+    if let Err(error) = private_dir::remove(path) {
         tracing::warn!(path = %path.display(), %error, "a folder of plugins stays behind");
     }
 }
