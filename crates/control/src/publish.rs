@@ -109,6 +109,10 @@ impl Publisher {
     }
 
     /// Publishes what other processes store, soon after they did. Never returns.
+    ///
+    /// It runs all the time, for nobody can say that there is no other process: at a takeover both write,
+    /// and a database may lie elsewhere than in the folder whose lock the server holds. The price is one
+    /// row that is read each second, for which a change here may have to wait.
     pub async fn follow(self) {
         let mut is_failing = false;
         loop {

@@ -129,7 +129,8 @@ pub enum End {
 pub enum RequestBody {
     /// All of it.
     Whole(Bytes),
-    /// Piece by piece, as its client sends it.
+    /// Piece by piece, as its client sends it. Only tests ask so as yet: the edge reads a body to its
+    /// end, since gRPC wants it whole. It is for a protocol that passes a body on while it comes.
     Coming(ComingBody),
 }
 
