@@ -2,7 +2,7 @@
 //! Knows no particular operation.
 
 use crate::error::{ErrorBody, ErrorCode};
-use crate::operation::{Answer, Body, Content, Operation};
+use crate::operation::{Answer, Body, Content, Operation, Query};
 use crate::operations::{OperationId, operations};
 use schemars::generate::{SchemaGenerator, SchemaSettings};
 use serde_json::{Map, Value, json};
@@ -10,7 +10,12 @@ use serde_json::{Map, Value, json};
 const INTRODUCTION: &str = "\
 What `sidegate plugin|app|token|routes` and the console use, and all that changes what the gateway does. \
 Answers have `X-Request-ID` and `Cache-Control: no-store`. Any other path is 404 and any other method of a path \
-405, both with the body of an error and only with the token; answers may get more members in later versions.";
+405, both with the body of an error and only with the token; answers may get more members in later versions. A \
+query parameter that an operation does not name is 400, but with the probes.";
+
+/// What is said of an operation that looks at no query.
+const IGNORES_QUERY: &str =
+    "Any query parameter is ignored: what watches a gateway may add some against caches.";
 
 /// The whole document.
 pub fn document() -> Value {
@@ -105,6 +110,9 @@ impl Parts {
         if let Some(body) = operation.body {
             described["requestBody"] = self.body(body);
         }
+        if matches!(operation.query, Query::Ignored) {
+            described["description"] = json!(IGNORES_QUERY);
+        }
         if !operation.token {
             described["security"] = json!([]);
         }
@@ -125,15 +133,15 @@ impl Parts {
                 "description": "Versions, as ETag names them; the request is refused with 412 where the thing has none of them.",
             }));
         }
-        let query = operation.query.map(|shape| {
+        let Query::Taken(shape) = operation.query else { return parameters };
+        let query = {
             let settings = SchemaSettings::draft2020_12().with(|settings| {
                 settings.inline_subschemas = true;
                 settings.meta_schema = None;
             });
             shape.schema(&mut settings.into_generator()).to_value()
-        });
-        let members = query.as_ref().and_then(|schema| schema["properties"].as_object());
-        for (name, schema) in members.into_iter().flatten() {
+        };
+        for (name, schema) in query["properties"].as_object().into_iter().flatten() {
             let mut schema = without_null(schema);
             let description =
                 schema.as_object_mut().and_then(|schema| schema.remove("description"));

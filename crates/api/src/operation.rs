@@ -47,6 +47,17 @@ impl Shape {
     }
 }
 
+/// What an operation does with the query of its address.
+#[derive(Clone, Copy)]
+pub enum Query {
+    /// Takes none: every parameter is unknown.
+    Refused,
+    /// Takes parameters of this shape and no other.
+    Taken(Shape),
+    /// Looks at none, whatever it says.
+    Ignored,
+}
+
 /// Fields of a noun, as a request brings them.
 pub trait Fields: Readable {
     /// The noun, in the singular; a request may also say its plural.
@@ -116,8 +127,8 @@ pub struct Operation<Id> {
     pub token: bool,
     /// Whether a change can be made dependent on a version, by `If-Match`.
     pub conditional: bool,
-    /// The parameters of its query.
-    pub query: Option<Shape>,
+    /// What it does with the query of its address.
+    pub query: Query,
     /// What a request brings.
     pub body: Option<Body>,
     /// What it answers where it is not refused.
@@ -130,7 +141,7 @@ impl<Id> Operation<Id> {
     /// One that needs the admin token and takes nothing.
     pub fn new(id: Id, method: Method, path: &'static str, summary: &'static str) -> Self {
         let (token, conditional) = (true, false);
-        let (query, body, tag) = (None, None, "");
+        let (query, body, tag) = (Query::Refused, None, "");
         let (answers, refusals) = (Vec::new(), Vec::new());
         let made = Self {
             id,
@@ -163,7 +174,13 @@ impl<Id> Operation<Id> {
     /// Takes these parameters in its query.
     #[must_use]
     pub fn query<T: JsonSchema>(self) -> Self {
-        Self { query: Some(Shape::of::<T>()), ..self }.refused(ErrorCode::InvalidRequest)
+        Self { query: Query::Taken(Shape::of::<T>()), ..self }
+    }
+
+    /// Looks at no query.
+    #[must_use]
+    pub fn ignores_query(self) -> Self {
+        Self { query: Query::Ignored, ..self }
     }
 
     /// Takes fields of a noun.
@@ -248,7 +265,10 @@ impl<Id> Operation<Id> {
     pub fn refusal_codes(&self) -> Vec<ErrorCode> {
         let general = [ErrorCode::Internal, ErrorCode::Unavailable];
         let token = self.token.then_some(ErrorCode::Unauthorized);
-        let mut codes: Vec<_> = self.refusals.iter().copied().chain(token).chain(general).collect();
+        let looks_at_query = !matches!(self.query, Query::Ignored);
+        let query = looks_at_query.then_some(ErrorCode::InvalidRequest);
+        let own = self.refusals.iter().copied();
+        let mut codes: Vec<_> = own.chain(token).chain(query).chain(general).collect();
         codes.sort_unstable_by_key(|code| code.status());
         codes.dedup();
         // Where an operation answers such a status in a form of its own, that form holds.

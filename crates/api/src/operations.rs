@@ -237,7 +237,8 @@ fn others() -> Vec<Operation<OperationId>> {
     ]
 }
 
-/// Programs that watch a gateway have no token, and are told nothing that is secret.
+/// Programs that watch a gateway have no token, and are told nothing that is secret. Some of them add
+/// a parameter to every address, against caches between.
 fn probes() -> Vec<Operation<OperationId>> {
     use OperationId as Id;
     let readiness =
@@ -254,7 +255,7 @@ fn probes() -> Vec<Operation<OperationId>> {
             Content::Text(METRICS_TYPE),
         )),
     ];
-    rows.map(|row| row.tag("probes").open()).into()
+    rows.map(|row| row.tag("probes").open().ignores_query()).into()
 }
 
 #[cfg(test)]

@@ -11,5 +11,5 @@ mod query;
 mod reading;
 
 pub use envelope::{Members, members_of};
-pub use query::read_query;
+pub use query::{NoQuery, read_query};
 pub use reading::{Readable, Reading, read_members};

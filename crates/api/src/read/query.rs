@@ -3,7 +3,13 @@
 use super::check::{checked, expected, type_of};
 use super::reading::{Readable, Reading, schema_of};
 use crate::error::Problem;
+use schemars::JsonSchema;
+use serde::Deserialize;
 use serde_json::{Map, Value};
+
+/// The query of an address that takes none.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+pub struct NoQuery {}
 
 /// Reads decoded pairs of names and values.
 pub fn read_query<T: Readable>(pairs: impl IntoIterator<Item = (String, String)>) -> Reading<T> {
@@ -68,6 +74,15 @@ mod tests {
             ..PluginQuery::default()
         };
         assert_eq!(read(&pairs), Ok(expected));
+    }
+
+    #[test]
+    fn where_no_query_is_taken_every_parameter_is_unknown() {
+        let pairs = [("page", "1"), ("x", "")].map(|(name, text)| (name.into(), text.into()));
+        let wrong = read_query::<NoQuery>(pairs).settle(Ok).unwrap_err();
+        let fields: Vec<_> = wrong.iter().filter_map(|problem| problem.field.as_deref()).collect();
+        assert_eq!(fields, ["page", "x"]);
+        assert_eq!(read_query::<NoQuery>([]).settle(Ok), Ok(NoQuery {}));
     }
 
     #[test]

@@ -5,12 +5,16 @@ use super::error::ApiError;
 use super::state::AdminState;
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{FromRequest, FromRequestParts, Path, Request};
+use axum::middleware::Next;
+use axum::response::Response;
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::request::Parts;
 use sidegate_api::error::ErrorCode;
 use sidegate_api::operation;
-use sidegate_api::read::{Members, Readable, Reading, members_of, read_members, read_query};
+use sidegate_api::read::{
+    Members, NoQuery, Readable, Reading, members_of, read_members, read_query,
+};
 
 /// Largest request body, in bytes.
 pub(crate) const MAX_BODY_BYTES: usize = 2 * 1024 * 1024;
@@ -114,4 +118,15 @@ impl<S: Send + Sync, T: Readable> FromRequestParts<S> for Query<T> {
         let pairs = pairs.map_err(|_| ApiError::bad_request("query: this cannot be decoded"))?;
         Ok(Self(read_query(pairs.0)))
     }
+}
+
+/// Refuses whatever is in the query of an address that takes none, before anything else of the request
+/// is looked at.
+pub(crate) async fn refuse_query(
+    Query(query): Query<NoQuery>,
+    request: Request,
+    next: Next,
+) -> Result<Response, ApiError> {
+    query.settle(Ok)?;
+    Ok(next.run(request).await)
 }

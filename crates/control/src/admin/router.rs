@@ -3,7 +3,7 @@
 
 use super::auth::require_admin;
 use super::error::ApiError;
-use super::extract::MAX_BODY_BYTES;
+use super::extract::{MAX_BODY_BYTES, refuse_query};
 use super::frame::frame;
 use super::state::AdminState;
 use super::{
@@ -11,11 +11,11 @@ use super::{
 };
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{MethodFilter, MethodRouter, on};
 use http::{Method, Uri};
 use sidegate_api::error::ErrorCode;
-use sidegate_api::operation::{self, Operation};
+use sidegate_api::operation::{self, Operation, Query};
 use sidegate_api::operations::{OperationId, operations};
 
 /// Who serves an operation.
@@ -61,10 +61,19 @@ fn filter(method: operation::Method) -> MethodFilter {
     }
 }
 
+/// An operation with who serves it. Handlers read the query that theirs takes themselves.
+fn served(operation: &Operation<OperationId>) -> MethodRouter<AdminState> {
+    let served = handler(operation.id, filter(operation.method));
+    match operation.query {
+        Query::Refused => served.route_layer(from_fn(refuse_query)),
+        Query::Taken(_) | Query::Ignored => served,
+    }
+}
+
 /// The routes of operations; another method is told the right ones.
 fn routes_of(operations: &[&Operation<OperationId>]) -> Router<AdminState> {
     let add = |router: Router<AdminState>, operation: &&Operation<OperationId>| {
-        router.route(operation.path, handler(operation.id, filter(operation.method)))
+        router.route(operation.path, served(operation))
     };
     operations.iter().fold(Router::new(), add).method_not_allowed_fallback(another_method)
 }

@@ -106,6 +106,36 @@ async fn queries_are_checked_as_strictly_as_bodies() {
 }
 
 #[tokio::test]
+async fn an_unknown_query_parameter_is_refused_by_every_operation_but_those_that_say_they_ignore_it()
+ {
+    let admin = Admin::start().await;
+    let document = sidegate_api::document::document();
+    let (mut refusing, mut ignoring) = (0, 0);
+    for (path, operations) in document["paths"].as_object().unwrap() {
+        for (method, operation) in operations.as_object().unwrap() {
+            let method: Method = method.to_uppercase().parse().unwrap();
+            let address = format!("{}?unheard=1&of=2", path.replace("{id}", "1"));
+            let said = operation["description"].as_str().unwrap_or_default();
+            if said.contains("query parameter is ignored") {
+                let request = admin.request(method.clone(), &address);
+                assert_eq!(request.send().await.unwrap().status(), 200, "{method} {path}");
+                assert!(operation["responses"]["400"].is_null(), "{method} {path}");
+                ignoring += 1;
+                continue;
+            }
+            let body = (operation["requestBody"].is_object()).then(|| json!({}));
+            let answer = admin.call(method.clone(), &address, body).await;
+            assert_eq!(answer.status, 400, "{method} {path}: {}", answer.json);
+            let unknown = |name: &str| format!("query: {name}: this parameter is unknown here");
+            assert_eq!(answer.details(), [unknown("unheard"), unknown("of")], "{method} {path}");
+            assert!(operation["responses"]["400"].is_object(), "{method} {path}");
+            refusing += 1;
+        }
+    }
+    assert_eq!((refusing, ignoring), (25, 4));
+}
+
+#[tokio::test]
 async fn what_does_not_exist_is_404_whatever_is_asked_of_it() {
     let admin = Admin::start().await;
     for noun in ["plugins", "apps", "tokens"] {
