@@ -189,7 +189,8 @@ fn levels_of_single_targets_are_changed_while_it_runs() {
             gateway.admin().call("PATCH", "logging", Some(&body)).await
         };
         ask_as(&gateway, "told-to-nobody").await;
-        assert_eq!(set("info").await.0, 200);
+        let (status, changed) = set("info").await;
+        assert_eq!((status, &changed["data"]), (200, &gateway.admin().get("logging").await));
         ask_as(&gateway, "told-now").await;
         gateway.logged("request_id=told-now").await;
         let (status, answer) = set("info,acess=off").await;

@@ -4,6 +4,9 @@
 use crate::harness::{Admin, send};
 use reqwest::Method;
 use serde_json::{Value, json};
+use sidegate_control::LogLevels;
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex};
 
 fn fields(answer: &crate::harness::Answer) -> Vec<&str> {
     let errors = answer.json["errors"].as_array().into_iter().flatten();
@@ -78,26 +81,59 @@ async fn changes_and_patches_tell_all_their_problems_too() {
     assert_eq!(admin.get(&path).await.attributes()["name"], "a", "nothing happened");
 }
 
+/// Logs that log whatever they are told.
+struct Levels(Mutex<String>);
+
+impl LogLevels for Levels {
+    fn levels(&self) -> String {
+        self.0.lock().unwrap().clone()
+    }
+
+    fn set_levels(&self, text: &str) -> Result<(), String> {
+        text.clone_into(&mut self.0.lock().unwrap());
+        Ok(())
+    }
+}
+
 #[tokio::test]
-async fn a_change_answers_with_what_is_shown_afterwards() {
-    let admin = Admin::start().await;
+async fn every_change_answers_with_what_is_shown_afterwards() {
+    let logs = Arc::new(Levels(Mutex::new("info".to_owned())));
+    let admin = Admin::start_with(|settings| settings.logs = Some(logs)).await;
     let plugin = json!({"name": "a", "command": "file:///p", "options": {"env.A": "s"}});
-    let plugin = admin.post("/api/v1/plugins", plugin).await.expect(201).id();
+    admin.post("/api/v1/plugins", plugin).await.expect(201);
     let app = json!({"name": "a", "owner_email": "a@b"});
-    let app = admin.post("/api/v1/apps", app).await.expect(201).id();
+    admin.post("/api/v1/apps", app).await.expect(201);
     let rows = [
-        (format!("/api/v1/plugins/{plugin}"), json!({"description": "d", "slug": "s"})),
-        (format!("/api/v1/apps/{app}"), json!({"rate_limit": 5, "metadata": {"k": "v"}})),
+        ("/api/v1/plugins/{id}", json!({"description": "d", "slug": "s"})),
+        ("/api/v1/apps/{id}", json!({"description": "d", "metadata": {"k": "v"}})),
+        ("/api/v1/logging", json!({"level": "warn,access=off"})),
     ];
-    for (path, change) in rows {
-        let changed = admin.patch(&path, change).await.expect(200);
+    let document = sidegate_api::document::document();
+    let all: BTreeSet<_> = document["paths"]
+        .as_object()
+        .unwrap()
+        .iter()
+        .filter_map(|(path, operations)| operations["patch"].is_object().then_some(path.as_str()))
+        .collect();
+    assert_eq!(rows.iter().map(|(path, _)| *path).collect::<BTreeSet<_>>(), all);
+    for (template, change) in rows {
+        let path = template.replace("{id}", "1");
+        let operation = &document["paths"][template]["patch"];
+        let changed = admin.patch(&path, change.clone()).await.expect(200);
         let shown = admin.get(&path).await.expect(200);
-        assert_eq!(changed.json["data"], shown.json["data"]);
-        assert_eq!(changed.header("etag"), shown.header("etag"));
-        let merged = admin.merge(&path, json!({"description": "e"})).await.expect(200);
-        let shown = admin.get(&path).await.expect(200);
-        assert_eq!(merged.json["data"], shown.json["data"]);
-        assert_eq!(merged.attributes()["description"], "e");
+        assert_eq!(changed.json["data"], shown.json["data"], "{path}");
+        for (name, value) in change.as_object().unwrap() {
+            assert_eq!(changed.attributes()[name], *value, "{path}");
+        }
+        if operation["responses"]["200"]["headers"]["ETag"].is_object() {
+            assert_eq!(changed.header("etag"), shown.header("etag"), "{path}");
+        }
+        if operation["requestBody"]["content"]["application/merge-patch+json"].is_object() {
+            let merged = admin.merge(&path, json!({"description": "e"})).await.expect(200);
+            let shown = admin.get(&path).await.expect(200);
+            assert_eq!(merged.json["data"], shown.json["data"], "{path}");
+            assert_eq!(merged.attributes()["description"], "e", "{path}");
+        }
     }
 }
 
