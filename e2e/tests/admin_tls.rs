@@ -2,7 +2,8 @@
 
 use rcgen::{BasicConstraints, CertificateParams, IsCa, date_time_ymd};
 use serde_json::Value;
-use sidegate_e2e::{Certificate, Cli, Gateway, GatewayBuilder, story};
+use sidegate_api::error::{ErrorBody, ErrorCode};
+use sidegate_e2e::{Certificate, Cli, Connection, Gateway, GatewayBuilder, Version, story};
 use std::path::Path;
 
 const TOKEN: &str = "sga_the-stories-own-admin-token";
@@ -83,6 +84,32 @@ fn whoever_is_not_trusted_is_refused_with_what_to_do() {
         assert!(said.contains("nobody vouches for") && said.contains(&named), "{said}");
         let said = cli_at("http", &gateway).fails(1, &["app", "list"]).await;
         assert!(said.contains("use https://"), "{said}");
+        gateway.stop();
+    });
+}
+
+#[test]
+fn plain_http_to_a_port_that_speaks_tls_is_400_whatever_is_asked_as_the_document_says() {
+    story(async {
+        let document = sidegate_api::document::document();
+        let said = document["info"]["description"].as_str().unwrap();
+        assert!(said.contains("Plain HTTP to a port that speaks TLS is 400"), "{said}");
+        let builder = Gateway::builder();
+        let certificate = Certificate::in_folder(builder.folder());
+        let mut gateway = serving(builder, &certificate).await;
+        for (method, path) in [
+            ("GET", "/api/v1/plugins"),
+            ("PUT", "/api/v1/nothing"),
+            ("GET", "/health"),
+            ("GET", "/metrics"),
+        ] {
+            let connection = Connection::open(gateway.admin().addr(), Version::Http1).await;
+            let answer = connection.request(method, path).send().await.expect(400);
+            let body: ErrorBody = serde_json::from_value(answer.json()).unwrap();
+            assert_eq!(body.code, ErrorCode::InvalidRequest, "{method} {path}");
+            assert!(body.error.contains("use https://"), "{method} {path}: {}", body.error);
+            assert_eq!(answer.headers["x-request-id"], body.request_id);
+        }
         gateway.stop();
     });
 }

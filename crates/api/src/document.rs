@@ -11,7 +11,8 @@ const INTRODUCTION: &str = "\
 What `sidegate plugin|app|token|routes` and the console use, and all that changes what the gateway does. \
 Answers have `X-Request-ID` and `Cache-Control: no-store`. Any other path is 404 and any other method of a path \
 405, both with the body of an error and only with the token; answers may get more members in later versions. A \
-query parameter that an operation does not name is 400, but with the probes.";
+query parameter that an operation does not name is 400, but with the probes. Plain HTTP to a port that speaks TLS \
+is 400 with the body of an error, whatever is asked and without a token, too.";
 
 /// What is said of an operation that looks at no query.
 const IGNORES_QUERY: &str =
