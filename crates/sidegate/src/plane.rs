@@ -3,6 +3,8 @@
 //!
 //! It translates; it decides nothing.
 
+use crate::config::others::RUNTIME_FOLDER;
+use crate::config::raw::variables;
 use crate::config::resolved::{Config, TlsPaths};
 use crate::error::Failure;
 use futures_util::future::BoxFuture;
@@ -61,7 +63,11 @@ pub(crate) fn settings(
 /// Where sockets of plugins may be, best first: where systemd says, beside all else that is ours, or
 /// where temporary files are, which some cleaner may remove.
 fn runtime_dirs(data_dir: &Path, environment: &[(OsString, OsString)]) -> Vec<PathBuf> {
-    let of_service = environment.iter().find(|(name, _)| name == "RUNTIME_DIRECTORY");
+    let set = |name: &String| {
+        let is_it = |(known, value): &&(OsString, OsString)| *known == **name && !value.is_empty();
+        environment.iter().find(is_it)
+    };
+    let of_service = variables(RUNTIME_FOLDER).iter().find_map(set);
     // There may be several, with colons between.
     let of_service = of_service.and_then(|(_, paths)| std::env::split_paths(paths).next());
     let of_service = of_service.filter(|path| path.is_absolute());
@@ -184,6 +190,9 @@ mod tests {
         assert!(without[1].starts_with(std::env::temp_dir()));
         assert_eq!(of("/run/a:/run/b")[0], Path::new("/run/a"));
         assert_eq!(of("/run/a:/run/b")[1..], without);
+        let own = ("SIDEGATE_RUNTIME_DIRECTORY".into(), "/run/own".into());
+        let both = [("RUNTIME_DIRECTORY".into(), "/run/a".into()), own];
+        assert_eq!(runtime_dirs(Path::new("/d"), &both)[0], Path::new("/run/own"));
         for useless in ["", "relative"] {
             assert_eq!(of(useless), without, "{useless}");
         }

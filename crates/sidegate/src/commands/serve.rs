@@ -4,6 +4,7 @@
 
 use crate::config::layers::{Environment, Layers};
 use crate::config::legacy;
+use crate::config::others::NO_COLOUR;
 use crate::error::Failure;
 use crate::inherited::Sockets;
 use crate::reload::{self, Reload};
@@ -41,7 +42,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let names = environment.get("LISTEN_FDNAMES").and_then(|names| names.to_str());
     // Before there are threads: it changes the environment.
     let sockets = Sockets::passed(names.unwrap_or_default())?;
-    let colour = environment.get("NO_COLOR").is_none();
+    let colour = environment.find(NO_COLOUR).is_none();
     let logging = logging::start(&config.log, config.threads(), colour)?;
     let data_dir = std::path::absolute(&config.data_dir).unwrap_or(config.data_dir.clone());
     let version = env!("CARGO_PKG_VERSION");

@@ -3,7 +3,8 @@
 //!
 //! It checks names, not values: what a text means is said in `resolved.rs`.
 
-use super::raw::{Kind, SETTINGS, Setting};
+use super::others::SETTINGS_FILE;
+use super::raw::{Kind, SETTINGS, Setting, variables};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fmt;
@@ -66,6 +67,12 @@ impl Environment {
         self.0.get(variable).filter(|value| !value.is_empty())
     }
 
+    /// A variable under the first of the names it answers to that is set, with that name.
+    pub(crate) fn find(&self, variable: &str) -> Option<(&OsString, String)> {
+        let mut names = variables(variable).into_iter();
+        names.find_map(|name| Some((self.get(&name)?, name)))
+    }
+
     /// Everything, for whoever has to choose from it.
     pub(crate) fn into_pairs(self) -> Vec<(OsString, OsString)> {
         self.0.into_iter().map(|(name, value)| (name.into(), value)).collect()
@@ -107,7 +114,7 @@ impl Layers {
             .iter()
             .map(|row| (row.variable, (row.default.to_owned(), Origin::Default)))
             .collect();
-        let named = environment.get("SIDEGATE_CONFIG").map(PathBuf::from);
+        let named = environment.get(SETTINGS_FILE).map(PathBuf::from);
         if let Some(path) = flags.file.clone().or(named) {
             match read_file(&path) {
                 Ok(table) => take_file(&path, table, &mut texts, &mut problems),
@@ -115,9 +122,7 @@ impl Layers {
             }
         }
         for row in SETTINGS {
-            let mut variables = row.variables().into_iter();
-            let found = variables.find_map(|name| Some((environment.get(&name)?.clone(), name)));
-            let Some((value, name)) = found else { continue };
+            let Some((value, name)) = environment.find(row.variable) else { continue };
             let origin = Origin::Environment(name);
             match value.to_str() {
                 Some(text) => drop(texts.insert(row.variable, (text.to_owned(), origin))),
@@ -258,6 +263,9 @@ pub(crate) mod tests {
         assert_eq!(both, ("2".into(), "env SIDEGATE_PORT".into()));
         assert_eq!(of(&[("SIDEGATE_PORT", "2")]), both);
         assert_eq!(of(&[("PORT", "1"), ("SIDEGATE_PORT", "")]), ("1".into(), "env PORT".into()));
+        let other = environment(&[("NO_COLOR", "1"), ("SIDEGATE_NO_COLOR", "2")]);
+        let found = other.find("NO_COLOR").map(|(value, name)| (value.to_str(), name));
+        assert_eq!(found, Some((Some("2"), "SIDEGATE_NO_COLOR".to_owned())));
     }
 
     #[test]

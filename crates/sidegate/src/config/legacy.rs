@@ -3,7 +3,9 @@
 //!
 //! It changes no setting.
 
-use super::layers::{Environment, Problem};
+use super::layers::{Environment, Origin, Problem};
+use super::others::ROLE;
+use super::raw::PREFIX;
 
 /// Names that are looked for as they are.
 const NAMES: &[&str] = &[
@@ -72,7 +74,8 @@ pub(crate) fn warning(environment: &Environment) -> Option<String> {
     let ignored: Vec<&str> = environment
         .names()
         .filter(|name| {
-            NAMES.contains(name) || FAMILIES.iter().any(|family| name.starts_with(family))
+            let bare = name.strip_prefix(PREFIX).unwrap_or(name);
+            NAMES.contains(&bare) || FAMILIES.iter().any(|family| bare.starts_with(family))
         })
         .collect();
     (!ignored.is_empty()).then(|| {
@@ -87,9 +90,10 @@ pub(crate) fn warning(environment: &Environment) -> Option<String> {
 /// A role that this gateway does not have. To start anyway, in another role, would look like
 /// success to somebody who waits for configuration from elsewhere.
 pub(crate) fn unknown_role(environment: &Environment) -> Option<Problem> {
-    let role = environment.get("GATEWAY_MODE")?.to_string_lossy();
+    let (role, name) = environment.find(ROLE)?;
+    let role = role.to_string_lossy();
     (role != "standalone").then(|| Problem {
-        place: "env GATEWAY_MODE".to_owned(),
+        place: Origin::Environment(name).to_string(),
         what: format!("role {role:?} does not exist here: unset it or write standalone"),
     })
 }
@@ -109,9 +113,12 @@ mod tests {
             ("GRPC_PORT", "50051"),
             ("HOME", "/root"),
             ("JWT_SECRET", ""),
+            ("SIDEGATE_CACHE_TTL", "1h"),
+            ("SIDEGATE_PORT", "1"),
         ]);
         let warning = warning(&environment).unwrap();
-        assert!(warning.contains("ignored: GRPC_PORT, OCI_PLUGINS_TIMEOUT, WRITE_TIMEOUT ("));
+        let named = "GRPC_PORT, OCI_PLUGINS_TIMEOUT, SIDEGATE_CACHE_TTL, WRITE_TIMEOUT";
+        assert!(warning.contains(&format!("ignored: {named} (")), "{warning}");
     }
 
     #[test]
@@ -121,7 +128,14 @@ mod tests {
 
     #[test]
     fn another_role_is_refused() {
-        assert!(unknown_role(&environment(&[("GATEWAY_MODE", "edge")])).is_some());
-        assert_eq!(unknown_role(&environment(&[("GATEWAY_MODE", "standalone")])), None);
+        let place = |pairs: &[(&str, &str)]| Some(unknown_role(&environment(pairs))?.place);
+        assert_eq!(place(&[("GATEWAY_MODE", "edge")]).unwrap(), "env GATEWAY_MODE");
+        assert_eq!(place(&[("GATEWAY_MODE", "standalone")]), None);
+        let own = "SIDEGATE_GATEWAY_MODE";
+        assert_eq!(
+            place(&[("GATEWAY_MODE", "standalone"), (own, "edge")]).unwrap(),
+            format!("env {own}")
+        );
+        assert_eq!(place(&[("GATEWAY_MODE", "edge"), (own, "standalone")]), None);
     }
 }

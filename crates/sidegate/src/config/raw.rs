@@ -7,7 +7,7 @@
 //! It knows texts only; what they mean as values is said in `resolved.rs`.
 
 /// How names of variables begin that mean this program and no other.
-const PREFIX: &str = "SIDEGATE_";
+pub(crate) const PREFIX: &str = "SIDEGATE_";
 
 /// One row of the table. The key in the file and the flag follow from the variable's name.
 #[derive(Debug)]
@@ -81,10 +81,7 @@ impl Setting {
     /// The environment variables that set it; the first that is set wins. The one with the product's
     /// prefix says that nobody else is meant.
     pub(crate) fn variables(&self) -> Vec<String> {
-        match self.variable.starts_with(PREFIX) {
-            true => vec![self.variable.to_owned()],
-            false => vec![format!("{PREFIX}{}", self.variable), self.variable.to_owned()],
-        }
+        variables(self.variable)
     }
 
     /// The flag without its two dashes. A secret has none: arguments are visible to every process.
@@ -95,6 +92,14 @@ impl Setting {
     /// The first sentence of the manual, for `--help`.
     pub(crate) fn summary(&self) -> &'static str {
         self.doc.split_once(". ").map_or(self.doc, |(first, _)| first).trim_end_matches('.')
+    }
+}
+
+/// The environment variables that a name answers to; the first that is set wins.
+pub(crate) fn variables(name: &str) -> Vec<String> {
+    match name.starts_with(PREFIX) {
+        true => vec![name.to_owned()],
+        false => vec![format!("{PREFIX}{name}"), name.to_owned()],
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! It knows the table and Markdown, no value of this process.
 
+use super::others;
 use super::raw::{SETTINGS, Setting};
 use std::fmt::Write as _;
 
@@ -45,6 +46,7 @@ pub(crate) fn page() -> String {
     for row in SETTINGS {
         let _ = write!(page, "\n## {}\n\n{}\n", row.variable, wrapped(row.doc));
     }
+    page.push_str(&others::section());
     page
 }
 
