@@ -19,12 +19,31 @@ impl std::str::FromStr for Pair {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        match text.split_once('=') {
-            Some((key, value)) if !key.is_empty() => {
-                Ok(Self { key: key.to_owned(), value: value.to_owned() })
-            }
-            _ => Err("write key=value".to_owned()),
-        }
+        let (key, value) =
+            split(text, "values are texts; --set-json and --metadata-json take JSON")?;
+        Ok(Self { key: key.to_owned(), value: value.to_owned() })
+    }
+}
+
+/// Key and value of an argument. A key may be any text that can be seen: nobody means one that begins
+/// or ends with a blank, has a control character, or ends with the `:` of another program's `key:=json`.
+/// `values` says to who writes that what the values are here.
+fn split<'a>(text: &'a str, values: &str) -> Result<(&'a str, &'a str), String> {
+    let Some((key, value)) = text.split_once('=') else {
+        return Err("write key=value".to_owned());
+    };
+    if key.chars().any(char::is_control) {
+        return Err(format!("the key {key:?} has a control character: leave it out"));
+    }
+    if key.trim().is_empty() {
+        return Err("the key is missing: write key=value".to_owned());
+    }
+    if key.trim() != key {
+        return Err(format!("the key {key:?} begins or ends with a blank: write key=value"));
+    }
+    match key.strip_suffix(':') {
+        Some(key) => Err(format!("`=` is the form, as in {key}=value, and not `:=`: {values}")),
+        None => Ok((key, value)),
     }
 }
 
@@ -41,11 +60,11 @@ impl std::str::FromStr for JsonPair {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let Pair { key, value } = text.parse()?;
-        let value = serde_json::from_str(&value).map_err(|e| {
+        let (key, value) = split(text, "values are JSON")?;
+        let value = serde_json::from_str(value).map_err(|e| {
             format!("{key}: this is not JSON ({e}): write key=[\"a\",1] and the like")
         })?;
-        Ok(Self { key, value })
+        Ok(Self { key: key.to_owned(), value })
     }
 }
 
@@ -106,6 +125,28 @@ mod tests {
             assert!(bad.parse::<Pair>().is_err(), "{bad}");
         }
         assert!("a=[1".parse::<JsonPair>().is_err());
+    }
+
+    #[test]
+    fn a_key_that_nobody_means_is_refused_with_what_to_write() {
+        for (bad, words) in [
+            ("name:=5", "`=` is the form, as in name=value"),
+            (" =5", "the key is missing"),
+            ("name =5", "\"name \" begins or ends with a blank"),
+            ("\u{a0}name=5", "begins or ends with a blank"),
+            ("na\tme=5", "\"na\\tme\" has a control character"),
+            ("na\u{1b}[31mme=5", "control character"),
+            ("\n=5", "control character"),
+        ] {
+            let texts = bad.parse::<Pair>().unwrap_err();
+            let values = bad.parse::<JsonPair>().unwrap_err();
+            assert!(texts.contains(words) && values.contains(words), "{texts}\n{values}");
+        }
+        assert!("n:=5".parse::<Pair>().unwrap_err().contains("values are texts"));
+        assert!("n:=5".parse::<JsonPair>().unwrap_err().contains("values are JSON"));
+        for fine in ["a b=5", "a:b=5", "env.A=5", "ä=5", ":a=5", "a=:=5"] {
+            assert!(fine.parse::<Pair>().is_ok(), "{fine}");
+        }
     }
 
     proptest! {
