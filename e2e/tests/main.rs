@@ -13,6 +13,7 @@ mod containment;
 mod cors;
 mod crash_under_load;
 mod data_folders;
+mod documented_calls;
 mod error_table;
 mod examples;
 mod forwarded;
