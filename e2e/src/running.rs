@@ -1,8 +1,8 @@
 //! The process of a gateway: started with an environment of its own and its log in a file, watched, and
 //! ended so that nothing of it and its plugins is left. Knows nothing of what it serves.
 
-use crate::binaries::search_path;
 use crate::binaries::program;
+use crate::binaries::search_path;
 use crate::eventually::{PATIENCE, comes_true, eventually};
 use crate::process::{descendants, is_alive, kill, signal};
 use rustix::process::Signal;
