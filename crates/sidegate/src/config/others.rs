@@ -58,7 +58,8 @@ mod tests {
 
     #[test]
     fn each_has_a_name_with_the_products_prefix_that_no_setting_has() {
-        let settings: BTreeSet<_> = SETTINGS.iter().flat_map(|row| row.variables()).collect();
+        let settings: BTreeSet<_> =
+            SETTINGS.iter().flat_map(|row| variables(row.variable)).collect();
         for (variable, _) in MANUAL {
             let names = variables(variable);
             assert!(names[0].starts_with(PREFIX), "{names:?}");

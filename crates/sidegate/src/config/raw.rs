@@ -78,12 +78,6 @@ impl Setting {
         self.variable.trim_start_matches(PREFIX).to_lowercase()
     }
 
-    /// The environment variables that set it; the first that is set wins. The one with the product's
-    /// prefix says that nobody else is meant.
-    pub(crate) fn variables(&self) -> Vec<String> {
-        variables(self.variable)
-    }
-
     /// The flag without its two dashes. A secret has none: arguments are visible to every process.
     pub(crate) fn flag(&self) -> Option<String> {
         (self.kind != Kind::Secret).then(|| self.key().replace('_', "-"))
@@ -95,7 +89,8 @@ impl Setting {
     }
 }
 
-/// The environment variables that a name answers to; the first that is set wins.
+/// The environment variables that a name answers to; the first that is set wins. The one with the
+/// product's prefix says that nobody else is meant.
 pub(crate) fn variables(name: &str) -> Vec<String> {
     match name.starts_with(PREFIX) {
         true => vec![name.to_owned()],
@@ -382,8 +377,8 @@ mod tests {
     fn only_old_settings_have_a_bare_name_and_they_have_a_prefixed_one_beside_it() {
         let bare = SETTINGS.iter().filter(|row| !row.variable.starts_with(PREFIX)).count();
         assert_eq!(bare, 34, "a new setting is called SIDEGATE_… and has no bare name");
-        assert_eq!(setting("PORT").variables(), ["SIDEGATE_PORT", "PORT"]);
-        assert_eq!(setting("SIDEGATE_URL").variables(), ["SIDEGATE_URL"]);
+        assert_eq!(variables(setting("PORT").variable), ["SIDEGATE_PORT", "PORT"]);
+        assert_eq!(variables(setting("SIDEGATE_URL").variable), ["SIDEGATE_URL"]);
         let names: BTreeSet<_> = SETTINGS.iter().flat_map(Setting::variables).collect();
         assert_eq!(names.len(), SETTINGS.len() + bare, "no two settings answer to one name");
     }
