@@ -86,11 +86,11 @@ struct Levels(Mutex<String>);
 
 impl LogLevels for Levels {
     fn levels(&self) -> String {
-        self.0.lock().unwrap().clone()
+        self.0.lock().expect("JSON").clone()
     }
 
     fn set_levels(&self, text: &str) -> Result<(), String> {
-        text.clone_into(&mut self.0.lock().unwrap());
+        text.clone_into(&mut self.0.lock().expect("JSON"));
         Ok(())
     }
 }
