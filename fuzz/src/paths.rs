@@ -2,14 +2,14 @@
 //! read, nobody gets by a token.
 //!
 //! An input is a text: the first line is `METHOD PATH`, each other one an endpoint, as in
-//! `GET,POST /files/* auth`.
+//! `GET,POST /files/* auth` or `GET /files/* a,b`, which demands a token with two scopes.
 
 pub mod literal;
 
 use crate::verdict::{Outcome, Verdict, ensure, same};
-use literal::{LiteralPath, LiteralTable};
+use literal::{Demand, LiteralPath, LiteralTable};
 use sidegate_gateway::fuzzing::{Found, Miss, lookup};
-use sidegate_model::endpoint::EndpointTable;
+use sidegate_model::endpoint::{EndpointTable, SCOPES_REQUIRED};
 use sidegate_model::path::PluginPath;
 use sidegate_model::plugin::{PluginId, PluginSpec, Slug};
 use sidegate_model::snapshot::Snapshot;
@@ -27,6 +27,8 @@ pub const WORDS: &[&[u8]] = &[
     b"\nGET /a/b auth",
     b"\nHEAD /a",
     b" auth",
+    b" x",
+    b" x,y",
     b"/a",
     b"/b",
     b"/../",
@@ -92,12 +94,19 @@ pub fn check_with(read: PathReader, input: &[u8]) -> Verdict {
 fn registration(line: &str) -> Option<EndpointRegistration> {
     let mut words = line.split(' ');
     let (methods, path) = (words.next()?, words.next()?);
-    Some(EndpointRegistration {
+    let mut registration = EndpointRegistration {
         path: path.to_owned(),
         methods: methods.split(',').map(str::to_owned).collect(),
-        require_auth: words.next() == Some("auth"),
         ..EndpointRegistration::default()
-    })
+    };
+    match words.next() {
+        None => {}
+        Some("auth") => registration.require_auth = true,
+        Some(scopes) => {
+            registration.metadata.insert(SCOPES_REQUIRED.to_owned(), scopes.to_owned());
+        }
+    }
+    Some(registration)
 }
 
 /// Finds what is named, and answers its name.
@@ -116,13 +125,14 @@ fn check_lookup(
         Ok(Found::Match(found)) => {
             let endpoint = &found.endpoint;
             same("an endpoint", &Some(endpoint.path.as_str()), &by_path.map(|e| &*e.path))?;
-            let demanded = [&literal.relative, &literal.by_segments()]
-                .iter()
-                .any(|reading| table.demands_token(method, reading));
-            let by_path = table.demands_token(method, &literal.relative);
-            same("that a token is demanded", &found.require_auth, &by_path)?;
-            ensure(found.require_auth || !demanded, || {
-                format!("{} gets by a token", endpoint.path)
+            let by_path = table.demand(method, &literal.relative);
+            let by_segments = table.demand(method, &literal.by_segments());
+            let scopes = found.scopes.iter().flat_map(|scopes| scopes.iter().cloned()).collect();
+            let demand = Demand { token: found.require_auth, scopes };
+            same("what is demanded", &demand, &by_path)?;
+            let is_met = by_segments.scopes.is_subset(&demand.scopes);
+            ensure(is_met && (demand.token || !by_segments.token), || {
+                format!("{} gets by {by_segments:?}", endpoint.path)
             })?;
             Ok(endpoint.path.clone())
         }

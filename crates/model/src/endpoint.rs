@@ -4,8 +4,12 @@ mod table;
 
 pub use table::{EndpointTable, Named, Raised, Resolution};
 
+use crate::policy;
 use sidegate_wire::routing::METHODS;
 use std::collections::BTreeMap;
+
+/// The metadata in which a registration names the scopes that a token must carry.
+pub const SCOPES_REQUIRED: &str = "scopes_required";
 
 /// The HTTP methods an endpoint can be registered for, in the order of [`METHODS`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -110,10 +114,31 @@ pub struct Endpoint {
     pub methods: MethodSet,
     /// What it is for, in words of the plugin for people.
     pub description: String,
-    /// The gateway demands a valid token.
+    /// The plugin asks for a valid token; see [`Endpoint::demands_token`].
     pub require_auth: bool,
+    /// What that token must carry, all of it, in order. A scope without a name, which no token
+    /// carries, stands for a list that cannot be read.
+    pub scopes_required: Vec<String>,
     /// The gateway uses the streaming call.
     pub stream_response: bool,
     /// The plugin's own notes: kept and shown, never read.
     pub metadata: BTreeMap<String, String>,
+}
+
+impl Endpoint {
+    /// Whether nobody gets here without a valid token, as far as its own registration goes.
+    pub fn demands_token(&self) -> bool {
+        self.require_auth || !self.scopes_required.is_empty()
+    }
+}
+
+/// The scopes that a registration's metadata names, in order.
+///
+/// # Errors
+/// What is wrong with the list.
+fn scopes_required(metadata: &BTreeMap<String, String>) -> Result<Vec<String>, String> {
+    let Some(text) = metadata.get(SCOPES_REQUIRED) else { return Ok(Vec::new()) };
+    let mut scopes = policy::scopes(text)?;
+    scopes.sort_unstable();
+    Ok(scopes)
 }

@@ -194,6 +194,13 @@ impl PolicyOptions {
     pub fn demands_token(&self) -> bool {
         self.require_auth || self.apps.is_some() || !self.scopes_required.is_empty()
     }
+
+    /// Whether both say the same of who may call.
+    pub fn same_callers(&self, other: &Self) -> bool {
+        self.require_auth == other.require_auth
+            && self.apps == other.apps
+            && self.scopes_required == other.scopes_required
+    }
 }
 
 struct Reader<'a> {

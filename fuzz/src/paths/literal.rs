@@ -2,6 +2,7 @@
 
 use percent_encoding::percent_decode_str;
 use sidegate_wire::plugin::EndpointRegistration;
+use std::collections::BTreeSet;
 
 /// A path below `/plugins/`, in both readings.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,7 +69,42 @@ pub struct Endpoint {
     /// As it was registered.
     pub path: String,
     methods: Vec<String>,
-    require_auth: bool,
+    demand: Demand,
+}
+
+/// What is demanded of a caller.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Demand {
+    /// A token.
+    pub token: bool,
+    /// What the token carries; a scope without a name is one that no token carries.
+    pub scopes: BTreeSet<String>,
+}
+
+impl Demand {
+    fn of(registration: &EndpointRegistration) -> Self {
+        let scopes = registration.metadata.get("scopes_required").map(|list| scopes_of(list));
+        let token = registration.require_auth || scopes.is_some();
+        Self { token, scopes: scopes.unwrap_or_default() }
+    }
+
+    fn and(mut self, other: &Self) -> Self {
+        self.token |= other.token;
+        self.scopes.extend(other.scopes.iter().cloned());
+        self
+    }
+}
+
+/// Words between commas and blanks; of 1 to 128 visible characters, 1 to 64 of them.
+fn scopes_of(list: &str) -> BTreeSet<String> {
+    let words: BTreeSet<&str> = list.split([',', ' ']).filter(|word| !word.is_empty()).collect();
+    let is_sound = |word: &&str| {
+        word.len() <= 128 && word.chars().all(|c| ('!'..='~').contains(&c) && c != '"' && c != '\\')
+    };
+    match (1..=64).contains(&words.len()) && words.iter().all(is_sound) {
+        true => words.into_iter().map(str::to_owned).collect(),
+        false => [String::new()].into(),
+    }
 }
 
 impl Endpoint {
@@ -95,7 +131,7 @@ impl LiteralTable {
         let endpoint = |registration: &EndpointRegistration| Endpoint {
             path: registration.path.clone(),
             methods: registration.methods.iter().map(|m| m.to_ascii_uppercase()).collect(),
-            require_auth: registration.require_auth,
+            demand: Demand::of(registration),
         };
         Self(registrations.iter().filter(valid).map(endpoint).collect())
     }
@@ -112,12 +148,13 @@ impl LiteralTable {
         }
     }
 
-    /// Whether a method on a path demands a token.
-    pub fn demands_token(&self, method: &str, path: &str) -> bool {
-        let Some(named) = self.named(method, path) else { return false };
-        // Nobody gets by the token of GET with a method that is registered less specifically.
+    /// What a method on a path demands.
+    pub fn demand(&self, method: &str, path: &str) -> Demand {
+        let Some(named) = self.named(method, path) else { return Demand::default() };
+        // Nobody gets by what GET demands with a method that is registered less specifically.
         let get = self.registered("GET", path).filter(|get| get.rank() > named.rank());
-        named.require_auth || get.is_some_and(|get| get.require_auth)
+        let own = named.demand.clone();
+        get.map_or(own.clone(), |get| own.and(&get.demand))
     }
 
     /// The exact path first, then the longest; of the same path the first that has the method.

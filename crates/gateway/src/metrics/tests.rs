@@ -89,6 +89,7 @@ fn endpoint(path: &str) -> Endpoint {
         methods: MethodSet::default(),
         description: String::new(),
         require_auth: false,
+        scopes_required: Vec::new(),
         stream_response: false,
         metadata: BTreeMap::new(),
     }

@@ -17,8 +17,10 @@ pub struct Match {
     pub method: Method,
     /// HEAD through GET: the answer's body is dropped.
     pub via_get: bool,
-    /// Nobody passes without a valid token.
+    /// Nobody passes without a valid token: by the plugin's word, or by the operator's.
     pub require_auth: bool,
+    /// What the plugin demands that the token carries; the operator's word comes on top.
+    pub scopes: Option<Arc<[String]>>,
 }
 
 /// What a method and path come to.
@@ -46,7 +48,7 @@ pub enum Miss {
 fn differ(by_path: &Resolution, by_segments: &Resolution, hides_slash: bool) -> bool {
     match (by_path, by_segments) {
         _ if hides_slash => by_path != by_segments,
-        (Resolution::Endpoint(a), Resolution::Endpoint(b)) => a.require_auth != b.require_auth,
+        (Resolution::Endpoint(a), Resolution::Endpoint(b)) => !a.demands_as_much_as(b),
         _ => false,
     }
 }
@@ -76,10 +78,11 @@ pub fn lookup(generation: &Generation, method: &str, path: PluginPath) -> Result
     }
     match (resolution, method) {
         (Resolution::Endpoint(named), Some(method)) => {
-            let Named { endpoint, via_get, require_auth } = named;
+            let Named { endpoint, via_get, require_auth, scopes } = named;
             let method = if via_get { Method::Get } else { method };
+            let require_auth = require_auth || mount.plugin.options.policy.demands_token();
             let mount = mount.clone();
-            Ok(Found::Match(Match { mount, endpoint, path, method, via_get, require_auth }))
+            Ok(Found::Match(Match { mount, endpoint, path, method, via_get, require_auth, scopes }))
         }
         (Resolution::Options(allow), _) => Ok(Found::Options(allow, mount.clone())),
         (Resolution::MethodNotAllowed(allow), _) => Err(Miss::MethodNotAllowed(allow)),

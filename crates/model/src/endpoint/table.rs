@@ -1,9 +1,9 @@
 //! Which endpoint of a plugin a method and path name.
 
-use super::{Endpoint, Method, MethodSet};
+use super::{Endpoint, Method, MethodSet, SCOPES_REQUIRED, scopes_required};
 use sidegate_wire::plugin as wire;
 use sidegate_wire::routing::{PathTable, check_path};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// The endpoint that a method and path name.
@@ -15,16 +15,25 @@ pub struct Named {
     pub via_get: bool,
     /// A valid token is demanded: by the endpoint itself, or by the one that GET names here.
     pub require_auth: bool,
+    /// What that token must carry, likewise, in order; `None` is nothing, which costs nothing.
+    pub scopes: Option<Arc<[String]>>,
+}
+
+impl Named {
+    /// Whether both demand the same of a caller.
+    pub fn demands_as_much_as(&self, other: &Self) -> bool {
+        self.require_auth == other.require_auth && self.scopes == other.scopes
+    }
 }
 
 impl PartialEq for Named {
     fn eq(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.endpoint, &other.endpoint) && self.require_auth == other.require_auth
+        Arc::ptr_eq(&self.endpoint, &other.endpoint) && self.demands_as_much_as(other)
     }
 }
 
-/// An endpoint that demands no token and yet is reached only with one on some paths, because GET
-/// has a more specific endpoint there that does demand one.
+/// An endpoint that on some paths demands what it does not demand elsewhere, a token or scopes,
+/// because GET has a more specific endpoint there that does.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Raised {
     /// The one that demands no token by itself.
@@ -33,6 +42,8 @@ pub struct Raised {
     pub path: String,
     /// The methods for which a token is demanded there.
     pub methods: MethodSet,
+    /// All that a token must carry there, in order.
+    pub scopes: Vec<String>,
 }
 
 /// What a method and path name.
@@ -83,7 +94,7 @@ impl EndpointTable {
         &self.endpoints
     }
 
-    /// Where endpoints demand a token that do not say so themselves, in the plugin's order.
+    /// Where endpoints demand more than they say themselves, in the plugin's order.
     pub fn raised(&self) -> &[Raised] {
         &self.raised
     }
@@ -96,7 +107,8 @@ impl EndpointTable {
     /// Finds what `method` on `path` (relative to the slug, starting with `/`) names: exact before
     /// wildcard, longer wildcard before shorter, each for the method itself first. HEAD names what
     /// GET names, unless it is registered on that very pattern or a more specific one. No method
-    /// passes without a token where GET needs one, unless it is registered as specifically as GET.
+    /// passes without a token, or a scope, where GET needs it, unless it is registered as
+    /// specifically as GET.
     pub fn resolve(&self, method: Option<Method>, path: &str) -> Resolution {
         let Some(row) = self.rows.most_specific(path) else { return Resolution::NotFound };
         match method.map(|method| (method, &row.named[method as usize])) {
@@ -140,12 +152,20 @@ impl Mounted {
             self.problems.push(format!("endpoint {path:?} skipped: it names no known method"));
             return;
         }
+        let metadata = registration.metadata.into_iter().collect();
+        let scopes_required = scopes_required(&metadata).unwrap_or_else(|reason| {
+            self.problems.push(format!(
+                "endpoint {path:?} lets nobody in: metadata {SCOPES_REQUIRED}: {reason}"
+            ));
+            vec![String::new()]
+        });
         let endpoint = Arc::new(Endpoint {
             methods,
             description: registration.description,
             require_auth: registration.require_auth,
+            scopes_required,
             stream_response: registration.stream_response,
-            metadata: registration.metadata.into_iter().collect(),
+            metadata,
             path,
         });
         if self.mount(&endpoint) {
@@ -196,21 +216,38 @@ impl Row {
             let above = get.filter(|(get, _)| own.is_none_or(|(own, _)| *get < own));
             let via_get = method == Method::Head && above.is_some();
             let Some((_, endpoint)) = (if via_get { above } else { own }) else { continue };
-            let demanding = above.filter(|(_, get)| get.require_auth && !endpoint.require_auth);
-            if let Some((_, get)) = demanding {
+            let demanding = above.map(|(_, get)| get).filter(|get| demands_more(get, endpoint));
+            let scopes = all_scopes(endpoint, demanding);
+            if let Some(get) = demanding {
                 let (endpoint, path) = (endpoint.clone(), get.path.clone());
                 let methods = [method].into_iter().collect();
-                raised.push(Raised { endpoint, path, methods });
+                raised.push(Raised { endpoint, path, methods, scopes: scopes.clone() });
             }
-            let require_auth = endpoint.require_auth || demanding.is_some();
-            let endpoint = endpoint.clone();
-            row.named[method as usize] = Some(Named { endpoint, via_get, require_auth });
+            row.named[method as usize] = Some(Named {
+                endpoint: endpoint.clone(),
+                via_get,
+                require_auth: endpoint.demands_token() || demanding.is_some(),
+                scopes: (!scopes.is_empty()).then(|| scopes.into()),
+            });
         }
         let registered = candidates.iter().flat_map(|by_method| by_method.iter().flatten());
         let methods = registered.flat_map(|endpoint| endpoint.methods.iter());
         row.allow = methods.collect::<MethodSet>().with_implied();
         row
     }
+}
+
+/// Whether `get` demands what `endpoint` does not.
+fn demands_more(get: &Endpoint, endpoint: &Endpoint) -> bool {
+    let lacks = |scope| !endpoint.scopes_required.contains(scope);
+    get.demands_token() && !endpoint.demands_token() || get.scopes_required.iter().any(lacks)
+}
+
+/// What both demand together, in order and each scope once.
+fn all_scopes(endpoint: &Endpoint, get: Option<&Arc<Endpoint>>) -> Vec<String> {
+    let more = get.into_iter().flat_map(|get| &get.scopes_required);
+    let all: BTreeSet<_> = endpoint.scopes_required.iter().chain(more).cloned().collect();
+    all.into_iter().collect()
 }
 
 /// One entry for each endpoint and path, in the order of the endpoints.
@@ -226,206 +263,4 @@ fn in_order(found: Vec<Raised>, endpoints: &[Arc<Endpoint>]) -> Vec<Raised> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    fn registration(path: &str, methods: &[&str]) -> wire::EndpointRegistration {
-        wire::EndpointRegistration {
-            path: path.into(),
-            methods: methods.iter().map(|m| (*m).to_owned()).collect(),
-            ..Default::default()
-        }
-    }
-
-    fn table(entries: &[(&str, &[&str])]) -> EndpointTable {
-        EndpointTable::build(entries.iter().map(|(p, m)| registration(p, m)).collect())
-    }
-
-    fn found(table: &EndpointTable, method: Method, path: &str) -> Option<String> {
-        match table.resolve(Some(method), path) {
-            Resolution::Endpoint(named) => Some(named.endpoint.path.clone()),
-            _ => None,
-        }
-    }
-
-    #[test]
-    fn exact_comes_before_the_longest_wildcard() {
-        let t = table(&[("/*", &["GET"]), ("/files/*", &["GET"]), ("/files/a", &["get"])]);
-        assert_eq!(found(&t, Method::Get, "/files/a").as_deref(), Some("/files/a"));
-        assert_eq!(found(&t, Method::Get, "/files/b").as_deref(), Some("/files/*"));
-        assert_eq!(found(&t, Method::Get, "/files/").as_deref(), Some("/files/*"));
-        assert_eq!(found(&t, Method::Get, "/files").as_deref(), Some("/*"));
-        assert_eq!(found(&t, Method::Get, "/").as_deref(), Some("/*"));
-    }
-
-    #[test]
-    fn an_exact_path_of_another_method_falls_through_to_the_wildcard() {
-        let t = table(&[("/x", &["POST"]), ("/*", &["GET"])]);
-        assert_eq!(found(&t, Method::Get, "/x").as_deref(), Some("/*"));
-    }
-
-    #[test]
-    fn head_is_served_by_get_unless_registered() {
-        let t = table(&[("/a", &["GET"]), ("/b", &["GET"]), ("/b", &["HEAD"])]);
-        let via = |path| match t.resolve(Some(Method::Head), path) {
-            Resolution::Endpoint(named) => named.via_get,
-            other => panic!("{other:?}"),
-        };
-        assert!(via("/a"));
-        assert!(!via("/b"));
-    }
-
-    /// Endpoints by path, methods, and whether they demand a token.
-    fn guarded(entries: &[(&str, &[&str], bool)]) -> EndpointTable {
-        let entries =
-            entries.iter().map(|(path, methods, require_auth)| wire::EndpointRegistration {
-                require_auth: *require_auth,
-                ..registration(path, methods)
-            });
-        EndpointTable::build(entries.collect())
-    }
-
-    const ANY: &[&str] = &["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
-
-    #[test]
-    fn a_head_that_is_registered_less_specifically_than_get_is_served_by_get() {
-        let t =
-            guarded(&[("/app", &["GET"], true), ("/*", ANY, false), ("/open", &["GET"], false)]);
-        for (path, endpoint) in [("/app", "/app"), ("/open", "/open")] {
-            let Resolution::Endpoint(named) = t.resolve(Some(Method::Head), path) else {
-                panic!("{path} is known");
-            };
-            assert_eq!((named.endpoint.path.as_str(), named.via_get), (endpoint, true));
-            assert_eq!(named.require_auth, endpoint == "/app");
-        }
-    }
-
-    #[test]
-    fn what_is_raised_is_told_with_place_and_methods() {
-        let entries: [(&str, &[&str], bool); 5] = [
-            ("/*", ANY, false),
-            ("/app", &["GET"], true),
-            ("/team/*", &["GET", "PUT"], true),
-            ("/team/open", &["POST"], false),
-            ("/same", ANY, true),
-        ];
-        let table = guarded(&entries);
-        let raised = table.raised().iter().map(|raised| {
-            format!("{} on {}: {}", raised.endpoint.path, raised.path, raised.methods)
-        });
-        let told = [
-            "/* on /app: POST, PUT, PATCH, DELETE, OPTIONS",
-            "/* on /team/*: POST, PATCH, DELETE, OPTIONS",
-        ];
-        assert_eq!(raised.collect::<Vec<_>>(), told);
-        assert!(guarded(&[("/a", ANY, true), ("/b", ANY, false)]).raised().is_empty());
-    }
-
-    #[test]
-    fn a_known_path_with_another_method_names_the_allowed_ones() {
-        let t = table(&[("/a", &["GET", "POST"])]);
-        let Resolution::MethodNotAllowed(allow) = t.resolve(Some(Method::Put), "/a") else {
-            panic!("expected 405");
-        };
-        assert_eq!(allow.to_string(), "GET, HEAD, POST, OPTIONS");
-        assert!(matches!(t.resolve(None, "/a"), Resolution::MethodNotAllowed(_)));
-        assert!(matches!(t.resolve(Some(Method::Options), "/a"), Resolution::Options(_)));
-        assert_eq!(t.resolve(Some(Method::Options), "/b"), Resolution::NotFound);
-    }
-
-    #[test]
-    fn invalid_registrations_are_skipped_with_a_reason() {
-        let t = table(&[
-            ("", &["GET"]),
-            ("x", &["GET"]),
-            ("/a/../b", &["GET"]),
-            ("/a*b", &["GET"]),
-            ("/c", &["BREW"]),
-            ("/a..b", &["GET", "BREW"]),
-            ("/a..b", &["GET"]),
-        ]);
-        assert_eq!(t.endpoints().len(), 1);
-        assert_eq!(t.problems().len(), 8, "{:#?}", t.problems());
-    }
-
-    proptest! {
-        #[test]
-        fn lookup_agrees_with_the_plain_definition(
-            paths in proptest::collection::vec("(/[ab]{0,2}){1,3}(/\\*)?", 1..8),
-            asked in "(/[ab]{0,2}){1,4}",
-        ) {
-            let entries: Vec<_> = paths.iter().map(|p| registration(p, &["GET"])).collect();
-            let t = EndpointTable::build(entries);
-            let expected = paths
-                .iter()
-                .filter(|p| match p.strip_suffix('*') {
-                    Some(prefix) => asked.starts_with(prefix),
-                    None => **p == asked,
-                })
-                .max_by_key(|p| (!p.ends_with('*'), p.len()));
-            prop_assert_eq!(found(&t, Method::Get, &asked), expected.cloned());
-        }
-    }
-
-    /// One registration: pattern, methods, whether a token is demanded.
-    type Entry = (String, Vec<Method>, bool);
-
-    fn entry() -> impl Strategy<Value = Entry> {
-        let methods = proptest::sample::subsequence(Method::ALL.to_vec(), 1..=7);
-        ("(/[ab]{0,2}){1,3}(/\\*)?", methods, any::<bool>())
-    }
-
-    /// How specific a pattern is, where it names the path.
-    fn rank(pattern: &str, path: &str) -> Option<(bool, usize)> {
-        let names = match pattern.strip_suffix('*') {
-            Some(prefix) => path.starts_with(prefix),
-            None => pattern == path,
-        };
-        names.then_some((!pattern.ends_with('*'), pattern.len()))
-    }
-
-    /// What precedence alone chooses for a method: the most specific pattern, the first of equals.
-    fn chosen<'a>(entries: &'a [Entry], method: Method, path: &str) -> Option<&'a Entry> {
-        let mut fitting = entries.iter().filter(|(_, methods, _)| methods.contains(&method));
-        let first = fitting.clone().find(|(pattern, ..)| rank(pattern, path).is_some())?;
-        fitting.try_fold(first, |best, entry| {
-            let better = rank(&entry.0, path) > rank(&best.0, path);
-            Some(if better { entry } else { best })
-        })
-    }
-
-    proptest! {
-        #[test]
-        fn no_method_passes_without_a_token_where_get_needs_one_unless_it_is_as_specific(
-            entries in proptest::collection::vec(entry(), 1..8),
-            asked in "(/[ab]{0,2}){1,4}",
-        ) {
-            let table = EndpointTable::build(entries.iter().map(|(path, methods, auth)| {
-                let methods: Vec<_> = methods.iter().map(|m| m.as_str()).collect();
-                wire::EndpointRegistration { require_auth: *auth, ..registration(path, &methods) }
-            }).collect());
-            let get = chosen(&entries, Method::Get, &asked);
-            for method in Method::ALL {
-                let own = chosen(&entries, method, &asked);
-                let rank = |entry: Option<&Entry>| entry.and_then(|e| rank(&e.0, &asked));
-                let is_below = rank(own) < rank(get);
-                let through_get = method == Method::Head && is_below;
-                let expected = if through_get { get } else { own };
-                let Some((pattern, _, auth)) = expected else {
-                    let found = table.resolve(Some(method), &asked);
-                    prop_assert!(!matches!(found, Resolution::Endpoint(_)), "{:?}", found);
-                    continue;
-                };
-                let Resolution::Endpoint(named) = table.resolve(Some(method), &asked) else {
-                    return Err(TestCaseError::fail(format!("{method:?} names nothing")));
-                };
-                prop_assert_eq!(&named.endpoint.path, pattern);
-                prop_assert_eq!(named.via_get, through_get);
-                // The law, and that nothing is raised beyond it.
-                let raised = is_below && get.is_some_and(|(.., auth)| *auth);
-                prop_assert_eq!(named.require_auth, *auth || raised, "{:?}", method);
-            }
-        }
-    }
-}
+mod tests;

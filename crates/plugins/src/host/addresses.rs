@@ -14,6 +14,7 @@ use crate::instance::{Features, InService, Presence};
 use crate::rate_limited_log::RateLimitedLog;
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
+use sidegate_model::endpoint::SCOPES_REQUIRED;
 use sidegate_model::plugin::PluginSpec;
 use sidegate_wire::plugin::EndpointRegistration;
 use std::sync::Arc;
@@ -81,13 +82,14 @@ impl Offer {
     }
 }
 
-/// What routing heeds of a registration.
+/// What routing and access heed of a registration.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 struct RoutingKey<'a> {
     path: &'a str,
     /// In capitals and in order.
     methods: Vec<String>,
     require_auth: bool,
+    scopes_required: Option<&'a str>,
     stream_response: bool,
 }
 
@@ -100,6 +102,7 @@ impl<'a> RoutingKey<'a> {
             path: &registration.path,
             methods,
             require_auth: registration.require_auth,
+            scopes_required: registration.metadata.get(SCOPES_REQUIRED).map(String::as_str),
             stream_response: registration.stream_response,
         }
     }
