@@ -15,6 +15,8 @@ pub enum Ending {
     Drained = 1,
     /// The gateway stops, and its drain is over.
     Stopping,
+    /// The operator, or the plugin, demands more of callers than this one has.
+    Forbidden,
     /// The caller's token expired.
     Expired,
     /// The caller's app was switched off.
@@ -24,14 +26,21 @@ pub enum Ending {
 }
 
 impl Ending {
-    const ALL: [Self; 5] =
-        [Self::Drained, Self::Stopping, Self::Expired, Self::Inactive, Self::Revoked];
+    const ALL: [Self; 6] = [
+        Self::Drained,
+        Self::Stopping,
+        Self::Forbidden,
+        Self::Expired,
+        Self::Inactive,
+        Self::Revoked,
+    ];
 
     /// In words for the log.
     pub fn reason(self) -> &'static str {
         match self {
             Self::Drained => "the drain of the plugin's old process was over",
             Self::Stopping => "the gateway stopped",
+            Self::Forbidden => "the caller may not call this any more",
             Self::Expired => "the caller's token expired",
             Self::Inactive => "the caller's app was switched off",
             Self::Revoked => "the caller's token was revoked",
@@ -40,7 +49,7 @@ impl Ending {
 
     /// Whether the caller may not go on: then nothing more reaches it.
     pub fn is_refusal(self) -> bool {
-        self >= Self::Expired
+        self >= Self::Forbidden
     }
 }
 

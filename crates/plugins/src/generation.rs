@@ -8,7 +8,7 @@ use crate::instance::Instance;
 use rustc_hash::FxBuildHasher;
 use sidegate_model::app::AppId;
 use sidegate_model::endpoint::EndpointTable;
-use sidegate_model::plugin::{PluginSpec, Slug};
+use sidegate_model::plugin::{PluginId, PluginSpec, Slug};
 use sidegate_model::sharded::Sharded;
 use sidegate_model::snapshot::{AppTable, Revision, Snapshot, TokenTable};
 use std::collections::HashMap;
@@ -28,6 +28,18 @@ pub struct Mount {
     pub target: Target,
     /// Places for requests that wait for a start.
     pub waiting: Arc<Semaphore>,
+}
+
+impl Mount {
+    /// Whether both are of one plugin and demand the same of their callers.
+    fn demands_as(&self, other: &Self) -> bool {
+        let (own, others) = (&self.plugin, &other.plugin);
+        let same_policy = Arc::ptr_eq(own, others)
+            || own.id == others.id && own.options.policy.same_callers(&others.options.policy);
+        same_policy
+            && (Arc::ptr_eq(&self.endpoints, &other.endpoints)
+                || self.endpoints.endpoints() == other.endpoints.endpoints())
+    }
 }
 
 /// Who answers for a plugin right now.
@@ -52,6 +64,8 @@ pub struct Generation {
     /// The apps it was made from, and what requests need of them.
     apps: AppTable,
     identities: Identities,
+    /// Another one as soon as a plugin demands anything else of its callers.
+    demands: Demands,
 }
 
 /// Who may call, of one moment; to be compared with another moment's. Keeps nothing else alive.
@@ -59,16 +73,22 @@ pub struct Generation {
 pub struct Callers {
     tokens: TokenTable,
     identities: Identities,
+    demands: Demands,
 }
 
 impl Callers {
     /// Whether both are one and the same.
     pub fn is_same(&self, other: &Self) -> bool {
-        self.tokens.is_same(&other.tokens) && self.identities.is_same(&other.identities)
+        self.tokens.is_same(&other.tokens)
+            && self.identities.is_same(&other.identities)
+            && Arc::ptr_eq(&self.demands, &other.demands)
     }
 }
 
 type Identities = Sharded<AppIdentity>;
+
+/// What all plugins demand of their callers, at one moment: its place in memory is all there is to it.
+type Demands = Arc<()>;
 
 impl Generation {
     /// Of desired state and what runs, after none.
@@ -78,6 +98,14 @@ impl Generation {
 
     /// The one after this: of desired state and what runs, with what did not change.
     pub(crate) fn next(&self, snapshot: &Snapshot, mounts: Vec<Mount>) -> Self {
+        // What is mounted no more lets nobody in, and who is in is none of its business.
+        let is_as_before = |mount: &Mount| {
+            self.mount(mount.slug.as_str()).is_some_and(|before| before.demands_as(mount))
+        };
+        let demands = match mounts.iter().all(is_as_before) {
+            true => self.demands.clone(),
+            false => Arc::default(),
+        };
         let mounts = mounts.into_iter().map(|m| (m.slug.as_str().into(), Arc::new(m))).collect();
         let apps = snapshot.apps.clone();
         Self {
@@ -86,6 +114,7 @@ impl Generation {
             tokens: snapshot.tokens.clone(),
             identities: apps.derive(&self.apps, &self.identities, AppIdentity::next),
             apps,
+            demands,
         }
     }
 
@@ -94,9 +123,16 @@ impl Generation {
         self.mounts.get(slug)
     }
 
+    /// Where a plugin is mounted that was found under this slug, under whichever it is now.
+    pub fn mount_of(&self, plugin: PluginId, slug: &str) -> Option<&Arc<Mount>> {
+        let is_it = |mount: &&Arc<Mount>| mount.plugin.id == plugin;
+        self.mount(slug).filter(is_it).or_else(|| self.mounts.values().find(is_it))
+    }
+
     /// Who may call.
     pub fn callers(&self) -> Callers {
-        Callers { tokens: self.tokens.clone(), identities: self.identities.clone() }
+        let (tokens, identities) = (self.tokens.clone(), self.identities.clone());
+        Callers { tokens, identities, demands: self.demands.clone() }
     }
 
     /// An app by its number.
@@ -110,7 +146,9 @@ mod tests {
     use super::*;
     use serde_json::Map;
     use sidegate_model::app::App;
+    use sidegate_model::plugin::PluginOptions;
     use sidegate_model::quota::Verdict;
+    use sidegate_wire::plugin::EndpointRegistration;
 
     fn app(id: u32, rate_limit: u32) -> App {
         App {
@@ -160,5 +198,41 @@ mod tests {
         let prepared: Vec<_> = (1..=5000).filter(|id| !is_kept(id)).collect();
         assert_eq!(prepared, [7]);
         assert_ne!(before.app(AppId(7)).unwrap().encoded, after.app(AppId(7)).unwrap().encoded);
+    }
+
+    fn mount(options: &[(&str, &str)], path: &str) -> Mount {
+        let raw = options.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        let slug = Slug::parse("p").unwrap();
+        let registration = EndpointRegistration {
+            path: path.to_owned(),
+            methods: vec!["GET".to_owned()],
+            ..EndpointRegistration::default()
+        };
+        let options = PluginOptions::read(&raw.collect()).0;
+        let plugin = PluginSpec { options, ..PluginSpec::new(PluginId(1), "p", "file:///p") };
+        Mount {
+            plugin: Arc::new(plugin),
+            slug,
+            endpoints: Arc::new(EndpointTable::build(vec![registration])),
+            target: Target::Unavailable,
+            waiting: Arc::new(Semaphore::new(1)),
+        }
+    }
+
+    #[test]
+    fn callers_are_looked_at_again_when_more_or_less_is_demanded_of_them_and_for_nothing_else() {
+        let snapshot = Snapshot::default();
+        let before = Generation::new(&snapshot, vec![mount(&[], "/a")]);
+        let is_same = |mounts| before.next(&snapshot, mounts).callers().is_same(&before.callers());
+        assert!(is_same(vec![mount(&[], "/a")]), "a reload that changes nothing");
+        assert!(is_same(vec![mount(&[("pass_token", "true"), ("max_body", "1")], "/a")]));
+        assert!(is_same(vec![]));
+        assert!(!is_same(vec![mount(&[("require_auth", "true")], "/a")]));
+        assert!(!is_same(vec![mount(&[("apps", "1")], "/a")]));
+        assert!(!is_same(vec![mount(&[("scopes_required", "x")], "/a")]));
+        assert!(!is_same(vec![mount(&[], "/b")]));
+        let without = before.next(&snapshot, vec![]);
+        let again = without.next(&snapshot, vec![mount(&[("apps", "1")], "/a")]);
+        assert!(!again.callers().is_same(&without.callers()));
     }
 }

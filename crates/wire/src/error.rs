@@ -115,6 +115,7 @@ error_table! {
     InvalidRequest       "invalid_request"       400  InvalidArgument    Client  never "The request is malformed or lacks something that is required."
     Unauthorized         "unauthorized"          401  Unauthenticated    Client  never "A valid token is required here."
     Forbidden            "forbidden"             403  PermissionDenied   Client  never "The token is valid, but it does not permit this request."
+    InsufficientScope    "insufficient_scope"    403  PermissionDenied   Client  never "The token is valid, but it lacks a scope that is required here."
     NotFound             "not_found"             404  NotFound           Client  never "Nothing is served at this address."
     MethodNotAllowed     "method_not_allowed"    405  Unimplemented      Client  never "This address exists, but it does not accept this method."
     RequestTimeout       "request_timeout"       408  DeadlineExceeded   Client  never "The request did not arrive completely in time."

@@ -50,27 +50,27 @@ pub(crate) async fn handle(
         Ok(answer) => answer,
         Err(Failed::Unheard(_)) if body.can_be_asked_again() => {
             // In a box, because no other request needs the room for it.
-            let next = ask_another(context, &mut moment, &request, &mut body, &instance);
+            let next = ask_another(context, &moment, &request, &mut body, &instance);
             Box::pin(next).await?
         }
         Err(failed) => return Err(failed.into()),
     };
-    let options = &request.matched.mount.plugin.options;
-    let form = Form { method: &head.method, options, moment: &moment };
+    let form = Form { method: &head.method, matched: &request.matched, moment: &moment };
     Ok(response::build(context, &request.permit, answer, form))
 }
 
-/// Asks the process that took the place of one that is gone.
+/// Asks the process that took the place of one that is gone. Its caller was let in at `moment`, which
+/// stays what it is.
 async fn ask_another(
     context: &RequestContext,
-    moment: &mut Moment,
+    moment: &Moment,
     request: &PluginRequest<'_>,
     body: &mut RequestBody,
     gone: &Arc<Instance>,
 ) -> Result<PluginAnswer, Failed> {
-    let next = settle::replacement(context, moment, &request.matched, gone).await?;
-    moment.now = Instant::now();
-    dispatch::ask(context, request, body, &next, moment.now).await
+    let mut later = Moment { generation: moment.generation.clone(), now: moment.now };
+    let next = settle::replacement(context, &mut later, &request.matched, gone).await?;
+    dispatch::ask(context, request, body, &next, Instant::now()).await
 }
 
 fn options(record: &RequestRecord, head: &Parts, allow: MethodSet) -> Response<EdgeBody> {

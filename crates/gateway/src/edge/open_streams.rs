@@ -1,16 +1,15 @@
 //! The streams that one shard has open, so that they can be told to end: all of them at the end of a
 //! drain, and each of them once its caller would not be let in any more.
 //!
-//! One task looks at all callers again when tokens or apps have changed and when a token expires; a
-//! stream that is idle costs its place here and nothing else. What else stays open for a caller,
+//! One task looks at all callers again when tokens, apps or what is demanded of them have changed and
+//! when a token expires; a stream that is idle costs its place here and nothing else. What else stays open for a caller,
 //! such as a connection that was handed over, enters in the same way.
 
 use super::connection::ClientConnection;
 use super::deadlines::Ticket;
-use crate::identity::authenticate;
+use crate::identity::access::Standing;
 use sidegate_model::UnixMillis;
 use sidegate_model::clock::now_millis;
-use sidegate_model::token::Token;
 use sidegate_plugins::{
     Canceller, EndSignal, Ending, Entered, Generation, GenerationReader, Roster, StreamTask,
 };
@@ -43,8 +42,8 @@ pub(crate) struct BegunStream<'a> {
     pub signal: Arc<EndSignal>,
     /// What ends it where it does not hear.
     pub force: Force,
-    /// Its caller's token, where that is to be looked at again.
-    pub token: Option<Arc<Token>>,
+    /// By what its caller was let in, where that is to be asked for again.
+    pub standing: Option<Standing>,
     /// The generation under which its caller was let in.
     pub generation: &'a Arc<Generation>,
 }
@@ -52,8 +51,8 @@ pub(crate) struct BegunStream<'a> {
 /// A stream that is open.
 struct Member {
     signal: Arc<EndSignal>,
-    /// What its caller showed; `None` where nobody asks for it again.
-    token: Option<Arc<Token>>,
+    /// By what its caller was let in; `None` where nobody asks for it again.
+    standing: Option<Standing>,
     force: Force,
     /// When it is cut.
     cut: Option<Ticket>,
@@ -96,9 +95,9 @@ impl Member {
 
     /// Looks at its caller again; tells when its token expires if it may go on until then.
     fn look(&mut self, generation: &Generation, now: UnixMillis) -> Option<UnixMillis> {
-        let token = self.token.as_ref()?;
-        match authenticate::ending(generation, token, now) {
-            None => token.expires_at,
+        let standing = self.standing.as_ref()?;
+        match standing.ending(generation, now) {
+            None => standing.expires_at(),
             Some(ending) => {
                 self.end(ending);
                 None
@@ -118,9 +117,9 @@ impl Drop for Member {
 impl OpenStreams {
     /// Takes in a stream.
     pub(crate) fn enter(&self, begun: BegunStream<'_>, generations: &GenerationReader) -> Open {
-        let BegunStream { signal, force, token, generation: seen } = begun;
-        let expires_at = token.as_ref().map(|token| token.expires_at.unwrap_or(NEVER));
-        let entered = self.all.enter(Member { signal, token, force, cut: None });
+        let BegunStream { signal, force, standing, generation: seen } = begun;
+        let expires_at = standing.as_ref().map(|it| it.expires_at().unwrap_or(NEVER));
+        let entered = self.all.enter(Member { signal, standing, force, cut: None });
         if let Some(expires_at) = expires_at {
             if expires_at < self.next_expiry.fetch_min(expires_at, Ordering::AcqRel) {
                 self.earlier.notify_one();

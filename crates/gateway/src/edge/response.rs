@@ -7,21 +7,20 @@ use super::event_border::is_listened_to;
 use super::open_streams::{BegunStream, Force};
 use super::quota_headers::quota_headers;
 use super::stream::StreamBody;
+use crate::identity::access::Standing;
 use crate::identity::admit::Permit;
+use crate::route::lookup::Match;
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, Version, header};
-use sidegate_model::plugin::PluginOptions;
 use sidegate_model::stream_options::{StreamEnd, StreamOptions};
-use sidegate_model::token::Token;
 use sidegate_plugins::{Answer, AnswerBody};
-use std::sync::Arc;
 
 /// What of the request decides about the form of its answer.
 #[derive(Clone, Copy)]
 pub(crate) struct Form<'a> {
     /// How it was asked.
     pub method: &'a Method,
-    /// What the operator says about its plugin.
-    pub options: &'a PluginOptions,
+    /// Where it went.
+    pub matched: &'a Match,
     /// The moment under which its caller was let in.
     pub moment: &'a Moment,
 }
@@ -75,15 +74,16 @@ pub(crate) fn build(
             } else if context.version == Version::HTTP_10 {
                 stream.ends_with(context.connection.clone());
             }
-            let StreamOptions { end, recheck, .. } = form.options.stream;
+            let StreamOptions { end, recheck, .. } = form.matched.mount.plugin.options.stream;
             if end == StreamEnd::BetweenEvents
                 && promised.is_none()
                 && is_listened_to(form.method, status, &headers)
             {
                 stream.end_between_events();
             }
-            let caller = permit.app().filter(|_| recheck);
-            enter(context, form.moment, &mut stream, caller.map(|app| app.token.clone()));
+            let token = permit.app().map(|app| &app.token);
+            let standing = recheck.then(|| Standing::of(form.matched, token));
+            enter(context, form.moment, &mut stream, standing);
             EdgeBody::stream(stream)
         }
     };
@@ -103,7 +103,7 @@ fn enter(
     context: &RequestContext,
     moment: &Moment,
     stream: &mut StreamBody,
-    token: Option<Arc<Token>>,
+    standing: Option<Standing>,
 ) {
     let RequestContext { connection, stream: carrier, edge, .. } = context;
     if let Some(carrier) = carrier {
@@ -114,7 +114,7 @@ fn enter(
     let begun = BegunStream {
         signal: stream.signal().clone(),
         force: Force { connection, stream: carrier.clone(), call },
-        token,
+        standing,
         generation: &moment.generation,
     };
     stream.entered(edge.open_streams(shard).enter(begun, &edge.generations));

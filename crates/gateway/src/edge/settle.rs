@@ -5,7 +5,8 @@ use super::access_log::RequestRecord;
 use super::context::{Moment, RequestContext};
 use super::cors;
 use super::error::EdgeError;
-use crate::identity::authenticate::{Caller, authenticate};
+use crate::identity::access::may_call;
+use crate::identity::authenticate::Caller;
 use crate::metrics::RouteName;
 use crate::route::lookup::{Found, Match, Miss, lookup};
 use http::request::Parts;
@@ -145,12 +146,19 @@ pub(crate) async fn replacement(
     }
 }
 
-/// Whether a request still means what it meant, for a mount that took another one's place.
+/// Whether a request still means what it meant, and was let in by the same demands, for a mount that
+/// took another one's place.
 fn names_the_same(mount: &Mount, matched: &Match) -> bool {
     let method = if matched.via_get { Method::Head } else { matched.method };
     match mount.endpoints.resolve(Some(method), matched.path.relative()) {
         Resolution::Endpoint(named) => {
-            *named.endpoint == *matched.endpoint && named.require_auth == matched.require_auth
+            let (policy, before) =
+                (&mount.plugin.options.policy, &matched.mount.plugin.options.policy);
+            let require_auth = named.require_auth || policy.demands_token();
+            *named.endpoint == *matched.endpoint
+                && require_auth == matched.require_auth
+                && named.scopes == matched.scopes
+                && policy.same_callers(before)
         }
         _ => false,
     }
@@ -166,7 +174,7 @@ fn starting(mount: &Mount) -> Result<(), EdgeError> {
 
 fn identify(generation: &Generation, matched: &Match, head: &Parts) -> Result<Caller, EdgeError> {
     let query = head.uri.query();
-    Ok(authenticate(generation, matched, &head.headers, query, now_millis)?)
+    Ok(may_call(generation, matched, &head.headers, query, now_millis)?)
 }
 
 fn route_name(matched: &Match) -> RouteName<'_> {

@@ -43,7 +43,11 @@ impl Aborted {
 
 impl From<Ending> for Aborted {
     fn from(ending: Ending) -> Self {
-        let code = ending.is_refusal().then_some(ErrorCode::Unauthorized);
+        let code = match ending {
+            Ending::Drained | Ending::Stopping => None,
+            Ending::Forbidden => Some(ErrorCode::Forbidden),
+            Ending::Expired | Ending::Inactive | Ending::Revoked => Some(ErrorCode::Unauthorized),
+        };
         Self { reason: ending.reason(), code }
     }
 }

@@ -27,9 +27,9 @@ pub(crate) enum Caller {
     App(KnownApp),
 }
 
-/// Why a caller is refused.
+/// Why it is not known who calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Refused {
+pub(crate) struct Unidentified {
     /// The kind of answer.
     pub code: ErrorCode,
     /// Words for the client.
@@ -38,24 +38,25 @@ pub(crate) struct Refused {
     pub challenge: Option<&'static str>,
 }
 
-const MISSING: Refused = Refused {
+const MISSING: Unidentified = Unidentified {
     code: ErrorCode::Unauthorized,
     public: "a token is required: send Authorization: Bearer <token>",
     challenge: None,
 };
-const INVALID: Refused = Refused {
+const INVALID: Unidentified = Unidentified {
     code: ErrorCode::Unauthorized,
     public: "the token is not valid",
     challenge: Some("invalid_token"),
 };
-const EXPIRED: Refused = Refused { public: "the token has expired", ..INVALID };
-const INACTIVE: Refused = Refused { public: "the app of this token is not active", ..INVALID };
-const TWICE: Refused = Refused {
+const EXPIRED: Unidentified = Unidentified { public: "the token has expired", ..INVALID };
+const INACTIVE: Unidentified =
+    Unidentified { public: "the app of this token is not active", ..INVALID };
+const TWICE: Unidentified = Unidentified {
     code: ErrorCode::InvalidRequest,
     public: "there is more than one token parameter in the query",
     challenge: None,
 };
-const UNDECIDED: Refused = Refused {
+const UNDECIDED: Unidentified = Unidentified {
     code: ErrorCode::IdentityUnavailable,
     public: "the caller cannot be identified right now",
     challenge: None,
@@ -64,14 +65,14 @@ const UNDECIDED: Refused = Refused {
 /// Finds out who calls a matched endpoint. What time it is, is asked only of tokens that expire.
 ///
 /// # Errors
-/// [`Refused`] where a token is demanded and none is good, or where it cannot be decided.
+/// [`Unidentified`] where a token is demanded and none is good, or where it cannot be decided.
 pub(crate) fn authenticate(
     generation: &Generation,
     matched: &Match,
     headers: &HeaderMap,
     query: Option<&str>,
     now: impl FnOnce() -> UnixMillis,
-) -> Result<Caller, Refused> {
+) -> Result<Caller, Unidentified> {
     let required = matched.require_auth;
     if !required && !matched.mount.plugin.options.optional_auth {
         return Ok(Caller::Anonymous);
@@ -90,7 +91,7 @@ fn identify(
     generation: &Generation,
     presented: &str,
     now: impl FnOnce() -> UnixMillis,
-) -> Result<KnownApp, Refused> {
+) -> Result<KnownApp, Unidentified> {
     let token = generation.tokens.get(&TokenHash::of(presented)).ok_or(INVALID)?;
     if token.expires_at.is_some() && token.is_expired(now()) {
         return Err(EXPIRED);
@@ -119,8 +120,11 @@ pub(crate) fn ending(generation: &Generation, token: &Token, now: UnixMillis) ->
 /// The token a request presents: the bearer header, else the query parameter.
 ///
 /// # Errors
-/// [`Refused`] where there is none, or more than one.
-fn presented<'a>(headers: &'a HeaderMap, query: Option<&'a str>) -> Result<Cow<'a, str>, Refused> {
+/// [`Unidentified`] where there is none, or more than one.
+fn presented<'a>(
+    headers: &'a HeaderMap,
+    query: Option<&'a str>,
+) -> Result<Cow<'a, str>, Unidentified> {
     if let Some(text) = bearer(headers) {
         return Ok(Cow::Borrowed(text));
     }
@@ -162,7 +166,10 @@ mod tests {
     use sidegate_model::snapshot::Snapshot;
     use sidegate_model::token::TokenId;
 
-    fn found(authorization: Option<&'static str>, query: Option<&str>) -> Result<String, Refused> {
+    fn found(
+        authorization: Option<&'static str>,
+        query: Option<&str>,
+    ) -> Result<String, Unidentified> {
         let mut headers = HeaderMap::new();
         if let Some(value) = authorization {
             headers.insert(header::AUTHORIZATION, HeaderValue::from_static(value));

@@ -6,6 +6,7 @@ use crate::generation::{Mount, Target};
 use sidegate_model::UnixMillis;
 use sidegate_model::config_schema::ConfigSchema;
 use sidegate_model::endpoint::EndpointTable;
+use sidegate_model::options::PluginOptions;
 use sidegate_model::plugin::PluginSpec;
 use sidegate_model::status::{PluginState, PluginStatus};
 use std::sync::Arc;
@@ -87,7 +88,10 @@ impl PluginRecord {
         let serving = self.serving.as_ref();
         // What only the gateway heeds counts at once, also for a process that began before it.
         let serves = serving.map(|(ready, _)| ready.instance.plugin());
-        let spec = serves.filter(|serves| !serves.same_process(&self.spec)).unwrap_or(&self.spec);
+        let spec = match serves.filter(|serves| !serves.same_process(&self.spec)) {
+            Some(serves) => &with_policy_of(serves, &self.spec),
+            None => &self.spec,
+        };
         let target = match serving {
             _ if !life.is_wanted() => None,
             Some((ready, _)) => Some(Target::Ready(ready.instance.clone())),
@@ -121,6 +125,17 @@ impl PluginRecord {
             over: life.is_over(),
         }
     }
+}
+
+/// What serves, under the policy that is wanted: who may call does not wait for another process, which
+/// may never come.
+fn with_policy_of(serves: &Arc<PluginSpec>, wanted: &PluginSpec) -> Arc<PluginSpec> {
+    let policy = &wanted.options.policy;
+    if serves.options.policy == *policy {
+        return serves.clone();
+    }
+    let options = PluginOptions { policy: policy.clone(), ..serves.options.clone() };
+    Arc::new(PluginSpec { options, ..PluginSpec::clone(serves) })
 }
 
 impl View {

@@ -4,8 +4,9 @@
 use super::EdgeError;
 use crate::edge::quota_headers::quota_headers;
 use crate::edge::rejected_request::RejectedRequest;
+use crate::identity::access::Refused;
 use crate::identity::admit::OverQuota;
-use crate::identity::authenticate::Refused;
+use crate::identity::authenticate::Unidentified;
 use crate::route::lookup::Miss;
 use http::{HeaderValue, header};
 use sidegate_model::endpoint::MethodSet;
@@ -111,6 +112,33 @@ impl From<Miss> for EdgeError {
 
 impl From<Refused> for EdgeError {
     fn from(refused: Refused) -> Self {
+        match refused {
+            Refused::Unidentified(why) => why.into(),
+            Refused::NotAmongApps => {
+                Self::public(ErrorCode::Forbidden, "this app may not call this plugin")
+            }
+            Refused::LacksScope { required } => lacks_scope(&required),
+            Refused::NobodyMay => Self::public(ErrorCode::Forbidden, "nobody may call this now")
+                .because("what is demanded of callers here cannot be read; see `plugin show`"),
+        }
+    }
+}
+
+/// What the client has to ask its operator for.
+fn lacks_scope(required: &[String]) -> EdgeError {
+    let scopes = required.join(" ");
+    let text = format!("the token does not carry every scope that is required here: {scopes}");
+    let challenge =
+        format!("Bearer realm=\"sidegate\", error=\"insufficient_scope\", scope=\"{scopes}\"");
+    let error = EdgeError::public(ErrorCode::InsufficientScope, text);
+    match HeaderValue::from_str(&challenge) {
+        Ok(value) => error.with(header::WWW_AUTHENTICATE, value),
+        Err(_) => error,
+    }
+}
+
+impl From<Unidentified> for EdgeError {
+    fn from(refused: Unidentified) -> Self {
         let error = Self::public(refused.code, refused.public);
         if refused.code != ErrorCode::Unauthorized {
             return error;

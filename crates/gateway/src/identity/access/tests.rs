@@ -6,7 +6,7 @@ use http::{HeaderValue, header};
 use sidegate_model::app::AppId;
 use sidegate_model::endpoint::EndpointTable;
 use sidegate_model::path::PluginPath;
-use sidegate_model::plugin::{PluginDraft, PluginOptions, PluginSpec};
+use sidegate_model::plugin::{PluginOptions, PluginSpec};
 use sidegate_model::snapshot::Snapshot;
 use sidegate_model::token::{TokenHash, TokenId};
 use sidegate_plugins::{Mount, Target};
@@ -58,18 +58,11 @@ fn endpoint(path: &str, require_auth: bool, scopes: Option<&str>) -> EndpointReg
 fn mount(options: &[(&str, &str)], endpoints: Vec<EndpointRegistration>) -> Mount {
     let raw: BTreeMap<_, _> =
         options.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-    let draft = PluginDraft::new("p", "/p");
     let slug = Slug::parse("p").unwrap();
     let spec = PluginSpec {
-        id: PluginId(1),
-        name: draft.name,
         slug: Some(slug.clone()),
-        command: draft.command,
-        config: draft.config,
         options: PluginOptions::read(&raw).0,
-        hook_types: draft.hook_types,
-        service_scopes: draft.service_scopes,
-        reloads: 0,
+        ..PluginSpec::new(PluginId(1), "p", "file:///p")
     };
     Mount {
         plugin: Arc::new(spec),
