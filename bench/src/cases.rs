@@ -1,6 +1,7 @@
 //! The cases. Each takes contestants, or starts its own where what ran before would show, and gives
 //! what it measured.
 
+pub mod calls;
 pub mod idle;
 pub mod logged;
 pub mod reload;

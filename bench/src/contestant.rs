@@ -7,6 +7,7 @@ use crate::program::Program;
 use anyhow::Result;
 use std::fs;
 use std::net::SocketAddr;
+use std::rc::Rc;
 
 /// One of those that are compared.
 #[derive(Debug)]
@@ -21,8 +22,8 @@ pub struct Contestant {
     pub admin: Option<Admin>,
     /// What stands in front.
     pub gateway: Program,
-    /// What stands behind, where the gateway does not start it itself.
-    pub backend: Option<Program>,
+    /// What stands behind, where the gateway does not start it itself; others may share it.
+    pub backend: Option<Rc<Program>>,
 }
 
 /// What gateway and plugin have used so far, or hold now.

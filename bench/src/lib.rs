@@ -1,12 +1,13 @@
 //! What a request costs. Measured through processes only: nothing here knows the insides of a
-//! contestant.
+//! contestant, but for `caller`, which is one.
 //!
 //! Reading order: `payload` (what all serve), `contestant` and `start` (who is compared), `load`
-//! and `chunked` (who asks), `kernel` (who counts), `cases` and `run` (what is
-//! asked), `targets`, `report` and `plot` (what is told).
+//! and `chunked` (who asks), `caller` (who asks a plugin, without a gateway), `kernel` (who counts),
+//! `cases` and `run` (what is asked), `targets`, `report` and `plot` (what is told).
 
 pub mod admin;
 pub mod build;
+pub mod caller;
 pub mod cases;
 pub mod chunked;
 pub mod compare;

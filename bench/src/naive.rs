@@ -1,5 +1,5 @@
-//! The plugin protocol as generated without any thought for speed. Used by the naive gateway and
-//! the naive plugin only.
+//! The plugin protocol as generated without any thought for speed. Used by the naive gateway,
+//! by the naive plugin, and for what is asked of a plugin once.
 
 #![allow(
     missing_docs,

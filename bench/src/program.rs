@@ -50,6 +50,7 @@ pub struct Program {
     child: Child,
     name: String,
     log: PathBuf,
+    ends_at: Signal,
 }
 
 impl Program {
@@ -68,7 +69,13 @@ impl Program {
         let child = command.spawn();
         pin(LOAD)?;
         let child = child.with_context(|| format!("start {name}"))?;
-        Ok(Self { child, name, log })
+        Ok(Self { child, name, log, ends_at: Signal::TERM })
+    }
+
+    /// Whoever leaves signals to its host ends at this one, without delay.
+    pub(crate) fn killed_at_the_end(mut self) -> Self {
+        self.ends_at = Signal::KILL;
+        self
     }
 
     /// Its process.
@@ -126,7 +133,7 @@ impl Program {
 
     fn end(&mut self) {
         let family = descendants(self.pid());
-        signal(self.pid(), Signal::TERM);
+        signal(self.pid(), self.ends_at);
         let end = std::time::Instant::now() + Duration::from_secs(5);
         while std::time::Instant::now() < end {
             if !matches!(self.child.try_wait(), Ok(None)) {

@@ -1,6 +1,6 @@
 //! The whole benchmark: every contestant, every case, and the results in one place.
 
-use crate::cases::{idle, logged, reload, scale, shards, stalled, streams, unary};
+use crate::cases::{calls, idle, logged, reload, scale, shards, stalled, streams, unary};
 use crate::contestant::Contestant;
 use crate::plan::Plan;
 use crate::program::beside;
@@ -26,6 +26,9 @@ pub async fn run(plan: &Plan) -> Result<Results> {
     side_by_side(plan, &mut results).await?;
     if plan.wants(logged::LOGGED) || plan.wants(logged::WITH_WRK) {
         logged::run(plan, &subfolder(plan, "logged")?, OURS, &mut results).await?;
+    }
+    if calls::wanted(plan) {
+        results.tables.extend(calls::run(plan).await?);
     }
     if plan.wants(idle::IDLE) {
         memory(plan, &mut results).await?;
@@ -127,6 +130,13 @@ fn notes(plan: &Plan, results: &mut Results) {
              its log, in its usual form, to a file.",
             logged::LOGGED
         ));
+    }
+    if calls::wanted(plan) {
+        notes.push(
+            "In `calls-*` there is no gateway: its column has a process that only calls the plugin, so \
+             the load has nothing to do."
+                .to_owned(),
+        );
     }
     if plan.wants(shards::SHARDS) {
         notes.push("`shards` has both cores and shares them with the load.".to_owned());

@@ -1,18 +1,28 @@
 //! Starts contestants, each with a folder of its own below the folder of the run.
 
 use crate::admin::{ADMIN_TOKEN, Admin};
+use crate::caller::Kind;
 use crate::contestant::Contestant;
 use crate::http::{Connection, request};
+use crate::naive as wire;
 use crate::payload::{HELLO, MOUNT};
 use crate::program::{MEASURED, Program, beside, find, search_path};
 use crate::tokens;
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail, ensure};
+use hyper_util::rt::TokioIo;
 use serde_json::Value;
+use sidegate_wire::handshake::{
+    COOKIE_KEY, COOKIE_VALUE, ENV_UNIX_SOCKET_DIR, FEATURE_HEADER_LIST, Handshake, Network,
+};
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::rc::Rc;
+use tokio::net::UnixStream;
+use tonic::transport::{Channel, Endpoint};
+use wire::plugin_service_client::PluginServiceClient;
 
 /// A gateway of ours that is to be started.
 #[derive(Debug, Clone)]
@@ -140,6 +150,54 @@ pub async fn naive(folder: &Path) -> Result<Contestant> {
     serves(plain("naive", addr, gateway, Some(backend))).await
 }
 
+/// Processes that only call a plugin, one for each of these clients, all of them the same plugin: the one of
+/// the benchmark, without a gateway.
+///
+/// # Errors
+/// When one of them does not start.
+pub async fn callers(folder: &Path, clients: &[(&str, Kind)]) -> Result<Vec<Contestant>> {
+    let folder = private_folder(folder, "callers")?;
+    let mut command = Command::new(beside("bench-plugin")?);
+    command.env(COOKIE_KEY, COOKIE_VALUE).env(ENV_UNIX_SOCKET_DIR, &folder);
+    let mut plugin = Program::start(command, MEASURED, &folder)?.killed_at_the_end();
+    let Network::Unix(socket) = Handshake::parse(&plugin.first_line()?)?.network else {
+        bail!("the plugin listens at no unix socket");
+    };
+    initialize(&socket).await.context("initialize the plugin")?;
+    let plugin = Rc::new(plugin);
+    let mut callers = Vec::new();
+    for (name, kind) in clients {
+        let mut command = Command::new(beside("bench-caller")?);
+        command.arg(kind.name()).arg(&socket);
+        let mut caller = Program::start(command, MEASURED, &folder)?;
+        let addr = caller.first_line()?.parse()?;
+        callers.push(plain(name, addr, caller, Some(Rc::clone(&plugin))));
+    }
+    Ok(callers)
+}
+
+/// As the gateway does before the first call.
+async fn initialize(socket: &Path) -> Result<()> {
+    let features = vec![FEATURE_HEADER_LIST.to_owned()];
+    let request = wire::InitRequest { features, ..Default::default() };
+    let channel = channel_to(socket.to_owned()).await?;
+    let answer = PluginServiceClient::new(channel).initialize(request).await?.into_inner();
+    ensure!(answer.success, "{}", answer.error_message);
+    Ok(())
+}
+
+/// A channel of tonic's to a unix socket.
+///
+/// # Errors
+/// When nobody listens there.
+pub async fn channel_to(socket: PathBuf) -> Result<Channel> {
+    let connector = tower::service_fn(move |_: http::Uri| {
+        let socket = socket.clone();
+        async move { UnixStream::connect(socket).await.map(TokioIo::new) }
+    });
+    Ok(Endpoint::from_static("http://localhost").connect_with_connector(connector).await?)
+}
+
 /// hyper that answers itself: what a request costs without any gateway.
 ///
 /// # Errors
@@ -156,17 +214,22 @@ pub async fn hyper(folder: &Path) -> Result<Contestant> {
 /// The token that those know who have no admin API.
 const TOKEN: &str = "sgt_the-benchmarks-own-token-of-a-usual-length-";
 
-fn plain(name: &str, addr: SocketAddr, gateway: Program, backend: Option<Program>) -> Contestant {
+fn plain(
+    name: &str,
+    addr: SocketAddr,
+    gateway: Program,
+    backend: Option<Rc<Program>>,
+) -> Contestant {
     let tokens = vec![TOKEN.to_owned()];
     Contestant { name: name.to_owned(), addr, tokens, admin: None, gateway, backend }
 }
 
-async fn behind_socket(name: &str, socket: &Path, folder: &Path) -> Result<Program> {
+async fn behind_socket(name: &str, socket: &Path, folder: &Path) -> Result<Rc<Program>> {
     let mut command = Command::new(beside(name)?);
     command.arg("--socket").arg(socket);
     let mut program = Program::start(command, MEASURED, folder)?;
     program.wait_for(async || socket.exists().then_some(())).await?;
-    Ok(program)
+    Ok(Rc::new(program))
 }
 
 /// Checks one answer, so that nobody measures an error page.

@@ -1,7 +1,7 @@
 //! What the gateway has to reach, and whether it did. All of them are ratios within one run but the
 //! memory and the losses.
 
-use crate::cases::{logged, scale, shards, streams, unary};
+use crate::cases::{calls, logged, scale, shards, streams, unary};
 use crate::results::{Figure, GATEWAY, MEDIAN_LATENCY, PLUGIN, Ratio, Results};
 
 /// How reports call the contestants that targets name.
@@ -68,7 +68,7 @@ impl std::fmt::Display for Verdict {
 type Compared = (&'static str, &'static str, &'static str, &'static str, Figure, f64, f64);
 
 #[rustfmt::skip]
-const COMPARED: [Compared; 11] = [
+const COMPARED: [Compared; 12] = [
     ("gateway CPU, small authenticated GET, 64 connections, to nginx", unary::AUTHENTICATED, OURS, NGINX, GATEWAY, 0.90, 0.70),
     ("the same with the access logs of both on, to nginx", logged::LOGGED, OURS, NGINX, GATEWAY, 0.90, 0.75),
     ("gateway CPU, small authenticated GET, to the naive gateway", unary::AUTHENTICATED, OURS, NAIVE, GATEWAY, 0.58, 0.42),
@@ -77,6 +77,7 @@ const COMPARED: [Compared; 11] = [
     ("median latency at 1 connection, to nginx", unary::ONE_CONNECTION, OURS, NGINX, MEDIAN_LATENCY, 1.40, 1.20),
     ("gateway CPU for a paced event, to nginx without buffering", streams::PACED, OURS, NGINX, GATEWAY, 0.80, 0.60),
     ("plugin CPU, small request, SDK to tonic's server", "get-c64", OURS, OURS_WITH_TONIC, PLUGIN, 0.70, 0.40),
+    ("CPU of 64 plugin calls at once, our HTTP/2 client to the `h2` crate", calls::MANY_AT_ONCE, calls::OWN, calls::H2, GATEWAY, 0.80, 0.60),
     ("gateway CPU, 2 shards to 1", shards::SHARDS, shards::TWO, shards::ONE, GATEWAY, 1.15, 1.05),
     ("gateway CPU, a route among 10,000 to one among 10", scale::ROUTES, scale::MANY, scale::FEW, GATEWAY, 1.05, 1.02),
     ("gateway CPU, a token among very many to the only one", scale::TOKENS, scale::MANY, scale::FEW, GATEWAY, 1.05, 1.02),

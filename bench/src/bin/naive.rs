@@ -12,14 +12,14 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::any;
 use futures_util::StreamExt as _;
-use hyper_util::rt::TokioIo;
 use sha2::{Digest as _, Sha256};
 use sidegate_bench::naive as wire;
 use sidegate_bench::payload::MOUNT;
+use sidegate_bench::start::channel_to;
 use std::collections::HashMap;
 use std::sync::{Arc, RwLock};
-use tokio::net::{TcpListener, UnixStream};
-use tonic::transport::{Channel, Endpoint};
+use tokio::net::TcpListener;
+use tonic::transport::Channel;
 use wire::endpoint_response_chunk::ChunkType;
 use wire::plugin_service_client::PluginServiceClient;
 
@@ -38,7 +38,7 @@ async fn main() -> Result<()> {
     let mut arguments = std::env::args().skip(1);
     let socket = arguments.next().context("usage: bench-naive SOCKET TOKEN")?;
     let token = arguments.next().context("usage: bench-naive SOCKET TOKEN")?;
-    let channel = connect(socket).await?;
+    let channel = channel_to(socket.into()).await?;
     let app = wire::App {
         id: 1,
         name: "bench".to_owned(),
@@ -64,26 +64,6 @@ async fn main() -> Result<()> {
     // Else axum makes the whole table of routes anew for each connection.
     axum::serve(listener, router.into_make_service()).await?;
     Ok(())
-}
-
-async fn connect(socket: String) -> Result<Channel> {
-    let connector = tower_service(socket);
-    Ok(Endpoint::from_static("http://localhost").connect_with_connector(connector).await?)
-}
-
-fn tower_service(
-    socket: String,
-) -> impl tonic::codegen::Service<
-    http::Uri,
-    Response = TokioIo<UnixStream>,
-    Error = std::io::Error,
-    Future: Send,
-> + Send
-+ 'static {
-    tower::service_fn(move |_: http::Uri| {
-        let socket = socket.clone();
-        async move { UnixStream::connect(socket).await.map(TokioIo::new) }
-    })
 }
 
 async fn unary(State(gateway): State<Arc<Gateway>>, request: Request) -> Response {
