@@ -1,7 +1,7 @@
 //! The law of rate limits: a generic cell rate algorithm in one atomic word.
 //!
 //! A full burst of `limit` requests passes at once; afterwards one request passes every
-//! `60 s / limit`. No lock, no timer, no memory but one word for each app.
+//! `60 s / limit`. No lock, no timer, no memory but one word for each that is counted.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -34,7 +34,7 @@ pub enum Verdict {
     },
 }
 
-/// The running count of one app. Shared by all shards; outlives every generation.
+/// The running count of an app, or of a plugin. Shared by all shards; outlives every generation.
 #[derive(Debug, Default)]
 pub struct Quota {
     /// Theoretical arrival time of the next conforming request, in nanoseconds of the caller's clock.
@@ -52,22 +52,11 @@ impl Quota {
     /// assert!(matches!(quota.take(0, 0), Verdict::Unlimited));
     /// ```
     pub fn take(&self, limit: u32, now_nanos: u64) -> Verdict {
-        if limit == 0 {
-            return Verdict::Unlimited;
-        }
-        let step = MINUTE_NANOS / u64::from(limit);
-        let burst = step * u64::from(limit);
         let mut arrival = self.arrival.load(Ordering::Relaxed);
         loop {
-            let start = arrival.max(now_nanos);
-            let next = start + step;
-            let backlog = next - now_nanos;
-            if backlog > burst {
-                let wait = backlog - burst;
-                return Verdict::Refuse {
-                    state: state(limit, step, start - now_nanos),
-                    retry_after_seconds: wait.div_ceil(1_000_000_000).max(1),
-                };
+            let (verdict, next) = decide(arrival, limit, now_nanos);
+            if next == arrival {
+                return verdict;
             }
             match self.arrival.compare_exchange_weak(
                 arrival,
@@ -75,10 +64,54 @@ impl Quota {
                 Ordering::Relaxed,
                 Ordering::Relaxed,
             ) {
-                Ok(_) => return Verdict::Pass(state(limit, step, backlog)),
+                Ok(_) => return verdict,
                 Err(seen) => arrival = seen,
             }
         }
+    }
+
+    /// What would be decided now, without counting; what remains is told as it is before that.
+    ///
+    /// ```
+    /// use sidegate_model::quota::{Quota, Verdict};
+    /// let quota = Quota::default();
+    /// assert!(matches!(quota.peek(2, 0), Verdict::Pass(state) if state.remaining == 2));
+    /// ```
+    pub fn peek(&self, limit: u32, now_nanos: u64) -> Verdict {
+        peek(self.arrival.load(Ordering::Relaxed), limit, now_nanos)
+    }
+}
+
+/// One step of the law, for whoever keeps the word elsewhere: the decision on a request at `now_nanos`
+/// where the next conforming one was to come at `arrival`, and when it is to come after that. Nothing
+/// changes with a request that is refused or not limited.
+pub fn decide(arrival: u64, limit: u32, now_nanos: u64) -> (Verdict, u64) {
+    if limit == 0 {
+        return (Verdict::Unlimited, arrival);
+    }
+    let step = MINUTE_NANOS / u64::from(limit);
+    let burst = step * u64::from(limit);
+    let start = arrival.max(now_nanos);
+    let next = start + step;
+    let backlog = next - now_nanos;
+    match backlog.checked_sub(burst) {
+        None | Some(0) => (Verdict::Pass(state(limit, step, backlog)), next),
+        Some(wait) => {
+            let state = state(limit, step, start - now_nanos);
+            let retry_after_seconds = wait.div_ceil(1_000_000_000).max(1);
+            (Verdict::Refuse { state, retry_after_seconds }, arrival)
+        }
+    }
+}
+
+/// What [`decide`] would decide; what remains is told as it is before that.
+pub fn peek(arrival: u64, limit: u32, now_nanos: u64) -> Verdict {
+    match decide(arrival, limit, now_nanos).0 {
+        Verdict::Pass(_) => {
+            let step = MINUTE_NANOS / u64::from(limit);
+            Verdict::Pass(state(limit, step, arrival.saturating_sub(now_nanos)))
+        }
+        other => other,
     }
 }
 
@@ -106,6 +139,25 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn a_peek_counts_nothing_and_tells_what_comes(
+            limit in 0_u32..20,
+            gaps in proptest::collection::vec(0_u64..9_000_000_000, 1..100),
+        ) {
+            let (quota, mut now) = (Quota::default(), 0);
+            for gap in gaps {
+                now += gap;
+                let peeked = quota.peek(limit, now);
+                prop_assert_eq!(peeked, quota.peek(limit, now));
+                match (peeked, quota.take(limit, now)) {
+                    (Verdict::Pass(before), Verdict::Pass(after)) => {
+                        prop_assert_eq!(before.remaining, after.remaining + 1);
+                    }
+                    (peeked, taken) => prop_assert_eq!(peeked, taken),
+                }
+            }
+        }
+
         #[test]
         fn never_more_than_twice_the_limit_in_any_minute(
             limit in 1_u32..50,
