@@ -8,7 +8,7 @@ use super::run_dir::RunDir;
 use super::schema::Schema;
 use super::settings::{CallerFacts, HostSettings};
 use super::state::Serial;
-use crate::instance::{Features, Instance, SMALL_MESSAGE_BYTES};
+use crate::instance::{Instance, SMALL_MESSAGE_BYTES};
 use crate::services::{EventRecipient, HostServices};
 use sidegate_model::config_schema::ConfigSchema;
 use sidegate_model::endpoint::EndpointTable;
@@ -60,6 +60,8 @@ pub(super) struct Ready {
     /// Of the program, where it could be read.
     pub(super) sha256: Option<Sha256>,
     pub(super) warnings: Vec<String>,
+    /// The node's largest body, where the plugin takes small messages only.
+    pub(super) node_max_body: Option<usize>,
     /// Tells the services that it serves, so that it gets events; `None` where it cannot ask its host.
     pub(super) recipient: Option<Arc<EventRecipient>>,
     /// From the beginning of its start to its last step.
@@ -138,24 +140,28 @@ impl Steps {
     }
 }
 
+/// What an operator should know who allows larger bodies than a plugin takes that takes small messages
+/// only; `node` is the largest body where nothing is said of the plugin.
+pub(super) fn large_bodies(spec: &PluginSpec, node: usize) -> Option<String> {
+    let of_plugin = spec.options.policy.max_body;
+    let allowed = of_plugin.map_or(node, |bytes| usize::try_from(bytes).unwrap_or(usize::MAX));
+    (allowed.saturating_add(HEADER_ROOM) > SMALL_MESSAGE_BYTES).then(|| {
+        format!(
+            "bodies of up to {allowed} bytes are allowed, but this plugin takes requests of \
+             {SMALL_MESSAGE_BYTES} bytes at most: larger ones are answered with 413"
+        )
+    })
+}
+
 /// What an operator should know although the plugin runs.
 pub(super) fn warnings(
     spec: &PluginSpec,
     schema: &Schema,
     endpoints: &EndpointTable,
-    features: Features,
-    max_body_bytes: usize,
 ) -> Vec<String> {
     let mut warnings = Vec::new();
     if spec.slug.is_none() && !endpoints.endpoints().is_empty() {
         warnings.push("Plugin has endpoint registrations but no 'slug' in config".to_owned());
-    }
-    if max_body_bytes.saturating_add(HEADER_ROOM) > SMALL_MESSAGE_BYTES && !features.large_messages
-    {
-        warnings.push(format!(
-            "bodies of up to {max_body_bytes} bytes are allowed, but this plugin takes requests of \
-             {SMALL_MESSAGE_BYTES} bytes at most: larger ones are answered with 413"
-        ));
     }
     warnings.extend(endpoints.problems().iter().cloned());
     warnings.extend(schema.warning());
@@ -185,15 +191,14 @@ mod tests {
     use sidegate_model::plugin::PluginId;
 
     #[test]
-    fn bodies_that_a_plugin_cannot_take_are_warned_about_unless_it_takes_large_messages() {
-        let spec = PluginSpec::new(PluginId(1), "p", "file:///p");
-        let none = &EndpointTable::default();
-        let schema = &Schema::default();
-        let count = |features, max| warnings(&spec, schema, none, features, max).len();
-        let small = Features::default();
-        let large = Features { large_messages: true, ..small };
+    fn bodies_that_a_plugin_cannot_take_are_warned_about_whoever_allows_them() {
+        let mut spec = PluginSpec::new(PluginId(1), "p", "file:///p");
         let just = SMALL_MESSAGE_BYTES - HEADER_ROOM;
-        assert_eq!((count(small, just), count(small, just + 1)), (0, 1));
-        assert_eq!(count(large, usize::MAX), 0);
+        assert_eq!(large_bodies(&spec, just), None);
+        assert!(large_bodies(&spec, just + 1).is_some());
+        spec.options.policy.max_body = Some(1);
+        assert_eq!(large_bodies(&spec, usize::MAX), None);
+        spec.options.policy.max_body = Some(8_000_000);
+        assert!(large_bodies(&spec, 1).unwrap().contains("8000000"));
     }
 }

@@ -52,8 +52,8 @@ impl Remote<'_> {
         };
         let in_service: InService = answers.iter().map(|a| Presence::new(a.is_ok())).collect();
         let endpoints = Arc::new(EndpointTable::build(offer.registrations.clone()));
-        let max_body_bytes = setup.calls.max_body_bytes;
-        let lasting = warnings(&spec, &offer.schema, &endpoints, offer.features, max_body_bytes);
+        let node_max_body = setup.calls.max_body_bytes;
+        let lasting = warnings(&spec, &offer.schema, &endpoints);
         let addresses: Vec<_> = self.addresses.iter().cloned().map(Address::Tcp).collect();
         let (features, shards) = (offer.features, setup.calls.shards);
         let instance = Instance::at(spec.clone(), &addresses, features, shards, &in_service);
@@ -62,6 +62,7 @@ impl Remote<'_> {
         let ready = Ready {
             instance,
             warnings: self.with_standing(&lasting, &standing_of(&answers)),
+            node_max_body: (!features.large_messages).then_some(node_max_body),
             endpoints,
             manifest: offer.manifest.clone(),
             config_schema: offer.schema.known.clone(),

@@ -268,10 +268,12 @@ impl Supervisor {
                 let (pid, endpoints) = (ready.pid, ready.endpoints.endpoints().len());
                 let sha256 = ready.sha256.map(tracing::field::display);
                 tracing::info!(plugin, pid, endpoints, sha256, "plugin is ready");
-                for warning in ready.warnings.iter().take(LOGGED_WARNINGS) {
+                let bodies = self.record.body_warning(ready);
+                let warnings: Vec<_> = ready.warnings.iter().chain(&bodies).collect();
+                for warning in warnings.iter().take(LOGGED_WARNINGS) {
                     tracing::warn!(plugin, pid, "{warning}");
                 }
-                if let Some(more @ 1..) = ready.warnings.len().checked_sub(LOGGED_WARNINGS) {
+                if let Some(more @ 1..) = warnings.len().checked_sub(LOGGED_WARNINGS) {
                     tracing::warn!(
                         plugin,
                         pid,

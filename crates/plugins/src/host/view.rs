@@ -1,6 +1,6 @@
 //! What a supervisor shows of its plugin: what the edge needs, and what operators may know.
 
-use super::assignment::Ready;
+use super::assignment::{Ready, large_bodies};
 use super::state::Life;
 use crate::generation::{Mount, Target};
 use sidegate_model::UnixMillis;
@@ -68,7 +68,12 @@ impl PluginRecord {
     /// looked up in the wanted spec.
     fn warnings(&self, ready: &Ready) -> Vec<String> {
         let manifest = ready.manifest.warnings(&self.spec, !self.endpoints.endpoints().is_empty());
-        ready.warnings.iter().cloned().chain(manifest).collect()
+        ready.warnings.iter().cloned().chain(self.body_warning(ready)).chain(manifest).collect()
+    }
+
+    /// What an operator should know of the bodies that he allows, also where he has just allowed them.
+    pub(super) fn body_warning(&self, ready: &Ready) -> Option<String> {
+        ready.node_max_body.and_then(|node| large_bodies(&self.spec, node))
     }
 
     fn awaiting(&self, life: &Life) -> Option<String> {
