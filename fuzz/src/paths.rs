@@ -163,6 +163,7 @@ fn generation(slug: Slug, registrations: Vec<EndpointRegistration>) -> Arc<Gener
         endpoints: Arc::new(EndpointTable::build(registrations)),
         target: Target::Unavailable,
         waiting: Arc::new(Semaphore::new(1)),
+        limits: Arc::default(),
     };
     Arc::new(Generation::new(&Snapshot::default(), vec![mount]))
 }

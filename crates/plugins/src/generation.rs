@@ -5,6 +5,7 @@
 
 use crate::app_identity::AppIdentity;
 use crate::instance::Instance;
+use crate::limits::PluginLimits;
 use rustc_hash::FxBuildHasher;
 use sidegate_model::app::AppId;
 use sidegate_model::endpoint::EndpointTable;
@@ -28,6 +29,8 @@ pub struct Mount {
     pub target: Target,
     /// Places for requests that wait for a start.
     pub waiting: Arc<Semaphore>,
+    /// What is counted of its calls.
+    pub limits: Arc<PluginLimits>,
 }
 
 impl Mount {
@@ -127,6 +130,11 @@ impl Generation {
     pub fn mount_of(&self, plugin: PluginId, slug: &str) -> Option<&Arc<Mount>> {
         let is_it = |mount: &&Arc<Mount>| mount.plugin.id == plugin;
         self.mount(slug).filter(is_it).or_else(|| self.mounts.values().find(is_it))
+    }
+
+    /// All plugins that are mounted.
+    pub fn mounts(&self) -> impl Iterator<Item = &Arc<Mount>> {
+        self.mounts.values()
     }
 
     /// Who may call.

@@ -10,6 +10,7 @@ mod ending;
 mod generation;
 pub mod host;
 mod instance;
+mod limits;
 mod process_figures;
 mod rate_limited_log;
 mod roster;
@@ -22,6 +23,10 @@ pub use host::GenerationReader;
 pub use instance::{
     Answer, AnswerBody, AskError, CallError, CallLimits, Canceller, ComingBody, End, Instance,
     NodeFacts, Piece, Pieces, Question, RequestBody, RequestFields, Scheme,
+};
+pub use limits::{
+    ClientQuotas, ConcurrencyFigures, ConcurrencyLimit, Entry, PluginBusy, PluginLimits, Ticket,
+    Waiting,
 };
 pub use process_figures::ProcessFigures;
 pub use rate_limited_log::{RateLimitedLog, RateLimitedLogs};

@@ -434,6 +434,7 @@ impl Host {
             if mount.plugin.same_process(wanted) {
                 mount.plugin = wanted.clone();
             }
+            mount.limits.heed(&mount.plugin.options.policy);
             let serves = matches!(mount.target, Target::Ready(_));
             let rank = (serves, wanted.slug.as_ref() == Some(&mount.slug));
             match claims.get(&mount.slug) {

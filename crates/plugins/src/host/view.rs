@@ -3,6 +3,7 @@
 use super::assignment::{Ready, large_bodies};
 use super::state::Life;
 use crate::generation::{Mount, Target};
+use crate::limits::PluginLimits;
 use sidegate_model::UnixMillis;
 use sidegate_model::config_schema::ConfigSchema;
 use sidegate_model::endpoint::EndpointTable;
@@ -24,6 +25,8 @@ pub(super) struct View {
     pub(super) status: PluginStatus,
     /// Places for requests that wait for a start.
     pub(super) waiting: Arc<Semaphore>,
+    /// What is counted of its calls.
+    pub(super) limits: Arc<PluginLimits>,
     /// Nothing of it runs, and nobody wants it to.
     pub(super) over: bool,
 }
@@ -44,6 +47,8 @@ pub(super) struct PluginRecord {
     pub(super) awaits: Option<&'static str>,
     /// Places for requests that wait for a start.
     waiting: Arc<Semaphore>,
+    /// What is counted of its calls.
+    limits: Arc<PluginLimits>,
 }
 
 /// A pause after which a request may still meet the next instance.
@@ -61,6 +66,7 @@ impl PluginRecord {
             serving: None,
             awaits: None,
             waiting: Arc::new(Semaphore::new(MAX_WAITING)),
+            limits: Arc::default(),
         }
     }
 
@@ -127,6 +133,7 @@ impl PluginRecord {
             endpoints: self.endpoints.clone(),
             status,
             waiting: self.waiting.clone(),
+            limits: self.limits.clone(),
             over: life.is_over(),
         }
     }
@@ -152,6 +159,7 @@ impl View {
             endpoints: Arc::default(),
             status: blank_status(spec, PluginState::Starting),
             waiting: Arc::new(Semaphore::new(MAX_WAITING)),
+            limits: Arc::default(),
             over: false,
         }
     }
@@ -182,6 +190,7 @@ impl View {
             endpoints: self.endpoints.clone(),
             target: self.target.clone()?,
             waiting: self.waiting.clone(),
+            limits: self.limits.clone(),
         })
     }
 }

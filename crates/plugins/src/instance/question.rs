@@ -2,6 +2,7 @@
 
 use super::answer::CallError;
 use crate::app_identity::AppIdentity;
+use crate::limits::Ticket;
 use bytes::{Bytes, BytesMut};
 use futures_util::{Stream, StreamExt as _};
 use http::{HeaderMap, HeaderName};
@@ -100,6 +101,8 @@ pub struct Question<'a> {
     pub scopes: &'a [String],
     /// Whether its endpoint answers with a stream.
     pub streams: bool,
+    /// Its place among the plugin's calls, where those are limited: a stream keeps it to its end.
+    pub ticket: Option<&'a Arc<Ticket>>,
 }
 
 /// How long a call may take, and who sees to that.

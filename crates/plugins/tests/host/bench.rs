@@ -241,6 +241,7 @@ async fn ask(instance: &Instance, target: &str, streams: bool) -> Result<Answer,
         app: None,
         scopes: &[],
         streams,
+        ticket: None,
     };
     let limits = CallLimits { shard: 0, within: PATIENCE, end: End::ByReader };
     let mut body = RequestBody::Whole(Bytes::new());

@@ -6,6 +6,7 @@ use super::super::question::{End, Question};
 use super::super::usage::InUse;
 use super::lane::Messages;
 use crate::ending::EndSignal;
+use crate::limits::Ticket;
 use crate::rate_limited_log::RateLimitedLogs;
 use crate::roster::Entered;
 use bytes::Bytes;
@@ -28,6 +29,7 @@ static HEADERS_TWICE: RateLimitedLogs<PluginId> = RateLimitedLogs::new();
 struct Coming {
     messages: Messages,
     in_use: Option<InUse>,
+    ticket: Option<Arc<Ticket>>,
 }
 
 impl Coming {
@@ -38,6 +40,7 @@ impl Coming {
             && let Some(mut in_use) = self.in_use.take()
         {
             in_use.note(error);
+            self.ticket = None;
         }
         Poll::Ready(next)
     }
@@ -125,7 +128,8 @@ impl GrpcPieces {
     ) -> Self {
         let signal = Arc::new(EndSignal::default());
         let entered = in_use.usage().enter_stream(signal.clone());
-        let coming = Coming { messages, in_use: Some(in_use) };
+        let ticket = question.ticket.cloned();
+        let coming = Coming { messages, in_use: Some(in_use), ticket };
         let call = OpenCall::new(coming, end);
         let (plugin, request_id) = (question.plugin.clone(), question.request_id.into());
         Self { call, plugin, request_id, signal, _entered: entered }
