@@ -38,6 +38,7 @@ mod parking;
 mod paths;
 mod plugin_answers;
 mod plugin_logs;
+mod policy_limits;
 mod processes;
 mod program_faults;
 mod quota;

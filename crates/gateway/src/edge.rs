@@ -43,5 +43,6 @@ pub(crate) mod stopping;
 pub(crate) mod stream;
 pub(crate) mod stream_tasks;
 pub(crate) mod tls;
+pub(crate) mod turn;
 pub(crate) mod upload;
 pub(crate) mod validity;

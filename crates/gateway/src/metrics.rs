@@ -5,11 +5,14 @@
 
 mod exposition;
 mod plugin_metrics;
+mod policy_limit;
 mod removed_series;
 mod report;
 mod route_meter;
 mod tally;
 
+pub(crate) use plugin_metrics::CallFigures;
+pub(crate) use policy_limit::PolicyLimit;
 pub(crate) use route_meter::{RouteMeter, RouteName, UNMATCHED};
 
 use exposition::announce;
@@ -72,6 +75,15 @@ impl ShardMetrics {
     }
 }
 
+/// What is known of plugins at one moment.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Plugins<'a> {
+    /// What each does.
+    pub statuses: &'a [PluginStatus],
+    /// Of those whose calls at one time are limited.
+    pub calls: &'a [CallFigures],
+}
+
 /// The gateway's counts.
 #[derive(Debug)]
 pub(crate) struct Metrics {
@@ -99,13 +111,14 @@ impl Metrics {
         &self.certificate_expiry
     }
 
-    /// Everything in the text format, with the plugins' states as they are now and the lines that
-    /// the log had to drop.
-    pub(crate) fn render(&self, plugins: &[PluginStatus], dropped_lines: u64) -> String {
+    /// Everything in the text format, with what is known of plugins and the lines that the log had to
+    /// drop.
+    pub(crate) fn render(&self, plugins: Plugins<'_>, dropped_lines: u64) -> String {
         self.render_at(plugins, dropped_lines, Instant::now())
     }
 
-    fn render_at(&self, plugins: &[PluginStatus], dropped_lines: u64, now: Instant) -> String {
+    fn render_at(&self, plugins: Plugins<'_>, dropped_lines: u64, now: Instant) -> String {
+        let Plugins { statuses: plugins, calls } = plugins;
         let mut out = String::new();
         let mut report = Report::default();
         let meters = || self.shards.iter().flat_map(|shard| shard.routes.all());
@@ -129,6 +142,7 @@ impl Metrics {
         let _ = writeln!(out, "{dropped}_total {dropped_lines}");
         self.write_certificate_expiry(&mut out);
         plugin_metrics::write(&mut out, plugins, ProcessFigures::read);
+        plugin_metrics::write_calls(&mut out, calls);
         out.push_str("# EOF\n");
         out
     }

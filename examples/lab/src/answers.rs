@@ -1,5 +1,7 @@
 //! Whole answers made to order: a status, headers, so many bytes, a failure.
 
+use std::sync::Arc;
+
 use serde_json::json;
 use sidegate_sdk::{Error, Request, Response, Result};
 
@@ -68,7 +70,8 @@ pub(crate) fn redirect(req: &Request) -> Result<Response> {
 }
 
 /// `/sleep?ms=`: an answer that takes its time.
-pub(crate) async fn sleep(req: &Request) -> Result<Response> {
+pub(crate) async fn sleep(req: &Request, lab: &Arc<Lab>) -> Result<Response> {
+    let _open = lab.open_call();
     let wait = query_wait(req, "ms", 0)?;
     tokio::time::sleep(wait).await;
     Ok(Response::json(&json!({ "slept_ms": wait.as_millis() })))

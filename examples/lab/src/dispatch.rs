@@ -20,7 +20,7 @@ pub(crate) async fn dispatch(req: Request, lab: Arc<Lab>) -> Result<Response> {
         ["cookies"] => answers::cookies(&req),
         ["bytes", n] => answers::bytes(n),
         ["redirect"] => answers::redirect(&req),
-        ["sleep"] => answers::sleep(&req).await,
+        ["sleep"] => answers::sleep(&req, &lab).await,
         ["hang"] => std::future::pending().await,
         #[expect(clippy::disallowed_methods, reason = "it is asked to end without a farewell")]
         ["crash"] => std::process::exit(CRASH),

@@ -20,6 +20,8 @@ const NONCES: usize = 100_000;
 pub struct Lab {
     require_auth: bool,
     requests: AtomicU64,
+    calls: AtomicU64,
+    most_calls: AtomicU64,
     opened: AtomicU64,
     closed: AtomicU64,
     sent_bytes: AtomicU64,
@@ -32,6 +34,8 @@ impl Lab {
         Self {
             require_auth,
             requests: AtomicU64::new(0),
+            calls: AtomicU64::new(0),
+            most_calls: AtomicU64::new(0),
             opened: AtomicU64::new(0),
             closed: AtomicU64::new(0),
             sent_bytes: AtomicU64::new(0),
@@ -62,7 +66,14 @@ impl Lab {
     pub(crate) fn open_stream(self: &Arc<Self>, id: Option<String>) -> OpenStream {
         self.opened.fetch_add(1, SeqCst);
         let lab = Arc::clone(self);
-        OpenStream { lab, id, reason: "client_gone" }
+        OpenStream { _call: self.open_call(), lab, id, reason: "client_gone" }
+    }
+
+    /// Counts a call that takes its time, from now until the guard is dropped.
+    pub(crate) fn open_call(self: &Arc<Self>) -> OpenCall {
+        let now = self.calls.fetch_add(1, SeqCst) + 1;
+        self.most_calls.fetch_max(now, SeqCst);
+        OpenCall(Arc::clone(self))
     }
 
     /// Everything that is counted.
@@ -76,6 +87,10 @@ impl Lab {
             .collect();
         json!({
             "requests": self.requests.load(SeqCst),
+            "calls": {
+                "active": self.calls.load(SeqCst),
+                "most": self.most_calls.load(SeqCst),
+            },
             "streams": {
                 "active": opened.saturating_sub(closed),
                 "opened": opened,
@@ -89,12 +104,23 @@ impl Lab {
     }
 }
 
+/// A call that takes its time.
+#[derive(Debug)]
+pub(crate) struct OpenCall(Arc<Lab>);
+
+impl Drop for OpenCall {
+    fn drop(&mut self) {
+        self.0.calls.fetch_sub(1, SeqCst);
+    }
+}
+
 /// A stream that is being written. A handler that is dropped was left alone by its client.
 #[derive(Debug)]
 pub(crate) struct OpenStream {
     lab: Arc<Lab>,
     id: Option<String>,
     reason: &'static str,
+    _call: OpenCall,
 }
 
 impl OpenStream {

@@ -6,7 +6,7 @@ use super::head::MAX_METHOD;
 use super::request_id::RequestId;
 use super::stream::Aborted;
 use crate::log::AccessLine;
-use crate::metrics::{RouteMeter, RouteName};
+use crate::metrics::{PolicyLimit, RouteMeter, RouteName};
 use http::request::Parts;
 use http::{Method, StatusCode};
 use sidegate_model::cors::CorsOptions;
@@ -138,6 +138,11 @@ impl RequestRecord {
         self.meter().received(n);
     }
 
+    /// Counts that it exceeded a limit that an operator has set.
+    pub(crate) fn refused_by(&self, limit: PolicyLimit) {
+        self.meter().refused_by(limit);
+    }
+
     /// Counts bytes of the answer's body.
     pub(crate) fn add_bytes(&mut self, n: usize) {
         self.bytes += n as u64;
@@ -149,9 +154,12 @@ impl RequestRecord {
     }
 
     /// The answer was cut, perhaps with a row of the error table for it.
-    pub(crate) fn aborted(&mut self, reason: &'static str, code: Option<ErrorCode>) {
+    pub(crate) fn aborted(&mut self, Aborted { reason, code, limit }: Aborted) {
         self.end = End::Aborted(reason);
         self.error = code.map(|code| (code, String::new())).or(self.error.take());
+        if let Some(limit) = limit {
+            self.refused_by(limit);
+        }
     }
 
     fn log(&self, logged: &LoggedRequest, now: Instant, aborted: Option<&'static str>) {
@@ -221,8 +229,7 @@ impl Drop for RequestRecord {
         let now = Instant::now();
         let took = now - self.start;
         if let (End::Open, Some(ending)) = (&self.end, self.signal.take().and_then(|s| s.get())) {
-            let Aborted { reason, code } = ending.into();
-            self.aborted(reason, code);
+            self.aborted(ending.into());
         }
         let aborted = match self.end {
             End::Aborted(reason) => Some(reason),

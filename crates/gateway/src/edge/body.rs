@@ -167,7 +167,7 @@ impl Body for EdgeBody {
                         record.complete();
                     }
                 }
-                Some(Err(aborted)) => record.aborted(aborted.reason, aborted.code),
+                Some(Err(aborted)) => record.aborted(*aborted),
                 None => record.complete(),
             }
         }

@@ -9,12 +9,21 @@ const GRAIN: usize = 4096;
 
 /// Memory for bodies that are being read or answered, shared by all requests.
 #[derive(Debug)]
-pub(crate) struct BodyMemory(Arc<Semaphore>);
+pub(crate) struct BodyMemory {
+    free: Arc<Semaphore>,
+    bytes: usize,
+}
 
 impl BodyMemory {
     /// Memory of so many bytes.
     pub(crate) fn new(bytes: usize) -> Self {
-        Self(Arc::new(Semaphore::new((bytes / GRAIN).clamp(1, Semaphore::MAX_PERMITS))))
+        let grains = (bytes / GRAIN).clamp(1, Semaphore::MAX_PERMITS);
+        Self { free: Arc::new(Semaphore::new(grains)), bytes: grains * GRAIN }
+    }
+
+    /// All of it: no body larger than this is ever taken.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
     }
 
     /// Makes a share large enough for so many bytes.
@@ -29,7 +38,7 @@ impl BodyMemory {
         let has = held.as_ref().map_or(0, |reservation| reservation.0.num_permits()) * GRAIN;
         let missing = bytes.saturating_sub(has).div_ceil(GRAIN);
         let Some(missing) = u32::try_from(missing).ok().filter(|n| *n > 0) else { return Ok(()) };
-        let more = self.0.clone().try_acquire_many_owned(missing);
+        let more = self.free.clone().try_acquire_many_owned(missing);
         let more = more.map_err(|_| Exhausted)?;
         match held {
             Some(reservation) => reservation.0.merge(more),

@@ -5,7 +5,9 @@ use super::deadlines::Late;
 use super::error::EdgeError;
 use super::request::PluginRequest;
 use super::stream::StreamLimits;
+use crate::metrics::PolicyLimit;
 use http::Version;
+use sidegate_model::policy::PolicyOptions;
 use sidegate_plugins::{Answer, AskError, CallLimits, End, Instance, Question, RequestBody};
 use std::pin::pin;
 use std::time::Duration;
@@ -67,11 +69,12 @@ pub(crate) async fn ask(
     let added = request.added(context);
     let question = request.question(context, &added);
     if question.streams {
-        let options = &request.matched.mount.plugin.options.stream;
-        let limit = options.limit(context.edge.limits.stream_timeout);
+        let options = &question.plugin.options;
+        let limit = options.stream.limit(context.edge.limits.stream_timeout);
         let limits = StreamLimits {
             deadline: limit.map(|limit| now + limit),
-            idle: context.edge.limits.stream_idle_timeout,
+            idle: longest_pause(context, &options.policy),
+            is_idle_option: options.policy.stream_idle_timeout.is_some(),
         };
         let within = limit.unwrap_or(Duration::MAX);
         let call = CallLimits { within, ..call_limits(context, &limits) };
@@ -82,7 +85,7 @@ pub(crate) async fn ask(
         return Ok(PluginAnswer { answer, limits });
     }
     let answer = single(context, &question, body, instance, now).await?;
-    Ok(PluginAnswer { answer, limits: StreamLimits { deadline: None, idle: None } })
+    Ok(PluginAnswer { answer, limits: StreamLimits::default() })
 }
 
 /// One question, one answer.
@@ -93,12 +96,25 @@ async fn single(
     instance: &Instance,
     now: Instant,
 ) -> Result<Answer, Failed> {
-    let within = context.edge.limits.unary_timeout;
+    let of_plugin = question.plugin.options.policy.timeout;
+    let within = of_plugin.unwrap_or(context.edge.limits.unary_timeout);
     let limits = CallLimits { shard: context.connection.shard, within, end: End::ByReader };
     // Pinned here, because it is large and would be moved.
     let call = pin!(instance.ask(question, body, limits));
     let answer = context.connection.deadlines.within(now + within, call);
-    Ok(answer.await.map_err(|_: Late| EdgeError::plugin_timeout())??)
+    let late = |_: Late| match of_plugin {
+        Some(_) => EdgeError::plugin_timeout().by_limit(PolicyLimit::Timeout),
+        None => EdgeError::plugin_timeout(),
+    };
+    Ok(answer.await.map_err(late)??)
+}
+
+/// How long a stream may pause; `None` is no limit.
+fn longest_pause(context: &RequestContext, policy: &PolicyOptions) -> Option<Duration> {
+    match policy.stream_idle_timeout {
+        Some(pause) => Some(pause).filter(|pause| !pause.is_zero()),
+        None => context.edge.limits.stream_idle_timeout,
+    }
 }
 
 /// Who ends a stream: over HTTP/2 its reader may have stalled so that it is not even polled.

@@ -6,6 +6,7 @@ pub(crate) use causes::allow_value;
 
 use super::body::EdgeBody;
 use super::rejected_request::RejectedRequest;
+use crate::metrics::PolicyLimit;
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Response, StatusCode, header};
 use jiff::fmt::rfc2822::DateTimePrinter;
@@ -27,6 +28,8 @@ pub(crate) struct EdgeError {
     pub internal: Cow<'static, str>,
     /// A status that replaces the table's.
     pub status: Option<StatusCode>,
+    /// The limit that was exceeded, where an operator has set it.
+    pub limit: Option<PolicyLimit>,
     /// Further headers of the answer.
     pub headers: Vec<(HeaderName, HeaderValue)>,
 }
@@ -51,6 +54,7 @@ impl EdgeError {
             public: text.into(),
             internal: Cow::Borrowed(""),
             status: None,
+            limit: None,
             headers: Vec::new(),
         }
     }
@@ -66,6 +70,13 @@ impl EdgeError {
     #[must_use]
     fn with(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.headers.push((name, value));
+        self
+    }
+
+    /// It is this limit that was exceeded.
+    #[must_use]
+    pub(crate) fn by_limit(mut self, limit: PolicyLimit) -> Self {
+        self.limit = Some(limit);
         self
     }
 

@@ -1,4 +1,4 @@
-//! The story of a request to a plugin, in six steps, each of which may end it.
+//! The story of a request to a plugin, in seven steps, each of which may end it.
 
 use super::access_log::RequestRecord;
 use super::body::EdgeBody;
@@ -9,8 +9,9 @@ use super::error::{EdgeError, allow_value};
 use super::request::{self, Admitted, PluginRequest};
 use super::response::{self, Form};
 use super::settle::{self, Outcome, Settled, settle};
-use super::upload::Upload;
-use crate::identity::admit::admit;
+use super::turn;
+use super::upload::{BodyLimit, Upload};
+use crate::identity::admit::{Counted, admit};
 use http::request::Parts;
 use http::{Response, StatusCode, header};
 use sidegate_model::endpoint::MethodSet;
@@ -32,12 +33,20 @@ pub(crate) async fn handle(
         Outcome::Call(settled) => settled,
         Outcome::Options(allow) => return Ok(options(record, head, allow)),
     };
-    let Settled { matched, caller, instance, mut moment } = settled;
-    let permit = admit(caller, nanos(context))?;
-    body.check_announced(&context.edge)?;
+    let Settled { matched, caller, mut instance, mut moment } = settled;
+    let (mount, client) = (&*matched.mount, context.client());
+    let mut permit = admit(caller, &Counted { mount, client, now_nanos: nanos(context) })?;
+    let policy = &mount.plugin.options.policy;
+    let limit = BodyLimit::of(&context.edge, policy);
+    body.check_announced(limit)?;
+    if policy.concurrency.is_some() {
+        // In a box, because no other request needs the room for it.
+        let turn = turn::take(context, head, &matched, &mut moment, &mut instance);
+        permit.hold(Box::pin(turn).await?);
+    }
     let was_there = body.has_ended();
     // Its share of the memory is held until the answer begins.
-    let uploaded = body.read(&context.edge).await?;
+    let uploaded = body.read(&context.edge, limit).await?;
     if !was_there {
         moment.now = Instant::now();
     }
@@ -69,7 +78,7 @@ async fn ask_another(
     gone: &Arc<Instance>,
 ) -> Result<PluginAnswer, Failed> {
     let mut later = Moment { generation: moment.generation.clone(), now: moment.now };
-    let next = settle::replacement(context, &mut later, &request.matched, gone).await?;
+    let next = settle::replacement(context, &mut later, &request.matched, Some(gone)).await?;
     dispatch::ask(context, request, body, &next, Instant::now()).await
 }
 

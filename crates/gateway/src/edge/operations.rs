@@ -2,10 +2,13 @@
 
 use super::body::EdgeBody;
 use super::context::{Edge, RequestContext};
+use crate::metrics::{CallFigures, Plugins};
 use http::{HeaderValue, Method, Response, StatusCode, header};
 use serde_json::{Value, json};
 use sidegate_model::snapshot::Revision;
 use sidegate_model::status::{PluginState, PluginStatus};
+use sidegate_plugins::{Generation, Mount};
+use std::sync::Arc;
 
 /// The media type of [`metrics_text`].
 pub const METRICS_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -50,8 +53,20 @@ pub(crate) fn readiness(edge: &Edge, revision: Revision) -> (bool, Value) {
 
 /// Everything that is counted, as a scraper reads it.
 pub(crate) fn metrics_text(edge: &Edge) -> String {
-    let plugins = (edge.statuses)().unwrap_or_default();
-    edge.metrics.render(&plugins, edge.logs.dropped_lines())
+    let statuses = (edge.statuses)().unwrap_or_default();
+    let calls = call_figures(&edge.generations.load());
+    let plugins = Plugins { statuses: &statuses, calls: &calls };
+    edge.metrics.render(plugins, edge.logs.dropped_lines())
+}
+
+/// The calls of plugins that take only so many at one time.
+fn call_figures(generation: &Generation) -> Vec<CallFigures> {
+    let limited = |mount: &&Arc<Mount>| mount.plugin.options.policy.concurrency.is_some();
+    let figures = |mount: &Arc<Mount>| CallFigures {
+        plugin: mount.plugin.name.clone(),
+        now: mount.limits.concurrency.figures(),
+    };
+    generation.mounts().filter(limited).map(figures).collect()
 }
 
 fn ready(context: &RequestContext) -> Response<EdgeBody> {

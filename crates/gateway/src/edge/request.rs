@@ -88,7 +88,7 @@ impl PluginRequest<'_> {
             app: app.map(|known| &*known.identity),
             scopes: app.map_or(&[], |known| &known.token.scopes),
             streams: self.matched.endpoint.stream_response,
-            ticket: None,
+            ticket: self.permit.ticket(),
         }
     }
 }

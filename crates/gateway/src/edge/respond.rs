@@ -157,6 +157,9 @@ impl Asked {
             let plugin = mount.map(|mount| mount.plugin.name.as_str());
             tracing::error!(request_id = %id, plugin, times, "internal error: {}", error.internal);
         }
+        if let Some(limit) = error.limit {
+            self.record.refused_by(limit);
+        }
         self.record.error = Some((error.code, error.internal.to_string()));
         error.into_response(id.as_str())
     }

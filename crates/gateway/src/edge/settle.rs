@@ -117,8 +117,9 @@ pub(crate) async fn settle(
     }
 }
 
-/// Another process for a request of which the first one heard nothing, because it was gone. The
-/// request must name the very same endpoint there, and demand no more of its caller.
+/// A process for a request that was settled before: which has waited, or of which the first one heard
+/// nothing, because it was gone. The request must name the very same endpoint there, and demand no more
+/// of its caller.
 ///
 /// # Errors
 /// 503 when there is none in time.
@@ -126,7 +127,7 @@ pub(crate) async fn replacement(
     context: &RequestContext,
     moment: &mut Moment,
     matched: &Match,
-    gone: &Arc<Instance>,
+    gone: Option<&Arc<Instance>>,
 ) -> Result<Arc<Instance>, EdgeError> {
     let unavailable = EdgeError::plugin_unavailable;
     let slug = matched.mount.slug.as_str();
@@ -134,7 +135,7 @@ pub(crate) async fn replacement(
     loop {
         let mount = moment.generation.mount(slug).ok_or_else(unavailable)?.clone();
         match &mount.target {
-            Target::Ready(instance) if !Arc::ptr_eq(instance, gone) => {
+            Target::Ready(instance) if gone.is_none_or(|gone| !Arc::ptr_eq(instance, gone)) => {
                 let same = names_the_same(&mount, matched);
                 return if same { Ok(instance.clone()) } else { Err(unavailable()) };
             }
@@ -172,7 +173,15 @@ fn starting(mount: &Mount) -> Result<(), EdgeError> {
     }
 }
 
-fn identify(generation: &Generation, matched: &Match, head: &Parts) -> Result<Caller, EdgeError> {
+/// Finds out who calls.
+///
+/// # Errors
+/// [`EdgeError`] where that is demanded and not known.
+pub(crate) fn identify(
+    generation: &Generation,
+    matched: &Match,
+    head: &Parts,
+) -> Result<Caller, EdgeError> {
     let query = head.uri.query();
     Ok(may_call(generation, matched, &head.headers, query, now_millis)?)
 }

@@ -10,6 +10,7 @@ mod tests;
 use super::connection::ClientConnection;
 use super::event_border::EventBorder;
 use super::open_streams::Open;
+use crate::metrics::PolicyLimit;
 use bytes::Bytes;
 use http_body::SizeHint;
 use sidegate_plugins::{Canceller, EndSignal, Ending, Piece, Pieces};
@@ -25,6 +26,9 @@ const ABORT_PAUSE: Duration = Duration::from_millis(10);
 /// How long the rest of an event is waited for, where a stream is to end between two.
 const EVENT_END: Duration = Duration::from_millis(250);
 
+/// Why a stream is cut that has paused for too long.
+const PAUSED: &str = "the stream paused longer than its limit";
+
 /// A streamed answer that was cut; the connection or the HTTP/2 stream ends with an error.
 #[derive(Debug, Clone, Copy, thiserror::Error)]
 #[error("{reason}")]
@@ -33,11 +37,13 @@ pub(crate) struct Aborted {
     pub reason: &'static str,
     /// Its row of the error table, where it has one.
     pub code: Option<ErrorCode>,
+    /// The limit that was exceeded, where the plugin's operator has set it.
+    pub limit: Option<PolicyLimit>,
 }
 
 impl Aborted {
     fn because(reason: &'static str) -> Self {
-        Self { reason, code: None }
+        Self { reason, code: None, limit: None }
     }
 }
 
@@ -48,16 +54,19 @@ impl From<Ending> for Aborted {
             Ending::Forbidden => Some(ErrorCode::Forbidden),
             Ending::Expired | Ending::Inactive | Ending::Revoked => Some(ErrorCode::Unauthorized),
         };
-        Self { reason: ending.reason(), code }
+        Self { reason: ending.reason(), code, limit: None }
     }
 }
 
 /// How long a stream may last and pause.
+#[derive(Debug, Default)]
 pub(crate) struct StreamLimits {
     /// When it ends at the latest, if ever.
     pub deadline: Option<Instant>,
     /// The longest pause.
     pub idle: Option<Duration>,
+    /// The longest pause is the word of the plugin's operator.
+    pub is_idle_option: bool,
 }
 
 /// Where the pieces of a stream come from. Dropping it cancels the plugin's call.
@@ -95,6 +104,8 @@ pub(crate) struct StreamBody<P = Pieces> {
     /// Due at the limit; later when the rest of an event, or an abort, is at its end.
     timer: Option<Pin<Box<Sleep>>>,
     idle: Option<(Duration, Pin<Box<Sleep>>)>,
+    /// What a longer pause counts as, beside its end.
+    idle_limit: Option<PolicyLimit>,
     /// Bytes that a Content-Length of the plugin still promises.
     promised: Option<u64>,
     /// Headers or data were passed on since the last pause, and may not have left yet.
@@ -130,6 +141,7 @@ impl<P: PieceSource> StreamBody<P> {
             limit: limits.deadline,
             timer: limits.deadline.map(|at| Box::pin(tokio::time::sleep_until(at))),
             idle: limits.idle.map(|pause| (pause, Box::pin(tokio::time::sleep(pause)))),
+            idle_limit: limits.is_idle_option.then_some(PolicyLimit::StreamIdleTimeout),
             promised: None,
             unsent: true,
             signal,
@@ -217,7 +229,10 @@ impl<P: PieceSource> StreamBody<P> {
             match piece {
                 Piece::Data(data) if data.is_empty() => {}
                 Piece::Data(data) => return self.pass(cx, data),
-                Piece::Broken(reason) => return self.abort(cx, Aborted::because(reason)),
+                Piece::Broken(reason) => {
+                    let limit = self.idle_limit.filter(|_| reason == PAUSED);
+                    return self.abort(cx, Aborted { limit, ..Aborted::because(reason) });
+                }
                 Piece::End if self.promised.is_some_and(|left| left > 0) => {
                     let short = "the stream is shorter than its Content-Length";
                     return self.abort(cx, Aborted::because(short));
@@ -283,7 +298,7 @@ impl<P: PieceSource> StreamBody<P> {
         let Poll::Ready(piece) = pieces.poll_piece(cx) else {
             return match &mut self.idle {
                 Some((_, timer)) => {
-                    let paused = Piece::Broken("the stream paused longer than its limit");
+                    let paused = Piece::Broken(PAUSED);
                     timer.as_mut().poll(cx).map(|()| paused)
                 }
                 None => Poll::Pending,

@@ -4,14 +4,42 @@ use super::body_memory::{Exhausted, Reservation};
 use super::context::Edge;
 use super::error::EdgeError;
 use super::guarded_io::{LINGER, LINGER_BYTES};
+use crate::metrics::PolicyLimit;
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt as _;
 use hyper::body::{Body as _, Incoming};
+use sidegate_model::policy::PolicyOptions;
 use std::time::Duration;
 use tokio::time::{Instant, timeout, timeout_at};
 
 /// How long a body may take to come up to the least rate.
 const SLOW_START: Duration = Duration::from_secs(5);
+
+/// How large a body may be.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct BodyLimit {
+    bytes: usize,
+    /// Because the plugin's operator says so.
+    is_option: bool,
+}
+
+impl BodyLimit {
+    /// Of a plugin with this policy: never more than there is memory for.
+    pub(crate) fn of(edge: &Edge, policy: &PolicyOptions) -> Self {
+        match policy.max_body {
+            None => Self { bytes: edge.limits.max_body_bytes, is_option: false },
+            Some(bytes) => {
+                let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
+                Self { bytes: bytes.min(edge.body_memory.bytes()), is_option: true }
+            }
+        }
+    }
+
+    fn exceeded(self) -> EdgeError {
+        let error = EdgeError::body_above(self.bytes);
+        if self.is_option { error.by_limit(PolicyLimit::MaxBody) } else { error }
+    }
+}
 
 /// A whole body, and its share of the memory.
 pub(crate) struct Uploaded {
@@ -41,10 +69,9 @@ impl Upload {
     ///
     /// # Errors
     /// 413.
-    pub(crate) fn check_announced(&self, edge: &Edge) -> Result<(), EdgeError> {
-        let announced = self.incoming.size_hint().lower();
-        let fits = announced <= edge.limits.max_body_bytes as u64;
-        if fits { Ok(()) } else { Err(too_large(edge)) }
+    pub(crate) fn check_announced(&self, limit: BodyLimit) -> Result<(), EdgeError> {
+        let fits = self.incoming.size_hint().lower() <= limit.bytes as u64;
+        if fits { Ok(()) } else { Err(limit.exceeded()) }
     }
 
     /// Reads it all.
@@ -52,16 +79,19 @@ impl Upload {
     /// # Errors
     /// 413 above the limit, 408 for a body that does not arrive in time, 400 for a broken one, 503
     /// when all bodies together need more memory than there is for them.
-    pub(crate) async fn read(&mut self, edge: &Edge) -> Result<Uploaded, EdgeError> {
+    pub(crate) async fn read(
+        &mut self,
+        edge: &Edge,
+        limit: BodyLimit,
+    ) -> Result<Uploaded, EdgeError> {
         if self.has_ended() {
             return Ok(Uploaded { bytes: Bytes::new(), _memory: None });
         }
-        let reading = timeout(edge.limits.body_total_timeout, self.frames(edge));
+        let reading = timeout(edge.limits.body_total_timeout, self.frames(edge, limit));
         reading.await.map_err(|_| too_slow())?
     }
 
-    async fn frames(&mut self, edge: &Edge) -> Result<Uploaded, EdgeError> {
-        let limit = edge.limits.max_body_bytes;
+    async fn frames(&mut self, edge: &Edge, limit: BodyLimit) -> Result<Uploaded, EdgeError> {
         let (mut first, mut rest, mut memory) = (Bytes::new(), BytesMut::new(), None);
         let mut begun = None;
         loop {
@@ -70,8 +100,8 @@ impl Upload {
             let end = next_by(edge, now, begun, first.len() + rest.len());
             let Some(data) = self.data(end).await? else { break };
             let size = first.len() + rest.len() + data.len();
-            if size > limit {
-                return Err(too_large(edge));
+            if size > limit.bytes {
+                return Err(limit.exceeded());
             }
             let taken = edge.body_memory.take(size, &mut memory);
             taken.map_err(|_: Exhausted| EdgeError::overloaded())?;
@@ -82,7 +112,7 @@ impl Upload {
             }
             if rest.is_empty() {
                 let announced = usize::try_from(self.incoming.size_hint().lower()).unwrap_or(0);
-                rest.reserve((size + announced).min(limit));
+                rest.reserve((size + announced).min(limit.bytes));
                 rest.extend_from_slice(&std::mem::take(&mut first));
             }
             rest.extend_from_slice(&data);
@@ -142,8 +172,4 @@ fn next_by(edge: &Edge, now: Instant, begun: Instant, received: usize) -> Instan
 
 fn too_slow() -> EdgeError {
     EdgeError::body_too_slow()
-}
-
-fn too_large(edge: &Edge) -> EdgeError {
-    EdgeError::body_above(edge.limits.max_body_bytes)
 }

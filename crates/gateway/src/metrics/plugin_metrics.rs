@@ -4,7 +4,7 @@
 
 use super::exposition::{announce, escape};
 use sidegate_model::status::{PluginState, PluginStatus};
-use sidegate_plugins::ProcessFigures;
+use sidegate_plugins::{ConcurrencyFigures, ProcessFigures};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
@@ -72,6 +72,45 @@ pub(super) fn write(
                 let _ =
                     writeln!(out, "sidegate_plugin_{family}{ending}{{plugin=\"{name}\"}} {value}");
             }
+        }
+    }
+}
+
+/// The calls of a plugin that takes only so many at one time.
+#[derive(Debug, Clone)]
+pub(crate) struct CallFigures {
+    /// Its name.
+    pub plugin: String,
+    /// As they are now.
+    pub now: ConcurrencyFigures,
+}
+
+/// A family of one value for each such plugin.
+type CallFamily = (&'static str, &'static str, &'static str, fn(ConcurrencyFigures) -> f64);
+
+const CALL_FAMILIES: [CallFamily; 4] = [
+    ("concurrent_requests", "gauge", "Requests that have a place within max_concurrent", |now| {
+        f64::from(now.inside)
+    }),
+    ("queued_requests", "gauge", "Requests that wait for a place", |now| {
+        number(u64::try_from(now.waiting).unwrap_or(u64::MAX))
+    }),
+    ("queue_waits", "counter", "Requests that got a place after waiting for it", |now| {
+        number(now.waits)
+    }),
+    ("queue_wait_seconds", "counter", "How long those waited", |now| now.waited.as_secs_f64()),
+];
+
+/// Adds what there is to tell of plugins whose calls at one time are limited.
+pub(super) fn write_calls(out: &mut String, calls: &[CallFigures]) {
+    let by_name: BTreeMap<_, _> = calls.iter().map(|of| (&of.plugin, of.now)).collect();
+    for (family, kind, help, value) in CALL_FAMILIES {
+        announce(out, &format!("sidegate_plugin_{family}"), kind, help);
+        let ending = if kind == "counter" { "_total" } else { "" };
+        for (plugin, now) in &by_name {
+            let (name, value) = (escape(plugin), value(*now));
+            // Writing to a text cannot fail.
+            let _ = writeln!(out, "sidegate_plugin_{family}{ending}{{plugin=\"{name}\"}} {value}");
         }
     }
 }

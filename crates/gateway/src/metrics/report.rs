@@ -23,6 +23,7 @@ struct Sums {
 pub(super) struct Report<'a> {
     routes: BTreeMap<RouteName<'a>, Sums>,
     errors: BTreeMap<(&'a str, &'static str), u64>,
+    refusals: BTreeMap<(&'a str, &'static str), u64>,
 }
 
 /// A family with one value for each route: name, help, value.
@@ -61,10 +62,13 @@ impl<'a> Report<'a> {
         sums.aborted += read(&meter.aborted);
     }
 
-    /// Adds the errors of one shard's route.
+    /// Adds the errors of one shard's route, and the limits that were exceeded there.
     pub(super) fn add_errors(&mut self, meter: &'a RouteMeter) {
         for (code, n) in meter.errors() {
             *self.errors.entry((meter.name().plugin, code.as_str())).or_default() += n;
+        }
+        for (limit, n) in meter.refusals() {
+            *self.refusals.entry((meter.name().plugin, limit.as_str())).or_default() += n;
         }
     }
 
@@ -94,6 +98,13 @@ impl<'a> Report<'a> {
             let plugin = escape(plugin);
             let labels = format_args!("{{plugin=\"{plugin}\",code=\"{code}\"}}");
             let _ = writeln!(out, "sidegate_errors_total{labels} {n}");
+        }
+        let help = "Requests that exceeded a limit that an operator has set";
+        announce(out, "sidegate_policy_refusals", "counter", help);
+        for ((plugin, limit), n) in &self.refusals {
+            let plugin = escape(plugin);
+            let labels = format_args!("{{plugin=\"{plugin}\",limit=\"{limit}\"}}");
+            let _ = writeln!(out, "sidegate_policy_refusals_total{labels} {n}");
         }
     }
 }

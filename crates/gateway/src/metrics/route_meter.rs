@@ -3,6 +3,7 @@
 //! A request finds its meter once and then only adds. Meters outlive every generation, and each
 //! shard has its own, so that cores do not fight for one cache line.
 
+use super::policy_limit::PolicyLimit;
 use super::tally::Tally;
 use http::StatusCode;
 use sidegate_wire::ErrorCode;
@@ -51,6 +52,8 @@ pub struct RouteMeter {
     pub(super) statuses: Tally,
     /// By place in [`ErrorCode::ALL`], counted from 1.
     errors: Tally,
+    /// By place in [`PolicyLimit::ALL`].
+    refusals: [AtomicU64; PolicyLimit::ALL.len()],
     pub(super) durations: [AtomicU64; BORDERS.len() + 1],
     pub(super) nanos: AtomicU64,
     pub(super) sent_bytes: AtomicU64,
@@ -66,6 +69,7 @@ impl RouteMeter {
             method: name.method,
             statuses: Tally::default(),
             errors: Tally::default(),
+            refusals: Default::default(),
             durations: Default::default(),
             nanos: AtomicU64::new(0),
             sent_bytes: AtomicU64::new(0),
@@ -103,9 +107,20 @@ impl RouteMeter {
         self.errors.add(NonZeroU16::MIN.saturating_add(code as u16));
     }
 
+    /// A request exceeded a limit that an operator has set.
+    pub fn refused_by(&self, limit: PolicyLimit) {
+        self.refusals[limit as usize].fetch_add(1, Ordering::Relaxed);
+    }
+
     /// An answer was cut.
     pub fn cut(&self) {
         self.aborted.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How often each limit was exceeded, where it was.
+    pub(super) fn refusals(&self) -> impl Iterator<Item = (PolicyLimit, u64)> {
+        let counts = self.refusals.iter().map(|count| count.load(Ordering::Relaxed));
+        PolicyLimit::ALL.into_iter().zip(counts).filter(|(_, n)| *n > 0)
     }
 
     /// How often each error was the answer.

@@ -5,6 +5,7 @@ use http::StatusCode;
 use sidegate_model::endpoint::{Endpoint, MethodSet};
 use sidegate_model::plugin::PluginId;
 use sidegate_model::status::PluginState;
+use sidegate_plugins::ConcurrencyFigures;
 use sidegate_wire::ErrorCode;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -32,6 +33,10 @@ fn status(id: u32, name: &str) -> PluginStatus {
     }
 }
 
+fn without_calls(statuses: &[PluginStatus]) -> Plugins<'_> {
+    Plugins { statuses, calls: &[] }
+}
+
 /// A text with something of every kind in it.
 fn text(plugins: &[PluginStatus]) -> String {
     let metrics = Metrics::new(2);
@@ -43,11 +48,15 @@ fn text(plugins: &[PluginStatus]) -> String {
         route.received(6);
         route.answered(StatusCode::OK, Duration::from_millis(3), 7);
         route.failed(ErrorCode::PluginError);
+        route.refused_by(PolicyLimit::MaxConcurrent);
         route.cut();
         shard.request_ended();
     }
     metrics.shard(1).connection_opened();
-    metrics.render(plugins, 0)
+    let waited = Duration::from_millis(1500);
+    let now = ConcurrencyFigures { inside: 4, waiting: 2, waits: 3, waited };
+    let calls = [CallFigures { plugin: "a".to_owned(), now }];
+    metrics.render(Plugins { statuses: plugins, calls: &calls }, 0)
 }
 
 #[test]
@@ -63,12 +72,12 @@ fn counts_of_a_plugin_that_is_gone_are_told_for_a_while_and_go_on_when_it_is_bac
     let at = |minutes: u64| begun + Duration::from_secs(minutes * 60);
     let both = [status(1, "old"), status(2, "new")];
     let told = |plugins: &[PluginStatus], minutes| {
-        let text = metrics.render_at(plugins, 0, at(minutes));
+        let text = metrics.render_at(without_calls(plugins), 0, at(minutes));
         ["old", "new", "-"]
             .map(|name| text.matches(&format!("plugin=\"{name}\",route")).count() > 0)
     };
     let errors = |plugins: &[PluginStatus], minutes| {
-        let text = metrics.render_at(plugins, 0, at(minutes));
+        let text = metrics.render_at(without_calls(plugins), 0, at(minutes));
         text.contains("sidegate_errors_total{plugin=\"old\"")
     };
     assert_eq!(told(&both, 0), [true; 3]);
@@ -76,7 +85,7 @@ fn counts_of_a_plugin_that_is_gone_are_told_for_a_while_and_go_on_when_it_is_bac
     assert_eq!(told(&both[1..], 101), [true; 3], "the last counts are still collected");
     assert_eq!(told(&both[1..], 105), [true; 3]);
     assert_eq!((told(&both[1..], 106), errors(&both[1..], 106)), ([false, true, true], false));
-    let text = metrics.render_at(&both, 0, at(107));
+    let text = metrics.render_at(without_calls(&both), 0, at(107));
     let counted =
         "sidegate_requests_total{plugin=\"old\",route=\"/a\",method=\"GET\",status=\"200\"} 2";
     assert!(text.contains(counted), "a counter never goes back: {text}");
@@ -107,7 +116,11 @@ fn counts_of_a_route_that_a_plugin_offers_no_more_go_and_its_errors_stay() {
     let told = |routes: &[&str], minutes: u64| {
         let endpoints = routes.iter().map(|path| Arc::new(endpoint(path))).collect();
         let plugin = PluginStatus { endpoints, ..status(1, "p") };
-        let text = metrics.render_at(&[plugin], 0, begun + Duration::from_secs(minutes * 60));
+        let text = metrics.render_at(
+            without_calls(&[plugin]),
+            0,
+            begun + Duration::from_secs(minutes * 60),
+        );
         let errors = "sidegate_errors_total{plugin=\"p\",code=\"plugin_error\"} 2";
         assert!(text.contains(errors), "a counter never goes back: {text}");
         ["/a", "/b"].map(|route| text.contains(&format!("plugin=\"p\",route=\"{route}\"")))
@@ -213,6 +226,10 @@ fn every_line_is_valid_and_every_family_is_announced_once() {
         ("sidegate_plugin_restarts_total{plugin=\"a\"}", 1.0),
         ("sidegate_plugin_start_duration_seconds{plugin=\"a\"}", 1.5),
         ("sidegate_plugin_requests_in_flight{plugin=\"a\"}", 3.0),
+        ("sidegate_plugin_concurrent_requests{plugin=\"a\"}", 4.0),
+        ("sidegate_plugin_queued_requests{plugin=\"a\"}", 2.0),
+        ("sidegate_plugin_queue_waits_total{plugin=\"a\"}", 3.0),
+        ("sidegate_plugin_queue_wait_seconds_total{plugin=\"a\"}", 1.5),
         ("sidegate_requests_in_flight", 0.0),
         ("sidegate_connections", 1.0),
     ] {
@@ -236,6 +253,7 @@ fn a_scrape_adds_up_what_the_shards_counted() {
         (format!("sidegate_response_body_bytes_total{{{route}}}"), 14.0),
         (format!("sidegate_aborted_streams_total{{{route}}}"), 2.0),
         (format!("sidegate_errors_total{{{plugin},code=\"plugin_error\"}}"), 2.0),
+        (format!("sidegate_policy_refusals_total{{{plugin},limit=\"max_concurrent\"}}"), 2.0),
         (format!("sidegate_request_duration_seconds_count{{{route}}}"), 2.0),
         (format!("sidegate_request_duration_seconds_sum{{{route}}}"), 0.006),
         (format!("sidegate_request_duration_seconds_bucket{{le=\"0.0025\",{route}}}"), 0.0),

@@ -5,13 +5,14 @@ use super::EdgeError;
 use crate::edge::quota_headers::quota_headers;
 use crate::edge::rejected_request::RejectedRequest;
 use crate::identity::access::Refused;
-use crate::identity::admit::OverQuota;
+use crate::identity::admit::{OverQuota, QuotaOf};
 use crate::identity::authenticate::Unidentified;
+use crate::metrics::PolicyLimit;
 use crate::route::lookup::Miss;
 use http::{HeaderValue, header};
 use sidegate_model::endpoint::MethodSet;
 use sidegate_model::path::PathError;
-use sidegate_plugins::CallError;
+use sidegate_plugins::{CallError, PluginBusy};
 use sidegate_wire::ErrorCode;
 
 impl EdgeError {
@@ -159,10 +160,40 @@ impl From<Unidentified> for EdgeError {
 
 impl From<OverQuota> for EdgeError {
     fn from(over: OverQuota) -> Self {
-        let text = format!("this app may send {} requests a minute", over.state.limit);
+        let limit = over.state.limit;
+        let (text, by) = match over.of {
+            QuotaOf::App => {
+                (format!("this app may send {limit} requests a minute"), PolicyLimit::AppRateLimit)
+            }
+            QuotaOf::Client => (
+                format!("one client may send {limit} requests a minute to this plugin"),
+                PolicyLimit::RateLimitPerClient,
+            ),
+            QuotaOf::Plugin => (
+                format!(
+                    "this plugin takes {limit} requests a minute from all its callers together"
+                ),
+                PolicyLimit::RateLimit,
+            ),
+        };
         let mut error = Self::public(ErrorCode::RateLimited, text)
+            .by_limit(by)
             .with(header::RETRY_AFTER, over.retry_after_seconds.into());
         error.headers.extend(quota_headers(over.state));
         error
+    }
+}
+
+impl From<PluginBusy> for EdgeError {
+    fn from(busy: PluginBusy) -> Self {
+        let text = match busy.max {
+            1 => "this plugin is busy: it takes one call at a time; try again in a moment".into(),
+            max => format!(
+                "this plugin is busy: it takes {max} calls at a time; try again in a moment"
+            ),
+        };
+        Self::public(ErrorCode::Overloaded, text)
+            .by_limit(PolicyLimit::MaxConcurrent)
+            .with(header::RETRY_AFTER, busy.retry_after_seconds.into())
     }
 }

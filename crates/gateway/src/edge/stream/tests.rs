@@ -10,7 +10,7 @@ use tokio::time::sleep;
 const SECOND: Duration = Duration::from_secs(1);
 /// More pieces than a test sends before it reads.
 const ENOUGH: usize = 16;
-const NO_LIMITS: StreamLimits = StreamLimits { deadline: None, idle: None };
+const NO_LIMITS: StreamLimits = StreamLimits { deadline: None, idle: None, is_idle_option: false };
 
 struct Scripted {
     pieces: Receiver<Piece>,
@@ -69,7 +69,7 @@ fn stream(limits: &StreamLimits) -> (Plugin, StreamBody<Scripted>) {
 }
 
 fn until(limit: Duration) -> StreamLimits {
-    StreamLimits { deadline: Some(Instant::now() + limit), idle: None }
+    StreamLimits { deadline: Some(Instant::now() + limit), ..StreamLimits::default() }
 }
 
 impl StreamBody<Scripted> {
@@ -142,7 +142,8 @@ async fn a_promised_length_is_kept_to_the_byte() {
 
 #[tokio::test(start_paused = true)]
 async fn a_pause_has_its_limit_and_a_stream_that_goes_on_does_not_reach_it() {
-    let (plugin, mut stream) = stream(&StreamLimits { deadline: None, idle: Some(10 * SECOND) });
+    let (plugin, mut stream) =
+        stream(&StreamLimits { idle: Some(10 * SECOND), ..StreamLimits::default() });
     for _ in 0..3 {
         sleep(9 * SECOND).await;
         plugin.sends("a");
