@@ -3,7 +3,7 @@
 //!
 //! Nothing here does input or output or knows an async runtime; times are passed in as Unix
 //! milliseconds, for which [`clock`] is asked elsewhere. Reading order: [`plugin`], [`options`], [`stream_options`],
-//! [`endpoint`], [`path`], [`app`], [`token`], [`config_schema`], [`secret`], [`merge_patch`], [`quota`], [`kv`],
+//! [`endpoint`], [`public_endpoints`], [`path`], [`app`], [`token`], [`config_schema`], [`secret`], [`merge_patch`], [`quota`], [`kv`],
 //! [`sharded`], [`snapshot`], [`status`], [`record`], [`convert`], [`duration`].
 
 pub mod app;
@@ -16,12 +16,13 @@ pub mod duration;
 pub mod endpoint;
 pub mod kv;
 pub mod merge_patch;
-mod name;
+pub mod name;
 pub mod node;
 pub mod options;
 pub mod path;
 pub mod plugin;
 pub mod policy;
+pub mod public_endpoints;
 pub mod quota;
 pub mod record;
 pub mod scope;

@@ -1,5 +1,5 @@
 //! What the names of plugins and apps have in common: commands take a name or a number, so a name
-//! must not read as one. Knows text only.
+//! must not read as one, and not every name can stand in a command. Knows text only.
 
 /// Why a name of digits is refused, and what would be right.
 pub(crate) const NUMBER_AS_NAME: &str =
@@ -10,9 +10,25 @@ pub(crate) fn reads_as_number(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
+/// What a thing is called in a command that a person may copy: its name, or its id where a shell
+/// would take the name apart.
+pub fn callable(id: &str, name: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+    let is_plain = name.chars().all(plain) && !name.starts_with('-');
+    if is_plain { name } else { id }.to_owned()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_name_that_a_shell_takes_apart_is_replaced_by_the_id() {
+        assert_eq!(callable("3", "my-echo"), "my-echo");
+        for name in ["my echo", "a$b", "-x", "a;b"] {
+            assert_eq!(callable("3", name), "3", "{name}");
+        }
+    }
 
     #[test]
     fn only_digits_alone_read_as_a_number() {

@@ -5,6 +5,7 @@ use crate::app::{MAX_METADATA_DEPTH, depth};
 pub use crate::command::{Command, InvalidCommand};
 use crate::name::{NUMBER_AS_NAME, reads_as_number};
 pub use crate::options::{InvalidOption, PluginOptions};
+use crate::public_endpoints::PublicEndpoints;
 use crate::scope::check_service;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -90,6 +91,8 @@ pub struct PluginSpec {
     pub hook_types: Vec<String>,
     /// What an operator allows it to ask of the host; counts from the next call on.
     pub service_scopes: BTreeSet<String>,
+    /// What an operator lets it offer without a token; `None` where nobody has decided yet.
+    pub public_endpoints: Option<PublicEndpoints>,
     /// Grows with every explicit reload, so that a reload is a change like any other.
     pub reloads: u32,
 }
@@ -103,6 +106,9 @@ pub struct Plugin {
     pub reloads: u32,
     /// The fields that a person chose.
     pub draft: PluginDraft,
+    /// What an operator lets it offer without a token; `None` for a plugin that was there before this
+    /// was asked, and has not served since.
+    pub public_endpoints: Option<PublicEndpoints>,
     /// When it was registered; tells it from another one that got its number with another database.
     pub created_at: UnixMillis,
     /// When it was last changed; grows with every change, also where the clock does not.
@@ -246,12 +252,14 @@ impl PluginSpec {
             options: PluginOptions::default(),
             hook_types: Vec::new(),
             service_scopes: BTreeSet::new(),
+            public_endpoints: None,
             reloads: 0,
         }
     }
 
     /// Whether a process that runs `self` does for `other` as well, see
-    /// [`PluginOptions::same_process`]; what it may ask of the host is looked up at each call.
+    /// [`PluginOptions::same_process`]; what it may ask of the host, and what it may offer without a token,
+    /// is looked up at each call.
     pub fn same_process(&self, other: &Self) -> bool {
         self.options.same_process(&other.options)
             && *self
@@ -259,6 +267,7 @@ impl PluginSpec {
                     options: self.options.clone(),
                     hook_types: self.hook_types.clone(),
                     service_scopes: self.service_scopes.clone(),
+                    public_endpoints: self.public_endpoints.clone(),
                     ..other.clone()
                 }
     }
@@ -282,6 +291,7 @@ impl Plugin {
             options: PluginOptions::read(&self.draft.options).0,
             hook_types: self.draft.hook_types.clone(),
             service_scopes: self.draft.service_scopes.clone(),
+            public_endpoints: self.public_endpoints.clone(),
             reloads: self.reloads,
         }
     }

@@ -2,7 +2,7 @@
 //! snapshot of all of it, and what plugins keep for themselves. The only place with SQL; it knows no HTTP, no admin API and no
 //! process.
 //!
-//! Reading order: `store` (opening and transactions), `apps`, `tokens`, `plugins`, `snapshot`, `kv`
+//! Reading order: `store` (opening and transactions), `apps`, `tokens`, `plugins`, `public_endpoints`, `snapshot`, `kv`
 //! (what is kept, each with its SQL), `precondition`, `turns` (how writes of plugins queue), `sql` (how a statement reaches a database), `sqlite`, `dsn`.
 //!
 //! Another database is added as one more variant in `store` and `sql`, a file beside `sqlite` and
@@ -32,6 +32,7 @@ mod migrations;
 mod page;
 mod plugins;
 mod precondition;
+mod public_endpoints;
 mod revision;
 mod snapshot;
 mod sql;
@@ -48,6 +49,7 @@ pub use error::StoreError;
 pub use page::{Listing, Page};
 pub use plugins::{PluginFilter, ScopeChange};
 pub use precondition::Precondition;
+pub use public_endpoints::PublicChange;
 pub use revision::Written;
 pub use store::Store;
 pub use tokens::{NewTokenRow, TokenFilter};

@@ -297,7 +297,7 @@ fn draft_params(draft: &PluginDraft, slug: Option<String>) -> Vec<Param> {
     ]
 }
 
-async fn require(tx: &mut Tx, id: PluginId) -> Result<Plugin, StoreError> {
+pub(crate) async fn require(tx: &mut Tx, id: PluginId) -> Result<Plugin, StoreError> {
     let row = tx.first("SELECT * FROM plugins WHERE id = $1", params![id.0]).await?;
     read(&row.ok_or_else(|| StoreError::not_found("plugin", id))?)
 }
@@ -329,7 +329,7 @@ async fn require_free(
     Ok(())
 }
 
-fn read(row: &Row) -> Result<Plugin, StoreError> {
+pub(crate) fn read(row: &Row) -> Result<Plugin, StoreError> {
     let row = row.of("plugin");
     Ok(Plugin {
         id: PluginId(row.number("id")?),
@@ -345,6 +345,7 @@ fn read(row: &Row) -> Result<Plugin, StoreError> {
             service_scopes: row.json("service_scopes")?,
             is_active: row.get("is_active")?,
         },
+        public_endpoints: row.optional_json("public_endpoints")?,
         created_at: row.get("created_at")?,
         updated_at: row.get("updated_at")?,
     })

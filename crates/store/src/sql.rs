@@ -143,6 +143,15 @@ impl<'r> Fields<'r> {
         serde_json::from_str(self.get(field)?).map_err(|e| self.damaged(field, e))
     }
 
+    /// A value that is stored as JSON text, or not at all.
+    pub(crate) fn optional_json<T: DeserializeOwned>(
+        &self,
+        field: &'static str,
+    ) -> Result<Option<T>, StoreError> {
+        let text: Option<&str> = self.get(field)?;
+        text.map(serde_json::from_str).transpose().map_err(|e| self.damaged(field, e))
+    }
+
     /// Thirty-two bytes.
     pub(crate) fn hash(&self, field: &'static str) -> Result<[u8; 32], StoreError> {
         let bytes: &[u8] = self.get(field)?;

@@ -4,6 +4,7 @@
 mod apps;
 mod kv;
 mod plugins;
+mod public_endpoints;
 mod scopes;
 mod tokens;
 mod writes;
@@ -68,6 +69,11 @@ for_each_database! {
         scopes_are_granted_and_taken_back
         a_scope_that_is_unknown_is_refused_with_the_known_ones
         grants_at_the_same_time_lose_nothing;
+    public_endpoints:
+        public_endpoints_are_approved_and_taken_back
+        what_was_never_decided_is_recorded_once
+        a_first_decision_begins_with_what_was_offered
+        approvals_at_the_same_time_lose_nothing;
     kv:
         a_value_is_kept_replaced_and_removed
         two_plugins_with_the_same_key_never_meet

@@ -139,15 +139,17 @@ impl PluginRecord {
     }
 }
 
-/// What serves, under the policy that is wanted: who may call does not wait for another process, which
-/// may never come.
+/// What serves, under the policy and the approvals that are wanted: who may call does not wait for another
+/// process, which may never come.
 fn with_policy_of(serves: &Arc<PluginSpec>, wanted: &PluginSpec) -> Arc<PluginSpec> {
     let policy = &wanted.options.policy;
-    if serves.options.policy == *policy {
+    let public_endpoints = &wanted.public_endpoints;
+    if serves.options.policy == *policy && serves.public_endpoints == *public_endpoints {
         return serves.clone();
     }
     let options = PluginOptions { policy: policy.clone(), ..serves.options.clone() };
-    Arc::new(PluginSpec { options, ..PluginSpec::clone(serves) })
+    let public_endpoints = public_endpoints.clone();
+    Arc::new(PluginSpec { options, public_endpoints, ..PluginSpec::clone(serves) })
 }
 
 impl View {

@@ -188,7 +188,8 @@ fn spec(shown: &PluginAttributes) -> PluginSpec {
         is_active: true,
     };
     let (id, reloads) = (PluginId(0), shown.reloads);
-    plugin::Plugin { id, reloads, draft, created_at: 0, updated_at: 0 }.spec()
+    let public_endpoints = None;
+    plugin::Plugin { id, reloads, draft, public_endpoints, created_at: 0, updated_at: 0 }.spec()
 }
 
 #[cfg(test)]
