@@ -2,7 +2,7 @@
 //! and the OpenAPI document of all that. Server, command line and tests are built on it, so that none
 //! of them can differ from the document. It serves nothing, asks nobody and stores nothing.
 //!
-//! Reading order: `operations` (what there is, in rows as `operation` has them), `plugin`, `state`, `app`, `token`, `route`, `record`,
+//! Reading order: `operations` (what there is, in rows as `operation` has them), `plugin`, `public_endpoints`, `state`, `app`, `token`, `route`, `record`,
 //! `logging`, `probe` (the nouns), `resource` (what all answers share), `error` (how it says no), `read` (from a
 //! foreign body or query to a type, with everything that is wrong), `document` (OpenAPI).
 
@@ -14,6 +14,7 @@ pub mod operation;
 pub mod operations;
 pub mod plugin;
 pub mod probe;
+pub mod public_endpoints;
 pub mod read;
 pub mod record;
 pub mod resource;

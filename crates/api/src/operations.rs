@@ -10,6 +10,7 @@ use crate::plugin::{
     ScopeFields, ShowQuery, WholeStatusAttributes,
 };
 use crate::probe::{Health, Readiness};
+use crate::public_endpoints::PublicEndpointFields;
 use crate::record::{RecordAttributes, RecordQuery};
 use crate::resource::{ListOf, PageOf, Shown};
 use crate::route::RouteAttributes;
@@ -63,6 +64,7 @@ operation_ids! {
     GrantScopes          "grant_plugin_scopes"    "Let a plugin ask more of the gateway."
     RevokeScopes         "revoke_plugin_scopes"   "Let a plugin ask less of the gateway."
     ApproveScopes        "approve_plugin_scopes"  "Grant all that a plugin's manifest wishes, or nothing."
+    ChangePublic         "change_public_endpoints" "Approve what a plugin offers without a token, or take that back."
     ShowPluginStatus     "show_plugin_status"     "Show how a plugin is doing and what it serves."
     ShowConfigSchema     "show_config_schema"     "Show what a plugin says of its configuration."
     ListPluginRecords    "list_plugin_records"    "List what is known of a plugin's processes, newest first."
@@ -158,6 +160,11 @@ fn plugin_deeds() -> Vec<Operation<OperationId>> {
                 .changes::<PluginAttributes>(CHANGED),
             at(Id::ApproveScopes, Method::Post, "/api/v1/plugins/{id}/approve-scopes")
                 .body::<ApprovalFields>()
+                .conditional()
+                .refused(ErrorCode::Conflict)
+                .changes::<PluginAttributes>(CHANGED),
+            at(Id::ChangePublic, Method::Post, "/api/v1/plugins/{id}/public-endpoints")
+                .body::<PublicEndpointFields>()
                 .conditional()
                 .refused(ErrorCode::Conflict)
                 .changes::<PluginAttributes>(CHANGED),

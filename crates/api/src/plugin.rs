@@ -1,6 +1,7 @@
 //! Plugins and how they are doing, as the admin API tells them. The rules of a plugin are the model's.
 
 use crate::operation::Fields;
+use crate::public_endpoints::PublicEndpointsAttributes;
 use crate::record::RecordAttributes;
 use crate::route::EndpointAttributes;
 use crate::state::State;
@@ -95,6 +96,12 @@ pub struct PluginAttributes {
     pub hook_types: Vec<String>,
     /// What it may ask of the gateway.
     pub service_scopes: BTreeSet<String>,
+    /// What its manifest wishes to ask, could be granted and is not.
+    #[serde(default)]
+    pub missing_scopes: Vec<String>,
+    /// What it offers without a token.
+    #[serde(default)]
+    pub public_endpoints: PublicEndpointsAttributes,
     /// Whether it runs.
     pub is_active: bool,
     /// How often it was told to start anew.
@@ -184,6 +191,12 @@ pub struct WholeStatusAttributes {
     pub is_active: bool,
     /// What it may ask of the gateway.
     pub service_scopes: BTreeSet<String>,
+    /// What its manifest wishes to ask, could be granted and is not.
+    #[serde(default)]
+    pub missing_scopes: Vec<String>,
+    /// What it offers without a token.
+    #[serde(default)]
+    pub public_endpoints: PublicEndpointsAttributes,
     /// How it is doing, in short.
     #[serde(flatten)]
     pub summary: StatusSummary,

@@ -1,5 +1,6 @@
 //! Endpoints and the routes they are mounted on, as the admin API tells them.
 
+use crate::public_endpoints::PublicState;
 use crate::state::State;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -16,6 +17,9 @@ pub struct EndpointAttributes {
     pub require_auth: bool,
     /// Where a token is demanded although `require_auth` is false, because GET demands one there.
     pub raised: Vec<RaisedAttributes>,
+    /// Why it is served without a token, or that it is not; `null` where a token is demanded.
+    #[serde(default)]
+    pub public: Option<PublicState>,
     /// Whether it answers with streams.
     pub stream_response: bool,
     /// Free text of the plugin.
@@ -50,6 +54,9 @@ pub struct RouteAttributes {
     pub require_auth: bool,
     /// Where a token is demanded although `require_auth` is false, because GET demands one there.
     pub raised: Vec<RaisedAttributes>,
+    /// Why it is served without a token, or that it is not; `null` where a token is demanded.
+    #[serde(default)]
+    pub public: Option<PublicState>,
     /// Whether it answers with streams.
     pub stream_response: bool,
     /// Free text of the plugin.

@@ -1,6 +1,6 @@
 //! The admin API: desired state over HTTP, for operators and their tools. Reading order: `router`
 //! (what there is), `frame` and `auth` (what every request passes), `plugins`, `plugin_fields`, `plugin_shape`,
-//! `plugin_schema`, `plugin_scopes`, `apps`, `tokens`, `records`, `routes`, `logging`, `openapi`, `probes`, then `state`, `extract`,
+//! `plugin_schema`, `plugin_scopes`, `plugin_public`, `apps`, `tokens`, `records`, `routes`, `logging`, `openapi`, `probes`, then `state`, `extract`,
 //! `change`, `if_match`, `types` and `error` they are built on. What is asked and answered is said in the crate `api`.
 
 mod apps;
@@ -13,6 +13,7 @@ mod if_match;
 mod logging;
 mod openapi;
 mod plugin_fields;
+mod plugin_public;
 mod plugin_schema;
 mod plugin_scopes;
 mod plugin_shape;

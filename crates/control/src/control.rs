@@ -2,14 +2,18 @@
 //! turn. Knows what a change means for the snapshot, and nothing of HTTP.
 
 use crate::expiry::keep_swept;
+use crate::fleet::{Fleet, Overview};
 use crate::publish::{Published, Publisher};
 use sidegate_model::app::{App, AppDraft, AppId};
-use sidegate_model::plugin::{Plugin, PluginDraft, PluginId};
+use sidegate_model::plugin::{Plugin, PluginDraft, PluginId, PluginSpec};
+use sidegate_model::public_endpoints::PublicEndpoints;
 use sidegate_model::snapshot::{Revision, Snapshot};
+use sidegate_model::status::PluginState;
 use sidegate_model::token::{Token, TokenId};
 use sidegate_store::{
-    DeletedApp, NewTokenRow, Precondition, ScopeChange, Store, StoreError, StoreView,
+    DeletedApp, NewTokenRow, Precondition, PublicChange, ScopeChange, Store, StoreError, StoreView,
 };
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -63,6 +67,11 @@ impl Control {
     /// What is stored, for reading: desired state is changed by the methods here only.
     pub(crate) fn view(&self) -> &StoreView {
         &self.view
+    }
+
+    /// What shall be, as it was published last.
+    pub(crate) fn desired(&self) -> Arc<Snapshot> {
+        self.publisher.current()
     }
 
     /// Registers an app.
@@ -188,6 +197,55 @@ impl Control {
         self.publisher.change(write, with_plugin).await
     }
 
+    /// Approves public endpoints of a plugin or takes that back; its process stays.
+    ///
+    /// # Errors
+    /// Those of [`Store::change_public_endpoints`].
+    pub async fn change_public_endpoints(
+        &self,
+        id: PluginId,
+        change: PublicChange,
+        precondition: Precondition,
+    ) -> Result<Published<Plugin>, StoreError> {
+        let write = move |store: Store| async move {
+            store.change_public_endpoints(id, &change, &precondition).await
+        };
+        self.publisher.change(write, with_plugin).await
+    }
+
+    /// Records as approved what those plugins offer without a token that serve now, and of which nobody
+    /// has decided yet. Does nothing while another process runs the plugins.
+    ///
+    /// # Errors
+    /// Those of [`Store::record_public_endpoints`].
+    pub async fn record_public_endpoints(&self, fleet: &dyn Fleet) -> Result<(), StoreError> {
+        let offered = self.undecided_offers(fleet);
+        if offered.is_empty() || self.publisher.follows_callers_only() {
+            return Ok(());
+        }
+        let write =
+            move |store: Store| async move { store.record_public_endpoints(&offered).await };
+        let apply = |snapshot, plugins: &Vec<Plugin>| plugins.iter().fold(snapshot, with_plugin);
+        for plugin in self.publisher.change(write, apply).await?.value {
+            let endpoints = plugin.public_endpoints.unwrap_or_default().to_string();
+            let plugin = plugin.draft.name;
+            tracing::info!(plugin, endpoints, "what is public already counts as approved");
+        }
+        Ok(())
+    }
+
+    /// What those plugins offer without a token that serve now, and of which nobody has decided yet.
+    fn undecided_offers(&self, fleet: &dyn Fleet) -> BTreeMap<PluginId, PublicEndpoints> {
+        let desired = self.desired();
+        let is_undecided = |spec: &&Arc<PluginSpec>| spec.public_endpoints.is_none();
+        let mut undecided = desired.plugins.values().filter(is_undecided).peekable();
+        if undecided.peek().is_none() {
+            return BTreeMap::new();
+        }
+        let overview = Overview::of(fleet);
+        undecided.filter_map(|spec| Some((spec.id, offered(&overview, spec)?))).collect()
+    }
+
     /// Asks for a new instance of a plugin.
     ///
     /// # Errors
@@ -216,6 +274,13 @@ impl Control {
         };
         self.publisher.change(write, apply).await
     }
+}
+
+/// What a plugin offers without a token, where it serves.
+fn offered(overview: &Overview, spec: &PluginSpec) -> Option<PublicEndpoints> {
+    let mut known = overview.on_each(spec.id).filter_map(|(_, status)| status);
+    let serves = known.find(|status| status.state == PluginState::Ready)?;
+    Some(PublicEndpoints::offered(&serves.endpoints, &spec.options))
 }
 
 fn with_app(snapshot: Snapshot, app: &App) -> Snapshot {

@@ -2,17 +2,20 @@
 //! request and never runs a plugin; what it knows of those who do is the [`Fleet`].
 //!
 //! Reading order: `publish` (store, then snapshot), `control` (what may be done to desired state),
-//! `fleet` (what the nodes are asked), `logs` (what the log is asked), `expiry` (what plugins kept long enough), `admin` (all of it over HTTP).
+//! `fleet` (what the nodes are asked), `logs` (what the log is asked), `expiry` (what plugins kept long enough),
+//! `public_endpoints` (what was public before anybody asked), `admin` (all of it over HTTP).
 
 mod admin;
 mod control;
 mod expiry;
 mod fleet;
 mod logs;
+mod public_endpoints;
 mod publish;
 
 pub use admin::{AdminParts, AdminTls, ControlSettings, serve};
 pub use control::Control;
 pub use fleet::{Fleet, NodeProbes, Quorum};
 pub use logs::LogLevels;
+pub use public_endpoints::keep_public_endpoints_recorded;
 pub use publish::{Published, Publisher};

@@ -68,6 +68,11 @@ impl Publisher {
         self.sender.subscribe()
     }
 
+    /// What was published last.
+    pub fn current(&self) -> Arc<Snapshot> {
+        self.sender.borrow().clone()
+    }
+
     /// Takes a turn: performs `write`, then publishes what `apply` makes of the snapshot before.
     ///
     /// Once the turn has begun it runs to its end even if the caller goes away, so that nothing is
@@ -132,6 +137,11 @@ impl Publisher {
         self.callers_only.store(only, Ordering::Release);
     }
 
+    /// Whether another process runs the plugins.
+    pub fn follows_callers_only(&self) -> bool {
+        self.callers_only.load(Ordering::Acquire)
+    }
+
     async fn catch_up_with_others(&self) -> Result<(), StoreError> {
         // Our own changes are published within their turn.
         let mut turn = self.turn.clone().lock_owned().await;
@@ -140,7 +150,7 @@ impl Publisher {
             return Ok(());
         }
         let stored = self.store.load_snapshot().await?;
-        let next = if self.callers_only.load(Ordering::Acquire) {
+        let next = if self.follows_callers_only() {
             let (plugins, registered) = (current.plugins.clone(), current.registered.clone());
             Snapshot { plugins, registered, ..stored }
         } else {

@@ -3,4 +3,5 @@
 
 pub(crate) mod access;
 pub(crate) mod admit;
+pub(crate) mod approval;
 pub(crate) mod authenticate;

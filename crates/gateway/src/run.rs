@@ -13,6 +13,7 @@ use crate::log::Logs;
 use crate::metrics::Metrics;
 use serde_json::Value;
 use sidegate_model::kv::Kv;
+use sidegate_model::public_endpoints::PublicMode;
 use sidegate_model::snapshot::{Revision, Snapshot};
 use sidegate_model::status::PluginStatus;
 use sidegate_plugins::host::{CallerFacts, HostError, HostHandle, HostSettings};
@@ -44,6 +45,8 @@ pub struct GatewaySettings {
     pub edge_namespace: String,
     /// Whether `/ready` and `/metrics` are answered on the port for clients.
     pub public_probes: bool,
+    /// Whether endpoints that need no token wait for approval.
+    pub public_endpoints: PublicMode,
     /// How plugins are run.
     pub host: HostSettings,
     /// Where requests are told.
@@ -179,6 +182,7 @@ pub async fn start(
         started: Instant::now(),
         stopping: AtomicBool::new(false),
         public_probes: settings.public_probes,
+        public_endpoints: settings.public_endpoints,
         handed_over: AtomicBool::new(false),
         limits: settings.limits,
     });

@@ -14,6 +14,7 @@ use sidegate_gateway::{EdgeLimits, GatewayError, GatewaySettings, Listeners, Pro
 use sidegate_model::UnixMillis;
 use sidegate_model::kv::{Kv, KvError, KvFuture};
 use sidegate_model::plugin::{PluginId, PluginSpec};
+use sidegate_model::public_endpoints::PublicMode;
 use sidegate_model::snapshot::Snapshot;
 use sidegate_plugins::host::{HostLimits, HostSettings, Permitted};
 use std::fs;
@@ -59,6 +60,7 @@ fn settings(folder: &Path) -> GatewaySettings {
         edge_id: "start".to_owned(),
         edge_namespace: String::new(),
         public_probes: true,
+        public_endpoints: PublicMode::Allow,
         host: HostSettings {
             runtime_dirs: vec![folder.join("run")],
             records_dir: None,

@@ -1,5 +1,6 @@
 //! A node: one gateway that runs plugins and serves clients, and what it says of itself.
 
+use crate::public_endpoints::PublicMode;
 use crate::snapshot::Revision;
 use crate::status::PluginStatus;
 use std::fmt;
@@ -33,6 +34,8 @@ pub struct NodeReport {
     pub id: NodeId,
     /// The revision by which it serves requests.
     pub revision: Revision,
+    /// What becomes there of endpoints that need no token.
+    pub public_mode: PublicMode,
     /// How every plugin is doing there, in no particular order.
     pub plugins: Vec<PluginStatus>,
 }

@@ -19,6 +19,7 @@ use sidegate_gateway::{
 };
 use sidegate_model::node::{NodeId, NodeReport};
 use sidegate_model::plugin::PluginId;
+use sidegate_model::public_endpoints::PublicMode;
 use sidegate_model::record::InstanceRecord;
 use sidegate_model::snapshot::Revision;
 use sidegate_plugins::host::{HostHandle, HostLimits, HostSettings};
@@ -51,6 +52,7 @@ pub(crate) fn settings(
         shards: config.threads(),
         tls: config.tls.as_ref().map(|paths| tls_identity(paths, "TLS")).transpose()?,
         public_probes: config.public_probes,
+        public_endpoints: config.public_endpoints,
         limits: config.limits.clone(),
         proxies: config.proxies.clone(),
         edge_id: config.edge_id.clone(),
@@ -139,6 +141,7 @@ pub(crate) struct OwnNode {
     pub(crate) id: NodeId,
     pub(crate) host: Arc<HostHandle>,
     pub(crate) probes: Probes,
+    pub(crate) public_mode: PublicMode,
 }
 
 impl NodeProbes for OwnNode {
@@ -154,7 +157,8 @@ impl NodeProbes for OwnNode {
 impl Fleet for OwnNode {
     fn nodes(&self) -> Vec<NodeReport> {
         let revision = *self.host.applied().borrow();
-        vec![NodeReport { id: self.id.clone(), revision, plugins: self.host.statuses() }]
+        let (id, plugins) = (self.id.clone(), self.host.statuses());
+        vec![NodeReport { id, revision, public_mode: self.public_mode, plugins }]
     }
 
     fn changes(&self) -> BoxStream<'static, ()> {

@@ -9,7 +9,9 @@ use crate::inherited::Sockets;
 use crate::logging::Logging;
 use crate::plane::{self, OwnNode};
 use serde_json::json;
-use sidegate_control::{AdminTls, Control, ControlSettings, LogLevels};
+use sidegate_control::{
+    AdminTls, Control, ControlSettings, LogLevels, keep_public_endpoints_recorded,
+};
 use sidegate_gateway::{Gateway, GatewayError, GatewaySettings, Listeners};
 use sidegate_model::node::NodeId;
 use sidegate_model::token::TokenHash;
@@ -43,7 +45,7 @@ pub(crate) struct Running {
     pub(crate) admin: AdminApi,
     admin_addr: SocketAddr,
     renewals: Renewals,
-    /// Who looks for renewed certificates; ends with the server.
+    /// Who looks for renewed certificates, and who records what is public; ends with the server.
     _watching: JoinSet<()>,
     /// How many plugins are to run.
     plugins: usize,
@@ -88,12 +90,24 @@ impl Running {
         let settings = ControlSettings::new(TokenHash::of(token.reveal()));
         let settings = ControlSettings { logs: Some(logs), tls, ..settings };
         let id = NodeId::new(config.edge_id.clone());
-        let node = Arc::new(OwnNode { id, host: gateway.host(), probes: gateway.probes() });
+        let (host, probes) = (gateway.host(), gateway.probes());
+        let node = Arc::new(OwnNode { id, host, probes, public_mode: config.public_endpoints });
+        let recording = keep_public_endpoints_recorded(control.clone(), node.clone());
         let admin = AdminApi::new(socket, settings, control.clone(), node).map_err(unusable)?;
         let admin_addr = admin.addr().unwrap_or(config.admin_addr);
         let renewals = Renewals::new(certificates, [gateway.identity(), admin_identity]);
-        let _watching = renewals.watch();
-        Ok(Self { store, control, gateway, admin, admin_addr, renewals, _watching, plugins })
+        let mut watching = renewals.watch();
+        watching.spawn(recording);
+        Ok(Self {
+            store,
+            control,
+            gateway,
+            admin,
+            admin_addr,
+            renewals,
+            _watching: watching,
+            plugins,
+        })
     }
 
     /// The renewals of its certificates.

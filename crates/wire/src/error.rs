@@ -114,6 +114,7 @@ error_table! {
 //  variant              code                    http gRPC               source  retry public message
     InvalidRequest       "invalid_request"       400  InvalidArgument    Client  never "The request is malformed or lacks something that is required."
     Unauthorized         "unauthorized"          401  Unauthenticated    Client  never "A valid token is required here."
+    NotApproved          "not_approved"          401  Unauthenticated    Client  never "This is served without a token only once an operator has approved it."
     Forbidden            "forbidden"             403  PermissionDenied   Client  never "The token is valid, but it does not permit this request."
     InsufficientScope    "insufficient_scope"    403  PermissionDenied   Client  never "The token is valid, but it lacks a scope that is required here."
     NotFound             "not_found"             404  NotFound           Client  never "Nothing is served at this address."

@@ -1,6 +1,7 @@
 //! Plugins as answers show them: what is stored of them, without its secrets, and how they are doing.
 //! Asks nobody and changes nothing.
 
+use super::plugin_public::PublicOffer;
 use super::records::{NodeRecord, summary};
 use super::routes::{names, raised};
 use super::types::{Versioned, count, resource, time_text};
@@ -16,6 +17,7 @@ use sidegate_model::clock::now_millis;
 use sidegate_model::endpoint::{Endpoint, Raised};
 use sidegate_model::node::NodeId;
 use sidegate_model::plugin::Plugin;
+use sidegate_model::scope::check_service;
 use sidegate_model::secret::{hide_config, hide_options};
 use sidegate_model::status::{PluginState, PluginStatus};
 use std::sync::Arc;
@@ -31,6 +33,8 @@ pub(super) fn shape(
     secrets: Secrets,
 ) -> Versioned<PluginAttributes> {
     let (status, version) = (status_of(&plugin, overview), plugin.version());
+    let public_endpoints = PublicOffer::of(&plugin, overview).shape();
+    let missing_scopes = missing_scopes(&plugin, &status.manifest);
     let slug = slug_of(&plugin);
     let mut draft = plugin.draft;
     let text = |(name, text): (String, String)| (name, Value::String(text));
@@ -49,6 +53,8 @@ pub(super) fn shape(
         hook_type: draft.hook_type,
         hook_types: draft.hook_types,
         service_scopes: draft.service_scopes,
+        missing_scopes,
+        public_endpoints,
         is_active: draft.is_active,
         reloads: plugin.reloads,
         status,
@@ -71,11 +77,15 @@ pub(super) fn whole_status(
     let serves = records.iter().find(|(_, record)| record.end.is_none() && record.pid == pid);
     let failed = |(_, record): &&NodeRecord| record.end.as_ref().is_some_and(|end| !end.in_order);
     let status = status_of(plugin, overview);
+    let public = PublicOffer::of(plugin, overview);
+    let shape_endpoint = |endpoint| shape_endpoint(endpoint, raised, &public);
     WholeStatusAttributes {
         name: plugin.draft.name.clone(),
         slug: slug_of(plugin),
         is_active: plugin.draft.is_active,
         service_scopes: plugin.draft.service_scopes.clone(),
+        missing_scopes: missing_scopes(plugin, &status.manifest),
+        public_endpoints: public.shape(),
         summary: status.summary,
         manifest: status.manifest,
         nodes: status.nodes,
@@ -83,7 +93,7 @@ pub(super) fn whole_status(
         in_flight: own.map_or(0, |status| count(status.in_flight)),
         instance: serves.filter(|_| pid.is_some()).map(summary),
         last_failure: records.iter().find(failed).map(summary),
-        endpoints: endpoints.iter().map(|endpoint| shape_endpoint(endpoint, raised)).collect(),
+        endpoints: endpoints.iter().map(shape_endpoint).collect(),
     }
 }
 
@@ -98,8 +108,12 @@ fn status_of(plugin: &Plugin, overview: &Overview) -> StatusAttributes {
         node: node.as_str().to_owned(),
         summary: summary_of(plugin, status),
     };
+    let mut summary = summary_of(plugin, own);
+    summary
+        .warnings
+        .extend(PublicOffer::of(plugin, overview).warning(plugin.id, &plugin.draft.name));
     StatusAttributes {
-        summary: summary_of(plugin, own),
+        summary,
         manifest: own.map(manifest).unwrap_or_default(),
         nodes: overview.on_each(plugin.id).map(on_node).collect(),
     }
@@ -128,12 +142,24 @@ fn summary_of(plugin: &Plugin, status: Option<&PluginStatus>) -> StatusSummary {
     }
 }
 
-fn shape_endpoint(endpoint: &Arc<Endpoint>, all_raised: &[Raised]) -> EndpointAttributes {
+/// What a manifest wishes, could be granted and is not.
+fn missing_scopes(plugin: &Plugin, manifest: &ManifestSummary) -> Vec<String> {
+    let granted = &plugin.draft.service_scopes;
+    let is_missing = |scope: &&String| !granted.contains(*scope) && check_service(scope).is_ok();
+    manifest.requested_scopes.iter().filter(is_missing).cloned().collect()
+}
+
+fn shape_endpoint(
+    endpoint: &Arc<Endpoint>,
+    all_raised: &[Raised],
+    public: &PublicOffer<'_>,
+) -> EndpointAttributes {
     EndpointAttributes {
         path: endpoint.path.clone(),
         methods: names(endpoint.methods),
         require_auth: endpoint.require_auth,
         raised: raised(all_raised, endpoint, ""),
+        public: public.of_endpoint(endpoint),
         stream_response: endpoint.stream_response,
         description: endpoint.description.clone(),
         metadata: endpoint.metadata.clone(),

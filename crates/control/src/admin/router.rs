@@ -7,7 +7,8 @@ use super::extract::{MAX_BODY_BYTES, refuse_query};
 use super::frame::frame;
 use super::state::AdminState;
 use super::{
-    apps, logging, openapi, plugin_schema, plugin_scopes, plugins, probes, records, routes, tokens,
+    apps, logging, openapi, plugin_public, plugin_schema, plugin_scopes, plugins, probes, records,
+    routes, tokens,
 };
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -30,6 +31,7 @@ fn handler(id: OperationId, method: MethodFilter) -> MethodRouter<AdminState> {
         OperationId::GrantScopes => on(method, plugin_scopes::grant),
         OperationId::RevokeScopes => on(method, plugin_scopes::revoke),
         OperationId::ApproveScopes => on(method, plugin_scopes::approve),
+        OperationId::ChangePublic => on(method, plugin_public::change),
         OperationId::ShowPluginStatus => on(method, plugins::status),
         OperationId::ShowConfigSchema => on(method, plugin_schema::show),
         OperationId::ListPluginRecords => on(method, records::list),

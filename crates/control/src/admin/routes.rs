@@ -1,10 +1,12 @@
 //! The routes that are served now: every mounted endpoint of every plugin. Read only.
 
+use super::plugin_public::PublicOffer;
 use super::state::AdminState;
 use super::types::{list_of, resource};
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
+use sidegate_api::public_endpoints::PublicState;
 use sidegate_api::resource::{Resource, ResourceType};
 use sidegate_api::route::{RaisedAttributes, RouteAttributes};
 use sidegate_model::endpoint::{Endpoint, MethodSet, Raised};
@@ -35,6 +37,7 @@ fn shape(
     status: &PluginStatus,
     slug: &Slug,
     endpoint: &Arc<Endpoint>,
+    public: Option<PublicState>,
 ) -> Resource<RouteAttributes> {
     let mount = format!("/plugins/{slug}");
     let path = format!("{mount}{}", endpoint.path);
@@ -48,6 +51,7 @@ fn shape(
         methods,
         require_auth: endpoint.require_auth,
         raised: raised(&status.raised, endpoint, &mount),
+        public,
         stream_response: endpoint.stream_response,
         description: endpoint.description.clone(),
         metadata: endpoint.metadata.clone(),
@@ -58,12 +62,20 @@ fn shape(
 
 /// `GET /routes`
 pub(crate) async fn list(State(state): State<AdminState>) -> Response {
-    let overview = state.overview();
+    let (overview, desired) = (state.overview(), state.control.desired());
     let mounted = overview.summaries().filter_map(|status| Some((status, status.slug.as_ref()?)));
-    let data = mounted
-        .flat_map(|(status, slug)| {
-            status.endpoints.iter().map(move |endpoint| shape(status, slug, endpoint))
-        })
-        .collect();
+    let mut data = Vec::new();
+    for (status, slug) in mounted {
+        let spec = desired.plugins.get(&status.id);
+        let public = spec.map(|spec| {
+            let decided = spec.public_endpoints.as_ref();
+            PublicOffer::new(&overview, Some(status), &spec.options, decided)
+        });
+        let shape = |endpoint: &Arc<Endpoint>| {
+            let public = public.as_ref().and_then(|public| public.of_endpoint(endpoint));
+            shape(status, slug, endpoint, public)
+        };
+        data.extend(status.endpoints.iter().map(shape));
+    }
     Json(list_of(data)).into_response()
 }

@@ -3,6 +3,7 @@
 use super::Fleet;
 use sidegate_model::node::{NodeId, NodeReport};
 use sidegate_model::plugin::PluginId;
+use sidegate_model::public_endpoints::PublicMode;
 use sidegate_model::status::{PluginState, PluginStatus};
 use std::collections::BTreeSet;
 
@@ -17,6 +18,12 @@ impl Overview {
         let mut reports = fleet.nodes();
         reports.sort_by(|a, b| a.id.cmp(&b.id));
         Self { reports }
+    }
+
+    /// What becomes of endpoints that need no token, where it is strictest.
+    pub(crate) fn public_mode(&self) -> PublicMode {
+        let asks = |report: &NodeReport| report.public_mode == PublicMode::Approve;
+        if self.reports.iter().any(asks) { PublicMode::Approve } else { PublicMode::Allow }
     }
 
     /// What every node says of a plugin; `None` of those that have not taken it up.
@@ -88,7 +95,7 @@ mod tests {
     }
 
     fn node(name: &str, plugins: Vec<PluginStatus>) -> NodeReport {
-        NodeReport { id: NodeId::new(name), revision: 0, plugins }
+        NodeReport { id: NodeId::new(name), revision: 0, public_mode: PublicMode::Allow, plugins }
     }
 
     #[test]

@@ -14,7 +14,8 @@ use sidegate_model::clock::now_millis;
 use sidegate_model::config_schema::ConfigSchema;
 use sidegate_model::endpoint::EndpointTable;
 use sidegate_model::node::{NodeId, NodeReport};
-use sidegate_model::plugin::PluginId;
+use sidegate_model::plugin::{PluginId, PluginSpec};
+use sidegate_model::public_endpoints::PublicMode;
 use sidegate_model::record::{InstanceEnd, InstanceRecord, LoggedLine, ProcessExit};
 use sidegate_model::snapshot::{Revision, Snapshot};
 use sidegate_model::status::{PluginState, PluginStatus};
@@ -36,51 +37,80 @@ pub(crate) struct FakePlane {
     pub(crate) desired: watch::Receiver<Arc<Snapshot>>,
     pub(crate) stalls: watch::Sender<bool>,
     pub(crate) panics: AtomicBool,
+    /// Whether public endpoints wait for approval.
+    pub(crate) approves: AtomicBool,
 }
 
 impl FakePlane {
     fn plugins(&self) -> Vec<PluginStatus> {
         assert!(!self.panics.load(Ordering::Relaxed), "told to panic");
-        let endpoints = EndpointTable::build(vec![EndpointRegistration {
-            path: "/files/*".into(),
-            methods: vec!["POST".into(), "GET".into()],
-            description: "keeps files".into(),
-            require_auth: true,
-            metadata: [("tier".to_owned(), "gold".to_owned())].into(),
-            ..Default::default()
-        }]);
         let snapshot = self.desired.borrow().clone();
-        let status = |spec: &Arc<sidegate_model::plugin::PluginSpec>| PluginStatus {
-            id: spec.id,
-            name: spec.name.clone(),
-            slug: spec.slug.clone(),
-            state: if spec.name == "waits" { PluginState::Backoff } else { PluginState::Ready },
-            reason: None,
-            warnings: vec!["runs as root".to_owned()],
-            pid: Some(4711),
-            restarts: spec.reloads,
-            next_start_at: (spec.name == "waits").then(|| now_millis() + 3_600_000),
-            ready_since: Some(1_700_000_000_000),
-            hooks: vec!["custom_endpoint".to_owned()],
-            requested_scopes: match spec.name.as_str() {
-                "waits" => vec![],
-                _ => ["kv.readwrite", "apps.read", "analytics.read"].map(str::to_owned).to_vec(),
-            },
-            config_schema: schema(&spec.name),
-            endpoints: endpoints.endpoints().to_vec(),
-            raised: endpoints.raised().to_vec(),
-            required: spec.options.required,
-            start_duration: Some(Duration::from_millis(40)),
-            in_flight: 2,
-        };
-        snapshot.plugins.values().map(status).collect()
+        snapshot.plugins.values().map(|spec| status(spec, &endpoints(spec))).collect()
     }
+}
+
+fn status(spec: &PluginSpec, endpoints: &EndpointTable) -> PluginStatus {
+    let state = if spec.name == "waits" { PluginState::Backoff } else { PluginState::Ready };
+    PluginStatus {
+        id: spec.id,
+        name: spec.name.clone(),
+        slug: spec.slug.clone(),
+        state,
+        reason: None,
+        warnings: vec!["runs as root".to_owned()],
+        pid: Some(4711),
+        restarts: spec.reloads,
+        next_start_at: (spec.name == "waits").then(|| now_millis() + 3_600_000),
+        ready_since: Some(1_700_000_000_000),
+        hooks: vec!["custom_endpoint".to_owned()],
+        requested_scopes: match spec.name.as_str() {
+            "waits" => vec![],
+            _ => ["kv.readwrite", "apps.read", "analytics.read"].map(str::to_owned).to_vec(),
+        },
+        config_schema: schema(&spec.name),
+        endpoints: endpoints.endpoints().to_vec(),
+        raised: endpoints.raised().to_vec(),
+        required: spec.options.required,
+        start_duration: Some(Duration::from_millis(40)),
+        in_flight: 2,
+    }
+}
+
+/// What plugins offer; those that are called so offer something to everybody, and more once they were
+/// reloaded.
+fn endpoints(spec: &PluginSpec) -> EndpointTable {
+    let endpoint = |path: &str, methods: &[&str]| EndpointRegistration {
+        path: path.to_owned(),
+        methods: methods.iter().map(|&method| method.to_owned()).collect(),
+        ..Default::default()
+    };
+    let files = EndpointRegistration {
+        description: "keeps files".into(),
+        require_auth: true,
+        metadata: [("tier".to_owned(), "gold".to_owned())].into(),
+        ..endpoint("/files/*", &["POST", "GET"])
+    };
+    let open = match (spec.name.as_str(), spec.reloads) {
+        ("open", 0) => vec![endpoint("/hello", &["GET"]), endpoint("/hooks/*", &["POST", "PUT"])],
+        ("open", _) => vec![
+            endpoint("/hello", &["GET"]),
+            endpoint("/hooks/*", &["POST", "PUT"]),
+            endpoint("/new", &["GET"]),
+        ],
+        _ => Vec::new(),
+    };
+    EndpointTable::build([files].into_iter().chain(open).collect())
 }
 
 impl Fleet for FakePlane {
     fn nodes(&self) -> Vec<NodeReport> {
         let revision = self.desired.borrow().revision;
-        vec![NodeReport { id: NodeId::new("node-1"), revision, plugins: self.plugins() }]
+        let public_mode = match self.approves.load(Ordering::Relaxed) {
+            true => PublicMode::Approve,
+            false => PublicMode::Allow,
+        };
+        let (id, plugins) = (NodeId::new("node-1"), self.plugins());
+        vec![NodeReport { id, revision, public_mode, plugins }]
     }
 
     fn changes(&self) -> BoxStream<'static, ()> {
@@ -215,8 +245,9 @@ impl Admin {
         let dsn = format!("sqlite://{}", folder.path().join("test.db").display());
         let store = Store::open(&dsn).await.unwrap();
         let (control, desired) = Control::start(store.clone()).await.unwrap();
-        let (stalls, panics) = (watch::Sender::new(false), AtomicBool::new(false));
-        let plane = Arc::new(FakePlane { desired, stalls, panics });
+        let stalls = watch::Sender::new(false);
+        let [panics, approves] = [(); 2].map(|()| AtomicBool::new(false));
+        let plane = Arc::new(FakePlane { desired, stalls, panics, approves });
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (shutdown, ended) = oneshot::channel::<()>();

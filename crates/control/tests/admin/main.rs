@@ -10,6 +10,7 @@ mod live;
 mod plugin_scopes;
 mod plugins;
 mod probes;
+mod public_endpoints;
 mod refusals;
 mod schema;
 mod secrets;

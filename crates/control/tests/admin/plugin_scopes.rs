@@ -31,6 +31,7 @@ async fn what_is_granted_and_what_is_wished_are_shown_beside_each_other() {
     assert_eq!(attributes["service_scopes"], json!(["apps.read"]));
     let wishes = json!(["kv.readwrite", "apps.read", "analytics.read"]);
     assert_eq!(attributes["status"]["requested_scopes"], wishes);
+    assert_eq!(attributes["missing_scopes"], json!(["kv.readwrite"]), "what could be granted");
     assert_eq!(attributes["status"]["hooks"], json!(["custom_endpoint"]));
     let status = admin.get(&format!("{PLUGIN}/status")).await.expect(200);
     let attributes = status.attributes();

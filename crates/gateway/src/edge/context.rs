@@ -12,6 +12,7 @@ use super::request_id::RequestId;
 use crate::log::Logs;
 use crate::metrics::Metrics;
 use http::Version;
+use sidegate_model::public_endpoints::PublicMode;
 use sidegate_model::status::PluginStatus;
 use sidegate_plugins::{Generation, GenerationReader, NodeFacts, StreamTask};
 use std::sync::Arc;
@@ -125,6 +126,8 @@ pub(crate) struct Edge {
     pub stopping: AtomicBool,
     /// Whether clients may ask for `/ready` and `/metrics`.
     pub public_probes: bool,
+    /// Whether endpoints that need no token wait for approval.
+    pub public_endpoints: PublicMode,
     /// Whether another process serves in its place.
     pub handed_over: AtomicBool,
 }

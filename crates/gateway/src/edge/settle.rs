@@ -6,6 +6,7 @@ use super::context::{Moment, RequestContext};
 use super::cors;
 use super::error::EdgeError;
 use crate::identity::access::may_call;
+use crate::identity::approval::awaits_approval;
 use crate::identity::authenticate::Caller;
 use crate::metrics::RouteName;
 use crate::route::lookup::{Found, Match, Miss, lookup};
@@ -98,12 +99,18 @@ pub(crate) async fn settle(
             Err(miss) => return Err(miss.into()),
         };
         record.asks(&matched.mount.plugin);
+        let mode = context.edge.public_endpoints;
+        let awaits_approval = awaits_approval(mode, &matched, &matched.mount.plugin);
         // It never has credentials. Where the operator says who may ask, nobody else is needed.
-        if cors::is_preflight(head) && (matched.require_auth || record.cors().is_some()) {
+        let is_ours = matched.require_auth || awaits_approval || record.cors().is_some();
+        if cors::is_preflight(head) && is_ours {
             let allow = matched.mount.endpoints.allow(matched.path.relative());
             return Ok(Outcome::Options(allow));
         }
         record.routed(route_name(&matched));
+        if awaits_approval {
+            return Err(EdgeError::not_approved());
+        }
         let caller = identify(&moment.generation, &matched, head)?;
         if let Caller::App(known) = &caller {
             record.app = Some(known.identity.app.id.0);
@@ -136,7 +143,9 @@ pub(crate) async fn replacement(
         let mount = moment.generation.mount(slug).ok_or_else(unavailable)?.clone();
         match &mount.target {
             Target::Ready(instance) if gone.is_none_or(|gone| !Arc::ptr_eq(instance, gone)) => {
-                let same = names_the_same(&mount, matched);
+                let mode = context.edge.public_endpoints;
+                let same = names_the_same(&mount, matched)
+                    && !awaits_approval(mode, matched, &mount.plugin);
                 return if same { Ok(instance.clone()) } else { Err(unavailable()) };
             }
             Target::Ready(_) | Target::Starting => {

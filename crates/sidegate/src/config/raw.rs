@@ -161,6 +161,14 @@ pub(crate) const SETTINGS: &[Setting] = &[
          any case, without a token; `/health` is on both ports in any case.",
     ),
     row(
+        "SIDEGATE_PUBLIC_ENDPOINTS",
+        Kind::Word(&["allow", "approve"]),
+        "allow",
+        "What becomes of endpoints for which a plugin demands no token. `allow` serves them; \
+         `approve` answers them with 401 and the code `not_approved` until an operator approves them: \
+         see [operations.md](operations.md#public-endpoints).",
+    ),
+    row(
         "DATA_DIR",
         Kind::Path,
         "./data",

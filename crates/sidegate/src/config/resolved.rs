@@ -7,6 +7,7 @@ use super::layers::{Layers, Problem};
 use super::levels::Levels;
 use super::reader::Reader;
 use sidegate_gateway::{Believed, EdgeLimits, Proxies};
+use sidegate_model::public_endpoints::PublicMode;
 use sidegate_plugins::host::Permitted;
 use std::fmt;
 use std::net::SocketAddr;
@@ -56,6 +57,8 @@ pub(crate) struct Config {
     pub(crate) admin_tls: Option<TlsPaths>,
     /// Whether clients may ask for `/ready` and `/metrics`.
     pub(crate) public_probes: bool,
+    /// Whether endpoints that need no token wait for approval.
+    pub(crate) public_endpoints: PublicMode,
     /// Limits and deadlines of requests and connections.
     pub(crate) limits: EdgeLimits,
     /// Which commands may be run as plugins.
@@ -126,6 +129,10 @@ impl Config {
             tls: read.tls(),
             admin_tls: read.admin_tls(),
             public_probes: read.switch("PUBLIC_PROBES"),
+            public_endpoints: match read.word("SIDEGATE_PUBLIC_ENDPOINTS").as_str() {
+                "approve" => PublicMode::Approve,
+                _ => PublicMode::Allow,
+            },
             limits: read.limits(),
             permitted: Permitted {
                 dirs: read.folders("PLUGIN_DIRS"),
@@ -288,6 +295,9 @@ mod tests {
         assert_eq!(config.limits.stream_timeout, Duration::from_secs(300));
         assert_eq!(config.limits.stream_idle_timeout, None);
         assert!(config.tls.is_none() && config.admin_token.is_none());
+        assert_eq!(config.public_endpoints, PublicMode::Allow);
+        let approve = resolve(&[("SIDEGATE_PUBLIC_ENDPOINTS", "approve")]).unwrap();
+        assert_eq!(approve.public_endpoints, PublicMode::Approve);
     }
 
     #[test]

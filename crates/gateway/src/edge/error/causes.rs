@@ -31,6 +31,12 @@ impl EdgeError {
         Self::new(ErrorCode::PluginTimeout)
     }
 
+    /// It needs no token, and no operator has approved that. A token makes no difference.
+    pub(crate) fn not_approved() -> Self {
+        let challenge = HeaderValue::from_static("Bearer realm=\"sidegate\"");
+        Self::new(ErrorCode::NotApproved).with(header::WWW_AUTHENTICATE, challenge)
+    }
+
     /// There is no room for one more: of those that wait for a start, or in the memory for bodies.
     pub(crate) fn overloaded() -> Self {
         Self::new(ErrorCode::Overloaded)

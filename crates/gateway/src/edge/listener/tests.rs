@@ -8,6 +8,7 @@ use super::super::proxies::Proxies;
 use super::*;
 use crate::log::Logs;
 use crate::metrics::Metrics;
+use sidegate_model::public_endpoints::PublicMode;
 use sidegate_plugins::{Generation, GenerationReader, NodeFacts};
 use std::sync::atomic::AtomicBool;
 use tokio::task::JoinHandle;
@@ -29,6 +30,7 @@ fn edge() -> Arc<Edge> {
         started: std::time::Instant::now(),
         stopping: AtomicBool::new(false),
         public_probes: true,
+        public_endpoints: PublicMode::Allow,
         handed_over: AtomicBool::new(false),
         limits,
     })

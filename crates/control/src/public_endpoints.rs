@@ -1,0 +1,33 @@
+//! What plugins offered without a token before anybody was asked counts as approved: it is recorded when
+//! each of them serves for the first time since.
+
+use crate::control::Control;
+use crate::fleet::Fleet;
+use futures_util::StreamExt as _;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// After a write that failed.
+const RETRY: Duration = Duration::from_secs(5);
+
+/// Records it whenever the fleet tells something new, until the fleet ends or it is dropped.
+pub async fn keep_public_endpoints_recorded(control: Control, fleet: Arc<dyn Fleet>) {
+    // Before the first look, so that nothing is missed between.
+    let mut changes = fleet.changes();
+    loop {
+        let recorded = control.record_public_endpoints(&*fleet).await;
+        if let Err(error) = &recorded {
+            tracing::warn!(%error, "what plugins offer without a token is not recorded yet: the store cannot be written");
+        }
+        let retry = async {
+            match recorded {
+                Ok(()) => std::future::pending().await,
+                Err(_) => tokio::time::sleep(RETRY).await,
+            }
+        };
+        tokio::select! {
+            change = changes.next() => if change.is_none() { return },
+            () = retry => {}
+        }
+    }
+}
