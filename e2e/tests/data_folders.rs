@@ -4,7 +4,7 @@
 //! gateway of that time. A new step of the schema brings a folder of its own; none is ever changed.
 
 use serde_json::{Value, json};
-use sidegate_e2e::{Cli, Gateway, program, story};
+use sidegate_e2e::{Cli, Gateway, GatewayBuilder, eventually, program, story};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{AssertSqlSafe, Connection as _};
 use std::fs;
@@ -58,7 +58,12 @@ impl Kept {
 
     /// A gateway on a copy of it, with the admin token that lies in it.
     async fn open(&self) -> Gateway {
-        let builder = Gateway::builder().env_remove("SIDEGATE_ADMIN_TOKEN");
+        self.open_with(|builder| builder).await
+    }
+
+    /// The same, started in another way.
+    async fn open_with(&self, adjust: impl FnOnce(GatewayBuilder) -> GatewayBuilder) -> Gateway {
+        let builder = adjust(Gateway::builder().env_remove("SIDEGATE_ADMIN_TOKEN"));
         self.lay_out(&builder.folder().join("data")).await;
         builder.start().await
     }
@@ -155,6 +160,43 @@ async fn entries_are_as_they_were(gateway: &Gateway, kept: &Kept) {
     }
     let gone = gateway.get("/plugins/lab/kv/gone").bearer(&token).send().await;
     gone.expect(404);
+}
+
+#[test]
+fn what_was_public_before_anybody_was_asked_goes_on_where_it_needs_approval() {
+    let mut all = Kept::all().into_iter();
+    let kept = all.find(|kept| kept.schema == 3).unwrap();
+    story(async {
+        let strict = |builder: GatewayBuilder| builder.env("SIDEGATE_PUBLIC_ENDPOINTS", "approve");
+        let mut gateway = kept.open_with(strict).await;
+        let open = gateway.plugin_by_id(2);
+        open.wait_ready().await;
+        gateway.get("/plugins/open-2/x").send().await.expect(200);
+        gateway.logged("what is public already counts as approved").await;
+        let public = eventually("it is recorded", async || {
+            let status = open.status().await;
+            let is_told = status.summary.warnings.iter().any(|it| it.contains("approval"));
+            assert!(!is_told, "{:?}", status.summary.warnings);
+            Some(status.public_endpoints).filter(|public| !public.approved.is_empty())
+        });
+        assert!(public.await.pending.is_empty());
+        gateway.get("/plugins/open-2/x").send().await.expect(200);
+        // What comes from now on waits, also of a plugin that was here.
+        gateway.plugin("new").program("sidegate-plugin-lab").ready().await;
+        let new = gateway.get("/plugins/new/x").send().await;
+        new.is_error(401, "not_approved", "client");
+        gateway.stop();
+        let mut database = database(&gateway.data_dir()).await;
+        let recorded: Vec<(String, Option<String>)> =
+            sqlx::query_as("SELECT name, public_endpoints FROM plugins ORDER BY id")
+                .fetch_all(&mut database)
+                .await
+                .unwrap();
+        let of = |name: &str| recorded.iter().find(|(known, _)| known == name).unwrap().1.clone();
+        assert_eq!(of("lab"), Some("[]".to_owned()), "it demands a token everywhere");
+        assert!(of("open").is_some_and(|text| text.contains("GET /")), "{recorded:?}");
+        assert_eq!(of("off"), None, "it has not served since");
+    });
 }
 
 #[test]

@@ -41,6 +41,7 @@ mod plugin_logs;
 mod policy_limits;
 mod processes;
 mod program_faults;
+mod public_endpoints;
 mod quota;
 mod readiness;
 mod records;

@@ -11,6 +11,7 @@ pub(crate) mod plugin_follow;
 pub(crate) mod plugin_log_lines;
 pub(crate) mod plugin_logs;
 pub(crate) mod plugin_logs_follow;
+pub(crate) mod plugin_public;
 mod plugin_schema;
 pub(crate) mod plugin_scopes;
 pub(crate) mod plugin_update;

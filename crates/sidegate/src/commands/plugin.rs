@@ -5,6 +5,7 @@
 use super::plugin_add::Add;
 use super::plugin_follow::follow;
 use super::plugin_logs::{self, Logs};
+use super::plugin_public::{self, ApprovePublic};
 use super::plugin_scopes::{self, Scopes};
 use super::plugin_update::{self, Update};
 use super::plugin_view::{Plugin, View, callable, whole};
@@ -43,6 +44,7 @@ enum Action {
     Grant(Scopes),
     /// Let a plugin ask less of the gateway; counts from its next call on, without a restart
     Revoke(Scopes),
+    ApprovePublic(ApprovePublic),
 }
 
 /// List all plugins
@@ -96,6 +98,7 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<(), Failure> {
         Action::Reload(started) => reload(started).await,
         Action::Grant(scopes) => plugin_scopes::run(scopes, "grant").await,
         Action::Revoke(scopes) => plugin_scopes::run(scopes, "revoke").await,
+        Action::ApprovePublic(arguments) => plugin_public::run(arguments).await,
         Action::Disable(one) => {
             let (api, plugin) = one.find().await?;
             activate(&api, &plugin.id, false).await?;

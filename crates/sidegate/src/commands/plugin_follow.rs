@@ -3,12 +3,13 @@
 //!
 //! It changes nothing.
 
-use super::plugin_view::{View, WholeAttributes, callable, whole};
+use super::plugin_view::{View, WholeAttributes, WholePlugin, callable, whole};
 use super::plugin_wait::{Outcome, Wait};
 use crate::client::AdminApi;
 use crate::error::Failure;
 use crate::output::printable;
 use sidegate_api::plugin::WholeStatusAttributes;
+use sidegate_api::public_endpoints::PublicEndpointsAttributes;
 
 /// Waits as asked (`None` is not at all), prints, and fails when the plugin failed. What was asked
 /// is stored in any case, so the data is printed in any case. What served `before` is not what was
@@ -35,7 +36,9 @@ pub(super) async fn follow(
             without_cause(&mut plugin.attributes, &warnings);
         }
     }
+    let news = before.map(|before| news(before, &plugin)).unwrap_or_default();
     view.one(plugin)?;
+    news.iter().for_each(|line| eprintln!("{}", printable(line)));
     if view.is_for_programs() {
         // Data is all they print, so a person hears of it here.
         warnings.iter().for_each(|warning| eprintln!("warning: {}", printable(warning)));
@@ -52,9 +55,75 @@ pub(super) async fn follow(
     }
 }
 
+/// What a plugin asks and offers that the process before did not: a difference, one a line.
+fn news(before: &WholeStatusAttributes, now: &WholePlugin) -> Vec<String> {
+    let (id, plugin) = (&now.id, &now.attributes.plugin);
+    let callable = callable(id, &plugin.name);
+    let known = &before.manifest.requested_scopes;
+    let wished = plugin.missing_scopes.iter().filter(|scope| !known.contains(scope));
+    let wished = wished.map(|scope| {
+        format!(
+            "+{scope}  wished, not granted: `sidegate plugin grant {callable} {scope}` grants it"
+        )
+    });
+    let public = |status: &PublicEndpointsAttributes| {
+        [&status.approved[..], &status.allowed, &status.pending].concat()
+    };
+    let known = public(&before.public_endpoints);
+    let offered = public(&plugin.public_endpoints).into_iter().filter(|it| !known.contains(it));
+    let pending = &plugin.public_endpoints.pending;
+    let offered = offered.map(|endpoint| match pending.contains(&endpoint) {
+        true => format!(
+            "+{endpoint}  needs no token, waits for approval: `sidegate plugin approve-public {callable} {endpoint:?}` approves it"
+        ),
+        false => format!("+{endpoint}  needs no token"),
+    });
+    wished.chain(offered).collect()
+}
+
 /// A plugin without why it failed.
 fn without_cause(plugin: &mut WholeAttributes, warnings: &[String]) {
     plugin.last_failure = None;
     plugin.plugin.status.summary.reason = None;
     plugin.plugin.status.summary.warnings = warnings.to_vec();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sidegate_api::plugin::{ManifestSummary, PluginAttributes};
+    use sidegate_api::resource::{Resource, ResourceType};
+
+    #[test]
+    fn what_an_upgrade_asks_and_offers_is_told_as_a_difference() {
+        let texts = |list: &[&str]| list.iter().map(ToString::to_string).collect::<Vec<_>>();
+        let requested_scopes = texts(&["kv.readwrite", "apps.read"]);
+        let manifest = ManifestSummary { requested_scopes, ..ManifestSummary::default() };
+        let public = |approved: &[&str], pending: &[&str]| PublicEndpointsAttributes {
+            approved: texts(approved),
+            pending: texts(pending),
+            ..PublicEndpointsAttributes::default()
+        };
+        let before = WholeStatusAttributes {
+            manifest,
+            public_endpoints: public(&["GET /a"], &["GET /b"]),
+            ..WholeStatusAttributes::default()
+        };
+        let plugin = PluginAttributes {
+            name: "p".to_owned(),
+            missing_scopes: texts(&["apps.read", "llms.read"]),
+            public_endpoints: public(&["GET /a"], &["GET /b", "GET /c"]),
+            ..PluginAttributes::default()
+        };
+        let attributes = WholeAttributes { plugin, ..WholeAttributes::default() };
+        let now = Resource { kind: ResourceType::Plugin, id: "1".to_owned(), attributes };
+        assert_eq!(
+            news(&before, &now),
+            [
+                "+llms.read  wished, not granted: `sidegate plugin grant p llms.read` grants it",
+                "+GET /c  needs no token, waits for approval: \
+                 `sidegate plugin approve-public p \"GET /c\"` approves it",
+            ]
+        );
+    }
 }

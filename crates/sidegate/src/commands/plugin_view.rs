@@ -4,6 +4,7 @@
 //! It asks the admin API and changes nothing.
 
 use super::plugin_log_lines;
+use super::plugin_public;
 use super::plugin_schema::settings;
 use crate::client::AdminApi;
 use crate::error::Failure;
@@ -12,10 +13,12 @@ use clap::Args;
 use serde::Serialize;
 use serde_json::{Map, Value};
 use sidegate_api::plugin::{PluginAttributes, SchemaAttributes, WholeStatusAttributes};
+use sidegate_api::public_endpoints::PublicState;
 use sidegate_api::record::RecordAttributes;
 use sidegate_api::resource::Resource;
 use sidegate_api::route::EndpointAttributes;
 use sidegate_model::duration::format_duration;
+pub(super) use sidegate_model::name::callable;
 use sidegate_model::scope::SERVICE_SCOPES;
 use sidegate_model::secret::{for_people, hide_config, hide_options};
 use std::time::Duration;
@@ -79,6 +82,7 @@ const DETAILS: &[Column<WholePlugin>] = &[
     ("wishes", |plugin| wishes(&plugin.id, &plugin.attributes.plugin)),
     ("hooks", |plugin| listed(&plugin.attributes.plugin.status.manifest.hooks)),
     ("endpoints", |plugin| endpoints(&plugin.attributes)),
+    ("public", |plugin| public(&plugin.id, &plugin.attributes.plugin)),
 ];
 
 /// The flags of every command that prints plugins.
@@ -172,14 +176,6 @@ pub(super) fn unmet_wishes(plugin: &PluginAttributes) -> UnmetWishes {
     UnmetWishes { grantable, unknown }
 }
 
-/// What a plugin is called in a command that a person may copy: its name, or its id where a shell
-/// would take the name apart.
-pub(super) fn callable(id: &str, name: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
-    let is_plain = name.chars().all(plain) && !name.starts_with('-');
-    if is_plain { name } else { id }.to_owned()
-}
-
 /// How many warnings there are, so that nobody has to show each plugin; nothing where there are none.
 fn number_of_warnings(plugin: &PluginAttributes) -> String {
     match plugin.status.summary.warnings.len() {
@@ -216,6 +212,10 @@ fn wishes(id: &str, plugin: &PluginAttributes) -> String {
     grantable.into_iter().chain(unknown).collect::<Vec<_>>().join("\n")
 }
 
+fn public(id: &str, plugin: &PluginAttributes) -> String {
+    plugin_public::shown(id, &plugin.name, &plugin.public_endpoints)
+}
+
 fn running(instance: Option<&RecordAttributes>) -> String {
     let Some(instance) = instance else { return String::new() };
     let uptime = format_duration(Duration::from_secs(instance.uptime_ms / 1000));
@@ -250,8 +250,12 @@ fn endpoints(plugin: &WholeAttributes) -> String {
         let Some(slug) = slug else {
             return format!("{methods} {path}  (not served: the plugin has no slug)");
         };
-        let marks =
-            [(endpoint.stream_response, "stream"), (endpoint.require_auth, "needs a token")];
+        let waits = endpoint.public == Some(PublicState::NotApproved);
+        let marks = [
+            (endpoint.stream_response, "stream"),
+            (endpoint.require_auth, "needs a token"),
+            (waits, "waits for approval"),
+        ];
         let marks = marks.into_iter().filter(|(is_so, _)| *is_so).map(|(_, mark)| mark.to_owned());
         let raised = endpoint.raised.iter().map(|at| format!("needs a token on {}", at.path));
         let marks: Vec<_> = marks.chain(raised).collect();
@@ -282,6 +286,10 @@ mod tests {
             endpoint("/a", false, false),
             endpoint("/b", true, false),
             endpoint("/c", true, true),
+            EndpointAttributes {
+                public: Some(PublicState::NotApproved),
+                ..endpoint("/d", false, false)
+            },
             EndpointAttributes { raised: vec![raised], ..endpoint("/*", false, false) },
         ];
         let slug = Some("s".to_owned());
@@ -290,6 +298,7 @@ mod tests {
         assert_eq!(
             endpoints(&whole),
             "GET /plugins/s/a\nGET /plugins/s/b  (stream)\nGET /plugins/s/c  (stream, needs a token)\n\
+             GET /plugins/s/d  (waits for approval)\n\
              GET /plugins/s/*  (needs a token on /c)"
         );
     }
@@ -333,13 +342,5 @@ mod tests {
     fn the_next_start_is_told_while_there_is_one() {
         assert_eq!(next_start(Some(2001)), "in 3s");
         assert_eq!(next_start(None), "");
-    }
-
-    #[test]
-    fn a_name_that_a_shell_takes_apart_is_replaced_by_the_id() {
-        assert_eq!(callable("3", "my-echo"), "my-echo");
-        for name in ["my echo", "a$b", "-x", "a;b"] {
-            assert_eq!(callable("3", name), "3", "{name}");
-        }
     }
 }

@@ -6,6 +6,7 @@ use crate::client::AdminApiFlags;
 use crate::error::Failure;
 use crate::output::{Column, Output, listed};
 use clap::Args;
+use sidegate_api::public_endpoints::PublicState;
 use sidegate_api::resource::Resource;
 use sidegate_api::route::{RaisedAttributes, RouteAttributes};
 
@@ -14,11 +15,19 @@ type Route = Resource<RouteAttributes>;
 const COLUMNS: &[Column<Route>] = &[
     ("PATH", |route| route.attributes.path.clone()),
     ("METHODS", |route| listed(&route.attributes.methods)),
-    ("TOKEN", |route| token(route.attributes.require_auth, &route.attributes.raised)),
+    ("TOKEN", |route| demand(&route.attributes)),
     ("STREAM", |route| if route.attributes.stream_response { "yes" } else { "no" }.to_owned()),
     ("PLUGIN", |route| route.attributes.plugin.clone()),
     ("DESCRIPTION", |route| route.attributes.description.clone()),
 ];
+
+/// What is demanded of who calls. What waits for approval is not served to anybody.
+fn demand(route: &RouteAttributes) -> String {
+    match route.public {
+        Some(PublicState::NotApproved) => "not approved".to_owned(),
+        _ => token(route.require_auth, &route.raised),
+    }
+}
 
 /// Whether a token is demanded; also where that is so only because GET demands one there.
 fn token(is_required: bool, raised: &[RaisedAttributes]) -> String {

@@ -11,6 +11,7 @@ fn the_help_names_every_command() {
 fn the_help_of_the_commands_names_every_flag() {
     for command in [
         &["plugin", "add"][..],
+        &["plugin", "approve-public"],
         &["plugin", "grant"],
         &["plugin", "logs"],
         &["plugin", "reload"],
