@@ -4,6 +4,7 @@
 use crate::expiry::keep_swept;
 use crate::fleet::{Fleet, Overview};
 use crate::publish::{Published, Publisher};
+use crate::token_use::TokenUses;
 use sidegate_model::app::{App, AppDraft, AppId};
 use sidegate_model::plugin::{Plugin, PluginDraft, PluginId, PluginSpec};
 use sidegate_model::public_endpoints::PublicEndpoints;
@@ -11,10 +12,12 @@ use sidegate_model::snapshot::{Revision, Snapshot};
 use sidegate_model::status::PluginState;
 use sidegate_model::token::{Token, TokenId};
 use sidegate_store::{
-    DeletedApp, NewTokenRow, Precondition, PublicChange, ScopeChange, Store, StoreError, StoreView,
+    DeletedApp, NewTokenRow, Precondition, PublicChange, Rotated, Rotation, ScopeChange, Store,
+    StoreError, StoreView,
 };
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
@@ -23,6 +26,7 @@ use tokio::task::JoinSet;
 pub struct Control {
     view: StoreView,
     publisher: Publisher,
+    token_uses: TokenUses,
     /// What is done beside; ends with the last copy.
     _tasks: Arc<JoinSet<()>>,
 }
@@ -44,10 +48,11 @@ impl Control {
     pub async fn start(store: Store) -> Result<(Self, watch::Receiver<Arc<Snapshot>>), StoreError> {
         let publisher = Publisher::start(store.clone()).await?;
         let (desired, view) = (publisher.subscribe(), store.view());
+        let token_uses = TokenUses::new(store.clone(), publisher.subscribe());
         let mut tasks = JoinSet::new();
         tasks.spawn(keep_swept(store));
         tasks.spawn(publisher.clone().follow());
-        Ok((Self { view, publisher, _tasks: Arc::new(tasks) }, desired))
+        Ok((Self { view, publisher, token_uses, _tasks: Arc::new(tasks) }, desired))
     }
 
     /// Reads the desired state anew, after another process may have changed it.
@@ -62,6 +67,19 @@ impl Control {
     /// that finishes what it has begun, while another one runs the plugins.
     pub fn follow_callers_only(&self, only: bool) {
         self.publisher.follow_callers_only(only);
+    }
+
+    /// Writes now and then, until it is dropped, when tokens were last used.
+    pub async fn keep_token_uses_written(self, interval: Duration) {
+        self.token_uses.keep_written(interval).await;
+    }
+
+    /// Writes when tokens were last used, at the end.
+    ///
+    /// # Errors
+    /// Fails when the store cannot be written.
+    pub async fn write_token_uses(&self) -> Result<(), StoreError> {
+        self.token_uses.write().await.map(drop)
     }
 
     /// What is stored, for reading: desired state is changed by the methods here only.
@@ -129,9 +147,25 @@ impl Control {
     /// Those of [`Store::create_token`].
     pub async fn create_token(&self, new: NewTokenRow) -> Result<Published<Token>, StoreError> {
         let write = |store: Store| async move { store.create_token(&new).await };
-        let apply = |mut snapshot: Snapshot, token: &Token| {
-            snapshot.tokens.insert(token.clone());
-            snapshot
+        let apply = |snapshot: Snapshot, token: &Token| snapshot.with_token(token.clone());
+        self.publisher.change(write, apply).await
+    }
+
+    /// Lets a new token take the place of another one, which ends.
+    ///
+    /// # Errors
+    /// Those of [`Store::rotate_token`].
+    pub async fn rotate_token(
+        &self,
+        id: TokenId,
+        rotation: Rotation,
+        precondition: Precondition,
+    ) -> Result<Published<Rotated>, StoreError> {
+        let write = move |store: Store| async move {
+            store.rotate_token(id, &rotation, &precondition).await
+        };
+        let apply = |snapshot: Snapshot, rotated: &Rotated| {
+            snapshot.with_token(rotated.new.clone()).with_token(rotated.old.clone())
         };
         self.publisher.change(write, apply).await
     }

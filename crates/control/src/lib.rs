@@ -3,7 +3,8 @@
 //!
 //! Reading order: `publish` (store, then snapshot), `control` (what may be done to desired state),
 //! `fleet` (what the nodes are asked), `logs` (what the log is asked), `expiry` (what plugins kept long enough),
-//! `public_endpoints` (what was public before anybody asked), `admin` (all of it over HTTP).
+//! `public_endpoints` (what was public before anybody asked), `token_use` (when tokens were last used),
+//! `admin` (all of it over HTTP).
 
 mod admin;
 mod control;
@@ -12,6 +13,7 @@ mod fleet;
 mod logs;
 mod public_endpoints;
 mod publish;
+mod token_use;
 
 pub use admin::{AdminParts, AdminTls, ControlSettings, serve};
 pub use control::Control;

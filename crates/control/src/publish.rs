@@ -107,7 +107,7 @@ impl Publisher {
     /// Fails when the store cannot be read; then nothing is published.
     pub async fn refresh(&self) -> Result<Revision, StoreError> {
         let mut turn = self.turn.clone().lock_owned().await;
-        let snapshot = self.store.load_snapshot().await?;
+        let snapshot = self.load().await?;
         let revision = snapshot.revision;
         self.publish(&mut turn, snapshot);
         Ok(revision)
@@ -149,7 +149,7 @@ impl Publisher {
         if self.store.revision().await? <= current.revision {
             return Ok(());
         }
-        let stored = self.store.load_snapshot().await?;
+        let stored = self.load().await?;
         let next = if self.follows_callers_only() {
             let (plugins, registered) = (current.plugins.clone(), current.registered.clone());
             Snapshot { plugins, registered, ..stored }
@@ -197,7 +197,7 @@ impl Publisher {
     async fn catch_up(&self, turn: &mut Turn) {
         let mut pauses = RELOAD_PAUSES.into_iter();
         loop {
-            match self.store.load_snapshot().await {
+            match self.load().await {
                 Ok(snapshot) => return self.publish(turn, snapshot),
                 Err(error) => {
                     let Some(pause) = pauses.next() else {
@@ -208,6 +208,14 @@ impl Publisher {
                 }
             }
         }
+    }
+
+    /// Reads everything. What is not stored yet of the tokens' use is taken over.
+    async fn load(&self) -> Result<Snapshot, StoreError> {
+        let snapshot = self.store.load_snapshot().await?;
+        let before = self.sender.borrow().clone();
+        snapshot.follow_token_uses(&before);
+        Ok(snapshot)
     }
 
     fn publish(&self, turn: &mut Turn, next: Snapshot) {

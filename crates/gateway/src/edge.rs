@@ -46,3 +46,4 @@ pub(crate) mod tls;
 pub(crate) mod turn;
 pub(crate) mod upload;
 pub(crate) mod validity;
+pub(crate) mod wall_clock;

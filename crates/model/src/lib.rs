@@ -3,7 +3,8 @@
 //!
 //! Nothing here does input or output or knows an async runtime; times are passed in as Unix
 //! milliseconds, for which [`clock`] is asked elsewhere. Reading order: [`plugin`], [`options`], [`stream_options`],
-//! [`endpoint`], [`public_endpoints`], [`path`], [`app`], [`token`], [`config_schema`], [`secret`], [`merge_patch`], [`quota`], [`kv`],
+//! [`endpoint`], [`public_endpoints`], [`path`], [`app`], [`token`], [`last_use`], [`policy`], [`explain`], [`config_schema`], [`secret`],
+//! [`merge_patch`], [`quota`], [`kv`],
 //! [`sharded`], [`snapshot`], [`status`], [`record`], [`convert`], [`duration`].
 
 pub mod app;
@@ -15,6 +16,7 @@ pub mod cors;
 pub mod duration;
 pub mod endpoint;
 pub mod kv;
+pub mod last_use;
 pub mod merge_patch;
 pub mod name;
 pub mod node;

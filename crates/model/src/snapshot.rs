@@ -64,6 +64,26 @@ impl Snapshot {
         self
     }
 
+    /// The next snapshot with one token set. Where it takes the place of the same one before, that one's last use
+    /// is not forgotten.
+    #[must_use]
+    pub fn with_token(mut self, token: Token) -> Self {
+        if let Some(before) = self.tokens.get(&token.hash) {
+            token.last_used.follow(&before.last_used);
+        }
+        self.tokens.insert(token);
+        self
+    }
+
+    /// Takes over from an earlier snapshot when its tokens were last used, as far as that is later.
+    pub fn follow_token_uses(&self, before: &Self) {
+        for token in self.tokens.iter() {
+            if let Some(known) = before.tokens.get(&token.hash) {
+                token.last_used.follow(&known.last_used);
+            }
+        }
+    }
+
     /// The same content under another number.
     #[must_use]
     pub fn at(mut self, revision: Revision) -> Self {

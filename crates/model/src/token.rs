@@ -2,6 +2,7 @@
 
 use crate::UnixMillis;
 use crate::app::AppId;
+use crate::last_use::LastUse;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
@@ -116,12 +117,18 @@ pub struct Token {
     pub expires_at: Option<UnixMillis>,
     /// Set once by the store; nothing of a token changes later.
     pub created_at: UnixMillis,
+    /// When it was last changed; the moment it was made where it never was.
+    pub updated_at: UnixMillis,
+    /// The one that was made in its place.
+    pub replaced_by: Option<TokenId>,
+    /// When it was last used. No content: it changes without a new revision.
+    pub last_used: LastUse,
 }
 
 impl Token {
-    /// A text for its content, which never changes.
+    /// A text for its content: no two contents have the same.
     pub fn version(&self) -> String {
-        format!("{:x}", self.created_at)
+        format!("{:x}", self.updated_at)
     }
 
     /// Whether the token is past its end at `now`.

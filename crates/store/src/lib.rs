@@ -2,7 +2,7 @@
 //! snapshot of all of it, and what plugins keep for themselves. The only place with SQL; it knows no HTTP, no admin API and no
 //! process.
 //!
-//! Reading order: `store` (opening and transactions), `apps`, `tokens`, `plugins`, `public_endpoints`, `snapshot`, `kv`
+//! Reading order: `store` (opening and transactions), `apps`, `tokens`, `token_life`, `plugins`, `public_endpoints`, `snapshot`, `kv`
 //! (what is kept, each with its SQL), `precondition`, `turns` (how writes of plugins queue), `sql` (how a statement reaches a database), `sqlite`, `dsn`.
 //!
 //! Another database is added as one more variant in `store` and `sql`, a file beside `sqlite` and
@@ -40,6 +40,7 @@ mod sqlite;
 mod store;
 #[cfg(test)]
 mod suite;
+mod token_life;
 mod tokens;
 mod turns;
 mod view;
@@ -52,5 +53,6 @@ pub use precondition::Precondition;
 pub use public_endpoints::PublicChange;
 pub use revision::Written;
 pub use store::Store;
+pub use token_life::{NewEnd, Rotated, Rotation};
 pub use tokens::{NewTokenRow, TokenFilter};
 pub use view::StoreView;

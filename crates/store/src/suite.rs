@@ -6,6 +6,7 @@ mod kv;
 mod plugins;
 mod public_endpoints;
 mod scopes;
+mod token_life;
 mod tokens;
 mod writes;
 
@@ -56,6 +57,12 @@ for_each_database! {
         an_invalid_token_is_refused_with_every_problem
         tokens_are_listed_by_app_and_name
         a_revoked_token_is_gone;
+    token_life:
+        a_use_is_kept_without_a_new_revision_and_only_the_latest_counts
+        a_rotated_token_has_a_successor_like_it_and_ends_after_the_overlap
+        an_overlap_prolongs_nothing_and_a_new_end_is_what_is_said
+        what_has_ended_or_a_successor_is_not_rotated
+        tokens_are_listed_by_their_end_and_their_last_use;
     plugins:
         a_plugin_is_saved_and_read
         plugin_names_are_unique

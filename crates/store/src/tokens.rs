@@ -1,15 +1,16 @@
 //! Tokens: how they are kept, listed and revoked. It never meets the text of a token, only its
-//! SHA-256 and a short hint.
+//! SHA-256 and a short hint. What becomes of them over time is told in `token_life`.
 
 use crate::apps;
 use crate::error::StoreError;
 use crate::page::{Listing, Page};
 use crate::precondition::Precondition;
-use crate::revision::Written;
+use crate::revision::{Write, Written};
 use crate::sql::{Param, Row, Tx, json_text, params};
 use crate::store::Store;
 use sidegate_model::UnixMillis;
 use sidegate_model::app::AppId;
+use sidegate_model::last_use::LastUse;
 use sidegate_model::scope;
 use sidegate_model::token::{TOKEN_PREFIX, Token, TokenHash, TokenId};
 
@@ -40,10 +41,16 @@ pub struct TokenFilter {
     pub app: Option<AppId>,
     /// Only those with exactly this name; names of tokens are not unique.
     pub name: Option<String>,
+    /// Only those that are valid at this time still.
+    pub ends_after: Option<UnixMillis>,
+    /// Only those that end before this time.
+    pub ends_before: Option<UnixMillis>,
+    /// Only those that were not used since this time, nor made.
+    pub unused_since: Option<UnixMillis>,
 }
 
 impl NewTokenRow {
-    fn validate(&self) -> Result<(), StoreError> {
+    pub(crate) fn validate(&self) -> Result<(), StoreError> {
         let mut problems = Vec::new();
         if self.name.chars().count() > 255 || self.name.chars().any(char::is_control) {
             problems.push("name: give at most 255 printable characters".to_owned());
@@ -73,18 +80,7 @@ impl Store {
         new.validate()?;
         let mut write = self.begin_write().await?;
         apps::require(&mut write.tx, new.app_id).await?;
-        require_new_hash(&mut write.tx, new.hash).await?;
-        let params = params![
-            new.app_id.0,
-            new.name.as_str(),
-            new.hash.0,
-            new.hint.as_str(),
-            json_text(&new.scopes),
-            new.expires_at,
-            write.now,
-        ];
-        let row = write.tx.first(INSERT, params).await?;
-        let token = read(row.as_ref().expect("an insert returns its row"))?;
+        let token = insert(&mut write, new).await?;
         write.changed(token).await
     }
 
@@ -93,9 +89,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::NotFound`].
     pub async fn token(&self, id: TokenId) -> Result<Token, StoreError> {
-        let mut tx = self.begin_read().await?;
-        let row = tx.first("SELECT * FROM tokens WHERE id = $1", params![id.0]).await?;
-        read(&row.ok_or_else(|| StoreError::not_found("token", id))?)
+        require(&mut self.begin_read().await?, id).await
     }
 
     /// One page of the tokens that pass `filter`, oldest first.
@@ -139,19 +133,54 @@ pub(crate) async fn all(tx: &mut Tx) -> Result<Vec<Token>, StoreError> {
     tx.all("SELECT * FROM tokens", params![]).await?.iter().map(read).collect()
 }
 
-const INSERT: &str = "INSERT INTO tokens (app_id, name, hash, hint, scopes, expires_at, created_at) \
-     VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING *";
+/// The token with this number.
+pub(crate) async fn require(tx: &mut Tx, id: TokenId) -> Result<Token, StoreError> {
+    let row = tx.first("SELECT * FROM tokens WHERE id = $1", params![id.0]).await?;
+    read(&row.ok_or_else(|| StoreError::not_found("token", id))?)
+}
 
-/// A range of apps serves both one app and all of them with one statement; no name is any name.
-const COUNT: &str = "SELECT count(*) AS total FROM tokens WHERE app_id BETWEEN $1 AND $2 AND \
-     name = coalesce($3, name)";
-const LIST: &str = "SELECT * FROM tokens WHERE app_id BETWEEN $1 AND $2 AND \
-     name = coalesce($3, name) ORDER BY id LIMIT $4 OFFSET $5";
+/// Adds a token of an app that is there.
+pub(crate) async fn insert(write: &mut Write, new: &NewTokenRow) -> Result<Token, StoreError> {
+    require_new_hash(&mut write.tx, new.hash).await?;
+    let params = params![
+        new.app_id.0,
+        new.name.as_str(),
+        new.hash.0,
+        new.hint.as_str(),
+        json_text(&new.scopes),
+        new.expires_at,
+        write.now,
+    ];
+    let row = write.tx.first(INSERT, params).await?;
+    read(row.as_ref().expect("an insert returns its row"))
+}
 
-/// `$1` to `$3` of [`COUNT`] and [`LIST`].
+const INSERT: &str = "INSERT INTO tokens (app_id, name, hash, hint, scopes, expires_at, created_at, updated_at) \
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $7) RETURNING *";
+
+/// Ranges serve both one app and all of them, and tokens with and without an end, with one statement; no name
+/// is any name. One that was never used is as old as it is.
+macro_rules! filtered {
+    ($select:literal, $order:literal) => {
+        concat!(
+            $select,
+            " FROM tokens WHERE app_id BETWEEN $1 AND $2 AND name = coalesce($3, name) \
+             AND coalesce(expires_at, 9223372036854775807) BETWEEN $4 AND $5 \
+             AND coalesce(last_used_at, created_at) < $6",
+            $order
+        )
+    };
+}
+const COUNT: &str = filtered!("SELECT count(*) AS total", "");
+const LIST: &str = filtered!("SELECT *", " ORDER BY id LIMIT $7 OFFSET $8");
+
+/// `$1` to `$6` of [`COUNT`] and [`LIST`].
 fn filter_params(filter: &TokenFilter) -> Vec<Param> {
     let (low, high) = filter.app.map_or((0, u32::MAX), |app| (app.0, app.0));
-    params![low, high, filter.name.clone()]
+    let first_end = filter.ends_after.map_or(UnixMillis::MIN, |time| time.saturating_add(1));
+    let last_end = filter.ends_before.map_or(UnixMillis::MAX, |time| time.saturating_sub(1));
+    let unused_since = filter.unused_since.unwrap_or(UnixMillis::MAX);
+    params![low, high, filter.name.clone(), first_end, last_end, unused_since]
 }
 
 async fn require_new_hash(tx: &mut Tx, hash: TokenHash) -> Result<(), StoreError> {
@@ -164,8 +193,12 @@ async fn require_new_hash(tx: &mut Tx, hash: TokenHash) -> Result<(), StoreError
     Err(StoreError::Conflict { what: "token", detail })
 }
 
-fn read(row: &Row) -> Result<Token, StoreError> {
+/// A row as the token that it is.
+pub(crate) fn read(row: &Row) -> Result<Token, StoreError> {
     let row = row.of("token");
+    let (created_at, updated_at): (UnixMillis, UnixMillis) =
+        (row.get("created_at")?, row.get("updated_at")?);
+    let replaced_by: Option<i64> = row.get("replaced_by")?;
     Ok(Token {
         id: TokenId(row.number("id")?),
         app_id: AppId(row.number("app_id")?),
@@ -174,6 +207,10 @@ fn read(row: &Row) -> Result<Token, StoreError> {
         hint: row.get("hint")?,
         scopes: row.json("scopes")?,
         expires_at: row.get("expires_at")?,
-        created_at: row.get("created_at")?,
+        created_at,
+        // Of before there were changes it is 0.
+        updated_at: updated_at.max(created_at),
+        replaced_by: replaced_by.map(|_| row.number("replaced_by").map(TokenId)).transpose()?,
+        last_used: LastUse::kept(row.get("last_used_at")?),
     })
 }

@@ -127,7 +127,7 @@ pub(crate) async fn list(
     let (page, filter) = query.settle(|query| {
         let TokenQuery { page, limit, page_size, app_id, name } = query;
         let page = PageQuery { page, limit, page_size }.read()?;
-        Ok((page, TokenFilter { app: app_id.map(AppId), name }))
+        Ok((page, TokenFilter { app: app_id.map(AppId), name, ..TokenFilter::default() }))
     })?;
     let listing = state.control.view().list_tokens(&filter, page).await?;
     Ok(Json(page_of(listing, |token| shape(token, None))).into_response())

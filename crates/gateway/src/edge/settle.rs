@@ -5,6 +5,7 @@ use super::access_log::RequestRecord;
 use super::context::{Moment, RequestContext};
 use super::cors;
 use super::error::EdgeError;
+use super::wall_clock;
 use crate::identity::access::may_call;
 use crate::identity::approval::awaits_approval;
 use crate::identity::authenticate::Caller;
@@ -114,6 +115,7 @@ pub(crate) async fn settle(
         let caller = identify(&moment.generation, &matched, head)?;
         if let Caller::App(known) = &caller {
             record.app = Some(known.identity.app.id.0);
+            known.token.last_used.touch(wall_clock::millis_at(context.start.into_std()));
         }
         if let Target::Ready(instance) = &matched.mount.target {
             let instance = instance.clone();

@@ -163,6 +163,7 @@ mod tests {
     use super::*;
     use http::HeaderValue;
     use sidegate_model::app::{App, AppId};
+    use sidegate_model::last_use::LastUse;
     use sidegate_model::snapshot::Snapshot;
     use sidegate_model::token::TokenId;
 
@@ -188,6 +189,9 @@ mod tests {
             scopes: vec![],
             expires_at: Some(100),
             created_at: 0,
+            updated_at: 0,
+            replaced_by: None,
+            last_used: LastUse::default(),
         };
         let app = app_is_active.map(|is_active| App {
             id: AppId(1),

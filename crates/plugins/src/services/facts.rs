@@ -107,6 +107,8 @@ pub(super) fn credential(
     let Some(token) = token else {
         return ValidateCredentialResponse::default();
     };
+    // It is used, although elsewhere.
+    token.last_used.touch(now);
     ValidateCredentialResponse {
         valid: true,
         app_id: token.app_id.0,

@@ -6,6 +6,7 @@ use serde_json::json;
 use sidegate_model::UnixMillis;
 use sidegate_model::app::{App, AppId};
 use sidegate_model::clock::now_millis;
+use sidegate_model::last_use::LastUse;
 use sidegate_model::token::{Token, TokenHash, TokenId};
 use sidegate_wire::management as wire;
 use tonic::Code;
@@ -102,6 +103,9 @@ fn token(id: u32, text: &str, app: u32, expires_at: Option<UnixMillis>) -> Token
         scopes: vec![],
         expires_at,
         created_at: 0,
+        updated_at: 0,
+        replaced_by: None,
+        last_used: LastUse::default(),
     }
 }
 

@@ -71,8 +71,11 @@ pub(super) async fn tokens_are_listed_by_app_and_name(store: &Store) {
     let all = store.list_tokens(&TokenFilter::default(), page(2, 2)).await.unwrap();
     assert_eq!(all.total, 5);
     assert_eq!(all.items.iter().map(|t| t.id.0).collect::<Vec<_>>(), [3, 4]);
-    let of =
-        |app: Option<AppId>, name: Option<&str>| TokenFilter { app, name: name.map(Into::into) };
+    let of = |app: Option<AppId>, name: Option<&str>| TokenFilter {
+        app,
+        name: name.map(Into::into),
+        ..TokenFilter::default()
+    };
     let of_a = store.list_tokens(&of(Some(a), None), Page::default()).await.unwrap();
     assert_eq!(of_a.total, 3);
     assert!(of_a.items.iter().all(|t| t.app_id == a));
