@@ -62,4 +62,5 @@ mod streaming;
 mod succession;
 mod takeover;
 mod tls;
+mod token_life;
 mod uploads;

@@ -14,7 +14,7 @@ use crate::public_endpoints::PublicEndpointFields;
 use crate::record::{RecordAttributes, RecordQuery};
 use crate::resource::{ListOf, PageOf, Shown};
 use crate::route::RouteAttributes;
-use crate::token::{TokenAttributes, TokenFields, TokenQuery};
+use crate::token::{RotationFields, TokenAttributes, TokenFields, TokenQuery};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use std::borrow::Cow;
 
@@ -76,6 +76,7 @@ operation_ids! {
     ListTokens           "list_tokens"            "List tokens, without their texts."
     CreateToken          "create_token"           "Make a token; its text is shown this one time."
     ShowToken            "show_token"             "Show a token, without its text."
+    RotateToken          "rotate_token"           "Make a token in the place of another, which ends after a while."
     RevokeToken          "revoke_token"           "Make a token invalid for good."
     ListRoutes           "list_routes"            "List the routes that plugins serve now."
     ShowLogging          "show_logging"           "Show how much is logged."
@@ -218,6 +219,11 @@ fn tokens() -> Vec<Operation<OperationId>> {
             .creates::<TokenAttributes>("The new token, with its text."),
         at(Id::ShowToken, Method::Get, "/api/v1/tokens/{id}")
             .shows_version::<Shown<TokenAttributes>>("The token."),
+        at(Id::RotateToken, Method::Post, "/api/v1/tokens/{id}/rotate")
+            .body::<RotationFields>()
+            .conditional()
+            .refused(ErrorCode::Conflict)
+            .creates::<TokenAttributes>("The new token, with its text."),
         at(Id::RevokeToken, Method::Delete, "/api/v1/tokens/{id}").conditional().deletes(),
     ];
     rows.map(|row| row.tag("tokens")).into()

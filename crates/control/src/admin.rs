@@ -25,6 +25,7 @@ mod routes;
 mod serve;
 mod state;
 mod tls;
+mod token_times;
 mod tokens;
 mod types;
 

@@ -54,6 +54,18 @@ impl Noun for TokenAttributes {
 /// # Errors
 /// When there is none, or more than one.
 pub(crate) async fn find<A: Noun>(api: &AdminApi, wanted: &str) -> Result<Resource<A>, Failure> {
+    find_among(api, wanted, |_| true).await
+}
+
+/// The same where only those are looked at by name that are `meant`, if there are any.
+///
+/// # Errors
+/// When there is none, or more than one.
+pub(crate) async fn find_among<A: Noun>(
+    api: &AdminApi,
+    wanted: &str,
+    meant: impl Fn(&A) -> bool,
+) -> Result<Resource<A>, Failure> {
     let collection = A::COLLECTION;
     refuse_token_text(collection, wanted)?;
     let is_number = wanted.bytes().all(|b| b.is_ascii_digit()) && wanted.parse::<u32>().is_ok();
@@ -63,6 +75,9 @@ pub(crate) async fn find<A: Noun>(api: &AdminApi, wanted: &str) -> Result<Resour
     let name = utf8_percent_encode(wanted, NON_ALPHANUMERIC);
     let mut named = api.all::<A>(&format!("{collection}?name={name}")).await?;
     named.retain(|member| member.attributes.name() == wanted);
+    if named.iter().any(|member| meant(&member.attributes)) {
+        named.retain(|member| meant(&member.attributes));
+    }
     only_one(collection, wanted, named)
 }
 

@@ -18,7 +18,12 @@ use sidegate_model::token::TokenHash;
 use sidegate_store::Store;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::task::JoinSet;
+use tokio::time::timeout;
+
+/// How long the last writing of tokens' uses may take.
+const LAST_WRITE: Duration = Duration::from_secs(3);
 
 /// What a server is made of.
 pub(crate) struct Parts<'a> {
@@ -45,8 +50,9 @@ pub(crate) struct Running {
     pub(crate) admin: AdminApi,
     admin_addr: SocketAddr,
     renewals: Renewals,
-    /// Who looks for renewed certificates, and who records what is public; ends with the server.
-    _watching: JoinSet<()>,
+    /// Who looks for renewed certificates, who records what is public, and who writes when tokens were
+    /// used; they end with the server.
+    _beside: JoinSet<()>,
     /// How many plugins are to run.
     plugins: usize,
 }
@@ -88,7 +94,8 @@ impl Running {
         let tls = shown.map(|shown| AdminTls::new(move || shown.for_http1()));
         let logs: Arc<dyn LogLevels> = logging;
         let settings = ControlSettings::new(TokenHash::of(token.reveal()));
-        let settings = ControlSettings { logs: Some(logs), tls, ..settings };
+        let token_expiry = config.token_expiry;
+        let settings = ControlSettings { logs: Some(logs), tls, token_expiry, ..settings };
         let id = NodeId::new(config.edge_id.clone());
         let (host, probes) = (gateway.host(), gateway.probes());
         let node = Arc::new(OwnNode { id, host, probes, public_mode: config.public_endpoints });
@@ -96,18 +103,10 @@ impl Running {
         let admin = AdminApi::new(socket, settings, control.clone(), node).map_err(unusable)?;
         let admin_addr = admin.addr().unwrap_or(config.admin_addr);
         let renewals = Renewals::new(certificates, [gateway.identity(), admin_identity]);
-        let mut watching = renewals.watch();
-        watching.spawn(recording);
-        Ok(Self {
-            store,
-            control,
-            gateway,
-            admin,
-            admin_addr,
-            renewals,
-            _watching: watching,
-            plugins,
-        })
+        let mut beside = renewals.watch();
+        beside.spawn(recording);
+        beside.spawn(control.clone().keep_token_uses_written(config.token_use_interval));
+        Ok(Self { store, control, gateway, admin, admin_addr, renewals, _beside: beside, plugins })
     }
 
     /// The renewals of its certificates.
@@ -152,6 +151,17 @@ impl Running {
     pub(crate) async fn stop(mut self) {
         self.gateway.shutdown().await;
         self.admin.end().await;
+        write_token_uses(&self.control).await;
         self.store.close().await;
     }
+}
+
+/// Once more, after the last request. A disk that fails keeps nobody from stopping.
+async fn write_token_uses(control: &Control) {
+    let problem = match timeout(LAST_WRITE, control.write_token_uses()).await {
+        Ok(Ok(())) => return,
+        Ok(Err(error)) => error.to_string(),
+        Err(_) => format!("the database took longer than {LAST_WRITE:?}"),
+    };
+    tracing::warn!(problem, "when tokens were used last before the stop is not written");
 }

@@ -91,7 +91,7 @@ mod tests {
     use crate::app::AppFields;
     use crate::logging::LoggingFields;
     use crate::plugin::{ApprovalFields, PluginFields, ScopeFields};
-    use crate::token::TokenFields;
+    use crate::token::{RotationFields, TokenFields};
     use serde_json::json;
 
     fn members(value: Value) -> Map<String, Value> {
@@ -169,6 +169,7 @@ mod tests {
         speaks_like_a_program::<ApprovalFields>();
         speaks_like_a_program::<AppFields>();
         speaks_like_a_program::<TokenFields>();
+        speaks_like_a_program::<RotationFields>();
         speaks_like_a_program::<LoggingFields>();
     }
 

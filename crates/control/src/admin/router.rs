@@ -43,6 +43,7 @@ fn handler(id: OperationId, method: MethodFilter) -> MethodRouter<AdminState> {
         OperationId::ListTokens => on(method, tokens::list),
         OperationId::CreateToken => on(method, tokens::create),
         OperationId::ShowToken => on(method, tokens::show),
+        OperationId::RotateToken => on(method, tokens::rotate),
         OperationId::RevokeToken => on(method, tokens::revoke),
         OperationId::ListRoutes => on(method, routes::list),
         OperationId::ShowLogging => on(method, logging::show),

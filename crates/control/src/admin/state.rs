@@ -37,6 +37,8 @@ pub struct ControlSettings {
     pub shutdown_timeout: Duration,
     /// Most connections at a time; more wait to be accepted.
     pub max_connections: usize,
+    /// How long new tokens last of which nothing is said; `None` is until they are revoked.
+    pub token_expiry: Option<Duration>,
     /// The logs whose levels can be changed.
     pub logs: Option<Arc<dyn LogLevels>>,
     /// What is shown over TLS; `None` is plain HTTP.
@@ -53,6 +55,7 @@ impl ControlSettings {
             apply_timeout: Duration::from_secs(2),
             shutdown_timeout: Duration::from_secs(5),
             max_connections: 256,
+            token_expiry: None,
             logs: None,
             tls: None,
         }

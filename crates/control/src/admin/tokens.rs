@@ -1,55 +1,36 @@
-//! Tokens over HTTP: list, create, show, revoke. The text of a token is in the answer to its
-//! creation and nowhere else. Knows shapes and the two ways to say when a token ends.
+//! Tokens over HTTP: list, create, show, rotate, revoke. The text of a token is in the answer to its
+//! creation and nowhere else. Knows shapes; what is said of times is read in `token_times`.
 
 use super::error::ApiError;
 use super::extract::{Fields, Id, Query};
 use super::if_match::IfMatch;
 use super::state::{AdminState, shown};
-use super::types::{PageQuery, Versioned, page_of, resource, time_text};
+use super::token_times;
+use super::types::{Versioned, page_of, resource, time_text};
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use sidegate_api::error::Problem;
 use sidegate_api::resource::ResourceType;
-use sidegate_api::token::{ExpiresIn, TokenAttributes, TokenFields, TokenQuery};
-use sidegate_model::UnixMillis;
+use sidegate_api::token::{RotationFields, TokenAttributes, TokenFields, TokenQuery};
 use sidegate_model::app::AppId;
 use sidegate_model::clock::now_millis;
-use sidegate_model::duration::parse_duration;
 use sidegate_model::scope;
 use sidegate_model::token::{NewToken, Token, TokenId};
-use sidegate_store::{NewTokenRow, StoreError, TokenFilter};
+use sidegate_store::{NewTokenRow, Rotation, StoreError};
 use std::time::Duration;
 
-fn read_duration(said: &ExpiresIn) -> Result<Duration, String> {
-    match said {
-        ExpiresIn::Text(text) => match parse_duration(text) {
-            Ok(Duration::ZERO) => {
-                Err("a token must last; leave this out for one without end".to_owned())
-            }
-            Ok(duration) => Ok(duration),
-            Err(error) => Err(error.to_string()),
-        },
-        ExpiresIn::Nanoseconds(nanos) => match u64::try_from(*nanos).map(Duration::from_nanos) {
-            Ok(duration) if duration >= Duration::from_secs(1) => Ok(duration),
-            _ => Err(format!(
-                "a bare number means nanoseconds, and {nanos} of them are less than a second: \
-                 write a duration in quotes, as in \"{nanos}s\" or \"24h\", or leave this out \
-                 for a token without end"
-            )),
-        },
-    }
-}
-
+/// What a new token is to be; `usual` is how long one lasts of which nothing is said.
 fn read_row(
     fields: TokenFields,
     secret: &NewToken,
-    now: UnixMillis,
+    usual: Option<Duration>,
 ) -> Result<NewTokenRow, Vec<Problem>> {
     let mut problems = Vec::new();
     if fields.app_id.is_none() {
         problems.push(Problem::at("app_id", "say for which app the token speaks"));
     }
+    let end = token_times::end(&fields, usual, now_millis());
     let name = fields.name.unwrap_or_default();
     if name.chars().count() > 255 || name.chars().any(char::is_control) {
         problems.push(Problem::at("name", "use at most 255 characters and no control characters"));
@@ -65,9 +46,8 @@ fn read_row(
         let told = format!("a token has at most {}", scope::MAX_SCOPES);
         problems.push(Problem::at("scopes", told));
     }
-    let end = read_end(fields.expires_in.as_ref(), fields.expires_at.as_deref(), now);
     let expires_at = end.unwrap_or_else(|problem| {
-        problems.push(problem.into());
+        problems.push(problem);
         None
     });
     if !problems.is_empty() {
@@ -76,32 +56,6 @@ fn read_row(
     let app_id = AppId(fields.app_id.unwrap_or_default());
     let (hash, hint) = (secret.hash(), secret.hint());
     Ok(NewTokenRow { app_id, name, hash, hint, scopes, expires_at })
-}
-
-fn read_end(
-    expires_in: Option<&ExpiresIn>,
-    expires_at: Option<&str>,
-    now: UnixMillis,
-) -> Result<Option<UnixMillis>, String> {
-    match (expires_in, expires_at) {
-        (None, None) => Ok(None),
-        (Some(_), Some(_)) => Err("expires_in: give this or expires_at, not both".to_owned()),
-        (Some(expires_in), None) => {
-            let lasting =
-                read_duration(expires_in).map_err(|problem| format!("expires_in: {problem}"))?;
-            let millis = UnixMillis::try_from(lasting.as_millis()).unwrap_or(UnixMillis::MAX);
-            Ok(Some(now.saturating_add(millis)))
-        }
-        (None, Some(text)) => {
-            let end: jiff::Timestamp = text.parse().map_err(|_| {
-                format!("expires_at: {text:?} is no time: write it as in 2030-01-31T12:00:00Z")
-            })?;
-            if end.as_millisecond() <= now {
-                return Err(format!("expires_at: {text} is over already"));
-            }
-            Ok(Some(end.as_millisecond()))
-        }
-    }
 }
 
 fn shape(token: Token, text: Option<String>) -> Versioned<TokenAttributes> {
@@ -113,6 +67,8 @@ fn shape(token: Token, text: Option<String>) -> Versioned<TokenAttributes> {
         hint: token.hint,
         scopes: token.scopes,
         expires_at: token.expires_at.map(time_text),
+        last_used_at: token.last_used.time().map(time_text),
+        replaced_by: token.replaced_by.map(|successor| successor.0),
         created_at: time_text(token.created_at),
         token: text,
     };
@@ -124,11 +80,7 @@ pub(crate) async fn list(
     State(state): State<AdminState>,
     Query(query): Query<TokenQuery>,
 ) -> Result<Response, ApiError> {
-    let (page, filter) = query.settle(|query| {
-        let TokenQuery { page, limit, page_size, app_id, name } = query;
-        let page = PageQuery { page, limit, page_size }.read()?;
-        Ok((page, TokenFilter { app: app_id.map(AppId), name, ..TokenFilter::default() }))
-    })?;
+    let (page, filter) = query.settle(|query| token_times::filter(query, now_millis()))?;
     let listing = state.control.view().list_tokens(&filter, page).await?;
     Ok(Json(page_of(listing, |token| shape(token, None))).into_response())
 }
@@ -139,7 +91,8 @@ pub(crate) async fn create(
     Fields(fields): Fields<TokenFields>,
 ) -> Result<Response, ApiError> {
     let secret = NewToken::generate().map_err(ApiError::internal)?;
-    let row = fields.settle(|fields| read_row(fields, &secret, now_millis()))?;
+    let usual = state.settings.token_expiry;
+    let row = fields.settle(|fields| read_row(fields, &secret, usual))?;
     let published = state.control.create_token(row).await.map_err(|error| match error {
         // The app is part of the request, not the thing that was asked for.
         StoreError::NotFound { .. } => ApiError::bad_request(format!("app_id: {error}")),
@@ -156,6 +109,22 @@ pub(crate) async fn show(
 ) -> Result<Response, ApiError> {
     let token = state.control.view().token(TokenId(id)).await?;
     Ok(shown(shape(token, None)))
+}
+
+/// `POST /tokens/{id}/rotate`
+pub(crate) async fn rotate(
+    State(state): State<AdminState>,
+    Id(id): Id,
+    IfMatch(precondition): IfMatch,
+    Fields(fields): Fields<RotationFields>,
+) -> Result<Response, ApiError> {
+    let (end, overlap) = fields.settle(|fields| token_times::rotation(&fields, now_millis()))?;
+    let secret = NewToken::generate().map_err(ApiError::internal)?;
+    let (hash, hint) = (secret.hash(), secret.hint());
+    let rotation = Rotation { hash, hint, end, overlap };
+    let published = state.control.rotate_token(TokenId(id), rotation, precondition).await?;
+    let (token, text) = (published.value.new, secret.reveal().to_owned());
+    Ok(state.created(published.revision, "tokens", || shape(token, Some(text))).await)
 }
 
 /// `DELETE /tokens/{id}`

@@ -26,6 +26,9 @@ impl Admin {
         if path.ends_with("grant") || path.ends_with("revoke") {
             request = request.json(&json!({"scope": "kv.readwrite"}));
         }
+        if path.ends_with("rotate") {
+            request = request.json(&json!({}));
+        }
         if path.ends_with("approve-scopes") {
             request = request.json(&json!({"approved": false}));
         }
@@ -106,6 +109,7 @@ async fn a_change_on_the_condition_of_an_old_version_is_412_and_changes_nothing(
         (Method::POST, "/api/v1/plugins/1/approve-scopes"),
         (Method::DELETE, "/api/v1/plugins/1"),
         (Method::DELETE, "/api/v1/apps/1"),
+        (Method::POST, "/api/v1/tokens/1/rotate"),
         (Method::DELETE, "/api/v1/tokens/1"),
     ] {
         admin.with_condition(method.clone(), path, "\"old\"").await.expect(412);

@@ -14,3 +14,4 @@ mod public_endpoints;
 mod refusals;
 mod schema;
 mod secrets;
+mod token_life;

@@ -348,6 +348,21 @@ pub(crate) const SETTINGS: &[Setting] = &[
          which the gateway writes at its first start, readable by the owner only.",
     ),
     row(
+        "SIDEGATE_TOKEN_EXPIRY",
+        Kind::DurationOrZero,
+        "0",
+        "How long a new token of an app is valid when nothing is said of its end, for example `90d`. \
+         0 means until it is revoked. Whoever makes a token can say otherwise, `never` included; tokens \
+         that are there already stay as they are.",
+    ),
+    row(
+        "SIDEGATE_TOKEN_USE_INTERVAL",
+        Kind::Duration,
+        "1m",
+        "How often it is written to the database when tokens were last used. It is written at an \
+         orderly stop too; a crash loses what was not.",
+    ),
+    row(
         "SIDEGATE_URL",
         Kind::Text,
         "http://localhost:8080",

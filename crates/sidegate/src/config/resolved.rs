@@ -13,6 +13,7 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// A text that never shows in logs or debug output.
 #[derive(Clone, PartialEq, Eq)]
@@ -73,6 +74,10 @@ pub(crate) struct Config {
     pub(crate) shards: usize,
     /// The admin token, when the operator chose it.
     pub(crate) admin_token: Option<Secret>,
+    /// How long new tokens last of which nothing is said.
+    pub(crate) token_expiry: Option<Duration>,
+    /// How often it is written when tokens were last used.
+    pub(crate) token_use_interval: Duration,
 }
 
 /// What is logged, and how.
@@ -149,6 +154,9 @@ impl Config {
             edge_namespace: read.text("EDGE_NAMESPACE"),
             shards: read.number("GATEWAY_SHARDS"),
             admin_token: read.secret("SIDEGATE_ADMIN_TOKEN"),
+            token_expiry: Some(read.duration("SIDEGATE_TOKEN_EXPIRY"))
+                .filter(|expiry| !expiry.is_zero()),
+            token_use_interval: read.duration("SIDEGATE_TOKEN_USE_INTERVAL"),
         };
         if listen_on_the_same(config.gateway_addr, config.admin_addr) {
             let port = config.admin_addr.port();
@@ -276,7 +284,6 @@ mod tests {
     use super::super::layers::tests::{environment, flags};
     use super::super::layers::{Environment, Flags};
     use super::*;
-    use std::time::Duration;
 
     fn resolve(pairs: &[(&str, &str)]) -> Result<Config, Vec<String>> {
         let (layers, problems) = Layers::collect(&environment(pairs), &Flags::default());
@@ -298,6 +305,7 @@ mod tests {
         assert_eq!(config.public_endpoints, PublicMode::Allow);
         let approve = resolve(&[("SIDEGATE_PUBLIC_ENDPOINTS", "approve")]).unwrap();
         assert_eq!(approve.public_endpoints, PublicMode::Approve);
+        assert_eq!(config.token_expiry, None);
     }
 
     #[test]

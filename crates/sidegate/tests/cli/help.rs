@@ -24,6 +24,7 @@ fn the_help_of_the_commands_names_every_flag() {
         &["token", "create"],
         &["token", "list"],
         &["token", "revoke"],
+        &["token", "rotate"],
         &["routes"],
     ] {
         let name = command.join("_");

@@ -5,6 +5,7 @@ use crate::route::lookup::{Found, lookup};
 use http::{HeaderValue, header};
 use sidegate_model::app::AppId;
 use sidegate_model::endpoint::EndpointTable;
+use sidegate_model::last_use::LastUse;
 use sidegate_model::path::PluginPath;
 use sidegate_model::plugin::{PluginOptions, PluginSpec};
 use sidegate_model::snapshot::Snapshot;
@@ -40,6 +41,9 @@ fn token(id: u32, app: u32, text: &str, scopes: &[&str]) -> Token {
         scopes: scopes.iter().map(ToString::to_string).collect(),
         expires_at: None,
         created_at: 0,
+        updated_at: 0,
+        replaced_by: None,
+        last_used: LastUse::default(),
     }
 }
 
