@@ -16,6 +16,7 @@ mod data_folders;
 mod documented_calls;
 mod error_table;
 mod examples;
+mod explain;
 mod forwarded;
 mod framing;
 mod full_disk;

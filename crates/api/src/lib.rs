@@ -9,6 +9,7 @@
 pub mod app;
 pub mod document;
 pub mod error;
+pub mod explain;
 pub mod logging;
 pub mod operation;
 pub mod operations;

@@ -3,6 +3,7 @@
 
 use crate::app::{AppAttributes, AppFields, AppQuery};
 use crate::error::ErrorCode;
+use crate::explain::{ExplainFields, ExplanationAttributes};
 use crate::logging::{LoggingAttributes, LoggingFields};
 use crate::operation::{Answer, Content, Method, Operation, Shape};
 use crate::plugin::{
@@ -79,6 +80,7 @@ operation_ids! {
     RotateToken          "rotate_token"           "Make a token in the place of another, which ends after a while."
     RevokeToken          "revoke_token"           "Make a token invalid for good."
     ListRoutes           "list_routes"            "List the routes that plugins serve now."
+    Explain              "explain_request"        "Say what would happen to a request, and why; nothing is executed or counted."
     ShowLogging          "show_logging"           "Show how much is logged."
     ChangeLogging        "change_logging"         "Change how much is logged, until the next start."
     ShowOpenApi          "show_openapi"           "Show this document."
@@ -235,6 +237,11 @@ fn others() -> Vec<Operation<OperationId>> {
         at(Id::ListRoutes, Method::Get, "/api/v1/routes")
             .tag("routes")
             .shows::<ListOf<RouteAttributes>>("Every route that is served now."),
+        at(Id::Explain, Method::Post, "/api/v1/explain")
+            .tag("routes")
+            .refused(ErrorCode::NotFound)
+            .body::<ExplainFields>()
+            .shows::<Shown<ExplanationAttributes>>("What would happen."),
         at(Id::ShowLogging, Method::Get, "/api/v1/logging")
             .tag("logging")
             .refused(ErrorCode::NotFound)

@@ -29,6 +29,8 @@ pub enum ResourceType {
     Route,
     /// How much is logged.
     Logging,
+    /// What would happen to a request.
+    Explanation,
 }
 
 /// One thing: its type, its number and what there is to know of it.

@@ -7,6 +7,7 @@ mod apps;
 mod auth;
 mod change;
 mod error;
+mod explain;
 mod extract;
 mod frame;
 mod if_match;

@@ -10,6 +10,7 @@ pub(crate) use overview::Overview;
 use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
 use serde_json::Value;
+use sidegate_model::explain::{Explanation, ImaginedRequest};
 use sidegate_model::node::{NodeId, NodeReport};
 use sidegate_model::plugin::PluginId;
 use sidegate_model::record::InstanceRecord;
@@ -32,6 +33,14 @@ pub trait Fleet: Send + Sync + 'static {
     /// Yields whenever [`Fleet::nodes`] may tell something else than before; several changes may be
     /// one item. Ends with the fleet.
     fn changes(&self) -> BoxStream<'static, ()>;
+
+    /// What would happen to a request on a node, of which nothing is executed or counted; `None` where
+    /// there is no such node.
+    fn explain(
+        &self,
+        node: &NodeId,
+        request: ImaginedRequest,
+    ) -> BoxFuture<'_, Option<Explanation>>;
 
     /// What is known of a plugin's processes on a node, newest first: those that run and the last few
     /// that ended, each with at most so many of its last lines.

@@ -8,7 +8,7 @@ use sidegate_model::token::{Token, TokenId};
 use sidegate_store::{Store, StoreError};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{Mutex, watch};
+use tokio::sync::watch;
 
 /// Uses written in one transaction; other writes come in between.
 const AT_ONCE: usize = 1000;
@@ -22,8 +22,14 @@ pub(crate) struct TokenUses {
     desired: watch::Receiver<Arc<Snapshot>>,
     /// What was looked through last. Requests that were begun with tokens of it may have noted their use there
     /// while others took their place.
-    seen: Arc<Mutex<TokenTable>>,
+    seen: Arc<SeenTokens>,
 }
+
+#[expect(
+    clippy::disallowed_types,
+    reason = "a round lasts until it is written, over awaits; no request takes part"
+)]
+type SeenTokens = tokio::sync::Mutex<TokenTable>;
 
 /// What is written in one transaction, and where it came from.
 #[derive(Default)]
@@ -55,7 +61,7 @@ impl Batch {
 
 impl TokenUses {
     pub(crate) fn new(store: Store, desired: watch::Receiver<Arc<Snapshot>>) -> Self {
-        let seen = Arc::new(Mutex::new(desired.borrow().tokens.clone()));
+        let seen = Arc::new(SeenTokens::new(desired.borrow().tokens.clone()));
         Self { store, desired, seen }
     }
 

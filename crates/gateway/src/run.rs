@@ -3,6 +3,7 @@
 
 use crate::edge::body_memory::BodyMemory;
 use crate::edge::context::{Edge, EdgeLimits};
+use crate::edge::explain::explain;
 use crate::edge::listener::Shard;
 use crate::edge::open_streams::OpenStreams;
 use crate::edge::operations;
@@ -12,6 +13,7 @@ use crate::edge::tls::{ShownIdentity, TlsIdentity};
 use crate::log::Logs;
 use crate::metrics::Metrics;
 use serde_json::Value;
+use sidegate_model::explain::{Explanation, ImaginedRequest};
 use sidegate_model::kv::Kv;
 use sidegate_model::public_endpoints::PublicMode;
 use sidegate_model::snapshot::{Revision, Snapshot};
@@ -290,6 +292,11 @@ impl Probes {
     /// Whether it is ready, and why not, as JSON.
     pub fn readiness(&self) -> (bool, Value) {
         operations::readiness(&self.0, self.0.generations.load().revision)
+    }
+
+    /// What would happen to a request; nothing is executed or counted.
+    pub fn explain(&self, request: &ImaginedRequest) -> Explanation {
+        explain(&self.0, request)
     }
 
     /// Everything that is counted, as [`METRICS_TYPE`].

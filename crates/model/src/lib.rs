@@ -15,6 +15,7 @@ pub mod convert;
 pub mod cors;
 pub mod duration;
 pub mod endpoint;
+pub mod explain;
 pub mod kv;
 pub mod last_use;
 pub mod merge_patch;

@@ -2,7 +2,7 @@
 //!
 //! It knows the names of the commands; each command knows its own arguments.
 
-use crate::commands::{app, config, log_level, plugin, routes, serve, token, version};
+use crate::commands::{app, config, explain, log_level, plugin, routes, serve, token, version};
 use crate::error::Failure;
 use clap::{Parser, Subcommand};
 use std::future::Future;
@@ -26,6 +26,7 @@ enum Command {
     App(app::Arguments),
     Token(token::Arguments),
     Routes(routes::Arguments),
+    Explain(explain::Arguments),
     LogLevel(log_level::Arguments),
     Config(Box<config::Arguments>),
     Version(version::Arguments),
@@ -42,6 +43,7 @@ pub(crate) fn run() -> Result<(), Failure> {
         Command::App(arguments) => wait(app::run(&arguments)),
         Command::Token(arguments) => wait(token::run(&arguments)),
         Command::Routes(arguments) => wait(routes::run(&arguments)),
+        Command::Explain(arguments) => wait(explain::run(&arguments)),
         Command::LogLevel(arguments) => wait(log_level::run(&arguments)),
         Command::Config(arguments) => config::run(&arguments),
         Command::Version(arguments) => version::run(&arguments),

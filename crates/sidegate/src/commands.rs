@@ -4,6 +4,7 @@
 mod amend;
 pub(crate) mod app;
 pub(crate) mod config;
+pub(crate) mod explain;
 pub(crate) mod log_level;
 pub(crate) mod plugin;
 pub(crate) mod plugin_add;

@@ -17,6 +17,7 @@ use sidegate_gateway::{
     GatewayError, GatewaySettings, METRICS_TYPE, Probes, ShownIdentity, TlsIdentity,
     TlsIdentityError,
 };
+use sidegate_model::explain::{Explanation, ImaginedRequest};
 use sidegate_model::node::{NodeId, NodeReport};
 use sidegate_model::plugin::PluginId;
 use sidegate_model::public_endpoints::PublicMode;
@@ -163,6 +164,15 @@ impl Fleet for OwnNode {
 
     fn changes(&self) -> BoxStream<'static, ()> {
         Box::pin(self.host.changes())
+    }
+
+    fn explain(
+        &self,
+        node: &NodeId,
+        request: ImaginedRequest,
+    ) -> BoxFuture<'_, Option<Explanation>> {
+        let explanation = (*node == self.id).then(|| self.probes.explain(&request));
+        Box::pin(std::future::ready(explanation))
     }
 
     fn records(&self, _: &NodeId, plugin: PluginId, lines: usize) -> Vec<InstanceRecord> {

@@ -26,6 +26,20 @@ pub fn check_path(path: &str) -> Result<(), &'static str> {
     Ok(())
 }
 
+/// Whether a path fits a pattern that [`check_path`] found sound.
+///
+/// ```
+/// use sidegate_wire::routing::fits;
+/// assert!(fits("/files/*", "/files/a/b") && fits("/a", "/a"));
+/// assert!(!fits("/files/*", "/files") && !fits("/a", "/a/"));
+/// ```
+pub fn fits(pattern: &str, path: &str) -> bool {
+    match pattern.strip_suffix('*') {
+        Some(prefix) => path.starts_with(prefix),
+        None => pattern == path,
+    }
+}
+
 /// Values by the patterns of paths. Of all patterns that a path fits, the exact one comes before those
 /// with a wildcard, and a longer one of these before a shorter.
 #[derive(Debug)]
@@ -131,11 +145,7 @@ mod tests {
 
     /// How specific a pattern is, where a path fits it.
     fn rank(pattern: &str, path: &str) -> Option<(bool, usize)> {
-        let fits = match pattern.strip_suffix('*') {
-            Some(prefix) => path.starts_with(prefix),
-            None => pattern == path,
-        };
-        fits.then_some((!pattern.ends_with('*'), pattern.len()))
+        fits(pattern, path).then_some((!pattern.ends_with('*'), pattern.len()))
     }
 
     proptest! {

@@ -7,8 +7,8 @@ use super::extract::{MAX_BODY_BYTES, refuse_query};
 use super::frame::frame;
 use super::state::AdminState;
 use super::{
-    apps, logging, openapi, plugin_public, plugin_schema, plugin_scopes, plugins, probes, records,
-    routes, tokens,
+    apps, explain, logging, openapi, plugin_public, plugin_schema, plugin_scopes, plugins, probes,
+    records, routes, tokens,
 };
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -46,6 +46,7 @@ fn handler(id: OperationId, method: MethodFilter) -> MethodRouter<AdminState> {
         OperationId::RotateToken => on(method, tokens::rotate),
         OperationId::RevokeToken => on(method, tokens::revoke),
         OperationId::ListRoutes => on(method, routes::list),
+        OperationId::Explain => on(method, explain::explain),
         OperationId::ShowLogging => on(method, logging::show),
         OperationId::ChangeLogging => on(method, logging::change),
         OperationId::ShowOpenApi => on(method, openapi::show),

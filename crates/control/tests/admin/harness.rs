@@ -13,6 +13,7 @@ use sidegate_control::{AdminParts, Control, ControlSettings, Fleet, NodeProbes, 
 use sidegate_model::clock::now_millis;
 use sidegate_model::config_schema::ConfigSchema;
 use sidegate_model::endpoint::EndpointTable;
+use sidegate_model::explain::{Check, Explanation, ImaginedRequest, Outcome};
 use sidegate_model::node::{NodeId, NodeReport};
 use sidegate_model::plugin::{PluginId, PluginSpec};
 use sidegate_model::public_endpoints::PublicMode;
@@ -115,6 +116,30 @@ impl Fleet for FakePlane {
 
     fn changes(&self) -> BoxStream<'static, ()> {
         Box::pin(futures_util::stream::pending())
+    }
+
+    fn explain(
+        &self,
+        node: &NodeId,
+        request: ImaginedRequest,
+    ) -> BoxFuture<'_, Option<Explanation>> {
+        let told = Explanation {
+            outcome: Outcome::Refused {
+                status: 404,
+                code: "not_found",
+                message: "Nothing is served at this address.".to_owned(),
+            },
+            route: None,
+            rivals: Vec::new(),
+            checks: vec![Check {
+                name: "route",
+                passed: false,
+                detail: format!("{} {} {:?}", request.method, request.target, request.headers),
+            }],
+            limits: Vec::new(),
+        };
+        let told = (node.as_str() == "node-1").then_some(told);
+        Box::pin(std::future::ready(told))
     }
 
     fn records(&self, _: &NodeId, _: PluginId, lines: usize) -> Vec<InstanceRecord> {

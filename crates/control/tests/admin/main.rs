@@ -4,6 +4,7 @@ mod access;
 mod apps_and_tokens;
 mod changes;
 mod contract;
+mod explain;
 mod follow;
 mod harness;
 mod live;

@@ -4,6 +4,7 @@
 use super::body_memory::BodyMemory;
 use super::connection::ClientConnection;
 use super::connection_timeouts::ConnectionTimeouts;
+use super::decide::Rules;
 use super::head::HeadLimits;
 use super::open_streams::OpenStreams;
 use super::origin::Origin;
@@ -136,6 +137,17 @@ impl Edge {
     /// The streams that a shard has open.
     pub(crate) fn open_streams(&self, shard: usize) -> &OpenStreams {
         &self.streams[shard % self.streams.len()]
+    }
+
+    /// What requests are decided by under a generation.
+    pub(crate) fn rules<'a>(&self, generation: &'a Generation) -> Rules<'a> {
+        Rules { generation, public_endpoints: self.public_endpoints }
+    }
+
+    /// A moment on the clock that quotas use.
+    pub(crate) fn nanos(&self, moment: Instant) -> u64 {
+        let since = moment.into_std().saturating_duration_since(self.started);
+        u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
     }
 
     /// Whether the gateway is stopping.

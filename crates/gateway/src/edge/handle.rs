@@ -35,7 +35,8 @@ pub(crate) async fn handle(
     };
     let Settled { matched, caller, mut instance, mut moment } = settled;
     let (mount, client) = (&*matched.mount, context.client());
-    let mut permit = admit(caller, &Counted { mount, client, now_nanos: nanos(context) })?;
+    let mut permit =
+        admit(caller, &Counted { mount, client, now_nanos: context.edge.nanos(context.start) })?;
     let policy = &mount.plugin.options.policy;
     let limit = BodyLimit::of(&context.edge, policy);
     body.check_announced(limit)?;
@@ -92,11 +93,4 @@ fn options(record: &RequestRecord, head: &Parts, allow: MethodSet) -> Response<E
     }
     response.headers_mut().insert(header::ALLOW, allow_value(allow));
     response
-}
-
-fn nanos(context: &RequestContext) -> u64 {
-    u64::try_from(
-        context.start.into_std().saturating_duration_since(context.edge.started).as_nanos(),
-    )
-    .unwrap_or(u64::MAX)
 }

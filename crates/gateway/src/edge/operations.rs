@@ -32,6 +32,25 @@ pub(crate) fn answer(
     }
 }
 
+/// The status that an operations path would be answered with; `None` for every other path or method.
+pub(crate) fn own_status(edge: &Edge, method: &Method, path: &str) -> Option<StatusCode> {
+    if !matches!(*method, Method::GET | Method::HEAD) {
+        return None;
+    }
+    match path {
+        "/health" => Some(StatusCode::OK),
+        "/ready" if edge.public_probes => {
+            Some(ready_status(readiness(edge, edge.generations.load().revision).0))
+        }
+        "/metrics" if edge.public_probes => Some(StatusCode::OK),
+        _ => None,
+    }
+}
+
+fn ready_status(is_ready: bool) -> StatusCode {
+    if is_ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }
+}
+
 /// Ready from the first published generation until the gateway stops, while every required plugin
 /// serves; told with the reasons. Any other broken plugin is told, but never makes the node unready.
 pub(crate) fn readiness(edge: &Edge, revision: Revision) -> (bool, Value) {
@@ -71,8 +90,7 @@ fn call_figures(generation: &Generation) -> Vec<CallFigures> {
 
 fn ready(context: &RequestContext) -> Response<EdgeBody> {
     let (is_ready, body) = readiness(&context.edge, context.generation.revision);
-    let status = if is_ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    json_answer(status, &body)
+    json_answer(ready_status(is_ready), &body)
 }
 
 fn plugin(status: &PluginStatus) -> Value {

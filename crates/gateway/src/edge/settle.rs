@@ -3,18 +3,17 @@
 
 use super::access_log::RequestRecord;
 use super::context::{Moment, RequestContext};
-use super::cors;
+use super::decide::{Decision, Observer, decide};
 use super::error::EdgeError;
 use super::wall_clock;
 use crate::identity::access::may_call;
 use crate::identity::approval::awaits_approval;
 use crate::identity::authenticate::Caller;
 use crate::metrics::RouteName;
-use crate::route::lookup::{Found, Match, Miss, lookup};
+use crate::route::lookup::Match;
 use http::request::Parts;
 use sidegate_model::clock::now_millis;
 use sidegate_model::endpoint::{Method, MethodSet, Resolution};
-use sidegate_model::path::PluginPath;
 use sidegate_plugins::{Generation, Instance, Mount, Target};
 use std::sync::Arc;
 use std::time::Duration;
@@ -85,50 +84,41 @@ pub(crate) async fn settle(
 ) -> Result<Outcome, EdgeError> {
     let (mut wait, mut moment) = (Wait::default(), Moment::first(context));
     loop {
-        let path = PluginPath::parse(head.uri.path())?;
-        let matched = match lookup(&moment.generation, head.method.as_str(), path) {
-            Ok(Found::Match(matched)) => matched,
-            Ok(Found::Options(allow, mount)) => {
-                record.asks(&mount.plugin);
-                return Ok(Outcome::Options(allow));
+        let rules = context.edge.rules(&moment.generation);
+        let mount = match decide(&rules, head, now_millis, record)? {
+            Decision::Call { matched, caller, instance } => {
+                if let Caller::App(known) = &caller {
+                    let now = wall_clock::millis_at(context.start.into_std());
+                    known.token.last_used.touch(now);
+                }
+                return Ok(Outcome::Call(Settled { matched, caller, instance, moment }));
             }
-            Err(Miss::Unknown(mount)) => {
-                starting(&mount)?;
-                wait.for_change(context, &mut moment, mount.waiting.clone()).await?;
-                continue;
-            }
-            Err(miss) => return Err(miss.into()),
+            Decision::Options(allow) => return Ok(Outcome::Options(allow)),
+            Decision::Wait(mount) => mount,
         };
-        record.asks(&matched.mount.plugin);
-        let mode = context.edge.public_endpoints;
-        let awaits_approval = awaits_approval(mode, &matched, &matched.mount.plugin);
-        // It never has credentials. Where the operator says who may ask, nobody else is needed.
-        let is_ours = matched.require_auth || awaits_approval || record.cors().is_some();
-        if cors::is_preflight(head) && is_ours {
-            let allow = matched.mount.endpoints.allow(matched.path.relative());
-            return Ok(Outcome::Options(allow));
-        }
-        record.routed(route_name(&matched));
-        if awaits_approval {
-            return Err(EdgeError::not_approved());
-        }
-        let caller = identify(&moment.generation, &matched, head)?;
-        if let Caller::App(known) = &caller {
-            record.app = Some(known.identity.app.id.0);
-            known.token.last_used.touch(wall_clock::millis_at(context.start.into_std()));
-        }
-        if let Target::Ready(instance) = &matched.mount.target {
-            let instance = instance.clone();
-            return Ok(Outcome::Call(Settled { matched, caller, instance, moment }));
-        }
-        starting(&matched.mount)?;
-        wait.for_change(context, &mut moment, matched.mount.waiting.clone()).await?;
+        wait.for_change(context, &mut moment, mount.waiting.clone()).await?;
     }
 }
 
-/// A process for a request that was settled before: which has waited, or of which the first one heard
-/// nothing, because it was gone. The request must name the very same endpoint there, and demand no more
-/// of its caller.
+impl Observer for RequestRecord {
+    fn found_plugin(&mut self, mount: &Arc<Mount>) {
+        self.asks(&mount.plugin);
+    }
+
+    fn found_route(&mut self, matched: &Match) {
+        self.routed(route_name(matched));
+    }
+
+    fn found_caller(&mut self, _: &Match, caller: &Caller) {
+        if let Caller::App(known) = caller {
+            self.app = Some(known.identity.app.id.0);
+        }
+    }
+}
+
+/// A process for a request that was settled before: of which the first one heard nothing, because it
+/// was gone, or which has waited. The
+/// request must name the very same endpoint there, and demand no more of its caller.
 ///
 /// # Errors
 /// 503 when there is none in time.
@@ -173,14 +163,6 @@ fn names_the_same(mount: &Mount, matched: &Match) -> bool {
                 && policy.same_callers(before)
         }
         _ => false,
-    }
-}
-
-/// Whether waiting makes sense.
-fn starting(mount: &Mount) -> Result<(), EdgeError> {
-    match mount.target {
-        Target::Unavailable => Err(EdgeError::plugin_unavailable()),
-        Target::Starting | Target::Ready(_) => Ok(()),
     }
 }
 

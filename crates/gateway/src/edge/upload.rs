@@ -35,6 +35,19 @@ impl BodyLimit {
         }
     }
 
+    /// In bytes.
+    pub(crate) fn bytes(self) -> usize {
+        self.bytes
+    }
+
+    /// Refuses a body that announces so many bytes.
+    ///
+    /// # Errors
+    /// 413.
+    pub(crate) fn check(self, announced: u64) -> Result<(), EdgeError> {
+        if announced <= self.bytes as u64 { Ok(()) } else { Err(self.exceeded()) }
+    }
+
     fn exceeded(self) -> EdgeError {
         let error = EdgeError::body_above(self.bytes);
         if self.is_option { error.by_limit(PolicyLimit::MaxBody) } else { error }
@@ -70,8 +83,7 @@ impl Upload {
     /// # Errors
     /// 413.
     pub(crate) fn check_announced(&self, limit: BodyLimit) -> Result<(), EdgeError> {
-        let fits = self.incoming.size_hint().lower() <= limit.bytes as u64;
-        if fits { Ok(()) } else { Err(limit.exceeded()) }
+        limit.check(self.incoming.size_hint().lower())
     }
 
     /// Reads it all.

@@ -1,8 +1,9 @@
 //! Whether a known caller may call now.
 
 use super::authenticate::{Caller, KnownApp};
-use sidegate_model::quota::{QuotaState, Verdict};
-use sidegate_plugins::{Mount, Ticket};
+use crate::metrics::PolicyLimit;
+use sidegate_model::quota::{Quota, QuotaState, Verdict};
+use sidegate_plugins::{ClientQuotas, Mount, Ticket};
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
 
@@ -34,6 +35,23 @@ pub(crate) enum QuotaOf {
     Plugin,
 }
 
+impl QuotaOf {
+    /// The name of the option, or of what an app has.
+    pub(crate) fn name(self) -> &'static str {
+        PolicyLimit::from(self).as_str()
+    }
+}
+
+impl From<QuotaOf> for PolicyLimit {
+    fn from(of: QuotaOf) -> Self {
+        match of {
+            QuotaOf::App => Self::AppRateLimit,
+            QuotaOf::Client => Self::RateLimitPerClient,
+            QuotaOf::Plugin => Self::RateLimit,
+        }
+    }
+}
+
 /// A quota that is used up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct OverQuota {
@@ -45,42 +63,85 @@ pub(crate) struct OverQuota {
     pub retry_after_seconds: u64,
 }
 
-/// Admits a caller: first by his own quota, so that whoever is over it takes nothing of what all share.
+/// A running count, of whichever kind.
+pub(crate) enum QuotaRef<'a> {
+    /// Of an app, or of all callers of a plugin.
+    Shared(&'a Quota, u32),
+    /// Of one client of a plugin.
+    Client(&'a ClientQuotas, IpAddr, u32),
+}
+
+impl QuotaRef<'_> {
+    /// Decides, and counts.
+    fn take(&self, now_nanos: u64) -> Verdict {
+        match self {
+            Self::Shared(quota, limit) => quota.take(*limit, now_nanos),
+            Self::Client(clients, client, limit) => clients.take(*client, *limit, now_nanos),
+        }
+    }
+
+    /// What would be decided; nothing is counted.
+    pub(crate) fn peek(&self, now_nanos: u64) -> Verdict {
+        match self {
+            Self::Shared(quota, limit) => quota.peek(*limit, now_nanos),
+            Self::Client(clients, client, limit) => clients.peek(*client, *limit, now_nanos),
+        }
+    }
+}
+
+/// Goes through every quota that a caller's request counts for: first by his own, so that whoever is
+/// over it takes nothing of what all share.
 ///
 /// # Errors
-/// [`OverQuota`] when one that the request counts for is used up.
-pub(crate) fn admit(caller: Caller, counted: &Counted<'_>) -> Result<Permit, OverQuota> {
-    let Counted { mount, client, now_nanos: now } = counted;
+/// The first one that `visit` gives.
+pub(crate) fn each_quota(
+    caller: &Caller,
+    counted: &Counted<'_>,
+    mut visit: impl FnMut(QuotaOf, QuotaRef<'_>) -> Result<(), OverQuota>,
+) -> Result<(), OverQuota> {
+    let Counted { mount, client, .. } = counted;
     let policy = &mount.plugin.options.policy;
-    let mut quota = None;
-    match &caller {
+    match caller {
         Caller::App(known) => {
-            let verdict = known.identity.quota.take(known.identity.app.rate_limit, *now);
-            note(&mut quota, QuotaOf::App, verdict)?;
+            let limit = known.identity.app.rate_limit;
+            visit(QuotaOf::App, QuotaRef::Shared(&known.identity.quota, limit))?;
         }
         Caller::Anonymous => {
             if let Some(limit) = policy.rate_limit_per_client {
-                let verdict = mount.limits.clients.take(address(client), limit, *now);
-                note(&mut quota, QuotaOf::Client, verdict)?;
+                let quota = QuotaRef::Client(&mount.limits.clients, address(client), limit);
+                visit(QuotaOf::Client, quota)?;
             }
         }
     }
-    if let Some(limit) = policy.rate_limit {
-        note(&mut quota, QuotaOf::Plugin, mount.limits.rate.take(limit, *now))?;
+    match policy.rate_limit {
+        Some(limit) => visit(QuotaOf::Plugin, QuotaRef::Shared(&mount.limits.rate, limit)),
+        None => Ok(()),
     }
-    Ok(Permit { caller, quota, ticket: None })
 }
 
-/// Keeps what remains of the quota of which least remains.
-fn note(quota: &mut Option<QuotaState>, of: QuotaOf, verdict: Verdict) -> Result<(), OverQuota> {
+/// Admits a caller.
+///
+/// # Errors
+/// [`OverQuota`] when a quota that the request counts for is used up.
+pub(crate) fn admit(caller: Caller, counted: &Counted<'_>) -> Result<Permit, OverQuota> {
+    let mut tightest: Option<QuotaState> = None;
+    each_quota(&caller, counted, |of, quota| {
+        let left = passed(of, quota.take(counted.now_nanos))?;
+        let is_tighter = |left: &QuotaState| tightest.is_none_or(|t| left.remaining < t.remaining);
+        tightest = left.filter(is_tighter).or(tightest);
+        Ok(())
+    })?;
+    Ok(Permit { caller, quota: tightest, ticket: None })
+}
+
+/// What remains of a quota after a request that passed it, where it is limited.
+///
+/// # Errors
+/// [`OverQuota`] for one that did not.
+pub(crate) fn passed(of: QuotaOf, verdict: Verdict) -> Result<Option<QuotaState>, OverQuota> {
     match verdict {
-        Verdict::Unlimited => Ok(()),
-        Verdict::Pass(state) => {
-            if quota.is_none_or(|tightest| state.remaining < tightest.remaining) {
-                *quota = Some(state);
-            }
-            Ok(())
-        }
+        Verdict::Unlimited => Ok(None),
+        Verdict::Pass(state) => Ok(Some(state)),
         Verdict::Refuse { state, retry_after_seconds } => {
             Err(OverQuota { of, state, retry_after_seconds })
         }

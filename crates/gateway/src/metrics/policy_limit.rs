@@ -32,7 +32,7 @@ impl PolicyLimit {
     ];
 
     /// The name of the option, or of what an app has.
-    pub(super) fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::AppRateLimit => "app_rate_limit",
             Self::RateLimit => "rate_limit",

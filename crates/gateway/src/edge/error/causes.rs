@@ -58,6 +58,11 @@ impl EdgeError {
         Self::public(ErrorCode::InvalidRequest, "the request body is broken").because(why)
     }
 
+    /// What cannot be sent as a request.
+    pub(crate) fn unreadable(why: String) -> Self {
+        Self::public(ErrorCode::InvalidRequest, "this is no request").because(why)
+    }
+
     /// The gateway failed.
     pub(crate) fn panicked() -> Self {
         Self::new(ErrorCode::Internal).because("a panic")
@@ -167,23 +172,17 @@ impl From<Unidentified> for EdgeError {
 impl From<OverQuota> for EdgeError {
     fn from(over: OverQuota) -> Self {
         let limit = over.state.limit;
-        let (text, by) = match over.of {
-            QuotaOf::App => {
-                (format!("this app may send {limit} requests a minute"), PolicyLimit::AppRateLimit)
+        let text = match over.of {
+            QuotaOf::App => format!("this app may send {limit} requests a minute"),
+            QuotaOf::Client => {
+                format!("one client may send {limit} requests a minute to this plugin")
             }
-            QuotaOf::Client => (
-                format!("one client may send {limit} requests a minute to this plugin"),
-                PolicyLimit::RateLimitPerClient,
-            ),
-            QuotaOf::Plugin => (
-                format!(
-                    "this plugin takes {limit} requests a minute from all its callers together"
-                ),
-                PolicyLimit::RateLimit,
-            ),
+            QuotaOf::Plugin => {
+                format!("this plugin takes {limit} requests a minute from all its callers together")
+            }
         };
         let mut error = Self::public(ErrorCode::RateLimited, text)
-            .by_limit(by)
+            .by_limit(over.of.into())
             .with(header::RETRY_AFTER, over.retry_after_seconds.into());
         error.headers.extend(quota_headers(over.state));
         error

@@ -74,6 +74,7 @@ fn mount(options: &[(&str, &str)], endpoints: Vec<EndpointRegistration>) -> Moun
         endpoints: Arc::new(EndpointTable::build(endpoints)),
         target: Target::Unavailable,
         waiting: Arc::new(Semaphore::new(1)),
+        limits: Arc::default(),
     }
 }
 
