@@ -39,6 +39,7 @@ mod parking;
 mod paths;
 mod plugin_answers;
 mod plugin_logs;
+mod policy_access;
 mod policy_limits;
 mod processes;
 mod program_faults;

@@ -13,9 +13,15 @@ pub struct EndpointAttributes {
     pub path: String,
     /// The methods it answers.
     pub methods: Vec<String>,
-    /// Whether the gateway demands a token.
+    /// Whether the gateway demands a token, whoever asks for it.
     pub require_auth: bool,
-    /// Where a token is demanded although `require_auth` is false, because GET demands one there.
+    /// What the token must carry, all of it, whoever asks for it.
+    #[serde(default)]
+    pub scopes_required: Vec<String>,
+    /// Who asks for that; nobody where everybody may call.
+    #[serde(default)]
+    pub demanded_by: Vec<DemandedBy>,
+    /// Where more is demanded than that, because GET demands it there.
     pub raised: Vec<RaisedAttributes>,
     /// Why it is served without a token, or that it is not; `null` where a token is demanded.
     #[serde(default)]
@@ -28,17 +34,30 @@ pub struct EndpointAttributes {
     pub metadata: BTreeMap<String, String>,
 }
 
-/// Where an endpoint demands a token although it does not say so.
+/// Who demands something of the callers of an endpoint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum DemandedBy {
+    /// The plugin, by what it registered.
+    Plugin,
+    /// The operator, by options of the plugin.
+    Policy,
+}
+
+/// Where an endpoint demands a token or scopes although it does not say so.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct RaisedAttributes {
     /// On this path.
     pub path: String,
     /// For these methods.
     pub methods: Vec<String>,
+    /// All that the token must carry there.
+    #[serde(default)]
+    pub scopes_required: Vec<String>,
 }
 
 /// A route that is served now.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct RouteAttributes {
     /// Number of the plugin.
     pub plugin_id: u32,
@@ -50,9 +69,15 @@ pub struct RouteAttributes {
     pub path: String,
     /// The methods it answers.
     pub methods: Vec<String>,
-    /// Whether the gateway demands a token.
+    /// Whether the gateway demands a token, whoever asks for it.
     pub require_auth: bool,
-    /// Where a token is demanded although `require_auth` is false, because GET demands one there.
+    /// What the token must carry, all of it, whoever asks for it.
+    #[serde(default)]
+    pub scopes_required: Vec<String>,
+    /// Who asks for that; nobody where everybody may call.
+    #[serde(default)]
+    pub demanded_by: Vec<DemandedBy>,
+    /// Where more is demanded than that, because GET demands it there.
     pub raised: Vec<RaisedAttributes>,
     /// Why it is served without a token, or that it is not; `null` where a token is demanded.
     #[serde(default)]

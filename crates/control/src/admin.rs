@@ -1,11 +1,13 @@
 //! The admin API: desired state over HTTP, for operators and their tools. Reading order: `router`
 //! (what there is), `frame` and `auth` (what every request passes), `plugins`, `plugin_fields`, `plugin_shape`,
-//! `plugin_schema`, `plugin_scopes`, `plugin_public`, `apps`, `tokens`, `records`, `routes`, `logging`, `openapi`, `probes`, then `state`, `extract`,
+//! `plugin_schema`, `plugin_scopes`, `plugin_public`, `effective`, `apps`, `tokens`, `records`, `routes`, `explain`, `logging`, `openapi`,
+//! `probes`, then `state`, `extract`,
 //! `change`, `if_match`, `types` and `error` they are built on. What is asked and answered is said in the crate `api`.
 
 mod apps;
 mod auth;
 mod change;
+mod effective;
 mod error;
 mod explain;
 mod extract;

@@ -3,6 +3,7 @@
 
 use crate::expiry::keep_swept;
 use crate::fleet::{Fleet, Overview};
+use crate::named_apps::KnownApps;
 use crate::publish::{Published, Publisher};
 use crate::token_use::TokenUses;
 use sidegate_model::app::{App, AppDraft, AppId};
@@ -90,6 +91,11 @@ impl Control {
     /// What shall be, as it was published last.
     pub(crate) fn desired(&self) -> Arc<Snapshot> {
         self.publisher.current()
+    }
+
+    /// The apps there are now.
+    pub(crate) fn apps(&self) -> KnownApps {
+        KnownApps::new(self.publisher.current().apps.clone())
     }
 
     /// Registers an app.
@@ -276,7 +282,7 @@ impl Control {
         if undecided.peek().is_none() {
             return BTreeMap::new();
         }
-        let overview = Overview::of(fleet);
+        let overview = Overview::of(fleet, self.apps());
         undecided.filter_map(|spec| Some((spec.id, offered(&overview, spec)?))).collect()
     }
 

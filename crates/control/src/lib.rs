@@ -11,6 +11,7 @@ mod control;
 mod expiry;
 mod fleet;
 mod logs;
+mod named_apps;
 mod public_endpoints;
 mod publish;
 mod token_use;

@@ -53,6 +53,15 @@ pub struct PolicyOptions {
     pub concurrency: Option<ConcurrencyOptions>,
 }
 
+/// What an operator demands of every caller of one plugin, on top of what the plugin demands.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CallerDemand {
+    /// A valid token.
+    pub token: bool,
+    /// What that token must carry, all of it.
+    pub scopes: Vec<String>,
+}
+
 /// How many calls may be open at one time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ConcurrencyOptions {
@@ -193,6 +202,11 @@ impl PolicyOptions {
     /// Whether nobody may call without a token.
     pub fn demands_token(&self) -> bool {
         self.require_auth || self.apps.is_some() || !self.scopes_required.is_empty()
+    }
+
+    /// What every caller must bring, whoever it is.
+    pub fn demand(&self) -> CallerDemand {
+        CallerDemand { token: self.demands_token(), scopes: self.scopes_required.clone() }
     }
 
     /// Whether both say the same of who may call.

@@ -4,6 +4,7 @@ use crate::UnixMillis;
 use crate::config_schema::ConfigSchema;
 use crate::endpoint::{Endpoint, Raised};
 use crate::plugin::{PluginId, Slug};
+use crate::policy::CallerDemand;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -73,8 +74,10 @@ pub struct PluginStatus {
     pub config_schema: Option<Arc<ConfigSchema>>,
     /// Its endpoints; empty while it does not serve.
     pub endpoints: Vec<Arc<Endpoint>>,
-    /// Where some of them demand a token although they do not say so.
+    /// Where some of them demand more than they say.
     pub raised: Vec<Raised>,
+    /// What its operator demands of callers on top of that.
+    pub demand: CallerDemand,
     /// Whether the gateway is ready only while it serves.
     pub required: bool,
     /// How long the latest start that ended well took.

@@ -3,6 +3,9 @@
 use sidegate_wire::plugin::EndpointRegistration;
 use sidegate_wire::routing::METHODS;
 
+/// The metadata in which a gateway looks for scopes.
+const SCOPES_REQUIRED: &str = "scopes_required";
+
 /// An address below the plugin's mount: a path, the methods it answers and what the gateway does
 /// before it asks the plugin.
 ///
@@ -56,6 +59,24 @@ impl Endpoint {
     /// the caller's app.
     pub fn require_auth(mut self, required: bool) -> Self {
         self.registration.require_auth = required;
+        self
+    }
+
+    /// Adds scopes that a caller's token must carry, all of them; naming one implies a token. A scope has
+    /// 1 to 128 printable ASCII characters without blank, comma, quote or backslash; a gateway that
+    /// cannot read one lets nobody in. Hosts that know nothing of this demand a token and no more.
+    ///
+    /// ```
+    /// use sidegate_sdk::Endpoint;
+    /// let files = Endpoint::new("/files/*").scopes(["files.read"]);
+    /// ```
+    pub fn scopes<'a>(mut self, scopes: impl IntoIterator<Item = &'a str>) -> Self {
+        for scope in scopes {
+            self.registration.require_auth = true;
+            let all = self.registration.metadata.entry(SCOPES_REQUIRED.to_owned());
+            all.and_modify(|all| *all = format!("{all},{scope}"))
+                .or_insert_with(|| scope.to_owned());
+        }
         self
     }
 

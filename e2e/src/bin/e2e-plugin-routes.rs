@@ -26,6 +26,7 @@ async fn main() -> Result<()> {
         })
         .endpoints(|state: &State| {
             let endpoints = seeing(streams(methods(paths(Endpoints::new()))));
+            let endpoints = scoped(endpoints, state.config.get("scopes"));
             match state.config.get("catch_all").map(String::as_str) {
                 Some("true") => endpoints.get("/*", async |_: Request| "catch-all"),
                 _ => endpoints,
@@ -94,26 +95,45 @@ fn methods(endpoints: Endpoints<State>) -> Endpoints<State> {
         .endpoint(Endpoint::new("/optioned").method("OPTIONS"), named("options"))
 }
 
+/// Begins a stream, and keeps it open until it is ended.
+async fn stay(_: Request, mut out: ResponseStream, state: Arc<State>) -> Result<()> {
+    let head = Response::new(200).header("X-Handler", "stream");
+    state.opened.fetch_add(1, Ordering::Relaxed);
+    let sent = async {
+        out.headers(head).await?;
+        out.send("begun").await?;
+        Result::Ok(())
+    }
+    .await;
+    out.closed().await;
+    state.closed.fetch_add(1, Ordering::Relaxed);
+    sent
+}
+
+/// Endpoints that demand scopes; which, the configuration says for one of them.
+fn scoped(endpoints: Endpoints<State>, configured: Option<&String>) -> Endpoints<State> {
+    let changing = Endpoint::new("/changing");
+    let changing = match configured {
+        Some(scopes) => changing.metadata("scopes_required", scopes),
+        None => changing,
+    };
+    endpoints
+        .get(Endpoint::new("/scoped").scopes(["files.read"]), async |_: Request| "scoped")
+        .stream(Endpoint::new("/scoped-stream").scopes(["files.read"]), stay)
+        .any("/wide/*", async |_: Request| "wide")
+        .get(Endpoint::new("/wide/app").scopes(["files.read"]), async |_: Request| "app")
+        .stream(changing, stay)
+}
+
 /// Endpoints that answer piece by piece.
 fn streams(endpoints: Endpoints<State>) -> Endpoints<State> {
-    endpoints
-        .stream("/stream", async |_: Request, mut out: ResponseStream, state: Arc<State>| {
-            let head = Response::new(200).header("X-Handler", "stream");
-            state.opened.fetch_add(1, Ordering::Relaxed);
-            let sent = async {
-                out.headers(head).await?;
-                out.send("begun").await?;
-                Result::Ok(())
-            }
-            .await;
-            out.closed().await;
-            state.closed.fetch_add(1, Ordering::Relaxed);
-            sent
-        })
-        .stream("/panic-in-stream", async |_: Request, mut out: ResponseStream| {
+    endpoints.stream("/stream", stay).stream(
+        "/panic-in-stream",
+        async |_: Request, mut out: ResponseStream| {
             out.send("before").await?;
             panic!("on purpose, in a stream")
-        })
+        },
+    )
 }
 
 #[expect(clippy::disallowed_methods, reason = "what a plugin finds there is what a story asks")]

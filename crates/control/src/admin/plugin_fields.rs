@@ -3,6 +3,7 @@
 
 use super::error::of_plugin;
 use super::extract::read_fields;
+use crate::named_apps::KnownApps;
 use serde_json::{Map, Value, json};
 use sidegate_api::error::Problem;
 use sidegate_api::plugin::PluginFields;
@@ -28,8 +29,8 @@ const HOOKS: [&str; 11] = [
 ];
 
 /// The plugin a client wants to create.
-pub(crate) fn created(fields: PluginFields) -> Result<PluginDraft, Vec<Problem>> {
-    amended_by(fields, PluginDraft::new("", ""))
+pub(crate) fn created(fields: PluginFields, apps: &KnownApps) -> Result<PluginDraft, Vec<Problem>> {
+    amended_by(fields, PluginDraft::new("", ""), apps)
 }
 
 /// `draft` with everything replaced that was said; configuration, options and
@@ -37,9 +38,24 @@ pub(crate) fn created(fields: PluginFields) -> Result<PluginDraft, Vec<Problem>>
 pub(crate) fn amended_by(
     mut fields: PluginFields,
     draft: PluginDraft,
+    apps: &KnownApps,
 ) -> Result<PluginDraft, Vec<Problem>> {
     let problems = keep_secrets(&mut fields.config, &mut fields.options, &draft);
-    replaced(fields, draft, problems)
+    let before = draft.options.clone();
+    with_known_apps(replaced(fields, draft, problems), &before, apps)
+}
+
+/// A draft whose options name no app that does not exist, unless they did `before`.
+fn with_known_apps(
+    draft: Result<PluginDraft, Vec<Problem>>,
+    before: &BTreeMap<String, String>,
+    apps: &KnownApps,
+) -> Result<PluginDraft, Vec<Problem>> {
+    let draft = draft?;
+    match apps.problem(&draft.options, before) {
+        None => Ok(draft),
+        Some(problem) => Err(vec![Problem::at("options.apps", problem)]),
+    }
 }
 
 /// `draft` with everything replaced that was said, unless there are problems already or more.
@@ -104,7 +120,11 @@ fn texts(options: Map<String, Value>) -> BTreeMap<String, String> {
 }
 
 /// `draft` after a merge patch of it as a whole.
-pub(crate) fn merged(mut patch: Members, draft: PluginDraft) -> Result<PluginDraft, Vec<Problem>> {
+pub(crate) fn merged(
+    mut patch: Members,
+    draft: PluginDraft,
+    apps: &KnownApps,
+) -> Result<PluginDraft, Vec<Problem>> {
     patch.wrong.extend(put_slug_into_config(&mut patch.members).err());
     let mut members = |name: &str| match patch.members.get_mut(name) {
         Some(Value::Object(members)) => Some(std::mem::take(members)),
@@ -134,7 +154,7 @@ pub(crate) fn merged(mut patch: Members, draft: PluginDraft) -> Result<PluginDra
         if !without_hooks {
             (base.hook_type, base.hook_types) = (draft.hook_type, draft.hook_types);
         }
-        replaced(fields, base, problems)
+        with_known_apps(replaced(fields, base, problems), &draft.options, apps)
     })
 }
 

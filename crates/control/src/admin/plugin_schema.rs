@@ -7,6 +7,7 @@ use super::extract::Id;
 use super::plugin_fields::{amended_by, merged};
 use super::state::AdminState;
 use super::types::resource;
+use crate::named_apps::KnownApps;
 use crate::publish::Published;
 use axum::Json;
 use axum::extract::State;
@@ -42,8 +43,9 @@ pub(super) async fn change_checked(
     let mut answer = None;
     for _ in 0..MAX_ATTEMPTS {
         let (change, is_checked, known) = (change.clone(), schema.is_some(), answer.take());
+        let apps = state.control.apps();
         let amend = move |plugin: &Plugin| {
-            let draft = amended(change, plugin).map_err(Refusal::Certain)?;
+            let draft = amended(change, plugin, &apps).map_err(Refusal::Certain)?;
             // Another program may say something else of the configuration.
             let is_same_program = plugin.draft.command == draft.command;
             if is_checked && is_same_program && plugin.draft.config != draft.config {
@@ -63,11 +65,15 @@ pub(super) async fn change_checked(
     Err(ApiError::unavailable("the configuration became another one whenever it was looked at"))
 }
 
-fn amended(change: Change<PluginFields>, plugin: &Plugin) -> Result<PluginDraft, ApiError> {
+fn amended(
+    change: Change<PluginFields>,
+    plugin: &Plugin,
+    apps: &KnownApps,
+) -> Result<PluginDraft, ApiError> {
     let draft = plugin.draft.clone();
     Ok(match change {
-        Change::Fields(fields) => fields.settle(|fields| amended_by(fields, draft))?,
-        Change::Merge(patch) => merged(patch, draft)?,
+        Change::Fields(fields) => fields.settle(|fields| amended_by(fields, draft, apps))?,
+        Change::Merge(patch) => merged(patch, draft, apps)?,
     })
 }
 

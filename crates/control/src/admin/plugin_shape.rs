@@ -1,9 +1,9 @@
 //! Plugins as answers show them: what is stored of them, without its secrets, and how they are doing.
 //! Asks nobody and changes nothing.
 
+use super::effective::{Effective, names};
 use super::plugin_public::PublicOffer;
 use super::records::{NodeRecord, summary};
-use super::routes::{names, raised};
 use super::types::{Versioned, count, resource, time_text};
 use crate::fleet::Overview;
 use serde_json::{Map, Value};
@@ -14,7 +14,7 @@ use sidegate_api::plugin::{
 use sidegate_api::resource::ResourceType;
 use sidegate_api::route::EndpointAttributes;
 use sidegate_model::clock::now_millis;
-use sidegate_model::endpoint::{Endpoint, Raised};
+use sidegate_model::endpoint::Endpoint;
 use sidegate_model::node::NodeId;
 use sidegate_model::plugin::Plugin;
 use sidegate_model::scope::check_service;
@@ -71,14 +71,15 @@ pub(super) fn whole_status(
     records: &[NodeRecord],
 ) -> WholeStatusAttributes {
     let own = overview.summary(plugin.id);
-    let endpoints = own.map_or(&[][..], |status| &status.endpoints);
-    let raised = own.map_or(&[][..], |status| &status.raised);
     let pid = own.and_then(|status| status.pid);
     let serves = records.iter().find(|(_, record)| record.end.is_none() && record.pid == pid);
     let failed = |(_, record): &&NodeRecord| record.end.as_ref().is_some_and(|end| !end.in_order);
     let status = status_of(plugin, overview);
     let public = PublicOffer::of(plugin, overview);
-    let shape_endpoint = |endpoint| shape_endpoint(endpoint, raised, &public);
+    let endpoints = own.into_iter().flat_map(|status| {
+        let shape = |endpoint| shape_endpoint(status, endpoint, &public);
+        status.endpoints.iter().map(shape).collect::<Vec<_>>()
+    });
     WholeStatusAttributes {
         name: plugin.draft.name.clone(),
         slug: slug_of(plugin),
@@ -93,7 +94,7 @@ pub(super) fn whole_status(
         in_flight: own.map_or(0, |status| count(status.in_flight)),
         instance: serves.filter(|_| pid.is_some()).map(summary),
         last_failure: records.iter().find(failed).map(summary),
-        endpoints: endpoints.iter().map(shape_endpoint).collect(),
+        endpoints: endpoints.collect(),
     }
 }
 
@@ -109,9 +110,9 @@ fn status_of(plugin: &Plugin, overview: &Overview) -> StatusAttributes {
         summary: summary_of(plugin, status),
     };
     let mut summary = summary_of(plugin, own);
-    summary
-        .warnings
-        .extend(PublicOffer::of(plugin, overview).warning(plugin.id, &plugin.draft.name));
+    summary.warnings.extend(overview.apps().warning(&plugin.draft.options));
+    let public = PublicOffer::of(plugin, overview);
+    summary.warnings.extend(public.warning(plugin.id, &plugin.draft.name));
     StatusAttributes {
         summary,
         manifest: own.map(manifest).unwrap_or_default(),
@@ -150,15 +151,18 @@ fn missing_scopes(plugin: &Plugin, manifest: &ManifestSummary) -> Vec<String> {
 }
 
 fn shape_endpoint(
+    status: &PluginStatus,
     endpoint: &Arc<Endpoint>,
-    all_raised: &[Raised],
     public: &PublicOffer<'_>,
 ) -> EndpointAttributes {
+    let effective = Effective::of(status, endpoint, "");
     EndpointAttributes {
         path: endpoint.path.clone(),
         methods: names(endpoint.methods),
-        require_auth: endpoint.require_auth,
-        raised: raised(all_raised, endpoint, ""),
+        require_auth: effective.require_auth,
+        scopes_required: effective.scopes_required,
+        demanded_by: effective.demanded_by,
+        raised: effective.raised,
         public: public.of_endpoint(endpoint),
         stream_response: endpoint.stream_response,
         description: endpoint.description.clone(),

@@ -68,7 +68,8 @@ pub(crate) async fn create(
     State(state): State<AdminState>,
     Fields(fields): Fields<PluginFields>,
 ) -> Result<Response, ApiError> {
-    let draft = fields.settle(created)?;
+    let apps = state.control.apps();
+    let draft = fields.settle(|fields| created(fields, &apps))?;
     let published = state.control.create_plugin(draft).await?;
     let plugin = published.value;
     let shape = || shape(plugin, &state.overview(), Secrets::Hide);

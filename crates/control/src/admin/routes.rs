@@ -1,5 +1,6 @@
 //! The routes that are served now: every mounted endpoint of every plugin. Read only.
 
+use super::effective::{Effective, names};
 use super::plugin_public::PublicOffer;
 use super::state::AdminState;
 use super::types::{list_of, resource};
@@ -8,30 +9,11 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use sidegate_api::public_endpoints::PublicState;
 use sidegate_api::resource::{Resource, ResourceType};
-use sidegate_api::route::{RaisedAttributes, RouteAttributes};
-use sidegate_model::endpoint::{Endpoint, MethodSet, Raised};
+use sidegate_api::route::RouteAttributes;
+use sidegate_model::endpoint::Endpoint;
 use sidegate_model::plugin::Slug;
 use sidegate_model::status::PluginStatus;
 use std::sync::Arc;
-
-/// The names of methods.
-pub(super) fn names(methods: MethodSet) -> Vec<String> {
-    methods.iter().map(|method| method.as_str().to_owned()).collect()
-}
-
-/// Where `endpoint` demands a token although it does not say so; paths begin with `mount`.
-pub(super) fn raised(
-    all: &[Raised],
-    endpoint: &Arc<Endpoint>,
-    mount: &str,
-) -> Vec<RaisedAttributes> {
-    let of_endpoint = all.iter().filter(|raised| Arc::ptr_eq(&raised.endpoint, endpoint));
-    let shape = |raised: &Raised| RaisedAttributes {
-        path: format!("{mount}{}", raised.path),
-        methods: names(raised.methods),
-    };
-    of_endpoint.map(shape).collect()
-}
 
 fn shape(
     status: &PluginStatus,
@@ -42,6 +24,7 @@ fn shape(
     let mount = format!("/plugins/{slug}");
     let path = format!("{mount}{}", endpoint.path);
     let methods = names(endpoint.methods);
+    let effective = Effective::of(status, endpoint, &mount);
     let id = format!("{} {path}", methods.join(","));
     let attributes = RouteAttributes {
         plugin_id: status.id.0,
@@ -49,8 +32,10 @@ fn shape(
         slug: slug.to_string(),
         path,
         methods,
-        require_auth: endpoint.require_auth,
-        raised: raised(&status.raised, endpoint, &mount),
+        require_auth: effective.require_auth,
+        scopes_required: effective.scopes_required,
+        demanded_by: effective.demanded_by,
+        raised: effective.raised,
         public,
         stream_response: endpoint.stream_response,
         description: endpoint.description.clone(),

@@ -75,7 +75,7 @@ pub(crate) struct AdminState {
 impl AdminState {
     /// What all nodes say now.
     pub(crate) fn overview(&self) -> Overview {
-        Overview::of(&*self.fleet)
+        Overview::of(&*self.fleet, self.control.apps())
     }
 
     /// 201 with what was created and where it is found.

@@ -1,6 +1,7 @@
-//! One look at all nodes, and what it comes to for one plugin.
+//! One look at all nodes, and what it comes to for one plugin; with the apps there were at that time.
 
 use super::Fleet;
+use crate::named_apps::KnownApps;
 use sidegate_model::node::{NodeId, NodeReport};
 use sidegate_model::plugin::PluginId;
 use sidegate_model::public_endpoints::PublicMode;
@@ -10,14 +11,20 @@ use std::collections::BTreeSet;
 /// What all nodes said at one moment.
 pub(crate) struct Overview {
     reports: Vec<NodeReport>,
+    apps: KnownApps,
 }
 
 impl Overview {
     /// Of a fleet, now; nodes in the order of their names.
-    pub(crate) fn of(fleet: &dyn Fleet) -> Self {
+    pub(crate) fn of(fleet: &dyn Fleet, apps: KnownApps) -> Self {
         let mut reports = fleet.nodes();
         reports.sort_by(|a, b| a.id.cmp(&b.id));
-        Self { reports }
+        Self { reports, apps }
+    }
+
+    /// The apps there are.
+    pub(crate) fn apps(&self) -> &KnownApps {
+        &self.apps
     }
 
     /// What becomes of endpoints that need no token, where it is strictest.
@@ -70,6 +77,8 @@ fn trouble(state: PluginState) -> u8 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use sidegate_model::policy::CallerDemand;
+    use sidegate_model::snapshot::AppTable;
 
     fn status(id: u32, state: PluginState, pid: u32) -> PluginStatus {
         PluginStatus {
@@ -88,6 +97,7 @@ mod tests {
             config_schema: None,
             endpoints: Vec::new(),
             raised: Vec::new(),
+            demand: CallerDemand::default(),
             required: false,
             start_duration: None,
             in_flight: 0,
@@ -107,6 +117,7 @@ mod tests {
                 node("b", vec![status(1, Backoff, 3)]),
                 node("c", vec![status(1, Starting, 4), status(2, Ready, 5)]),
             ],
+            apps: KnownApps::new(AppTable::default()),
         };
         let pids: Vec<_> = overview.summaries().map(|status| status.pid.unwrap()).collect();
         assert_eq!(pids, [3, 2]);

@@ -71,6 +71,7 @@ fn status(spec: &PluginSpec, endpoints: &EndpointTable) -> PluginStatus {
         config_schema: schema(&spec.name),
         endpoints: endpoints.endpoints().to_vec(),
         raised: endpoints.raised().to_vec(),
+        demand: spec.options.policy.demand(),
         required: spec.options.required,
         start_duration: Some(Duration::from_millis(40)),
         in_flight: 2,

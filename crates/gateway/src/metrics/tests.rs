@@ -4,6 +4,7 @@ use super::*;
 use http::StatusCode;
 use sidegate_model::endpoint::{Endpoint, MethodSet};
 use sidegate_model::plugin::PluginId;
+use sidegate_model::policy::CallerDemand;
 use sidegate_model::status::PluginState;
 use sidegate_plugins::ConcurrencyFigures;
 use sidegate_wire::ErrorCode;
@@ -27,6 +28,7 @@ fn status(id: u32, name: &str) -> PluginStatus {
         config_schema: None,
         endpoints: Vec::new(),
         raised: Vec::new(),
+        demand: CallerDemand::default(),
         required: false,
         start_duration: Some(Duration::from_millis(1500)),
         in_flight: 3,

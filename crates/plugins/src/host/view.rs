@@ -219,6 +219,7 @@ fn blank_status(spec: &PluginSpec, state: PluginState) -> PluginStatus {
         config_schema: None,
         endpoints: Vec::new(),
         raised: Vec::new(),
+        demand: spec.options.policy.demand(),
         required: spec.options.required,
         start_duration: None,
         in_flight: 0,

@@ -16,7 +16,7 @@ use sidegate_api::plugin::{PluginAttributes, SchemaAttributes, WholeStatusAttrib
 use sidegate_api::public_endpoints::PublicState;
 use sidegate_api::record::RecordAttributes;
 use sidegate_api::resource::Resource;
-use sidegate_api::route::EndpointAttributes;
+use sidegate_api::route::{DemandedBy, EndpointAttributes};
 use sidegate_model::duration::format_duration;
 pub(super) use sidegate_model::name::callable;
 use sidegate_model::scope::SERVICE_SCOPES;
@@ -250,20 +250,29 @@ fn endpoints(plugin: &WholeAttributes) -> String {
         let Some(slug) = slug else {
             return format!("{methods} {path}  (not served: the plugin has no slug)");
         };
+        let stream = endpoint.stream_response.then(|| "stream".to_owned());
+        let by_policy_alone = endpoint.demanded_by == [DemandedBy::Policy];
+        let token = endpoint.require_auth.then(|| {
+            let by = if by_policy_alone { " by policy" } else { "" };
+            format!("{}{by}", token_with(&endpoint.scopes_required))
+        });
         let waits = endpoint.public == Some(PublicState::NotApproved);
-        let marks = [
-            (endpoint.stream_response, "stream"),
-            (endpoint.require_auth, "needs a token"),
-            (waits, "waits for approval"),
-        ];
-        let marks = marks.into_iter().filter(|(is_so, _)| *is_so).map(|(_, mark)| mark.to_owned());
-        let raised = endpoint.raised.iter().map(|at| format!("needs a token on {}", at.path));
-        let marks: Vec<_> = marks.chain(raised).collect();
+        let waits = waits.then(|| "waits for approval".to_owned());
+        let raised = endpoint.raised.iter();
+        let raised = raised.map(|at| format!("{} on {}", token_with(&at.scopes_required), at.path));
+        let marks: Vec<_> = stream.into_iter().chain(token).chain(waits).chain(raised).collect();
         let marks =
             if marks.is_empty() { String::new() } else { format!("  ({})", marks.join(", ")) };
         format!("{methods} /plugins/{slug}{path}{marks}")
     };
     plugin.endpoints.iter().map(shown).collect::<Vec<_>>().join("\n")
+}
+
+fn token_with(scopes: &[String]) -> String {
+    match scopes {
+        [] => "needs a token".to_owned(),
+        _ => format!("needs a token with {}", listed(scopes)),
+    }
 }
 
 #[cfg(test)]
@@ -281,16 +290,27 @@ mod tests {
             require_auth: auth,
             ..EndpointAttributes::default()
         };
-        let raised = RaisedAttributes { path: "/c".to_owned(), methods: vec!["POST".to_owned()] };
+        let raised = |scopes: &[&str]| RaisedAttributes {
+            path: "/c".to_owned(),
+            methods: vec!["POST".to_owned()],
+            scopes_required: scopes.iter().map(ToString::to_string).collect(),
+        };
+        let by_policy = EndpointAttributes {
+            scopes_required: vec!["x".to_owned(), "y".to_owned()],
+            demanded_by: vec![DemandedBy::Policy],
+            raised: vec![raised(&["x", "y", "z"])],
+            ..endpoint("/d", true, true)
+        };
         let list = vec![
             endpoint("/a", false, false),
             endpoint("/b", true, false),
             endpoint("/c", true, true),
             EndpointAttributes {
                 public: Some(PublicState::NotApproved),
-                ..endpoint("/d", false, false)
+                ..endpoint("/e", false, false)
             },
-            EndpointAttributes { raised: vec![raised], ..endpoint("/*", false, false) },
+            by_policy,
+            EndpointAttributes { raised: vec![raised(&[])], ..endpoint("/*", false, false) },
         ];
         let slug = Some("s".to_owned());
         let plugin = PluginAttributes { slug, ..PluginAttributes::default() };
@@ -298,7 +318,8 @@ mod tests {
         assert_eq!(
             endpoints(&whole),
             "GET /plugins/s/a\nGET /plugins/s/b  (stream)\nGET /plugins/s/c  (stream, needs a token)\n\
-             GET /plugins/s/d  (waits for approval)\n\
+             GET /plugins/s/e  (waits for approval)\n\
+              GET /plugins/s/d  (stream, needs a token with x, y by policy, needs a token with x, y, z on /c)\n\
              GET /plugins/s/*  (needs a token on /c)"
         );
     }
