@@ -120,7 +120,8 @@ fn a_stream_keeps_its_place_to_its_end_and_no_longer() {
             let options = [("max_concurrent", "1"), ("max_concurrent.queue", "0")];
             let (gateway, _plugin) = lab_with(&options).await;
             for (events, end) in [("3", "it is read to its end"), ("inf", "its reader goes away")] {
-                let path = format!("/plugins/lab/sse?n={events}&interval_ms=50");
+                // Long enough to be open still when the next request comes, also on a busy machine.
+                let path = format!("/plugins/lab/sse?n={events}&interval_ms=1000");
                 let mut stream = gateway.get(&path).version(version).open().await;
                 assert_eq!(stream.status, 200);
                 is_busy(&gateway.get("/plugins/lab/x").version(version).send().await);
