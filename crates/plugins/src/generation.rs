@@ -224,6 +224,7 @@ mod tests {
             endpoints: Arc::new(EndpointTable::build(vec![registration])),
             target: Target::Unavailable,
             waiting: Arc::new(Semaphore::new(1)),
+            limits: Arc::default(),
         }
     }
 

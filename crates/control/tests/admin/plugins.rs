@@ -85,10 +85,8 @@ async fn status_and_routes_show_what_the_data_plane_serves() {
         routes.json["data"][0]["attributes"],
         json!({
             "plugin_id": 1, "plugin": "files", "slug": "f", "path": "/plugins/f/files/*",
-            "methods": ["GET", "POST"], "require_auth": true, "raised": [], "public": null,
-            "stream_response": false, "description": "keeps files", "metadata": {"tier": "gold"}, "state": "ready",
             "methods": ["GET", "POST"], "require_auth": true, "scopes_required": [],
-            "demanded_by": ["plugin"], "raised": [], "stream_response": false, "description": "keeps files", "metadata": {"tier": "gold"}, "state": "ready",
+            "demanded_by": ["plugin"], "raised": [], "public": null, "stream_response": false, "description": "keeps files", "metadata": {"tier": "gold"}, "state": "ready",
         })
     );
 }

@@ -30,7 +30,7 @@ fn state(approved: &[&str], allowed: &[&str], pending: &[&str]) -> Value {
 
 async fn warnings(admin: &Admin) -> Vec<String> {
     let plugin = admin.get(PLUGIN).await.expect(200);
-    serde_json::from_value(plugin.attributes()["status"]["warnings"].clone()).unwrap()
+    serde_json::from_value(plugin.attributes()["status"]["warnings"].clone()).expect("it is there")
 }
 
 #[tokio::test]

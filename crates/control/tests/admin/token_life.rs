@@ -28,15 +28,17 @@ impl Admin {
 
     /// For how long a token was made, or is valid from now on if that is less; in days.
     async fn days(&self, id: u32) -> Option<i64> {
-        let token = self.store.token(TokenId(id)).await.unwrap();
+        let token = self.store.token(TokenId(id)).await.expect("a file");
         let rounded = |millis: i64| (millis + DAY / 2) / DAY;
         token.expires_at.map(|end| rounded(end - token.created_at))
     }
 
     async fn listed(&self, query: &str) -> Vec<String> {
         let page = self.get(&format!("/api/v1/tokens?{query}")).await.expect(200);
-        let found = page.json["data"].as_array().unwrap().iter();
-        found.map(|token| token["attributes"]["name"].as_str().unwrap().to_owned()).collect()
+        let found = page.json["data"].as_array().expect("a token").iter();
+        found
+            .map(|token| token["attributes"]["name"].as_str().expect("a token").to_owned())
+            .collect()
     }
 }
 

@@ -58,6 +58,9 @@ fn endpoint(path: &str, require_auth: bool, scopes: Option<&str>) -> EndpointReg
     }
 }
 
+/// Options of a plugin by name.
+type Options<'a> = &'a [(&'a str, &'a str)];
+
 /// One plugin with these options and endpoints, mounted under `p`.
 fn mount(options: &[(&str, &str)], endpoints: Vec<EndpointRegistration>) -> Mount {
     let raw: BTreeMap<_, _> =
@@ -139,7 +142,7 @@ fn each_demand_refuses_those_who_do_not_meet_it_and_nobody_else() {
     let (in_, anonymous, unknown) = ("let in", "anonymous", "unknown");
     let (app, scope, nobody) = ("not this app", "lacks scope", "nobody");
     let all_in = [unknown, in_, in_, in_];
-    let rows: &[(&[(&str, &str)], &str, [&str; 4])] = &[
+    let rows: &[(Options, &str, [&str; 4])] = &[
         (&[], "/public", [anonymous; 4]),
         (&[("optional_auth", "true")], "/public", [anonymous, in_, in_, in_]),
         (&[], "/token", all_in),
@@ -195,7 +198,7 @@ fn stay(
 fn whoever_would_not_be_let_in_any_more_may_not_stay() {
     let public = || endpoint("/x", false, None);
     let out = Some(Ending::Forbidden);
-    let rows: &[(&[(&str, &str)], EndpointRegistration, [Option<Ending>; 4])] = &[
+    let rows: &[(Options, EndpointRegistration, [Option<Ending>; 4])] = &[
         (&[], public(), [None; 4]),
         (&[("pass_token", "true")], public(), [None; 4]),
         (&[("require_auth", "true")], public(), [out, None, None, None]),
