@@ -1,3 +1,5 @@
+//! What both clients take for an answer, and what for a wrong one.
+
 use super::*;
 use bytes::Bytes;
 use h2::server::SendResponse;

@@ -18,6 +18,7 @@ pub(crate) mod plugin_scopes;
 pub(crate) mod plugin_update;
 pub(crate) mod plugin_view;
 pub(crate) mod plugin_wait;
+mod public_lines;
 pub(crate) mod routes;
 pub(crate) mod serve;
 pub(crate) mod token;

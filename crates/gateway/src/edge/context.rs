@@ -4,7 +4,6 @@
 use super::body_memory::BodyMemory;
 use super::connection::ClientConnection;
 use super::connection_timeouts::ConnectionTimeouts;
-use super::decide::Rules;
 use super::head::HeadLimits;
 use super::open_streams::OpenStreams;
 use super::origin::Origin;
@@ -159,6 +158,14 @@ impl Edge {
     pub(crate) fn is_handed_over(&self) -> bool {
         self.handed_over.load(Ordering::Relaxed)
     }
+}
+
+/// What requests are decided by.
+pub(crate) struct Rules<'a> {
+    /// Routes, identities and processes of one moment.
+    pub generation: &'a Generation,
+    /// Whether public endpoints wait for an operator.
+    pub public_endpoints: PublicMode,
 }
 
 /// One request, before its answer begins.

@@ -1,6 +1,7 @@
 //! What a request comes to under one generation: which endpoint it names, who calls, and whether that
 //! caller may. Pure, so that what is explained to operators is what happens to clients.
 
+use super::context::Rules;
 use super::cors;
 use super::error::EdgeError;
 use crate::identity::access::may_call;
@@ -11,8 +12,7 @@ use http::request::Parts;
 use sidegate_model::UnixMillis;
 use sidegate_model::endpoint::MethodSet;
 use sidegate_model::path::PluginPath;
-use sidegate_model::public_endpoints::PublicMode;
-use sidegate_plugins::{Generation, Instance, Mount, Target};
+use sidegate_plugins::{Instance, Mount, Target};
 use std::sync::Arc;
 
 /// Is told what is found on the way to a decision, as soon as it is.
@@ -23,14 +23,6 @@ pub(crate) trait Observer {
     fn found_route(&mut self, matched: &Match);
     /// Who calls, and may.
     fn found_caller(&mut self, matched: &Match, caller: &Caller);
-}
-
-/// What requests are decided by.
-pub(crate) struct Rules<'a> {
-    /// Routes, identities and processes of one moment.
-    pub generation: &'a Generation,
-    /// Whether public endpoints wait for an operator.
-    pub public_endpoints: PublicMode,
 }
 
 /// What a request comes to.

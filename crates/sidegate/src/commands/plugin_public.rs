@@ -83,24 +83,6 @@ fn summary(plugin: &WholePlugin) -> String {
     [Some(approved), waits, allowed].into_iter().flatten().collect()
 }
 
-/// The lines of `plugin show` about it; nothing where nothing is public.
-pub(super) fn shown(id: &str, name: &str, public: &PublicEndpointsAttributes) -> String {
-    let mut served: Vec<_> = public.approved.iter().chain(&public.allowed).cloned().collect();
-    served.sort_by(|a, b| by_path(a).cmp(&by_path(b)));
-    let served = (!served.is_empty()).then(|| format!("no token needed: {}", served.join(", ")));
-    let pending = (!public.pending.is_empty()).then(|| {
-        let (pending, callable) = (public.pending.join(", "), callable(id, name));
-        format!(
-            "waits for approval: {pending}  (`sidegate plugin approve-public {callable}` approves it)"
-        )
-    });
-    served.into_iter().chain(pending).collect::<Vec<_>>().join("\n")
-}
-
-fn by_path(endpoint: &str) -> Option<(&str, &str)> {
-    endpoint.split_once(' ').map(|(method, path)| (path, method))
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::plugin_view::WholeAttributes;
@@ -134,20 +116,6 @@ mod tests {
         assert_eq!(texts(fields(&["--revoke"]).revoke), "*");
         let revoke = fields(&["/b", "--revoke"]);
         assert_eq!((texts(revoke.revoke).as_str(), revoke.approve), ("/b", None));
-    }
-
-    #[test]
-    fn what_is_public_and_what_waits_is_shown_with_the_way_to_approve_it() {
-        assert_eq!(shown("1", "p", &public(&[], &[], &[])), "");
-        assert_eq!(
-            shown("1", "p", &public(&["GET /b"], &["POST /a"], &[])),
-            "no token needed: POST /a, GET /b"
-        );
-        assert_eq!(
-            shown("7", "a b", &public(&["GET /b"], &[], &["GET /a", "POST /a"])),
-            "no token needed: GET /b\nwaits for approval: GET /a, POST /a  \
-             (`sidegate plugin approve-public 7` approves it)"
-        );
     }
 
     #[test]

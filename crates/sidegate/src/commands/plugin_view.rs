@@ -4,8 +4,8 @@
 //! It asks the admin API and changes nothing.
 
 use super::plugin_log_lines;
-use super::plugin_public;
 use super::plugin_schema::settings;
+use super::public_lines;
 use crate::client::AdminApi;
 use crate::error::Failure;
 use crate::output::{Column, Output, listed, object_text, optional, printable};
@@ -213,7 +213,7 @@ fn wishes(id: &str, plugin: &PluginAttributes) -> String {
 }
 
 fn public(id: &str, plugin: &PluginAttributes) -> String {
-    plugin_public::shown(id, &plugin.name, &plugin.public_endpoints)
+    public_lines::shown(id, &plugin.name, &plugin.public_endpoints)
 }
 
 fn running(instance: Option<&RecordAttributes>) -> String {
