@@ -161,7 +161,8 @@ fn a_demand_for_a_token_that_an_endpoint_does_not_make_itself_is_shown_as_raised
             found.unwrap_or_else(|| panic!("{path} in {list}"))["attributes"].clone()
         };
         let methods = ["POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
-        let raised = json!([{"path": "/plugins/r/law/app", "methods": methods}]);
+        let raised =
+            json!([{"path": "/plugins/r/law/app", "methods": methods, "scopes_required": []}]);
         assert_eq!(find("/plugins/r/law/*")["raised"], raised);
         assert_eq!(find("/plugins/r/law/app")["raised"], json!([]));
         let status = plugin.status().await;

@@ -95,7 +95,8 @@ impl Member {
 
     /// Looks at its caller again; tells when its token expires if it may go on until then.
     fn look(&mut self, generation: &Generation, now: UnixMillis) -> Option<UnixMillis> {
-        let standing = self.standing.as_ref()?;
+        let standing = self.standing.as_mut()?;
+        standing.renew(generation);
         match standing.ending(generation, now) {
             None => standing.expires_at(),
             Some(ending) => {

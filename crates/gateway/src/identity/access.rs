@@ -102,6 +102,14 @@ impl Standing {
         }
     }
 
+    /// Takes up what its token is now: its end may come earlier than it did.
+    pub(crate) fn renew(&mut self, generation: &Generation) {
+        let Some(token) = &mut self.token else { return };
+        if let Some(known) = generation.tokens.get(&token.hash).filter(|it| it.id == token.id) {
+            known.clone_into(token);
+        }
+    }
+
     /// When its token expires.
     pub(crate) fn expires_at(&self) -> Option<UnixMillis> {
         self.token.as_ref()?.expires_at

@@ -1,6 +1,7 @@
 //! What `plugin show` says of endpoints that need no token. Text only; who approves is elsewhere.
 
 use sidegate_api::public_endpoints::PublicEndpointsAttributes;
+use sidegate_model::endpoint::Method;
 use sidegate_model::name::callable;
 
 /// The lines of `plugin show` about it; nothing where nothing is public.
@@ -17,8 +18,10 @@ pub(super) fn shown(id: &str, name: &str, public: &PublicEndpointsAttributes) ->
     served.into_iter().chain(pending).collect::<Vec<_>>().join("\n")
 }
 
-fn by_path(endpoint: &str) -> Option<(&str, &str)> {
-    endpoint.split_once(' ').map(|(method, path)| (path, method))
+/// By path, and of one path by method in the order of an `Allow` header.
+fn by_path(endpoint: &str) -> Option<(&str, Option<u8>)> {
+    let (method, path) = endpoint.split_once(' ')?;
+    Some((path, Method::parse(method).map(|method| method as u8)))
 }
 
 #[cfg(test)]
