@@ -177,7 +177,7 @@ fn the_command_line_explains_a_request() {
     story(async {
         let gateway = Gateway::start().await;
         let plugin = gateway.lab().await;
-        let text = explained(&gateway, &["get", "/plugins/lab/echo?a=1"]).await;
+        let text = explained(&gateway, &["GET", "/plugins/lab/echo?a=1"]).await;
         assert!(text.starts_with("answer    the plugin's\nroute     GET /plugins/lab/*"), "{text}");
         assert!(text.contains("\nplugin    lab (ready, process "), "{text}");
         plugin.change(&json!({"options": {"require_auth": "true"}})).await;

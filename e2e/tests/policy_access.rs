@@ -247,6 +247,20 @@ fn a_stricter_policy_does_not_wait_for_a_process_that_never_comes() {
 }
 
 #[test]
+fn a_stricter_policy_that_comes_with_another_process_counts_once_it_is_answered() {
+    story(async {
+        let scene = Scene::new().await;
+        for number in 0..5 {
+            scene.plugin.change(&json!({"options": {"env.NUMBER": number.to_string()}})).await;
+            let strict = json!({"env.NUMBER": format!("{number}b"), "require_auth": "true"});
+            scene.plugin.change(&json!({ "options": strict })).await;
+            let answer = scene.gateway.get("/plugins/r/exact").send().await;
+            answer.is_error(401, "unauthorized", "client");
+        }
+    });
+}
+
+#[test]
 fn a_list_of_scopes_that_cannot_be_read_lets_nobody_in_and_is_a_warning() {
     story(async {
         let scene = Scene::new().await;

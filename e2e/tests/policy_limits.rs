@@ -173,6 +173,19 @@ fn a_place_is_demanded_before_anything_of_a_body_is_read() {
 }
 
 #[test]
+fn who_sends_a_body_slowly_keeps_nobody_from_the_plugin() {
+    story(async {
+        let options = [("max_concurrent", "1"), ("max_concurrent.queue", "0")];
+        let (gateway, _plugin) = lab_with(&options).await;
+        let mut slow = gateway.raw().await;
+        slow.send("POST /plugins/lab/x HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\na").await;
+        gateway.get("/plugins/lab/x").send().await.expect(200);
+        slow.send("b").await;
+        slow.answer().await.expect(200);
+    });
+}
+
+#[test]
 fn limits_change_under_load_without_a_lost_request() {
     story(async {
         let (gateway, plugin) = lab_with(&[]).await;

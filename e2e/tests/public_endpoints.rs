@@ -3,10 +3,13 @@
 use serde_json::{Value, json};
 use sidegate_api::plugin::PluginAttributes;
 use sidegate_api::public_endpoints::PublicState;
-use sidegate_e2e::{Answer, Cli, Gateway, Plugin, Version, program, story};
+use sidegate_e2e::{Answer, Cli, Gateway, Plugin, Version, program, story, within};
 use std::os::unix::fs::symlink;
+use std::time::Duration;
 
 const SETTING: &str = "SIDEGATE_PUBLIC_ENDPOINTS";
+/// Within 2 s, and what a busy machine needs beside.
+const SOON: Duration = Duration::from_secs(6);
 
 async fn strict() -> Gateway {
     Gateway::builder().env(SETTING, "approve").start().await
@@ -93,6 +96,20 @@ fn what_is_approved_is_served_at_once_by_the_same_process_and_ends_with_the_appr
         decide(&gateway, &plugin, json!({"revoke": ["*"]})).await;
         not_approved(&get(&gateway, "files/a").await);
         assert_eq!(plugin.pid().await, pid);
+    });
+}
+
+#[test]
+fn a_stream_ends_soon_when_its_endpoint_is_approved_no_more() {
+    story(async {
+        let gateway = strict().await;
+        let plugin = gateway.plugin("r").program("sidegate-plugin-lab").ready().await;
+        decide(&gateway, &plugin, json!({"approve": ["*"]})).await;
+        let path = "/plugins/r/sse?n=inf&interval_ms=20";
+        let mut stream = gateway.get(path).open().await;
+        stream.read_until("\n\n").await;
+        decide(&gateway, &plugin, json!({"revoke": ["GET /sse"]})).await;
+        within(SOON, "the end of its stream", stream.rest()).await.expect_err("a clean end");
     });
 }
 

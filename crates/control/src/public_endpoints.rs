@@ -14,11 +14,14 @@ const RETRY: Duration = Duration::from_secs(5);
 pub async fn keep_public_endpoints_recorded(control: Control, fleet: Arc<dyn Fleet>) {
     // Before the first look, so that nothing is missed between.
     let mut changes = fleet.changes();
+    let mut is_failing = false;
     loop {
         let recorded = control.record_public_endpoints(&*fleet).await;
-        if let Err(error) = &recorded {
+        // Once, because the disk may fail for long.
+        if let (Err(error), false) = (&recorded, is_failing) {
             tracing::warn!(%error, "what plugins offer without a token is not recorded yet: the store cannot be written");
         }
+        is_failing = recorded.is_err();
         let retry = async {
             match recorded {
                 Ok(()) => std::future::pending().await,

@@ -179,7 +179,7 @@ pub async fn start(
         ),
         metrics: Metrics::new(shards),
         logs: settings.logs,
-        streams: (0..shards).map(|_| OpenStreams::default()).collect(),
+        streams: (0..shards).map(|_| OpenStreams::new(settings.public_endpoints)).collect(),
         statuses: Arc::new(move || source.settled_statuses()),
         started: Instant::now(),
         stopping: AtomicBool::new(false),

@@ -115,7 +115,7 @@ pub struct Token {
     pub scopes: Vec<String>,
     /// When it stops to be valid; `None` is never.
     pub expires_at: Option<UnixMillis>,
-    /// Set once by the store; nothing of a token changes later.
+    /// Set once by the store.
     pub created_at: UnixMillis,
     /// When it was last changed; the moment it was made where it never was.
     pub updated_at: UnixMillis,

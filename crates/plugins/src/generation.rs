@@ -38,7 +38,9 @@ impl Mount {
     fn demands_as(&self, other: &Self) -> bool {
         let (own, others) = (&self.plugin, &other.plugin);
         let same_policy = Arc::ptr_eq(own, others)
-            || own.id == others.id && own.options.policy.same_callers(&others.options.policy);
+            || own.id == others.id
+                && own.options.policy.same_callers(&others.options.policy)
+                && own.public_endpoints == others.public_endpoints;
         same_policy
             && (Arc::ptr_eq(&self.endpoints, &other.endpoints)
                 || self.endpoints.endpoints() == other.endpoints.endpoints())

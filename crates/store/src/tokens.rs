@@ -159,7 +159,7 @@ const INSERT: &str = "INSERT INTO tokens (app_id, name, hash, hint, scopes, expi
      VALUES ($1, $2, $3, $4, $5, $6, $7, $7) RETURNING *";
 
 /// Ranges serve both one app and all of them, and tokens with and without an end, with one statement; no name
-/// is any name. One that was never used is as old as it is.
+/// is any name. One that was never used counts from when it was made.
 macro_rules! filtered {
     ($select:literal, $order:literal) => {
         concat!(

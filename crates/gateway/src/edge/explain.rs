@@ -71,6 +71,8 @@ impl Story {
         let name = match (error.code.as_str(), error.limit) {
             (_, Some(limit)) => limit.as_str(),
             ("unauthorized" | "identity_unavailable", _) => "token",
+            // Only a list that cannot be read has something to tell the operator beside.
+            ("forbidden", _) if !error.internal.is_empty() => "scopes",
             ("forbidden", _) => "apps",
             ("insufficient_scope", _) => "scopes",
             ("not_approved", _) => "approval",
@@ -100,6 +102,7 @@ impl Observer for Story {
             method,
             relative: matched.path.relative().to_owned(),
         });
+        self.stage = Some("token");
     }
 
     fn found_caller(&mut self, matched: &Match, caller: &Caller) {
@@ -230,6 +233,7 @@ fn limits(
         remaining: bytes,
         reset_seconds: None,
     });
+    story.stage = Some("max_body");
     let announced = head.headers.get(header::CONTENT_LENGTH);
     let announced = announced.and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
     largest.check(announced.unwrap_or(0))?;

@@ -8,7 +8,7 @@ use super::dispatch::{self, Failed, PluginAnswer};
 use super::error::{EdgeError, allow_value};
 use super::request::{self, Admitted, PluginRequest};
 use super::response::{self, Form};
-use super::settle::{self, Outcome, Settled, settle};
+use super::settle::{self, Destination, Settled, settle};
 use super::turn;
 use super::upload::{BodyLimit, Upload};
 use crate::identity::admit::{Counted, admit};
@@ -30,8 +30,8 @@ pub(crate) async fn handle(
     record: &mut RequestRecord,
 ) -> Result<Response<EdgeBody>, EdgeError> {
     let settled = match settle(context, head, record).await? {
-        Outcome::Call(settled) => settled,
-        Outcome::Options(allow) => return Ok(options(record, head, allow)),
+        Destination::Call(settled) => settled,
+        Destination::Options(allow) => return Ok(options(record, head, allow)),
     };
     let Settled { matched, caller, mut instance, mut moment } = settled;
     let (mount, client) = (&*matched.mount, context.client());
@@ -41,15 +41,20 @@ pub(crate) async fn handle(
     let limit = BodyLimit::of(&context.edge, policy);
     body.check_announced(limit)?;
     if policy.concurrency.is_some() {
-        // In a box, because no other request needs the room for it.
-        let turn = turn::take(context, head, &matched, &mut moment, &mut instance);
-        permit.hold(Box::pin(turn).await?);
+        // Whoever would be turned away need not send its body.
+        mount.limits.concurrency.peek()?;
     }
     let was_there = body.has_ended();
     // Its share of the memory is held until the answer begins.
     let uploaded = body.read(&context.edge, limit).await?;
     if !was_there {
         moment.now = Instant::now();
+    }
+    if policy.concurrency.is_some() {
+        // Only now: a body that comes slowly keeps nobody from the plugin. In a box, because no
+        // other request needs the room for it.
+        let turn = turn::take(context, head, &matched, &mut moment, &mut instance);
+        permit.hold(Box::pin(turn).await?);
     }
     record.received(uploaded.bytes.len());
     let admitted = Admitted { matched, permit, instance };

@@ -10,6 +10,7 @@ use super::deadlines::Ticket;
 use crate::identity::access::Standing;
 use sidegate_model::UnixMillis;
 use sidegate_model::clock::now_millis;
+use sidegate_model::public_endpoints::PublicMode;
 use sidegate_plugins::{
     Canceller, EndSignal, Ending, Entered, Generation, GenerationReader, Roster, StreamTask,
 };
@@ -65,18 +66,13 @@ pub(crate) struct Open {
 
 /// The open streams of one shard.
 pub(crate) struct OpenStreams {
+    /// Whether public endpoints wait for an operator.
+    mode: PublicMode,
     all: Arc<Roster<Member>>,
     /// When the next token expires among those that were shown.
     next_expiry: AtomicI64,
     /// Told when that comes earlier than was known.
     earlier: Notify,
-}
-
-impl Default for OpenStreams {
-    fn default() -> Self {
-        let (all, next_expiry) = (Arc::default(), AtomicI64::new(NEVER));
-        Self { all, next_expiry, earlier: Notify::new() }
-    }
 }
 
 impl Member {
@@ -94,10 +90,15 @@ impl Member {
     }
 
     /// Looks at its caller again; tells when its token expires if it may go on until then.
-    fn look(&mut self, generation: &Generation, now: UnixMillis) -> Option<UnixMillis> {
+    fn look(
+        &mut self,
+        generation: &Generation,
+        mode: PublicMode,
+        now: UnixMillis,
+    ) -> Option<UnixMillis> {
         let standing = self.standing.as_mut()?;
         standing.renew(generation);
-        match standing.ending(generation, now) {
+        match standing.ending(generation, mode, now) {
             None => standing.expires_at(),
             Some(ending) => {
                 self.end(ending);
@@ -116,6 +117,12 @@ impl Drop for Member {
 }
 
 impl OpenStreams {
+    /// None yet.
+    pub(crate) fn new(mode: PublicMode) -> Self {
+        let (all, next_expiry) = (Arc::default(), AtomicI64::new(NEVER));
+        Self { mode, all, next_expiry, earlier: Notify::new() }
+    }
+
     /// Takes in a stream.
     pub(crate) fn enter(&self, begun: BegunStream<'_>, generations: &GenerationReader) -> Open {
         let BegunStream { signal, force, standing, generation: seen } = begun;
@@ -128,7 +135,7 @@ impl OpenStreams {
             // What was published since it began may have been looked through already.
             let generation = generations.load();
             if !Arc::ptr_eq(seen, &generation) {
-                entered.look(|member| member.look(&generation, now_millis()));
+                entered.look(|member| member.look(&generation, self.mode, now_millis()));
             }
         }
         Open { _entered: entered }
@@ -166,7 +173,7 @@ impl OpenStreams {
         self.next_expiry.store(NEVER, Ordering::Release);
         let mut next = NEVER;
         self.all.each(|member| {
-            next = next.min(member.look(generation, now).unwrap_or(NEVER));
+            next = next.min(member.look(generation, self.mode, now).unwrap_or(NEVER));
         });
         self.next_expiry.fetch_min(next, Ordering::AcqRel);
     }

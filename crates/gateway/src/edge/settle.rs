@@ -35,8 +35,8 @@ pub(crate) struct Settled {
     pub moment: Moment,
 }
 
-/// What a request comes to.
-pub(crate) enum Outcome {
+/// Where a request goes.
+pub(crate) enum Destination {
     /// A call to a plugin.
     Call(Settled),
     /// An OPTIONS that the gateway answers itself.
@@ -81,7 +81,7 @@ pub(crate) async fn settle(
     context: &RequestContext,
     head: &Parts,
     record: &mut RequestRecord,
-) -> Result<Outcome, EdgeError> {
+) -> Result<Destination, EdgeError> {
     let (mut wait, mut moment) = (Wait::default(), Moment::first(context));
     loop {
         let rules = context.edge.rules(&moment.generation);
@@ -91,9 +91,9 @@ pub(crate) async fn settle(
                     let now = wall_clock::millis_at(context.start.into_std());
                     known.token.last_used.touch(now);
                 }
-                return Ok(Outcome::Call(Settled { matched, caller, instance, moment }));
+                return Ok(Destination::Call(Settled { matched, caller, instance, moment }));
             }
-            Decision::Options(allow) => return Ok(Outcome::Options(allow)),
+            Decision::Options(allow) => return Ok(Destination::Options(allow)),
             Decision::Wait(mount) => mount,
         };
         wait.for_change(context, &mut moment, mount.waiting.clone()).await?;
@@ -117,8 +117,8 @@ impl Observer for RequestRecord {
 }
 
 /// A process for a request that was settled before: of which the first one heard nothing, because it
-/// was gone, or which has waited. The
-/// request must name the very same endpoint there, and demand no more of its caller.
+/// was gone, or which has waited. The request must name the very same endpoint there, and that must
+/// demand no more of its caller.
 ///
 /// # Errors
 /// 503 when there is none in time.

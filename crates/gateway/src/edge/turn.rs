@@ -1,5 +1,5 @@
-//! A place among the calls of a plugin that takes only so many at one time. Where a request has to wait
-//! for one, its body is unread, and what was settled before is looked at again afterwards.
+//! A place among the calls of a plugin that takes only so many at one time. A request asks for one when
+//! its body is there; where it has to wait, what was settled before is looked at again afterwards.
 
 use super::context::{Moment, RequestContext};
 use super::error::EdgeError;

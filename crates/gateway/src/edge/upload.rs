@@ -15,6 +15,9 @@ use tokio::time::{Instant, timeout, timeout_at};
 /// How long a body may take to come up to the least rate.
 const SLOW_START: Duration = Duration::from_secs(5);
 
+/// So much is made ready for a body that announces more; the rest when it comes.
+const FIRST_RESERVE: usize = 1024 * 1024;
+
 /// How large a body may be.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct BodyLimit {
@@ -124,7 +127,7 @@ impl Upload {
             }
             if rest.is_empty() {
                 let announced = usize::try_from(self.incoming.size_hint().lower()).unwrap_or(0);
-                rest.reserve((size + announced).min(limit.bytes));
+                rest.reserve((size + announced).min(limit.bytes).min(size.max(FIRST_RESERVE)));
                 rest.extend_from_slice(&std::mem::take(&mut first));
             }
             rest.extend_from_slice(&data);

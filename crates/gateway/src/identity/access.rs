@@ -9,6 +9,7 @@ use sidegate_model::app::App;
 use sidegate_model::endpoint::{Method, Resolution};
 use sidegate_model::plugin::{PluginId, Slug};
 use sidegate_model::policy::PolicyOptions;
+use sidegate_model::public_endpoints::{PublicMode, is_approved};
 use sidegate_model::token::Token;
 use sidegate_plugins::{Ending, Generation};
 use std::collections::BTreeSet;
@@ -117,23 +118,36 @@ impl Standing {
 
     /// Why it would not be let in now, if that is so. What is not mounted any more, or has another
     /// address now, demands nothing more: its process ends, and what is open with it.
-    pub(crate) fn ending(&self, generation: &Generation, now: UnixMillis) -> Option<Ending> {
+    pub(crate) fn ending(
+        &self,
+        generation: &Generation,
+        mode: PublicMode,
+        now: UnixMillis,
+    ) -> Option<Ending> {
         let token = self.token.as_deref();
         if let Some(ending) = token.and_then(|it| authenticate::ending(generation, it, now)) {
             return Some(ending);
         }
         let mount = generation.mount_of(self.plugin, self.slug.as_str())?;
         let policy = &mount.plugin.options.policy;
-        let (by_route, scopes) = match mount.endpoints.resolve(Some(self.method), &self.path) {
-            Resolution::Endpoint(named) => (named.require_auth, named.scopes),
-            _ => (false, None),
+        let named = match mount.endpoints.resolve(Some(self.method), &self.path) {
+            Resolution::Endpoint(named) => Some(named),
+            _ => None,
         };
+        let scopes = named.as_ref().and_then(|named| named.scopes.as_deref());
         let is_permitted = match token {
-            None => !by_route && !policy.demands_token(),
+            None => {
+                let by_route = named.as_ref().is_some_and(|named| named.require_auth);
+                let decided = mount.plugin.public_endpoints.as_ref();
+                let waits = mode == PublicMode::Approve
+                    && named.as_ref().is_some_and(|named| {
+                        !is_approved(decided, self.method, &named.endpoint.path)
+                    });
+                !by_route && !policy.demands_token() && !waits
+            }
             // Whoever has none was told above.
             Some(token) => generation.app(token.app_id).is_some_and(|known| {
-                let of_route = scopes.as_deref().unwrap_or_default();
-                permits(policy, of_route, &known.app, token).is_ok()
+                permits(policy, scopes.unwrap_or_default(), &known.app, token).is_ok()
             }),
         };
         (!is_permitted).then_some(Ending::Forbidden)

@@ -8,9 +8,8 @@ use sidegate_model::public_endpoints::{PublicMode, is_approved};
 /// Whether what a request names needs no token, by the plugin's and by the operator's word, and nobody
 /// has approved that yet.
 pub(crate) fn awaits_approval(mode: PublicMode, matched: &Match, plugin: &PluginSpec) -> bool {
-    let demands_token = matched.require_auth || plugin.options.policy.demands_token();
-    let decided = plugin.public_endpoints.as_ref();
     mode == PublicMode::Approve
-        && !demands_token
-        && !is_approved(decided, matched.method, &matched.endpoint.path)
+        && !matched.require_auth
+        && !plugin.options.policy.demands_token()
+        && !is_approved(plugin.public_endpoints.as_ref(), matched.method, &matched.endpoint.path)
 }

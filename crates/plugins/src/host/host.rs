@@ -10,7 +10,7 @@ use super::recorder::PluginRecorder;
 use super::run_dir::{HostError, RunDir};
 use super::settings::{CallerFacts, HostSettings};
 use super::supervisor::{DesiredRun, Supervisor, Update};
-use super::view::{View, stopped_status};
+use super::view::{View, stopped_status, with_policy_of};
 use crate::generation::{Mount, Target};
 use crate::services::HostServices;
 use futures_util::Stream;
@@ -431,9 +431,11 @@ impl Host {
                 continue;
             };
             // What only the gateway heeds is live with the revision that brings it.
-            if mount.plugin.same_process(wanted) {
-                mount.plugin = wanted.clone();
-            }
+            mount.plugin = match mount.plugin.same_process(wanted) {
+                true => wanted.clone(),
+                // Who may call does not wait for a supervisor either.
+                false => with_policy_of(&mount.plugin, wanted),
+            };
             mount.limits.heed(&mount.plugin.options.policy);
             let serves = matches!(mount.target, Target::Ready(_));
             let rank = (serves, wanted.slug.as_ref() == Some(&mount.slug));

@@ -141,7 +141,7 @@ impl PluginRecord {
 
 /// What serves, under the policy and the approvals that are wanted: who may call does not wait for another
 /// process, which may never come.
-fn with_policy_of(serves: &Arc<PluginSpec>, wanted: &PluginSpec) -> Arc<PluginSpec> {
+pub(super) fn with_policy_of(serves: &Arc<PluginSpec>, wanted: &PluginSpec) -> Arc<PluginSpec> {
     let policy = &wanted.options.policy;
     let public_endpoints = &wanted.public_endpoints;
     if serves.options.policy == *policy && serves.public_endpoints == *public_endpoints {

@@ -22,7 +22,7 @@ pub(crate) struct Arguments {
     /// Token that it would present; - reads it from standard input, where other users cannot see it
     #[arg(long, value_name = "TOKEN")]
     token: Option<String>,
-    /// Header that it would have; may be repeated
+    /// Header that it would have; may be repeated, with another name
     #[arg(long = "header", value_name = "NAME: VALUE", value_parser = header)]
     headers: Vec<(String, String)>,
     /// Address that it would come from
@@ -48,9 +48,14 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<(), Failure> {
         Some("-") => Some(from_stdin()?),
         token => token.map(str::to_owned),
     };
-    let headers: BTreeMap<_, _> = arguments.headers.iter().cloned().collect();
+    let mut headers = BTreeMap::new();
+    for (name, value) in &arguments.headers {
+        if headers.insert(name.to_ascii_lowercase(), value.clone()).is_some() {
+            return Err(Failure::usage(format!("--header {name}: give each name once")));
+        }
+    }
     let fields = ExplainFields {
-        method: Some(arguments.method.to_ascii_uppercase()),
+        method: Some(arguments.method.clone()),
         path: Some(arguments.path.clone()),
         token,
         headers: Some(headers).filter(|headers| !headers.is_empty()),

@@ -70,7 +70,12 @@ fn news(before: &WholeStatusAttributes, now: &WholePlugin) -> Vec<String> {
         [&status.approved[..], &status.allowed, &status.pending].concat()
     };
     let known = public(&before.public_endpoints);
-    let offered = public(&plugin.public_endpoints).into_iter().filter(|it| !known.contains(it));
+    // Of one that did not run before it is not known what is new.
+    let offers = match before.summary.ready_since {
+        Some(_) => public(&plugin.public_endpoints),
+        None => plugin.public_endpoints.pending.clone(),
+    };
+    let offered = offers.into_iter().filter(|it| !known.contains(it));
     let pending = &plugin.public_endpoints.pending;
     let offered = offered.map(|endpoint| match pending.contains(&endpoint) {
         true => format!(

@@ -25,7 +25,7 @@ fn edge() -> Arc<Edge> {
         body_memory: BodyMemory::new(limits.body_memory_bytes),
         metrics: Metrics::new(1),
         logs: Logs::none(),
-        streams: [OpenStreams::default()].into(),
+        streams: [OpenStreams::new(PublicMode::Allow)].into(),
         statuses: Arc::new(|| None),
         started: std::time::Instant::now(),
         stopping: AtomicBool::new(false),

@@ -190,7 +190,7 @@ fn stay(
     let matched = found(&before, &path);
     [None, Some("bare"), Some("good"), Some("other")].map(|text| {
         let token = text.map(|text| before.tokens.get(&TokenHash::of(text)).unwrap());
-        Standing::of(&matched, token).ending(&after, 0)
+        Standing::of(&matched, token).ending(&after, PublicMode::Allow, 0)
     })
 }
 
@@ -225,7 +225,7 @@ fn a_token_that_is_valid_no_more_outweighs_what_it_lacks() {
     let standing = Standing::of(&matched, before.tokens.get(&TokenHash::of("good")));
     let mounts = vec![mount(&[("apps", "two")], vec![endpoint("/x", true, None)])];
     let after = Generation::new(&Snapshot::default(), mounts);
-    assert_eq!(standing.ending(&after, 0), Some(Ending::Revoked));
+    assert_eq!(standing.ending(&after, PublicMode::Allow, 0), Some(Ending::Revoked));
     // Of a plugin that is gone nothing more is demanded.
-    assert_eq!(standing.ending(&generation(vec![]), 0), None);
+    assert_eq!(standing.ending(&generation(vec![]), PublicMode::Allow, 0), None);
 }
