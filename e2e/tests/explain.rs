@@ -82,6 +82,7 @@ fn what_is_explained_is_what_happens() {
             ("HEAD", "/plugins/lab/echo"),
             ("POST", "/plugins/lab/echo"),
             ("OPTIONS", "/plugins/lab/echo"),
+            ("GET", "/plugins/lab/sse?n=1"),
             ("GET", "/plugins/lab/head"),
             ("DELETE", "/plugins/lab/method-only"),
             ("GET", "/plugins/lab/..%2fx"),
@@ -121,6 +122,10 @@ fn an_explanation_names_the_check_that_a_request_does_not_pass() {
         assert_eq!(failed(scopes, get(Some(&token))).await, "scopes");
         gateway.app("other").create().await;
         assert_eq!(failed(json!({"apps": "other"}), get(Some(&token))).await, "apps");
+        let mut unsound = request("POST", "/plugins/lab/echo", None);
+        unsound["headers"] = json!({"content-length": "+5"});
+        let told = explain(&gateway, &unsound).await;
+        assert_eq!((names(&told, false), &told["status"]), (vec!["request"], &json!(400)));
         let mut large = request("POST", "/plugins/lab/echo", None);
         large["headers"] = json!({"content-length": "11"});
         plugin.change(&json!({"options": {"max_body": "10"}})).await;

@@ -175,13 +175,54 @@ fn a_place_is_demanded_before_anything_of_a_body_is_read() {
 #[test]
 fn who_sends_a_body_slowly_keeps_nobody_from_the_plugin() {
     story(async {
-        let options = [("max_concurrent", "1"), ("max_concurrent.queue", "0")];
+        // The place of a call may be free a moment after its answer.
+        let options = [("max_concurrent", "1"), ("max_concurrent.queue", "1")];
         let (gateway, _plugin) = lab_with(&options).await;
         let mut slow = gateway.raw().await;
         slow.send("POST /plugins/lab/x HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\na").await;
         gateway.get("/plugins/lab/x").send().await.expect(200);
         slow.send("b").await;
         slow.answer().await.expect(200);
+    });
+}
+
+#[test]
+fn who_is_let_in_no_more_when_its_turn_comes_is_refused() {
+    story(async {
+        let options = [
+            ("optional_auth", "true"),
+            ("max_concurrent", "1"),
+            ("max_concurrent.queue_timeout", "30s"),
+        ];
+        let (gateway, _plugin) = lab_with(&options).await;
+        let app = gateway.app("a").create().await;
+        let (token, id) = app.token().create_with_id().await;
+        let stream = gateway.get("/plugins/lab/sse?n=inf&interval_ms=50").open().await;
+        let waits = gateway.get("/plugins/lab/x").bearer(&token);
+        let waits = tokio::spawn(async move { waits.send().await });
+        wait_queued(&gateway, 1.0).await;
+        gateway.admin().delete(&format!("tokens/{id}")).await;
+        drop(stream);
+        waits.await.unwrap().is_error(401, "unauthorized", "client");
+    });
+}
+
+#[test]
+fn who_is_let_in_no_more_when_its_body_is_there_is_refused() {
+    story(async {
+        let (gateway, _plugin) = lab_with(&[("require_auth", "true")]).await;
+        let app = gateway.app("a").create().await;
+        let (token, id) = app.token().create_with_id().await;
+        let mut raw = gateway.raw().await;
+        let head = format!(
+            "POST /plugins/lab/x HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {token}\r\n\
+             Content-Length: 2\r\n\r\na"
+        );
+        raw.send(&head).await;
+        gateway.get("/plugins/lab/x").bearer(&token).send().await.expect(200);
+        gateway.admin().delete(&format!("tokens/{id}")).await;
+        raw.send("b").await;
+        raw.answer().await.is_error(401, "unauthorized", "client");
     });
 }
 

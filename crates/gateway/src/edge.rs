@@ -33,6 +33,7 @@ pub(crate) mod own_tokens;
 pub(crate) mod poll_when_woken;
 pub(crate) mod proxies;
 pub(crate) mod quota_headers;
+pub(crate) mod recheck;
 pub(crate) mod rejected_request;
 pub(crate) mod request;
 pub(crate) mod request_id;

@@ -271,7 +271,9 @@ pub fn scopes(text: &str) -> Result<Vec<String>, String> {
 
 fn count(text: &str, least: u32, most: u32) -> Result<u32, String> {
     let wrong = || format!("{:?} is not valid: use {least} to {most}", shortened(text));
-    text.parse().ok().filter(|n| (least..=most).contains(n)).ok_or_else(wrong)
+    let digits = Some(text).filter(|text| text.bytes().all(|b| b.is_ascii_digit()));
+    let number = digits.and_then(|digits| digits.parse().ok());
+    number.filter(|n| (least..=most).contains(n)).ok_or_else(wrong)
 }
 
 fn time(text: &str, least: Duration, most: Duration) -> Result<Duration, String> {
@@ -375,6 +377,7 @@ mod tests {
             ("max_body", "2GiB"),
             ("max_body", "-1"),
             ("rate_limit", "0"),
+            ("rate_limit", "+1"),
             ("rate_limit_per_client", "2147483648"),
             ("max_concurrent", "0"),
             ("max_concurrent.queue", "1"),

@@ -11,6 +11,7 @@ pub use concurrency::{ConcurrencyFigures, ConcurrencyLimit, Entry, PluginBusy, T
 use sidegate_model::policy::PolicyOptions;
 use sidegate_model::quota::Quota;
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 
 /// What is counted of one plugin's calls, by all shards together.
 #[derive(Debug, Default)]
@@ -21,6 +22,8 @@ pub struct PluginLimits {
     pub clients: ClientQuotas,
     /// Calls that are open.
     pub concurrency: Arc<ConcurrencyLimit>,
+    /// Bytes of the bodies of calls that wait for one to end.
+    pub queued_bytes: AtomicUsize,
 }
 
 impl PluginLimits {

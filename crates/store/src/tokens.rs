@@ -124,6 +124,9 @@ impl Store {
         let row = write.tx.first(sql, params![id.0]).await?;
         let token = read(&row.ok_or_else(|| StoreError::not_found("token", id))?)?;
         precondition.check("token", id, &token.version())?;
+        // What it took the place of can be rotated again.
+        let sql = "UPDATE tokens SET replaced_by = NULL WHERE replaced_by = $1 RETURNING id";
+        write.tx.all(sql, params![id.0]).await?;
         write.changed(token).await
     }
 }

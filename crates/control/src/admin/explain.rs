@@ -18,6 +18,9 @@ use std::net::IpAddr;
 /// A node answers from memory; one that cannot be reached must not hold anybody up.
 const EXPLAIN_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(5);
 
+/// More of them no gateway takes.
+const MAX_HEADERS: usize = 1000;
+
 /// `POST /explain`
 pub(crate) async fn explain(
     State(state): State<AdminState>,
@@ -58,12 +61,20 @@ fn imagined(fields: ExplainFields) -> Result<(Option<String>, ImaginedRequest), 
         problems.push(Problem::at("method", "give the name of a method, as in GET"));
     }
     let target = path.unwrap_or_default();
+    if target.contains('#') {
+        let told =
+            "leave out the fragment: browsers keep it for themselves, and nobody else may send one";
+        problems.push(Problem::at("path", told));
+    }
     if !target.starts_with('/') || target.parse::<Uri>().is_err() {
         let told = "give the path as it would be sent, from / on, as in /plugins/echo/hello?a=1";
         problems.push(Problem::at("path", told));
     }
     let mut all: Vec<(String, String)> = headers.unwrap_or_default().into_iter().collect();
-    for (name, value) in &all {
+    if all.len() > MAX_HEADERS {
+        problems.push(Problem::at("headers", format!("name at most {MAX_HEADERS}")));
+    }
+    for (name, value) in all.iter().take(MAX_HEADERS) {
         let fits = name.parse::<HeaderName>().is_ok() && value.parse::<HeaderValue>().is_ok();
         if !fits {
             let told = format!("{:?} is no header that can be sent", shortened(name));

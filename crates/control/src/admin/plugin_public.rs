@@ -160,6 +160,9 @@ fn decided(
     }
 }
 
+/// Most entries of one request.
+const MAX_ENTRIES: usize = 100;
+
 /// Entries of a request.
 struct Entries<'a> {
     field: &'static str,
@@ -170,6 +173,11 @@ impl Entries<'_> {
     /// What they name of these endpoints; tells those that name none.
     fn among(&self, endpoints: &PublicEndpoints, problems: &mut Vec<Problem>) -> PublicEndpoints {
         let mut all = PublicEndpoints::default();
+        if self.named.len() > MAX_ENTRIES {
+            let what = format!("name at most {MAX_ENTRIES} at once");
+            problems.push(Problem::at(self.field, what));
+            return all;
+        }
         for (index, entry) in self.named.iter().enumerate() {
             let named = named_by(entry, endpoints);
             if named.is_empty() && entry != "*" {
@@ -177,6 +185,7 @@ impl Entries<'_> {
                     none if none.is_empty() => "there are none".to_owned(),
                     those => format!("those are {those}"),
                 };
+                let entry: String = entry.chars().take(200).collect();
                 let what = format!(
                     "{entry:?} names no endpoint that the plugin offers without a token; {those}"
                 );

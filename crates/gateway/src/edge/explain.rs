@@ -147,6 +147,7 @@ fn outcome(
     story.stage = Some("request");
     let head = head(request)?;
     sanity::check(&head, &edge.limits.head())?;
+    let body = announced(&head)?;
     story.pass("request", "it is well-formed");
     if let Some(status) = operations::own_status(edge, &head.method, head.uri.path()) {
         story.pass("route", "it is one of the gateway's own addresses");
@@ -175,7 +176,8 @@ fn outcome(
         }
     };
     story.pass("process", "a process of the plugin serves");
-    limits(edge, &head, client(edge, &head, request), (&matched, &caller), story)?;
+    let asked = Asked { client: client(edge, &head, request), body };
+    limits(edge, &asked, (&matched, &caller), story)?;
     Ok(Outcome::Plugin)
 }
 
@@ -185,11 +187,31 @@ fn head(request: &ImaginedRequest) -> Result<Parts, EdgeError> {
     for (name, value) in &request.headers {
         builder = builder.header(name, value);
     }
-    let built = builder.body(()).map_err(|e| EdgeError::unreadable(e.to_string()))?;
-    let mut head = built.into_parts().0;
     // Each client names one.
-    head.headers.entry(header::HOST).or_insert(HeaderValue::from_static("localhost"));
-    Ok(head)
+    if !request.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("host")) {
+        builder = builder.header(header::HOST, HeaderValue::from_static("localhost"));
+    }
+    let built = builder.body(()).map_err(|e| EdgeError::unreadable(e.to_string()))?;
+    Ok(built.into_parts().0)
+}
+
+/// How long the body would be, as far as its head says.
+///
+/// # Errors
+/// 400 where no HTTP can be sent so.
+fn announced(head: &Parts) -> Result<u64, EdgeError> {
+    let wrong = |why: &str| EdgeError::unreadable(why.to_owned());
+    let coding = head.headers.get(header::TRANSFER_ENCODING);
+    if coding.is_some_and(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"chunked")) {
+        return Err(wrong("a Transfer-Encoding is chunked"));
+    }
+    let Some(length) = head.headers.get(header::CONTENT_LENGTH) else { return Ok(0) };
+    if coding.is_some() {
+        return Err(wrong("a body has either a Content-Length or a Transfer-Encoding"));
+    }
+    let digits = length.to_str().ok().filter(|text| text.bytes().all(|b| b.is_ascii_digit()));
+    let length = digits.and_then(|digits| digits.parse().ok());
+    length.ok_or_else(|| wrong("a Content-Length is a number of bytes"))
 }
 
 /// Who asks: the peer, or the client for whom a trusted proxy asks.
@@ -200,17 +222,23 @@ fn client(edge: &Edge, head: &Parts, request: &ImaginedRequest) -> IpAddr {
     told.unwrap_or(peer)
 }
 
+/// What of a request is counted or measured.
+struct Asked {
+    client: IpAddr,
+    /// Bytes of its body, as far as they are announced.
+    body: u64,
+}
+
 /// Looks at every limit that would count the request, in the order in which they are.
 fn limits(
     edge: &Edge,
-    head: &Parts,
-    client: IpAddr,
+    asked: &Asked,
     (matched, caller): (&Match, &Caller),
     story: &mut Story,
 ) -> Result<(), EdgeError> {
     let mount = &*matched.mount;
     let policy = &mount.plugin.options.policy;
-    let (client, now) = (client.to_string(), edge.nanos(tokio::time::Instant::now()));
+    let (client, now) = (asked.client.to_string(), edge.nanos(tokio::time::Instant::now()));
     let counted = Counted { mount, client: &client, now_nanos: now };
     each_quota(caller, &counted, |of, quota| {
         let (name, verdict) = (of.name(), quota.peek(now));
@@ -234,9 +262,7 @@ fn limits(
         reset_seconds: None,
     });
     story.stage = Some("max_body");
-    let announced = head.headers.get(header::CONTENT_LENGTH);
-    let announced = announced.and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
-    largest.check(announced.unwrap_or(0))?;
+    largest.check(asked.body)?;
     let Some(concurrency) = policy.concurrency else { return Ok(()) };
     let inside = mount.limits.concurrency.figures().inside;
     story.limits.push(LimitState {

@@ -6,6 +6,7 @@ use super::context::{Moment, RequestContext};
 use super::cors;
 use super::dispatch::{self, Failed, PluginAnswer};
 use super::error::{EdgeError, allow_value};
+use super::recheck::{Waited, recheck};
 use super::request::{self, Admitted, PluginRequest};
 use super::response::{self, Form};
 use super::settle::{self, Destination, Settled, settle};
@@ -47,14 +48,19 @@ pub(crate) async fn handle(
     let was_there = body.has_ended();
     // Its share of the memory is held until the answer begins.
     let uploaded = body.read(&context.edge, limit).await?;
-    if !was_there {
-        moment.now = Instant::now();
-    }
+    let mut has_waited = !was_there;
     if policy.concurrency.is_some() {
         // Only now: a body that comes slowly keeps nobody from the plugin. In a box, because no
         // other request needs the room for it.
-        let turn = turn::take(context, head, &matched, &mut moment, &mut instance);
-        permit.hold(Box::pin(turn).await?);
+        let turn = Box::pin(turn::take(&context.edge, &matched, uploaded.bytes.len())).await?;
+        permit.hold(turn.ticket);
+        has_waited |= turn.has_waited;
+    }
+    if has_waited {
+        let (matched, permit, moment) = (&matched, &mut permit, &mut moment);
+        let waited = Waited { matched, permit, moment, instance: &mut instance };
+        // In a box, because hardly any request needs the room for it.
+        Box::pin(recheck(context, head, waited)).await?;
     }
     record.received(uploaded.bytes.len());
     let admitted = Admitted { matched, permit, instance };

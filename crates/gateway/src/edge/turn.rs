@@ -1,43 +1,57 @@
 //! A place among the calls of a plugin that takes only so many at one time. A request asks for one when
-//! its body is there; where it has to wait, what was settled before is looked at again afterwards.
+//! its body is there.
 
-use super::context::{Moment, RequestContext};
+use super::context::Edge;
 use super::error::EdgeError;
-use super::settle;
 use crate::route::lookup::Match;
-use http::request::Parts;
-use sidegate_plugins::{Entry, Instance, Ticket};
+use sidegate_plugins::{Entry, PluginLimits, Ticket};
 use std::sync::Arc;
-use tokio::time::Instant;
+use std::sync::atomic::Ordering;
 
-/// Takes a place for a request of which `instance` is to be asked, or whoever has taken its place
-/// meanwhile.
+/// The bodies of all that wait for one plugin take at most this part of the memory for bodies, so that a
+/// busy plugin leaves room for the others.
+const SHARE: usize = 4;
+
+/// A place, and whether the request had to wait for it.
+pub(crate) struct Turn {
+    /// The place, until it is dropped.
+    pub ticket: Arc<Ticket>,
+    /// What was settled before may be so no more.
+    pub has_waited: bool,
+}
+
+/// The bytes of a body that waits.
+struct QueuedBody<'a> {
+    limits: &'a PluginLimits,
+    bytes: usize,
+}
+
+impl<'a> QueuedBody<'a> {
+    /// Takes them from the plugin's share of the memory for bodies.
+    fn take(limits: &'a PluginLimits, bytes: usize, share: usize) -> Result<Self, EdgeError> {
+        let before = limits.queued_bytes.fetch_add(bytes, Ordering::Relaxed);
+        let taken = Self { limits, bytes };
+        if before.saturating_add(bytes) <= share { Ok(taken) } else { Err(EdgeError::queue_full()) }
+    }
+}
+
+impl Drop for QueuedBody<'_> {
+    fn drop(&mut self) {
+        self.limits.queued_bytes.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
+}
+
+/// Takes a place for a request with a body of so many bytes.
 ///
 /// # Errors
-/// 503 where the plugin is too busy, or where nobody answers as it was settled any more; 401 where the
-/// caller is not let in any more.
-pub(crate) async fn take(
-    context: &RequestContext,
-    head: &Parts,
-    matched: &Match,
-    moment: &mut Moment,
-    instance: &mut Arc<Instance>,
-) -> Result<Arc<Ticket>, EdgeError> {
+/// 503 where the plugin is too busy.
+pub(crate) async fn take(edge: &Edge, matched: &Match, bytes: usize) -> Result<Turn, EdgeError> {
     let limits = &matched.mount.limits;
-    let ticket = match limits.concurrency.enter()? {
-        Entry::Inside(ticket) => return Ok(ticket),
-        Entry::Waits(waiting) => waiting.admitted().await?,
-    };
-    moment.now = Instant::now();
-    let generation = context.edge.generations.load();
-    if Arc::ptr_eq(&generation, &moment.generation) {
-        return Ok(ticket);
+    match limits.concurrency.enter()? {
+        Entry::Inside(ticket) => Ok(Turn { ticket, has_waited: false }),
+        Entry::Waits(waiting) => {
+            let _queued = QueuedBody::take(limits, bytes, edge.body_memory.bytes() / SHARE)?;
+            Ok(Turn { ticket: waiting.admitted().await?, has_waited: true })
+        }
     }
-    moment.generation = generation;
-    *instance = settle::replacement(context, moment, matched, None).await?;
-    settle::identify(&moment.generation, matched, head)?;
-    // Another plugin under the same slug has places of its own.
-    let mount = moment.generation.mount(matched.mount.slug.as_str());
-    let is_same = mount.is_some_and(|mount| Arc::ptr_eq(&mount.limits, limits));
-    if is_same { Ok(ticket) } else { Err(EdgeError::plugin_unavailable()) }
 }

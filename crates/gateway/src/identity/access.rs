@@ -135,16 +135,19 @@ impl Standing {
             _ => None,
         };
         let scopes = named.as_ref().and_then(|named| named.scopes.as_deref());
+        let by_route = named.as_ref().is_some_and(|named| named.require_auth);
+        let is_public = !by_route && !policy.demands_token();
+        let decided = mount.plugin.public_endpoints.as_ref();
+        let waits = mode == PublicMode::Approve
+            && is_public
+            && named
+                .as_ref()
+                .is_some_and(|named| !is_approved(decided, self.method, &named.endpoint.path));
+        if waits {
+            return Some(Ending::Forbidden);
+        }
         let is_permitted = match token {
-            None => {
-                let by_route = named.as_ref().is_some_and(|named| named.require_auth);
-                let decided = mount.plugin.public_endpoints.as_ref();
-                let waits = mode == PublicMode::Approve
-                    && named.as_ref().is_some_and(|named| {
-                        !is_approved(decided, self.method, &named.endpoint.path)
-                    });
-                !by_route && !policy.demands_token() && !waits
-            }
+            None => is_public,
             // Whoever has none was told above.
             Some(token) => generation.app(token.app_id).is_some_and(|known| {
                 permits(policy, scopes.unwrap_or_default(), &known.app, token).is_ok()

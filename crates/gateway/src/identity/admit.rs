@@ -1,7 +1,8 @@
 //! Whether a known caller may call now.
 
-use super::authenticate::{Caller, KnownApp};
+use super::authenticate::{Caller, INVALID, KnownApp, Unidentified};
 use crate::metrics::PolicyLimit;
+use sidegate_model::UnixMillis;
 use sidegate_model::quota::{Quota, QuotaState, Verdict};
 use sidegate_plugins::{ClientQuotas, Mount, Ticket};
 use std::net::{IpAddr, Ipv6Addr};
@@ -161,6 +162,23 @@ impl Permit {
             Caller::App(known) => Some(known),
             Caller::Anonymous => None,
         }
+    }
+
+    /// Whether what the caller showed has come to its end.
+    pub(crate) fn is_expired(&self, now: UnixMillis) -> bool {
+        self.app().is_some_and(|known| known.token.is_expired(now))
+    }
+
+    /// Takes up who calls now, of the same request.
+    ///
+    /// # Errors
+    /// [`Unidentified`] where nobody is known any more who was known before.
+    pub(crate) fn renew(&mut self, caller: Caller) -> Result<(), Unidentified> {
+        if self.app().is_some() && matches!(caller, Caller::Anonymous) {
+            return Err(INVALID);
+        }
+        self.caller = caller;
+        Ok(())
     }
 
     /// What remains of the quota of which least remains, if the request counts for any.

@@ -43,7 +43,8 @@ const MISSING: Unidentified = Unidentified {
     public: "a token is required: send Authorization: Bearer <token>",
     challenge: None,
 };
-const INVALID: Unidentified = Unidentified {
+/// Of a token that opens nothing.
+pub(crate) const INVALID: Unidentified = Unidentified {
     code: ErrorCode::Unauthorized,
     public: "the token is not valid",
     challenge: Some("invalid_token"),

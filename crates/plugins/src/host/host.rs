@@ -15,6 +15,7 @@ use crate::generation::{Mount, Target};
 use crate::services::HostServices;
 use futures_util::Stream;
 use sidegate_model::plugin::{PluginId, PluginSpec, Slug};
+use sidegate_model::policy::PolicyOptions;
 use sidegate_model::record::{InstanceRecord, LoggedLine};
 use sidegate_model::snapshot::{Revision, Snapshot};
 use sidegate_model::status::{PluginState, PluginStatus};
@@ -444,6 +445,9 @@ impl Host {
                 _ => drop(claims.insert(mount.slug.clone(), (rank, mount))),
             }
         }
+        // Nobody waits for a turn of what nobody wants any more.
+        let unwanted = self.supervised.iter().filter(|(id, _)| !self.desired.contains_key(id));
+        unwanted.for_each(|(_, s)| s.view.limits.heed(&PolicyOptions::default()));
         claims.into_values().map(|(_, mount)| mount).collect()
     }
 

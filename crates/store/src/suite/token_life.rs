@@ -108,6 +108,9 @@ pub(super) async fn what_has_ended_or_a_successor_is_not_rotated(store: &Store) 
     assert_eq!(refused, "token 99 does not exist");
     assert_eq!(store.revision().await.unwrap(), revision);
     rotate(new.id, "x", &none).await.unwrap();
+    // Of one whose successor was revoked another one can be made.
+    store.revoke_token(new.id, &none).await.unwrap();
+    rotate(old.id, "y", &none).await.unwrap();
 }
 
 pub(super) async fn tokens_are_listed_by_their_end_and_their_last_use(store: &Store) {

@@ -42,6 +42,15 @@ impl EdgeError {
         Self::new(ErrorCode::Overloaded)
     }
 
+    /// The bodies of those that wait for the plugin leave no room for one more.
+    pub(crate) fn queue_full() -> Self {
+        Self::public(
+            ErrorCode::Overloaded,
+            "this plugin is busy, and no room is left for those that wait; try again in a moment",
+        )
+        .by_limit(PolicyLimit::MaxConcurrent)
+    }
+
     /// The request's body is larger than this many bytes.
     pub(crate) fn body_above(limit: usize) -> Self {
         let text = format!("the request body is larger than the limit of {limit} bytes");
