@@ -76,6 +76,10 @@ fn what_is_explained_is_what_happens() {
             json!({"apps": "billing"}),
             json!({"scopes_required": "files.read"}),
             json!({"apps": "billing", "scopes_required": "files.read"}),
+            json!({"rate_limit": "100000", "optional_auth": "true"}),
+            json!({"rate_limit_per_client": "100000"}),
+            json!({"max_concurrent": "4", "require_auth": "true"}),
+            json!({"max_body": "10", "timeout": "5s", "stream_idle_timeout": "5s"}),
         ];
         let paths = [
             ("GET", "/plugins/lab/echo"),

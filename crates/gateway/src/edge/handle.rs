@@ -6,7 +6,7 @@ use super::context::{Moment, RequestContext};
 use super::cors;
 use super::dispatch::{self, Failed, PluginAnswer};
 use super::error::{EdgeError, allow_value};
-use super::recheck::{Waited, recheck};
+use super::recheck::{self, Waited};
 use super::request::{self, Admitted, PluginRequest};
 use super::response::{self, Form};
 use super::settle::{self, Destination, Settled, settle};
@@ -57,10 +57,13 @@ pub(crate) async fn handle(
         has_waited |= turn.has_waited;
     }
     if has_waited {
+        moment.now = Instant::now();
+    }
+    if has_waited && recheck::is_due(context, &permit, &moment) {
         let (matched, permit, moment) = (&matched, &mut permit, &mut moment);
         let waited = Waited { matched, permit, moment, instance: &mut instance };
         // In a box, because hardly any request needs the room for it.
-        Box::pin(recheck(context, head, waited)).await?;
+        Box::pin(recheck::recheck(context, head, waited)).await?;
     }
     record.received(uploaded.bytes.len());
     let admitted = Admitted { matched, permit, instance };

@@ -12,7 +12,6 @@ use http::request::Parts;
 use sidegate_model::clock::now_millis;
 use sidegate_plugins::{Instance, Mount};
 use std::sync::Arc;
-use tokio::time::Instant;
 
 /// Of a request that waited.
 pub(crate) struct Waited<'a> {
@@ -35,6 +34,12 @@ impl Observer for Unobserved {
     fn found_caller(&mut self, _: &Match, _: &Caller) {}
 }
 
+/// Whether something may be otherwise than it was when the request was settled.
+pub(crate) fn is_due(context: &RequestContext, permit: &Permit, moment: &Moment) -> bool {
+    !Arc::ptr_eq(&context.edge.generations.load(), &moment.generation)
+        || permit.is_expired(now_millis)
+}
+
 /// Decides once more on a request that waited; it goes on with whoever answers now.
 ///
 /// # Errors
@@ -45,12 +50,7 @@ pub(crate) async fn recheck(
     waited: Waited<'_>,
 ) -> Result<(), EdgeError> {
     let Waited { matched, permit, moment, instance } = waited;
-    moment.now = Instant::now();
-    let generation = context.edge.generations.load();
-    if Arc::ptr_eq(&generation, &moment.generation) && !permit.is_expired(now_millis()) {
-        return Ok(());
-    }
-    moment.generation = generation;
+    moment.generation = context.edge.generations.load();
     let rules = context.edge.rules(&moment.generation);
     match decide(&rules, head, now_millis, &mut Unobserved)? {
         Decision::Call { matched: now, caller, instance: serves } if is_same(matched, &now) => {

@@ -165,8 +165,9 @@ impl Permit {
     }
 
     /// Whether what the caller showed has come to its end.
-    pub(crate) fn is_expired(&self, now: UnixMillis) -> bool {
-        self.app().is_some_and(|known| known.token.is_expired(now))
+    pub(crate) fn is_expired(&self, now: impl FnOnce() -> UnixMillis) -> bool {
+        let token = self.app().map(|known| &known.token);
+        token.is_some_and(|token| token.expires_at.is_some() && token.is_expired(now()))
     }
 
     /// Takes up who calls now, of the same request.
