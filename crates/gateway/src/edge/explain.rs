@@ -273,6 +273,11 @@ fn limits(
     });
     let told = match mount.limits.concurrency.peek()? {
         None => format!("{inside} of {} calls are open", concurrency.max),
+        Some(wait) if wait.is_zero() => format!(
+            "all {} calls are open: it would wait for at most {} ms, and then be refused",
+            concurrency.max,
+            concurrency.queue_timeout().as_millis()
+        ),
         Some(wait) => format!(
             "all {} calls are open: it would wait, by estimate for {} ms",
             concurrency.max,

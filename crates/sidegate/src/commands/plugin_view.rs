@@ -82,7 +82,7 @@ const DETAILS: &[Column<WholePlugin>] = &[
     ("wishes", |plugin| wishes(&plugin.id, &plugin.attributes.plugin)),
     ("hooks", |plugin| listed(&plugin.attributes.plugin.status.manifest.hooks)),
     ("endpoints", |plugin| endpoints(&plugin.attributes)),
-    ("public", |plugin| public(&plugin.id, &plugin.attributes.plugin)),
+    ("public", |plugin| public(&plugin.id, &plugin.attributes)),
 ];
 
 /// The flags of every command that prints plugins.
@@ -212,8 +212,9 @@ fn wishes(id: &str, plugin: &PluginAttributes) -> String {
     grantable.into_iter().chain(unknown).collect::<Vec<_>>().join("\n")
 }
 
-fn public(id: &str, plugin: &PluginAttributes) -> String {
-    public_lines::shown(id, &plugin.name, &plugin.public_endpoints)
+fn public(id: &str, whole: &WholeAttributes) -> String {
+    let plugin = &whole.plugin;
+    public_lines::shown(id, &plugin.name, &plugin.public_endpoints, &whole.endpoints)
 }
 
 fn running(instance: Option<&RecordAttributes>) -> String {

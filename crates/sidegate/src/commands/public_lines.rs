@@ -1,12 +1,24 @@
 //! What `plugin show` says of endpoints that need no token. Text only; who approves is elsewhere.
 
 use sidegate_api::public_endpoints::PublicEndpointsAttributes;
+use sidegate_api::route::EndpointAttributes;
 use sidegate_model::endpoint::Method;
 use sidegate_model::name::callable;
 
-/// The lines of `plugin show` about it; nothing where nothing is public.
-pub(super) fn shown(id: &str, name: &str, public: &PublicEndpointsAttributes) -> String {
-    let mut served: Vec<_> = public.approved.iter().chain(&public.allowed).cloned().collect();
+/// The lines of `plugin show` about it; nothing where nothing is public. Approvals of what is behind a
+/// token now have no effect, and are left out.
+pub(super) fn shown(
+    id: &str,
+    name: &str,
+    public: &PublicEndpointsAttributes,
+    endpoints: &[EndpointAttributes],
+) -> String {
+    let is_public = |entry: &&String| {
+        let of = |it: &&EndpointAttributes| entry.split_once(' ').is_some_and(|e| e.1 == it.path);
+        endpoints.iter().find(of).is_none_or(|endpoint| endpoint.public.is_some())
+    };
+    let mut served: Vec<_> =
+        public.approved.iter().chain(&public.allowed).filter(is_public).cloned().collect();
     served.sort_by(|a, b| by_path(a).cmp(&by_path(b)));
     let served = (!served.is_empty()).then(|| format!("no token needed: {}", served.join(", ")));
     let pending = (!public.pending.is_empty()).then(|| {
@@ -36,15 +48,21 @@ mod tests {
 
     #[test]
     fn what_is_public_and_what_waits_is_shown_with_the_way_to_approve_it() {
-        assert_eq!(shown("1", "p", &public(&[], &[], &[])), "");
+        assert_eq!(shown("1", "p", &public(&[], &[], &[]), &[]), "");
         assert_eq!(
-            shown("1", "p", &public(&["GET /b"], &["POST /a"], &[])),
+            shown("1", "p", &public(&["GET /b"], &["POST /a"], &[]), &[]),
             "no token needed: POST /a, GET /b"
         );
         assert_eq!(
-            shown("7", "a b", &public(&["GET /b"], &[], &["GET /a", "POST /a"])),
+            shown("7", "a b", &public(&["GET /b"], &[], &["GET /a", "POST /a"]), &[]),
             "no token needed: GET /b\nwaits for approval: GET /a, POST /a  \
              (`sidegate plugin approve-public 7` approves it)"
         );
+    }
+
+    #[test]
+    fn an_approval_of_what_is_behind_a_token_now_is_not_shown_as_if_it_had_an_effect() {
+        let behind = EndpointAttributes { path: "/b".to_owned(), ..EndpointAttributes::default() };
+        assert_eq!(shown("1", "p", &public(&["GET /b"], &[], &[]), &[behind]), "");
     }
 }
