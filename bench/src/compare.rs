@@ -100,13 +100,16 @@ fn commit(revision: &str) -> Result<String> {
 
 fn told(results: &Results, [a, b]: [&str; 2]) -> String {
     let mut text = format!(
-        "B (`{b}`) to A (`{a}`): median of the ratios of the rounds, in brackets the ratio of the \
-         best\n\n| case | gateway CPU | plugin CPU | p50 |\n|---|---|---|---|\n"
+        "B (`{b}`) to A (`{a}`): median of the ratios of the rounds with its 95 % interval, in brackets the \
+         ratio of the best\n\n| case | gateway CPU | plugin CPU | p50 |\n|---|---|---|---|\n"
     );
     for table in &results.tables {
         let ratio = |figure| {
             let ratio = table.ratio("B", "A", figure);
-            ratio.map_or_else(String::new, |r| format!("{:.3} ({:.3})", r.median, r.best))
+            ratio.map_or_else(String::new, |r| {
+                let (low, high) = r.interval;
+                format!("{:.3} [{low:.3}, {high:.3}] ({:.3})", r.median, r.best)
+            })
         };
         let _ = writeln!(
             text,

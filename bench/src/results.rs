@@ -38,6 +38,9 @@ pub struct Row {
 pub struct Ratio {
     /// Median of the ratios of the rounds. This is what counts.
     pub median: f64,
+    /// Between these the median lies with a confidence of 95 %, whatever the ratios are spread like;
+    /// the smallest and the largest of too few rounds for that.
+    pub interval: (f64, f64),
     /// Ratio of the best of all rounds to the best of all rounds.
     pub best: f64,
 }
@@ -90,7 +93,8 @@ impl Table {
             return None;
         }
         let best = ours.summary(figure).min / theirs.summary(figure).min;
-        Some(Ratio { median: median(ratios), best })
+        let interval = median_interval(ratios.clone());
+        Some(Ratio { median: median(ratios), interval, best })
     }
 }
 
@@ -113,6 +117,34 @@ pub fn median(mut values: Vec<f64>) -> f64 {
         (middle, 0) => f64::midpoint(values[middle - 1], values[middle]),
         (middle, _) => values[middle],
     }
+}
+
+/// Between which of its values the median of what they are a sample of lies with a confidence of 95 %:
+/// of n values the k-th from either end, where fewer than k of n tossed coins show heads with a chance
+/// of at most 2.5 %. Of fewer than six values the outer ones.
+///
+/// ```
+/// use sidegate_bench::results::median_interval;
+/// let values = |n: u32| (1..=n).map(f64::from).collect();
+/// assert_eq!(median_interval(values(25)), (8.0, 18.0));
+/// assert_eq!(median_interval(values(6)), (1.0, 6.0));
+/// ```
+pub fn median_interval(mut values: Vec<f64>) -> (f64, f64) {
+    const TAIL: f64 = 0.025;
+    values.sort_by(f64::total_cmp);
+    let (Some(first), Some(last)) = (values.first(), values.last()) else { return (0.0, 0.0) };
+    let mut interval = (*first, *last);
+    let mut chance = 0.5_f64.powf(values.len() as f64);
+    let mut below = chance;
+    for (k, low) in values.iter().enumerate().take(values.len() / 2) {
+        if below > TAIL {
+            break;
+        }
+        interval = (*low, values[values.len() - 1 - k]);
+        chance *= (values.len() - k) as f64 / (k + 1) as f64;
+        below += chance;
+    }
+    interval
 }
 
 /// What open streams without events cost.
@@ -185,7 +217,7 @@ mod tests {
         // The machine was twice as slow in the second round, for both.
         let table = table(&[8.0, 16.0, 9.0], &[10.0, 20.0, 10.0]);
         let ratio = table.ratio("ours", "theirs", GATEWAY).unwrap();
-        assert_eq!(ratio, Ratio { median: 0.8, best: 0.8 });
+        assert_eq!(ratio, Ratio { median: 0.8, interval: (0.8, 0.9), best: 0.8 });
         assert_eq!(table.ratio("ours", "nobody", GATEWAY), None);
         let summary = table.row("ours").unwrap().summary(GATEWAY);
         assert_eq!((summary.min, summary.median), (8.0, 9.0));

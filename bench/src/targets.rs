@@ -125,7 +125,7 @@ pub fn judge(results: &Results) -> Vec<Target> {
 }
 
 fn exactly(value: f64) -> Ratio {
-    Ratio { median: value, best: value }
+    Ratio { median: value, interval: (value, value), best: value }
 }
 
 #[cfg(test)]
