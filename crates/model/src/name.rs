@@ -10,6 +10,11 @@ pub(crate) fn reads_as_number(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
+/// So much of a foreign text as a message may quote.
+pub fn shortened(text: &str) -> String {
+    text.chars().take(100).collect()
+}
+
 /// What a thing is called in a command that a person may copy: its name, or its id where a shell
 /// would take the name apart.
 pub fn callable(id: &str, name: &str) -> String {

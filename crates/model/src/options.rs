@@ -4,6 +4,7 @@
 
 use crate::cors::{self, CorsOptions, InvalidCors};
 use crate::duration::{InvalidDuration, format_duration, parse_duration};
+use crate::name::shortened;
 use crate::policy::{self, InvalidPolicy, PolicyOptions};
 use crate::sha256::Sha256;
 use crate::stream_options::{StreamEnd, StreamOptions};
@@ -178,44 +179,7 @@ pub enum InvalidOption {
 
 impl PluginOptions {
     /// Every option there is; `NAME` stands for any environment variable.
-    pub const NAMES: &'static [&'static str] = &[
-        "optional_auth",
-        "pass_token",
-        "lenient_done",
-        "mtls",
-        "sha256",
-        "required",
-        "drain_deadline",
-        "start_timeout",
-        "initialize_timeout",
-        "ping_interval",
-        "ping_timeout",
-        "restart.base",
-        "restart.max",
-        "restart.park_after",
-        "restart.window",
-        "restart.healthy_after",
-        "cors.origins",
-        "cors.headers",
-        "cors.expose",
-        "cors.credentials",
-        "cors.max_age",
-        "stream_timeout",
-        "stream_end",
-        "stream_recheck",
-        "require_auth",
-        "apps",
-        "scopes_required",
-        "timeout",
-        "stream_idle_timeout",
-        "max_body",
-        "rate_limit",
-        "rate_limit_per_client",
-        "max_concurrent",
-        "max_concurrent.queue",
-        "max_concurrent.queue_timeout",
-        "env.NAME",
-    ];
+    pub const NAMES: &'static [&'static str] = &ALL;
 
     /// Reads options as the operator wrote them.
     ///
@@ -393,9 +357,45 @@ fn env_problem(name: &str, value: &str) -> Option<&'static str> {
     None
 }
 
-fn shortened(text: &str) -> String {
-    text.chars().take(100).collect()
-}
+/// The names of options but for those of the policy.
+const OWN: &[&str] = &[
+    "optional_auth",
+    "pass_token",
+    "lenient_done",
+    "mtls",
+    "sha256",
+    "required",
+    "drain_deadline",
+    "start_timeout",
+    "initialize_timeout",
+    "ping_interval",
+    "ping_timeout",
+    "restart.base",
+    "restart.max",
+    "restart.park_after",
+    "restart.window",
+    "restart.healthy_after",
+    "cors.origins",
+    "cors.headers",
+    "cors.expose",
+    "cors.credentials",
+    "cors.max_age",
+    "stream_timeout",
+    "stream_end",
+    "stream_recheck",
+    "env.NAME",
+];
+
+/// Those of the policy at the end.
+const ALL: [&str; OWN.len() + policy::NAMES.len()] = {
+    let mut all = [""; OWN.len() + policy::NAMES.len()];
+    let mut at = 0;
+    while at < all.len() {
+        all[at] = if at < OWN.len() { OWN[at] } else { policy::NAMES[at - OWN.len()] };
+        at += 1;
+    }
+    all
+};
 
 #[cfg(test)]
 mod tests;

@@ -3,7 +3,7 @@
 
 use crate::app::{App, MAX_RATE_LIMIT};
 use crate::duration::{format_duration, parse_duration};
-use crate::name::reads_as_number;
+use crate::name::{reads_as_number, shortened};
 use crate::scope;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -302,10 +302,6 @@ fn size(text: &str) -> Result<u64, String> {
             shortened(text)
         )
     })
-}
-
-fn shortened(text: &str) -> String {
-    text.chars().take(100).collect()
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ use sidegate_api::error::Problem;
 use sidegate_api::explain::{ExplainFields, ExplanationAttributes};
 use sidegate_api::resource::{ResourceType, Shown};
 use sidegate_model::explain::ImaginedRequest;
+use sidegate_model::name::shortened;
 use sidegate_model::node::NodeId;
 use std::net::IpAddr;
 
@@ -100,8 +101,4 @@ fn imagined(fields: ExplainFields) -> Result<(Option<String>, ImaginedRequest), 
     }
     let client = address.ok().flatten();
     Ok((node, ImaginedRequest { method, target, headers: all, client }))
-}
-
-fn shortened(text: &str) -> String {
-    text.chars().take(100).collect()
 }
