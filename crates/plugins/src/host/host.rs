@@ -3,6 +3,8 @@
 //! Identities change at once with each snapshot; plugins change when their supervisors say so.
 
 use super::assignment::Setup;
+use super::claims::Claims;
+use super::desired_plugins::DesiredPlugins;
 use super::kept_records::{KeptRecords, Registered, load};
 use super::logs::KEPT_LINES;
 use super::publisher::{self, GenerationPublisher, GenerationReader};
@@ -10,11 +12,11 @@ use super::recorder::PluginRecorder;
 use super::run_dir::{HostError, RunDir};
 use super::settings::{CallerFacts, HostSettings};
 use super::supervisor::{DesiredRun, Supervisor, Update};
-use super::view::{View, stopped_status, with_policy_of};
-use crate::generation::{Mount, Target};
+use super::view::{View, with_policy_of};
+use crate::generation::Mount;
 use crate::services::HostServices;
 use futures_util::Stream;
-use sidegate_model::plugin::{PluginId, PluginSpec, Slug};
+use sidegate_model::plugin::{PluginId, PluginSpec};
 use sidegate_model::policy::PolicyOptions;
 use sidegate_model::record::{InstanceRecord, LoggedLine};
 use sidegate_model::snapshot::{Revision, Snapshot};
@@ -410,6 +412,7 @@ impl Host {
     }
 
     fn publish(&mut self) {
+        self.heed_limits();
         let mounts = self.mounts();
         self.generations.publish(&self.snapshot, mounts);
         let required = |id| self.desired.get(id).is_some_and(|spec| spec.options.required);
@@ -423,10 +426,9 @@ impl Host {
         self.known.send_replace(Arc::new(known));
     }
 
-    /// What is mounted now. While plugins change slugs, two can claim one: an instance that serves
-    /// it as its wanted slug goes first, then one that still serves it, then the lower number.
+    /// What is mounted now; of several plugins that claim a slug the lower number comes first.
     fn mounts(&self) -> Vec<Mount> {
-        let mut claims: HashMap<Slug, ((bool, bool), Mount)> = HashMap::new();
+        let mut claims = Claims::default();
         for (id, wanted) in &self.desired {
             let Some(mut mount) = self.supervised.get(id).and_then(|s| s.view.mount()) else {
                 continue;
@@ -437,18 +439,18 @@ impl Host {
                 // Who may call does not wait for a supervisor either.
                 false => with_policy_of(&mount.plugin, wanted),
             };
-            mount.limits.heed(&mount.plugin.options.policy);
-            let serves = matches!(mount.target, Target::Ready(_));
-            let rank = (serves, wanted.slug.as_ref() == Some(&mount.slug));
-            match claims.get(&mount.slug) {
-                Some((best, _)) if *best >= rank => {}
-                _ => drop(claims.insert(mount.slug.clone(), (rank, mount))),
-            }
+            claims.add(mount, wanted.slug.as_ref());
         }
-        // Nobody waits for a turn of what nobody wants any more.
-        let unwanted = self.supervised.iter().filter(|(id, _)| !self.desired.contains_key(id));
-        unwanted.for_each(|(_, s)| s.view.limits.heed(&PolicyOptions::default()));
-        claims.into_values().map(|(_, mount)| mount).collect()
+        claims.mounts()
+    }
+
+    /// Lets limits be what is wanted now; nobody waits for a turn of what nobody wants any more.
+    fn heed_limits(&self) {
+        let none = PolicyOptions::default();
+        for (id, supervised) in &self.supervised {
+            let policy = self.desired.get(id).map_or(&none, |wanted| &wanted.options.policy);
+            supervised.view.limits.heed(policy);
+        }
     }
 
     /// Ends every plugin at once. Supervisors still show what happens until they are done.
@@ -471,39 +473,5 @@ impl Host {
             self.tasks.shutdown().await;
         }
         self.applied
-    }
-}
-
-/// The plugins that are wanted.
-struct DesiredPlugins {
-    runnable: BTreeMap<PluginId, Arc<PluginSpec>>,
-    /// The status of those that cannot run.
-    refused: Vec<PluginStatus>,
-}
-
-impl DesiredPlugins {
-    /// Those of a snapshot: of two with one slug, the one with the lower number keeps it.
-    fn without_slug_conflicts(snapshot: &Snapshot) -> Self {
-        let mut owners: HashMap<&Slug, &PluginSpec> = HashMap::new();
-        let mut runnable = BTreeMap::new();
-        let mut refused = Vec::new();
-        for (id, spec) in snapshot.plugins.iter() {
-            match spec.slug.as_ref().and_then(|slug| owners.get(slug)) {
-                Some(owner) => {
-                    let reason = format!(
-                        "slug '{}' belongs to plugin '{}' (number {}): give this plugin another slug",
-                        spec.slug.as_ref().map_or("", Slug::as_str),
-                        owner.name,
-                        owner.id
-                    );
-                    refused.push(stopped_status(spec, reason));
-                }
-                None => {
-                    owners.extend(spec.slug.as_ref().map(|slug| (slug, &**spec)));
-                    runnable.insert(*id, spec.clone());
-                }
-            }
-        }
-        Self { runnable, refused }
     }
 }
