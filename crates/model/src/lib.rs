@@ -3,7 +3,7 @@
 //!
 //! Nothing here does input or output or knows an async runtime; times are passed in as Unix
 //! milliseconds, for which [`clock`] is asked elsewhere. Reading order: [`plugin`], [`options`], [`stream_options`],
-//! [`endpoint`], [`public_endpoints`], [`path`], [`app`], [`token`], [`last_use`], [`policy`], [`explain`], [`config_schema`], [`secret`],
+//! [`endpoint`], [`public_endpoints`], [`path`], [`app`], [`token`], [`last_use`], [`policy`], [`explain`], [`config_schema`], [`secret`], [`sealing`],
 //! [`merge_patch`], [`quota`], [`kv`],
 //! [`sharded`], [`snapshot`], [`status`], [`record`], [`convert`], [`duration`].
 
@@ -29,6 +29,7 @@ pub mod public_endpoints;
 pub mod quota;
 pub mod record;
 pub mod scope;
+pub mod sealing;
 pub mod secret;
 pub mod sha256;
 pub mod sharded;
