@@ -62,7 +62,8 @@ text = "\n".join(database.iterdump()).replace(str(work / "programs"), "@PROGRAMS
 folder = below / f"schema-{number}"
 folder.mkdir(parents=True)
 (folder / "sidegate.sql").write_text(f"PRAGMA application_id = {application};\n{text}\n")
-(folder / "admin.token").write_text((work / "data" / "admin.token").read_text())
+for name in ["admin.token", "secrets.key"]:
+    (folder / name).write_text((work / "data" / name).read_text())
 (folder / "tokens").write_text((work / "tokens").read_text())
 print(folder)
 PYTHON

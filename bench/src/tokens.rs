@@ -2,6 +2,7 @@
 
 use anyhow::{Context as _, Result};
 use sidegate_model::app::AppDraft;
+use sidegate_model::sealing::{Keyring, SealingKey};
 use sidegate_model::token::NewToken;
 use sidegate_store::{NewTokenRow, Store};
 use std::path::Path;
@@ -9,12 +10,16 @@ use std::path::Path;
 /// How many of them are used; they lie evenly among all.
 const SAMPLE: u32 = 64;
 
-/// Makes a database with one app and `count` tokens; gives the text of some of them.
+/// Makes a database with one app and `count` tokens, and beside it the file with the key of its secrets; gives
+/// the text of some of them.
 ///
 /// # Errors
 /// When the file cannot be written.
 pub(crate) async fn fill(file: &Path, count: u32) -> Result<Vec<String>> {
-    let store = Store::open(&format!("sqlite://{}", file.display())).await?;
+    let key = SealingKey::generate().context("randomness of the system")?;
+    std::fs::write(file.with_file_name("secrets.key"), key.reveal())?;
+    let store =
+        Store::open(&format!("sqlite://{}", file.display()), &Keyring::new(key, [])).await?;
     let app = AppDraft::new("bench", "bench@example.com");
     let app = store.create_app(&app).await?.value;
     let step = count.div_ceil(SAMPLE).max(1);

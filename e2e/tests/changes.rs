@@ -34,13 +34,13 @@ fn ten_confirmed_changes_are_ten_kept() {
         ten(&cli, |n| words(&format!("plugin update lab --option env.K{n}=v --no-wait"))).await;
         ten(&cli, |n| words(&format!("app update shop --metadata k{n}=v"))).await;
         ten(&cli, |n| words(&format!("app update shop --metadata-json n{n}=null"))).await;
-        let plugin = cli.json(&["plugin", "show", "lab", "--show-secrets"]).await;
+        let plugin = cli.json(&["plugin", "show", "lab"]).await;
         let app = cli.json(&["app", "show", "shop"]).await;
         let (plugin, app) = (&plugin["attributes"], &app["attributes"]);
         for n in 0..10 {
             assert_eq!(plugin["config"][format!("k{n}")], "v");
             assert_eq!(plugin["config"][format!("o{n}")], json!({"n": n}));
-            assert_eq!(plugin["options"][format!("env.K{n}")], "v");
+            assert_eq!(plugin["options"][format!("env.K{n}")], json!({"$secret": "set"}));
             assert_eq!(app["metadata"][format!("k{n}")], "v");
             assert_eq!(app["metadata"].get(format!("n{n}")), Some(&Value::Null));
         }

@@ -10,6 +10,9 @@ use sqlx::{AssertSqlSafe, Connection as _};
 use std::fs;
 use std::path::{Path, PathBuf};
 
+/// The first schema whose secrets are sealed.
+const SEALED: i64 = 5;
+
 /// A folder as it was kept.
 struct Kept {
     schema: i64,
@@ -51,6 +54,9 @@ impl Kept {
     async fn lay_out(&self, data: &Path) {
         fs::create_dir(data).unwrap();
         fs::write(data.join("admin.token"), self.text("admin.token")).unwrap();
+        if self.schema >= SEALED {
+            fs::write(data.join("secrets.key"), self.text("secrets.key")).unwrap();
+        }
         let programs = program("sidegate-plugin-lab");
         let programs = programs.parent().unwrap().to_str().unwrap();
         tell(data, &self.text("sidegate.sql").replace("@PROGRAMS@", programs)).await;
@@ -101,6 +107,7 @@ fn every_kept_data_folder_works() {
             plugins_are_as_they_were(&gateway).await;
             tokens_are_as_they_were(&gateway, &kept).await;
             entries_are_as_they_were(&gateway, &kept).await;
+            assert_eq!(files_with(&gateway.folder().join("data"), SECRET), [""; 0]);
             // And it is a folder like any other.
             gateway.app("new").create().await;
             let gateway = gateway.restart().await;
@@ -110,6 +117,24 @@ fn every_kept_data_folder_works() {
             assert!(gateway.cli().ok(&["app", "list"]).await.contains("billing"));
         });
     }
+}
+
+/// A secret of the plugin `lab` in every kept folder.
+const SECRET: &str = "kept-secret";
+
+/// The files of a folder in which a text is to be found.
+fn files_with(folder: &Path, text: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).unwrap().map(Result::unwrap) {
+        if entry.file_type().unwrap().is_dir() {
+            continue;
+        }
+        let bytes = fs::read(entry.path()).unwrap();
+        if bytes.windows(text.len()).any(|window| window == text.as_bytes()) {
+            found.push(entry.file_name().into_string().unwrap());
+        }
+    }
+    found
 }
 
 fn names(things: &Value) -> Vec<&str> {

@@ -1,9 +1,10 @@
 //! What must stay inside: tokens, configured secrets, the gateway's environment. (No token the
 //! stories get may ever be in a log; that is checked at the end of each of them.)
 
+use serde_json::json;
 use sidegate_api::plugin::WholeStatusAttributes;
 use sidegate_api::state::State;
-use sidegate_e2e::{Gateway, eventually, story};
+use sidegate_e2e::{Cli, Gateway, eventually, story};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
@@ -146,5 +147,93 @@ fn a_secret_of_the_configuration_is_not_in_any_error() {
         assert!(!format!("{status:?}").contains("hunter2"), "{status:?}");
         let answer = gateway.get("/plugins/m/x").send().await;
         assert!(!answer.describe().contains("hunter2"));
+    });
+}
+
+#[test]
+fn secrets_are_encrypted_at_rest_and_hidden_whoever_calls_them_so() {
+    story(async {
+        let gateway = Gateway::start().await;
+        let secrets = ["hunter-by-name", "hunter-by-schema", "hunter-by-operator", "hunter-by-env"];
+        secrets.into_iter().for_each(|secret| gateway.admin().keep_secret(secret));
+        let plugin = gateway.plugin("r").program("e2e-plugin-routes");
+        let plugin = plugin.config("api_key", secrets[0]).config("certificate", secrets[1]);
+        let plugin = plugin.config("endpoint", secrets[2]).option("env.MODE", secrets[3]);
+        plugin.option("secret_settings", "endpoint").ready().await;
+        let set = json!({"$secret": "set"});
+        let cli = gateway.cli();
+        let hidden = eventually("what its schema calls a secret is one", async || {
+            let shown = cli.json(&["plugin", "show", "r"]).await["attributes"].take();
+            (shown["config"]["certificate"] == set).then_some(shown)
+        });
+        let shown = hidden.await;
+        assert_eq!((&shown["config"]["api_key"], &shown["config"]["endpoint"]), (&set, &set));
+        assert_eq!(shown["options"]["env.MODE"], set);
+        let in_files = || {
+            let files = files(&gateway.data_dir());
+            let texts = files.iter().map(|file| std::fs::read(file).unwrap());
+            let has = |bytes: &[u8], text: &str| {
+                bytes.windows(text.len()).any(|window| window == text.as_bytes())
+            };
+            texts
+                .flat_map(|bytes| secrets.map(|text| has(&bytes, text)))
+                .filter(|found| *found)
+                .count()
+        };
+        eventually("none is in a file", async || (in_files() == 0).then_some(())).await;
+        // The plugin has all of them.
+        let config = gateway.get("/plugins/r/config").send().await.expect(200).json();
+        assert_eq!(config["certificate"], secrets[1]);
+        assert_eq!(config["endpoint"], secrets[2]);
+    });
+}
+
+#[test]
+fn a_gateway_without_the_key_of_its_secrets_refuses_to_start_and_with_it_goes_on() {
+    story(async {
+        let mut gateway = Gateway::start().await;
+        let plugin = gateway.plugin("r").program("e2e-plugin-routes");
+        plugin.config("api_key", "hunter2").ready().await;
+        gateway.stop();
+        let data = gateway.data_dir();
+        let key = data.join("secrets.key");
+        let mode = std::fs::metadata(&key).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+        let aside = data.join("elsewhere");
+        std::fs::rename(&key, &aside).unwrap();
+        let data_dir = data.to_str().unwrap();
+        let with = |more: &[(&str, &str)]| {
+            let usual = [("DATA_DIR", data_dir), ("PORT", "0"), ("ADMIN_PORT", "0")];
+            Cli::with(&[&usual[..], more].concat())
+        };
+        let said = with(&[]).fails(1, &["serve"]).await;
+        assert!(
+            said.contains("the key of the secrets is missing") && said.contains("restore"),
+            "{said}"
+        );
+        assert!(!key.exists(), "no other one was made in its place");
+        std::fs::write(data.join("wrong"), "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=").unwrap();
+        let wrong = data.join("wrong");
+        let other = [("SIDEGATE_SECRETS_KEY_FILE", wrong.to_str().unwrap())];
+        let said = with(&other).fails(1, &["serve"]).await;
+        assert!(
+            said.contains("sealed with key") && said.contains("SIDEGATE_SECRETS_KEY_FILE"),
+            "{said}"
+        );
+        // A new key in front of it takes its place.
+        let old = std::fs::read_to_string(&aside).unwrap();
+        let new = std::fs::read_to_string(&wrong).unwrap();
+        std::fs::write(&key, format!("{new}\n{old}")).unwrap();
+        let seen = async |gateway: &Gateway| {
+            gateway.plugin_by_id(1).wait_ready().await;
+            let config = gateway.get("/plugins/r/config").send().await.expect(200).json();
+            assert_eq!(config["api_key"], "hunter2");
+        };
+        let mut gateway = gateway.start_again().await;
+        seen(&gateway).await;
+        gateway.stop();
+        std::fs::write(&key, new).unwrap();
+        let gateway = gateway.start_again().await;
+        seen(&gateway).await;
     });
 }

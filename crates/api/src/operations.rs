@@ -8,7 +8,7 @@ use crate::logging::{LoggingAttributes, LoggingFields};
 use crate::operation::{Answer, Content, Method, Operation, Shape};
 use crate::plugin::{
     ApprovalFields, ChangeQuery, PluginAttributes, PluginFields, PluginQuery, SchemaAttributes,
-    ScopeFields, ShowQuery, WholeStatusAttributes,
+    ScopeFields, WholeStatusAttributes,
 };
 use crate::probe::{Health, Readiness};
 use crate::public_endpoints::PublicEndpointFields;
@@ -131,7 +131,6 @@ fn plugins() -> Vec<Operation<OperationId>> {
                 .refused(ErrorCode::Conflict)
                 .creates::<PluginAttributes>("The new plugin, which may not serve yet."),
             at(Id::ShowPlugin, Method::Get, "/api/v1/plugins/{id}")
-                .query::<ShowQuery>()
                 .shows_version::<Shown<PluginAttributes>>("The plugin."),
             at(Id::ChangePlugin, Method::Patch, "/api/v1/plugins/{id}")
                 .query::<ChangeQuery>()

@@ -90,6 +90,9 @@ pub struct PluginAttributes {
     /// The operator's word to the gateway; `{"$secret": "set"}` stands for a secret.
     #[schemars(extend("additionalProperties" = shown_option()))]
     pub options: Map<String, Value>,
+    /// Another text whenever one of its secrets became another one; says nothing about them. `null` where it has none.
+    #[serde(default)]
+    pub secrets_version: Option<String>,
     /// Primary hook.
     pub hook_type: String,
     /// All hooks.
@@ -252,17 +255,6 @@ impl Fields for ApprovalFields {
     const NOUN: &'static str = "plugin";
 }
 
-/// Whether secrets are shown.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Secrets {
-    /// `{"$secret": "set"}` stands in their place.
-    #[default]
-    Hide,
-    /// They are shown.
-    Show,
-}
-
 /// Whether a configuration is held against the plugin's schema before it is saved.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -290,16 +282,6 @@ pub struct PluginQuery {
     pub hook_type: Option<String>,
     /// Only plugins that are to run, or only others.
     pub is_active: Option<bool>,
-    /// Whether secrets are shown; `hide` where nothing is said.
-    pub secrets: Option<Secrets>,
-}
-
-/// How a plugin is shown.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct ShowQuery {
-    /// Whether secrets are shown; `hide` where nothing is said.
-    pub secrets: Option<Secrets>,
 }
 
 /// How a plugin is changed.

@@ -40,7 +40,8 @@ impl Control {
     ///
     /// ```
     /// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
-    /// let store = sidegate_store::Store::open("sqlite::memory:").await?;
+    /// let keys = sidegate_model::sealing::Keyring::single([7; 32]);
+    /// let store = sidegate_store::Store::open("sqlite::memory:", &keys).await?;
     /// let (_control, desired) = sidegate_control::Control::start(store).await?;
     /// assert_eq!(desired.borrow().revision, 0);
     /// # Ok::<_, sidegate_store::StoreError>(())
@@ -270,6 +271,34 @@ impl Control {
             let endpoints = plugin.public_endpoints.unwrap_or_default().to_string();
             let plugin = plugin.draft.name;
             tracing::info!(plugin, endpoints, "what is public already counts as approved");
+        }
+        Ok(())
+    }
+
+    /// Records which settings the schemas of those plugins call secrets that the fleet knows, and that were not
+    /// known as such: they are sealed and hidden from then on. Does nothing while another process runs the plugins.
+    ///
+    /// # Errors
+    /// Those of [`Store::record_secret_settings`].
+    pub async fn record_secret_settings(&self, fleet: &dyn Fleet) -> Result<(), StoreError> {
+        let desired = self.desired();
+        let overview = Overview::of(fleet, self.apps());
+        let new = |spec: &Arc<PluginSpec>| {
+            let schema = overview.summary(spec.id)?.config_schema.clone()?;
+            let mut settings = schema.secrets();
+            settings.retain(|setting| !spec.secret_settings.contains(setting));
+            (!settings.is_empty()).then_some((spec.id, settings))
+        };
+        let called_so: BTreeMap<_, _> = desired.plugins.values().filter_map(new).collect();
+        if called_so.is_empty() || self.publisher.follows_callers_only() {
+            return Ok(());
+        }
+        let write =
+            move |store: Store| async move { store.record_secret_settings(&called_so).await };
+        let apply = |snapshot, plugins: &Vec<Plugin>| plugins.iter().fold(snapshot, with_plugin);
+        for plugin in self.publisher.change(write, apply).await?.value {
+            let plugin = plugin.draft.name;
+            tracing::info!(plugin, "settings that its schema calls secrets are sealed and hidden");
         }
         Ok(())
     }

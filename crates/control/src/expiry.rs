@@ -41,10 +41,11 @@ mod tests {
     use super::*;
     use sidegate_model::kv::Kv as _;
     use sidegate_model::plugin::PluginDraft;
+    use sidegate_model::sealing::Keyring;
 
     #[tokio::test]
     async fn a_sweep_removes_all_that_has_expired_and_nothing_else() {
-        let store = Store::open("sqlite::memory:").await.unwrap();
+        let store = Store::open("sqlite::memory:", &Keyring::single([7; 32])).await.unwrap();
         for number in 0..5 {
             let draft = PluginDraft::new(&format!("p{number}"), "file:///p");
             let plugin = store.create_plugin(&draft).await.unwrap();

@@ -3,7 +3,7 @@
 //!
 //! Reading order: `publish` (store, then snapshot), `control` (what may be done to desired state),
 //! `fleet` (what the nodes are asked), `logs` (what the log is asked), `expiry` (what plugins kept long enough),
-//! `public_endpoints` (what was public before anybody asked), `token_use` (when tokens were last used),
+//! `recording` (what is noted of plugins once they serve), `token_use` (when tokens were last used),
 //! `admin` (all of it over HTTP).
 
 mod admin;
@@ -12,13 +12,13 @@ mod expiry;
 mod fleet;
 mod logs;
 mod named_apps;
-mod public_endpoints;
 mod publish;
+mod recording;
 mod token_use;
 
 pub use admin::{AdminParts, AdminTls, ControlSettings, serve};
 pub use control::Control;
 pub use fleet::{Fleet, NodeProbes, Quorum};
 pub use logs::LogLevels;
-pub use public_endpoints::keep_public_endpoints_recorded;
 pub use publish::{Published, Publisher};
+pub use recording::keep_recorded;

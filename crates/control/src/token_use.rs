@@ -121,13 +121,14 @@ impl TokenUses {
 mod tests {
     use super::*;
     use sidegate_model::app::AppDraft;
+    use sidegate_model::sealing::Keyring;
     use sidegate_model::token::TokenHash;
     use sidegate_store::NewTokenRow;
 
     const MINUTE: UnixMillis = 60_000;
 
     async fn store_with(tokens: usize) -> Store {
-        let store = Store::open("sqlite::memory:").await.unwrap();
+        let store = Store::open("sqlite::memory:", &Keyring::single([7; 32])).await.unwrap();
         let app = store.create_app(&AppDraft::new("a", "o@example.com")).await.unwrap().value;
         for number in 0..tokens {
             let row = NewTokenRow {

@@ -11,13 +11,15 @@ mod findings;
 mod keywords;
 mod pattern;
 mod same;
+mod secrets;
 #[cfg(test)]
 mod tests;
 
+use crate::secret::SettingPath;
 use check::{Check, Outcome};
 use dialect::Dialect;
 use serde_json::{Map, Value};
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 /// Largest schema, in bytes.
 pub const MAX_SCHEMA_BYTES: usize = 256 * 1024;
@@ -74,6 +76,11 @@ impl ConfigSchema {
     /// The schema as the plugin gave it.
     pub fn as_json(&self) -> &Value {
         &self.json
+    }
+
+    /// The settings that it calls secrets, with `format: password`, `writeOnly` or `x-secret`.
+    pub fn secrets(&self) -> BTreeSet<SettingPath> {
+        secrets::secrets_of(&self.json)
     }
 
     /// Why no configuration is held against it, where none is.

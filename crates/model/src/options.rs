@@ -6,14 +6,18 @@ use crate::cors::{self, CorsOptions, InvalidCors};
 use crate::duration::{InvalidDuration, format_duration, parse_duration};
 use crate::name::shortened;
 use crate::policy::{self, InvalidPolicy, PolicyOptions};
+use crate::secret::{InvalidSettingPath, SettingPath};
 use crate::sha256::Sha256;
 use crate::stream_options::{StreamEnd, StreamOptions};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::time::Duration;
 
 /// Largest value of one environment variable, in bytes.
 pub const MAX_ENV_VALUE_BYTES: usize = 32 * 1024;
+
+/// Most settings that an operator can call secrets.
+const MOST_SECRET_SETTINGS: usize = 256;
 
 const MILLISECOND: Duration = Duration::from_millis(1);
 const SECOND: Duration = Duration::from_secs(1);
@@ -65,6 +69,8 @@ pub struct PluginOptions {
     pub stream: StreamOptions,
     /// Who may call it, and how much of it.
     pub policy: PolicyOptions,
+    /// Settings of its configuration that are secrets whatever they are called.
+    pub secret_settings: BTreeSet<SettingPath>,
     /// Variables the plugin's environment has beside those every plugin has.
     pub env: ExtraEnv,
 }
@@ -167,6 +173,12 @@ pub enum InvalidOption {
     /// What is wrong with an option of the policy.
     #[error(transparent)]
     Policy(#[from] InvalidPolicy),
+    /// A path that names no setting.
+    #[error("option secret_settings: {0}")]
+    SecretSetting(#[from] InvalidSettingPath),
+    /// Too many of them.
+    #[error("option secret_settings: name at most {MOST_SECRET_SETTINGS} settings")]
+    TooManySecretSettings,
     /// A variable that cannot be set.
     #[error("option env.{}: {problem}", .name.escape_debug())]
     Env {
@@ -253,6 +265,7 @@ impl PluginOptions {
                     })?;
             }
             "stream_recheck" => self.stream.recheck = boolean(name, value)?,
+            "secret_settings" => self.secret_settings = setting_paths(value)?,
             _ => match name.strip_prefix("env.") {
                 Some(variable) => self.set_env(variable, value)?,
                 None => return Err(InvalidOption::Unknown(shortened(name))),
@@ -284,6 +297,7 @@ impl PluginOptions {
             cors: self.cors.clone(),
             stream: self.stream.clone(),
             policy: self.policy.clone(),
+            secret_settings: self.secret_settings.clone(),
             ..other.clone()
         };
         *self == others
@@ -293,6 +307,15 @@ impl PluginOptions {
 fn boolean(name: &str, value: &str) -> Result<bool, InvalidOption> {
     let wrong = |_| InvalidOption::NotBool { name: name.to_owned(), value: shortened(value) };
     value.parse().map_err(wrong)
+}
+
+fn setting_paths(value: &str) -> Result<BTreeSet<SettingPath>, InvalidOption> {
+    let named = value.split(',').map(str::trim).filter(|path| !path.is_empty());
+    let paths: BTreeSet<_> = named.map(str::parse).collect::<Result<_, InvalidSettingPath>>()?;
+    if paths.len() > MOST_SECRET_SETTINGS {
+        return Err(InvalidOption::TooManySecretSettings);
+    }
+    Ok(paths)
 }
 
 fn count(name: &str, value: &str) -> Result<u32, InvalidOption> {
@@ -383,6 +406,7 @@ const OWN: &[&str] = &[
     "stream_timeout",
     "stream_end",
     "stream_recheck",
+    "secret_settings",
     "env.NAME",
 ];
 

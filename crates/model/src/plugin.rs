@@ -7,6 +7,7 @@ use crate::name::{NUMBER_AS_NAME, reads_as_number};
 pub use crate::options::{InvalidOption, PluginOptions};
 use crate::public_endpoints::PublicEndpoints;
 use crate::scope::check_service;
+use crate::secret::{SecretPlaces, SettingPath};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
@@ -93,6 +94,8 @@ pub struct PluginSpec {
     pub service_scopes: BTreeSet<String>,
     /// What an operator lets it offer without a token; `None` where nobody has decided yet.
     pub public_endpoints: Option<PublicEndpoints>,
+    /// Which of its settings are known as secrets although their names do not say so; its process does not care.
+    pub secret_settings: BTreeSet<SettingPath>,
     /// Grows with every explicit reload, so that a reload is a change like any other.
     pub reloads: u32,
 }
@@ -109,6 +112,12 @@ pub struct Plugin {
     /// What an operator lets it offer without a token; `None` for a plugin that was there before this
     /// was asked, and has not served since.
     pub public_endpoints: Option<PublicEndpoints>,
+    /// Settings that were once called secrets, by its schema or by an operator. They stay so whatever is said
+    /// later, since what was given as a secret must not be shown after all.
+    pub secret_settings: BTreeSet<SettingPath>,
+    /// Another text whenever one of its secrets became another one, which it tells nothing about; `None` where it
+    /// has none.
+    pub secrets_version: Option<String>,
     /// When it was registered; tells it from another one that got its number with another database.
     pub created_at: UnixMillis,
     /// When it was last changed; grows with every change, also where the clock does not.
@@ -252,6 +261,7 @@ impl PluginSpec {
             options: PluginOptions::default(),
             hook_types: Vec::new(),
             service_scopes: BTreeSet::new(),
+            secret_settings: BTreeSet::new(),
             public_endpoints: None,
             reloads: 0,
         }
@@ -268,6 +278,7 @@ impl PluginSpec {
                     hook_types: self.hook_types.clone(),
                     service_scopes: self.service_scopes.clone(),
                     public_endpoints: self.public_endpoints.clone(),
+                    secret_settings: self.secret_settings.clone(),
                     ..other.clone()
                 }
     }
@@ -277,6 +288,11 @@ impl Plugin {
     /// Another text for every other content, whatever was changed and however quickly.
     pub fn version(&self) -> String {
         format!("{:x}-{:x}", self.updated_at, self.reloads)
+    }
+
+    /// Which of its settings are secrets whatever they are called: those that were once called so.
+    pub fn secret_places(&self) -> SecretPlaces {
+        SecretPlaces::of(self.secret_settings.iter().cloned())
     }
 
     /// What the data plane needs of it. Fields that became invalid since they were saved read as
@@ -292,6 +308,7 @@ impl Plugin {
             hook_types: self.draft.hook_types.clone(),
             service_scopes: self.draft.service_scopes.clone(),
             public_endpoints: self.public_endpoints.clone(),
+            secret_settings: self.secret_settings.clone(),
             reloads: self.reloads,
         }
     }

@@ -23,6 +23,7 @@ mod plane;
 mod reload;
 mod role;
 mod running;
+mod secrets_key;
 mod setting_flags;
 mod signals;
 mod stderr;

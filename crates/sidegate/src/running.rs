@@ -8,14 +8,13 @@ use crate::error::Failure;
 use crate::inherited::Sockets;
 use crate::logging::Logging;
 use crate::plane::{self, OwnNode};
+use crate::secrets_key;
 use serde_json::json;
-use sidegate_control::{
-    AdminTls, Control, ControlSettings, LogLevels, keep_public_endpoints_recorded,
-};
+use sidegate_control::{AdminTls, Control, ControlSettings, LogLevels, keep_recorded};
 use sidegate_gateway::{Gateway, GatewayError, GatewaySettings, Listeners};
 use sidegate_model::node::NodeId;
 use sidegate_model::token::TokenHash;
-use sidegate_store::Store;
+use sidegate_store::{Store, StoreError};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -65,9 +64,7 @@ impl Running {
     pub(crate) async fn start(config: &Config, parts: Parts<'_>) -> Result<Self, Failure> {
         let Parts { gateway, token, sockets, logging, certificates } = parts;
         let admin_identity = plane::admin_identity(config)?;
-        let store = Store::open(&config.database_dsn)
-            .await
-            .map_err(|e| Failure::failed(e.to_string()).hint("see DATABASE_DSN and DATA_DIR"))?;
+        let store = opened(config).await?;
         let (control, desired) = Control::start(store.clone())
             .await
             .map_err(|e| Failure::failed(format!("the desired state cannot be read: {e}")))?;
@@ -99,7 +96,7 @@ impl Running {
         let id = NodeId::new(config.edge_id.clone());
         let (host, probes) = (gateway.host(), gateway.probes());
         let node = Arc::new(OwnNode { id, host, probes, public_mode: config.public_endpoints });
-        let recording = keep_public_endpoints_recorded(control.clone(), node.clone());
+        let recording = keep_recorded(control.clone(), node.clone());
         let admin = AdminApi::new(socket, settings, control.clone(), node).map_err(unusable)?;
         let admin_addr = admin.addr().unwrap_or(config.admin_addr);
         let renewals = Renewals::new(certificates, [gateway.identity(), admin_identity]);
@@ -154,6 +151,19 @@ impl Running {
         write_token_uses(&self.control).await;
         self.store.close().await;
     }
+}
+
+/// Opens the database and its secrets.
+async fn opened(config: &Config) -> Result<Store, Failure> {
+    let unusable = |e: StoreError| match e {
+        StoreError::Keys { .. } => {
+            Failure::failed(e.to_string()).hint("see SIDEGATE_SECRETS_KEY_FILE")
+        }
+        _ => Failure::failed(e.to_string()).hint("see DATABASE_DSN and DATA_DIR"),
+    };
+    let locked = Store::connect(&config.database_dsn).await.map_err(unusable)?;
+    let keys = secrets_key::read_or_make(&config.secrets_key, locked.has_keys())?;
+    locked.unlock(&keys).await.map_err(unusable)
 }
 
 /// Once more, after the last request. A disk that fails keeps nobody from stopping.

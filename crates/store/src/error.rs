@@ -59,6 +59,12 @@ pub enum StoreError {
         #[source]
         source: Option<Cause>,
     },
+    /// What is sealed in the database cannot be opened.
+    #[error("{problem}")]
+    Keys {
+        /// What is wrong and what to do. Never holds a key.
+        problem: String,
+    },
     /// A stored value cannot be read; somebody else wrote it.
     #[error("{what} {id} is damaged in the database: field {field} cannot be read")]
     Damaged {

@@ -2,7 +2,7 @@
 //! snapshot of all of it, and what plugins keep for themselves. The only place with SQL; it knows no HTTP, no admin API and no
 //! process.
 //!
-//! Reading order: `store` (opening and transactions), `apps`, `tokens`, `token_life`, `plugins`, `public_endpoints`, `snapshot`, `kv`
+//! Reading order: `store` (opening and transactions), `keys` (what seals secrets), `apps`, `tokens`, `token_life`, `plugins`, `sealed_draft`, `secret_settings`, `public_endpoints`, `snapshot`, `kv`
 //! (what is kept, each with its SQL), `precondition`, `turns` (how writes of plugins queue), `sql` (how a statement reaches a database), `sqlite`, `dsn`.
 //!
 //! Another database is added as one more variant in `store` and `sql`, a file beside `sqlite` and
@@ -10,10 +10,12 @@
 //!
 //! ```
 //! use sidegate_model::app::AppDraft;
+//! use sidegate_model::sealing::Keyring;
 //! use sidegate_store::{Store, StoreError};
 //!
 //! # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
-//! let store = Store::open("sqlite::memory:").await?;
+//! let keys = Keyring::single([7; 32]);
+//! let store = Store::open("sqlite::memory:", &keys).await?;
 //! let draft = AppDraft::new("billing", "ops@example.com");
 //! let created = store.create_app(&draft).await?;
 //! assert_eq!(store.app(created.value.id).await?, created.value);
@@ -27,6 +29,7 @@ mod dsn;
 mod error;
 #[doc(hidden)]
 pub mod fuzzing;
+mod keys;
 mod kv;
 mod migrations;
 mod page;
@@ -34,6 +37,8 @@ mod plugins;
 mod precondition;
 mod public_endpoints;
 mod revision;
+mod sealed_draft;
+mod secret_settings;
 mod snapshot;
 mod sql;
 mod sqlite;
@@ -52,7 +57,7 @@ pub use plugins::{PluginFilter, ScopeChange};
 pub use precondition::Precondition;
 pub use public_endpoints::PublicChange;
 pub use revision::Written;
-pub use store::Store;
+pub use store::{LockedStore, Store};
 pub use token_life::{NewEnd, Rotated, Rotation};
 pub use tokens::{NewTokenRow, TokenFilter};
 pub use view::StoreView;

@@ -13,7 +13,7 @@ struct Step {
     sqlite: &'static str,
 }
 
-const STEPS: [Step; 4] = [
+const STEPS: [Step; 5] = [
     Step {
         number: 1,
         since: "0.1.0",
@@ -37,6 +37,12 @@ const STEPS: [Step; 4] = [
         since: "0.2.0",
         what: "who may call plugins, and tokens over time",
         sqlite: include_str!("../migrations/sqlite/0004_policy.sql"),
+    },
+    Step {
+        number: 5,
+        since: "0.3.0",
+        what: "sealed secrets",
+        sqlite: include_str!("../migrations/sqlite/0005_sealed_secrets.sql"),
     },
 ];
 
@@ -96,7 +102,7 @@ mod tests {
         assert_eq!(
             told_too_new(7, "0.12.0: fleets"),
             format!(
-                "it was written by a newer Sidegate (its schema is 7, Sidegate {OURS} knows 4); \
+                "it was written by a newer Sidegate (its schema is 7, Sidegate {OURS} knows 5); \
                  use Sidegate 0.12.0 or newer, or restore a backup"
             )
         );

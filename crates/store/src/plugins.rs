@@ -4,11 +4,13 @@ use crate::error::StoreError;
 use crate::page::{Listing, Page};
 use crate::precondition::Precondition;
 use crate::revision::{Write, Written};
+use crate::sealed_draft::SealedDraft;
 use crate::sql::{Param, Row, Tx, json_text, params};
 use crate::store::Store;
 use sidegate_model::UnixMillis;
 use sidegate_model::plugin::{Plugin, PluginDraft, PluginId};
 use sidegate_model::scope::check_service;
+use sidegate_model::sealing::Keyring;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Which plugins to list; the default is all.
@@ -40,10 +42,14 @@ impl Store {
         let slug = checked_slug(draft)?;
         let mut write = self.begin_write().await?;
         require_free(&mut write.tx, &draft.name, slug.as_deref(), None).await?;
-        let mut params = draft_params(draft, slug);
-        params.push(write.now.into());
-        let row = write.tx.first(INSERT, params).await?;
-        let plugin = read(row.as_ref().expect("an insert returns its row"))?;
+        let row = write.tx.first(INSERT, params![draft.name.as_str(), write.now]).await?;
+        let id = PluginId(row.expect("an insert returns its row").of("plugin").number("id")?);
+        // Its number is part of what its secrets are sealed for.
+        let sealed = SealedDraft::new(id, draft, &SealedDraft::default(), &self.keys);
+        let mut params = sealed.params(draft, slug);
+        params.extend(params![write.now, id.0]);
+        let row = write.tx.first(UPDATE, params).await?;
+        let plugin = read(row.as_ref().expect("a new row differs from its draft"), &self.keys)?;
         write.changed(plugin).await
     }
 
@@ -52,7 +58,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::NotFound`].
     pub async fn plugin(&self, id: PluginId) -> Result<Plugin, StoreError> {
-        require(&mut self.begin_read().await?, id).await
+        require(&mut self.begin_read().await?, id, &self.keys).await
     }
 
     /// The plugin with exactly this name.
@@ -62,7 +68,8 @@ impl Store {
     pub async fn plugin_by_name(&self, name: &str) -> Result<Plugin, StoreError> {
         let mut tx = self.begin_read().await?;
         let row = tx.first("SELECT * FROM plugins WHERE name = $1", params![name]).await?;
-        read(&row.ok_or_else(|| StoreError::not_found("plugin", format!("{name:?}")))?)
+        let row = row.ok_or_else(|| StoreError::not_found("plugin", format!("{name:?}")))?;
+        read(&row, &self.keys)
     }
 
     /// One page of the plugins that pass `filter`, oldest first.
@@ -80,7 +87,8 @@ impl Store {
         let mut params = filter_params(filter);
         params.extend(params![page.size(), page.offset()]);
         let rows = tx.all(LIST, params).await?;
-        Ok(Listing { items: rows.iter().map(read).collect::<Result<_, _>>()?, total, page })
+        let plugins = rows.iter().map(|row| read(row, &self.keys));
+        Ok(Listing { items: plugins.collect::<Result<_, _>>()?, total, page })
     }
 
     /// Gives a plugin the content of `draft`; equal content changes nothing.
@@ -112,10 +120,11 @@ impl Store {
         M: FnOnce(&Plugin) -> Result<PluginDraft, E>,
     {
         let mut write = self.begin_write().await?;
-        let before = require(&mut write.tx, id).await?;
+        let row = require_row(&mut write.tx, id).await?;
+        let before = read(&row, &self.keys)?;
         precondition.check("plugin", id, &before.version())?;
         let draft = amend(&before)?;
-        Ok(replace(write, before, &draft).await?)
+        Ok(self.replace(write, Stored { row, plugin: before }, &draft).await?)
     }
 
     /// Grants scopes or takes them back; what is so already changes nothing. Nothing comes between
@@ -130,7 +139,7 @@ impl Store {
         precondition: &Precondition,
     ) -> Result<Written<Plugin>, StoreError> {
         let mut write = self.begin_write().await?;
-        let before = require(&mut write.tx, id).await?;
+        let before = require(&mut write.tx, id, &self.keys).await?;
         precondition.check("plugin", id, &before.version())?;
         let scopes = change.apply(before.draft.service_scopes.clone())?;
         if scopes == before.draft.service_scopes {
@@ -140,7 +149,7 @@ impl Store {
             "UPDATE plugins SET service_scopes = $1, updated_at = $2 WHERE id = $3 RETURNING *";
         let params = params![json_text(&scopes), write.later_than(before.updated_at), id.0];
         let row = write.tx.first(sql, params).await?;
-        let plugin = read(&row.ok_or_else(|| StoreError::not_found("plugin", id))?)?;
+        let plugin = read(&row.ok_or_else(|| StoreError::not_found("plugin", id))?, &self.keys)?;
         write.changed(plugin).await
     }
 
@@ -176,28 +185,42 @@ impl Store {
         precondition: &Precondition,
     ) -> Result<Written<Plugin>, StoreError> {
         let mut write = self.begin_write().await?;
-        let before = require(&mut write.tx, id).await?;
+        let before = require(&mut write.tx, id, &self.keys).await?;
         precondition.check("plugin", id, &before.version())?;
         let row = write.tx.first(sql, params![id.0]).await?;
-        let plugin = read(&row.ok_or_else(|| StoreError::not_found("plugin", id))?)?;
+        let plugin = read(&row.ok_or_else(|| StoreError::not_found("plugin", id))?, &self.keys)?;
         write.changed(plugin).await
+    }
+
+    /// Ends a write that gives a plugin the content of `draft`.
+    async fn replace(
+        &self,
+        mut write: Write,
+        before: Stored,
+        draft: &PluginDraft,
+    ) -> Result<Written<Plugin>, StoreError> {
+        let Stored { row, plugin: before } = before;
+        let slug = checked_slug(draft)?;
+        require_free(&mut write.tx, &draft.name, slug.as_deref(), Some(before.id)).await?;
+        let sealed = SealedDraft::new(before.id, draft, &SealedDraft::read(&row)?, &self.keys);
+        let more_is_secret = sealed.secret_settings != before.secret_settings;
+        let mut params = sealed.params(draft, slug);
+        params.extend(params![write.later_than(before.updated_at), before.id.0]);
+        let Some(row) = write.tx.first(UPDATE, params).await? else {
+            return write.unchanged(before).await;
+        };
+        let written = write.changed(read(&row, &self.keys)?).await?;
+        if more_is_secret {
+            self.forget_what_was_replaced().await;
+        }
+        Ok(written)
     }
 }
 
-/// Ends a write that gives a plugin the content of `draft`.
-async fn replace(
-    mut write: Write,
-    before: Plugin,
-    draft: &PluginDraft,
-) -> Result<Written<Plugin>, StoreError> {
-    let slug = checked_slug(draft)?;
-    require_free(&mut write.tx, &draft.name, slug.as_deref(), Some(before.id)).await?;
-    let mut params = draft_params(draft, slug);
-    params.extend(params![write.later_than(before.updated_at), before.id.0]);
-    match write.tx.first(UPDATE, params).await? {
-        Some(row) => write.changed(read(&row)?).await,
-        None => write.unchanged(before).await,
-    }
+/// A plugin, and its row.
+struct Stored {
+    row: Row,
+    plugin: Plugin,
 }
 
 impl ScopeChange {
@@ -224,9 +247,9 @@ fn require_known<'a>(scopes: impl Iterator<Item = &'a String>) -> Result<(), Sto
 }
 
 /// Every active plugin, for the snapshot.
-pub(crate) async fn active(tx: &mut Tx) -> Result<Vec<Plugin>, StoreError> {
+pub(crate) async fn active(tx: &mut Tx, keys: &Keyring) -> Result<Vec<Plugin>, StoreError> {
     let sql = "SELECT * FROM plugins WHERE is_active = $1";
-    tx.all(sql, params![true]).await?.iter().map(read).collect()
+    tx.all(sql, params![true]).await?.iter().map(|row| read(row, keys)).collect()
 }
 
 /// When each plugin was registered.
@@ -239,17 +262,20 @@ pub(crate) async fn registered(tx: &mut Tx) -> Result<BTreeMap<PluginId, UnixMil
     rows.iter().map(registered).collect()
 }
 
+/// Gives a plugin its number; all else is said by [`UPDATE`].
 const INSERT: &str = "INSERT INTO plugins (name, description, command, slug, config, options, \
-     hook_type, hook_types, service_scopes, is_active, reloads, public_endpoints, created_at, \
-     updated_at) \
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 0, '[]', $11, $11) RETURNING *";
+     hook_type, hook_types, service_scopes, is_active, reloads, public_endpoints, \
+     secret_settings, created_at, updated_at) \
+     VALUES ($1, '', '', NULL, '{}', '{}', '', '[]', '[]', FALSE, 0, '[]', '[]', $2, 0) \
+     RETURNING id";
 
 /// Touches the row only when something differs.
 const UPDATE: &str = "UPDATE plugins SET name = $1, description = $2, command = $3, slug = $4, \
      config = $5, options = $6, hook_type = $7, hook_types = $8, service_scopes = $9, \
-     is_active = $10, updated_at = $11 WHERE id = $12 AND (name, description, command, slug, config, \
-     options, hook_type, hook_types, service_scopes, is_active) IS DISTINCT FROM \
-     ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) RETURNING *";
+     is_active = $10, secret_settings = $11, updated_at = $12 WHERE id = $13 AND \
+     (name, description, command, slug, config, options, hook_type, hook_types, service_scopes, \
+     is_active, secret_settings) IS DISTINCT FROM \
+     ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) RETURNING *";
 
 /// A slug among all plugins, running or not: activating one must never fail for its slug.
 const HOLDERS: &str = "SELECT id, name, slug FROM plugins WHERE name = $1 OR slug = $2 ORDER BY id";
@@ -281,25 +307,17 @@ fn checked_slug(draft: &PluginDraft) -> Result<Option<String>, StoreError> {
     Ok(slug.map(|slug| slug.to_string()))
 }
 
-/// `$1` to `$10` of [`INSERT`] and [`UPDATE`].
-fn draft_params(draft: &PluginDraft, slug: Option<String>) -> Vec<Param> {
-    params![
-        draft.name.as_str(),
-        draft.description.as_str(),
-        draft.command.as_str(),
-        slug,
-        json_text(&draft.config),
-        json_text(&draft.options),
-        draft.hook_type.as_str(),
-        json_text(&draft.hook_types),
-        json_text(&draft.service_scopes),
-        draft.is_active,
-    ]
+pub(crate) async fn require(
+    tx: &mut Tx,
+    id: PluginId,
+    keys: &Keyring,
+) -> Result<Plugin, StoreError> {
+    read(&require_row(tx, id).await?, keys)
 }
 
-pub(crate) async fn require(tx: &mut Tx, id: PluginId) -> Result<Plugin, StoreError> {
+pub(crate) async fn require_row(tx: &mut Tx, id: PluginId) -> Result<Row, StoreError> {
     let row = tx.first("SELECT * FROM plugins WHERE id = $1", params![id.0]).await?;
-    read(&row.ok_or_else(|| StoreError::not_found("plugin", id))?)
+    row.ok_or_else(|| StoreError::not_found("plugin", id))
 }
 
 async fn require_free(
@@ -329,23 +347,28 @@ async fn require_free(
     Ok(())
 }
 
-pub(crate) fn read(row: &Row) -> Result<Plugin, StoreError> {
+/// A row as the plugin that it is, with its secrets in clear.
+pub(crate) fn read(row: &Row, keys: &Keyring) -> Result<Plugin, StoreError> {
+    let sealed = SealedDraft::read(row)?;
     let row = row.of("plugin");
+    let id = PluginId(row.number("id")?);
     Ok(Plugin {
-        id: PluginId(row.number("id")?),
+        id,
         reloads: row.number("reloads")?,
         draft: PluginDraft {
             name: row.get("name")?,
             description: row.get("description")?,
             command: row.get("command")?,
-            config: row.json("config")?,
-            options: row.json("options")?,
+            config: sealed.config(id, keys).map_err(|e| row.damaged("config", e))?,
+            options: sealed.options(id, keys).map_err(|e| row.damaged("options", e))?,
             hook_type: row.get("hook_type")?,
             hook_types: row.json("hook_types")?,
             service_scopes: row.json("service_scopes")?,
             is_active: row.get("is_active")?,
         },
         public_endpoints: row.optional_json("public_endpoints")?,
+        secrets_version: sealed.secrets_version(),
+        secret_settings: sealed.secret_settings,
         created_at: row.get("created_at")?,
         updated_at: row.get("updated_at")?,
     })

@@ -34,7 +34,7 @@ impl Store {
         precondition: &Precondition,
     ) -> Result<Written<Plugin>, StoreError> {
         let mut write = self.begin_write().await?;
-        let before = require(&mut write.tx, id).await?;
+        let before = require(&mut write.tx, id, &self.keys).await?;
         precondition.check("plugin", id, &before.version())?;
         let approved = before.public_endpoints.as_ref().unwrap_or(&change.undecided);
         let approved = approved.union(&change.approve).without(&change.revoke);
@@ -45,7 +45,7 @@ impl Store {
             "UPDATE plugins SET public_endpoints = $1, updated_at = $2 WHERE id = $3 RETURNING *";
         let params = params![json_text(&approved), write.later_than(before.updated_at), id.0];
         let row = write.tx.first(sql, params).await?;
-        let plugin = read(&row.ok_or_else(|| StoreError::not_found("plugin", id))?)?;
+        let plugin = read(&row.ok_or_else(|| StoreError::not_found("plugin", id))?, &self.keys)?;
         write.changed(plugin).await
     }
 
@@ -62,22 +62,23 @@ impl Store {
         let mut write = self.begin_write().await?;
         let mut recorded = Vec::new();
         for (id, endpoints) in offered {
-            recorded.extend(record(&mut write, *id, endpoints).await?);
+            recorded.extend(self.record(&mut write, *id, endpoints).await?);
         }
         match recorded.is_empty() {
             true => write.unchanged(recorded).await,
             false => write.changed(recorded).await,
         }
     }
-}
 
-async fn record(
-    write: &mut Write,
-    id: PluginId,
-    endpoints: &PublicEndpoints,
-) -> Result<Option<Plugin>, StoreError> {
-    let sql = "UPDATE plugins SET public_endpoints = $1 \
-         WHERE id = $2 AND public_endpoints IS NULL RETURNING *";
-    let row = write.tx.first(sql, params![json_text(endpoints), id.0]).await?;
-    row.as_ref().map(read).transpose()
+    async fn record(
+        &self,
+        write: &mut Write,
+        id: PluginId,
+        endpoints: &PublicEndpoints,
+    ) -> Result<Option<Plugin>, StoreError> {
+        let sql = "UPDATE plugins SET public_endpoints = $1 \
+             WHERE id = $2 AND public_endpoints IS NULL RETURNING *";
+        let row = write.tx.first(sql, params![json_text(endpoints), id.0]).await?;
+        row.map(|row| read(&row, &self.keys)).transpose()
+    }
 }

@@ -16,7 +16,7 @@ impl Store {
     pub async fn load_snapshot(&self) -> Result<Snapshot, StoreError> {
         let mut tx = self.begin_read().await?;
         let revision = revision::read(&mut tx).await?;
-        let plugins = plugins::active(&mut tx).await?;
+        let plugins = plugins::active(&mut tx, &self.keys).await?;
         let registered = plugins::registered(&mut tx).await?;
         let apps = apps::all(&mut tx).await?;
         let tokens = tokens::all(&mut tx).await?;

@@ -158,7 +158,7 @@ impl<'r> Fields<'r> {
         bytes.try_into().map_err(|e| self.damaged(field, e))
     }
 
-    fn damaged(
+    pub(crate) fn damaged(
         &self,
         field: &'static str,
         source: impl Into<Box<dyn std::error::Error + Send + Sync>>,

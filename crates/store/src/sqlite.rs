@@ -29,6 +29,9 @@ const SQLITE_LOCKED: i32 = 6;
 const APPLICATION_ID: i64 = 0x5347_4154;
 /// Takes the write lock at once, so that the transaction can never fail for being late.
 const BEGIN_WRITE: &str = "BEGIN IMMEDIATE";
+/// What of the file was replaced must not stay in it.
+pub(crate) const REWRITE_LATER: &str = "PRAGMA user_version = 1";
+const REWRITE_ASKED: i64 = 1;
 const MARK_AS_OURS: &str = "PRAGMA application_id = 0x53474154";
 
 /// An open SQLite database. Writers queue for one connection; readers have their own and are never
@@ -84,6 +87,52 @@ impl SqliteBackend {
         }
     }
 
+    /// Writes the whole file anew where that was asked for by [`REWRITE_LATER`], so that nothing is left in it of what was
+    /// replaced, and empties its log. Where that fails, as it does while another process reads, it is tried again
+    /// when the file is opened next.
+    pub(crate) async fn rewrite_if_asked(&self) {
+        let problem = match self.rewritten().await {
+            Ok(true) => return,
+            Ok(false) => "another process uses it".to_owned(),
+            Err(error) => error.to_string(),
+        };
+        tracing::warn!(
+            problem,
+            "the file of the database may still hold secrets as they were before they were encrypted; the next start tries to remove them again"
+        );
+    }
+
+    /// Whether nothing is left to be done.
+    async fn rewritten(&self) -> Result<bool, sqlx::Error> {
+        let mut connection = self.writer.acquire().await?;
+        let asked = sqlx::query_scalar("PRAGMA user_version");
+        let asked: i64 = asked.fetch_one(&mut *connection).await?;
+        if asked != REWRITE_ASKED {
+            return Ok(true);
+        }
+        sqlx::query("VACUUM").execute(&mut *connection).await?;
+        let is_emptied = empty_log(&mut connection).await?;
+        if is_emptied {
+            sqlx::query("PRAGMA user_version = 0").execute(&mut *connection).await?;
+        }
+        Ok(is_emptied)
+    }
+
+    /// Leaves nothing in the log of what was replaced. The file itself has nothing of it, see
+    /// [`connect_options`].
+    pub(crate) async fn forget_log(&self) {
+        let emptied = async { empty_log(&mut *self.writer.acquire().await?).await };
+        let problem = match emptied.await {
+            Ok(true) => return,
+            Ok(false) => "another process uses it".to_owned(),
+            Err(error) => error.to_string(),
+        };
+        tracing::warn!(
+            problem,
+            "the log of the database may still hold secrets as they were before they were encrypted, until it is written anew"
+        );
+    }
+
     pub(crate) async fn close(&self) {
         self.readers.close().await;
         // Last, because only a connection that may write can fold the log into the file.
@@ -91,9 +140,18 @@ impl SqliteBackend {
     }
 }
 
+/// Moves what is in the log to the file, and cuts the log; `false` where others keep us from it.
+async fn empty_log(connection: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
+    let emptied = sqlx::query_as("PRAGMA wal_checkpoint(TRUNCATE)");
+    let (busy, _, _): (i64, i64, i64) = emptied.fetch_one(connection).await?;
+    Ok(busy == 0)
+}
+
 fn connect_options() -> SqliteConnectOptions {
     SqliteConnectOptions::new()
         .foreign_keys(true)
+        // What was replaced or deleted is overwritten, not just forgotten.
+        .pragma("secure_delete", "ON")
         .busy_timeout(BUSY_TIMEOUT)
         // A revoked token must stay revoked after a power cut.
         .synchronous(SqliteSynchronous::Full)

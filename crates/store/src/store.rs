@@ -7,6 +7,8 @@ use crate::revision::{self, Write};
 use crate::sql::Tx;
 use crate::sqlite::SqliteBackend;
 use crate::turns::{Turn, Turns, Writer};
+use crate::{keys, secret_settings, sqlite};
+use sidegate_model::sealing::Keyring;
 use sidegate_model::snapshot::Revision;
 use std::sync::Arc;
 
@@ -15,6 +17,15 @@ use std::sync::Arc;
 pub struct Store {
     backend: Backend,
     turns: Arc<Turns>,
+    /// What seals secrets.
+    pub(crate) keys: Arc<Keyring>,
+}
+
+/// A database that is open and up to date, and whose secrets cannot be read yet.
+#[derive(Debug)]
+pub struct LockedStore {
+    backend: Backend,
+    has_keys: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -23,6 +34,15 @@ enum Backend {
 }
 
 impl Store {
+    /// Opens the database at `dsn`, brings its schema up to date and unlocks it, see [`Store::connect`] and
+    /// [`LockedStore::unlock`].
+    ///
+    /// # Errors
+    /// Those of both.
+    pub async fn open(dsn: &str, outer: &Keyring) -> Result<Self, StoreError> {
+        Self::connect(dsn).await?.unlock(outer).await
+    }
+
     /// Opens the database at `dsn` and brings its schema up to date. A missing file and its folder
     /// are made, readable by the owner only.
     ///
@@ -32,12 +52,14 @@ impl Store {
     /// # Errors
     /// [`StoreError::Address`] for another form, [`StoreError::Open`] for a file that cannot be
     /// used: both say what to do.
-    pub async fn open(dsn: &str) -> Result<Self, StoreError> {
+    pub async fn connect(dsn: &str) -> Result<LockedStore, StoreError> {
         let backend = match Dsn::parse(dsn)? {
             Dsn::SqliteFile { path, create } => SqliteBackend::open_file(&path, create).await?,
             Dsn::SqliteMemory => SqliteBackend::open_memory().await?,
         };
-        Ok(Self { backend: Backend::Sqlite(backend), turns: Arc::new(Turns::new()) })
+        let backend = Backend::Sqlite(backend);
+        let has_keys = keys::are_there(&mut backend.begin_read().await?).await?;
+        Ok(LockedStore { backend, has_keys })
     }
 
     /// How often content was changed so far.
@@ -50,16 +72,12 @@ impl Store {
 
     /// Waits for running transactions and closes every connection. Later calls on any clone fail.
     pub async fn close(&self) {
-        match &self.backend {
-            Backend::Sqlite(sqlite) => sqlite.close().await,
-        }
+        self.backend.close().await;
     }
 
     /// All statements of one read transaction see the same moment.
     pub(crate) async fn begin_read(&self) -> Result<Tx, StoreError> {
-        match &self.backend {
-            Backend::Sqlite(sqlite) => sqlite.begin_read().await,
-        }
+        self.backend.begin_read().await
     }
 
     /// To be held by a write on behalf of a plugin, from before its begin to its end.
@@ -67,10 +85,80 @@ impl Store {
         self.turns.take(writer).await
     }
 
+    /// To be called after a change that replaced what must not be found any more.
+    pub(crate) async fn forget_what_was_replaced(&self) {
+        self.backend.forget_log().await;
+    }
+
     pub(crate) async fn begin_write(&self) -> Result<Write, StoreError> {
-        let tx = match &self.backend {
-            Backend::Sqlite(sqlite) => sqlite.begin_write().await?,
-        };
-        Ok(Write::new(tx))
+        Ok(Write::new(self.backend.begin_write().await?))
+    }
+}
+
+impl LockedStore {
+    /// Whether it has secrets already that only the key can open with which they were sealed.
+    pub fn has_keys(&self) -> bool {
+        self.has_keys
+    }
+
+    /// Makes the keys of the data, or opens them with those from outside, and seals what is still there
+    /// in clear. That is no change of content: the revision stays.
+    ///
+    /// # Errors
+    /// [`StoreError::Keys`] for keys that do not fit; then nothing is changed.
+    pub async fn unlock(self, outer: &Keyring) -> Result<Store, StoreError> {
+        let mut write = Write::new(self.backend.begin_write().await?);
+        let keys = keys::load_or_make(&mut write, outer).await?;
+        let sealed = secret_settings::seal_all(&mut write, &keys).await?;
+        if sealed > 0 {
+            self.backend.forget_what_is_replaced(&mut write.tx).await?;
+        }
+        write.aside(()).await?;
+        if sealed > 0 {
+            tracing::info!(plugins = sealed, "secrets that were stored in clear are encrypted now");
+        }
+        self.backend.forget_what_was_replaced().await;
+        Ok(Store { backend: self.backend, turns: Arc::new(Turns::new()), keys: Arc::new(keys) })
+    }
+}
+
+impl Backend {
+    async fn begin_read(&self) -> Result<Tx, StoreError> {
+        match self {
+            Self::Sqlite(sqlite) => sqlite.begin_read().await,
+        }
+    }
+
+    async fn begin_write(&self) -> Result<Tx, StoreError> {
+        match self {
+            Self::Sqlite(sqlite) => sqlite.begin_write().await,
+        }
+    }
+
+    /// Asks for [`Backend::forget_what_was_replaced`], which comes after the transaction.
+    async fn forget_what_is_replaced(&self, tx: &mut Tx) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite(_) => tx.all(sqlite::REWRITE_LATER, Vec::new()).await.map(drop),
+        }
+    }
+
+    /// Leaves nothing behind of what was replaced, where that was asked for.
+    async fn forget_what_was_replaced(&self) {
+        match self {
+            Self::Sqlite(sqlite) => sqlite.rewrite_if_asked().await,
+        }
+    }
+
+    /// Leaves nothing behind of what was just replaced.
+    async fn forget_log(&self) {
+        match self {
+            Self::Sqlite(sqlite) => sqlite.forget_log().await,
+        }
+    }
+
+    async fn close(&self) {
+        match self {
+            Self::Sqlite(sqlite) => sqlite.close().await,
+        }
     }
 }

@@ -6,6 +6,7 @@ mod kv;
 mod plugins;
 mod public_endpoints;
 mod scopes;
+mod secrets;
 mod token_life;
 mod tokens;
 mod writes;
@@ -14,6 +15,7 @@ use crate::{NewTokenRow, Page, Store};
 use serde_json::{Value, json};
 use sidegate_model::app::{AppDraft, AppId};
 use sidegate_model::plugin::PluginDraft;
+use sidegate_model::sealing::Keyring;
 use sidegate_model::token::TokenHash;
 use std::collections::BTreeMap;
 
@@ -24,7 +26,7 @@ macro_rules! for_each_database {
             async fn $promise() {
                 let folder = tempfile::tempdir().unwrap();
                 let dsn = format!("sqlite://{}/suite.db", folder.path().display());
-                let store = crate::Store::open(&dsn).await.unwrap();
+                let store = crate::Store::open(&dsn, &super::keys()).await.unwrap();
                 super::$noun::$promise(&store).await;
                 store.close().await;
             })+)+
@@ -33,7 +35,7 @@ macro_rules! for_each_database {
         mod sqlite_memory {
             $($(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $promise() {
-                let store = crate::Store::open("sqlite::memory:").await.unwrap();
+                let store = crate::Store::open("sqlite::memory:", &super::keys()).await.unwrap();
                 super::$noun::$promise(&store).await;
             })+)+
         }
@@ -81,6 +83,11 @@ for_each_database! {
         what_was_never_decided_is_recorded_once
         a_first_decision_begins_with_what_was_offered
         approvals_at_the_same_time_lose_nothing;
+    secrets:
+        secrets_are_sealed_in_the_database_and_read_in_clear
+        what_does_not_change_stays_as_it_was_sealed
+        what_is_called_a_secret_later_is_sealed_and_no_change_of_an_operator
+        a_secret_can_be_read_of_its_own_plugin_only;
     kv:
         a_value_is_kept_replaced_and_removed
         two_plugins_with_the_same_key_never_meet
@@ -104,6 +111,10 @@ for_each_database! {
         a_snapshot_holds_active_plugins_all_apps_and_all_tokens
         every_snapshot_is_of_one_moment
         ten_thousand_tokens_load;
+}
+
+fn keys() -> Keyring {
+    Keyring::single([7; 32])
 }
 
 fn app(name: &str) -> AppDraft {

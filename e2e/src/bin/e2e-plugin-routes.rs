@@ -20,6 +20,7 @@ struct State {
 #[tokio::main]
 async fn main() -> Result<()> {
     Plugin::new("e2e-routes", env!("CARGO_PKG_VERSION"))
+        .config_schema(r#"{"properties": {"certificate": {"x-secret": true}}}"#)
         .initialize(async |config: Config| {
             let config = config.iter().map(|(key, value)| (key.to_owned(), value.to_owned()));
             Ok(State { config: config.collect(), ..State::default() })

@@ -55,7 +55,7 @@ fn value_of(text: &str, schema: &Value) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plugin::{PluginQuery, Secrets};
+    use crate::plugin::{ChangeQuery, PluginQuery, SchemaCheck};
 
     fn read(pairs: &[(&str, &str)]) -> Result<PluginQuery, Vec<String>> {
         let pairs = pairs.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned()));
@@ -65,15 +65,17 @@ mod tests {
 
     #[test]
     fn parameters_are_read_by_their_types() {
-        let pairs = [("page", "2"), ("name", "7"), ("is_active", "false"), ("secrets", "show")];
+        let pairs = [("page", "2"), ("name", "7"), ("is_active", "false")];
         let expected = PluginQuery {
             page: Some(2),
             name: Some("7".to_owned()),
             is_active: Some(false),
-            secrets: Some(Secrets::Show),
             ..PluginQuery::default()
         };
         assert_eq!(read(&pairs), Ok(expected));
+        let word = [("schema".to_owned(), "ignore".to_owned())];
+        let expected = ChangeQuery { schema: Some(SchemaCheck::Ignore) };
+        assert_eq!(read_query::<ChangeQuery>(word).settle(Ok), Ok(expected));
     }
 
     #[test]
@@ -87,16 +89,19 @@ mod tests {
 
     #[test]
     fn every_wrong_parameter_is_told() {
-        let pairs = [("page", "-1"), ("is_active", "maybe"), ("x", "1"), ("secrets", "all")];
+        let pairs = [("page", "-1"), ("is_active", "maybe"), ("x", "1"), ("secrets", "show")];
         assert_eq!(
             read(&pairs).unwrap_err(),
             [
                 "query: page: \"-1\" is not a whole number from 0 to 4294967295",
                 "query: is_active: \"maybe\" is neither true nor false",
                 "query: x: this parameter is unknown here",
-                "query: secrets: \"all\" is not one of hide, show",
+                "query: secrets: this parameter is unknown here",
             ]
         );
+        let word = [("schema".to_owned(), "all".to_owned())];
+        let wrong = read_query::<ChangeQuery>(word).settle(Ok).unwrap_err();
+        assert_eq!(wrong[0].detail, "query: schema: \"all\" is not one of check, ignore");
         assert_eq!(
             read(&[("page", "1"), ("page", "2")]).unwrap_err(),
             ["query: page: say it once"]

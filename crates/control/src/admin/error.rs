@@ -83,9 +83,10 @@ impl From<StoreError> for ApiError {
                 // Written for operators: a full disk is their business.
                 Self::new(ErrorCode::Unavailable, error.to_string())
             }
-            StoreError::Address { .. } | StoreError::Open { .. } | StoreError::Damaged { .. } => {
-                Self::internal(Chain(&error))
-            }
+            StoreError::Address { .. }
+            | StoreError::Open { .. }
+            | StoreError::Keys { .. }
+            | StoreError::Damaged { .. } => Self::internal(Chain(&error)),
         }
     }
 }

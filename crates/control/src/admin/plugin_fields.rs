@@ -9,8 +9,8 @@ use sidegate_api::error::Problem;
 use sidegate_api::plugin::PluginFields;
 use sidegate_api::read::Members;
 use sidegate_model::merge_patch;
-use sidegate_model::plugin::{CUSTOM_ENDPOINT, PluginDraft};
-use sidegate_model::secret::{restore_config, restore_options};
+use sidegate_model::plugin::{CUSTOM_ENDPOINT, Plugin, PluginDraft};
+use sidegate_model::secret::{SecretPlaces, restore_config, restore_options};
 use std::collections::BTreeMap;
 
 /// Every hook a plugin can name. Those besides [`CUSTOM_ENDPOINT`] are kept and not acted upon.
@@ -30,19 +30,33 @@ const HOOKS: [&str; 11] = [
 
 /// The plugin a client wants to create.
 pub(crate) fn created(fields: PluginFields, apps: &KnownApps) -> Result<PluginDraft, Vec<Problem>> {
-    amended_by(fields, PluginDraft::new("", ""), apps)
+    let nothing = Stored { draft: PluginDraft::new("", ""), secrets: SecretPlaces::default() };
+    amended_by(fields, nothing, apps)
 }
 
-/// `draft` with everything replaced that was said; configuration, options and
+/// What is stored with everything replaced that was said; configuration, options and
 /// scopes as a whole, but for hidden secrets, which stay as they are.
 pub(crate) fn amended_by(
     mut fields: PluginFields,
-    draft: PluginDraft,
+    stored: Stored,
     apps: &KnownApps,
 ) -> Result<PluginDraft, Vec<Problem>> {
-    let problems = keep_secrets(&mut fields.config, &mut fields.options, &draft);
-    let before = draft.options.clone();
-    with_known_apps(replaced(fields, draft, problems), &before, apps)
+    let problems = keep_secrets(&mut fields.config, &mut fields.options, &stored);
+    let before = stored.draft.options.clone();
+    with_known_apps(replaced(fields, stored.draft, problems), &before, apps)
+}
+
+/// What is to be amended.
+pub(crate) struct Stored {
+    draft: PluginDraft,
+    /// Which of its settings are secrets whatever they are called.
+    secrets: SecretPlaces,
+}
+
+impl Stored {
+    pub(crate) fn of(plugin: &Plugin) -> Self {
+        Self { draft: plugin.draft.clone(), secrets: plugin.secret_places() }
+    }
 }
 
 /// A draft whose options name no app that does not exist, unless they did `before`.
@@ -104,9 +118,10 @@ fn unsupported(fields: &PluginFields) -> Vec<Problem> {
 fn keep_secrets(
     config: &mut Option<Map<String, Value>>,
     options: &mut Option<Map<String, Value>>,
-    draft: &PluginDraft,
+    stored: &Stored,
 ) -> Vec<Problem> {
-    let config = config.as_mut().map(|config| restore_config(config, &draft.config));
+    let Stored { draft, secrets } = stored;
+    let config = config.as_mut().map(|config| restore_config(config, &draft.config, secrets));
     let options = options.as_mut().map(|options| restore_options(options, &draft.options));
     let problems = [config, options].into_iter().flatten().filter_map(Result::err).flatten();
     problems.map(Problem::from).collect()
@@ -119,10 +134,10 @@ fn texts(options: Map<String, Value>) -> BTreeMap<String, String> {
     options.into_iter().filter_map(text).collect()
 }
 
-/// `draft` after a merge patch of it as a whole.
+/// What is stored after a merge patch of it as a whole.
 pub(crate) fn merged(
     mut patch: Members,
-    draft: PluginDraft,
+    stored: Stored,
     apps: &KnownApps,
 ) -> Result<PluginDraft, Vec<Problem>> {
     patch.wrong.extend(put_slug_into_config(&mut patch.members).err());
@@ -131,7 +146,8 @@ pub(crate) fn merged(
         _ => None,
     };
     let (mut config, mut options) = (members("config"), members("options"));
-    let problems = keep_secrets(&mut config, &mut options, &draft);
+    let problems = keep_secrets(&mut config, &mut options, &stored);
+    let draft = stored.draft;
     let kept = [("config", config), ("options", options)];
     let kept = kept.into_iter().filter_map(|(name, said)| Some((name.into(), said?.into())));
     patch.members.extend(kept);

@@ -4,7 +4,7 @@
 use super::change::Change;
 use super::error::ApiError;
 use super::extract::Id;
-use super::plugin_fields::{amended_by, merged};
+use super::plugin_fields::{Stored, amended_by, merged};
 use super::state::AdminState;
 use super::types::resource;
 use crate::named_apps::KnownApps;
@@ -70,10 +70,10 @@ fn amended(
     plugin: &Plugin,
     apps: &KnownApps,
 ) -> Result<PluginDraft, ApiError> {
-    let draft = plugin.draft.clone();
+    let stored = Stored::of(plugin);
     Ok(match change {
-        Change::Fields(fields) => fields.settle(|fields| amended_by(fields, draft, apps))?,
-        Change::Merge(patch) => merged(patch, draft, apps)?,
+        Change::Fields(fields) => fields.settle(|fields| amended_by(fields, stored, apps))?,
+        Change::Merge(patch) => merged(patch, stored, apps)?,
     })
 }
 

@@ -8,7 +8,7 @@ use super::types::{Versioned, count, resource, time_text};
 use crate::fleet::Overview;
 use serde_json::{Map, Value};
 use sidegate_api::plugin::{
-    ManifestSummary, NodeStatus, PluginAttributes, Secrets, StatusAttributes, StatusSummary,
+    ManifestSummary, NodeStatus, PluginAttributes, StatusAttributes, StatusSummary,
     WholeStatusAttributes,
 };
 use sidegate_api::resource::ResourceType;
@@ -27,11 +27,8 @@ fn slug_of(plugin: &Plugin) -> Option<String> {
 }
 
 /// A plugin as answers show it.
-pub(super) fn shape(
-    plugin: Plugin,
-    overview: &Overview,
-    secrets: Secrets,
-) -> Versioned<PluginAttributes> {
+pub(super) fn shape(plugin: Plugin, overview: &Overview) -> Versioned<PluginAttributes> {
+    let places = plugin.secret_places();
     let (status, version) = (status_of(&plugin, overview), plugin.version());
     let public_endpoints = PublicOffer::of(&plugin, overview).shape();
     let missing_scopes = missing_scopes(&plugin, &status.manifest);
@@ -39,10 +36,8 @@ pub(super) fn shape(
     let mut draft = plugin.draft;
     let text = |(name, text): (String, String)| (name, Value::String(text));
     let mut options: Map<_, _> = draft.options.into_iter().map(text).collect();
-    if secrets == Secrets::Hide {
-        hide_config(&mut draft.config);
-        hide_options(&mut options);
-    }
+    hide_config(&mut draft.config, &places);
+    hide_options(&mut options);
     let attributes = PluginAttributes {
         name: draft.name,
         description: draft.description,
@@ -50,6 +45,7 @@ pub(super) fn shape(
         command: draft.command,
         config: draft.config,
         options,
+        secrets_version: plugin.secrets_version,
         hook_type: draft.hook_type,
         hook_types: draft.hook_types,
         service_scopes: draft.service_scopes,

@@ -14,9 +14,7 @@ use super::types::{PageQuery, listing_of, page_of, resource};
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use sidegate_api::plugin::{
-    ChangeQuery, PluginFields, PluginQuery, SchemaCheck, Secrets, ShowQuery,
-};
+use sidegate_api::plugin::{ChangeQuery, PluginFields, PluginQuery, SchemaCheck};
 use sidegate_api::resource::{ResourceType, Shown};
 use sidegate_model::plugin::{Plugin, PluginId};
 use sidegate_model::snapshot::Revision;
@@ -25,7 +23,7 @@ use sidegate_store::PluginFilter;
 impl AdminState {
     /// 200 with a plugin that was changed, as it is once the change is live.
     pub(super) async fn changed_plugin(&self, revision: Revision, plugin: Plugin) -> Response {
-        let shape = || shape(plugin, &self.overview(), Secrets::Hide);
+        let shape = || shape(plugin, &self.overview());
         self.changed(revision, shape).await
     }
 }
@@ -49,8 +47,7 @@ pub(crate) async fn list(
         None => store.list_plugins(&filter, page).await?,
     };
     let overview = state.overview();
-    let secrets = query.secrets.unwrap_or_default();
-    let shape = |plugin| shape(plugin, &overview, secrets);
+    let shape = |plugin| shape(plugin, &overview);
     Ok(Json(page_of(listing, shape)).into_response())
 }
 
@@ -72,7 +69,7 @@ pub(crate) async fn create(
     let draft = fields.settle(|fields| created(fields, &apps))?;
     let published = state.control.create_plugin(draft).await?;
     let plugin = published.value;
-    let shape = || shape(plugin, &state.overview(), Secrets::Hide);
+    let shape = || shape(plugin, &state.overview());
     Ok(state.created(published.revision, "plugins", shape).await)
 }
 
@@ -80,12 +77,10 @@ pub(crate) async fn create(
 pub(crate) async fn show(
     State(state): State<AdminState>,
     Id(id): Id,
-    Query(query): Query<ShowQuery>,
 ) -> Result<Response, ApiError> {
-    let secrets = query.settle(Ok)?.secrets.unwrap_or_default();
     let plugin = state.control.view().plugin(PluginId(id)).await?;
     let overview = state.overview();
-    Ok(shown(shape(plugin, &overview, secrets)))
+    Ok(shown(shape(plugin, &overview)))
 }
 
 /// `PATCH /plugins/{id}`

@@ -3,6 +3,7 @@
 use crate::harness::{ADMIN_TOKEN, Admin, Answer, send};
 use reqwest::Method;
 use serde_json::{Value, json};
+use sidegate_model::plugin::PluginId;
 use std::collections::BTreeSet;
 
 const MERGE: &str = "application/merge-patch+json";
@@ -138,8 +139,8 @@ async fn a_merge_changes_what_it_names_and_null_removes() {
     assert_eq!(attributes["options"], expected);
     assert_eq!((&attributes["description"], &attributes["name"]), (&json!(""), &json!("p")));
     assert_eq!(attributes["service_scopes"], json!(["apps.read"]));
-    let shown = admin.get("/api/v1/plugins/1?secrets=show").await;
-    assert_eq!(shown.attributes()["config"]["webhook_secret"], "s3");
+    let stored = admin.store.plugin(PluginId(1)).await.unwrap();
+    assert_eq!(stored.draft.config["webhook_secret"], "s3");
 
     let wrapped = json!({"data": {"type": "app", "attributes": {
         "metadata": {"team": null, "deep": {"x": 3}}, "rate_limit_rpm": 5,

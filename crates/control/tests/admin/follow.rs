@@ -5,6 +5,7 @@
 use sidegate_control::Control;
 use sidegate_model::app::AppDraft;
 use sidegate_model::plugin::PluginDraft;
+use sidegate_model::sealing::Keyring;
 use sidegate_model::snapshot::Snapshot;
 use sidegate_store::Store;
 use std::sync::Arc;
@@ -23,8 +24,11 @@ impl Two {
     async fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let dsn = format!("sqlite://{}", folder.path().join("shared.db").display());
-        let ours = Store::open(&dsn).await.unwrap();
-        let (theirs, live) = Control::start(Store::open(&dsn).await.unwrap()).await.unwrap();
+        let ours = Store::open(&dsn, &Keyring::single([7; 32])).await.unwrap();
+        let (theirs, live) =
+            Control::start(Store::open(&dsn, &Keyring::single([7; 32])).await.unwrap())
+                .await
+                .unwrap();
         Self { ours, theirs, live, _folder: folder }
     }
 

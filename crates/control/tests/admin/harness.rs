@@ -18,6 +18,7 @@ use sidegate_model::node::{NodeId, NodeReport};
 use sidegate_model::plugin::{PluginId, PluginSpec};
 use sidegate_model::public_endpoints::PublicMode;
 use sidegate_model::record::{InstanceEnd, InstanceRecord, LoggedLine, ProcessExit};
+use sidegate_model::sealing::Keyring;
 use sidegate_model::snapshot::{Revision, Snapshot};
 use sidegate_model::status::{PluginState, PluginStatus};
 use sidegate_model::token::TokenHash;
@@ -269,7 +270,7 @@ impl Admin {
     pub(crate) async fn start_with(adjust: impl FnOnce(&mut ControlSettings)) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let dsn = format!("sqlite://{}", folder.path().join("test.db").display());
-        let store = Store::open(&dsn).await.unwrap();
+        let store = Store::open(&dsn, &Keyring::single([7; 32])).await.unwrap();
         let (control, desired) = Control::start(store.clone()).await.unwrap();
         let stalls = watch::Sender::new(false);
         let [panics, approves] = [(); 2].map(|()| AtomicBool::new(false));

@@ -4,6 +4,7 @@ use crate::harness::{ADMIN_TOKEN, Admin};
 use futures_util::future::join_all;
 use serde_json::json;
 use sidegate_model::app::AppDraft;
+use sidegate_model::sealing::Keyring;
 use sidegate_model::snapshot::Snapshot;
 use sidegate_store::{Store, StoreError};
 use std::time::Duration;
@@ -84,8 +85,11 @@ async fn concurrent_patches_of_one_app_lose_nothing() {
 async fn a_change_that_began_is_published_even_if_its_caller_goes_away() {
     let folder = tempfile::tempdir().unwrap();
     let dsn = format!("sqlite://{}", folder.path().join("t.db").display());
-    let publisher =
-        sidegate_control::Publisher::start(Store::open(&dsn).await.unwrap()).await.unwrap();
+    let publisher = sidegate_control::Publisher::start(
+        Store::open(&dsn, &Keyring::single([7; 32])).await.unwrap(),
+    )
+    .await
+    .unwrap();
     let mut desired = publisher.subscribe();
     let (began, beginning) = oneshot::channel();
     let go_on = std::sync::Arc::new(Notify::new());

@@ -4,6 +4,7 @@
 use crate::harness::{Admin, send};
 use reqwest::Method;
 use serde_json::{Value, json};
+use sidegate_model::plugin::PluginId;
 
 async fn with_secrets() -> Admin {
     let admin = Admin::start().await;
@@ -21,18 +22,16 @@ async fn with_secrets() -> Admin {
 }
 
 async fn stored(admin: &Admin) -> Value {
-    let shown = admin.get("/api/v1/plugins/1?secrets=show").await.expect(200);
-    let attributes = shown.attributes();
-    json!({"config": attributes["config"], "options": attributes["options"]})
+    let draft = admin.store.plugin(PluginId(1)).await.expect("it is stored").draft;
+    json!({"config": draft.config, "options": draft.options})
 }
 
 #[tokio::test]
-async fn no_answer_has_a_secret_unless_it_is_asked_for() {
+async fn no_answer_has_a_secret_whatever_is_asked() {
     let admin = with_secrets().await;
     let answers = [
         admin.get("/api/v1/plugins").await,
         admin.get("/api/v1/plugins?name=p").await,
-        admin.get("/api/v1/plugins?secrets=hide").await,
         admin.get("/api/v1/plugins/1").await,
         admin.get("/api/v1/plugins/1/status").await,
         admin.get("/api/v1/plugins/1/records").await,
@@ -47,12 +46,49 @@ async fn no_answer_has_a_secret_unless_it_is_asked_for() {
         assert!(!answer.json.to_string().contains("hunter"), "{}", answer.json);
     }
     for path in ["plugins?secrets=show", "plugins/1?secrets=show"] {
-        let shown = admin.get(&format!("/api/v1/{path}")).await.expect(200).json.to_string();
-        for number in 1..=4 {
-            assert!(shown.contains(&format!("hunter{number}")), "{shown}");
-        }
+        let refused = admin.get(&format!("/api/v1/{path}")).await.expect(400);
+        assert_eq!(refused.details(), ["query: secrets: this parameter is unknown here"]);
     }
-    admin.get("/api/v1/plugins/1?secrets=yes").await.expect(400);
+}
+
+#[tokio::test]
+async fn what_is_once_called_a_secret_is_hidden_and_kept_whatever_is_said_later() {
+    let admin = with_secrets().await;
+    let called_so = json!({"options": {"secret_settings": "region, users.*.name"}});
+    let shown = admin.merge("/api/v1/plugins/1", called_so).await.expect(200);
+    let set = json!({"$secret": "set"});
+    let hidden = shown.attributes()["config"].clone();
+    assert_eq!((&hidden["region"], &hidden["users"][1]["name"]), (&set, &set));
+    assert_eq!(hidden["slug"], "p");
+    let taken_back = json!({"options": {"secret_settings": null}, "config": {"more": 1}});
+    let shown = admin.merge("/api/v1/plugins/1", taken_back).await.expect(200);
+    assert_eq!(shown.attributes()["config"]["region"], set);
+    let back = json!({"config": hidden});
+    let shown = admin.patch("/api/v1/plugins/1", back).await.expect(200);
+    assert_eq!(shown.attributes()["config"], hidden);
+    assert_eq!(stored(&admin).await["config"]["region"], "eu");
+    let unknown = json!({"options": {"secret_settings": "a..b"}});
+    let refused = admin.merge("/api/v1/plugins/1", unknown).await.expect(400);
+    assert!(refused.details()[0].contains("\"a..b\" names no setting"), "{:?}", refused.details());
+}
+
+#[tokio::test]
+async fn that_a_secret_became_another_one_is_told_and_nothing_else_of_it() {
+    let admin = with_secrets().await;
+    let version = async |change: Value| {
+        let shown = admin.merge("/api/v1/plugins/1", change).await.expect(200);
+        shown.attributes()["secrets_version"].clone()
+    };
+    let first = version(json!({"description": "d"})).await;
+    assert!(first.is_string());
+    assert_eq!(version(json!({"config": {"region": "us"}})).await, first);
+    assert_eq!(version(json!({"config": {"webhook_secret": "hunter1"}})).await, first);
+    let second = version(json!({"config": {"webhook_secret": "hunter9"}})).await;
+    assert_ne!(second, first);
+    assert_ne!(version(json!({"options": {"env.MODE": "hunter9"}})).await, second);
+    let none =
+        json!({"config": {"webhook_secret": null, "users": null}, "options": {"env.MODE": null}});
+    assert_eq!(version(none).await, Value::Null);
 }
 
 #[tokio::test]

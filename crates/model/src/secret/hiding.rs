@@ -1,5 +1,6 @@
 //! Which settings are secrets, and what is shown in their place.
 
+use super::places::{Place, SecretPlaces};
 use serde_json::{Map, Value, json};
 
 /// A key with one of these in it names a secret; compared in lower case.
@@ -27,10 +28,11 @@ pub fn hidden() -> Value {
 }
 
 /// Hides the secrets of a configuration: texts and numbers whose key, or that of an object around
-/// them, names a secret. That nothing is set is no secret, and often the answer that is looked for.
-pub fn hide_config(config: &mut Map<String, Value>) {
+/// them, names a secret, and those that are at one of the `places`. That nothing is set is no secret, and often the
+/// answer that is looked for.
+pub fn hide_config(config: &mut Map<String, Value>, places: &SecretPlaces) {
     for (key, member) in config {
-        hide_below(member, Hidden::NOTHING.below(key));
+        hide_below(member, Hidden::of_setting(key, places));
     }
 }
 
@@ -43,25 +45,43 @@ pub fn hide_options(options: &mut Map<String, Value>) {
 
 /// What is hidden somewhere.
 #[derive(Clone, Copy)]
-pub(super) struct Hidden {
+pub(super) struct Hidden<'a> {
     pub(super) texts: bool,
     numbers: bool,
+    /// Whatever it is called.
+    declared: bool,
+    place: Option<&'a Place>,
 }
 
-impl Hidden {
-    pub(super) const NOTHING: Self = Self { texts: false, numbers: false };
+impl<'a> Hidden<'a> {
+    /// What is hidden of a setting at the top of a configuration.
+    pub(super) fn of_setting(key: &str, places: &'a SecretPlaces) -> Self {
+        let place = Some(places.root());
+        Self { texts: false, numbers: false, declared: false, place }.below(key)
+    }
 
     /// The same for what has a key here. A number can be what a secret is, and how many or how long:
     /// `max_tokens` is worth nothing to a thief, and much to whoever looks for it.
     pub(super) fn below(self, key: &str) -> Self {
         let is_secret = names_secret(key);
         let numbers = (self.numbers || is_secret) && !names_measure(key);
-        Self { texts: self.texts || is_secret, numbers }
+        let here = Self { texts: self.texts || is_secret, numbers, ..self };
+        here.at(self.place.and_then(|place| place.member(key)))
+    }
+
+    /// The same for the entries of a list that is here.
+    pub(super) fn entries(self) -> Self {
+        self.at(self.place.and_then(Place::entry))
+    }
+
+    fn at(self, place: Option<&'a Place>) -> Self {
+        let declared = self.declared || place.is_some_and(Place::is_secret);
+        Self { texts: self.texts || declared, numbers: self.numbers || declared, declared, place }
     }
 
     pub(super) fn of_option(name: &str) -> Self {
         let is_variable = name.starts_with(ENVIRONMENT);
-        Self { texts: is_variable, numbers: is_variable }
+        Self { texts: is_variable, numbers: is_variable, declared: false, place: None }
     }
 
     pub(super) fn hides(self, value: &Value) -> bool {
@@ -75,13 +95,13 @@ impl Hidden {
     }
 }
 
-pub(super) fn hide_below(value: &mut Value, hides: Hidden) {
+pub(super) fn hide_below(value: &mut Value, hides: Hidden<'_>) {
     if hides.hides(value) {
         *value = hidden();
         return;
     }
     match value {
-        Value::Array(items) => items.iter_mut().for_each(|item| hide_below(item, hides)),
+        Value::Array(items) => items.iter_mut().for_each(|item| hide_below(item, hides.entries())),
         Value::Object(members) => {
             for (key, member) in members {
                 hide_below(member, hides.below(key));

@@ -1,18 +1,21 @@
 //! Taking what was shown back as what is stored. It refuses where it could take one for another.
 
 use super::hiding::{HIDDEN_TEXT, Hidden, MARK, hidden, hide_below};
+use super::places::SecretPlaces;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
-/// Puts what is stored in the place of every hidden secret of a configuration that somebody sends.
+/// Puts what is stored in the place of every hidden secret of a configuration that somebody sends;
+/// `places` are those of what is stored.
 ///
 /// # Errors
 /// One text for each that stands for nothing, each beginning with its path.
 pub fn restore_config(
     said: &mut Map<String, Value>,
     stored: &Map<String, Value>,
+    places: &SecretPlaces,
 ) -> Result<(), Vec<String>> {
-    restore_members(said, stored, "config", |key| Hidden::NOTHING.below(key))
+    restore_members(said, stored, "config", |key| Hidden::of_setting(key, places))
 }
 
 /// The same for options.
@@ -27,11 +30,11 @@ pub fn restore_options(
     restore_members(said, &stored, "options", Hidden::of_option)
 }
 
-fn restore_members(
+fn restore_members<'h>(
     said: &mut Map<String, Value>,
     stored: &Map<String, Value>,
     field: &str,
-    hides: fn(&str) -> Hidden,
+    hides: impl Fn(&str) -> Hidden<'h>,
 ) -> Result<(), Vec<String>> {
     let mut problems = Vec::new();
     for (key, member) in said {
@@ -71,7 +74,7 @@ impl<'a> Stored<'a> {
     }
 
     /// What is stored for each entry of a list that was sent.
-    fn items(self, said: &[Value], hides: Hidden) -> Vec<Self> {
+    fn items(self, said: &[Value], hides: Hidden<'_>) -> Vec<Self> {
         let items = match self {
             Self::Value(Value::Array(items)) if items.len() == said.len() => items,
             Self::Value(Value::Array(_)) => return vec![Self::List(Unlike::Length); said.len()],
@@ -96,7 +99,7 @@ impl<'a> Stored<'a> {
     }
 
     /// What would be hidden here.
-    fn secret(self, hides: Hidden) -> Option<&'a Value> {
+    fn secret(self, hides: Hidden<'_>) -> Option<&'a Value> {
         match self {
             Self::Value(value) if hides.hides(value) => Some(value),
             _ => None,
@@ -125,7 +128,7 @@ struct Counterpart<'a> {
     path: String,
     stored: Stored<'a>,
     /// What is hidden there.
-    hides: Hidden,
+    hides: Hidden<'a>,
 }
 
 fn restore(said: &mut Value, counterpart: Counterpart<'_>, problems: &mut Vec<String>) {
@@ -138,7 +141,8 @@ fn restore(said: &mut Value, counterpart: Counterpart<'_>, problems: &mut Vec<St
         return;
     }
     match said {
-        Value::Array(items) if keeps_something(items, hides) => {
+        Value::Array(items) if keeps_something(items, hides.entries()) => {
+            let hides = hides.entries();
             let stored = stored.items(items, hides);
             for (index, (item, stored)) in items.iter_mut().zip(stored).enumerate() {
                 let path = format!("{path}[{index}]");
@@ -157,11 +161,11 @@ fn restore(said: &mut Value, counterpart: Counterpart<'_>, problems: &mut Vec<St
 }
 
 /// Whether anything below stands in the place of a secret.
-fn keeps_something(items: &[Value], hides: Hidden) -> bool {
+fn keeps_something(items: &[Value], hides: Hidden<'_>) -> bool {
     items.iter().any(|item| {
         reads_as_hidden(item, hides)
             || match item {
-                Value::Array(items) => keeps_something(items, hides),
+                Value::Array(items) => keeps_something(items, hides.entries()),
                 Value::Object(members) => members.iter().any(|(key, member)| {
                     keeps_something(std::slice::from_ref(member), hides.below(key))
                 }),
@@ -171,7 +175,7 @@ fn keeps_something(items: &[Value], hides: Hidden) -> bool {
 }
 
 /// Whether a value is what stands in the place of a secret, in any of its forms.
-fn reads_as_hidden(said: &Value, hides: Hidden) -> bool {
+fn reads_as_hidden(said: &Value, hides: Hidden<'_>) -> bool {
     match said {
         Value::Object(members) => members.contains_key(MARK),
         Value::String(text) if hides.texts => {

@@ -1,5 +1,6 @@
 //! The laws of hiding secrets and keeping what is hidden.
 
+use super::SecretPlaces;
 use super::hiding::*;
 use super::restore::*;
 use proptest::prelude::*;
@@ -13,13 +14,13 @@ fn members(value: Value) -> Map<String, Value> {
 
 fn shown(config: &Value) -> Value {
     let mut config = members(config.clone());
-    hide_config(&mut config);
+    hide_config(&mut config, &SecretPlaces::default());
     Value::Object(config)
 }
 
 fn taken(said: &Value, stored: &Value) -> Result<Value, Vec<String>> {
     let mut said = members(said.clone());
-    restore_config(&mut said, &members(stored.clone()))?;
+    restore_config(&mut said, &members(stored.clone()), &SecretPlaces::default())?;
     Ok(Value::Object(said))
 }
 

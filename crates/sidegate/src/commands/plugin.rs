@@ -85,12 +85,12 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<(), Failure> {
     match &arguments.action {
         Action::Add(add) => add_plugin(add).await,
         Action::List(list) => {
-            let plugins = list.admin_api.client()?.all(&list.view.address("plugins")).await?;
+            let plugins = list.admin_api.client()?.all("plugins").await?;
             list.view.list(plugins)
         }
         Action::Show(one) => {
             let (api, plugin) = one.find().await?;
-            one.view.one(whole(&api, &plugin.id, &one.view).await?)
+            one.view.one(whole(&api, &plugin.id).await?)
         }
         Action::Logs(logs) => plugin_logs::run(logs).await,
         Action::Update(update) => plugin_update::run(update).await,
@@ -102,13 +102,12 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<(), Failure> {
         Action::Disable(one) => {
             let (api, plugin) = one.find().await?;
             activate(&api, &plugin.id, false).await?;
-            one.view.one(whole(&api, &plugin.id, &one.view).await?)
+            one.view.one(whole(&api, &plugin.id).await?)
         }
         Action::Remove(one) => {
             let (api, plugin) = one.find().await?;
             let id = plugin.id.clone();
-            let plugin =
-                api.get(&one.view.address(&format!("plugins/{id}"))).await.unwrap_or(plugin);
+            let plugin = api.get(&format!("plugins/{id}")).await.unwrap_or(plugin);
             api.delete(&format!("plugins/{id}")).await?;
             eprintln!("plugin {} ({id}) is removed", plugin.attributes.name);
             one.view.removed(plugin)

@@ -25,7 +25,7 @@ pub(super) async fn follow(
         Some(wait) => wait.for_plugin(api, id, before).await?,
         None => None,
     };
-    let mut plugin = whole(api, id, view).await?;
+    let mut plugin = whole(api, id).await?;
     let name = plugin.attributes.plugin.name.clone();
     let callable = callable(id, &name);
     let mut warnings = plugin.attributes.plugin.status.summary.warnings.clone();

@@ -38,7 +38,7 @@ pub(super) async fn run(arguments: &ApprovePublic) -> Result<(), Failure> {
     let plugin: Plugin = find(&api, &arguments.plugin).await?;
     let path = format!("plugins/{}/public-endpoints", plugin.id);
     let _: Plugin = api.post(&path, &arguments.fields()).await?;
-    let plugin = whole(&api, &plugin.id, &arguments.view).await?;
+    let plugin = whole(&api, &plugin.id).await?;
     if arguments.view.is_for_programs() {
         return arguments.view.one(plugin);
     }

@@ -32,7 +32,7 @@ pub(super) async fn run(scopes: &Scopes, deed: &str) -> Result<(), Failure> {
     let named = scopes.scopes.iter().cloned().collect();
     let fields = ScopeFields { scope: None, scopes: Some(named) };
     let plugin: Plugin = api.post(&format!("plugins/{}/{deed}", plugin.id), &fields).await?;
-    let plugin = whole(&api, &plugin.id, &scopes.view).await?;
+    let plugin = whole(&api, &plugin.id).await?;
     if scopes.view.is_for_programs() {
         return scopes.view.one(plugin);
     }

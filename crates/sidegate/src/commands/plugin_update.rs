@@ -77,11 +77,9 @@ pub(super) async fn run(update: &Update) -> Result<(), Failure> {
     let path = format!("plugins/{id}");
     // What serves is looked at first: what others change from here on starts after it.
     let served: Resource<WholeStatusAttributes> = api.get(&format!("{path}/status")).await?;
-    // With its secrets, or nobody could tell that one of them becomes different.
-    let with_secrets = format!("{path}?secrets=show");
-    let before: Plugin = api.get(&with_secrets).await?;
+    let before: Plugin = api.get(&path).await?;
     amendment.make::<PluginAttributes>(&api, &path, "plugin").await?;
-    let after: Plugin = api.get(&with_secrets).await?;
+    let after: Plugin = api.get(&path).await?;
     let name = &after.attributes.name;
     let callable = callable(&id, name);
     if before.attributes.updated_at == after.attributes.updated_at {
@@ -165,6 +163,10 @@ enum Effect {
 }
 
 fn effect(before: &PluginAttributes, after: &PluginAttributes) -> Effect {
+    // Every secret is for the process, and which they are is not shown.
+    if before.secrets_version != after.secrets_version {
+        return Effect::NewProcess;
+    }
     let (before, after) = (spec(before), spec(after));
     match before.same_process(&after) {
         false => Effect::NewProcess,
@@ -173,7 +175,7 @@ fn effect(before: &PluginAttributes, after: &PluginAttributes) -> Effect {
     }
 }
 
-/// What the data plane is told of a plugin that the admin API has shown with its secrets.
+/// What the data plane is told of a plugin that the admin API has shown, but for its secrets.
 fn spec(shown: &PluginAttributes) -> PluginSpec {
     let options = shown.options.iter();
     let draft = PluginDraft {
@@ -188,8 +190,17 @@ fn spec(shown: &PluginAttributes) -> PluginSpec {
         is_active: true,
     };
     let (id, reloads) = (PluginId(0), shown.reloads);
-    let public_endpoints = None;
-    plugin::Plugin { id, reloads, draft, public_endpoints, created_at: 0, updated_at: 0 }.spec()
+    plugin::Plugin {
+        id,
+        reloads,
+        draft,
+        public_endpoints: None,
+        secret_settings: BTreeSet::new(),
+        secrets_version: None,
+        created_at: 0,
+        updated_at: 0,
+    }
+    .spec()
 }
 
 #[cfg(test)]

@@ -20,7 +20,7 @@ use sidegate_api::route::{DemandedBy, EndpointAttributes};
 use sidegate_model::duration::format_duration;
 pub(super) use sidegate_model::name::callable;
 use sidegate_model::scope::SERVICE_SCOPES;
-use sidegate_model::secret::{for_people, hide_config, hide_options};
+use sidegate_model::secret::{SecretPlaces, for_people, hide_config, hide_options};
 use std::time::Duration;
 
 /// How many lines of a process that failed are shown.
@@ -90,21 +90,12 @@ const DETAILS: &[Column<WholePlugin>] = &[
 pub(crate) struct View {
     #[command(flatten)]
     output: Output,
-    /// Print what looks like a secret in the configuration, and the values of env. options, which
-    /// otherwise appear as …, and as {"$secret":"set"} in JSON
-    #[arg(long)]
-    show_secrets: bool,
 }
 
 impl View {
     /// Whether only data is printed, so that people must be told on stderr.
     pub(super) fn is_for_programs(&self) -> bool {
         self.output.is_quiet() || self.output.is_json()
-    }
-
-    /// The address of plugins, or of one, with their secrets where they are to be printed.
-    pub(super) fn address(&self, path: &str) -> String {
-        if self.show_secrets { format!("{path}?secrets=show") } else { path.to_owned() }
     }
 
     /// Prints many plugins, one a row.
@@ -127,10 +118,8 @@ impl View {
 
     /// The gateway hides secrets itself; one of another version may not.
     fn mask(&self, plugin: &mut PluginAttributes) {
-        if !self.show_secrets {
-            hide_config(&mut plugin.config);
-            hide_options(&mut plugin.options);
-        }
+        hide_config(&mut plugin.config, &SecretPlaces::default());
+        hide_options(&mut plugin.options);
         if self.output.is_table() {
             let shown = |members: &mut Map<String, Value>| {
                 members.values_mut().for_each(for_people);
@@ -142,9 +131,9 @@ impl View {
 }
 
 /// A plugin with what it serves now; the one shape in which every command here prints a plugin.
-pub(super) async fn whole(api: &AdminApi, id: &str, view: &View) -> Result<WholePlugin, Failure> {
+pub(super) async fn whole(api: &AdminApi, id: &str) -> Result<WholePlugin, Failure> {
     let status: Resource<WholeStatusAttributes> = api.get(&format!("plugins/{id}/status")).await?;
-    let plugin: Plugin = api.get(&view.address(&format!("plugins/{id}"))).await?;
+    let plugin: Plugin = api.get(&format!("plugins/{id}")).await?;
     let last_failure = last_failure_of(api, id).await?;
     let schema: Resource<SchemaAttributes> =
         api.get(&format!("plugins/{id}/config-schema")).await?;

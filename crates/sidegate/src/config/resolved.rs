@@ -50,6 +50,8 @@ pub(crate) struct Config {
     pub(crate) data_dir: PathBuf,
     /// The database, with the default filled in.
     pub(crate) database_dsn: String,
+    /// Where the key lies that encrypts secrets in the database.
+    pub(crate) secrets_key: KeyFile,
     /// What is logged, and how.
     pub(crate) log: Log,
     /// Certificate and key, when clients come over TLS.
@@ -78,6 +80,24 @@ pub(crate) struct Config {
     pub(crate) token_expiry: Option<Duration>,
     /// How often it is written when tokens were last used.
     pub(crate) token_use_interval: Duration,
+}
+
+/// The file of the key that encrypts secrets.
+#[derive(Debug, Clone)]
+pub(crate) struct KeyFile {
+    /// Where it is.
+    pub(crate) path: PathBuf,
+    /// Whether it is made where it is missing: nobody said where it is.
+    pub(crate) is_made: bool,
+}
+
+impl KeyFile {
+    fn resolve(said: PathBuf, data_dir: &Path) -> Self {
+        match said.as_os_str().is_empty() {
+            true => Self { path: data_dir.join("secrets.key"), is_made: true },
+            false => Self { path: said, is_made: false },
+        }
+    }
 }
 
 /// What is logged, and how.
@@ -129,6 +149,7 @@ impl Config {
                 dsn if dsn.is_empty() => sqlite_address(&data_dir.join("sidegate.db")),
                 dsn => dsn,
             },
+            secrets_key: KeyFile::resolve(read.path("SIDEGATE_SECRETS_KEY_FILE"), &data_dir),
             data_dir,
             log: read.log(),
             tls: read.tls(),

@@ -4,7 +4,7 @@
 //! A database that cannot write ends the transaction by itself, and the ROLLBACK that follows fails
 //! for it. A trigger that rolls back does the same at will.
 
-use crate::support::{app, dsn, plugin, tamper};
+use crate::support::{app, dsn, keys, plugin, tamper};
 use sidegate_e2e::{Need, ReadOnly};
 use sidegate_model::kv::{Kv as _, KvError};
 use sidegate_store::{Store, StoreError};
@@ -27,7 +27,7 @@ const TRIGGERS: &str = "
 
 async fn failing_store(folder: &Path) -> (Store, PathBuf) {
     let path = folder.join("x.db");
-    let store = Store::open(&dsn(&path)).await.unwrap();
+    let store = Store::open(&dsn(&path), &keys()).await.unwrap();
     tamper(&path, TRIGGERS).await;
     (store, path)
 }
@@ -54,7 +54,7 @@ async fn a_write_whose_rollback_fails_is_refused_and_the_next_one_succeeds() {
     }
     assert_eq!(store.revision().await.unwrap(), 8, "what was refused was not counted");
     store.close().await;
-    let again = Store::open(&dsn(&path)).await.unwrap();
+    let again = Store::open(&dsn(&path), &keys()).await.unwrap();
     assert_eq!(again.revision().await.unwrap(), 8);
 }
 

@@ -3,5 +3,6 @@
 #![expect(clippy::unwrap_used, reason = "a helper of a test ends the test by panicking")]
 
 mod failing_disk;
+mod sealed_secrets;
 mod sqlite_file;
 mod support;

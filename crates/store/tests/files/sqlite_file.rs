@@ -1,7 +1,7 @@
 //! The promises that only a file can keep or break: who may read it, what is in it, what survives
 //! and what is said when it cannot be used. Promises of every database are in the crate's suite.
 
-use crate::support::{app, dsn, plugin, tamper};
+use crate::support::{app, dsn, keys, plugin, tamper};
 use rustix::thread::{CapabilitySet, capabilities, set_capabilities};
 use sidegate_model::kv::{Kv as _, KvError};
 use sidegate_model::plugin::PluginId;
@@ -34,7 +34,7 @@ async fn add_token(store: &Store) -> NewToken {
 }
 
 async fn refusal(dsn: &str) -> String {
-    let error = Store::open(dsn).await.unwrap_err();
+    let error = Store::open(dsn, &keys()).await.unwrap_err();
     assert!(matches!(error, StoreError::Open { .. }), "{error:?}");
     error.to_string()
 }
@@ -43,7 +43,7 @@ async fn refusal(dsn: &str) -> String {
 async fn a_new_file_and_its_folder_are_for_the_owner_only() {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("not/yet/x.db");
-    let store = Store::open(&dsn(&path)).await.unwrap();
+    let store = Store::open(&dsn(&path), &keys()).await.unwrap();
     add_token(&store).await;
     let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
     assert_eq!(mode(path.parent().unwrap()), 0o700);
@@ -60,7 +60,7 @@ async fn reopening_keeps_everything() {
     let path = folder.path().join("x.db");
     let mut before = None;
     for _ in 0..3 {
-        let store = Store::open(&dsn(&path)).await.unwrap();
+        let store = Store::open(&dsn(&path), &keys()).await.unwrap();
         if let Some(before) = before {
             let apps = store.list_apps(Page::default()).await.unwrap();
             let tokens = store.list_tokens(&TokenFilter::default(), Page::default()).await.unwrap();
@@ -81,13 +81,13 @@ async fn reopening_keeps_everything() {
 async fn what_was_answered_survives_without_a_close() {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("x.db");
-    let store = Store::open(&dsn(&path)).await.unwrap();
+    let store = Store::open(&dsn(&path), &keys()).await.unwrap();
     let secret = add_token(&store).await;
     // What a crash at this moment leaves behind: the file and its log as they are.
     let copy = folder.path().join("copy.db");
     fs::copy(&path, &copy).unwrap();
     fs::copy(path.with_extension("db-wal"), copy.with_extension("db-wal")).unwrap();
-    let after = Store::open(&dsn(&copy)).await.unwrap().load_snapshot().await.unwrap();
+    let after = Store::open(&dsn(&copy), &keys()).await.unwrap().load_snapshot().await.unwrap();
     assert_eq!(after.revision, 2);
     assert!(after.tokens.get(&secret.hash()).is_some());
 }
@@ -96,7 +96,7 @@ async fn what_was_answered_survives_without_a_close() {
 async fn what_plugins_keep_survives_a_restart_and_a_crash() {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("x.db");
-    let store = Store::open(&dsn(&path)).await.unwrap();
+    let store = Store::open(&dsn(&path), &keys()).await.unwrap();
     let id = store.create_plugin(&plugin("p")).await.unwrap().value.id;
     store.write(id, "for ever", b"\0\xff", None).await.unwrap();
     store.write(id, "over already", b"1", Some(1)).await.unwrap();
@@ -107,7 +107,7 @@ async fn what_plugins_keep_survives_a_restart_and_a_crash() {
     store.close().await;
     assert!(matches!(store.read(id, "for ever").await, Err(KvError::Unavailable(_))));
     for path in [path, copy] {
-        let store = Store::open(&dsn(&path)).await.unwrap();
+        let store = Store::open(&dsn(&path), &keys()).await.unwrap();
         assert_eq!(store.read(id, "for ever").await, Ok(Some(b"\0\xff".to_vec())));
         assert_eq!(store.read(id, "over already").await, Ok(None));
     }
@@ -134,7 +134,7 @@ async fn flood(store: &Store, plugin: PluginId) -> (Arc<AtomicUsize>, JoinSet<()
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_operators_write_does_not_wait_for_all_that_plugins_want_to_write() {
     let folder = TempDir::new().unwrap();
-    let store = Store::open(&dsn(&folder.path().join("x.db"))).await.unwrap();
+    let store = Store::open(&dsn(&folder.path().join("x.db")), &keys()).await.unwrap();
     let id = store.create_plugin(&plugin("p")).await.unwrap().value.id;
     let (done, writers) = flood(&store, id).await;
     store.create_app(&app("a")).await.unwrap();
@@ -146,7 +146,7 @@ async fn an_operators_write_does_not_wait_for_all_that_plugins_want_to_write() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn neither_another_plugin_nor_expiry_waits_for_all_that_one_plugin_wants_to_write() {
     let folder = TempDir::new().unwrap();
-    let store = Store::open(&dsn(&folder.path().join("x.db"))).await.unwrap();
+    let store = Store::open(&dsn(&folder.path().join("x.db")), &keys()).await.unwrap();
     let mut ids = Vec::new();
     for number in 0..17 {
         ids.push(store.create_plugin(&plugin(&format!("p{number}"))).await.unwrap().value.id);
@@ -163,7 +163,7 @@ async fn neither_another_plugin_nor_expiry_waits_for_all_that_one_plugin_wants_t
 #[tokio::test]
 async fn a_tokens_text_is_never_in_the_file() {
     let folder = TempDir::new().unwrap();
-    let store = Store::open(&dsn(&folder.path().join("x.db"))).await.unwrap();
+    let store = Store::open(&dsn(&folder.path().join("x.db")), &keys()).await.unwrap();
     let secrets = [add_token(&store).await, add_token(&store).await];
     store.revoke_token(sidegate_model::token::TokenId(1), &Precondition::None).await.unwrap();
     let search = || {
@@ -190,7 +190,7 @@ async fn two_stores_on_one_file_wait_for_each_other() {
     let opening: Vec<_> = (0..4)
         .map(|_| {
             let path = path.clone();
-            tokio::spawn(async move { Store::open(&path).await })
+            tokio::spawn(async move { Store::open(&path, &keys()).await })
         })
         .collect();
     let mut writing = Vec::new();
@@ -205,7 +205,7 @@ async fn two_stores_on_one_file_wait_for_each_other() {
     for writer in writing {
         writer.await.unwrap();
     }
-    let store = Store::open(&path).await.unwrap();
+    let store = Store::open(&path, &keys()).await.unwrap();
     assert_eq!(store.revision().await.unwrap(), 40);
     assert_eq!(store.list_apps(Page::default()).await.unwrap().total, 40);
 }
@@ -242,7 +242,7 @@ async fn a_file_that_may_not_be_written_is_explained() {
     obey_modes_of_files();
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("x.db");
-    Store::open(&dsn(&path)).await.unwrap().close().await;
+    Store::open(&dsn(&path), &keys()).await.unwrap().close().await;
     fs::set_permissions(&path, fs::Permissions::from_mode(0o400)).unwrap();
     let text = refusal(&dsn(&path)).await;
     assert!(text.contains("check the owner and the mode"), "{text}");
@@ -267,7 +267,7 @@ async fn a_damaged_file_is_explained_and_left_alone() {
     assert_eq!(fs::read(&path).unwrap(), garbage);
 
     let cut = folder.path().join("cut.db");
-    let store = Store::open(&dsn(&cut)).await.unwrap();
+    let store = Store::open(&dsn(&cut), &keys()).await.unwrap();
     add_token(&store).await;
     store.close().await;
     let bytes = fs::read(&cut).unwrap();
@@ -291,7 +291,7 @@ async fn a_database_of_another_program_is_refused_and_left_alone() {
 async fn a_database_of_a_newer_version_is_refused_and_the_version_named_that_it_needs() {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("x.db");
-    Store::open(&dsn(&path)).await.unwrap().close().await;
+    Store::open(&dsn(&path), &keys()).await.unwrap().close().await;
     let newer = "INSERT INTO _sqlx_migrations (version, description, success, checksum, \
          execution_time) VALUES (999, '12.0.0: future', TRUE, x'00', 0)";
     tamper(&path, newer).await;
@@ -304,7 +304,7 @@ async fn a_database_of_a_newer_version_is_refused_and_the_version_named_that_it_
 async fn a_value_written_by_somebody_else_is_named() {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("x.db");
-    let store = Store::open(&dsn(&path)).await.unwrap();
+    let store = Store::open(&dsn(&path), &keys()).await.unwrap();
     let id = store.create_app(&app("a")).await.unwrap().value.id;
     tamper(&path, "UPDATE apps SET rate_limit = -1").await;
     let expected = "app 1 is damaged in the database: field rate_limit cannot be read";
@@ -314,7 +314,7 @@ async fn a_value_written_by_somebody_else_is_named() {
 
 #[tokio::test]
 async fn an_address_that_is_not_sqlite_is_explained_without_its_password() {
-    let error = Store::open("postgres://me:hunter2@db/x").await.unwrap_err();
+    let error = Store::open("postgres://me:hunter2@db/x", &keys()).await.unwrap_err();
     assert!(matches!(error, StoreError::Address { .. }));
     let text = format!("{error} {error:?}");
     assert!(text.contains("PostgreSQL is not supported yet: use sqlite:///"), "{text}");

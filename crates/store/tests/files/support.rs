@@ -2,12 +2,17 @@
 
 use sidegate_model::app::AppDraft;
 use sidegate_model::plugin::PluginDraft;
+use sidegate_model::sealing::Keyring;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{Connection as _, SqlSafeStr};
 use std::path::Path;
 
 pub(crate) fn dsn(path: &Path) -> String {
     format!("sqlite://{}", path.display())
+}
+
+pub(crate) fn keys() -> Keyring {
+    Keyring::single([7; 32])
 }
 
 pub(crate) fn app(name: &str) -> AppDraft {

@@ -1,5 +1,5 @@
-//! What plugins offered without a token before anybody was asked counts as approved: it is recorded when
-//! each of them serves for the first time since.
+//! What is recorded of plugins once they serve: what they offered without a token before anybody was asked,
+//! which counts as approved, and which of their settings their schema calls secrets.
 
 use crate::control::Control;
 use crate::fleet::Fleet;
@@ -11,15 +11,18 @@ use std::time::Duration;
 const RETRY: Duration = Duration::from_secs(5);
 
 /// Records it whenever the fleet tells something new, until the fleet ends or it is dropped.
-pub async fn keep_public_endpoints_recorded(control: Control, fleet: Arc<dyn Fleet>) {
+pub async fn keep_recorded(control: Control, fleet: Arc<dyn Fleet>) {
     // Before the first look, so that nothing is missed between.
     let mut changes = fleet.changes();
     let mut is_failing = false;
     loop {
-        let recorded = control.record_public_endpoints(&*fleet).await;
+        let recorded = match control.record_secret_settings(&*fleet).await {
+            Ok(()) => control.record_public_endpoints(&*fleet).await,
+            failed => failed,
+        };
         // Once, because the disk may fail for long.
         if let (Err(error), false) = (&recorded, is_failing) {
-            tracing::warn!(%error, "what plugins offer without a token is not recorded yet: the store cannot be written");
+            tracing::warn!(%error, "what plugins offer without a token, and which settings they call secrets, is not recorded yet: the store cannot be written");
         }
         is_failing = recorded.is_err();
         let retry = async {

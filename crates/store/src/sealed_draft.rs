@@ -1,0 +1,148 @@
+//! A plugin's configuration and options as they are in the database: their secrets are sealed. What of
+//! them is a secret is said by the model.
+
+use crate::error::StoreError;
+use crate::sql::{Param, Row, json_text, params};
+use serde_json::{Map, Value};
+use sha2::{Digest as _, Sha256};
+use sidegate_model::plugin::{PluginDraft, PluginId, PluginOptions};
+use sidegate_model::sealing::{CannotOpen, Keyring};
+use sidegate_model::secret::{
+    Sealer, SecretPlaces, SettingPath, open_config, open_options, seal_config, seal_options,
+    sealed_texts,
+};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Most settings that are remembered as secrets of one plugin.
+const MOST_SECRET_SETTINGS: usize = 1000;
+
+/// What is sealed of a plugin.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct SealedDraft {
+    config: Map<String, Value>,
+    options: Map<String, Value>,
+    /// Which settings were once called secrets.
+    pub(crate) secret_settings: BTreeSet<SettingPath>,
+}
+
+impl SealedDraft {
+    /// Seals a draft. What is the same in `before` is taken from there.
+    pub(crate) fn new(id: PluginId, draft: &PluginDraft, before: &Self, keys: &Keyring) -> Self {
+        let called_so = PluginOptions::read(&draft.options).0.secret_settings;
+        let known = before.secret_settings.iter().cloned();
+        let secret_settings = known.chain(called_so).take(MOST_SECRET_SETTINGS).collect();
+        let of_options = |(name, text): (&String, &String)| (name.clone(), text.as_str().into());
+        let options = draft.options.iter().map(of_options).collect();
+        Self::sealed(id, &Clear { config: &draft.config, options, secret_settings }, before, keys)
+    }
+
+    /// As it is in a row.
+    pub(crate) fn read(row: &Row) -> Result<Self, StoreError> {
+        let row = row.of("plugin");
+        Ok(Self {
+            config: row.json("config")?,
+            options: row.json("options")?,
+            secret_settings: row.json("secret_settings")?,
+        })
+    }
+
+    /// The same with more settings called secrets, and with everything sealed that is not or is by another key.
+    pub(crate) fn sealed_anew(
+        &self,
+        id: PluginId,
+        more: BTreeSet<SettingPath>,
+        keys: &Keyring,
+    ) -> Result<Self, CannotOpen> {
+        let context = context(id);
+        let sealer = Sealer { keys, context: &context };
+        let config = open_config(&self.config, sealer)?;
+        let options = open_options(&self.options, sealer)?;
+        let known = self.secret_settings.iter().cloned();
+        let secret_settings = known.chain(more).take(MOST_SECRET_SETTINGS).collect();
+        Ok(Self::sealed(id, &Clear { config: &config, options, secret_settings }, self, keys))
+    }
+
+    fn sealed(id: PluginId, clear: &Clear<'_>, before: &Self, keys: &Keyring) -> Self {
+        let context = context(id);
+        let sealer = Sealer { keys, context: &context };
+        let places = SecretPlaces::of(clear.secret_settings.iter().cloned());
+        Self {
+            config: seal_config(clear.config, &before.config, &places, sealer),
+            options: seal_options(&clear.options, &before.options, sealer),
+            secret_settings: clear.secret_settings.clone(),
+        }
+    }
+
+    /// The configuration in clear.
+    pub(crate) fn config(
+        &self,
+        id: PluginId,
+        keys: &Keyring,
+    ) -> Result<Map<String, Value>, CannotOpen> {
+        open_config(&self.config, Sealer { keys, context: &context(id) })
+    }
+
+    /// The options in clear. What is no text was written by somebody else, and is none.
+    pub(crate) fn options(
+        &self,
+        id: PluginId,
+        keys: &Keyring,
+    ) -> Result<BTreeMap<String, String>, CannotOpen> {
+        let opened = open_options(&self.options, Sealer { keys, context: &context(id) })?;
+        let text = |(name, value): (String, Value)| match value {
+            Value::String(text) => Ok((name, text)),
+            _ => Err(CannotOpen::Damaged),
+        };
+        opened.into_iter().map(text).collect()
+    }
+
+    /// Another text whenever a secret became another one; `None` where there is none. What is sealed looks different each
+    /// time, so nobody can find a secret by trying.
+    pub(crate) fn secrets_version(&self) -> Option<String> {
+        let mut digest = Sha256::new();
+        let mut count = 0;
+        for members in [&self.config, &self.options] {
+            for text in sealed_texts(members) {
+                digest.update(text);
+                count += 1;
+            }
+        }
+        let digest: [u8; 32] = digest.finalize().into();
+        let text = digest[..8].iter().map(|byte| format!("{byte:02x}")).collect();
+        (count > 0).then_some(text)
+    }
+
+    /// `$1` to `$11` of the update of a plugin.
+    pub(crate) fn params(&self, draft: &PluginDraft, slug: Option<String>) -> Vec<Param> {
+        params![
+            draft.name.as_str(),
+            draft.description.as_str(),
+            draft.command.as_str(),
+            slug,
+            json_text(&self.config),
+            json_text(&self.options),
+            draft.hook_type.as_str(),
+            json_text(&draft.hook_types),
+            json_text(&draft.service_scopes),
+            draft.is_active,
+            json_text(&self.secret_settings),
+        ]
+    }
+
+    /// The same for a statement that changes nothing but what is sealed.
+    pub(crate) fn own_params(&self) -> Vec<Param> {
+        params![json_text(&self.config), json_text(&self.options), json_text(&self.secret_settings),]
+    }
+}
+
+/// What is to be sealed.
+struct Clear<'a> {
+    config: &'a Map<String, Value>,
+    options: Map<String, Value>,
+    secret_settings: BTreeSet<SettingPath>,
+}
+
+/// What the secrets of a plugin are sealed for: those of another one cannot be put in their place.
+fn context(id: PluginId) -> String {
+    format!("plugin {id}")
+}

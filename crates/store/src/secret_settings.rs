@@ -1,0 +1,76 @@
+//! Which settings of plugins are secrets, where their names do not say so: recorded when a plugin's schema
+//! says it, and sealed from then on.
+
+use crate::error::StoreError;
+use crate::plugins::{read, require_row};
+use crate::revision::{Write, Written};
+use crate::sealed_draft::SealedDraft;
+use crate::sql::{Row, params};
+use crate::store::Store;
+use sidegate_model::plugin::{Plugin, PluginId};
+use sidegate_model::sealing::Keyring;
+use sidegate_model::secret::SettingPath;
+use std::collections::{BTreeMap, BTreeSet};
+
+const UPDATE: &str = "UPDATE plugins SET config = $1, options = $2, secret_settings = $3 \
+     WHERE id = $4 RETURNING *";
+
+impl Store {
+    /// Records which settings are secrets, beside those that are known; of plugins that are gone nothing is
+    /// recorded. Tells the plugins that were changed. Their versions stay: what an operator said is what it was.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn record_secret_settings(
+        &self,
+        called_so: &BTreeMap<PluginId, BTreeSet<SettingPath>>,
+    ) -> Result<Written<Vec<Plugin>>, StoreError> {
+        let mut write = self.begin_write().await?;
+        let mut recorded = Vec::new();
+        for (id, settings) in called_so {
+            let row = match require_row(&mut write.tx, *id).await {
+                Err(StoreError::NotFound { .. }) => continue,
+                row => row?,
+            };
+            if let Some(row) = seal(&mut write, &row, settings.clone(), &self.keys).await? {
+                recorded.push(read(&row, &self.keys)?);
+            }
+        }
+        match recorded.is_empty() {
+            true => write.unchanged(recorded).await,
+            false => {
+                let written = write.changed(recorded).await?;
+                self.forget_what_was_replaced().await;
+                Ok(written)
+            }
+        }
+    }
+}
+
+/// Seals what is not sealed of every plugin, and tells of how many that was something.
+pub(crate) async fn seal_all(write: &mut Write, keys: &Keyring) -> Result<u64, StoreError> {
+    let mut sealed = 0;
+    for row in write.tx.all("SELECT * FROM plugins", params![]).await? {
+        sealed += u64::from(seal(write, &row, BTreeSet::new(), keys).await?.is_some());
+    }
+    Ok(sealed)
+}
+
+/// Seals what is to be sealed of one plugin; `None` where that is so already.
+async fn seal(
+    write: &mut Write,
+    row: &Row,
+    more: BTreeSet<SettingPath>,
+    keys: &Keyring,
+) -> Result<Option<Row>, StoreError> {
+    let before = SealedDraft::read(row)?;
+    let row = row.of("plugin");
+    let id = PluginId(row.number("id")?);
+    let after = before.sealed_anew(id, more, keys).map_err(|e| row.damaged("config", e))?;
+    if after == before {
+        return Ok(None);
+    }
+    let mut params = after.own_params();
+    params.extend(params![id.0]);
+    write.tx.first(UPDATE, params).await
+}
