@@ -3,7 +3,7 @@
 //!
 //! In reading order: [`story`] bounds a test in time; [`Gateway`] is a running gateway with a folder
 //! of its own; [`Request`], [`Answer`] and [`Stream`] are for ordinary HTTP, [`Raw`] for the other
-//! kind, and [`Unread`] for answers that nobody reads; [`Load`] and [`Streams`] are many clients at once; [`Go`] is for programs in Go;
+//! kind, and [`Unread`] for answers that nobody reads; [`Load`] and [`Streams`] are many clients at once; [`Go`] is for programs in Go, [`Postgres`] a server of databases;
 //! [`eventually()`] is the only way to wait, [`Need`] the only way to leave a test out.
 
 mod admin;
@@ -23,6 +23,7 @@ mod load;
 mod mount;
 mod need;
 mod plugin;
+mod postgres;
 mod process;
 mod raw;
 mod running;
@@ -45,6 +46,7 @@ pub use load::{Load, Tally};
 pub use mount::{Filler, ReadOnly, SmallDisk};
 pub use need::Need;
 pub use plugin::{Plugin, PluginBuilder, lines_of};
+pub use postgres::Postgres;
 pub use process::{
     cpu_ticks, descendants, freeze, is_alive, kill, resident_kib, signal, terminate, thaw,
 };

@@ -13,6 +13,8 @@ pub enum Need {
     Mount,
     /// The right to make a world of processes, for a gateway that is the first in it.
     Unshare,
+    /// The programs of a PostgreSQL server.
+    Postgres,
 }
 
 impl Need {
@@ -22,6 +24,7 @@ impl Need {
             Self::Go => "SIDEGATE_REQUIRE_GO",
             Self::Mount => "SIDEGATE_REQUIRE_MOUNT",
             Self::Unshare => "SIDEGATE_REQUIRE_UNSHARE",
+            Self::Postgres => "SIDEGATE_REQUIRE_POSTGRES",
         }
     }
 
@@ -30,6 +33,7 @@ impl Need {
             Self::Go => "Go is not installed",
             Self::Mount => "this machine does not let us mount (root may)",
             Self::Unshare => "this machine does not let us unshare processes (root may)",
+            Self::Postgres => "PostgreSQL is not installed",
         }
     }
 
