@@ -1,11 +1,12 @@
 //! Reading the address of a database. It opens nothing.
 
 use crate::error::StoreError;
+use crate::postgres::address::{self, Address};
 use percent_encoding::percent_decode_str;
 use std::path::PathBuf;
 
-const FORMS: &str =
-    "use sqlite:///absolute/path.db, sqlite://relative/path.db, file:path.db or sqlite::memory:";
+const FORMS: &str = "use sqlite:///absolute/path.db, sqlite://relative/path.db, file:path.db, \
+     sqlite::memory: or postgres://user:password@host/database";
 
 /// Where the database is.
 #[derive(Debug, PartialEq, Eq)]
@@ -14,13 +15,17 @@ pub(crate) enum Dsn {
     SqliteFile { path: PathBuf, create: bool },
     /// A SQLite database that ends with the store.
     SqliteMemory,
+    /// A database of a PostgreSQL server.
+    Postgres(Address),
 }
 
 impl Dsn {
     /// Reads an address. An error repeats only the scheme, since the rest may hold a password.
     pub(crate) fn parse(text: &str) -> Result<Self, StoreError> {
-        let rest = after_scheme(text.trim())?;
-        let rest = rest.strip_prefix("//").unwrap_or(rest);
+        let rest = match after_scheme(text.trim())? {
+            (Scheme::Sqlite, rest) => rest.strip_prefix("//").unwrap_or(rest),
+            (Scheme::Postgres, rest) => return Ok(Self::Postgres(Address::parse(rest)?)),
+        };
         let (name, parameters) = rest.split_once('?').unwrap_or((rest, ""));
         let mode = mode(parameters)?;
         if name == ":memory:" || mode == Some(Mode::Memory) {
@@ -36,21 +41,25 @@ impl Dsn {
     }
 }
 
-fn after_scheme(text: &str) -> Result<&str, StoreError> {
-    let Some((scheme, rest)) = text.split_once(':') else {
-        // "host=… dbname=…" is how PostgreSQL is addressed without a scheme.
-        let problem = if text.split_whitespace().any(|word| word.starts_with("host=")) {
-            format!("PostgreSQL is not supported yet: {FORMS}")
-        } else {
-            format!("it has no scheme: {FORMS}")
-        };
+enum Scheme {
+    Sqlite,
+    Postgres,
+}
+
+fn after_scheme(text: &str) -> Result<(Scheme, &str), StoreError> {
+    // "host=… dbname=…" is how PostgreSQL is addressed without a scheme.
+    let is_setting =
+        |word: &str| ["host=", "dbname=", "user="].iter().any(|name| word.starts_with(name));
+    if text.split_whitespace().any(is_setting) {
+        let problem = format!("write it as {}", address::FORM);
         return Err(StoreError::address(problem));
+    }
+    let Some((scheme, rest)) = text.split_once(':') else {
+        return Err(StoreError::address(format!("it has no scheme: {FORMS}")));
     };
     match scheme.to_ascii_lowercase().as_str() {
-        "sqlite" | "file" => Ok(rest),
-        "postgres" | "postgresql" => {
-            Err(StoreError::address(format!("PostgreSQL is not supported yet: {FORMS}")))
-        }
+        "sqlite" | "file" => Ok((Scheme::Sqlite, rest)),
+        "postgres" | "postgresql" => Ok((Scheme::Postgres, rest)),
         _ if scheme.bytes().all(|b| b.is_ascii_alphanumeric()) => {
             Err(StoreError::address(format!("scheme {scheme:?} is not supported: {FORMS}")))
         }
@@ -133,11 +142,20 @@ mod tests {
     }
 
     #[test]
+    fn both_schemes_of_postgresql_are_understood() {
+        for text in ["postgres://me:pw@db/x", "PostgreSQL://me:pw@db/x", " postgres://me:pw@db/x\n"]
+        {
+            let Dsn::Postgres(address) = Dsn::parse(text).unwrap() else { panic!("{text}") };
+            assert_eq!(address.to_string(), "postgres://me@db:5432/x");
+        }
+    }
+
+    #[test]
     fn what_cannot_be_used_is_explained_without_repeating_a_password() {
         let rows = [
-            ("postgres://me:hunter2@db/x", "PostgreSQL is not supported yet"),
-            ("postgresql://me:hunter2@db/x", "PostgreSQL is not supported yet"),
-            ("host=db user=me password=hunter2", "PostgreSQL is not supported yet"),
+            ("host=db user=me password=hunter2", "write it as postgres://user:password@host"),
+            ("dbname=x password=hunter2", "write it as postgres://user:password@host"),
+            ("postgresql://me:hunter2@db", "names no database"),
             ("mysql://me:hunter2@db/x", "\"mysql\" is not supported"),
             ("/var/lib/x.db", "no scheme"),
             ("me:hunter2@db", "\"me\" is not supported"),
@@ -159,6 +177,7 @@ mod tests {
         fn no_text_panics(text in ".{0,60}") {
             let _ = Dsn::parse(&text);
             let _ = Dsn::parse(&format!("sqlite:{text}"));
+            let _ = Dsn::parse(&format!("postgres://{text}"));
         }
     }
 }

@@ -1,13 +1,21 @@
 //! What can go wrong with the store, in words for an operator. It knows the error types of the
 //! database driver so that nobody else has to.
 
+mod postgres;
+mod sqlite;
+
+pub(crate) use postgres::READ_ONLY;
+
 use sqlx::error::{DatabaseError, ErrorKind};
+use sqlx::postgres::PgDatabaseError;
 use std::error::Error;
-use std::path::Path;
+use std::fmt::Display;
+use std::io;
+use std::time::Duration;
 
 type Cause = Box<dyn Error + Send + Sync>;
 
-/// Why the store did not do what was asked. Nothing was changed.
+/// Why the store did not do what was asked. Nothing was changed, unless the text says that this is not known.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// No such thing.
@@ -51,7 +59,7 @@ pub enum StoreError {
     /// The database could not be opened.
     #[error("cannot open the database {path}: {problem}")]
     Open {
-        /// Its file.
+        /// Its file, or its address without the password.
         path: String,
         /// What is wrong and what to do.
         problem: String,
@@ -102,11 +110,31 @@ impl StoreError {
         Self::Address { problem: problem.into() }
     }
 
+    /// The database, or what is between, has not answered for so long.
+    pub(crate) fn no_answer(limit: Duration, source: impl Into<Cause>) -> Self {
+        let limit = limit.as_secs();
+        let problem = format!(
+            "it did not answer within {limit} seconds; check that it runs, its load and the network"
+        );
+        Self::Unavailable { problem, source: source.into() }
+    }
+
     /// The same trouble while the database at `path` was being opened.
-    pub(crate) fn while_opening(self, path: &Path) -> Self {
+    pub(crate) fn while_opening(self, path: &dyn Display) -> Self {
         match self {
             Self::Unavailable { problem, source } => {
-                Self::Open { path: path.display().to_string(), problem, source: Some(source) }
+                Self::Open { path: path.to_string(), problem, source: Some(source) }
+            }
+            other => other,
+        }
+    }
+
+    /// The same trouble when it came while a change was being made durable.
+    pub(crate) fn while_committing(self) -> Self {
+        match self {
+            Self::Unavailable { problem, source } => {
+                let unknown = "whether the change was saved is not known, read it again";
+                Self::Unavailable { problem: format!("{problem} ({unknown})"), source }
             }
             other => other,
         }
@@ -121,33 +149,52 @@ impl From<sqlx::Error> for StoreError {
             let detail = "another one with the same unique value was saved meanwhile; try again";
             return Self::Conflict { what: "entry", detail: detail.to_owned() };
         }
-        Self::Unavailable { problem: problem(&error).to_owned(), source: error.into() }
+        Self::Unavailable { problem: problem(&error), source: error.into() }
     }
 }
 
-fn problem(error: &sqlx::Error) -> &'static str {
-    match error {
-        sqlx::Error::Database(e) => sqlite_problem(&**e),
+fn problem(error: &sqlx::Error) -> String {
+    let told = match error {
+        sqlx::Error::Database(e) => return of_database(&**e),
+        sqlx::Error::Io(e) => return format!("{} ({e})", of_io(e.kind())),
         sqlx::Error::PoolTimedOut => "all connections stayed busy; try again, or reduce the load",
         sqlx::Error::PoolClosed => "it was closed; the program is ending",
         sqlx::Error::WorkerCrashed => "its thread ended unexpectedly; restart the program",
-        sqlx::Error::Io(_) => "reading or writing failed; check the disk and the rights",
+        sqlx::Error::Tls(e) => return format!("{NO_TLS} ({e})"),
         _ => "it refused the request unexpectedly; the log tells more",
+    };
+    told.to_owned()
+}
+
+const NO_TLS: &str =
+    "no TLS with the server; check sslmode, sslrootcert and the server's certificate";
+
+/// A server knows the names of users and databases, and says them; it never says a password.
+fn of_database(error: &dyn DatabaseError) -> String {
+    match error.try_downcast_ref::<PgDatabaseError>() {
+        Some(error) => {
+            let said = error.message().replace(char::is_control, " ");
+            format!("{} (the server says: {said})", postgres::problem(error.code()))
+        }
+        None => sqlite::problem(error).to_owned(),
     }
 }
 
-/// The primary result codes of SQLite that an operator can do something about.
-fn sqlite_problem(error: &dyn DatabaseError) -> &'static str {
-    let code = error.code().and_then(|code| code.parse::<i32>().ok()).unwrap_or(0);
-    match code & 0xff {
-        3 | 23 => "permission denied; check the owner and the mode of the file",
-        5 | 6 => "another process keeps it locked; end that process or try again",
-        8 => "it is read-only; check the owner and the mode of the file and its folder",
-        10 => "reading or writing the file failed; check the disk",
-        11 => "the file is damaged; restore it from a backup",
-        13 => "the disk is full; free some space",
-        14 => "the file cannot be opened; check that its folder exists and may be written",
-        26 => "the file is not a database; give another path, or restore it from a backup",
-        _ => "it refused the request unexpectedly; the log tells more",
+/// A file fails with none of the kinds that are named here.
+fn of_io(kind: io::ErrorKind) -> &'static str {
+    match kind {
+        io::ErrorKind::ConnectionRefused => {
+            "nobody listens at its address; check that the server runs, the host and the port"
+        }
+        io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => {
+            "its host cannot be reached; check the address and the network"
+        }
+        io::ErrorKind::ConnectionReset
+        | io::ErrorKind::ConnectionAborted
+        | io::ErrorKind::BrokenPipe
+        | io::ErrorKind::UnexpectedEof => {
+            "the connection was lost; try again, and check the server where it stays so"
+        }
+        _ => "reading or writing failed; check the disk, the network and the rights",
     }
 }

@@ -20,5 +20,6 @@ pub fn read_address(text: &str) -> Result<Address, String> {
     match Dsn::parse(text).map_err(|error| error.to_string())? {
         Dsn::SqliteFile { path, create } => Ok(Address { path: Some(path), create }),
         Dsn::SqliteMemory => Ok(Address { path: None, create: false }),
+        Dsn::Postgres(_) => Ok(Address { path: None, create: false }),
     }
 }

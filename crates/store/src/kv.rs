@@ -3,7 +3,7 @@
 
 use crate::error::StoreError;
 use crate::revision::Write;
-use crate::sql::params;
+use crate::sql::{Param, params};
 use crate::store::Store;
 use crate::turns::Writer;
 use sidegate_model::UnixMillis;
@@ -75,7 +75,7 @@ impl Store {
         now: UnixMillis,
     ) -> Result<Option<Vec<u8>>, StoreError> {
         let mut tx = self.begin_read().await?;
-        let row = tx.first(READ, params![plugin.0, key, now]).await?;
+        let row = tx.first(READ, params![plugin.0, stored(key), now]).await?;
         row.map(|row| row.of("entry").get("value")).transpose()
     }
 
@@ -103,13 +103,18 @@ impl Store {
     ) -> Result<bool, StoreError> {
         let _turn = self.turn(Writer::Plugin(plugin.0)).await?;
         let mut write = self.begin_write().await?;
-        let row = write.tx.first(DELETE, params![plugin.0, key]).await?;
+        let row = write.tx.first(DELETE, params![plugin.0, stored(key)]).await?;
         let was_there = match row {
             Some(row) => is_alive(row.of("entry").get("expires_at")?, now),
             None => false,
         };
         write.aside(was_there).await
     }
+}
+
+/// A key as it is bound to a statement.
+pub(crate) fn stored(key: &str) -> Param {
+    Param::Key(key.to_owned())
 }
 
 enum Put {
@@ -137,7 +142,7 @@ async fn put(
             return Ok(Put::Full);
         }
     }
-    let params = params![plugin.0, entry.key, bytes, entry.expires_at, now, entry.value];
+    let params = params![plugin.0, stored(entry.key), bytes, entry.expires_at, now, entry.value];
     write.tx.all(PUT, params).await?;
     Ok(Put::Kept { is_new: before.is_none() })
 }
@@ -149,7 +154,7 @@ async fn bytes_before(
     key: &str,
     now: UnixMillis,
 ) -> Result<Option<i64>, StoreError> {
-    let row = write.tx.first(BEFORE, params![plugin.0, key]).await?;
+    let row = write.tx.first(BEFORE, params![plugin.0, stored(key)]).await?;
     // A plugin that was deleted may still be finishing its last requests.
     let row = row.ok_or_else(|| StoreError::not_found("plugin", plugin))?;
     let row = row.of("entry");

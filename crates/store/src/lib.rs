@@ -3,10 +3,10 @@
 //! process.
 //!
 //! Reading order: `store` (opening and transactions), `keys` (what seals secrets), `apps`, `tokens`, `token_life`, `plugins`, `sealed_draft`, `secret_settings`, `public_endpoints`, `snapshot`, `kv`
-//! (what is kept, each with its SQL), `precondition`, `turns` (how writes of plugins queue), `sql` (how a statement reaches a database), `sqlite`, `dsn`.
+//! (what is kept, each with its SQL), `precondition`, `turns` (how writes of plugins queue), `sql` (how a statement reaches a database), `sqlite`, `postgres`, `dsn`.
 //!
-//! Another database is added as one more variant in `store` and `sql`, a file beside `sqlite` and
-//! a folder of migrations. The statements use only what SQLite and PostgreSQL share.
+//! There is one text of each statement, and it uses only what SQLite and PostgreSQL share. Another database is
+//! added as one more variant in `store` and `sql`, a file beside `sqlite` and a folder of migrations.
 //!
 //! ```
 //! use sidegate_model::app::AppDraft;
@@ -34,6 +34,7 @@ mod kv;
 mod migrations;
 mod page;
 mod plugins;
+mod postgres;
 mod precondition;
 mod public_endpoints;
 mod revision;

@@ -1,8 +1,8 @@
 //! The steps from an empty database to today's schema, and which Sidegate a database needs that has
 //! steps of a later one. It knows of tables only what the steps say.
 
+use sqlx::SqlSafeStr as _;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
-use sqlx::{SqlSafeStr as _, SqliteConnection};
 
 /// One step. Its number and its statements never change once they were released.
 struct Step {
@@ -11,6 +11,7 @@ struct Step {
     since: &'static str,
     what: &'static str,
     sqlite: &'static str,
+    postgres: &'static str,
 }
 
 const STEPS: [Step; 5] = [
@@ -19,30 +20,35 @@ const STEPS: [Step; 5] = [
         since: "0.1.0",
         what: "apps, tokens and plugins",
         sqlite: include_str!("../migrations/sqlite/0001_apps_tokens_plugins.sql"),
+        postgres: include_str!("../migrations/postgres/0001_apps_tokens_plugins.sql"),
     },
     Step {
         number: 2,
         since: "0.1.0",
         what: "service scopes",
         sqlite: include_str!("../migrations/sqlite/0002_service_scopes.sql"),
+        postgres: include_str!("../migrations/postgres/0002_service_scopes.sql"),
     },
     Step {
         number: 3,
         since: "0.1.0",
         what: "what plugins keep",
         sqlite: include_str!("../migrations/sqlite/0003_plugin_kv.sql"),
+        postgres: include_str!("../migrations/postgres/0003_plugin_kv.sql"),
     },
     Step {
         number: 4,
         since: "0.2.0",
         what: "who may call plugins, and tokens over time",
         sqlite: include_str!("../migrations/sqlite/0004_policy.sql"),
+        postgres: include_str!("../migrations/postgres/0004_policy.sql"),
     },
     Step {
         number: 5,
         since: "0.3.0",
         what: "sealed secrets",
         sqlite: include_str!("../migrations/sqlite/0005_sealed_secrets.sql"),
+        postgres: include_str!("../migrations/postgres/0005_sealed_secrets.sql"),
     },
 ];
 
@@ -51,22 +57,38 @@ const OURS: &str = env!("CARGO_PKG_VERSION");
 
 /// All steps for SQLite.
 pub(crate) fn for_sqlite() -> Migrator {
+    with(|step| step.sqlite)
+}
+
+/// All steps for PostgreSQL.
+pub(crate) fn for_postgres() -> Migrator {
+    with(|step| step.postgres)
+}
+
+fn with(statements: impl Fn(&Step) -> &'static str) -> Migrator {
     let migration = |step: &Step| {
-        let told = format!("{}: {}", step.since, step.what).into();
-        let statements = step.sqlite.into_sql_str();
-        Migration::new(step.number, told, MigrationType::Simple, statements, false)
+        let statements = statements(step).into_sql_str();
+        Migration::new(step.number, told(step).into(), MigrationType::Simple, statements, false)
     };
     Migrator::with_migrations(STEPS.iter().map(migration).collect())
 }
 
-/// What to say of a database that has steps which this program does not know.
-pub(crate) async fn too_new(connection: &mut SqliteConnection) -> Result<String, sqlx::Error> {
-    let newest = "SELECT version, description FROM _sqlx_migrations ORDER BY version DESC LIMIT 1";
-    let (number, told): (i64, String) = sqlx::query_as(newest).fetch_one(connection).await?;
-    Ok(told_too_new(number, &told))
+/// What the database keeps of a step beside its number.
+fn told(step: &Step) -> String {
+    format!("{}: {}", step.since, step.what)
 }
 
-fn told_too_new(number: i64, told: &str) -> String {
+/// Whether what a database keeps of its first step is what we would have written.
+pub(crate) fn is_ours(first: &str) -> bool {
+    first == told(&STEPS[0])
+}
+
+/// What to say of a database whose steps were others than ours.
+pub(crate) const OF_ANOTHER_BUILD: &str =
+    "its schema is that of another build of Sidegate; use that build, or restore a backup";
+
+/// What to say of a database that has steps which this program does not know; the last of them is `number`.
+pub(crate) fn too_new(number: i64, told: &str) -> String {
     let known = STEPS[STEPS.len() - 1].number;
     let needed = match told.split_once(": ") {
         Some((since, _)) if release(since).is_some() => format!("use Sidegate {since} or newer"),
@@ -93,6 +115,7 @@ mod tests {
         for (index, step) in STEPS.iter().enumerate() {
             assert_eq!(usize::try_from(step.number), Ok(index + 1), "{}", step.what);
             assert!(release(step.since).unwrap() <= release(OURS).unwrap(), "{}", step.what);
+            assert!(!step.sqlite.is_empty() && !step.postgres.is_empty(), "{}", step.what);
         }
         assert!(STEPS.is_sorted_by_key(|step| release(step.since)));
     }
@@ -100,13 +123,13 @@ mod tests {
     #[test]
     fn the_version_that_is_needed_is_named_where_it_is_known() {
         assert_eq!(
-            told_too_new(7, "0.12.0: fleets"),
+            too_new(7, "0.12.0: fleets"),
             format!(
                 "it was written by a newer Sidegate (its schema is 7, Sidegate {OURS} knows 5); \
                  use Sidegate 0.12.0 or newer, or restore a backup"
             )
         );
-        assert!(told_too_new(7, "who: knows").contains("; use the version that wrote it, or"));
-        assert!(told_too_new(7, "future").contains("; use the version that wrote it, or"));
+        assert!(too_new(7, "who: knows").contains("; use the version that wrote it, or"));
+        assert!(too_new(7, "future").contains("; use the version that wrote it, or"));
     }
 }

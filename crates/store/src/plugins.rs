@@ -280,25 +280,19 @@ const UPDATE: &str = "UPDATE plugins SET name = $1, description = $2, command = 
 /// A slug among all plugins, running or not: activating one must never fail for its slug.
 const HOLDERS: &str = "SELECT id, name, slug FROM plugins WHERE name = $1 OR slug = $2 ORDER BY id";
 
+/// No primary hook is any hook. Others are looked up as a quoted text in their JSON list, by what is left of
+/// it without: databases disagree about LIKE and upper case.
 const COUNT: &str = "SELECT count(*) AS total FROM plugins WHERE is_active IN ($1, $2) AND \
-     (hook_type LIKE $3 ESCAPE '\\' OR hook_types LIKE $4 ESCAPE '\\')";
+     (hook_type = coalesce($3, hook_type) OR replace(hook_types, $4, '') <> hook_types)";
 const LIST: &str = "SELECT * FROM plugins WHERE is_active IN ($1, $2) AND \
-     (hook_type LIKE $3 ESCAPE '\\' OR hook_types LIKE $4 ESCAPE '\\') \
+     (hook_type = coalesce($3, hook_type) OR replace(hook_types, $4, '') <> hook_types) \
      ORDER BY id LIMIT $5 OFFSET $6";
 
-/// `$1` to `$4` of [`COUNT`] and [`LIST`]. Hooks are looked up as a quoted text in their JSON list.
+/// `$1` to `$4` of [`COUNT`] and [`LIST`].
 fn filter_params(filter: &PluginFilter) -> Vec<Param> {
     let (either, or) = filter.is_active.map_or((true, false), |wanted| (wanted, wanted));
-    let (primary, any) = match &filter.hook_type {
-        None => ("%".to_owned(), "%".to_owned()),
-        Some(hook) => (escaped(hook), format!("%{}%", escaped(&json_text(hook)))),
-    };
-    params![either, or, primary, any]
-}
-
-/// A LIKE pattern that stands for exactly `text`.
-fn escaped(text: &str) -> String {
-    text.replace('\\', r"\\").replace('%', r"\%").replace('_', r"\_")
+    let quoted = filter.hook_type.as_ref().map(json_text).unwrap_or_default();
+    params![either, or, filter.hook_type.clone(), quoted]
 }
 
 fn checked_slug(draft: &PluginDraft) -> Result<Option<String>, StoreError> {

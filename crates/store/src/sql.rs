@@ -2,7 +2,10 @@
 //! that hide which database it is. It knows no table.
 
 use crate::error::StoreError;
+use crate::postgres::PostgresTx;
 use serde::de::DeserializeOwned;
+use sqlx::postgres::{PgArguments, PgRow, Postgres};
+use sqlx::query::Query;
 use sqlx::sqlite::{Sqlite, SqliteArguments, SqliteRow};
 use sqlx::{Decode, Row as _, Type};
 
@@ -12,6 +15,8 @@ pub(crate) enum Param {
     Real(f64),
     Bool(Option<bool>),
     Text(Option<String>),
+    /// Text that may have a NUL in it: PostgreSQL keeps it as bytes, since its texts cannot.
+    Key(String),
     Blob(Vec<u8>),
 }
 
@@ -48,6 +53,7 @@ pub(crate) use params;
 /// One transaction. Dropped without [`Tx::commit`] it changes nothing.
 pub(crate) enum Tx {
     Sqlite(sqlx::Transaction<'static, Sqlite>),
+    Postgres(PostgresTx),
 }
 
 impl Tx {
@@ -57,10 +63,15 @@ impl Tx {
         sql: &'static str,
         params: Vec<Param>,
     ) -> Result<Vec<Row>, StoreError> {
+        refuse_nul(&params)?;
         match self {
             Self::Sqlite(tx) => {
                 let rows = sqlite_query(sql, params).fetch_all(&mut **tx).await?;
                 Ok(rows.into_iter().map(Row::Sqlite).collect())
+            }
+            Self::Postgres(tx) => {
+                let rows = tx.all(postgres_query(sql, params)).await?;
+                Ok(rows.into_iter().map(Row::Postgres).collect())
             }
         }
     }
@@ -78,26 +89,62 @@ impl Tx {
     pub(crate) async fn commit(self) -> Result<(), StoreError> {
         match self {
             Self::Sqlite(tx) => Ok(tx.commit().await?),
+            Self::Postgres(tx) => tx.commit().await,
         }
     }
 }
 
-fn sqlite_query(
-    sql: &'static str,
-    params: Vec<Param>,
-) -> sqlx::query::Query<'static, Sqlite, SqliteArguments> {
+/// One of the databases cannot keep it, so none takes it.
+fn refuse_nul(params: &[Param]) -> Result<(), StoreError> {
+    let has_nul = |param: &Param| match param {
+        Param::Text(Some(text)) => text.contains('\0'),
+        _ => false,
+    };
+    match params.iter().any(has_nul) {
+        false => Ok(()),
+        true => Err(StoreError::invalid("text", &["a text must not have the character U+0000"])),
+    }
+}
+
+fn sqlite_query(sql: &'static str, params: Vec<Param>) -> Query<'static, Sqlite, SqliteArguments> {
     params.into_iter().fold(sqlx::query(sql), |query, param| match param {
         Param::Int(value) => query.bind(value),
         Param::Real(value) => query.bind(value),
         Param::Bool(value) => query.bind(value),
         Param::Text(value) => query.bind(value),
+        Param::Key(value) => query.bind(value),
         Param::Blob(value) => query.bind(value),
     })
+}
+
+/// Statements are prepared without a name and for one use: a pooler may give each transaction another
+/// session, and a plan that was kept would fail once another process changes the schema.
+fn postgres_query(sql: &'static str, params: Vec<Param>) -> Query<'static, Postgres, PgArguments> {
+    params.into_iter().fold(sqlx::query(sql).persistent(false), |query, param| match param {
+        Param::Int(value) => query.bind(value),
+        Param::Real(value) => query.bind(value),
+        Param::Bool(value) => query.bind(value),
+        Param::Text(value) => query.bind(value),
+        Param::Key(value) => query.bind(value.into_bytes()),
+        Param::Blob(value) => query.bind(value),
+    })
+}
+
+/// What every database we know can give.
+pub(crate) trait Value<'r>:
+    Decode<'r, Sqlite> + Type<Sqlite> + Decode<'r, Postgres> + Type<Postgres>
+{
+}
+
+impl<'r, T> Value<'r> for T where
+    T: Decode<'r, Sqlite> + Type<Sqlite> + Decode<'r, Postgres> + Type<Postgres>
+{
 }
 
 /// One row of a result.
 pub(crate) enum Row {
     Sqlite(SqliteRow),
+    Postgres(PgRow),
 }
 
 impl Row {
@@ -106,12 +153,10 @@ impl Row {
         Fields { row: self, what }
     }
 
-    fn value<'r, T>(&'r self, field: &str) -> Result<T, sqlx::Error>
-    where
-        T: Decode<'r, Sqlite> + Type<Sqlite>,
-    {
+    fn value<'r, T: Value<'r>>(&'r self, field: &str) -> Result<T, sqlx::Error> {
         match self {
             Self::Sqlite(row) => row.try_get(field),
+            Self::Postgres(row) => row.try_get(field),
         }
     }
 }
@@ -124,10 +169,7 @@ pub(crate) struct Fields<'r> {
 
 impl<'r> Fields<'r> {
     /// A value as the database has it.
-    pub(crate) fn get<T>(&self, field: &'static str) -> Result<T, StoreError>
-    where
-        T: Decode<'r, Sqlite> + Type<Sqlite>,
-    {
+    pub(crate) fn get<T: Value<'r>>(&self, field: &'static str) -> Result<T, StoreError> {
         self.row.value(field).map_err(|e| self.damaged(field, e))
     }
 

@@ -33,6 +33,8 @@ const BEGIN_WRITE: &str = "BEGIN IMMEDIATE";
 pub(crate) const REWRITE_LATER: &str = "PRAGMA user_version = 1";
 const REWRITE_ASKED: i64 = 1;
 const MARK_AS_OURS: &str = "PRAGMA application_id = 0x53474154";
+const NEWEST_STEP: &str =
+    "SELECT version, description FROM _sqlx_migrations ORDER BY version DESC LIMIT 1";
 
 /// An open SQLite database. Writers queue for one connection; readers have their own and are never
 /// held up by a writer.
@@ -50,7 +52,7 @@ impl SqliteBackend {
         // A relative name could start with "file:", which SQLite would read as an address.
         let path = std::path::absolute(path).map_err(|e| unusable(path, &e))?;
         prepare_file(path.clone(), create).await?;
-        Self::open_prepared(&path).await.map_err(|e| e.while_opening(&path))
+        Self::open_prepared(&path).await.map_err(|e| e.while_opening(&path.display()))
     }
 
     async fn open_prepared(path: &Path) -> Result<Self, StoreError> {
@@ -280,11 +282,11 @@ async fn not_migrated(
     path: &Path,
 ) -> Result<StoreError, sqlx::Error> {
     let problem = match &error {
-        MigrateError::VersionMissing(_) => migrations::too_new(tx).await?,
-        MigrateError::VersionMismatch(_) => {
-            "its schema is that of another build of Sidegate; use that build, or restore a backup"
-                .to_owned()
+        MigrateError::VersionMissing(_) => {
+            let (number, told): (i64, String) = sqlx::query_as(NEWEST_STEP).fetch_one(tx).await?;
+            migrations::too_new(number, &told)
         }
+        MigrateError::VersionMismatch(_) => migrations::OF_ANOTHER_BUILD.to_owned(),
         _ => "its schema could not be brought up to date; nothing was changed".to_owned(),
     };
     let path = path.display().to_string();

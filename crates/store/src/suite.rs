@@ -39,6 +39,18 @@ macro_rules! for_each_database {
                 super::$noun::$promise(&store).await;
             })+)+
         }
+
+        mod postgres {
+            use sidegate_e2e::{Need, Postgres};
+
+            $($(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $promise() {
+                let Some(server) = Need::Postgres.or_skip(Postgres::shared()) else { return };
+                let store = crate::Store::open(&server.schema(), &super::keys()).await.unwrap();
+                super::$noun::$promise(&store).await;
+                store.close().await;
+            })+)+
+        }
     };
 }
 
@@ -46,6 +58,7 @@ for_each_database! {
     apps:
         what_is_saved_is_what_is_read
         any_text_and_json_survives
+        a_text_that_one_database_cannot_keep_is_refused_by_all
         app_names_are_unique
         an_invalid_app_is_refused_with_every_problem
         an_app_that_is_not_there_is_named

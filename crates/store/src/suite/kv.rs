@@ -1,7 +1,7 @@
 //! The promises about what plugins keep. See the parent for where they run.
 
 use super::plugin;
-use crate::kv::Entry;
+use crate::kv::{Entry, stored};
 use crate::sql::params;
 use crate::{Precondition, Store};
 use proptest::prelude::*;
@@ -36,7 +36,7 @@ async fn fill(store: &Store, plugin: PluginId, keys: usize, expires_at: Option<U
         let sql = "INSERT INTO plugin_kv (plugin_id, key, bytes, expires_at, updated_at, value) \
              VALUES ($1, $2, 6, $3, 0, 'v')";
         let key = format!("{i:05}");
-        write.tx.all(sql, params![plugin.0, key, expires_at]).await.unwrap();
+        write.tx.all(sql, params![plugin.0, stored(&key), expires_at]).await.unwrap();
     }
     write.aside(()).await.unwrap();
 }
