@@ -195,6 +195,8 @@ fn of_io(kind: io::ErrorKind) -> &'static str {
         | io::ErrorKind::UnexpectedEof => {
             "the connection was lost; try again, and check the server where it stays so"
         }
+        // So the driver tells of certificates.
+        io::ErrorKind::InvalidData => NO_TLS,
         _ => "reading or writing failed; check the disk, the network and the rights",
     }
 }

@@ -313,10 +313,15 @@ async fn a_value_written_by_somebody_else_is_named() {
 }
 
 #[tokio::test]
-async fn an_address_that_is_not_sqlite_is_explained_without_its_password() {
-    let error = Store::open("postgres://me:hunter2@db/x", &keys()).await.unwrap_err();
-    assert!(matches!(error, StoreError::Address { .. }));
-    let text = format!("{error} {error:?}");
-    assert!(text.contains("PostgreSQL is not supported yet: use sqlite:///"), "{text}");
-    assert!(!text.contains("hunter2"), "{text}");
+async fn an_address_that_cannot_be_used_is_explained_without_its_password() {
+    for (dsn, expected) in [
+        ("mysql://me:hunter2@db/x", "\"mysql\" is not supported: use sqlite:///"),
+        ("postgres://me:hunter2@db", "it names no database: postgres://user:password@host"),
+    ] {
+        let error = Store::open(dsn, &keys()).await.unwrap_err();
+        assert!(matches!(error, StoreError::Address { .. }));
+        let text = format!("{error} {error:?}");
+        assert!(text.contains(expected), "{text}");
+        assert!(!text.contains("hunter2"), "{text}");
+    }
 }
