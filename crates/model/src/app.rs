@@ -140,6 +140,9 @@ impl AppDraft {
         if self.name.chars().any(char::is_control) {
             wrong("name", "remove the control characters");
         }
+        if self.description.contains('\0') {
+            wrong("description", "leave out the character U+0000");
+        }
         if !is_email(&self.owner_email) {
             wrong("owner_email", "give an address of the form name@host");
         }
@@ -184,6 +187,13 @@ mod tests {
     #[test]
     fn a_complete_draft_is_accepted() {
         assert_eq!(draft().validate(), Ok(()));
+    }
+
+    #[test]
+    fn a_description_may_have_every_character_but_nul() {
+        let described = |text: &str| AppDraft { description: text.to_owned(), ..draft() };
+        assert_eq!(described("two\nlines\u{1}").validate(), Ok(()));
+        assert_eq!(described("a\0b").validate().unwrap_err()[0].field, "description");
     }
 
     #[test]

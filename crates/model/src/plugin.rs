@@ -209,6 +209,10 @@ impl PluginDraft {
             let problem = format!("{:?} reads as a number: {NUMBER_AS_NAME}", self.name);
             problems.push(InvalidPlugin { field: "name", problem });
         }
+        if self.description.contains('\0') {
+            let problem = "leave out the character U+0000".to_owned();
+            problems.push(InvalidPlugin { field: "description", problem });
+        }
         let command = Command::parse(&self.command);
         if let Err(e) = &command {
             problems.push(InvalidPlugin { field: "command", problem: e.to_string() });
