@@ -41,6 +41,7 @@ mod plugin_answers;
 mod plugin_logs;
 mod policy_access;
 mod policy_limits;
+mod postgres;
 mod processes;
 mod program_faults;
 mod public_endpoints;

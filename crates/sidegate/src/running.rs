@@ -161,7 +161,7 @@ async fn opened(config: &Config) -> Result<Store, Failure> {
         }
         _ => Failure::failed(e.to_string()).hint("see DATABASE_DSN and DATA_DIR"),
     };
-    let locked = Store::connect(&config.database_dsn).await.map_err(unusable)?;
+    let locked = Store::connect(config.database_dsn.reveal()).await.map_err(unusable)?;
     let keys = secrets_key::read_or_make(&config.secrets_key, locked.has_keys())?;
     locked.unlock(&keys).await.map_err(unusable)
 }

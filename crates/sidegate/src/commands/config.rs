@@ -71,14 +71,25 @@ fn shown(row: &Setting, layers: &Layers) -> Row {
     Row { id: row.variable, value, origin: origin.to_string() }
 }
 
-/// Hides the password of an address such as `scheme://user:password@host`.
+/// Hides the password of an address such as `scheme://user:password@host`, and of one that was meant to be one.
 fn without_password(text: &str) -> String {
-    let parts = text.split_once("://").and_then(|(scheme, rest)| {
-        let (who, host) = rest.rsplit_once('@')?;
-        let (user, _) = who.split_once(':')?;
-        Some(format!("{scheme}://{user}:(hidden)@{host}"))
-    });
-    parts.unwrap_or_else(|| text.to_owned())
+    const HIDDEN: &str = "(hidden)";
+    if let Some((before, after)) = text.split_once("password=") {
+        let end = after.find(['&', ' ']).unwrap_or(after.len());
+        return format!("{}password={HIDDEN}{}", without_password(before), &after[end..]);
+    }
+    let Some((scheme, rest)) = text.split_once("://") else { return text.to_owned() };
+    match rest.rsplit_once('@') {
+        Some((who, host)) => match who.split_once(':') {
+            Some((user, _)) => format!("{scheme}://{user}:{HIDDEN}@{host}"),
+            None => text.to_owned(),
+        },
+        // Without an "@" what stands before it cannot be told from the password.
+        None if scheme.to_ascii_lowercase().starts_with("postgres") => {
+            format!("{scheme}://{HIDDEN}")
+        }
+        None => text.to_owned(),
+    }
 }
 
 #[cfg(test)]
@@ -87,8 +98,17 @@ mod tests {
 
     #[test]
     fn a_password_in_an_address_is_not_shown() {
-        let shown = without_password("postgres://me:p@ss:word@db/x");
-        assert_eq!(shown, "postgres://me:(hidden)@db/x");
-        assert_eq!(without_password("sqlite:./data/a.db"), "sqlite:./data/a.db");
+        for (text, shown) in [
+            ("postgres://me:p@ss:word@db/x", "postgres://me:(hidden)@db/x"),
+            ("postgres://me@db/x?sslmode=require", "postgres://me@db/x?sslmode=require"),
+            ("postgres://me:hunter2", "postgres://(hidden)"),
+            ("postgres://me@db/x?password=a&b=c", "postgres://me@db/x?password=(hidden)&b=c"),
+            ("host=db password=a dbname=x", "host=db password=(hidden) dbname=x"),
+            ("sqlite:./data/a.db", "sqlite:./data/a.db"),
+            ("sqlite:///data/a.db", "sqlite:///data/a.db"),
+            ("https://gateway:8080", "https://gateway:8080"),
+        ] {
+            assert_eq!(without_password(text), shown);
+        }
     }
 }

@@ -172,15 +172,18 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "DATA_DIR",
         Kind::Path,
         "./data",
-        "Folder for everything the gateway keeps: the database and the file `admin.token`. It is \
-         created for the owner only, and one gateway at a time can use it.",
+        "Folder for everything the gateway keeps: the database, unless `DATABASE_DSN` names another place, \
+         and the file `admin.token`. It is created for the owner only, and one gateway at a time can use it.",
     ),
     row(
         "DATABASE_DSN",
         Kind::Text,
         "",
-        "Where the database is: `sqlite:///absolute/path.db`, `sqlite://relative/path.db`, or \
-         `file:path.db` as in older environment files. Empty means `sidegate.db` in `DATA_DIR`.",
+        "Where the database is: `sqlite:///absolute/path.db`, `sqlite://relative/path.db`, \
+         `file:path.db` as in older environment files, or \
+         `postgres://user:password@host:5432/database?sslmode=verify-full`: see \
+         [operations.md](operations.md#postgresql). Empty means `sidegate.db` in `DATA_DIR`. As a flag \
+         every process of the machine can read it: give a password in the environment or the file.",
     ),
     row(
         "SIDEGATE_SECRETS_KEY_FILE",

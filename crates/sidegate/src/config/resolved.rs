@@ -49,7 +49,7 @@ pub(crate) struct Config {
     /// The folder for everything that is kept.
     pub(crate) data_dir: PathBuf,
     /// The database, with the default filled in.
-    pub(crate) database_dsn: String,
+    pub(crate) database_dsn: Secret,
     /// Where the key lies that encrypts secrets in the database.
     pub(crate) secrets_key: KeyFile,
     /// What is logged, and how.
@@ -89,15 +89,6 @@ pub(crate) struct KeyFile {
     pub(crate) path: PathBuf,
     /// Whether it is made where it is missing: nobody said where it is.
     pub(crate) is_made: bool,
-}
-
-impl KeyFile {
-    fn resolve(said: PathBuf, data_dir: &Path) -> Self {
-        match said.as_os_str().is_empty() {
-            true => Self { path: data_dir.join("secrets.key"), is_made: true },
-            false => Self { path: said, is_made: false },
-        }
-    }
 }
 
 /// What is logged, and how.
@@ -141,15 +132,16 @@ impl Config {
     pub(crate) fn resolve(layers: &Layers) -> Result<Self, Vec<Problem>> {
         let mut read = Reader::new(layers);
         let data_dir = read.path("DATA_DIR");
+        let dsn = match read.text("DATABASE_DSN") {
+            dsn if dsn.is_empty() => sqlite_address(&data_dir.join("sidegate.db")),
+            dsn => dsn,
+        };
         let config = Self {
             gateway_addr: SocketAddr::new(read.host("HOST"), read.port("PORT")),
             admin_addr: SocketAddr::new(read.host("ADMIN_HOST"), read.port("ADMIN_PORT")),
             chosen_addrs: read.chosen(&["PORT", "HOST", "ADMIN_PORT", "ADMIN_HOST"]),
-            database_dsn: match read.text("DATABASE_DSN") {
-                dsn if dsn.is_empty() => sqlite_address(&data_dir.join("sidegate.db")),
-                dsn => dsn,
-            },
-            secrets_key: KeyFile::resolve(read.path("SIDEGATE_SECRETS_KEY_FILE"), &data_dir),
+            secrets_key: read.secrets_key(&dsn, &data_dir),
+            database_dsn: Secret::new(dsn),
             data_dir,
             log: read.log(),
             tls: read.tls(),
@@ -227,6 +219,20 @@ fn listen_on_the_same(a: SocketAddr, b: SocketAddr) -> bool {
 
 /// What takes more than one text, or is one of its own kind.
 impl Reader<'_> {
+    /// A key is made beside a database that is made as well. Several processes can have one on a server, so there
+    /// it must be given.
+    fn secrets_key(&mut self, dsn: &str, data_dir: &Path) -> KeyFile {
+        let path = self.path("SIDEGATE_SECRETS_KEY_FILE");
+        if !path.as_os_str().is_empty() {
+            return KeyFile { path, is_made: false };
+        }
+        if dsn.trim_start().to_ascii_lowercase().starts_with("postgres") {
+            let what = "a database on a server needs it: name a file with the output of `openssl rand -base64 32`";
+            self.wrong("SIDEGATE_SECRETS_KEY_FILE", what.to_owned());
+        }
+        KeyFile { path: data_dir.join("secrets.key"), is_made: true }
+    }
+
     fn secret(&mut self, variable: &str) -> Option<Secret> {
         let text = self.text(variable);
         if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
@@ -317,7 +323,7 @@ mod tests {
         let config = resolve(&[]).unwrap();
         assert_eq!(config.gateway_addr.to_string(), "0.0.0.0:8081");
         assert_eq!(config.admin_addr.to_string(), "127.0.0.1:8080");
-        assert_eq!(config.database_dsn, "sqlite:./data/sidegate.db");
+        assert_eq!(config.database_dsn.reveal(), "sqlite:./data/sidegate.db");
         assert_eq!(config.limits.max_body_bytes, 1_048_576);
         assert_eq!(config.limits.unary_timeout, Duration::from_secs(60));
         assert_eq!(config.limits.stream_timeout, Duration::from_secs(300));

@@ -1,0 +1,64 @@
+//! A gateway whose database is on a PostgreSQL server.
+
+use serde_json::json;
+use sidegate_e2e::{Cli, Gateway, Need, Postgres, story};
+
+/// Lets a plugin keep something, and gives what it kept before.
+async fn kept(gateway: &Gateway, value: &str) -> String {
+    let before = gateway.get("/plugins/lab/kv/key").send().await.text().to_owned();
+    let answer = gateway.post("/plugins/lab/kv/key").body(value.to_owned()).send().await;
+    assert!(answer.status.is_success(), "{}", answer.describe());
+    before
+}
+
+#[test]
+fn a_gateway_on_postgresql_goes_on_after_a_restart_and_tells_nobody_the_password() {
+    let Some(server) = Need::Postgres.or_skip(Postgres::shared()) else { return };
+    story(async {
+        server.tell("CREATE DATABASE gateway OWNER guarded");
+        let dsn = server.guarded_dsn(server.password(), "gateway");
+        let builder = Gateway::builder().env("DATABASE_DSN", &dsn).env("LOG_LEVEL", "trace");
+        let gateway = builder.start().await;
+        for password in [server.password(), "right/password@1"] {
+            gateway.admin().keep_secret(password);
+        }
+        let lab = gateway.plugin("lab").config("require_auth", "true").ready().await;
+        let grant = json!({"scope": "kv.readwrite"});
+        gateway.admin().post(&format!("plugins/{}/grant", lab.id), &grant).await;
+        let token = gateway.token().await;
+        gateway.get("/plugins/lab/x").bearer(&token).send().await.expect(200);
+        let mut gateway = gateway.restart().await;
+        gateway.get("/plugins/lab/x").send().await.expect(401);
+        gateway.get("/plugins/lab/x").bearer(&token).send().await.expect(200);
+        assert!(!gateway.data_dir().join("sidegate.db").exists());
+        gateway.stop();
+
+        let shown = Cli::with(&[("DATABASE_DSN", &dsn)]).run(&["config"]).await;
+        let hidden = dsn.replace(server.password(), "(hidden)");
+        assert!(shown.stdout.contains(&hidden), "{}", shown.stdout);
+        assert!(!shown.stdout.contains(server.password()), "{}", shown.stdout);
+    });
+}
+
+#[test]
+fn while_the_database_is_gone_requests_go_on_and_changes_are_refused() {
+    let Some(mut server) = Need::Postgres.or_skip(Postgres::start()) else { return };
+    story(async {
+        let gateway = Gateway::builder().env("DATABASE_DSN", server.dsn("postgres")).start().await;
+        let lab = gateway.lab().await;
+        let grant = json!({"scope": "kv.readwrite"});
+        gateway.admin().post(&format!("plugins/{}/grant", lab.id), &grant).await;
+        let token = gateway.token().await;
+        kept(&gateway, "before").await;
+        server.stop();
+        gateway.get("/plugins/lab/x").bearer(&token).send().await.expect(200);
+        let app = json!({"name": "late", "owner_email": "ops@example.com"});
+        let (status, told) = gateway.admin().refused("POST", "apps", &app).await;
+        assert_eq!(status, 503, "{told}");
+        assert!(told.contains("nobody listens at its address"), "{told}");
+        server.start_again();
+        assert_eq!(kept(&gateway, "after").await, "before");
+        gateway.admin().post("apps", &app).await;
+        gateway.get("/plugins/lab/x").bearer(&token).send().await.expect(200);
+    });
+}
