@@ -48,9 +48,8 @@ enum Scheme {
 
 fn after_scheme(text: &str) -> Result<(Scheme, &str), StoreError> {
     // "host=… dbname=…" is how PostgreSQL is addressed without a scheme.
-    let is_setting =
-        |word: &str| ["host=", "dbname=", "user="].iter().any(|name| word.starts_with(name));
-    if text.split_whitespace().any(is_setting) {
+    let setting = text.split_once('=').map_or("", |(name, _)| name);
+    if !setting.is_empty() && setting.bytes().all(|byte| byte.is_ascii_lowercase()) {
         let problem = format!("write it as {}", address::FORM);
         return Err(StoreError::address(problem));
     }

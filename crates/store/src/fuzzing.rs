@@ -5,11 +5,19 @@ use std::path::PathBuf;
 
 /// Where a database is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Address {
-    /// The file; `None` in memory.
-    pub path: Option<PathBuf>,
-    /// Whether it is made where it is missing.
-    pub create: bool,
+pub enum Address {
+    /// With SQLite.
+    Sqlite {
+        /// The file; `None` in memory.
+        path: Option<PathBuf>,
+        /// Whether it is made where it is missing.
+        create: bool,
+    },
+    /// On a PostgreSQL server.
+    Postgres {
+        /// What is shown of it.
+        shown: String,
+    },
 }
 
 /// Reads the address of a database.
@@ -17,9 +25,9 @@ pub struct Address {
 /// # Errors
 /// What is wrong with it.
 pub fn read_address(text: &str) -> Result<Address, String> {
-    match Dsn::parse(text).map_err(|error| error.to_string())? {
-        Dsn::SqliteFile { path, create } => Ok(Address { path: Some(path), create }),
-        Dsn::SqliteMemory => Ok(Address { path: None, create: false }),
-        Dsn::Postgres(_) => Ok(Address { path: None, create: false }),
-    }
+    Ok(match Dsn::parse(text).map_err(|error| error.to_string())? {
+        Dsn::SqliteFile { path, create } => Address::Sqlite { path: Some(path), create },
+        Dsn::SqliteMemory => Address::Sqlite { path: None, create: false },
+        Dsn::Postgres(address) => Address::Postgres { shown: address.to_string() },
+    })
 }
