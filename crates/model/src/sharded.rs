@@ -6,7 +6,8 @@ use std::hash::{BuildHasher, Hash};
 use std::ops::Index;
 use std::sync::Arc;
 
-const SHARDS: usize = 256;
+/// How many parts there are: one for each value of a byte.
+pub const SHARDS: usize = 256;
 
 /// What has a key of its own.
 pub trait Keyed {
@@ -82,6 +83,37 @@ impl<V: Keyed> Sharded<V> {
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.shards.iter().all(|shard| shard.is_empty())
+    }
+
+    /// Every value of one part, in no order.
+    pub fn part(&self, shard: u8) -> impl Iterator<Item = &Arc<V>> {
+        self.shards[usize::from(shard)].values()
+    }
+
+    /// Whether one part of both is one and the same, see [`Self::is_same`].
+    pub fn is_same_part(&self, other: &Self, shard: u8) -> bool {
+        let at = usize::from(shard);
+        Arc::ptr_eq(&self.shards[at], &other.shards[at])
+    }
+
+    /// Sets all values of one part. Copies of this table keep what they have, and of a value that is as it was
+    /// the one before is kept.
+    ///
+    /// # Panics
+    /// When a value belongs to another part.
+    pub fn set_part(&mut self, shard: u8, values: impl IntoIterator<Item = Arc<V>>)
+    where
+        V: PartialEq,
+    {
+        let kept = &self.shards[usize::from(shard)];
+        let keyed = values.into_iter().map(|value| {
+            let key = value.key();
+            assert_eq!(key.shard(), shard, "a value is in the part that its key names");
+            let before = kept.get(&key).filter(|before| **before == value);
+            (key, before.cloned().unwrap_or(value))
+        });
+        let part = Arc::new(keyed.collect());
+        Arc::make_mut(&mut self.shards)[usize::from(shard)] = part;
     }
 
     /// The table of what is made of each value, where `made` is that of `before`: of parts that did not
@@ -192,6 +224,16 @@ mod tests {
         let same = after.clone();
         after.remove(&7);
         assert!(after.is_same(&same), "what is not there takes nothing along");
+    }
+
+    #[test]
+    fn a_part_is_replaced_as_a_whole_and_keeps_what_is_as_it_was() {
+        let before = squares(1024);
+        let mut after = before.clone();
+        after.set_part(7, [Square(7, 49), Square(7 + 256, 1)].map(Arc::new));
+        assert_eq!((before.len(), after.len(), after.part(7).count()), (1024, 1022, 2));
+        assert!(Arc::ptr_eq(&before[&7], &after[&7]) && after[&(7 + 256)].1 == 1);
+        assert!(!after.is_same_part(&before, 7) && after.is_same_part(&before, 8));
     }
 
     #[test]

@@ -34,6 +34,14 @@ impl StreamEnd {
     /// How the values are written.
     pub const WORDS: &'static [&'static str] = &["clean", "abort"];
 
+    /// The one of [`StreamEnd::WORDS`] that is read as this.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::BetweenEvents => "clean",
+            Self::Abort => "abort",
+        }
+    }
+
     /// Reads one of [`StreamEnd::WORDS`].
     pub fn parse(word: &str) -> Option<Self> {
         match word {
