@@ -1,4 +1,5 @@
-//! Turns `proto/**/*.proto` into `crates/wire/src/generated/*.rs`, without protoc.
+//! Turns protocol files into Rust, without protoc: those of `proto/`, which are the contract with plugins,
+//! for `wire`, and those of `crates/sync/proto/`, which are between our own processes only, for `sync`.
 //!
 //! The result is committed, so that building the workspace needs no generator; [`check`] tells
 //! whether it still fits the protocol files.
@@ -12,7 +13,7 @@ use anyhow::{Context, Result, bail, ensure};
 use protox::Compiler;
 use tonic_prost_build::FileDescriptorSet;
 
-/// Messages whose `bytes` fields become `bytes::Bytes`: what they carry is passed on uncopied.
+/// Those of the contract with plugins, see [`Contract::zero_copy`].
 const ZERO_COPY: &[&str] = &[
     ".plugin.EndpointRequest",
     ".plugin.EndpointResponse",
@@ -26,25 +27,47 @@ const ZERO_COPY: &[&str] = &[
     ".plugin_events.PublishRequest",
 ];
 
-/// What clients and servers are compiled with: messages alone need no runtime.
-const SERVICES: &str = "#[cfg(feature = \"grpc\")]";
+/// Some protocol files, and where the code is that is made of them.
+struct Contract {
+    protos: &'static str,
+    generated: &'static str,
+    /// Messages whose `bytes` fields become `bytes::Bytes`: what they carry is passed on uncopied.
+    zero_copy: &'static [&'static str],
+    /// What clients and servers are compiled with.
+    services: Option<&'static str>,
+}
 
-/// Where the generated files are.
-pub(crate) const GENERATED: &str = "crates/wire/src/generated";
+const CONTRACTS: &[Contract] = &[
+    Contract {
+        protos: "proto",
+        generated: "crates/wire/src/generated",
+        zero_copy: ZERO_COPY,
+        // Messages alone need no runtime.
+        services: Some("#[cfg(feature = \"grpc\")]"),
+    },
+    Contract {
+        protos: "crates/sync/proto",
+        generated: "crates/sync/src/generated",
+        zero_copy: &[".sidegate_sync.BlobChunk", ".sidegate_sync.SignedManifest"],
+        services: None,
+    },
+];
 
-/// File name → contents.
+/// Path below the root → contents.
 type Sources = BTreeMap<String, String>;
 
 /// Writes the generated files and removes those that no protocol file asks for any more.
 pub(crate) fn write(root: &Path) -> Result<()> {
-    let folder = generated_folder(root);
     let wanted = generate(root)?;
-    fs::create_dir_all(&folder).with_context(|| format!("create {}", folder.display()))?;
-    for name in read_sources(&folder)?.keys().filter(|name| !wanted.contains_key(*name)) {
-        fs::remove_file(folder.join(name)).with_context(|| format!("remove {name}"))?;
+    for path in read_committed(root)?.keys().filter(|path| !wanted.contains_key(*path)) {
+        fs::remove_file(root.join(path)).with_context(|| format!("remove {path}"))?;
     }
-    for (name, text) in &wanted {
-        fs::write(folder.join(name), text).with_context(|| format!("write {name}"))?;
+    for contract in CONTRACTS {
+        let folder = root.join(contract.generated);
+        fs::create_dir_all(&folder).with_context(|| format!("create {}", folder.display()))?;
+    }
+    for (path, text) in &wanted {
+        fs::write(root.join(path), text).with_context(|| format!("write {path}"))?;
     }
     Ok(())
 }
@@ -60,40 +83,63 @@ pub(crate) fn check(root: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Names of the generated files that are missing, different or left over.
+/// Paths of the generated files that are missing, different or left over.
 pub(crate) fn stale_files(root: &Path) -> Result<Vec<String>> {
     let wanted = generate(root)?;
-    let found = read_sources(&generated_folder(root))?;
+    let found = read_committed(root)?;
     let mut stale: Vec<String> = wanted
         .iter()
-        .filter(|(name, text)| found.get(*name) != Some(*text))
-        .map(|(name, _)| name.clone())
+        .filter(|(path, text)| found.get(*path) != Some(*text))
+        .map(|(path, _)| path.clone())
         .collect();
-    stale.extend(found.into_keys().filter(|name| !wanted.contains_key(name)));
+    stale.extend(found.into_keys().filter(|path| !wanted.contains_key(path)));
     stale.sort();
     Ok(stale)
 }
 
-fn generated_folder(root: &Path) -> PathBuf {
-    root.join(GENERATED)
+/// What is there now, of all contracts.
+fn read_committed(root: &Path) -> Result<Sources> {
+    let mut all = Sources::new();
+    for contract in CONTRACTS {
+        all.extend(contract.placed(read_sources(&root.join(contract.generated))?));
+    }
+    Ok(all)
 }
 
+/// What should be there, of all contracts.
 fn generate(root: &Path) -> Result<Sources> {
-    let scratch = Scratch::new()?;
-    let descriptors = compile(&root.join("proto"))?;
-    let mut builder = tonic_prost_build::configure()
-        .build_client(true)
-        .build_server(true)
-        .client_mod_attribute(".", SERVICES)
-        .server_mod_attribute(".", SERVICES)
-        .emit_rerun_if_changed(false)
-        .out_dir(&scratch.folder);
-    for message in ZERO_COPY {
-        builder = builder.bytes(message);
+    let mut all = Sources::new();
+    for (index, contract) in CONTRACTS.iter().enumerate() {
+        let scratch = Scratch::new(index)?;
+        contract.generate(root, &scratch.folder)?;
+        all.extend(contract.placed(read_sources(&scratch.folder)?));
     }
-    builder.compile_fds(descriptors).context("generate Rust code")?;
-    format(root, &scratch.folder)?;
-    read_sources(&scratch.folder)
+    Ok(all)
+}
+
+impl Contract {
+    fn generate(&self, root: &Path, folder: &Path) -> Result<()> {
+        let descriptors = compile(&root.join(self.protos))?;
+        let mut builder = tonic_prost_build::configure()
+            .build_client(true)
+            .build_server(true)
+            .emit_rerun_if_changed(false)
+            .out_dir(folder);
+        if let Some(attribute) = self.services {
+            builder =
+                builder.client_mod_attribute(".", attribute).server_mod_attribute(".", attribute);
+        }
+        for message in self.zero_copy {
+            builder = builder.bytes(message);
+        }
+        builder.compile_fds(descriptors).context("generate Rust code")?;
+        format(root, folder)
+    }
+
+    /// Sources by where they belong.
+    fn placed(&self, sources: Sources) -> impl Iterator<Item = (String, String)> {
+        sources.into_iter().map(|(name, text)| (format!("{}/{name}", self.generated), text))
+    }
 }
 
 fn compile(include: &Path) -> Result<FileDescriptorSet> {
@@ -134,7 +180,7 @@ fn format(root: &Path, folder: &Path) -> Result<()> {
     Ok(())
 }
 
-/// The `.rs` files of a folder; a missing folder holds none.
+/// The `.rs` files of a folder by name; a missing folder holds none.
 fn read_sources(folder: &Path) -> Result<Sources> {
     let mut sources = Sources::new();
     if !folder.exists() {
@@ -157,8 +203,9 @@ struct Scratch {
 }
 
 impl Scratch {
-    fn new() -> Result<Self> {
-        let folder = std::env::temp_dir().join(format!("sidegate-codegen-{}", std::process::id()));
+    fn new(index: usize) -> Result<Self> {
+        let name = format!("sidegate-codegen-{}-{index}", std::process::id());
+        let folder = std::env::temp_dir().join(name);
         fs::create_dir_all(&folder).with_context(|| format!("create {}", folder.display()))?;
         Ok(Self { folder })
     }

@@ -8,8 +8,7 @@ use super::finding::Finding;
 use crate::codegen;
 
 pub(super) fn check(root: &Path) -> Result<Vec<Finding>> {
-    let stale = codegen::stale_files(root)?.into_iter().map(|name| {
-        let path = format!("{}/{name}", codegen::GENERATED);
+    let stale = codegen::stale_files(root)?.into_iter().map(|path| {
         let message = "is stale; run `cargo run -p xtask -- codegen`".to_owned();
         Finding::new("generated", &path, 1, message)
     });

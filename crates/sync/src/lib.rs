@@ -1,0 +1,67 @@
+//! How an edge gets what its control plane published, and keeps it. An edge holds only published revisions: of each
+//! namespace exactly one, but for objects that it had to reject, which keep their last good version.
+//!
+//! Content is cut into [`object`]s, one for each plugin and one for each 256th of apps and tokens, and an object is
+//! a blob named by its SHA-256. A [`Manifest`] lists the blobs of a namespace at one revision, and is signed. An edge
+//! is told of a new manifest, asks for the blobs that it does not have, stores all of them, and only then
+//! serves by them. Nothing is a difference to something before, so nothing can be applied to the wrong thing: messages
+//! can come twice, late or not at all.
+//!
+//! Reading order: [`object`] and [`Content`] (what is carried), [`Manifest`] and [`Position`] (what there is, and
+//! which counts), [`Signer`] and [`PinnedSigners`] (who may say so), [`edge_content`] (what an edge makes of it),
+//! [`disk`] and [`bootstrap`] (where it lies), [`edge`] and [`server`] (the two ends of the protocol, each a machine
+//! without input and output, and what reads and writes for it over gRPC), [`report`] (how an edge is doing).
+//!
+//! It knows neither SQL nor the admin API nor a plugin's process, makes no certificates, and never looks into a
+//! configuration.
+//!
+//! ```
+//! use sidegate_model::plugin::{PluginId, PluginSpec};
+//! use sidegate_model::snapshot::Snapshot;
+//! use sidegate_sync::{Content, Manifest, Namespace, PinnedSigners, Position, Publication, Signer};
+//!
+//! // The control plane: a snapshot becomes blobs, and a signed manifest of them.
+//! let echo = PluginSpec::new(PluginId(1), "echo", "file:///opt/echo");
+//! let content = Content::of(&Snapshot::default().with_plugin(echo.id, Some(echo)))?;
+//! let publication = Publication {
+//!     namespace: Namespace::global(),
+//!     position: Position { lineage: 1, revision: 1 },
+//!     parent: None,
+//!     author: "root".to_owned(),
+//!     at: sidegate_model::clock::now_millis(),
+//! };
+//! let signer = Signer::generate()?;
+//! let published = signer.sign(Manifest::new(publication, content.blobs())?);
+//!
+//! // An edge: takes the manifest because it knows the signer, and asks for the blobs that it names.
+//! let pinned = PinnedSigners::new([signer.key()])?;
+//! let manifest = pinned.verify(&published.to_message())?;
+//! let blob = content.blobs().next().expect("there is one plugin");
+//! assert_eq!(manifest.entries()[0].digest, blob.digest);
+//! assert!(pinned.verify(&Signer::generate()?.sign((*manifest).clone()).to_message()).is_err());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+pub mod canonical_json;
+mod content;
+mod digest;
+mod features;
+pub mod limits;
+mod manifest;
+pub mod message;
+mod namespace;
+pub mod object;
+mod sabotage;
+mod signature;
+#[cfg(test)]
+mod testing;
+
+pub use content::Content;
+pub use digest::Digest;
+pub use features::{Features, NotUnderstood};
+pub use manifest::{Entry, InvalidManifest, Manifest, Position, Publication};
+pub use namespace::{InvalidNamespace, Namespace};
+pub use object::{Blob, Object, ObjectName, Rejection};
+pub use signature::{
+    PinError, PinnedSigners, Signer, SignerError, SignerKey, VerifiedManifest, VerifyError,
+};

@@ -1,0 +1,37 @@
+//! How large things may be, at both ends and on disk. What is larger is refused with its size, never cut.
+
+/// Largest blob, in bytes.
+pub const MAX_BLOB_BYTES: usize = 32 * 1024 * 1024;
+/// All blobs of one manifest together, in bytes.
+pub const MAX_SNAPSHOT_BYTES: u64 = 1024 * 1024 * 1024;
+/// Largest manifest, in bytes.
+pub const MAX_MANIFEST_BYTES: usize = 8 * 1024 * 1024;
+/// Most objects of one manifest.
+pub const MAX_ENTRIES: usize = 65_536;
+/// Longest name of an object's kind and longest key, in bytes.
+pub const MAX_NAME_BYTES: usize = 128;
+/// Most features that one object can require.
+pub const MAX_FEATURES: usize = 64;
+/// Longest author, in bytes.
+pub const MAX_AUTHOR_BYTES: usize = 1024;
+/// Most bytes of a blob in one message.
+pub const CHUNK_BYTES: usize = 256 * 1024;
+/// Largest message from a control plane, in bytes: a head.
+pub const MAX_DOWNWARD_BYTES: usize = MAX_MANIFEST_BYTES + 64 * 1024;
+/// Largest message from an edge, in bytes: a report.
+pub const MAX_UPWARD_BYTES: usize = 4 * 1024 * 1024;
+/// Blobs that an edge waits for at one time.
+pub const WINDOW_BLOBS: usize = 64;
+/// Bytes that an edge waits for at one time, unless one blob alone is larger.
+pub const WINDOW_BYTES: u64 = 8 * 1024 * 1024;
+/// Rejected objects that are told one by one.
+pub const MAX_REJECTED: usize = 256;
+/// Longest reason that is told, in characters.
+pub const MAX_REASON_CHARS: usize = 500;
+/// Manifests that last good versions of rejected objects are kept from.
+pub const MAX_KEPT_MANIFESTS: usize = 32;
+
+/// A reason that is not too long to be told.
+pub(crate) fn told(reason: &str) -> String {
+    reason.chars().take(MAX_REASON_CHARS).collect()
+}

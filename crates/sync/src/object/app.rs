@@ -1,0 +1,87 @@
+//! The apps of one shard as an object.
+
+use super::{Rejection, invalid, shard};
+use crate::canonical_json;
+use crate::message;
+use sidegate_model::app::{App, AppId};
+use sidegate_model::sharded::ShardKey as _;
+use std::sync::Arc;
+
+/// Some of the apps: those whose numbers name this shard.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AppShard {
+    /// Which shard.
+    pub shard: u8,
+    /// Its apps, in the order of numbers.
+    pub apps: Vec<Arc<App>>,
+}
+
+impl AppShard {
+    /// These apps, in order.
+    pub fn new(shard: u8, apps: impl IntoIterator<Item = Arc<App>>) -> Self {
+        let mut apps: Vec<_> = apps.into_iter().collect();
+        apps.sort_unstable_by_key(|app| app.id);
+        Self { shard, apps }
+    }
+
+    pub(super) fn to_message(&self) -> message::AppShard {
+        let apps = self.apps.iter().map(|app| app_message(app)).collect();
+        message::AppShard { shard: self.shard.into(), apps }
+    }
+
+    pub(super) fn from_message(message: message::AppShard) -> Result<Self, Rejection> {
+        let shard = shard(message.shard)?;
+        let apps = message.apps.into_iter().map(read_app).collect::<Result<Vec<_>, _>>()?;
+        if !apps.iter().all(|app| app.id.shard() == shard) {
+            return Err(invalid("apps", "one of them belongs to another shard"));
+        }
+        if !apps.is_sorted_by(|a, b| a.id < b.id) {
+            return Err(invalid("apps", "they are not in order"));
+        }
+        Ok(Self { shard, apps })
+    }
+}
+
+fn app_message(app: &App) -> message::App {
+    let App {
+        id,
+        name,
+        description,
+        owner_email,
+        is_active,
+        monthly_budget,
+        rate_limit,
+        metadata,
+        created_at,
+        updated_at,
+    } = app;
+    message::App {
+        id: id.0,
+        name: name.clone(),
+        description: description.clone(),
+        owner_email: owner_email.clone(),
+        is_active: *is_active,
+        monthly_budget: *monthly_budget,
+        rate_limit: *rate_limit,
+        metadata: canonical_json::write(metadata),
+        created_at: *created_at,
+        updated_at: *updated_at,
+    }
+}
+
+fn read_app(app: message::App) -> Result<Arc<App>, Rejection> {
+    let metadata = canonical_json::read(&app.metadata)
+        .map_err(|problem| invalid(&format!("app {}: metadata", app.id), problem))?;
+    Ok(Arc::new(App {
+        id: AppId(app.id),
+        name: app.name,
+        description: app.description,
+        owner_email: app.owner_email,
+        is_active: app.is_active,
+        monthly_budget: app.monthly_budget,
+        rate_limit: app.rate_limit,
+        metadata,
+        created_at: app.created_at,
+        updated_at: app.updated_at,
+    }))
+}
