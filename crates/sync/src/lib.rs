@@ -42,9 +42,12 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+pub mod bootstrap;
 pub mod canonical_json;
 mod content;
 mod digest;
+pub mod disk;
+pub mod edge_content;
 mod features;
 pub mod limits;
 mod manifest;
