@@ -42,11 +42,13 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod backoff;
 pub mod bootstrap;
 pub mod canonical_json;
 mod content;
 mod digest;
 pub mod disk;
+pub mod edge;
 pub mod edge_content;
 mod features;
 pub mod limits;
@@ -55,7 +57,10 @@ pub mod message;
 mod namespace;
 pub mod object;
 mod sabotage;
+pub mod server;
 mod signature;
+#[cfg(test)]
+mod simulation;
 #[cfg(test)]
 mod testing;
 

@@ -1,0 +1,14 @@
+//! The edge's end: what it does with what its control plane says. `machine.rs` decides, without input and output;
+//! `apply.rs` carries out the one step that changes what is served, on what `replica.rs` has; `client.rs`
+//! reads and writes for the machine.
+
+mod apply;
+mod downloads;
+mod machine;
+mod namespace_state;
+#[cfg(test)]
+mod tests;
+
+pub use apply::{Applied, ApplyError, Host, Store, apply};
+pub(crate) use machine::PROTOCOLS;
+pub use machine::{Action, EdgeConfig, Event, Machine, Start};

@@ -1,0 +1,361 @@
+//! The edge's end of the protocol as a machine without input and output: what happened goes in, what is to be done
+//! comes out. Times are since some beginning.
+//!
+//! It holds no queue: what is to be said is made when there is room to say it, so only the newest is said, and a
+//! control plane that reads slowly costs no memory. Messages can come twice, late, or not at all.
+
+use super::apply::{Applied, ApplyError};
+use super::downloads::Piece;
+use super::namespace_state::{Active, NamespaceState};
+use crate::backoff::{Backoff, Jitter};
+use crate::digest::Digest;
+use crate::edge_content::Rejected;
+use crate::features::Features;
+use crate::limits::CHUNK_BYTES;
+use crate::manifest::Manifest;
+use crate::message::{self, control_message, edge_message};
+use crate::namespace::Namespace;
+use crate::object::ObjectName;
+use crate::sabotage::{Check, leaves_out};
+use crate::signature::{PinnedSigners, VerifiedManifest};
+use bytes::Bytes;
+use std::collections::{BTreeMap, HashSet, VecDeque};
+use std::time::Duration;
+
+/// The versions of the protocol that are spoken.
+pub(crate) const PROTOCOLS: &[u32] = &[1];
+/// Between two attempts to connect.
+const RECONNECT_LEAST: Duration = Duration::from_millis(10);
+const RECONNECT_MOST: Duration = Duration::from_secs(15);
+/// A stream that lived this long makes up for all failures before.
+const HEALTHY_AFTER: Duration = Duration::from_secs(10);
+/// How often an edge says what it has although nothing happened: whatever was lost is sent again then.
+const HELLO_EVERY: Duration = Duration::from_secs(30);
+/// The longest that an edge stays away because it was told to.
+const LONGEST_ABSENCE: Duration = Duration::from_secs(600);
+/// Most commands that wait for their refusal.
+const MAX_ANSWERS: usize = 16;
+
+/// Who an edge is.
+#[derive(Debug, Clone)]
+pub struct EdgeConfig {
+    /// Whose manifests it takes.
+    pub signers: PinnedSigners,
+    /// What it understands.
+    pub features: Features,
+    /// Its version.
+    pub version: String,
+    /// Another one for each start of the process.
+    pub boot_id: [u8; 16],
+    /// Makes its pauses others than those of other edges.
+    pub seed: u64,
+}
+
+/// What an edge has of one namespace when it starts.
+#[derive(Debug, Clone, Default)]
+pub struct Start {
+    /// What it serves by, from its disk.
+    pub manifest: Option<VerifiedManifest>,
+    /// The objects of that which it does not serve by.
+    pub rejected: BTreeMap<ObjectName, Rejected>,
+    /// The blobs that are on its disk.
+    pub known: HashSet<Digest>,
+}
+
+/// What happened.
+#[derive(Debug, Clone)]
+pub enum Event {
+    /// A stream is there.
+    Connected,
+    /// The control plane said something.
+    Message(control_message::Body),
+    /// The stream has ended, or there was none; come back not before this time, if it says so.
+    Disconnected(Option<Duration>),
+    /// See [`Action::Store`].
+    Stored(Namespace, Digest, Result<(), String>),
+    /// See [`Action::Apply`].
+    Applied(Namespace, Result<Applied, ApplyError>),
+    /// How the edge and its plugins are doing now.
+    Report(message::NodeReport),
+    /// Nothing but time.
+    Tick,
+}
+
+/// What is to be done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Action {
+    /// Open a stream, then say [`Event::Connected`] or [`Event::Disconnected`].
+    Connect,
+    /// Close the stream, then say [`Event::Disconnected`].
+    Disconnect,
+    /// Store a blob, then say [`Event::Stored`].
+    Store(Namespace, Digest, Bytes),
+    /// Serve by this manifest, whose blobs are all stored, then say [`Event::Applied`].
+    Apply(VerifiedManifest),
+    /// Remove blobs that nobody needs any more.
+    Remove(Namespace, Vec<Digest>),
+}
+
+#[derive(Debug)]
+enum Link {
+    Down {
+        retry_at: Duration,
+    },
+    Connecting,
+    Up {
+        since: Duration,
+        hello_at: Duration,
+    },
+    /// It is to be closed, and the next one opened not before this long.
+    Closing {
+        stay_away: Option<Duration>,
+    },
+}
+
+/// The edge's end.
+#[derive(Debug)]
+pub struct Machine {
+    config: EdgeConfig,
+    namespaces: BTreeMap<Namespace, NamespaceState>,
+    link: Link,
+    backoff: Backoff,
+    jitter: Jitter,
+    report: Option<message::NodeReport>,
+    report_is_new: bool,
+    answers: VecDeque<message::CommandAnswer>,
+    actions: VecDeque<Action>,
+}
+
+impl Machine {
+    /// An edge that gets these namespaces, with what it has of each.
+    pub fn new(config: EdgeConfig, start: BTreeMap<Namespace, Start>) -> Self {
+        let state = |(namespace, start): (Namespace, Start)| {
+            let rejected = start.rejected;
+            let active = start.manifest.map(|manifest| Active { manifest, rejected });
+            (namespace.clone(), NamespaceState::new(namespace, active, start.known))
+        };
+        Self {
+            namespaces: start.into_iter().map(state).collect(),
+            link: Link::Down { retry_at: Duration::ZERO },
+            backoff: Backoff::new(RECONNECT_LEAST, RECONNECT_MOST),
+            jitter: Jitter::new(config.seed),
+            report: None,
+            report_is_new: false,
+            answers: VecDeque::new(),
+            actions: VecDeque::new(),
+            config,
+        }
+    }
+
+    /// Takes what happened.
+    pub fn handle(&mut self, event: Event, now: Duration) {
+        match event {
+            Event::Connected => self.connected(now),
+            Event::Disconnected(retry_after) => self.disconnected(retry_after, now),
+            Event::Message(message) => self.message(message, now),
+            Event::Stored(namespace, digest, result) => {
+                if let Some(state) = self.namespaces.get_mut(&namespace) {
+                    state.stored(digest, result, (now, &mut self.jitter));
+                }
+            }
+            Event::Applied(namespace, result) => self.applied(&namespace, result, now),
+            Event::Report(report) => {
+                self.report_is_new = true;
+                self.report = Some(report);
+            }
+            Event::Tick => {}
+        }
+    }
+
+    /// What is to be done next, if anything; to be asked until there is nothing.
+    pub fn next_action(&mut self, now: Duration) -> Option<Action> {
+        if let Some(action) = self.actions.pop_front() {
+            return Some(action);
+        }
+        match self.link {
+            Link::Down { retry_at } if retry_at <= now => {
+                self.link = Link::Connecting;
+                return Some(Action::Connect);
+            }
+            _ => {}
+        }
+        self.namespaces.values_mut().find_map(|state| state.to_apply(now)).map(Action::Apply)
+    }
+
+    /// What is to be said next, if anything; to be asked while there is a stream with room.
+    pub fn next_message(&mut self, now: Duration) -> Option<edge_message::Body> {
+        let Link::Up { hello_at, .. } = &mut self.link else { return None };
+        if *hello_at <= now {
+            *hello_at = match leaves_out(Check::Repeat) {
+                true => Duration::MAX,
+                false => now + self.jitter.around(HELLO_EVERY),
+            };
+            self.namespaces.values_mut().for_each(NamespaceState::tell);
+            return Some(edge_message::Body::Hello(self.hello()));
+        }
+        for state in self.namespaces.values_mut() {
+            if let Some(applied) = state.report() {
+                return Some(edge_message::Body::Applied(applied));
+            }
+            let blobs = state.wanted(now);
+            if !blobs.is_empty() {
+                return Some(edge_message::Body::Want(message::Want { blobs }));
+            }
+        }
+        if let Some(answer) = self.answers.pop_front() {
+            return Some(edge_message::Body::CommandAnswer(answer));
+        }
+        let is_new = std::mem::take(&mut self.report_is_new);
+        let report = self.report.clone().filter(|_| is_new)?;
+        Some(edge_message::Body::Report(report))
+    }
+
+    /// When [`Event::Tick`] is due, although nothing happens.
+    pub fn next_wakeup(&self, now: Duration) -> Option<Duration> {
+        let link = match self.link {
+            Link::Down { retry_at } => Some(retry_at),
+            Link::Up { hello_at, .. } => Some(hello_at),
+            Link::Connecting | Link::Closing { .. } => None,
+        };
+        let is_connected = matches!(self.link, Link::Up { .. });
+        let states = self.namespaces.values().filter_map(|state| state.next_at(now, is_connected));
+        states.chain(link).min()
+    }
+
+    /// Whether there is a stream.
+    pub fn is_connected(&self) -> bool {
+        matches!(self.link, Link::Up { .. })
+    }
+
+    fn hello(&self) -> message::Hello {
+        message::Hello {
+            protocols: PROTOCOLS.to_vec(),
+            edge_version: self.config.version.clone(),
+            features: self.config.features.names().map(str::to_owned).collect(),
+            boot_id: self.config.boot_id.to_vec(),
+            have: self.namespaces.values().filter_map(NamespaceState::have).collect(),
+        }
+    }
+
+    fn connected(&mut self, now: Duration) {
+        self.link = Link::Up { since: now, hello_at: now };
+        self.report_is_new = self.report.is_some();
+        self.namespaces.values_mut().for_each(|state| state.reconnected(now));
+    }
+
+    fn disconnected(&mut self, retry_after: Option<Duration>, now: Duration) {
+        let told = match self.link {
+            Link::Up { since, .. } if now.saturating_sub(since) >= HEALTHY_AFTER => {
+                self.backoff.succeeded();
+                None
+            }
+            Link::Closing { stay_away } => stay_away,
+            // It is known already.
+            Link::Down { .. } => return,
+            _ => None,
+        };
+        let pause = self.backoff.failed(&mut self.jitter);
+        // Everybody was told the same, and not everybody is to come at the same time.
+        let told = retry_after.or(told).map(|told| told.min(LONGEST_ABSENCE));
+        let told = told.map_or(Duration::ZERO, |told| told + self.jitter.around(told / 2));
+        self.link = Link::Down { retry_at: now + pause.max(told) };
+        self.answers.clear();
+    }
+
+    fn message(&mut self, message: control_message::Body, now: Duration) {
+        if !self.is_connected() {
+            return;
+        }
+        match message {
+            control_message::Body::Welcome(welcome) => {
+                if !PROTOCOLS.contains(&welcome.protocol) {
+                    self.close(Some(RECONNECT_MOST));
+                }
+            }
+            control_message::Body::Head(head) => {
+                if let Some(signed) = head.manifest {
+                    self.head(&signed, now);
+                }
+            }
+            control_message::Body::Blob(chunk) => self.chunk(&chunk, now),
+            control_message::Body::MissingBlob(missing) => {
+                if let Some(digest) = Digest::from_slice(&missing.digest) {
+                    self.namespaces.values_mut().for_each(|state| state.is_missing(&digest, now));
+                }
+            }
+            control_message::Body::Goodbye(goodbye) => {
+                self.close(Some(Duration::from_millis(goodbye.retry_after_ms)));
+            }
+            control_message::Body::Command(command) => self.refuse_command(command.id),
+        }
+    }
+
+    fn close(&mut self, stay_away: Option<Duration>) {
+        self.link = Link::Closing { stay_away };
+        self.actions.push_back(Action::Disconnect);
+    }
+
+    fn head(&mut self, signed: &message::SignedManifest, now: Duration) {
+        match self.verify(signed) {
+            Ok(manifest) => {
+                if let Some(state) = self.namespaces.get_mut(manifest.namespace()) {
+                    state.head(manifest, now);
+                }
+            }
+            Err(reason) => {
+                // Only to say where it was seen; nothing of it is believed.
+                let named = Manifest::decode(&signed.manifest).ok();
+                let namespace = named.map_or_else(Namespace::global, |m| m.namespace().clone());
+                if let Some(state) = self.namespaces.get_mut(&namespace) {
+                    state.refuse(Digest::of(&signed.manifest), &reason);
+                }
+            }
+        }
+    }
+
+    fn verify(&self, signed: &message::SignedManifest) -> Result<VerifiedManifest, String> {
+        self.config.signers.verify(signed).map_err(|error| error.to_string())
+    }
+
+    fn chunk(&mut self, chunk: &message::BlobChunk, now: Duration) {
+        let Some(digest) = Digest::from_slice(&chunk.digest) else { return };
+        if chunk.bytes.len() > CHUNK_BYTES {
+            return;
+        }
+        let piece = Piece { offset: chunk.offset, bytes: &chunk.bytes };
+        for (namespace, state) in &mut self.namespaces {
+            if let Some(blob) = state.piece(&digest, piece, now) {
+                self.actions.push_back(Action::Store(namespace.clone(), digest, blob));
+            }
+        }
+    }
+
+    fn applied(
+        &mut self,
+        namespace: &Namespace,
+        result: Result<Applied, ApplyError>,
+        now: Duration,
+    ) {
+        let Some(state) = self.namespaces.get_mut(namespace) else { return };
+        match result {
+            Ok(applied) => {
+                let surplus = state.applied(applied.rejected, &applied.needed);
+                if !surplus.is_empty() {
+                    self.actions.push_back(Action::Remove(namespace.clone(), surplus));
+                }
+            }
+            Err(error) => {
+                state.not_applied(&error.reason, &error.lost, (now, &mut self.jitter));
+            }
+        }
+    }
+
+    /// None is carried out yet.
+    fn refuse_command(&mut self, id: u64) {
+        let refused = "this version carries out no commands; upgrade the edge".to_owned();
+        let body = Some(message::command_answer::Body::Refused(refused));
+        if self.answers.len() < MAX_ANSWERS {
+            self.answers.push_back(message::CommandAnswer { id, body, is_last: true });
+        }
+    }
+}

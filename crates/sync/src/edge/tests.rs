@@ -1,0 +1,242 @@
+//! What the edge's machine says and does, step by step.
+
+use super::machine::{Action, EdgeConfig, Event, Machine, Start};
+use crate::digest::Digest;
+use crate::features::Features;
+use crate::limits::{CHUNK_BYTES, WINDOW_BLOBS};
+use crate::message::{self, control_message, edge_message};
+use crate::namespace::Namespace;
+use crate::object::Blob;
+use crate::signature::{PinnedSigners, Signer, VerifiedManifest};
+use crate::testing::{plugins, published};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+const fn seconds(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+struct Bench {
+    signer: Signer,
+    machine: Machine,
+    now: Duration,
+}
+
+impl Bench {
+    fn new(start: Start) -> Self {
+        let signer = Signer::from_seed(&[1; 32]).unwrap();
+        let config = EdgeConfig {
+            signers: PinnedSigners::new([signer.key()]).unwrap(),
+            features: Features::default(),
+            version: "1".to_owned(),
+            boot_id: [0; 16],
+            seed: 7,
+        };
+        let machine = Machine::new(config, BTreeMap::from([(Namespace::global(), start)]));
+        Self { signer, machine, now: Duration::ZERO }
+    }
+
+    /// With a stream, and the first words said.
+    fn connected(start: Start) -> Self {
+        let mut bench = Self::new(start);
+        assert_eq!(bench.actions(), [Action::Connect]);
+        bench.event(Event::Connected);
+        assert!(matches!(bench.messages()[0], edge_message::Body::Hello(_)));
+        bench
+    }
+
+    fn event(&mut self, event: Event) {
+        self.machine.handle(event, self.now);
+    }
+
+    fn hear(&mut self, body: control_message::Body) {
+        self.event(Event::Message(body));
+    }
+
+    fn head(&mut self, manifest: &VerifiedManifest) {
+        let head = message::Head { manifest: Some(manifest.to_message()) };
+        self.hear(control_message::Body::Head(head));
+    }
+
+    fn actions(&mut self) -> Vec<Action> {
+        std::iter::from_fn(|| self.machine.next_action(self.now)).collect()
+    }
+
+    fn messages(&mut self) -> Vec<edge_message::Body> {
+        std::iter::from_fn(|| self.machine.next_message(self.now)).collect()
+    }
+
+    /// The blobs that are asked for, with offsets.
+    fn wanted(&mut self) -> Vec<(Digest, u64)> {
+        let wants = self.messages().into_iter().filter_map(|message| match message {
+            edge_message::Body::Want(want) => Some(want.blobs),
+            _ => None,
+        });
+        let digest = |bytes: &[u8]| Digest::from_slice(bytes).unwrap();
+        wants.flatten().map(|blob| (digest(&blob.digest), blob.offset)).collect()
+    }
+
+    fn refused(&mut self) -> Option<String> {
+        let refused = self.messages().into_iter().filter_map(|message| match message {
+            edge_message::Body::Applied(applied) => applied.refused.map(|refused| refused.reason),
+            _ => None,
+        });
+        refused.last()
+    }
+
+    fn chunk(&mut self, blob: &Blob, offset: usize, end: usize) {
+        let chunk = message::BlobChunk {
+            digest: bytes::Bytes::copy_from_slice(blob.digest.as_bytes()),
+            offset: offset as u64,
+            bytes: blob.bytes.slice(offset..end),
+            is_last: end == blob.bytes.len(),
+        };
+        self.hear(control_message::Body::Blob(chunk));
+    }
+}
+
+#[test]
+fn only_so_many_blobs_are_on_their_way_at_one_time() {
+    let mut bench = Bench::connected(Start::default());
+    let ids: Vec<_> = (1..=3 * WINDOW_BLOBS as u32).collect();
+    let (manifest, blobs) = published(&bench.signer, (1, 1), &plugins(&ids, 1));
+    bench.head(&manifest);
+    let mut asked = bench.wanted();
+    assert_eq!(asked.len(), WINDOW_BLOBS);
+    while let Some((digest, 0)) = asked.pop() {
+        let blob = blobs.iter().find(|blob| blob.digest == digest).unwrap();
+        bench.chunk(blob, 0, blob.bytes.len());
+        let namespace = Namespace::global();
+        assert_eq!(bench.actions(), [Action::Store(namespace.clone(), digest, blob.bytes.clone())]);
+        bench.event(Event::Stored(namespace, digest, Ok(())));
+        asked.extend(bench.wanted());
+        assert!(asked.len() <= WINDOW_BLOBS);
+    }
+    assert_eq!(bench.actions(), [Action::Apply(manifest)]);
+}
+
+#[test]
+fn a_blob_that_broke_off_goes_on_where_it_was() {
+    let mut bench = Bench::connected(Start::default());
+    let (manifest, blobs) = published(&bench.signer, (1, 1), &plugins(&[1], 1));
+    bench.head(&manifest);
+    assert_eq!(bench.wanted(), [(blobs[0].digest, 0)]);
+    bench.chunk(&blobs[0], 0, 5);
+    // Once more, and one that does not fit.
+    bench.chunk(&blobs[0], 0, 5);
+    bench.chunk(&blobs[0], 7, 9);
+    bench.event(Event::Disconnected(None));
+    bench.now += seconds(1);
+    assert_eq!(bench.actions(), [Action::Connect]);
+    bench.event(Event::Connected);
+    assert_eq!(bench.wanted(), [(blobs[0].digest, 5)]);
+    bench.chunk(&blobs[0], 5, blobs[0].bytes.len());
+    assert!(matches!(bench.actions().as_slice(), [Action::Store(..)]));
+}
+
+#[test]
+fn what_does_not_come_is_asked_for_again_and_what_is_wrong_from_the_beginning() {
+    let mut bench = Bench::connected(Start::default());
+    let (manifest, blobs) = published(&bench.signer, (1, 1), &plugins(&[1], 1));
+    bench.head(&manifest);
+    assert_eq!(bench.wanted(), [(blobs[0].digest, 0)]);
+    assert_eq!(bench.wanted(), []);
+    bench.now += seconds(5);
+    assert_eq!(bench.wanted(), [(blobs[0].digest, 0)]);
+    let wrong = vec![b'x'; blobs[0].bytes.len()];
+    let wrong = Blob { bytes: wrong.into(), ..blobs[0].clone() };
+    bench.chunk(&wrong, 0, wrong.bytes.len());
+    assert_eq!((bench.actions(), bench.wanted()), (vec![], vec![]));
+    bench.now += seconds(5);
+    assert_eq!(bench.wanted(), [(blobs[0].digest, 0)]);
+    // Longer than it may be.
+    let long = Blob { bytes: vec![0; CHUNK_BYTES].into(), ..blobs[0].clone() };
+    bench.chunk(&long, 0, CHUNK_BYTES);
+    assert_eq!(bench.actions(), []);
+}
+
+#[test]
+fn an_edge_never_goes_back_within_a_lineage_and_says_why() {
+    let signer = Signer::from_seed(&[1; 32]).unwrap();
+    let (serving, _) = published(&signer, (2, 7), &plugins(&[], 1));
+    let start = Start { manifest: Some(serving.clone()), ..Start::default() };
+    let mut bench = Bench::connected(start);
+    let at = |position, version| published(&signer, position, &plugins(&[], version)).0;
+    for (older, said) in [
+        (at((2, 6), 1), "it is revision 6 of lineage 2, and this edge knows revision 7"),
+        (at((1, 99), 1), "it is revision 99 of lineage 1"),
+        (
+            published(&signer, (2, 7), &plugins(&[1], 1)).0,
+            "two manifests say that they are revision 7 of lineage 2",
+        ),
+    ] {
+        bench.head(&older);
+        assert!(bench.refused().unwrap().starts_with(said), "{older:?}");
+        assert_eq!(bench.actions(), []);
+    }
+    bench.head(&serving);
+    assert_eq!(bench.actions(), []);
+    let raised = at((3, 1), 1);
+    bench.head(&raised);
+    assert_eq!(bench.actions(), [Action::Apply(raised)]);
+}
+
+#[test]
+fn whoever_is_sent_away_stays_away_as_long_as_it_was_told() {
+    let mut bench = Bench::connected(Start::default());
+    let goodbye = message::Goodbye { reason: "too many".to_owned(), retry_after_ms: 20_000 };
+    bench.hear(control_message::Body::Goodbye(goodbye));
+    assert_eq!(bench.actions(), [Action::Disconnect]);
+    bench.event(Event::Disconnected(None));
+    let back = bench.machine.next_wakeup(bench.now).unwrap();
+    assert!((seconds(20)..=seconds(31)).contains(&back), "{back:?}");
+    bench.now = back - Duration::from_millis(1);
+    assert_eq!(bench.actions(), []);
+    bench.now = back;
+    assert_eq!(bench.actions(), [Action::Connect]);
+}
+
+#[test]
+fn attempts_to_connect_never_end_and_are_at_most_fifteen_seconds_apart() {
+    let mut bench = Bench::new(Start::default());
+    for _ in 0..1000 {
+        assert_eq!(bench.actions(), [Action::Connect]);
+        bench.event(Event::Disconnected(None));
+        let next = bench.machine.next_wakeup(bench.now).unwrap();
+        assert!(next - bench.now <= seconds(15));
+        bench.now = next;
+    }
+}
+
+#[test]
+fn a_full_disk_is_told_and_tried_again_later() {
+    let mut bench = Bench::connected(Start::default());
+    let (manifest, blobs) = published(&bench.signer, (1, 1), &plugins(&[1], 1));
+    bench.head(&manifest);
+    assert_eq!(bench.wanted().len(), 1);
+    bench.chunk(&blobs[0], 0, blobs[0].bytes.len());
+    assert_eq!(bench.actions().len(), 1);
+    let full = Err("the disk is full".to_owned());
+    bench.event(Event::Stored(Namespace::global(), blobs[0].digest, full));
+    assert_eq!(bench.refused().as_deref(), Some("the disk is full"));
+    assert_eq!(bench.wanted(), []);
+    bench.now += seconds(1);
+    assert_eq!(bench.wanted(), [(blobs[0].digest, 0)]);
+}
+
+#[test]
+fn commands_are_refused_by_name_and_reports_are_said_once() {
+    let mut bench = Bench::connected(Start::default());
+    bench.hear(control_message::Body::Command(message::Command { id: 9, body: None }));
+    let report = message::NodeReport { revision: 3, ..<_>::default() };
+    bench.event(Event::Report(message::NodeReport::default()));
+    bench.event(Event::Report(report.clone()));
+    let said = bench.messages();
+    let [edge_message::Body::CommandAnswer(answer), edge_message::Body::Report(told)] =
+        said.as_slice()
+    else {
+        panic!("{said:?}")
+    };
+    assert_eq!((answer.id, answer.is_last, told), (9, true, &report));
+    assert_eq!(bench.messages(), []);
+}

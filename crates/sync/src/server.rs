@@ -1,0 +1,8 @@
+//! The control plane's end: what one edge is sent. `session.rs` decides, without input and output; `service.rs` reads
+//! and writes for it, and asks whoever publishes; `peer.rs` says which edge it is.
+
+mod session;
+#[cfg(test)]
+mod tests;
+
+pub use session::{Output, Said, Session, SessionEvent};

@@ -1,0 +1,343 @@
+//! The control plane's end of one stream as a machine without input and output. It knows which manifests there are,
+//! what this edge was told, and which blobs it asked for; it is asked for the next message whenever there
+//! is room for one, so an edge that reads slowly costs no memory.
+//!
+//! An edge gets blobs of manifests that it was sent, and no others: a digest opens nothing.
+
+use crate::digest::Digest;
+use crate::edge::PROTOCOLS;
+use crate::limits::{CHUNK_BYTES, MAX_REJECTED, WINDOW_BLOBS};
+use crate::message::{self, control_message, edge_message};
+use crate::namespace::Namespace;
+use crate::signature::VerifiedManifest;
+use bytes::Bytes;
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+/// How long a head waits for a newer one, so that a burst of saves is sent once.
+const COALESCE: Duration = Duration::from_millis(50);
+/// How long an edge may take for its first word.
+const HELLO_WITHIN: Duration = Duration::from_secs(10);
+/// When to come back for an edge whose protocol is not spoken here.
+const UPGRADE_FIRST: Duration = Duration::from_secs(300);
+/// Blobs that can be asked for and wait to be sent, for each of two namespaces.
+const MAX_QUEUED: usize = 2 * WINDOW_BLOBS;
+/// Answers that there is no such blob which wait to be sent.
+const MAX_MISSING: usize = 2 * WINDOW_BLOBS;
+/// Manifests of a namespace whose blobs can be asked for: the newest that was sent, and the one before, of which an
+/// edge may still be asking.
+const SERVED: usize = 2;
+
+/// What happened.
+#[derive(Debug, Clone)]
+pub enum SessionEvent {
+    /// The edge said something.
+    Message(edge_message::Body),
+    /// A namespace of this edge has a new manifest.
+    Head(VerifiedManifest),
+    /// See [`Output::Load`]; `None` where there is no such blob.
+    Loaded(Digest, Option<Bytes>),
+    /// The edge is to go elsewhere, and to come back here not before this time.
+    Leave(String, Duration),
+}
+
+/// What an edge says that is for others.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Said {
+    /// Who it is, and what it has.
+    Hello(message::Hello),
+    /// What it serves by.
+    Applied(message::Applied),
+    /// How it is doing.
+    Report(message::NodeReport),
+    /// What came of a command.
+    CommandAnswer(message::CommandAnswer),
+}
+
+/// What is to be done.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Output {
+    /// Send this.
+    Send(control_message::Body),
+    /// Get a blob, then say [`SessionEvent::Loaded`].
+    Load(Namespace, Digest),
+    /// Tell whoever wants to know.
+    Tell(Said),
+    /// End the stream.
+    Close,
+}
+
+#[derive(Debug, Default)]
+struct Line {
+    newest: Option<VerifiedManifest>,
+    /// The manifest that the edge has or was sent.
+    told: Option<Digest>,
+    due_at: Option<Duration>,
+    served: VecDeque<VerifiedManifest>,
+}
+
+#[derive(Debug)]
+struct Transfer {
+    digest: Digest,
+    offset: u64,
+    /// `None` until it was read.
+    bytes: Option<Bytes>,
+    is_loading: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    WaitingForHello { until: Duration },
+    Serving,
+    Closing,
+}
+
+/// The control plane's end.
+#[derive(Debug)]
+pub struct Session {
+    version: String,
+    phase: Phase,
+    welcome: Option<u32>,
+    goodbye: Option<(String, Duration)>,
+    lines: BTreeMap<Namespace, Line>,
+    queue: VecDeque<Transfer>,
+    missing: VecDeque<Digest>,
+    said: VecDeque<Said>,
+    /// Most bytes of a blob in one message.
+    pub(crate) chunk_bytes: usize,
+}
+
+impl Session {
+    /// For an edge that gets these namespaces.
+    pub fn new(
+        version: &str,
+        namespaces: impl IntoIterator<Item = Namespace>,
+        now: Duration,
+    ) -> Self {
+        let lines = namespaces.into_iter().map(|namespace| (namespace, Line::default()));
+        Self {
+            version: version.to_owned(),
+            phase: Phase::WaitingForHello { until: now + HELLO_WITHIN },
+            welcome: None,
+            goodbye: None,
+            lines: lines.collect(),
+            queue: VecDeque::new(),
+            missing: VecDeque::new(),
+            said: VecDeque::new(),
+            chunk_bytes: CHUNK_BYTES,
+        }
+    }
+
+    /// Takes what happened.
+    pub fn handle(&mut self, event: SessionEvent, now: Duration) {
+        match event {
+            SessionEvent::Message(message) => self.message(message, now),
+            SessionEvent::Head(manifest) => self.head(manifest, now),
+            SessionEvent::Loaded(digest, bytes) => self.loaded(digest, bytes),
+            SessionEvent::Leave(reason, retry_after) => {
+                self.goodbye = Some((reason, retry_after));
+            }
+        }
+    }
+
+    /// What is to be done next, if anything; to be asked while there is room for a message.
+    pub fn next(&mut self, now: Duration) -> Option<Output> {
+        if let Some(said) = self.said.pop_front() {
+            return Some(Output::Tell(said));
+        }
+        match self.phase {
+            Phase::Closing => return Some(Output::Close),
+            Phase::WaitingForHello { until } if until <= now => {
+                self.goodbye = Some(("the edge did not say who it is".to_owned(), HELLO_WITHIN));
+            }
+            _ => {}
+        }
+        if let Some((reason, retry_after)) = self.goodbye.take() {
+            self.phase = Phase::Closing;
+            let retry_after_ms = u64::try_from(retry_after.as_millis()).unwrap_or(u64::MAX);
+            let goodbye = message::Goodbye { reason, retry_after_ms };
+            return Some(Output::Send(control_message::Body::Goodbye(goodbye)));
+        }
+        if self.phase != Phase::Serving {
+            return None;
+        }
+        if let Some(protocol) = self.welcome.take() {
+            let welcome = message::Welcome { protocol, control_version: self.version.clone() };
+            return Some(Output::Send(control_message::Body::Welcome(welcome)));
+        }
+        if let Some(head) = self.lines.values_mut().find_map(|line| line.due(now)) {
+            return Some(Output::Send(control_message::Body::Head(head)));
+        }
+        if let Some(digest) = self.missing.pop_front() {
+            let missing = message::MissingBlob { digest: digest.as_bytes().to_vec() };
+            return Some(Output::Send(control_message::Body::MissingBlob(missing)));
+        }
+        self.next_chunk()
+    }
+
+    /// When [`Self::next`] is to be asked although nothing happens.
+    pub fn next_wakeup(&self) -> Option<Duration> {
+        match self.phase {
+            Phase::WaitingForHello { until } => Some(until),
+            Phase::Serving => self.lines.values().filter_map(|line| line.due_at).min(),
+            Phase::Closing => None,
+        }
+    }
+
+    fn message(&mut self, message: edge_message::Body, now: Duration) {
+        if self.phase == Phase::Closing {
+            return;
+        }
+        match message {
+            edge_message::Body::Hello(hello) => self.hello(hello, now),
+            edge_message::Body::Want(want) => self.want(want),
+            edge_message::Body::Applied(mut applied) => {
+                applied.rejected.truncate(MAX_REJECTED);
+                self.tell(Said::Applied(applied));
+            }
+            edge_message::Body::Report(report) => self.tell(Said::Report(report)),
+            edge_message::Body::CommandAnswer(answer) => self.tell(Said::CommandAnswer(answer)),
+        }
+    }
+
+    /// Of each kind only the last counts while it waits; there is one for each namespace of what is applied.
+    fn tell(&mut self, said: Said) {
+        self.said.retain(|waiting| match (waiting, &said) {
+            (Said::Applied(old), Said::Applied(new)) => old.namespace != new.namespace,
+            (Said::CommandAnswer(_), _) => true,
+            (old, new) => std::mem::discriminant(old) != std::mem::discriminant(new),
+        });
+        if self.said.len() < 2 * WINDOW_BLOBS {
+            self.said.push_back(said);
+        }
+    }
+
+    fn hello(&mut self, hello: message::Hello, now: Duration) {
+        let common = hello.protocols.iter().filter(|p| PROTOCOLS.contains(p)).max().copied();
+        let Some(protocol) = common else {
+            let reason = format!(
+                "the edge speaks versions {:?} of the protocol, and this control plane {PROTOCOLS:?}: \
+                 upgrade the older one",
+                hello.protocols.iter().take(10).collect::<Vec<_>>()
+            );
+            self.goodbye = Some((reason, UPGRADE_FIRST));
+            return;
+        };
+        if self.phase != Phase::Serving {
+            self.phase = Phase::Serving;
+            self.welcome = Some(protocol);
+        }
+        for (namespace, line) in &mut self.lines {
+            let have = hello.have.iter().find(|have| have.namespace == namespace.as_str());
+            line.told = have.and_then(|have| Digest::from_slice(&have.manifest_digest));
+            line.plan(now);
+        }
+        self.tell(Said::Hello(hello));
+    }
+
+    fn head(&mut self, manifest: VerifiedManifest, now: Duration) {
+        if let Some(line) = self.lines.get_mut(manifest.namespace()) {
+            line.newest = Some(manifest);
+            line.plan(now + COALESCE);
+        }
+    }
+
+    fn want(&mut self, want: message::Want) {
+        for wanted in want.blobs.into_iter().take(MAX_QUEUED) {
+            let Some(digest) = Digest::from_slice(&wanted.digest) else { continue };
+            if self.queue.iter().any(|transfer| transfer.digest == digest) {
+                continue;
+            }
+            if self.namespace_of(&digest).is_none() {
+                if self.missing.len() < MAX_MISSING && !self.missing.contains(&digest) {
+                    self.missing.push_back(digest);
+                }
+            } else if self.queue.len() < MAX_QUEUED {
+                let offset = wanted.offset;
+                self.queue.push_back(Transfer { digest, offset, bytes: None, is_loading: false });
+            }
+        }
+    }
+
+    fn namespace_of(&self, digest: &Digest) -> Option<Namespace> {
+        let has = |line: &Line| line.served.iter().any(|served| served.has_blob(digest));
+        self.lines.iter().find(|(_, line)| has(line)).map(|(namespace, _)| namespace.clone())
+    }
+
+    fn loaded(&mut self, digest: Digest, bytes: Option<Bytes>) {
+        let Some(transfer) = self.queue.front_mut().filter(|transfer| transfer.digest == digest)
+        else {
+            return;
+        };
+        transfer.bytes = bytes;
+        if transfer.bytes.is_none() {
+            self.queue.pop_front();
+            self.missing.push_back(digest);
+        }
+    }
+
+    /// One blob after the other, in pieces.
+    fn next_chunk(&mut self) -> Option<Output> {
+        let transfer = self.queue.front_mut()?;
+        let digest = transfer.digest;
+        let Some(bytes) = &transfer.bytes else {
+            if std::mem::replace(&mut transfer.is_loading, true) {
+                return None;
+            }
+            let namespace = self.namespace_of(&digest);
+            return self.load(namespace, digest);
+        };
+        let begin = usize::try_from(transfer.offset).unwrap_or(usize::MAX).min(bytes.len());
+        let end = bytes.len().min(begin + self.chunk_bytes);
+        let is_last = end == bytes.len();
+        let chunk = message::BlobChunk {
+            digest: Bytes::copy_from_slice(digest.as_bytes()),
+            offset: begin as u64,
+            bytes: bytes.slice(begin..end),
+            is_last,
+        };
+        transfer.offset = end as u64;
+        if is_last {
+            self.queue.pop_front();
+        }
+        Some(Output::Send(control_message::Body::Blob(chunk)))
+    }
+
+    fn load(&mut self, namespace: Option<Namespace>, digest: Digest) -> Option<Output> {
+        match namespace {
+            Some(namespace) => Some(Output::Load(namespace, digest)),
+            // A newer head came, and nobody needs it any more.
+            None => {
+                self.queue.pop_front();
+                let missing = message::MissingBlob { digest: digest.as_bytes().to_vec() };
+                Some(Output::Send(control_message::Body::MissingBlob(missing)))
+            }
+        }
+    }
+}
+
+impl Line {
+    fn plan(&mut self, at: Duration) {
+        let newest = self.newest.as_ref().map(VerifiedManifest::digest);
+        self.due_at = match newest == self.told || newest.is_none() {
+            true => None,
+            // Whoever keeps on saving delays nobody for ever.
+            false => Some(self.due_at.map_or(at, |due| due.min(at))),
+        };
+    }
+
+    fn due(&mut self, now: Duration) -> Option<message::Head> {
+        self.due_at.filter(|due| *due <= now)?;
+        self.due_at = None;
+        let newest = self.newest.clone()?;
+        self.told = Some(newest.digest());
+        let head = message::Head { manifest: Some(newest.to_message()) };
+        if self.served.back() != Some(&newest) {
+            self.served.push_back(newest);
+        }
+        if self.served.len() > SERVED {
+            self.served.pop_front();
+        }
+        Some(head)
+    }
+}

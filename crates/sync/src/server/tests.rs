@@ -1,0 +1,185 @@
+//! What one edge is sent, step by step.
+
+use super::session::{Output, Said, Session, SessionEvent};
+use crate::digest::Digest;
+use crate::limits::CHUNK_BYTES;
+use crate::message::{self, control_message, edge_message};
+use crate::namespace::Namespace;
+use crate::object::Blob;
+use crate::signature::{Signer, VerifiedManifest};
+use crate::testing::{plugins, published};
+use std::time::Duration;
+
+struct Bench {
+    signer: Signer,
+    session: Session,
+    now: Duration,
+}
+
+impl Bench {
+    fn new() -> Self {
+        let session = Session::new("1", [Namespace::global()], Duration::ZERO);
+        Self { signer: Signer::from_seed(&[1; 32]).unwrap(), session, now: Duration::ZERO }
+    }
+
+    fn with_edge() -> Self {
+        let mut bench = Self::new();
+        bench.say(edge_message::Body::Hello(hello(&[1], None)));
+        assert!(matches!(
+            bench.sent().as_slice(),
+            [control_message::Body::Welcome(message::Welcome { protocol: 1, .. })]
+        ));
+        bench
+    }
+
+    fn say(&mut self, body: edge_message::Body) {
+        self.session.handle(SessionEvent::Message(body), self.now);
+    }
+
+    fn publish(&mut self, revision: u64) -> (VerifiedManifest, Vec<Blob>) {
+        let (manifest, blobs) = published(&self.signer, (1, revision), &plugins(&[1], revision));
+        self.session.handle(SessionEvent::Head(manifest.clone()), self.now);
+        (manifest, blobs)
+    }
+
+    fn outputs(&mut self) -> Vec<Output> {
+        std::iter::from_fn(|| self.session.next(self.now)).collect()
+    }
+
+    fn sent(&mut self) -> Vec<control_message::Body> {
+        let outputs = self.outputs().into_iter();
+        outputs.filter_map(|o| if let Output::Send(body) = o { Some(body) } else { None }).collect()
+    }
+
+    /// The manifests that are sent until then.
+    fn heads(&mut self) -> Vec<Digest> {
+        let sent = self.sent().into_iter();
+        sent.filter_map(|body| match body {
+            control_message::Body::Head(head) => Some(Digest::of(&head.manifest?.manifest)),
+            _ => None,
+        })
+        .collect()
+    }
+}
+
+fn hello(protocols: &[u32], have: Option<&VerifiedManifest>) -> message::Hello {
+    let have = have.map(|manifest| message::Have {
+        namespace: String::new(),
+        manifest_digest: manifest.digest().as_bytes().to_vec(),
+    });
+    message::Hello {
+        protocols: protocols.to_vec(),
+        have: have.into_iter().collect(),
+        ..<_>::default()
+    }
+}
+
+fn want(digest: Digest, offset: u64) -> edge_message::Body {
+    let blob = message::WantedBlob { digest: digest.as_bytes().to_vec(), offset };
+    edge_message::Body::Want(message::Want { blobs: vec![blob] })
+}
+
+#[test]
+fn a_burst_of_saves_is_one_head_and_nobody_who_keeps_on_saving_delays_it() {
+    let mut bench = Bench::with_edge();
+    let mut newest = None;
+    for revision in 1..=10 {
+        newest = Some(bench.publish(revision).0);
+        assert_eq!(bench.heads(), []);
+        bench.now += Duration::from_millis(4);
+    }
+    assert_eq!(bench.session.next_wakeup(), Some(Duration::from_millis(50)));
+    bench.now = Duration::from_millis(50);
+    assert_eq!(bench.heads(), [newest.unwrap().digest()]);
+    assert_eq!((bench.heads(), bench.session.next_wakeup()), (vec![], None));
+}
+
+#[test]
+fn a_head_that_the_edge_has_is_not_sent_and_one_that_it_lost_is_sent_again() {
+    let mut bench = Bench::new();
+    let (manifest, _) = bench.publish(1);
+    bench.say(edge_message::Body::Hello(hello(&[1], Some(&manifest))));
+    assert_eq!(bench.heads(), []);
+    bench.say(edge_message::Body::Hello(hello(&[1], None)));
+    assert_eq!(bench.heads(), [manifest.digest()]);
+    // It was lost on the way, so the edge still does not have it.
+    bench.say(edge_message::Body::Hello(hello(&[1], None)));
+    assert_eq!(bench.heads(), [manifest.digest()]);
+}
+
+#[test]
+fn an_edge_gets_blobs_of_manifests_that_it_was_sent_and_no_others() {
+    let mut bench = Bench::with_edge();
+    let (_, blobs) = bench.publish(1);
+    let digest = blobs[0].digest;
+    let missing = control_message::Body::MissingBlob(message::MissingBlob {
+        digest: digest.as_bytes().to_vec(),
+    });
+    bench.say(want(digest, 0));
+    assert_eq!(bench.sent(), [missing]);
+    bench.now += Duration::from_millis(50);
+    assert_eq!(bench.heads().len(), 1);
+    // Twice is once.
+    bench.say(want(digest, 0));
+    bench.say(want(digest, 0));
+    assert_eq!(bench.outputs(), [Output::Load(Namespace::global(), digest)]);
+    bench.session.handle(SessionEvent::Loaded(digest, Some(blobs[0].bytes.clone())), bench.now);
+    let sent = bench.sent();
+    let [control_message::Body::Blob(chunk)] = sent.as_slice() else { panic!("{sent:?}") };
+    assert_eq!((&chunk.bytes, chunk.offset, chunk.is_last), (&blobs[0].bytes, 0, true));
+}
+
+#[test]
+fn a_blob_goes_in_pieces_from_where_the_edge_is() {
+    let mut bench = Bench::with_edge();
+    let (_, blobs) = bench.publish(1);
+    bench.now += Duration::from_millis(50);
+    assert_eq!(bench.heads().len(), 1);
+    bench.say(want(blobs[0].digest, 10));
+    assert_eq!(bench.outputs().len(), 1);
+    let bytes = vec![7; 2 * CHUNK_BYTES + 11];
+    bench.session.handle(SessionEvent::Loaded(blobs[0].digest, Some(bytes.into())), bench.now);
+    let pieces: Vec<_> = bench
+        .sent()
+        .into_iter()
+        .map(|body| match body {
+            control_message::Body::Blob(chunk) => (chunk.offset, chunk.bytes.len(), chunk.is_last),
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    let chunk = CHUNK_BYTES as u64;
+    assert_eq!(
+        pieces,
+        [(10, CHUNK_BYTES, false), (10 + chunk, CHUNK_BYTES, false), (10 + 2 * chunk, 1, true)]
+    );
+}
+
+#[test]
+fn an_edge_that_speaks_another_protocol_or_nothing_is_sent_away_with_the_reason() {
+    let mut bench = Bench::new();
+    bench.say(edge_message::Body::Hello(hello(&[7, 8], None)));
+    let outputs = [bench.session.next(bench.now), bench.session.next(bench.now)];
+    let [Some(Output::Send(control_message::Body::Goodbye(goodbye))), Some(Output::Close)] =
+        &outputs
+    else {
+        panic!("{outputs:?}")
+    };
+    assert!(goodbye.reason.contains("[7, 8]") && goodbye.retry_after_ms > 0, "{goodbye:?}");
+    let mut silent = Bench::new();
+    assert_eq!(silent.outputs(), []);
+    silent.now = silent.session.next_wakeup().unwrap();
+    assert!(matches!(
+        silent.session.next(silent.now),
+        Some(Output::Send(control_message::Body::Goodbye(_)))
+    ));
+}
+
+#[test]
+fn of_what_an_edge_says_the_last_of_each_kind_is_told() {
+    let mut bench = Bench::with_edge();
+    let applied = |revision| message::Applied { revision, ..<_>::default() };
+    for revision in 1..=3 {
+        bench.say(edge_message::Body::Applied(applied(revision)));
+    }
+    assert_eq!(bench.outputs(), [Output::Tell(Said::Applied(applied(3)))]);
+}
