@@ -3,12 +3,18 @@
 //! reads and writes for the machine.
 
 mod apply;
+mod client;
 mod downloads;
 mod machine;
 mod namespace_state;
+mod replica;
+mod snapshot_host;
 #[cfg(test)]
 mod tests;
 
 pub use apply::{Applied, ApplyError, Host, Store, apply};
+pub use client::{Contact, Dial, Surroundings, run};
 pub(crate) use machine::PROTOCOLS;
 pub use machine::{Action, EdgeConfig, Event, Machine, Start};
+pub use replica::Replica;
+pub use snapshot_host::{Inspection, SnapshotHost};

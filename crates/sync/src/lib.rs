@@ -56,6 +56,7 @@ mod manifest;
 pub mod message;
 mod namespace;
 pub mod object;
+pub mod report;
 mod sabotage;
 pub mod server;
 mod signature;

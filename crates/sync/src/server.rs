@@ -1,8 +1,12 @@
 //! The control plane's end: what one edge is sent. `session.rs` decides, without input and output; `service.rs` reads
 //! and writes for it, and asks whoever publishes; `peer.rs` says which edge it is.
 
+mod peer;
+mod service;
 mod session;
 #[cfg(test)]
 mod tests;
 
+pub use peer::{IdentifiedIo, PeerIdentity};
+pub use service::{Published, SyncService};
 pub use session::{Output, Said, Session, SessionEvent};

@@ -1,0 +1,260 @@
+//! How an edge and its plugins are doing, as messages: both ways, within bounds.
+
+use crate::message;
+use sidegate_model::config_schema::ConfigSchema;
+use sidegate_model::endpoint::{Endpoint, Method, MethodSet, Raised};
+use sidegate_model::node::{NodeId, NodeReport};
+use sidegate_model::plugin::{PluginId, Slug};
+use sidegate_model::policy::CallerDemand;
+use sidegate_model::public_endpoints::PublicMode;
+use sidegate_model::status::{PluginState, PluginStatus};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Most bytes of a report. What is longer loses the schemas of configurations first, then endpoints: what plugins
+/// are doing is always told.
+const MAX_REPORT_BYTES: usize = 3 * 1024 * 1024;
+/// Most plugins of one report.
+const MAX_PLUGINS: usize = 10_000;
+
+/// As a message.
+pub fn to_message(report: &NodeReport) -> message::NodeReport {
+    let plugins = report.plugins.iter().take(MAX_PLUGINS).map(status_message);
+    let mut message = message::NodeReport {
+        node_id: report.id.as_str().to_owned(),
+        revision: report.revision,
+        approves_public: report.public_mode == PublicMode::Approve,
+        plugins: plugins.collect(),
+    };
+    shorten(&mut message);
+    message
+}
+
+/// From a message. What is no report of a plugin is left out.
+pub fn from_message(message: message::NodeReport) -> NodeReport {
+    let plugins = message.plugins.into_iter().take(MAX_PLUGINS);
+    NodeReport {
+        id: NodeId::new(message.node_id),
+        revision: message.revision,
+        public_mode: match message.approves_public {
+            true => PublicMode::Approve,
+            false => PublicMode::Allow,
+        },
+        plugins: plugins.filter_map(read_status).collect(),
+    }
+}
+
+fn shorten(report: &mut message::NodeReport) {
+    let bytes = |report: &message::NodeReport| prost::Message::encoded_len(report);
+    if bytes(report) <= MAX_REPORT_BYTES {
+        return;
+    }
+    report.plugins.iter_mut().for_each(|plugin| plugin.config_schema = None);
+    if bytes(report) <= MAX_REPORT_BYTES {
+        return;
+    }
+    for plugin in &mut report.plugins {
+        plugin.endpoints.clear();
+        plugin.raised.clear();
+        plugin.warnings.clear();
+    }
+}
+
+fn status_message(status: &PluginStatus) -> message::PluginStatus {
+    let PluginStatus {
+        id,
+        name,
+        slug,
+        state,
+        reason,
+        warnings,
+        pid,
+        restarts,
+        next_start_at,
+        ready_since,
+        hooks,
+        requested_scopes,
+        config_schema,
+        endpoints,
+        raised,
+        demand,
+        required,
+        start_duration,
+        in_flight,
+    } = status;
+    let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+    message::PluginStatus {
+        id: id.0,
+        name: name.clone(),
+        slug: slug.as_ref().map(ToString::to_string),
+        state: state.as_str().to_owned(),
+        reason: reason.clone(),
+        warnings: warnings.clone(),
+        pid: *pid,
+        restarts: *restarts,
+        next_start_at: *next_start_at,
+        ready_since: *ready_since,
+        hooks: hooks.clone(),
+        requested_scopes: requested_scopes.clone(),
+        config_schema: config_schema.as_ref().map(|schema| schema.as_json().to_string()),
+        endpoints: endpoints.iter().map(|endpoint| endpoint_message(endpoint)).collect(),
+        raised: raised.iter().filter_map(|raised| raised_message(raised, endpoints)).collect(),
+        demands_token: demand.token,
+        demanded_scopes: demand.scopes.clone(),
+        required: *required,
+        start_duration_ms: start_duration.map(millis),
+        in_flight: u64::try_from(*in_flight).unwrap_or(u64::MAX),
+    }
+}
+
+fn read_status(status: message::PluginStatus) -> Option<PluginStatus> {
+    let endpoints: Vec<_> = status.endpoints.into_iter().map(read_endpoint).map(Arc::new).collect();
+    let schema = status.config_schema.and_then(|json| ConfigSchema::parse(&json).ok().flatten());
+    Some(PluginStatus {
+        id: PluginId(status.id),
+        name: status.name,
+        slug: status.slug.and_then(|slug| Slug::parse(&slug).ok()),
+        state: PluginState::ALL.into_iter().find(|state| state.as_str() == status.state)?,
+        reason: status.reason,
+        warnings: status.warnings,
+        pid: status.pid,
+        restarts: status.restarts,
+        next_start_at: status.next_start_at,
+        ready_since: status.ready_since,
+        hooks: status.hooks,
+        requested_scopes: status.requested_scopes,
+        config_schema: schema.map(Arc::new),
+        raised: status.raised.into_iter().filter_map(|r| read_raised(r, &endpoints)).collect(),
+        endpoints,
+        demand: CallerDemand { token: status.demands_token, scopes: status.demanded_scopes },
+        required: status.required,
+        start_duration: status.start_duration_ms.map(Duration::from_millis),
+        in_flight: usize::try_from(status.in_flight).unwrap_or(usize::MAX),
+    })
+}
+
+fn endpoint_message(endpoint: &Endpoint) -> message::EndpointStatus {
+    let field = |(name, value): (&String, &String)| message::MetadataField {
+        name: name.clone(),
+        value: value.clone(),
+    };
+    message::EndpointStatus {
+        path: endpoint.path.clone(),
+        methods: method_names(endpoint.methods),
+        description: endpoint.description.clone(),
+        require_auth: endpoint.require_auth,
+        scopes_required: endpoint.scopes_required.clone(),
+        stream_response: endpoint.stream_response,
+        metadata: endpoint.metadata.iter().map(field).collect(),
+    }
+}
+
+fn read_endpoint(endpoint: message::EndpointStatus) -> Endpoint {
+    Endpoint {
+        path: endpoint.path,
+        methods: methods(&endpoint.methods),
+        description: endpoint.description,
+        require_auth: endpoint.require_auth,
+        scopes_required: endpoint.scopes_required,
+        stream_response: endpoint.stream_response,
+        metadata: endpoint.metadata.into_iter().map(|field| (field.name, field.value)).collect(),
+    }
+}
+
+fn raised_message(raised: &Raised, endpoints: &[Arc<Endpoint>]) -> Option<message::RaisedEndpoint> {
+    let at = endpoints.iter().position(|endpoint| Arc::ptr_eq(endpoint, &raised.endpoint));
+    let at = at.or_else(|| endpoints.iter().position(|endpoint| *endpoint == raised.endpoint))?;
+    Some(message::RaisedEndpoint {
+        endpoint: u32::try_from(at).ok()?,
+        path: raised.path.clone(),
+        methods: method_names(raised.methods),
+        scopes: raised.scopes.clone(),
+    })
+}
+
+fn read_raised(raised: message::RaisedEndpoint, endpoints: &[Arc<Endpoint>]) -> Option<Raised> {
+    let at = usize::try_from(raised.endpoint).ok()?;
+    Some(Raised {
+        endpoint: endpoints.get(at)?.clone(),
+        path: raised.path,
+        methods: methods(&raised.methods),
+        scopes: raised.scopes,
+    })
+}
+
+fn method_names(methods: MethodSet) -> Vec<String> {
+    methods.iter().map(|method| method.as_str().to_owned()).collect()
+}
+
+fn methods(names: &[String]) -> MethodSet {
+    names.iter().filter_map(|name| Method::parse(name)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn report() -> NodeReport {
+        let endpoint = Arc::new(Endpoint {
+            path: "/files/*".to_owned(),
+            methods: [Method::Get, Method::Post].into_iter().collect(),
+            description: "files".to_owned(),
+            require_auth: true,
+            scopes_required: vec!["files.read".to_owned()],
+            stream_response: true,
+            metadata: [("k".to_owned(), "v".to_owned())].into(),
+        });
+        let schema = ConfigSchema::parse(r#"{"required":["port"]}"#).unwrap().unwrap();
+        let status = PluginStatus {
+            id: PluginId(7),
+            name: "files".to_owned(),
+            slug: Some(Slug::parse("files").unwrap()),
+            state: PluginState::Backoff,
+            reason: Some("it ended".to_owned()),
+            warnings: vec!["w".to_owned()],
+            pid: Some(42),
+            restarts: 3,
+            next_start_at: Some(1_700_000_000_000),
+            ready_since: None,
+            hooks: vec!["custom_endpoint".to_owned()],
+            requested_scopes: vec!["apps.read".to_owned()],
+            config_schema: Some(Arc::new(schema)),
+            endpoints: vec![endpoint.clone()],
+            raised: vec![Raised {
+                endpoint,
+                path: "/files/secret".to_owned(),
+                methods: [Method::Post].into_iter().collect(),
+                scopes: vec!["files.write".to_owned()],
+            }],
+            demand: CallerDemand { token: true, scopes: vec!["a".to_owned()] },
+            required: true,
+            start_duration: Some(Duration::from_millis(1234)),
+            in_flight: 5,
+        };
+        let (id, plugins) = (NodeId::new("edge-1"), vec![status]);
+        NodeReport { id, revision: 9, public_mode: PublicMode::Approve, plugins }
+    }
+
+    #[test]
+    fn a_report_arrives_as_it_was_sent() {
+        let report = report();
+        let arrived = from_message(to_message(&report));
+        assert_eq!(format!("{arrived:?}"), format!("{report:?}"));
+        let of_a_later_version = message::PluginStatus { state: "asleep".into(), ..<_>::default() };
+        let plugins = vec![of_a_later_version];
+        assert!(from_message(message::NodeReport { plugins, ..<_>::default() }).plugins.is_empty());
+    }
+
+    #[test]
+    fn a_report_that_is_too_long_still_says_what_plugins_are_doing() {
+        let mut long = report();
+        let mut status = long.plugins.remove(0);
+        let schema = format!(r#"{{"description":"{}"}}"#, "x".repeat(200_000));
+        status.config_schema = ConfigSchema::parse(&schema).unwrap().map(Arc::new);
+        long.plugins = vec![status; 50];
+        let message = to_message(&long);
+        assert!(prost::Message::encoded_len(&message) <= MAX_REPORT_BYTES);
+        let arrived = from_message(message);
+        assert_eq!((arrived.plugins.len(), arrived.plugins[49].endpoints.len()), (50, 1));
+    }
+}

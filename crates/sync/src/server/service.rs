@@ -1,0 +1,244 @@
+//! The control plane's end over gRPC. A stream of answers is made as it is read: whoever does not read gets nothing
+//! made, and when the connection ends nothing of it is left.
+
+use super::peer::PeerIdentity;
+use super::session::{Output, Said, Session, SessionEvent};
+use crate::digest::Digest;
+use crate::limits::{MAX_DOWNWARD_BYTES, MAX_UPWARD_BYTES};
+use crate::message::edge_sync_server::{EdgeSync, EdgeSyncServer};
+use crate::message::{ControlMessage, EdgeMessage};
+use crate::namespace::Namespace;
+use crate::signature::VerifiedManifest;
+use bytes::Bytes;
+use futures_util::Stream;
+use sidegate_model::quota::{Quota, Verdict};
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep_until, timeout};
+use tonic::transport::Server;
+use tonic::transport::server::Connected;
+use tonic::{Request, Response, Status, Streaming};
+
+/// How often a silent connection is asked whether it is still there, and how long it may take to answer.
+const PING_EVERY: Duration = Duration::from_secs(30);
+const PING_WITHIN: Duration = Duration::from_secs(20);
+/// How long reading a blob may take; an edge asks again.
+const LOAD_WITHIN: Duration = Duration::from_secs(10);
+/// Edges that may come in a minute. After an outage all of them come at once; those beyond this come later.
+const EDGES_A_MINUTE: u32 = 6000;
+/// When edges come back that were sent away because the process stops: another replica takes them.
+const ELSEWHERE_AFTER: Duration = Duration::from_millis(100);
+
+/// What is published, and who wants to hear of edges. All calls of one edge come one after the other.
+pub trait Published: Send + Sync + 'static {
+    /// The newest manifest of a namespace, from now on.
+    fn head(&self, namespace: &Namespace) -> watch::Receiver<Option<VerifiedManifest>>;
+
+    /// The blob of an object of a namespace; `None` where there is no such blob (any more).
+    fn blob(
+        &self,
+        namespace: &Namespace,
+        digest: &Digest,
+    ) -> impl Future<Output = Result<Option<Bytes>, String>> + Send;
+
+    /// An edge said something. It is called on a thread that serves others, too, and must not wait.
+    fn said(&self, peer: &PeerIdentity, said: Said);
+
+    /// A stream of an edge begins. What is returned is dropped when it ends.
+    fn attached(&self, peer: &PeerIdentity) -> Box<dyn Send + Sync>;
+}
+
+/// The service.
+pub struct SyncService<P> {
+    published: Arc<P>,
+    version: String,
+    stop: watch::Receiver<bool>,
+    admitted: Quota,
+    started: Instant,
+}
+
+impl<P: Published> SyncService<P> {
+    /// Serves what is published until `stop` becomes true; then edges are told to go elsewhere.
+    pub fn new(published: Arc<P>, version: &str, stop: watch::Receiver<bool>) -> Self {
+        let (version, admitted) = (version.to_owned(), Quota::default());
+        Self { published, version, stop, admitted, started: Instant::now() }
+    }
+
+    /// Serves connections as they come, each of an edge that proved who it is, until `stop` becomes true.
+    ///
+    /// # Errors
+    /// Those of the transport.
+    pub async fn serve<I, T, E>(self, incoming: I) -> Result<(), tonic::transport::Error>
+    where
+        I: Stream<Item = Result<T, E>>,
+        T: AsyncRead + AsyncWrite + Connected<ConnectInfo = PeerIdentity> + Unpin + Send + 'static,
+        E: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        let mut stop = self.stop.clone();
+        let service = EdgeSyncServer::new(self)
+            .max_decoding_message_size(MAX_UPWARD_BYTES)
+            .max_encoding_message_size(MAX_DOWNWARD_BYTES);
+        Server::builder()
+            .http2_keepalive_interval(Some(PING_EVERY))
+            .http2_keepalive_timeout(Some(PING_WITHIN))
+            .max_concurrent_streams(Some(8))
+            .add_service(service)
+            .serve_with_incoming_shutdown(incoming, async move {
+                // Whoever could stop it is gone: it is stopped.
+                let _ = stop.wait_for(|stop| *stop).await;
+            })
+            .await
+    }
+
+    /// How long an edge has to stay away, if there are too many of them just now.
+    fn crowded(&self) -> Option<Duration> {
+        let now = u64::try_from(self.started.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        match self.admitted.take(EDGES_A_MINUTE, now) {
+            Verdict::Refuse { retry_after_seconds, .. } => {
+                Some(Duration::from_secs(retry_after_seconds))
+            }
+            Verdict::Pass(_) | Verdict::Unlimited => None,
+        }
+    }
+}
+
+#[tonic::async_trait]
+impl<P: Published> EdgeSync for SyncService<P> {
+    type AttachStream = Pin<Box<dyn Stream<Item = Result<ControlMessage, Status>> + Send>>;
+
+    async fn attach(
+        &self,
+        request: Request<Streaming<EdgeMessage>>,
+    ) -> Result<Response<Self::AttachStream>, Status> {
+        let peer = request.extensions().get::<PeerIdentity>().cloned();
+        let Some(peer) = peer else {
+            return Err(Status::unauthenticated("the connection does not say which edge this is"));
+        };
+        let stream = EdgeStream::new(self, peer, request.into_inner());
+        let answers = futures_util::stream::unfold(stream, |mut stream| async move {
+            let message = stream.next().await?;
+            Some((Ok(message), stream))
+        });
+        Ok(Response::new(Box::pin(answers)))
+    }
+}
+
+/// One stream of an edge.
+struct EdgeStream<P> {
+    session: Session,
+    peer: PeerIdentity,
+    published: Arc<P>,
+    inbound: Streaming<EdgeMessage>,
+    global: Head,
+    own: Head,
+    stop: watch::Receiver<bool>,
+    is_stopping: bool,
+    ended: bool,
+    started: Instant,
+    _attached: Box<dyn Send + Sync>,
+}
+
+/// The newest manifest of a namespace; nothing where nobody publishes (any more).
+struct Head(Option<watch::Receiver<Option<VerifiedManifest>>>);
+
+impl Head {
+    /// The next newest manifest; never, where there is none.
+    async fn next(&mut self) -> Option<VerifiedManifest> {
+        if let Some(receiver) = &mut self.0 {
+            if receiver.changed().await.is_ok() {
+                return receiver.borrow_and_update().clone();
+            }
+            self.0 = None;
+        }
+        std::future::pending().await
+    }
+}
+
+impl<P: Published> EdgeStream<P> {
+    fn new(service: &SyncService<P>, peer: PeerIdentity, inbound: Streaming<EdgeMessage>) -> Self {
+        let started = Instant::now();
+        let published = service.published.clone();
+        let namespaces = [Namespace::global(), peer.namespace.clone()];
+        let mut session = Session::new(&service.version, namespaces, Duration::ZERO);
+        if let Some(away) = service.crowded() {
+            let reason = "too many edges come at once".to_owned();
+            session.handle(SessionEvent::Leave(reason, away), Duration::ZERO);
+        }
+        let head = |namespace: &Namespace| {
+            let mut receiver = published.head(namespace);
+            // What is there already is news to this edge.
+            receiver.mark_changed();
+            Head(Some(receiver))
+        };
+        let has_own = !peer.namespace.is_global();
+        Self {
+            session,
+            global: head(&Namespace::global()),
+            own: if has_own { head(&peer.namespace) } else { Head(None) },
+            _attached: published.attached(&peer),
+            stop: service.stop.clone(),
+            is_stopping: false,
+            ended: false,
+            peer,
+            published,
+            inbound,
+            started,
+        }
+    }
+
+    async fn next(&mut self) -> Option<ControlMessage> {
+        while !self.ended {
+            match self.session.next(self.started.elapsed()) {
+                Some(Output::Send(body)) => return Some(ControlMessage { body: Some(body) }),
+                Some(Output::Load(namespace, digest)) => self.load(&namespace, digest).await,
+                Some(Output::Tell(said)) => self.published.said(&self.peer, said),
+                Some(Output::Close) => return None,
+                None => self.wait().await,
+            }
+        }
+        None
+    }
+
+    async fn load(&mut self, namespace: &Namespace, digest: Digest) {
+        let loaded = timeout(LOAD_WITHIN, self.published.blob(namespace, &digest)).await;
+        let problem = match loaded {
+            Ok(Ok(bytes)) => return self.tell(SessionEvent::Loaded(digest, bytes)),
+            Ok(Err(problem)) => problem,
+            Err(_) => format!("it took more than {LOAD_WITHIN:?}"),
+        };
+        tracing::warn!(edge = self.peer.edge, %namespace, %digest, problem, "a blob cannot be read");
+        self.tell(SessionEvent::Loaded(digest, None));
+    }
+
+    /// Waits until something happens.
+    async fn wait(&mut self) {
+        let wakeup = self.session.next_wakeup();
+        let event = tokio::select! {
+            message = self.inbound.message() => match message {
+                Ok(Some(EdgeMessage { body: Some(body) })) => SessionEvent::Message(body),
+                // Of a later version.
+                Ok(Some(EdgeMessage { body: None })) => return,
+                Ok(None) | Err(_) => {
+                    self.ended = true;
+                    return;
+                }
+            },
+            Some(head) = self.global.next() => SessionEvent::Head(head),
+            Some(head) = self.own.next() => SessionEvent::Head(head),
+            _ = self.stop.wait_for(|stop| *stop), if !self.is_stopping => {
+                self.is_stopping = true;
+                SessionEvent::Leave("this control plane stops".to_owned(), ELSEWHERE_AFTER)
+            }
+            () = sleep_until(self.started + wakeup.unwrap_or_default()), if wakeup.is_some() => return,
+        };
+        self.tell(event);
+    }
+
+    fn tell(&mut self, event: SessionEvent) {
+        self.session.handle(event, self.started.elapsed());
+    }
+}

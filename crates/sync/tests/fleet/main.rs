@@ -1,0 +1,167 @@
+//! Both ends over real sockets: what is published reaches edges, and edges outlive their control plane.
+
+#![expect(clippy::unwrap_used, reason = "what a test unwraps is what it asserts")]
+
+mod control_plane;
+mod edge;
+
+use control_plane::ControlPlane;
+use edge::Edge;
+use sidegate_model::app::{App, AppId};
+use sidegate_model::node::{NodeId, NodeReport};
+use sidegate_model::plugin::{PluginId, PluginSpec};
+use sidegate_model::public_endpoints::PublicMode;
+use sidegate_model::snapshot::Snapshot;
+use sidegate_sync::server::Said;
+use std::time::Duration;
+use tempfile::TempDir;
+
+/// More than anything takes on a busy machine.
+pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
+
+fn snapshot(plugins: &[(u32, &str)]) -> Snapshot {
+    plugins.iter().fold(Snapshot::default(), |snapshot, (id, command)| {
+        let spec = PluginSpec::new(PluginId(*id), &format!("p{id}"), command);
+        snapshot.with_plugin(spec.id, Some(spec))
+    })
+}
+
+fn commands(snapshot: &Snapshot) -> Vec<(u32, String)> {
+    snapshot.plugins.values().map(|spec| (spec.id.0, spec.command.clone())).collect()
+}
+
+#[tokio::test]
+async fn what_is_published_reaches_the_edges_of_its_namespace_and_no_others() {
+    let control = ControlPlane::start().await;
+    control.publish("", 1, &snapshot(&[(1, "file:///a")]));
+    control.publish("berlin", 1, &snapshot(&[(2, "file:///b")]));
+    let (one, two) = (TempDir::new().unwrap(), TempDir::new().unwrap());
+    let mut berlin = Edge::start(&control, "one", "berlin", one.path());
+    let mut global = Edge::start(&control, "two", "", two.path());
+    let both = vec![(1, "file:///a".to_owned()), (2, "file:///b".to_owned())];
+    berlin.serves(|snapshot| commands(snapshot) == both).await;
+    global.serves(|snapshot| commands(snapshot) == both[..1]).await;
+    control.publish("berlin", 2, &snapshot(&[(2, "file:///c")]));
+    berlin.serves(|snapshot| commands(snapshot)[1].1 == "file:///c").await;
+    let revision = control.said(|peer, said| match said {
+        Said::Applied(applied) if peer.edge == "one" && applied.namespace == "berlin" => {
+            Some(applied.revision).filter(|revision| *revision == 2)
+        }
+        _ => None,
+    });
+    assert_eq!(revision.await, 2);
+}
+
+#[tokio::test]
+async fn an_edge_starts_and_serves_without_its_control_plane_and_catches_up_when_it_is_back() {
+    let control = ControlPlane::start().await;
+    control.publish("", 1, &snapshot(&[(1, "file:///a")]));
+    let folder = TempDir::new().unwrap();
+    let mut edge = Edge::start(&control, "one", "", folder.path());
+    edge.serves(|snapshot| snapshot.plugins.len() == 1).await;
+    edge.stop().await;
+    let address = control.stop().await;
+    // Nobody is there, and it serves at once.
+    let mut edge = Edge::start_at(address, control.signer(), ("one", ""), folder.path());
+    assert_eq!(commands(&edge.snapshot()), [(1, "file:///a".to_owned())]);
+    let control = control.start_again(address).await;
+    control.publish("", 2, &snapshot(&[(1, "file:///a"), (2, "file:///b")]));
+    edge.serves(|snapshot| snapshot.plugins.len() == 2).await;
+    edge.stop().await;
+}
+
+#[tokio::test]
+async fn large_objects_come_in_pieces() {
+    let control = ControlPlane::start().await;
+    let mut content = snapshot(&[]);
+    for id in 0..12 {
+        let mut spec = PluginSpec::new(PluginId(id), &format!("p{id}"), "file:///a");
+        spec.config.insert("text".to_owned(), "x".repeat(1_000_000 + id as usize).into());
+        content = content.with_plugin(spec.id, Some(spec));
+    }
+    control.publish("", 1, &content);
+    let folder = TempDir::new().unwrap();
+    let mut edge = Edge::start(&control, "one", "", folder.path());
+    edge.serves(|arrived| arrived.plugins == content.plugins).await;
+}
+
+#[tokio::test]
+async fn a_changed_app_moves_a_256th_and_leaves_all_other_parts_as_they_were() {
+    let control = ControlPlane::start().await;
+    let app = |id: u32, name: &str| App {
+        id: AppId(id),
+        name: format!("{name}{id}"),
+        description: String::new(),
+        owner_email: "a@b".to_owned(),
+        is_active: true,
+        monthly_budget: 0.0,
+        rate_limit: 0,
+        metadata: <_>::default(),
+        created_at: 0,
+        updated_at: 0,
+    };
+    let mut content = Snapshot::default();
+    (0..1024).for_each(|id| content.apps.insert(app(id, "app")));
+    control.publish("", 1, &content);
+    let folder = TempDir::new().unwrap();
+    let mut edge = Edge::start(&control, "one", "", folder.path());
+    edge.serves(|snapshot| snapshot.apps.len() == 1024).await;
+    let before = edge.snapshot();
+    let read = control.blobs_read();
+    content.apps.insert(app(7, "other"));
+    control.publish("", 2, &content);
+    edge.serves(|snapshot| snapshot.apps[&AppId(7)].name == "other7").await;
+    let after = edge.snapshot();
+    assert_eq!(control.blobs_read() - read, 1);
+    let same = (0..=255).filter(|shard| after.apps.is_same_part(&before.apps, *shard)).count();
+    assert_eq!(same, 255);
+}
+
+#[tokio::test]
+async fn reports_reach_the_control_plane() {
+    let control = ControlPlane::start().await;
+    let folder = TempDir::new().unwrap();
+    let edge = Edge::start(&control, "one", "", folder.path());
+    let (id, public_mode) = (NodeId::new("one"), PublicMode::Approve);
+    edge.report(&NodeReport { id, revision: 7, public_mode, plugins: Vec::new() });
+    let revision = control.said(|_, said| match said {
+        Said::Report(report) => Some(report.revision),
+        _ => None,
+    });
+    assert_eq!(revision.await, 7);
+}
+
+#[tokio::test]
+async fn a_manifest_of_another_signer_is_not_served_by_and_the_control_plane_hears_why() {
+    let (ours, other) = (ControlPlane::start().await, ControlPlane::start().await);
+    other.publish("", 1, &snapshot(&[(1, "file:///evil")]));
+    let folder = TempDir::new().unwrap();
+    let edge = Edge::start_at(other.address(), ours.signer(), ("one", ""), folder.path());
+    let reason = other.said(|_, said| match said {
+        Said::Applied(applied) => applied.refused.as_ref().map(|refused| refused.reason.clone()),
+        _ => None,
+    });
+    assert!(reason.await.starts_with("no pinned signer signed it"));
+    assert_eq!(edge.snapshot().revision, 0);
+}
+
+#[tokio::test]
+async fn one_save_reaches_two_hundred_edges() {
+    let control = ControlPlane::start().await;
+    control.publish("", 1, &snapshot(&[(1, "file:///a")]));
+    let folder = TempDir::new().unwrap();
+    let start = |number: usize| {
+        let name = format!("edge-{number}");
+        Edge::start(&control, &name, "", &folder.path().join(&name))
+    };
+    let mut edges: Vec<_> = (0..200).map(start).collect();
+    for edge in &mut edges {
+        edge.serves(|snapshot| snapshot.plugins.len() == 1).await;
+    }
+    let begin = std::time::Instant::now();
+    control.publish("", 2, &snapshot(&[(1, "file:///a"), (2, "file:///b")]));
+    for edge in &mut edges {
+        edge.serves(|snapshot| snapshot.plugins.len() == 2).await;
+    }
+    println!("all of 200 edges after {:?}", begin.elapsed());
+}
