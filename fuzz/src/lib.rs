@@ -16,12 +16,14 @@ pub mod mutate;
 pub mod paths;
 pub mod pieces;
 pub mod search;
+pub mod snapshots;
 pub mod texts;
 pub mod verdict;
 
 pub use search::search;
 pub use verdict::Verdict;
 
+use snapshots::{bootstrap, sync_manifest};
 use texts::{admin_body, dsn, duration, handshake, log_line, manifest, options};
 
 /// Something that reads foreign bytes.
@@ -38,6 +40,7 @@ pub struct Target {
 /// All of them.
 pub const TARGETS: &[Target] = &[
     Target { name: "admin_body", check: admin_body::check, words: admin_body::WORDS },
+    Target { name: "bootstrap", check: bootstrap::check, words: bootstrap::WORDS },
     Target { name: "codec", check: codec::check, words: codec::WORDS },
     Target { name: "dsn", check: dsn::check, words: dsn::WORDS },
     Target { name: "duration", check: duration::check, words: duration::WORDS },
@@ -51,6 +54,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "manifest", check: manifest::check, words: manifest::WORDS },
     Target { name: "options", check: options::check, words: options::WORDS },
     Target { name: "paths", check: paths::check, words: paths::WORDS },
+    Target { name: "sync_manifest", check: sync_manifest::check, words: sync_manifest::WORDS },
 ];
 
 /// Tries one input.

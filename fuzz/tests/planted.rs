@@ -3,9 +3,11 @@
 
 use crate::repository::seeds;
 use http::HeaderMap;
+use prost::Message as _;
 use sidegate_fuzz::guard::Io;
 use sidegate_fuzz::http2_client::wire::Tamper;
 use sidegate_fuzz::search::{Budget, Start};
+use sidegate_fuzz::snapshots::{bootstrap, sync_manifest};
 use sidegate_fuzz::texts::{admin_body, dsn, duration, handshake, log_line, manifest, options};
 use sidegate_fuzz::{
     TARGETS, Verdict, codec, forwarded, guard, hpack, http1, http2_client, paths, search,
@@ -19,6 +21,7 @@ use sidegate_model::path::PluginPath;
 use sidegate_model::plugin::{InvalidOption, PluginOptions};
 use sidegate_plugins::host::fuzzing::{LogLine, Wishes, read_manifest};
 use sidegate_store::fuzzing::{Address, read_address};
+use sidegate_sync::PinnedSigners;
 use sidegate_transport::http2::fuzzing::read_block;
 use sidegate_wire::handshake::Handshake;
 use std::collections::BTreeMap;
@@ -58,6 +61,7 @@ macro_rules! planted {
 
 planted! {
     admin_body: |input| admin_body::check_with(OVERLOOKS_FOUR, input);
+    bootstrap: |input| bootstrap::check_with(any_case_of_magic, input);
     codec: |input| codec::check_with(NO_SIGN, input);
     dsn: |input| dsn::check_with(quoting, input);
     duration: |input| duration::check_with(with_commas, input);
@@ -73,6 +77,7 @@ planted! {
     manifest: |input| manifest::check_with(any_hooks, input);
     options: |input| options::check_with(any_case_of_values, input);
     paths: |input| paths::check_with(decoded_twice, input);
+    sync_manifest: |input| sync_manifest::check_with(any_order, input);
 }
 
 /// Overlooks members that no app has, where their names have four letters.
@@ -83,6 +88,29 @@ const OVERLOOKS_FOUR: admin_body::Readers = admin_body::Readers {
     },
     ..admin_body::OURS
 };
+
+/// Takes `sgboot1` for the beginning of a file.
+fn any_case_of_magic(bytes: &[u8], signers: &PinnedSigners) -> Option<bootstrap::Taken> {
+    let mut changed = bytes.to_vec();
+    changed.get_mut(..7)?.make_ascii_uppercase();
+    match bootstrap::ours(bytes, signers) {
+        Some(taken) => Some(taken),
+        None => {
+            let body = changed.len().saturating_sub(37);
+            bootstrap::ours(&bootstrap::sealed(&changed[..body]), signers)
+                .filter(|_| bytes[..7] != changed[..7])
+        }
+    }
+}
+
+/// Takes objects in any order.
+fn any_order(bytes: &[u8]) -> Option<sync_manifest::Reading> {
+    sync_manifest::ours(bytes).or_else(|| {
+        let mut manifest = sidegate_sync::message::Manifest::decode(bytes).ok()?;
+        manifest.entries.sort_by(|a, b| (&a.kind, &a.key).cmp(&(&b.kind, &b.key)));
+        sync_manifest::ours(&manifest.encode_to_vec())
+    })
+}
 
 /// Knows no negative numbers.
 const NO_SIGN: codec::Readers = codec::Readers {

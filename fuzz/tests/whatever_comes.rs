@@ -42,5 +42,6 @@ macro_rules! targets {
 }
 
 targets! {
-    admin_body codec dsn duration forwarded guard handshake hpack http1 http2_client log_line manifest options paths
+    admin_body bootstrap codec dsn duration forwarded guard handshake hpack http1 http2_client log_line manifest options paths
+    sync_manifest
 }

@@ -1,0 +1,4 @@
+//! What an edge reads of a control plane, from the network and from files.
+
+pub mod bootstrap;
+pub mod sync_manifest;
