@@ -68,6 +68,18 @@ impl GatewayBuilder {
         self
     }
 
+    /// With its database on a server, and the key of its secrets in a file.
+    ///
+    /// # Panics
+    /// When that file cannot be written.
+    #[must_use]
+    pub fn database(self, dsn: impl AsRef<std::ffi::OsStr>) -> Self {
+        let key = self.folder().join("key-of-secrets");
+        // 32 bytes that are no secret.
+        std::fs::write(&key, "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=").expect("a file");
+        self.env("DATABASE_DSN", dsn).env("SIDEGATE_SECRETS_KEY_FILE", key)
+    }
+
     /// A folder that lives as long as the gateway.
     pub fn folder(&self) -> &Path {
         self.folder.path()

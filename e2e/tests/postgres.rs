@@ -17,7 +17,7 @@ fn a_gateway_on_postgresql_goes_on_after_a_restart_and_tells_nobody_the_password
     story(async {
         server.tell("CREATE DATABASE gateway OWNER guarded");
         let dsn = server.guarded_dsn(server.password(), "gateway");
-        let builder = Gateway::builder().env("DATABASE_DSN", &dsn).env("LOG_LEVEL", "trace");
+        let builder = Gateway::builder().database(&dsn).env("LOG_LEVEL", "trace");
         let gateway = builder.start().await;
         for password in [server.password(), "right/password@1"] {
             gateway.admin().keep_secret(password);
@@ -33,6 +33,12 @@ fn a_gateway_on_postgresql_goes_on_after_a_restart_and_tells_nobody_the_password
         assert!(!gateway.data_dir().join("sidegate.db").exists());
         gateway.stop();
 
+        let usual = [("DATABASE_DSN", &*dsn), ("DATA_DIR", "/nowhere")];
+        let said = Cli::with(&usual).fails(2, &["serve"]).await;
+        assert!(
+            said.contains("SIDEGATE_SECRETS_KEY_FILE: a database on a server needs it"),
+            "{said}"
+        );
         let shown = Cli::with(&[("DATABASE_DSN", &dsn)]).run(&["config"]).await;
         let hidden = dsn.replace(server.password(), "(hidden)");
         assert!(shown.stdout.contains(&hidden), "{}", shown.stdout);
@@ -44,7 +50,7 @@ fn a_gateway_on_postgresql_goes_on_after_a_restart_and_tells_nobody_the_password
 fn while_the_database_is_gone_requests_go_on_and_changes_are_refused() {
     let Some(mut server) = Need::Postgres.or_skip(Postgres::start()) else { return };
     story(async {
-        let gateway = Gateway::builder().env("DATABASE_DSN", server.dsn("postgres")).start().await;
+        let gateway = Gateway::builder().database(server.dsn("postgres")).start().await;
         let lab = gateway.lab().await;
         let grant = json!({"scope": "kv.readwrite"});
         gateway.admin().post(&format!("plugins/{}/grant", lab.id), &grant).await;

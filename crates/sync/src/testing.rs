@@ -43,6 +43,7 @@ pub(crate) fn plugin() -> impl Strategy<Value = PluginSpec> {
                     let parse = |text: &&'static str| PublicEndpoints::parse(text).unwrap();
                     public.iter().map(parse).collect()
                 }),
+                secret_settings: <_>::default(),
                 reloads,
             }
         },

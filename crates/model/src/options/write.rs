@@ -36,6 +36,7 @@ impl PluginOptions {
             cors,
             stream,
             policy,
+            secret_settings,
             env,
         } = self;
         let mut texts = Texts::default();
@@ -56,6 +57,8 @@ impl PluginOptions {
         }
         texts.stream(stream);
         texts.policy(policy);
+        let paths: Vec<_> = secret_settings.iter().map(ToString::to_string).collect();
+        texts.value("secret_settings", (!paths.is_empty()).then(|| paths.join(",")));
         for (name, value) in env.iter() {
             texts.value(&format!("env.{name}"), Some(value));
         }

@@ -8,7 +8,7 @@ use sidegate_model::UnixMillis;
 use sidegate_model::options::PluginOptions;
 use sidegate_model::plugin::{PluginId, PluginSpec, Slug};
 use sidegate_model::public_endpoints::PublicEndpoints;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// What an edge needs of a plugin.
@@ -49,6 +49,8 @@ fn spec_message(spec: &PluginSpec) -> message::PluginSpec {
         hook_types,
         service_scopes,
         public_endpoints,
+        // For whoever shows and seals them.
+        secret_settings: _,
         reloads,
     } = spec;
     let option = |(name, value)| message::PluginOption { name, value };
@@ -79,6 +81,7 @@ fn read_spec(id: PluginId, spec: message::PluginSpec) -> Result<PluginSpec, Reje
         hook_types: spec.hook_types,
         service_scopes: spec.service_scopes.into_iter().collect(),
         public_endpoints: spec.public_endpoints.map(read_public).transpose()?,
+        secret_settings: BTreeSet::new(),
         reloads: spec.reloads,
     })
 }
