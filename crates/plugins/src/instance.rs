@@ -24,6 +24,7 @@ pub use question::{
 pub(crate) use usage::OpenCalls;
 
 use control::ProtocolControl;
+use futures_util::FutureExt as _;
 use grpc::Grpc;
 use sidegate_model::plugin::PluginSpec;
 use sidegate_transport::pinned::Connector;
@@ -91,18 +92,16 @@ impl Instance {
     /// # Errors
     /// See [`AskError`]. An instance that did not hear of the request has taken nothing of its body, or
     /// has left it whole.
-    pub async fn ask(
-        &self,
-        question: &Question<'_>,
-        body: &mut RequestBody,
+    pub fn ask<'a>(
+        &'a self,
+        question: &'a Question<'_>,
+        body: &'a mut RequestBody,
         limits: CallLimits,
-    ) -> Result<Answer, AskError> {
-        match &self.protocol {
-            Protocol::Grpc(grpc) => {
-                let answer = grpc.ask(&self.usage, question, body, limits).await?;
-                Ok(answer.map(Pieces::grpc))
-            }
-        }
+    ) -> impl Future<Output = Result<Answer, AskError>> + Send + 'a {
+        // Another protocol makes this one of two futures.
+        let Protocol::Grpc(grpc) = &self.protocol;
+        let asking = grpc.ask(&self.usage, question, body, limits);
+        asking.map(|answer| Ok(answer?.map(Pieces::grpc)))
     }
 
     /// For whoever looks after its process.
@@ -128,7 +127,6 @@ impl Drop for Instance {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use futures_util::FutureExt as _;
     use sidegate_model::plugin::PluginId;
     use std::pin::pin;
 

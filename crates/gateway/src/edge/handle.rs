@@ -11,7 +11,7 @@ use super::request::{self, Admitted, PluginRequest};
 use super::response::{self, Form};
 use super::settle::{self, Destination, Settled, settle};
 use super::turn;
-use super::upload::{BodyLimit, Upload};
+use super::upload::{BodyLimit, Upload, Uploaded};
 use crate::identity::admit::{Counted, admit};
 use http::request::Parts;
 use http::{Response, StatusCode, header};
@@ -30,9 +30,39 @@ pub(crate) async fn handle(
     body: &mut Upload,
     record: &mut RequestRecord,
 ) -> Result<Response<EdgeBody>, EdgeError> {
+    // Two halves, so that what only one of them needs takes no room beside the other.
+    let ready = match admitted(context, head, body, record).await? {
+        Step::Ask(ready) => ready,
+        Step::Options(allow) => return Ok(options(record, head, allow)),
+    };
+    answered(context, head, ready).await
+}
+
+/// What the first half of the story comes to.
+enum Step {
+    /// A plugin is asked.
+    Ask(Ready),
+    /// An OPTIONS that the gateway answers itself.
+    Options(MethodSet),
+}
+
+/// A request that may pass, with its body.
+struct Ready {
+    admitted: Admitted,
+    moment: Moment,
+    uploaded: Uploaded,
+}
+
+/// Up to where the request may pass and its body is there.
+async fn admitted(
+    context: &RequestContext,
+    head: &Parts,
+    body: &mut Upload,
+    record: &mut RequestRecord,
+) -> Result<Step, EdgeError> {
     let settled = match settle(context, head, record).await? {
         Destination::Call(settled) => settled,
-        Destination::Options(allow) => return Ok(options(record, head, allow)),
+        Destination::Options(allow) => return Ok(Step::Options(allow)),
     };
     let Settled { matched, caller, mut instance, mut moment } = settled;
     let (mount, client) = (&*matched.mount, context.client());
@@ -67,6 +97,16 @@ pub(crate) async fn handle(
     }
     record.received(uploaded.bytes.len());
     let admitted = Admitted { matched, permit, instance };
+    Ok(Step::Ask(Ready { admitted, moment, uploaded }))
+}
+
+/// Asks the plugin, and makes an answer of what it says.
+async fn answered(
+    context: &RequestContext,
+    head: &Parts,
+    ready: Ready,
+) -> Result<Response<EdgeBody>, EdgeError> {
+    let Ready { admitted, moment, uploaded } = ready;
     let (request, instance) = request::build(context, admitted, head);
     let mut body = RequestBody::Whole(uploaded.bytes.clone());
     let asked = dispatch::ask(context, &request, &mut body, &instance, moment.now).await;

@@ -49,7 +49,8 @@ pub(crate) fn respond(
     open: OpenRequest,
     request: Request<Incoming>,
 ) -> impl Future<Output = Result<Response<EdgeBody>, Infallible>> {
-    let mut asked = Asked::new(edge, open, request);
+    // In a box, so that the future is empty when it is moved to where it runs.
+    let mut asked = Box::new(Asked::new(edge, open, request));
     async move {
         let answered = caught(pin!(answer(&mut asked))).await;
         Ok(asked.finish(answered))
@@ -99,7 +100,7 @@ impl Asked {
     }
 
     /// Gives the answer what every one has, and its record.
-    fn finish(mut self, answered: Answered) -> Response<EdgeBody> {
+    fn finish(mut self: Box<Self>, answered: Answered) -> Response<EdgeBody> {
         let unread = !self.body.has_ended();
         let mut response = match answered {
             Ok(response) => response,
@@ -162,5 +163,20 @@ impl Asked {
         }
         self.record.error = Some((error.code, error.internal.to_string()));
         error.into_response(id.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn size_of_future<F: Future>(_: fn(Arc<Edge>, OpenRequest, Request<Incoming>) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    #[test]
+    fn a_request_takes_little_room_while_it_waits_for_its_plugin() {
+        let bytes = size_of_future(respond);
+        assert!(bytes <= 2304, "{bytes} bytes for each request that is open");
     }
 }

@@ -16,13 +16,17 @@ use super::answer::{Answer, AskError, CallError};
 use super::presence::{InService, Presence};
 use super::question::{CallLimits, Question, RequestBody};
 use super::usage::Usage;
-use lane::{CallKind, Lane, Messages};
+use bytes::Bytes;
+use lane::{CallKind, Lane, Messages, OnlyMessage};
 use sidegate_transport::codec::{self, Encoded, Malformed};
 use sidegate_transport::pinned::Connector;
 use sidegate_wire::handshake::{FEATURE_HEADER_LIST, FEATURE_LARGE_MESSAGES, FEATURE_RAW_PATH};
+use std::future::poll_fn;
 use std::path::Path;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Poll, ready};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
@@ -74,6 +78,14 @@ pub(super) struct Grpc {
     /// Whose turn it is among several addresses.
     turn: AtomicUsize,
     control: GrpcControl,
+}
+
+/// A unary call on its way.
+enum UnaryCall<S> {
+    /// On a connection that was there.
+    Begun(OnlyMessage),
+    /// Connecting, or trying again.
+    Slowly(Pin<Box<S>>),
 }
 
 /// What is done to the connections by whoever looks after the processes.
@@ -154,7 +166,7 @@ impl Grpc {
         question: &Question<'_>,
         body: &mut RequestBody,
         limits: CallLimits,
-    ) -> Result<Answer<GrpcPieces>, AskError> {
+    ) -> Result<Answer<Box<GrpcPieces>>, AskError> {
         let body = match body {
             // As it nearly always is.
             RequestBody::Whole(bytes) => bytes.clone(),
@@ -176,14 +188,51 @@ impl Grpc {
         usage: &Arc<Usage>,
         request: &Encoded,
         limits: CallLimits,
-    ) -> Result<Answer<GrpcPieces>, AskError> {
+    ) -> Result<Answer<Box<GrpcPieces>>, AskError> {
         let mut in_use = usage.enter();
-        let asking = async {
-            let call = self.call(limits.shard, CallKind::Unary, request, limits.within);
-            call.await?.only().await
-        };
-        let message = asking.await.inspect_err(|error| in_use.note(error))?;
+        let message = self.only(request, limits).await.inspect_err(|error| in_use.note(error))?;
         Ok(answer::whole(codec::Answer::decode(&message)?)?)
+    }
+
+    /// The one message of the answer.
+    fn only<'a>(
+        &'a self,
+        request: &'a Encoded,
+        limits: CallLimits,
+    ) -> impl Future<Output = Result<Bytes, CallError>> + 'a {
+        let slowly = move || {
+            // In a box, because hardly any call needs the room for it.
+            Box::pin(async move {
+                let call = self.call(limits.shard, CallKind::Unary, request, limits.within);
+                let mut only = call.await?.only();
+                poll_fn(|cx| only.poll(cx)).await
+            })
+        };
+        let mut call = match self.begin_at_once(request, limits) {
+            Some(messages) => UnaryCall::Begun(messages.only()),
+            None => UnaryCall::Slowly(slowly()),
+        };
+        poll_fn(move |cx| {
+            loop {
+                match &mut call {
+                    UnaryCall::Begun(only) => match ready!(only.poll(cx)) {
+                        Err(CallError::Unreachable(_)) => call = UnaryCall::Slowly(slowly()),
+                        only => return Poll::Ready(only),
+                    },
+                    UnaryCall::Slowly(slowly) => return slowly.as_mut().poll(cx),
+                }
+            }
+        })
+    }
+
+    /// Begins a call where there is one address and a connection to it, as it nearly always is.
+    fn begin_at_once(&self, request: &Encoded, limits: CallLimits) -> Option<Messages> {
+        match self.lanes_of(limits.shard) {
+            [lane] if self.control.in_service[0].is_up() => {
+                lane.begin_at_once(CallKind::Unary, request, limits.within)
+            }
+            _ => None,
+        }
     }
 
     /// One question, a stream for an answer, up to where that begins.
@@ -193,11 +242,11 @@ impl Grpc {
         question: &Question<'_>,
         request: &Encoded,
         limits: CallLimits,
-    ) -> Result<Answer<GrpcPieces>, AskError> {
+    ) -> Result<Answer<Box<GrpcPieces>>, AskError> {
         let mut in_use = usage.enter();
         let call = self.call(limits.shard, CallKind::Streaming, request, limits.within).await;
         let messages = call.inspect_err(|error| in_use.note(error))?;
-        let pieces = GrpcPieces::new(messages, in_use, limits.end, question);
+        let pieces = Box::new(GrpcPieces::new(messages, in_use, limits.end, question));
         Ok(answer::begin(pieces).await?)
     }
 
@@ -209,7 +258,7 @@ impl Grpc {
         request: &Encoded,
         limit: Duration,
     ) -> Result<Messages, CallError> {
-        let lanes = &self.lanes[shard % self.lanes.len()];
+        let lanes = self.lanes_of(shard);
         let first = if lanes.len() == 1 { 0 } else { self.turn.fetch_add(1, Ordering::Relaxed) };
         let mut result = Err(CallError::Unreachable("no address is in service".to_owned()));
         for step in 0..lanes.len() {
@@ -224,6 +273,10 @@ impl Grpc {
             self.control.in_service[at].doubt();
         }
         result
+    }
+
+    fn lanes_of(&self, shard: usize) -> &[Lane] {
+        &self.lanes[shard % self.lanes.len()]
     }
 
     /// For whoever looks after the processes.

@@ -9,14 +9,15 @@ use std::task::{Context, Poll};
 /// The rest of a streamed answer. Dropping it cancels the call.
 pub struct Pieces(Rest);
 
-/// What is to come, by protocol.
+/// What is to come, by protocol. In a box, because every answer is handed on several times, and hardly any
+/// is a stream.
 enum Rest {
-    Grpc(GrpcPieces),
+    Grpc(Box<GrpcPieces>),
 }
 
 impl Pieces {
     /// The chunks of a gRPC call.
-    pub(crate) fn grpc(rest: GrpcPieces) -> Self {
+    pub(crate) fn grpc(rest: Box<GrpcPieces>) -> Self {
         Self(Rest::Grpc(rest))
     }
 

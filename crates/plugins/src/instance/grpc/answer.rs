@@ -12,7 +12,7 @@ use sidegate_wire::plugin::endpoint_response_chunk::ChunkType;
 /// # Errors
 /// [`CallError::Reported`] where the plugin says that it failed, [`CallError::Protocol`] for a status or
 /// headers that no client could take.
-pub(super) fn whole(answer: codec::Answer) -> Result<Answer<GrpcPieces>, CallError> {
+pub(super) fn whole(answer: codec::Answer) -> Result<Answer<Box<GrpcPieces>>, CallError> {
     if !answer.error_message.is_empty() {
         return Err(reported(answer.status_code, &answer.error_message));
     }
@@ -27,7 +27,9 @@ pub(super) fn whole(answer: codec::Answer) -> Result<Answer<GrpcPieces>, CallErr
 ///
 /// # Errors
 /// As for [`whole`], and where the stream ends with nothing sent.
-pub(super) async fn begin(mut pieces: GrpcPieces) -> Result<Answer<GrpcPieces>, CallError> {
+pub(super) async fn begin(
+    mut pieces: Box<GrpcPieces>,
+) -> Result<Answer<Box<GrpcPieces>>, CallError> {
     let Some(first) = first_meaningful(&mut pieces).await? else {
         return Err(CallError::Protocol("the stream ended with nothing sent".to_owned()));
     };

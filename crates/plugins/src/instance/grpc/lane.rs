@@ -103,6 +103,29 @@ impl Lane {
         Self { watched: Some((in_service, at)), ..self }
     }
 
+    /// Sends one request message on a connection that is there, as it nearly always is; `None` where it takes
+    /// no more or there is none yet. It is to be waited for as [`Lane::call`] does.
+    pub(super) fn begin_at_once(
+        &self,
+        kind: CallKind,
+        request: &Encoded,
+        limit: Duration,
+    ) -> Option<Messages> {
+        let slot = self.slot(kind);
+        let cell = slot.cell.load();
+        let message = (request.head.clone(), request.body.clone());
+        let timeout = limit.saturating_add(DEADLINE_MARGIN);
+        let call = cell.get()?.call(message, timeout, kind.reading()).ok()?;
+        Some(Messages::of(call))
+    }
+
+    fn slot(&self, kind: CallKind) -> &Slot {
+        match kind {
+            CallKind::Unary => &self.unary,
+            CallKind::Streaming => &self.streaming,
+        }
+    }
+
     /// Sends one request message and waits for the answer's headers. `limit` travels as the
     /// call's deadline; keeping it is the caller's duty. Dropping the result cancels the call.
     ///
@@ -114,18 +137,13 @@ impl Lane {
         request: &Encoded,
         limit: Duration,
     ) -> Result<Messages, CallError> {
-        let slot = match kind {
-            CallKind::Unary => &self.unary,
-            CallKind::Streaming => &self.streaming,
-        };
+        let slot = self.slot(kind);
         let message = (request.head.clone(), request.body.clone());
         let timeout = limit.saturating_add(DEADLINE_MARGIN);
         for again in (0..TRIES).rev() {
             let mut call = self.begin(slot, message.clone(), timeout).await?;
             match poll_fn(|cx| call.poll_answered(cx)).await {
-                Ok(()) => {
-                    return Ok(Messages { call, reader: MessageReader::new(MAX_MESSAGE_BYTES) });
-                }
+                Ok(()) => return Ok(Messages::of(call)),
                 // Where the process is still there, a new connection or one more try will do.
                 Err(Failure::Unheard(_)) if again > 0 => {}
                 Err(failure) => return Err(failure.into()),
@@ -246,6 +264,10 @@ pub(crate) struct Messages {
 }
 
 impl Messages {
+    fn of(call: Call) -> Self {
+        Self { call, reader: MessageReader::new(MAX_MESSAGE_BYTES) }
+    }
+
     /// The next whole message; `None` after an orderly end (gRPC status 0).
     ///
     /// # Errors
@@ -274,29 +296,46 @@ impl Messages {
         }
     }
 
-    /// [`Messages::poll_next`] as a future.
-    ///
-    /// # Errors
-    /// See [`CallError`].
-    pub(super) async fn next(&mut self) -> Option<Result<Bytes, CallError>> {
-        std::future::poll_fn(|cx| self.poll_next(cx)).await
-    }
-
     /// The single message of a unary answer.
+    pub(super) fn only(self) -> OnlyMessage {
+        OnlyMessage { messages: self, is_answered: false, first: None }
+    }
+}
+
+/// The single message of a unary answer, as it comes. Written by hand, for every open call holds one.
+pub(super) struct OnlyMessage {
+    messages: Messages,
+    is_answered: bool,
+    first: Option<Bytes>,
+}
+
+impl OnlyMessage {
+    /// The message, at the end of the call.
     ///
     /// # Errors
-    /// See [`CallError`]; no message or a second one is a broken contract.
-    pub(super) async fn only(mut self) -> Result<Bytes, CallError> {
-        let Some(first) = self.next().await else {
-            return Err(CallError::Protocol("no message in the answer".to_owned()));
-        };
-        let first = first?;
-        match self.next().await {
-            None => Ok(first),
-            Some(Ok(_)) => Err(CallError::Protocol("two messages in a unary answer".to_owned())),
-            Some(Err(error)) => Err(error),
+    /// See [`CallError`]; no message or a second one is a broken contract. [`CallError::Unreachable`] where
+    /// nobody heard of the call.
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Bytes, CallError>> {
+        if !self.is_answered {
+            ready!(self.messages.call.poll_answered(cx))?;
+            self.is_answered = true;
+        }
+        loop {
+            let next = ready!(self.messages.poll_next(cx)).transpose()?;
+            match (next, self.first.take()) {
+                (Some(first), None) => self.first = Some(first),
+                (None, Some(first)) => return Poll::Ready(Ok(first)),
+                (None, None) => return Poll::Ready(Err(broken("no message in the answer"))),
+                (Some(_), Some(_)) => {
+                    return Poll::Ready(Err(broken("two messages in a unary answer")));
+                }
+            }
         }
     }
+}
+
+fn broken(what: &str) -> CallError {
+    CallError::Protocol(what.to_owned())
 }
 
 impl From<Failure> for CallError {

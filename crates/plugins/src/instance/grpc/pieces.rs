@@ -184,7 +184,7 @@ impl GrpcPieces {
     }
 
     /// Lets the plugin's call end by itself, ignoring what it still says, and cancels it after a while.
-    pub(crate) fn let_finish(mut self) {
+    pub(crate) fn let_finish(mut self: Box<Self>) {
         tokio::spawn(async move {
             let rest = async { while let Some(Ok(_)) = self.next_chunk().await {} };
             if tokio::time::timeout(AFTER_DONE, rest).await.is_err()
