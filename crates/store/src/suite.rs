@@ -5,6 +5,7 @@ mod apps;
 mod kv;
 mod plugins;
 mod public_endpoints;
+mod same_schema;
 mod scopes;
 mod secrets;
 mod token_life;

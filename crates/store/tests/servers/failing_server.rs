@@ -100,3 +100,39 @@ async fn a_server_that_says_nothing_is_not_waited_for_without_an_end() {
     store.create_app(&app("after")).await.unwrap();
     assert_eq!(store.revision().await.unwrap(), 2);
 }
+
+/// Those who had begun when it fell silent are told so as well; nothing half is left of what they did.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_was_in_the_middle_of_something_is_told_that_it_is_not_known_or_was_not_done() {
+    let Some(server) = Need::Postgres.or_skip(Postgres::start()) else { return };
+    let dsn = server.schema();
+    let stores = [opened(&dsn).await, opened(&dsn).await, opened(&dsn).await];
+    let mut writing = JoinSet::new();
+    for (writer, store) in stores.iter().cloned().enumerate() {
+        writing.spawn(async move {
+            for number in 0.. {
+                match store.create_app(&app(&format!("{writer}/{number}"))).await {
+                    Ok(_) => {}
+                    Err(StoreError::Unavailable { problem, .. }) => return problem,
+                    Err(other) => panic!("{other}"),
+                }
+            }
+            unreachable!("the server falls silent")
+        });
+    }
+    while stores[0].revision().await.unwrap() < 20 {
+        tokio::task::yield_now().await;
+    }
+    server.freeze();
+    let begun = Instant::now();
+    for told in writing.join_all().await {
+        assert!(told.contains("did not answer within"), "{told}");
+    }
+    assert!(begun.elapsed() < Duration::from_secs(25), "{:?}", begun.elapsed());
+    server.thaw();
+    for (number, store) in stores.iter().enumerate() {
+        store.create_app(&app(&format!("after {number}"))).await.unwrap();
+    }
+    let snapshot = stores[0].load_snapshot().await.unwrap();
+    assert_eq!(snapshot.revision, snapshot.apps.len() as u64);
+}

@@ -3,8 +3,9 @@
 use crate::support::{app, opened, plugin};
 use sidegate_e2e::{Need, Postgres, pause};
 use sidegate_model::kv::Kv as _;
+use sidegate_model::scope::SERVICE_SCOPES;
 use sidegate_model::token::{NewToken, TokenHash};
-use sidegate_store::{NewTokenRow, Page, Precondition, Store};
+use sidegate_store::{NewTokenRow, Page, Precondition, ScopeChange, Store};
 use std::time::Duration;
 use tokio::task::JoinSet;
 
@@ -71,6 +72,31 @@ async fn who_sees_a_revision_sees_all_that_came_before_it() {
         }
     }
     writing.join_all().await;
+}
+
+/// Nothing comes between reading and writing, although each process has a queue of its own.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn changes_of_one_thing_by_several_at_the_same_time_lose_nothing() {
+    let Some(server) = Need::Postgres.or_skip(Postgres::shared()) else { return };
+    let dsn = server.schema();
+    let stores = [opened(&dsn).await, opened(&dsn).await, opened(&dsn).await];
+    let id = stores[0].create_plugin(&plugin("p")).await.unwrap().value.id;
+    let mut changing = JoinSet::new();
+    for (number, scope) in SERVICE_SCOPES.into_iter().enumerate() {
+        let store = stores[number % stores.len()].clone();
+        changing.spawn(async move {
+            let grant = ScopeChange::Grant([scope.to_owned()].into());
+            store.change_scopes(id, &grant, &Precondition::None).await.unwrap();
+            let name = format!("wanted {}", number / 3);
+            store.create_app(&app(&name)).await.map_err(|refused| refused.to_string())
+        });
+    }
+    let refused: Vec<_> = changing.join_all().await.into_iter().filter_map(Result::err).collect();
+    assert!(refused.iter().all(|told| told.contains("is taken by app")), "{refused:?}");
+    let granted = stores[1].plugin(id).await.unwrap().draft.service_scopes;
+    assert_eq!(granted.len(), SERVICE_SCOPES.len(), "{granted:?}");
+    let taken = SERVICE_SCOPES.len().div_ceil(3);
+    assert_eq!(refused.len(), SERVICE_SCOPES.len() - taken);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
