@@ -2,6 +2,11 @@
 
 use serde_json::json;
 use sidegate_e2e::{Cli, Gateway, Need, Postgres, story};
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+
+/// The one that lets the guarded user in, as it is.
+const PASSWORD: &str = "right/password@1";
 
 /// Lets a plugin keep something, and gives what it kept before.
 async fn kept(gateway: &Gateway, value: &str) -> String {
@@ -19,7 +24,7 @@ fn a_gateway_on_postgresql_goes_on_after_a_restart_and_tells_nobody_the_password
         let dsn = server.guarded_dsn(server.password(), "gateway");
         let builder = Gateway::builder().database(&dsn).env("LOG_LEVEL", "trace");
         let gateway = builder.start().await;
-        for password in [server.password(), "right/password@1"] {
+        for password in [server.password(), PASSWORD] {
             gateway.admin().keep_secret(password);
         }
         let lab = gateway.plugin("lab").config("require_auth", "true").ready().await;
@@ -43,6 +48,24 @@ fn a_gateway_on_postgresql_goes_on_after_a_restart_and_tells_nobody_the_password
         let hidden = dsn.replace(server.password(), "(hidden)");
         assert!(shown.stdout.contains(&hidden), "{}", shown.stdout);
         assert!(!shown.stdout.contains(server.password()), "{}", shown.stdout);
+    });
+}
+
+#[test]
+fn a_password_may_come_from_the_environment_or_from_a_file_of_passwords() {
+    let Some(server) = Need::Postgres.or_skip(Postgres::shared()) else { return };
+    story(async {
+        server.tell("CREATE DATABASE passwords OWNER guarded");
+        let dsn = server.guarded_dsn("", "passwords").replace(":@", "@");
+        for variable in ["PGPASSWORD", "PGPASSFILE"] {
+            let builder = Gateway::builder().env("DATABASE_DSN", &dsn);
+            let file = builder.folder().join("passwords");
+            fs::write(&file, format!("*:*:*:guarded:{PASSWORD}\n")).unwrap();
+            fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
+            let value = if variable == "PGPASSWORD" { PASSWORD.into() } else { file };
+            let gateway = builder.env(variable, value).start().await;
+            gateway.admin().keep_secret(PASSWORD);
+        }
     });
 }
 
