@@ -28,8 +28,9 @@ const PASSWORD: &str = "right/password@1";
 const AUTHORITY: &str = "authority.pem";
 
 /// Runs a server until its input ends, which it does with the program that holds the other end; removes its
-/// folder unless it is told to keep it.
-const WATCH: &str = r#""$@" & server=$!; read -r word; kill -QUIT "$server"; wait "$server"
+/// folder unless it is told to keep it. A frozen server has to be woken for that; it kills what it started itself.
+const WATCH: &str = r#""$@" & server=$!; read -r word
+kill -QUIT "$server"; kill -CONT "$server"; wait "$server"
 [ "$word" = keep ] || rm -rf -- "$PWD""#;
 
 /// How often another port is tried where somebody else was quicker.
@@ -277,10 +278,6 @@ impl Drop for Postgres {
     fn drop(&mut self) {
         if std::thread::panicking() {
             eprintln!("--- the log of PostgreSQL:\n{}--- its end", self.log());
-            // A frozen one would not end.
-            if self.running.is_some() {
-                self.thaw();
-            }
         }
         if !self.end() {
             eprintln!("PostgreSQL did not end");
