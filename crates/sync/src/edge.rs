@@ -17,4 +17,4 @@ pub use client::{Contact, Dial, Surroundings, run};
 pub(crate) use machine::PROTOCOLS;
 pub use machine::{Action, EdgeConfig, Event, Machine, Start};
 pub use replica::Replica;
-pub use snapshot_host::{Inspection, SnapshotHost};
+pub use snapshot_host::{Checking, Inspection, Opening, SnapshotHost};

@@ -54,10 +54,10 @@ mod features;
 pub mod limits;
 mod manifest;
 pub mod message;
+mod mutation;
 mod namespace;
 pub mod object;
 pub mod report;
-mod sabotage;
 pub mod server;
 mod signature;
 #[cfg(test)]

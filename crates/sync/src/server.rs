@@ -8,5 +8,5 @@ mod session;
 mod tests;
 
 pub use peer::{IdentifiedIo, PeerIdentity};
-pub use service::{Published, SyncService};
+pub use service::{Attachment, Published, SyncService};
 pub use session::{Output, Said, Session, SessionEvent};

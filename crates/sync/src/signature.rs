@@ -4,7 +4,7 @@
 use crate::digest::Digest;
 use crate::manifest::{InvalidManifest, Manifest};
 use crate::message;
-use crate::sabotage::{Check, leaves_out};
+use crate::mutation::{Check, leaves_out};
 use aws_lc_rs::signature::{ED25519, Ed25519KeyPair, KeyPair as _, UnparsedPublicKey};
 use bytes::Bytes;
 use std::collections::HashSet;

@@ -7,7 +7,7 @@ mod history;
 mod random;
 mod world;
 
-use crate::sabotage::{Check, leave_out};
+use crate::mutation::{Check, leave_out};
 use world::World;
 
 /// What a run of one seed came to: why a promise is broken, if one is.
@@ -16,7 +16,7 @@ fn run(seed: u64) -> Result<world::Counts, String> {
 }
 
 fn seeds() -> std::ops::Range<u64> {
-    0..400
+    0..250
 }
 
 #[test]

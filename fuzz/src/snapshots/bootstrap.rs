@@ -2,7 +2,7 @@
 
 use crate::verdict::{Outcome, Verdict, same};
 use sidegate_sync::bootstrap::{Trust, read};
-use sidegate_sync::{Digest, PinnedSigners, Signer, message};
+use sidegate_sync::{Digest, PinnedSigners, Signer, VerifiedManifest, message};
 use std::collections::BTreeSet;
 
 /// Words that belong into them.
@@ -34,7 +34,7 @@ pub fn ours(bytes: &[u8], signers: &PinnedSigners) -> Option<Taken> {
         blobs.insert(digest);
         Ok(())
     });
-    Some((manifests.ok()?.iter().map(|manifest| manifest.digest()).collect(), blobs))
+    Some((manifests.ok()?.iter().map(VerifiedManifest::digest).collect(), blobs))
 }
 
 /// Tries the edge's.
@@ -100,5 +100,5 @@ fn literal(bytes: &[u8], signers: &PinnedSigners) -> Option<Taken> {
         known.iter().flat_map(|m| m.entries()).map(|entry| entry.digest).collect();
     let there: BTreeSet<_> = before[manifests..].iter().map(|blob| Digest::of(blob)).collect();
     let is_whole = there == named && blobs == named.len() && namespaces.len() == known.len();
-    is_whole.then(|| (known.iter().map(|manifest| manifest.digest()).collect(), there))
+    is_whole.then(|| (known.iter().map(VerifiedManifest::digest).collect(), there))
 }

@@ -95,7 +95,7 @@ struct Stream {
 enum Link {
     Down,
     Connecting(Connecting),
-    Up(Stream),
+    Up(Box<Stream>),
 }
 
 struct Client<D, H> {
@@ -131,7 +131,7 @@ impl<D: Dial, H: Host + Send + 'static> Client<D, H> {
                 Happened::Stopped => break,
                 Happened::Event(event) => event,
                 Happened::Opened(Ok(stream)) => {
-                    self.link = Link::Up(stream);
+                    self.link = Link::Up(Box::new(stream));
                     self.surroundings.contact.send_replace(Contact::Connected);
                     Event::Connected
                 }
@@ -162,9 +162,8 @@ impl<D: Dial, H: Host + Send + 'static> Client<D, H> {
         while let Some(action) = self.machine.next_action(self.started.elapsed()) {
             match action {
                 Action::Connect => self.link = Link::Connecting(self.connect()),
-                Action::Disconnect => {
+                Action::Disconnect(reason) => {
                     self.link = Link::Down;
-                    let reason = "the control plane ended the stream".to_owned();
                     self.surroundings.contact.send_replace(Contact::Lost(reason));
                     self.machine.handle(Event::Disconnected(None), self.started.elapsed());
                 }
@@ -185,9 +184,9 @@ impl<D: Dial, H: Host + Send + 'static> Client<D, H> {
 
     /// Says what is to be said, as far as there is room. Gives whether there was too little.
     fn send(&mut self) -> bool {
-        let Link::Up(Stream { outbound, .. }) = &self.link else { return false };
+        let Link::Up(stream) = &self.link else { return false };
         loop {
-            match outbound.try_reserve() {
+            match stream.outbound.try_reserve() {
                 Ok(place) => match self.machine.next_message(self.started.elapsed()) {
                     Some(body) => place.send(EdgeMessage { body: Some(body) }),
                     None => return false,
@@ -266,8 +265,8 @@ async fn link_event<H>(link: &mut Link, is_full: bool) -> Happened<H> {
     match link {
         Link::Down => std::future::pending().await,
         Link::Connecting(connecting) => Happened::Opened(connecting.await),
-        Link::Up(Stream { inbound, outbound }) => tokio::select! {
-            message = inbound.message() => match message {
+        Link::Up(stream) => tokio::select! {
+            message = stream.inbound.message() => match message {
                 Ok(Some(ControlMessage { body: Some(body) })) => {
                     Happened::Event(Event::Message(body))
                 }
@@ -276,7 +275,7 @@ async fn link_event<H>(link: &mut Link, is_full: bool) -> Happened<H> {
                 Ok(None) => Happened::Ended("the control plane ended the stream".to_owned()),
                 Err(status) => Happened::Ended(status.to_string()),
             },
-            _ = outbound.reserve(), if is_full => Happened::Nothing,
+            _ = stream.outbound.reserve(), if is_full => Happened::Nothing,
         },
     }
 }

@@ -4,7 +4,7 @@
 use crate::digest::Digest;
 use crate::limits::{MAX_BLOB_BYTES, WINDOW_BLOBS, WINDOW_BYTES};
 use crate::message;
-use crate::sabotage::{Check, leaves_out};
+use crate::mutation::{Check, leaves_out};
 use bytes::Bytes;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -70,7 +70,7 @@ impl Downloads {
     }
 
     /// The blobs that are to be asked for now.
-    pub(super) fn to_ask(&mut self, now: Duration) -> Vec<message::WantedBlob> {
+    pub(super) fn due(&mut self, now: Duration) -> Vec<message::WantedBlob> {
         let mut wanted = Vec::new();
         for (digest, partial) in &mut self.partial {
             if partial.ask_at <= now {

@@ -11,12 +11,12 @@ use crate::backoff::{Backoff, Jitter};
 use crate::digest::Digest;
 use crate::edge_content::Rejected;
 use crate::features::Features;
-use crate::limits::CHUNK_BYTES;
+use crate::limits::{CHUNK_BYTES, told};
 use crate::manifest::Manifest;
 use crate::message::{self, control_message, edge_message};
+use crate::mutation::{Check, leaves_out};
 use crate::namespace::Namespace;
 use crate::object::ObjectName;
-use crate::sabotage::{Check, leaves_out};
 use crate::signature::{PinnedSigners, VerifiedManifest};
 use bytes::Bytes;
 use std::collections::{BTreeMap, HashSet, VecDeque};
@@ -86,8 +86,8 @@ pub enum Event {
 pub enum Action {
     /// Open a stream, then say [`Event::Connected`] or [`Event::Disconnected`].
     Connect,
-    /// Close the stream, then say [`Event::Disconnected`].
-    Disconnect,
+    /// Close the stream, for this reason, then say [`Event::Disconnected`].
+    Disconnect(String),
     /// Store a blob, then say [`Event::Stored`].
     Store(Namespace, Digest, Bytes),
     /// Serve by this manifest, whose blobs are all stored, then say [`Event::Applied`].
@@ -108,7 +108,7 @@ enum Link {
     },
     /// It is to be closed, and the next one opened not before this long.
     Closing {
-        stay_away: Option<Duration>,
+        stay_away: Duration,
     },
 }
 
@@ -179,7 +179,7 @@ impl Machine {
             }
             _ => {}
         }
-        self.namespaces.values_mut().find_map(|state| state.to_apply(now)).map(Action::Apply)
+        self.namespaces.values_mut().find_map(|state| state.ready(now)).map(Action::Apply)
     }
 
     /// What is to be said next, if anything; to be asked while there is a stream with room.
@@ -244,21 +244,21 @@ impl Machine {
     }
 
     fn disconnected(&mut self, retry_after: Option<Duration>, now: Duration) {
-        let told = match self.link {
+        let asked = match self.link {
             Link::Up { since, .. } if now.saturating_sub(since) >= HEALTHY_AFTER => {
                 self.backoff.succeeded();
                 None
             }
-            Link::Closing { stay_away } => stay_away,
+            Link::Closing { stay_away } => Some(stay_away),
             // It is known already.
             Link::Down { .. } => return,
             _ => None,
         };
         let pause = self.backoff.failed(&mut self.jitter);
         // Everybody was told the same, and not everybody is to come at the same time.
-        let told = retry_after.or(told).map(|told| told.min(LONGEST_ABSENCE));
-        let told = told.map_or(Duration::ZERO, |told| told + self.jitter.around(told / 2));
-        self.link = Link::Down { retry_at: now + pause.max(told) };
+        let asked = retry_after.or(asked).map(|asked| asked.min(LONGEST_ABSENCE));
+        let away = asked.map_or(Duration::ZERO, |asked| asked + self.jitter.around(asked / 2));
+        self.link = Link::Down { retry_at: now + pause.max(away) };
         self.answers.clear();
     }
 
@@ -269,7 +269,8 @@ impl Machine {
         match message {
             control_message::Body::Welcome(welcome) => {
                 if !PROTOCOLS.contains(&welcome.protocol) {
-                    self.close(Some(RECONNECT_MOST));
+                    let reason = "the control plane speaks another version of the protocol";
+                    self.close(reason, RECONNECT_MOST);
                 }
             }
             control_message::Body::Head(head) => {
@@ -284,15 +285,15 @@ impl Machine {
                 }
             }
             control_message::Body::Goodbye(goodbye) => {
-                self.close(Some(Duration::from_millis(goodbye.retry_after_ms)));
+                self.close(&goodbye.reason, Duration::from_millis(goodbye.retry_after_ms));
             }
             control_message::Body::Command(command) => self.refuse_command(command.id),
         }
     }
 
-    fn close(&mut self, stay_away: Option<Duration>) {
+    fn close(&mut self, reason: &str, stay_away: Duration) {
         self.link = Link::Closing { stay_away };
-        self.actions.push_back(Action::Disconnect);
+        self.actions.push_back(Action::Disconnect(told(reason)));
     }
 
     fn head(&mut self, signed: &message::SignedManifest, now: Duration) {

@@ -7,9 +7,9 @@ use crate::edge_content::Rejected;
 use crate::limits::{MAX_REJECTED, WINDOW_BLOBS, WINDOW_BYTES, told};
 use crate::manifest::{Entry, Position};
 use crate::message;
+use crate::mutation::{Check, leaves_out};
 use crate::namespace::Namespace;
 use crate::object::ObjectName;
-use crate::sabotage::{Check, leaves_out};
 use crate::signature::VerifiedManifest;
 use bytes::Bytes;
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -179,7 +179,7 @@ impl NamespaceState {
     }
 
     /// The manifest that can be applied now.
-    pub(super) fn to_apply(&mut self, now: Duration) -> Option<VerifiedManifest> {
+    pub(super) fn ready(&mut self, now: Duration) -> Option<VerifiedManifest> {
         let target = self.target.as_ref()?;
         let is_idle = self.todo.is_empty() && self.storing.is_empty() && self.downloads.is_empty();
         let is_there = |entry: &Entry| self.known.contains(&entry.digest);
@@ -244,7 +244,7 @@ impl NamespaceState {
         {
             self.todo.pop();
         }
-        self.downloads.to_ask(now)
+        self.downloads.due(now)
     }
 
     /// Finds out what the target still needs.

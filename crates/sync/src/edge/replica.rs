@@ -119,7 +119,7 @@ impl<H: Host> Replica<H> {
                 let applied = self.apply(&manifest)?;
                 Some(Event::Applied(manifest.namespace().clone(), applied))
             }
-            Action::Connect | Action::Disconnect => None,
+            Action::Connect | Action::Disconnect(_) => None,
         }
     }
 

@@ -8,12 +8,18 @@ use sidegate_model::snapshot::Snapshot;
 use std::sync::Arc;
 use tokio::sync::watch;
 
+/// Opens what is sealed in an object of a namespace, or says why it cannot.
+pub type Opening = Box<dyn FnMut(&Namespace, Object) -> Result<Object, String> + Send>;
+
+/// Names the objects that cannot be served by, with reasons.
+pub type Checking = Box<dyn FnMut(&NamespaceContent) -> Vec<(ObjectName, String)> + Send>;
+
 /// What an edge looks at before it serves by something.
 pub struct Inspection {
-    /// Opens what is sealed in an object of a namespace, or says why it cannot.
-    pub open: Box<dyn FnMut(&Namespace, Object) -> Result<Object, String> + Send>,
-    /// Names the objects that cannot be served by, with reasons.
-    pub check: Box<dyn FnMut(&NamespaceContent) -> Vec<(ObjectName, String)> + Send>,
+    /// Before anything else.
+    pub open: Opening,
+    /// Of the whole, before it is stored.
+    pub check: Checking,
 }
 
 impl Default for Inspection {
@@ -50,7 +56,7 @@ impl Host for SnapshotHost {
 
     fn activate(&mut self, content: Arc<NamespaceContent>) {
         let revision = self.assembly.snapshot().revision + 1;
-        self.assembly = self.assembly.with(content, revision);
+        self.assembly = self.assembly.with(&content, revision);
         self.snapshots.send_replace(Arc::new(self.assembly.snapshot().clone()));
     }
 }

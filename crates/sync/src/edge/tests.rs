@@ -77,11 +77,11 @@ impl Bench {
     }
 
     fn refused(&mut self) -> Option<String> {
-        let refused = self.messages().into_iter().filter_map(|message| match message {
+        let mut refused = self.messages().into_iter().filter_map(|message| match message {
             edge_message::Body::Applied(applied) => applied.refused.map(|refused| refused.reason),
             _ => None,
         });
-        refused.last()
+        refused.next_back()
     }
 
     fn chunk(&mut self, blob: &Blob, offset: usize, end: usize) {
@@ -186,7 +186,7 @@ fn whoever_is_sent_away_stays_away_as_long_as_it_was_told() {
     let mut bench = Bench::connected(Start::default());
     let goodbye = message::Goodbye { reason: "too many".to_owned(), retry_after_ms: 20_000 };
     bench.hear(control_message::Body::Goodbye(goodbye));
-    assert_eq!(bench.actions(), [Action::Disconnect]);
+    assert_eq!(bench.actions(), [Action::Disconnect("too many".to_owned())]);
     bench.event(Event::Disconnected(None));
     let back = bench.machine.next_wakeup(bench.now).unwrap();
     assert!((seconds(20)..=seconds(31)).contains(&back), "{back:?}");

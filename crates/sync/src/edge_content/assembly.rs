@@ -22,11 +22,11 @@ impl Assembly {
     /// Names and numbers are unique in what one edge sees; where they are not after all, those of the edge's own
     /// namespace count.
     #[must_use]
-    pub fn with(&self, content: Arc<NamespaceContent>, revision: Revision) -> Self {
+    pub fn with(&self, content: &Arc<NamespaceContent>, revision: Revision) -> Self {
         let mut next = self.clone();
         let namespace = content.manifest().namespace().clone();
         let before = next.namespaces.insert(namespace, content.clone());
-        let changed = changed(before.as_deref(), &content);
+        let changed = changed(before.as_deref(), content);
         changed.iter().filter_map(ObjectName::meaning).for_each(|kind| next.renew(kind));
         next.snapshot.revision = revision;
         next

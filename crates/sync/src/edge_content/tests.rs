@@ -34,7 +34,7 @@ fn read(
 }
 
 fn commands(content: &NamespaceContent) -> Vec<(u32, String)> {
-    let assembly = Assembly::default().with(Arc::new(content.clone()), 1);
+    let assembly = Assembly::default().with(&Arc::new(content.clone()), 1);
     let plugins = assembly.snapshot().plugins.values();
     plugins.map(|spec| (spec.id.0, spec.command.clone())).collect()
 }
@@ -91,15 +91,15 @@ fn a_snapshot_is_that_of_all_namespaces_and_shares_what_did_not_change() {
     let mut own = plugins(&[2], 1).with_registered(PluginId(3), Some(7));
     own.apps.insert(simple_app(1000));
     let first = read(1, &global, &Versions::new(), &[]);
-    let assembly = Assembly::default().with(first.clone(), 1);
+    let assembly = Assembly::default().with(&first, 1);
     let own = in_namespace("berlin", &own);
-    let both = assembly.with(own, 2);
+    let both = assembly.with(&own, 2);
     let snapshot = both.snapshot();
     assert_eq!((snapshot.plugins.len(), snapshot.apps.len(), snapshot.revision), (2, 513, 2));
     assert_eq!(snapshot.registered.get(&PluginId(3)), Some(&7));
     let mut next = global.clone();
     next.apps.insert(sidegate_model::app::App { name: "other".to_owned(), ..simple_app(7) });
-    let third = both.with(read(2, &next, first.versions(), &[]), 3);
+    let third = both.with(&read(2, &next, first.versions(), &[]), 3);
     let same = |shard: &u8| third.snapshot().apps.is_same_part(&snapshot.apps, *shard);
     assert_eq!((0..=255).filter(same).count(), 255);
     let spec = |snapshot: &Snapshot| snapshot.plugins[&PluginId(1)].clone();

@@ -80,7 +80,7 @@ fn read_spec(id: PluginId, spec: message::PluginSpec) -> Result<PluginSpec, Reje
         options: read_options(spec.options)?,
         hook_types: spec.hook_types,
         service_scopes: spec.service_scopes.into_iter().collect(),
-        public_endpoints: spec.public_endpoints.map(read_public).transpose()?,
+        public_endpoints: spec.public_endpoints.as_ref().map(read_public).transpose()?,
         secret_settings: BTreeSet::new(),
         reloads: spec.reloads,
     })
@@ -102,7 +102,7 @@ fn read_options(options: Vec<message::PluginOption>) -> Result<PluginOptions, Re
     }
 }
 
-fn read_public(public: message::PublicEndpoints) -> Result<PublicEndpoints, Rejection> {
+fn read_public(public: &message::PublicEndpoints) -> Result<PublicEndpoints, Rejection> {
     let read = |text: &String| {
         let (method, path) =
             PublicEndpoints::parse(text).map_err(|problem| invalid("public_endpoints", problem))?;

@@ -32,6 +32,8 @@ const LOAD_WITHIN: Duration = Duration::from_secs(10);
 const EDGES_A_MINUTE: u32 = 6000;
 /// When edges come back that were sent away because the process stops: another replica takes them.
 const ELSEWHERE_AFTER: Duration = Duration::from_millis(100);
+/// When edges may come back that were told to leave; whoever was revoked comes no further than the handshake.
+const BACK_AFTER: Duration = Duration::from_secs(5);
 
 /// What is published, and who wants to hear of edges. All calls of one edge come one after the other.
 pub trait Published: Send + Sync + 'static {
@@ -49,7 +51,15 @@ pub trait Published: Send + Sync + 'static {
     fn said(&self, peer: &PeerIdentity, said: Said);
 
     /// A stream of an edge begins. What is returned is dropped when it ends.
-    fn attached(&self, peer: &PeerIdentity) -> Box<dyn Send + Sync>;
+    fn attached(&self, peer: &PeerIdentity) -> Attachment;
+}
+
+/// What whoever publishes has to do with one stream.
+pub struct Attachment {
+    /// Becomes the reason why the stream has to end: the edge was revoked, or is to go to another replica.
+    pub leave: watch::Receiver<Option<String>>,
+    /// Lives as long as the stream.
+    pub guard: Box<dyn Send + Sync>,
 }
 
 /// The service.
@@ -58,6 +68,7 @@ pub struct SyncService<P> {
     version: String,
     stop: watch::Receiver<bool>,
     admitted: Quota,
+    edges_a_minute: u32,
     started: Instant,
 }
 
@@ -65,7 +76,14 @@ impl<P: Published> SyncService<P> {
     /// Serves what is published until `stop` becomes true; then edges are told to go elsewhere.
     pub fn new(published: Arc<P>, version: &str, stop: watch::Receiver<bool>) -> Self {
         let (version, admitted) = (version.to_owned(), Quota::default());
-        Self { published, version, stop, admitted, started: Instant::now() }
+        let edges_a_minute = EDGES_A_MINUTE;
+        Self { published, version, stop, admitted, edges_a_minute, started: Instant::now() }
+    }
+
+    /// Lets so many edges in within a minute, and sends others away for a while.
+    #[must_use]
+    pub fn with_edges_a_minute(self, edges_a_minute: u32) -> Self {
+        Self { edges_a_minute, ..self }
     }
 
     /// Serves connections as they come, each of an edge that proved who it is, until `stop` becomes true.
@@ -97,7 +115,7 @@ impl<P: Published> SyncService<P> {
     /// How long an edge has to stay away, if there are too many of them just now.
     fn crowded(&self) -> Option<Duration> {
         let now = u64::try_from(self.started.elapsed().as_nanos()).unwrap_or(u64::MAX);
-        match self.admitted.take(EDGES_A_MINUTE, now) {
+        match self.admitted.take(self.edges_a_minute, now) {
             Verdict::Refuse { retry_after_seconds, .. } => {
                 Some(Duration::from_secs(retry_after_seconds))
             }
@@ -136,10 +154,10 @@ struct EdgeStream<P> {
     global: Head,
     own: Head,
     stop: watch::Receiver<bool>,
-    is_stopping: bool,
+    is_leaving: bool,
     ended: bool,
     started: Instant,
-    _attached: Box<dyn Send + Sync>,
+    attached: Attachment,
 }
 
 /// The newest manifest of a namespace; nothing where nobody publishes (any more).
@@ -179,9 +197,9 @@ impl<P: Published> EdgeStream<P> {
             session,
             global: head(&Namespace::global()),
             own: if has_own { head(&peer.namespace) } else { Head(None) },
-            _attached: published.attached(&peer),
+            attached: published.attached(&peer),
             stop: service.stop.clone(),
-            is_stopping: false,
+            is_leaving: false,
             ended: false,
             peer,
             published,
@@ -229,9 +247,13 @@ impl<P: Published> EdgeStream<P> {
             },
             Some(head) = self.global.next() => SessionEvent::Head(head),
             Some(head) = self.own.next() => SessionEvent::Head(head),
-            _ = self.stop.wait_for(|stop| *stop), if !self.is_stopping => {
-                self.is_stopping = true;
+            _ = self.stop.wait_for(|stop| *stop), if !self.is_leaving => {
+                self.is_leaving = true;
                 SessionEvent::Leave("this control plane stops".to_owned(), ELSEWHERE_AFTER)
+            }
+            Ok(reason) = self.attached.leave.wait_for(Option::is_some), if !self.is_leaving => {
+                self.is_leaving = true;
+                SessionEvent::Leave(reason.clone().unwrap_or_default(), BACK_AFTER)
             }
             () = sleep_until(self.started + wakeup.unwrap_or_default()), if wakeup.is_some() => return,
         };

@@ -236,7 +236,10 @@ impl Session {
     }
 
     fn head(&mut self, manifest: VerifiedManifest, now: Duration) {
-        if let Some(line) = self.lines.get_mut(manifest.namespace()) {
+        let Some(line) = self.lines.get_mut(manifest.namespace()) else { return };
+        // What was read later need not be newer.
+        let newest = line.newest.as_ref().map(|newest| newest.position());
+        if newest < Some(manifest.position()) {
             line.newest = Some(manifest);
             line.plan(now + COALESCE);
         }

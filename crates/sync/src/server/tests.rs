@@ -108,6 +108,18 @@ fn a_head_that_the_edge_has_is_not_sent_and_one_that_it_lost_is_sent_again() {
 }
 
 #[test]
+fn a_head_that_is_older_than_one_that_is_known_is_not_sent() {
+    let mut bench = Bench::with_edge();
+    let (newest, _) = bench.publish(2);
+    bench.publish(1);
+    bench.now += Duration::from_millis(50);
+    assert_eq!(bench.heads(), [newest.digest()]);
+    bench.publish(1);
+    bench.now += Duration::from_millis(50);
+    assert_eq!(bench.heads(), []);
+}
+
+#[test]
 fn an_edge_gets_blobs_of_manifests_that_it_was_sent_and_no_others() {
     let mut bench = Bench::with_edge();
     let (_, blobs) = bench.publish(1);

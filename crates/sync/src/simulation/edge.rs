@@ -8,9 +8,9 @@ use crate::edge::{Applied, ApplyError, EdgeConfig, Host, Machine, Start, Store, 
 use crate::edge_content::{NamespaceContent, Versions, read_kept};
 use crate::features::Features;
 use crate::manifest::{Entry, Position};
+use crate::mutation::{Check, leaves_out};
 use crate::namespace::Namespace;
 use crate::object::ObjectName;
-use crate::sabotage::{Check, leaves_out};
 use crate::signature::VerifiedManifest;
 use bytes::Bytes;
 use std::collections::{BTreeMap, HashMap, HashSet};

@@ -132,11 +132,11 @@ impl World {
             if self.counts.steps > MAX_STEPS {
                 return Err(format!("{MAX_STEPS} steps, and no end at {:?}", self.now));
             }
-            let told = format!("{happening:?}");
+            let told = happening.clone();
             self.happen(happening);
             for (number, edge) in self.edges.iter_mut().enumerate() {
                 edge.check(&self.history).map_err(|problem| {
-                    let told: String = told.chars().take(300).collect();
+                    let told: String = format!("{told:?}").chars().take(300).collect();
                     format!("edge {number} at {at:?} after {told}: {problem}")
                 })?;
             }
@@ -328,13 +328,13 @@ impl World {
                 let opens = !self.goes_wrong(20);
                 self.after(1, 300, Happening::StreamOpens(edge, boot, opens));
             }
-            Action::Disconnect => {
+            Action::Disconnect(_) => {
                 let link = self.edges[edge].link;
                 self.after(0, 5, Happening::StreamEnds(edge, link));
             }
             // One disk does one thing after the other.
             action => {
-                self.at(self.now + Duration::from_millis(2), Happening::Disk(edge, boot, action))
+                self.at(self.now + Duration::from_millis(2), Happening::Disk(edge, boot, action));
             }
         }
     }
@@ -363,7 +363,7 @@ impl World {
                 self.counts.applied += u64::from(applied.is_ok());
                 Event::Applied(manifest.namespace().clone(), applied)
             }
-            Action::Connect | Action::Disconnect => return,
+            Action::Connect | Action::Disconnect(_) => return,
         };
         if matches!(mood, DiskMood::CutBefore | DiskMood::CutAfter) {
             return self.restart(edge);

@@ -4,10 +4,10 @@
 use crate::DEADLINE;
 use bytes::Bytes;
 use sidegate_model::snapshot::Snapshot;
-use sidegate_sync::server::{IdentifiedIo, PeerIdentity, Published, Said, SyncService};
+use sidegate_sync::server::{Attachment, IdentifiedIo, PeerIdentity, Published, Said, SyncService};
 use sidegate_sync::{
     Content, Digest, Manifest, Namespace, Position, Publication, Signer, SignerKey,
-    VerifiedManifest,
+    VerifiedManifest, bootstrap,
 };
 use std::collections::HashMap;
 use std::io;
@@ -26,6 +26,7 @@ pub(crate) struct Memory {
     heads: Mutex<Heads>,
     blobs: Mutex<HashMap<Digest, Bytes>>,
     blobs_read: AtomicUsize,
+    leave: watch::Sender<Option<String>>,
     said: watch::Sender<Vec<(PeerIdentity, Said)>>,
 }
 
@@ -35,6 +36,7 @@ impl Memory {
             heads: Mutex::default(),
             blobs: Mutex::default(),
             blobs_read: AtomicUsize::default(),
+            leave: watch::Sender::new(None),
             said: watch::Sender::new(Vec::new()),
         }
     }
@@ -54,8 +56,8 @@ impl Published for Memory {
         self.said.send_modify(|all| all.push((peer.clone(), said)));
     }
 
-    fn attached(&self, _: &PeerIdentity) -> Box<dyn Send + Sync> {
-        Box::new(())
+    fn attached(&self, _: &PeerIdentity) -> Attachment {
+        Attachment { leave: self.leave.subscribe(), guard: Box::new(()) }
     }
 }
 
@@ -69,22 +71,48 @@ pub(crate) struct ControlPlane {
 
 impl ControlPlane {
     pub(crate) async fn start() -> Self {
+        Self::start_for(6000).await
+    }
+
+    /// Lets only so many edges in within a minute.
+    pub(crate) async fn start_for(edges: u32) -> Self {
         let seed = Signer::generate().unwrap().seed();
-        Self::listen("127.0.0.1:0".parse().unwrap(), Arc::new(Memory::new()), seed).await
+        let address = "127.0.0.1:0".parse().unwrap();
+        Self::listen(address, Arc::new(Memory::new()), (seed, edges)).await
+    }
+
+    /// Sends every edge away.
+    pub(crate) fn send_away(&self, reason: &str) {
+        self.memory.leave.send_replace(Some(reason.to_owned()));
+    }
+
+    /// All that is published, as one file.
+    pub(crate) fn bootstrap_file(&self) -> Vec<u8> {
+        let heads = self.memory.heads.lock().unwrap();
+        let manifests: Vec<_> = heads.values().filter_map(|head| head.borrow().clone()).collect();
+        let blobs = self.memory.blobs.lock().unwrap();
+        let mut file = Vec::new();
+        let blob = |digest: &Digest| Ok(blobs[digest].clone());
+        bootstrap::write(&mut file, &manifests, blob).unwrap();
+        file
     }
 
     /// With what was published before.
     pub(crate) async fn start_again(&self, address: SocketAddr) -> Self {
-        Self::listen(address, self.memory.clone(), self.seed.clone()).await
+        Self::listen(address, self.memory.clone(), (self.seed.clone(), 6000)).await
     }
 
-    async fn listen(address: SocketAddr, memory: Arc<Memory>, seed: Vec<u8>) -> Self {
+    async fn listen(
+        address: SocketAddr,
+        memory: Arc<Memory>,
+        (seed, edges): (Vec<u8>, u32),
+    ) -> Self {
         let listener = TcpListener::bind(address).await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = watch::channel(false);
         let (accepted, incoming) = mpsc::channel(16);
         let accepting = tokio::spawn(accept(listener, accepted));
-        let service = SyncService::new(memory.clone(), "1.0", stopped);
+        let service = SyncService::new(memory.clone(), "1.0", stopped).with_edges_a_minute(edges);
         let serving = tokio::spawn(async move {
             service.serve(ReceiverStream::new(incoming)).await.unwrap();
         });

@@ -23,6 +23,7 @@ use tokio::time::timeout;
 pub(crate) struct Edge {
     snapshots: watch::Receiver<Arc<Snapshot>>,
     reports: watch::Sender<Option<message::NodeReport>>,
+    contact: watch::Receiver<Contact>,
     stop: watch::Sender<bool>,
     running: JoinHandle<()>,
 }
@@ -55,9 +56,21 @@ impl Edge {
     pub(crate) fn start_at(
         address: SocketAddr,
         signer: SignerKey,
-        (name, namespace): (&str, &str),
+        names: (&str, &str),
         folder: &Path,
     ) -> Self {
+        let (edge, damaged) = Self::start_with(address, signer, names, (folder, None));
+        assert_eq!(damaged, Vec::<String>::new());
+        edge
+    }
+
+    /// With a bootstrap file. Gives what is damaged on the disk, too.
+    pub(crate) fn start_with(
+        address: SocketAddr,
+        signer: SignerKey,
+        (name, namespace): (&str, &str),
+        (folder, bootstrap): (&Path, Option<&[u8]>),
+    ) -> (Self, Vec<String>) {
         let namespaces: BTreeSet<_> =
             ["", namespace].map(|name| Namespace::parse(name).unwrap()).into();
         let config = EdgeConfig {
@@ -68,23 +81,34 @@ impl Edge {
             seed: name.bytes().map(u64::from).sum(),
         };
         let (host, snapshots) = SnapshotHost::new(Inspection::default());
-        let (replica, damaged) = Replica::open(folder, namespaces, config, host).unwrap();
-        assert_eq!(damaged, []);
+        let (mut replica, damaged) = Replica::open(folder, namespaces, config, host).unwrap();
+        let damaged = damaged.iter().map(ToString::to_string).collect();
+        if let Some(mut file) = bootstrap {
+            replica.bootstrap(&mut file, &|_| true).unwrap();
+        }
         let (reports, reported) = watch::channel(None);
         let (stop, stopped) = watch::channel(false);
         let contact = watch::Sender::new(Contact::Lost("it has just started".to_owned()));
+        let contacts = contact.subscribe();
         let surroundings = Surroundings { reports: reported, contact, stop: stopped };
         let dialler = Dialler { address, line: format!("{name} {namespace}\n") };
         let running = tokio::spawn(async move {
             run(replica, dialler, surroundings).await.unwrap();
         });
-        Self { snapshots, reports, stop, running }
+        (Self { snapshots, reports, contact: contacts, stop, running }, damaged)
     }
 
     /// Waits until it serves by such a snapshot.
     pub(crate) async fn serves(&mut self, is_so: impl Fn(&Snapshot) -> bool) {
         let arrived = timeout(DEADLINE, self.snapshots.wait_for(|snapshot| is_so(snapshot))).await;
         arrived.expect("it arrives in time").unwrap();
+    }
+
+    /// Waits until it lost its control plane, for this reason.
+    pub(crate) async fn loses_contact(&mut self, reason: &str) {
+        let lost = Contact::Lost(reason.to_owned());
+        let told = timeout(DEADLINE, self.contact.wait_for(|contact| *contact == lost)).await;
+        told.expect("it is told in time").unwrap();
     }
 
     pub(crate) fn snapshot(&self) -> Arc<Snapshot> {

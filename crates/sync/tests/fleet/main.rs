@@ -146,6 +146,78 @@ async fn a_manifest_of_another_signer_is_not_served_by_and_the_control_plane_hea
 }
 
 #[tokio::test]
+async fn an_edge_that_is_to_leave_hears_why() {
+    let control = ControlPlane::start().await;
+    let folder = TempDir::new().unwrap();
+    let mut edge = Edge::start(&control, "one", "", folder.path());
+    control.publish("", 1, &snapshot(&[(1, "file:///a")]));
+    edge.serves(|snapshot| snapshot.plugins.len() == 1).await;
+    control.send_away("this edge was revoked");
+    edge.loses_contact("this edge was revoked").await;
+    assert_eq!(commands(&edge.snapshot()), [(1, "file:///a".to_owned())]);
+}
+
+#[tokio::test]
+async fn when_too_many_edges_come_at_once_some_come_later() {
+    let control = ControlPlane::start_for(1).await;
+    control.publish("", 1, &snapshot(&[(1, "file:///a")]));
+    let (one, two) = (TempDir::new().unwrap(), TempDir::new().unwrap());
+    let mut first = Edge::start(&control, "one", "", one.path());
+    first.serves(|snapshot| snapshot.plugins.len() == 1).await;
+    let mut second = Edge::start(&control, "two", "", two.path());
+    second.loses_contact("too many edges come at once").await;
+}
+
+#[tokio::test]
+async fn a_new_edge_starts_from_a_bootstrap_file_without_its_control_plane() {
+    let control = ControlPlane::start().await;
+    control.publish("", 1, &snapshot(&[(1, "file:///a")]));
+    control.publish("berlin", 4, &snapshot(&[(2, "file:///b")]));
+    let file = control.bootstrap_file();
+    let address = control.stop().await;
+    let folder = TempDir::new().unwrap();
+    let place = (folder.path(), Some(file.as_slice()));
+    let (edge, damaged) = Edge::start_with(address, control.signer(), ("one", "berlin"), place);
+    let both = [(1, "file:///a".to_owned()), (2, "file:///b".to_owned())];
+    assert_eq!((commands(&edge.snapshot()).as_slice(), damaged), (both.as_slice(), vec![]));
+    edge.stop().await;
+    // From then on it needs the file no more.
+    let edge = Edge::start_at(address, control.signer(), ("one", "berlin"), folder.path());
+    assert_eq!(commands(&edge.snapshot()), both);
+    edge.stop().await;
+}
+
+#[tokio::test]
+async fn a_damaged_snapshot_is_told_by_name_and_healed_by_the_control_plane() {
+    let control = ControlPlane::start().await;
+    let folder = TempDir::new().unwrap();
+    let mut edge = Edge::start(&control, "one", "", folder.path());
+    for (revision, command) in [(1, "file:///a"), (2, "file:///b")] {
+        control.publish("", revision, &snapshot(&[(1, command)]));
+        edge.serves(|snapshot| commands(snapshot)[..] == [(1, command.to_owned())]).await;
+    }
+    // Not before it is told, and so on the disk.
+    let applied = control.said(|_, said| match said {
+        Said::Applied(applied) if applied.revision == 2 => Some(()),
+        _ => None,
+    });
+    applied.await;
+    edge.stop().await;
+    let current = folder.path().join("_global/current");
+    let mut bytes = std::fs::read(&current).unwrap();
+    bytes[60] ^= 1;
+    std::fs::write(&current, bytes).unwrap();
+    let place = (folder.path(), None);
+    let (mut edge, damaged) =
+        Edge::start_with(control.address(), control.signer(), ("one", ""), place);
+    assert!(damaged[0].contains("_global/current is not used: it was changed"), "{damaged:?}");
+    edge.serves(|snapshot| commands(snapshot)[..] == [(1, "file:///b".to_owned())]).await;
+    edge.stop().await;
+    let edge = Edge::start(&control, "one", "", folder.path());
+    assert_eq!(commands(&edge.snapshot()), [(1, "file:///b".to_owned())]);
+}
+
+#[tokio::test]
 async fn one_save_reaches_two_hundred_edges() {
     let control = ControlPlane::start().await;
     control.publish("", 1, &snapshot(&[(1, "file:///a")]));

@@ -3,7 +3,6 @@
 
 /// A check that keeps a promise.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[cfg_attr(not(test), expect(dead_code, reason = "named where the check is"))]
 pub(crate) enum Check {
     /// A blob's bytes are those of its digest.
     Digest,
