@@ -9,21 +9,33 @@ use bytes::Bytes;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// How long an edge waits for the next bytes of a blob before it asks again.
+/// How long an edge waits before it asks again where nothing comes at all, and where only other blobs do: on a slow
+/// line many are on their way, one behind the other.
 const PATIENCE: Duration = Duration::from_secs(5);
+const PATIENCE_IN_LINE: Duration = Duration::from_secs(60);
 
 /// What is on its way.
 #[derive(Debug, Default)]
 pub(super) struct Downloads {
     partial: BTreeMap<Digest, Partial>,
+    /// When a piece of any of them came.
+    heard_at: Duration,
 }
 
 #[derive(Debug)]
 struct Partial {
     size: u64,
     bytes: Vec<u8>,
-    /// When to ask for what is missing.
-    ask_at: Duration,
+    /// When it was asked for, or went on; `None` where it is still to be asked for.
+    asked_at: Option<Duration>,
+}
+
+impl Partial {
+    fn due_at(&self, heard_at: Duration) -> Duration {
+        self.asked_at.map_or(Duration::ZERO, |asked| {
+            (asked.max(heard_at) + PATIENCE).min(asked + PATIENCE_IN_LINE)
+        })
+    }
 }
 
 /// A blob that is needed.
@@ -42,13 +54,13 @@ pub(super) struct Piece<'a> {
 
 impl Downloads {
     /// Begins with one more blob, if there is room for it.
-    pub(super) fn begin(&mut self, wanted: Wanted, now: Duration) -> bool {
+    pub(super) fn begin(&mut self, wanted: Wanted) -> bool {
         let bytes: u64 = self.partial.values().map(|partial| partial.size).sum();
         let fits = self.partial.is_empty()
             || (self.partial.len() < WINDOW_BLOBS
                 && bytes.saturating_add(wanted.size) <= WINDOW_BYTES);
         if fits {
-            let partial = Partial { size: wanted.size, bytes: Vec::new(), ask_at: now };
+            let partial = Partial { size: wanted.size, bytes: Vec::new(), asked_at: None };
             self.partial.entry(wanted.digest).or_insert(partial);
         }
         fits
@@ -73,8 +85,8 @@ impl Downloads {
     pub(super) fn due(&mut self, now: Duration) -> Vec<message::WantedBlob> {
         let mut wanted = Vec::new();
         for (digest, partial) in &mut self.partial {
-            if partial.ask_at <= now {
-                partial.ask_at = now + PATIENCE;
+            if partial.due_at(self.heard_at) <= now {
+                partial.asked_at = Some(now);
                 wanted.push(message::WantedBlob {
                     digest: digest.as_bytes().to_vec(),
                     offset: length(&partial.bytes),
@@ -92,6 +104,7 @@ impl Downloads {
         now: Duration,
     ) -> Option<Bytes> {
         let partial = self.partial.get_mut(digest)?;
+        self.heard_at = now;
         if piece.offset != length(&partial.bytes) {
             return None;
         }
@@ -100,7 +113,7 @@ impl Downloads {
             return self.begin_again(digest, now);
         }
         partial.bytes.extend_from_slice(piece.bytes);
-        partial.ask_at = now + PATIENCE;
+        partial.asked_at = Some(now);
         if length(piece.bytes) < rest {
             return None;
         }
@@ -113,25 +126,25 @@ impl Downloads {
     /// The other end does not have it, or not yet: it is asked again later.
     pub(super) fn is_missing(&mut self, digest: &Digest, now: Duration) {
         if let Some(partial) = self.partial.get_mut(digest) {
-            partial.ask_at = now + PATIENCE;
+            partial.asked_at = Some(now);
         }
     }
 
     /// On a new stream everything is asked for again, from where it broke off.
-    pub(super) fn reconnected(&mut self, now: Duration) {
-        self.partial.values_mut().for_each(|partial| partial.ask_at = now);
+    pub(super) fn reconnected(&mut self) {
+        self.partial.values_mut().for_each(|partial| partial.asked_at = None);
     }
 
     /// When there is something to ask for.
     pub(super) fn next_at(&self) -> Option<Duration> {
-        self.partial.values().map(|partial| partial.ask_at).min()
+        self.partial.values().map(|partial| partial.due_at(self.heard_at)).min()
     }
 
     /// What came is not what was asked for. Not at once, for it may come again.
     fn begin_again(&mut self, digest: &Digest, now: Duration) -> Option<Bytes> {
         let partial = self.partial.get_mut(digest)?;
         partial.bytes = Vec::new();
-        partial.ask_at = now + PATIENCE;
+        partial.asked_at = Some(now);
         None
     }
 }

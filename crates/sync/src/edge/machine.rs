@@ -240,7 +240,7 @@ impl Machine {
     fn connected(&mut self, now: Duration) {
         self.link = Link::Up { since: now, hello_at: now };
         self.report_is_new = self.report.is_some();
-        self.namespaces.values_mut().for_each(|state| state.reconnected(now));
+        self.namespaces.values_mut().for_each(NamespaceState::reconnected);
     }
 
     fn disconnected(&mut self, retry_after: Option<Duration>, now: Duration) {

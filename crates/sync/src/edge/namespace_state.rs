@@ -89,9 +89,9 @@ impl NamespaceState {
     }
 
     /// A new stream: what was asked and told on the one before counts no more.
-    pub(super) fn reconnected(&mut self, now: Duration) {
+    pub(super) fn reconnected(&mut self) {
         self.tell();
-        self.downloads.reconnected(now);
+        self.downloads.reconnected();
     }
 
     /// The control plane's newest manifest.
@@ -240,7 +240,7 @@ impl NamespaceState {
         while has_room
             && now >= self.retry_at
             && let Some(wanted) = self.todo.last()
-            && self.downloads.begin(*wanted, now)
+            && self.downloads.begin(*wanted)
         {
             self.todo.pop();
         }

@@ -156,6 +156,23 @@ fn what_does_not_come_is_asked_for_again_and_what_is_wrong_from_the_beginning() 
 }
 
 #[test]
+fn on_a_slow_line_what_waits_behind_others_is_not_asked_for_twice() {
+    let mut bench = Bench::connected(Start::default());
+    let (manifest, blobs) = published(&bench.signer, (1, 1), &plugins(&[1, 2], 1));
+    bench.head(&manifest);
+    assert_eq!(bench.wanted().len(), 2);
+    let waiting = blobs[1].digest;
+    for at in 0..14 {
+        bench.now += seconds(4);
+        bench.chunk(&blobs[0], at, at + 1);
+        assert_eq!(bench.wanted(), [], "at {:?}", bench.now);
+    }
+    bench.now = seconds(60);
+    bench.chunk(&blobs[0], 14, 15);
+    assert_eq!(bench.wanted(), [(waiting, 0)]);
+}
+
+#[test]
 fn an_edge_never_goes_back_within_a_lineage_and_says_why() {
     let signer = Signer::from_seed(&[1; 32]).unwrap();
     let (serving, _) = published(&signer, (2, 7), &plugins(&[], 1));

@@ -215,3 +215,34 @@ fn a_higher_lineage_counts_more_than_any_revision() {
     let at = |lineage, revision| Position { lineage, revision };
     assert!(at(1, 9) < at(2, 1) && at(1, 8) < at(1, 9));
 }
+
+#[test]
+fn one_changed_token_among_a_hundred_thousand_moves_a_hundredth_at_most() {
+    let token = |number: u32| sidegate_model::token::Token {
+        id: sidegate_model::token::TokenId(number),
+        app_id: sidegate_model::app::AppId(number % 100),
+        name: format!("token {number}"),
+        hash: sidegate_model::token::TokenHash::of(&number.to_string()),
+        hint: "sgt_abcd".to_owned(),
+        scopes: vec!["files.read".to_owned()],
+        expires_at: None,
+        created_at: 1_700_000_000_000,
+        updated_at: 1_700_000_000_000,
+        replaced_by: None,
+        last_used: <_>::default(),
+    };
+    let mut snapshot = Snapshot::default();
+    (0..100_000).for_each(|number| snapshot.tokens.insert(token(number)));
+    let before = Content::of(&snapshot).unwrap();
+    snapshot.tokens.remove(&token(7).hash);
+    let after = before.followed_by(&snapshot).unwrap();
+    let known: std::collections::BTreeSet<_> = before.blobs().map(|blob| blob.digest).collect();
+    let size = |blobs: &mut dyn Iterator<Item = &Blob>| -> usize {
+        blobs.map(|blob| blob.bytes.len()).sum()
+    };
+    let whole = size(&mut before.blobs());
+    let moved = size(&mut after.blobs().filter(|blob| !known.contains(&blob.digest)));
+    let manifest = Manifest::new(publication(2), after.blobs()).unwrap().encode().len();
+    println!("{moved} bytes of blobs and {manifest} of a manifest, of {whole}");
+    assert!((moved + manifest) * 100 <= whole);
+}

@@ -2,7 +2,8 @@
 //! made, and when the connection ends nothing of it is left.
 
 use super::peer::PeerIdentity;
-use super::session::{Output, Said, Session, SessionEvent};
+use super::said::Said;
+use super::session::{Output, Session, SessionEvent};
 use crate::digest::Digest;
 use crate::limits::{MAX_DOWNWARD_BYTES, MAX_UPWARD_BYTES};
 use crate::message::edge_sync_server::{EdgeSync, EdgeSyncServer};

@@ -4,9 +4,10 @@
 //!
 //! An edge gets blobs of manifests that it was sent, and no others: a digest opens nothing.
 
+use super::said::{AppliedState, EdgeHello, Said};
 use crate::digest::Digest;
 use crate::edge::PROTOCOLS;
-use crate::limits::{CHUNK_BYTES, MAX_REJECTED, WINDOW_BLOBS};
+use crate::limits::{CHUNK_BYTES, WINDOW_BLOBS};
 use crate::message::{self, control_message, edge_message};
 use crate::namespace::Namespace;
 use crate::signature::VerifiedManifest;
@@ -39,19 +40,6 @@ pub enum SessionEvent {
     Loaded(Digest, Option<Bytes>),
     /// The edge is to go elsewhere, and to come back here not before this time.
     Leave(String, Duration),
-}
-
-/// What an edge says that is for others.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Said {
-    /// Who it is, and what it has.
-    Hello(message::Hello),
-    /// What it serves by.
-    Applied(message::Applied),
-    /// How it is doing.
-    Report(message::NodeReport),
-    /// What came of a command.
-    CommandAnswer(message::CommandAnswer),
 }
 
 /// What is to be done.
@@ -189,11 +177,15 @@ impl Session {
             return;
         }
         match message {
-            edge_message::Body::Hello(hello) => self.hello(hello, now),
+            edge_message::Body::Hello(hello) => self.hello(&hello, now),
             edge_message::Body::Want(want) => self.want(want),
-            edge_message::Body::Applied(mut applied) => {
-                applied.rejected.truncate(MAX_REJECTED);
-                self.tell(Said::Applied(applied));
+            edge_message::Body::Applied(applied) => {
+                // Of a namespace that it gets: nobody else's is any of its business.
+                let applied = AppliedState::read(&applied);
+                let is_its_own = |a: &AppliedState| self.lines.contains_key(&a.namespace);
+                if let Some(applied) = applied.filter(is_its_own) {
+                    self.tell(Said::Applied(applied));
+                }
             }
             edge_message::Body::Report(report) => self.tell(Said::Report(report)),
             edge_message::Body::CommandAnswer(answer) => self.tell(Said::CommandAnswer(answer)),
@@ -212,7 +204,7 @@ impl Session {
         }
     }
 
-    fn hello(&mut self, hello: message::Hello, now: Duration) {
+    fn hello(&mut self, hello: &message::Hello, now: Duration) {
         let common = hello.protocols.iter().filter(|p| PROTOCOLS.contains(p)).max().copied();
         let Some(protocol) = common else {
             let reason = format!(
@@ -232,7 +224,7 @@ impl Session {
             line.told = have.and_then(|have| Digest::from_slice(&have.manifest_digest));
             line.plan(now);
         }
-        self.tell(Said::Hello(hello));
+        self.tell(Said::Hello(EdgeHello::read(hello)));
     }
 
     fn head(&mut self, manifest: VerifiedManifest, now: Duration) {

@@ -1,8 +1,9 @@
 //! What one edge is sent, step by step.
 
-use super::session::{Output, Said, Session, SessionEvent};
+use super::said::Said;
+use super::session::{Output, Session, SessionEvent};
 use crate::digest::Digest;
-use crate::limits::CHUNK_BYTES;
+use crate::limits::{CHUNK_BYTES, MAX_REASON_CHARS, MAX_REJECTED};
 use crate::message::{self, control_message, edge_message};
 use crate::namespace::Namespace;
 use crate::object::Blob;
@@ -187,11 +188,25 @@ fn an_edge_that_speaks_another_protocol_or_nothing_is_sent_away_with_the_reason(
 }
 
 #[test]
-fn of_what_an_edge_says_the_last_of_each_kind_is_told() {
+fn of_what_an_edge_says_the_last_of_each_kind_is_told_within_bounds() {
     let mut bench = Bench::with_edge();
-    let applied = |revision| message::Applied { revision, ..<_>::default() };
+    let rejected = |number: usize| message::RejectedObject {
+        kind: "plugin".to_owned(),
+        key: number.to_string(),
+        reason: "x".repeat(10_000),
+        keeps_last_good: true,
+    };
     for revision in 1..=3 {
-        bench.say(edge_message::Body::Applied(applied(revision)));
+        let rejected = (0..2 * MAX_REJECTED).map(rejected).collect();
+        let manifest_digest = vec![7; 32];
+        let applied = message::Applied { revision, rejected, manifest_digest, ..<_>::default() };
+        bench.say(edge_message::Body::Applied(applied));
     }
-    assert_eq!(bench.outputs(), [Output::Tell(Said::Applied(applied(3)))]);
+    let of_another = message::Applied { namespace: "paris".to_owned(), ..<_>::default() };
+    bench.say(edge_message::Body::Applied(of_another));
+    let outputs = bench.outputs();
+    let [Output::Tell(Said::Applied(applied))] = outputs.as_slice() else { panic!("{outputs:?}") };
+    assert_eq!(applied.manifest.unwrap().0.revision, 3);
+    assert_eq!(applied.rejected.len(), MAX_REJECTED);
+    assert!(applied.rejected.values().all(|rejected| rejected.reason.len() == MAX_REASON_CHARS));
 }

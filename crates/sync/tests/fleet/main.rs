@@ -12,7 +12,7 @@ use sidegate_model::node::{NodeId, NodeReport};
 use sidegate_model::plugin::{PluginId, PluginSpec};
 use sidegate_model::public_endpoints::PublicMode;
 use sidegate_model::snapshot::Snapshot;
-use sidegate_sync::server::Said;
+use sidegate_sync::server::{AppliedState, Said};
 use std::time::Duration;
 use tempfile::TempDir;
 
@@ -30,6 +30,10 @@ fn commands(snapshot: &Snapshot) -> Vec<(u32, String)> {
     snapshot.plugins.values().map(|spec| (spec.id.0, spec.command.clone())).collect()
 }
 
+fn revision_of(applied: &AppliedState) -> Option<u64> {
+    applied.manifest.map(|(position, _)| position.revision)
+}
+
 #[tokio::test]
 async fn what_is_published_reaches_the_edges_of_its_namespace_and_no_others() {
     let control = ControlPlane::start().await;
@@ -44,8 +48,8 @@ async fn what_is_published_reaches_the_edges_of_its_namespace_and_no_others() {
     control.publish("berlin", 2, &snapshot(&[(2, "file:///c")]));
     berlin.serves(|snapshot| commands(snapshot)[1].1 == "file:///c").await;
     let revision = control.said(|peer, said| match said {
-        Said::Applied(applied) if peer.edge == "one" && applied.namespace == "berlin" => {
-            Some(applied.revision).filter(|revision| *revision == 2)
+        Said::Applied(applied) if peer.edge == "one" && applied.namespace.as_str() == "berlin" => {
+            revision_of(applied).filter(|revision| *revision == 2)
         }
         _ => None,
     });
@@ -138,7 +142,7 @@ async fn a_manifest_of_another_signer_is_not_served_by_and_the_control_plane_hea
     let folder = TempDir::new().unwrap();
     let edge = Edge::start_at(other.address(), ours.signer(), ("one", ""), folder.path());
     let reason = other.said(|_, said| match said {
-        Said::Applied(applied) => applied.refused.as_ref().map(|refused| refused.reason.clone()),
+        Said::Applied(applied) => applied.refused.as_ref().map(|(_, reason)| reason.clone()),
         _ => None,
     });
     assert!(reason.await.starts_with("no pinned signer signed it"));
@@ -198,7 +202,7 @@ async fn a_damaged_snapshot_is_told_by_name_and_healed_by_the_control_plane() {
     }
     // Not before it is told, and so on the disk.
     let applied = control.said(|_, said| match said {
-        Said::Applied(applied) if applied.revision == 2 => Some(()),
+        Said::Applied(applied) if revision_of(applied) == Some(2) => Some(()),
         _ => None,
     });
     applied.await;
