@@ -4,10 +4,13 @@
 //! Nothing here does input or output or knows an async runtime; times are passed in as Unix
 //! milliseconds, for which [`clock`] is asked elsewhere. Reading order: [`plugin`], [`options`], [`stream_options`],
 //! [`endpoint`], [`public_endpoints`], [`path`], [`app`], [`token`], [`last_use`], [`policy`], [`explain`], [`config_schema`], [`secret`], [`sealing`],
-//! [`merge_patch`], [`quota`], [`kv`],
+//! [`merge_patch`], [`quota`], [`kv`], [`role`], [`plugin_roles`], [`admin_token`], [`actor`], [`audit`],
 //! [`sharded`], [`snapshot`], [`status`], [`record`], [`convert`], [`duration`].
 
+pub mod actor;
+pub mod admin_token;
 pub mod app;
+pub mod audit;
 pub mod clock;
 pub mod command;
 pub mod config_schema;
@@ -24,10 +27,12 @@ pub mod node;
 pub mod options;
 pub mod path;
 pub mod plugin;
+pub mod plugin_roles;
 pub mod policy;
 pub mod public_endpoints;
 pub mod quota;
 pub mod record;
+pub mod role;
 pub mod scope;
 pub mod sealing;
 pub mod secret;
