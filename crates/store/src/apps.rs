@@ -7,6 +7,7 @@ use crate::revision::{Write, Written};
 use crate::sql::{Param, Row, Tx, json_text, params};
 use crate::store::Store;
 use sidegate_model::app::{App, AppDraft, AppId};
+use sidegate_model::audit::Change;
 use sidegate_model::token::TokenHash;
 
 /// An app that was deleted, and the tokens that went with it.
@@ -31,7 +32,8 @@ impl Store {
         params.push(write.now.into());
         let row = write.tx.first(INSERT, params).await?;
         let app = read(row.as_ref().expect("an insert returns its row"))?;
-        write.changed(app).await
+        let change = Change::created(&app);
+        write.changed(app, change).await
     }
 
     /// The app with this number.
@@ -115,9 +117,11 @@ impl Store {
         let sql = "DELETE FROM tokens WHERE app_id = $1 RETURNING *";
         let rows = write.tx.all(sql, params![id.0]).await?;
         let hash = |row: &Row| row.of("token").hash("hash").map(TokenHash);
-        let token_hashes = rows.iter().map(hash).collect::<Result<_, _>>()?;
+        let token_hashes: Vec<_> = rows.iter().map(hash).collect::<Result<_, _>>()?;
         write.tx.all("DELETE FROM apps WHERE id = $1", params![id.0]).await?;
-        write.changed(DeletedApp { app, token_hashes }).await
+        let tokens = format!("with its tokens: {}", token_hashes.len());
+        let change = Change::deleted(&app).detail(&tokens);
+        write.changed(DeletedApp { app, token_hashes }, change).await
     }
 }
 
@@ -132,7 +136,11 @@ async fn replace(
     let mut params = draft_params(draft);
     params.extend(params![write.later_than(before.updated_at), before.id.0]);
     match write.tx.first(UPDATE, params).await? {
-        Some(row) => write.changed(read(&row)?).await,
+        Some(row) => {
+            let app = read(&row)?;
+            let change = Change::changed(&before, &app);
+            write.changed(app, change).await
+        }
         None => write.unchanged(before).await,
     }
 }

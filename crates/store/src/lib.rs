@@ -1,8 +1,8 @@
-//! Persistence of Sidegate: apps, tokens and plugins, the revision that counts their changes, the
+//! Persistence of Sidegate: apps, tokens, plugins, admin tokens, the audit log, the revision that counts their changes, the
 //! snapshot of all of it, and what plugins keep for themselves. The only place with SQL; it knows no HTTP, no admin API and no
 //! process.
 //!
-//! Reading order: `store` (opening and transactions), `keys` (what seals secrets), `apps`, `tokens`, `token_life`, `plugins`, `sealed_draft`, `secret_settings`, `public_endpoints`, `snapshot`, `kv`
+//! Reading order: `store` (opening and transactions), `keys` (what seals secrets), `apps`, `tokens`, `token_life`, `plugins`, `sealed_draft`, `secret_settings`, `public_endpoints`, `admin_tokens`, `audit`, `audit_rows`, `snapshot`, `kv`
 //! (what is kept, each with its SQL), `precondition`, `turns` (how writes of plugins queue), `sql` (how a statement reaches a database), `sqlite`, `postgres`, `dsn`.
 //!
 //! There is one text of each statement, and it uses only what SQLite and PostgreSQL share. Another database is
@@ -24,7 +24,10 @@
 //! # }).unwrap();
 //! ```
 
+mod admin_tokens;
 mod apps;
+mod audit;
+mod audit_rows;
 mod dsn;
 mod error;
 #[doc(hidden)]
@@ -51,7 +54,9 @@ mod tokens;
 mod turns;
 mod view;
 
+pub use admin_tokens::NewAdminToken;
 pub use apps::DeletedApp;
+pub use audit::{AuditFilter, AuditPage, Refusal};
 pub use error::StoreError;
 pub use page::{Listing, Page};
 pub use plugins::{PluginFilter, ScopeChange};

@@ -14,7 +14,7 @@ struct Step {
     postgres: &'static str,
 }
 
-const STEPS: [Step; 5] = [
+const STEPS: [Step; 6] = [
     Step {
         number: 1,
         since: "0.1.0",
@@ -49,6 +49,13 @@ const STEPS: [Step; 5] = [
         what: "sealed secrets",
         sqlite: include_str!("../migrations/sqlite/0005_sealed_secrets.sql"),
         postgres: include_str!("../migrations/postgres/0005_sealed_secrets.sql"),
+    },
+    Step {
+        number: 6,
+        since: "0.3.0",
+        what: "admin tokens and the audit log",
+        sqlite: include_str!("../migrations/sqlite/0006_admin_tokens_and_audit.sql"),
+        postgres: include_str!("../migrations/postgres/0006_admin_tokens_and_audit.sql"),
     },
 ];
 
@@ -125,7 +132,7 @@ mod tests {
         assert_eq!(
             too_new(7, "0.12.0: fleets"),
             format!(
-                "it was written by a newer Sidegate (its schema is 7, Sidegate {OURS} knows 5); \
+                "it was written by a newer Sidegate (its schema is 7, Sidegate {OURS} knows 6); \
                  use Sidegate 0.12.0 or newer, or restore a backup"
             )
         );

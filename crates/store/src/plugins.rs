@@ -8,6 +8,7 @@ use crate::sealed_draft::SealedDraft;
 use crate::sql::{Param, Row, Tx, json_text, params};
 use crate::store::Store;
 use sidegate_model::UnixMillis;
+use sidegate_model::audit::Change;
 use sidegate_model::plugin::{Plugin, PluginDraft, PluginId};
 use sidegate_model::scope::check_service;
 use sidegate_model::sealing::Keyring;
@@ -50,7 +51,8 @@ impl Store {
         params.extend(params![write.now, id.0]);
         let row = write.tx.first(UPDATE, params).await?;
         let plugin = read(row.as_ref().expect("a new row differs from its draft"), &self.keys)?;
-        write.changed(plugin).await
+        let change = Change::created(&plugin);
+        write.changed(plugin, change).await
     }
 
     /// The plugin with this number.
@@ -150,7 +152,8 @@ impl Store {
         let params = params![json_text(&scopes), write.later_than(before.updated_at), id.0];
         let row = write.tx.first(sql, params).await?;
         let plugin = read(&row.ok_or_else(|| StoreError::not_found("plugin", id))?, &self.keys)?;
-        write.changed(plugin).await
+        let change = Change::changed(&before, &plugin);
+        write.changed(plugin, change).await
     }
 
     /// Counts one more explicit reload, which is a change although the draft stays the same.
@@ -163,7 +166,7 @@ impl Store {
         precondition: &Precondition,
     ) -> Result<Written<Plugin>, StoreError> {
         let sql = "UPDATE plugins SET reloads = reloads + 1 WHERE id = $1 RETURNING *";
-        self.write_one(sql, id, precondition).await
+        self.write_one(sql, id, precondition, Change::changed).await
     }
 
     /// Deletes a plugin and returns what it was.
@@ -175,7 +178,8 @@ impl Store {
         id: PluginId,
         precondition: &Precondition,
     ) -> Result<Written<Plugin>, StoreError> {
-        self.write_one("DELETE FROM plugins WHERE id = $1 RETURNING *", id, precondition).await
+        let sql = "DELETE FROM plugins WHERE id = $1 RETURNING *";
+        self.write_one(sql, id, precondition, |before, _| Change::deleted(before)).await
     }
 
     async fn write_one(
@@ -183,13 +187,15 @@ impl Store {
         sql: &'static str,
         id: PluginId,
         precondition: &Precondition,
+        change: fn(&Plugin, &Plugin) -> Change,
     ) -> Result<Written<Plugin>, StoreError> {
         let mut write = self.begin_write().await?;
         let before = require(&mut write.tx, id, &self.keys).await?;
         precondition.check("plugin", id, &before.version())?;
         let row = write.tx.first(sql, params![id.0]).await?;
         let plugin = read(&row.ok_or_else(|| StoreError::not_found("plugin", id))?, &self.keys)?;
-        write.changed(plugin).await
+        let change = change(&before, &plugin);
+        write.changed(plugin, change).await
     }
 
     /// Ends a write that gives a plugin the content of `draft`.
@@ -209,7 +215,9 @@ impl Store {
         let Some(row) = write.tx.first(UPDATE, params).await? else {
             return write.unchanged(before).await;
         };
-        let written = write.changed(read(&row, &self.keys)?).await?;
+        let plugin = read(&row, &self.keys)?;
+        let change = Change::changed(&before, &plugin);
+        let written = write.changed(plugin, change).await?;
         if more_is_secret {
             self.forget_what_was_replaced().await;
         }

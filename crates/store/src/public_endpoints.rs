@@ -4,9 +4,10 @@
 use crate::error::StoreError;
 use crate::plugins::{read, require};
 use crate::precondition::Precondition;
-use crate::revision::{Write, Written};
+use crate::revision::{Changes, Write, Written};
 use crate::sql::{json_text, params};
 use crate::store::Store;
+use sidegate_model::audit::Change;
 use sidegate_model::plugin::{Plugin, PluginId};
 use sidegate_model::public_endpoints::PublicEndpoints;
 use std::collections::BTreeMap;
@@ -46,7 +47,8 @@ impl Store {
         let params = params![json_text(&approved), write.later_than(before.updated_at), id.0];
         let row = write.tx.first(sql, params).await?;
         let plugin = read(&row.ok_or_else(|| StoreError::not_found("plugin", id))?, &self.keys)?;
-        write.changed(plugin).await
+        let change = Change::changed(&before, &plugin);
+        write.changed(plugin, change).await
     }
 
     /// Records as approved what plugins offer of which nobody has decided; of others, and of those that
@@ -64,9 +66,13 @@ impl Store {
         for (id, endpoints) in offered {
             recorded.extend(self.record(&mut write, *id, endpoints).await?);
         }
-        match recorded.is_empty() {
-            true => write.unchanged(recorded).await,
-            false => write.changed(recorded).await,
+        let change = |plugin: &Plugin| {
+            let before = Plugin { public_endpoints: None, ..plugin.clone() };
+            Change::changed(&before, plugin)
+        };
+        match Changes::all(recorded.iter().map(change).collect()) {
+            None => write.unchanged(recorded).await,
+            Some(changes) => write.changed(recorded, changes).await,
         }
     }
 

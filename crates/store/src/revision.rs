@@ -1,10 +1,14 @@
 //! The revision: the number that grows with every change of content, in the transaction of that
-//! change. A write can only end through here, so no change can forget it.
+//! change. A write can only end through here, so no change can forget it, nor its entry in the audit log.
 
+use crate::audit_rows::{self, NewRow};
 use crate::error::StoreError;
 use crate::sql::{Row, Tx, params};
+use sidegate_model::actor::AuditContext;
+use sidegate_model::audit::Change;
 use sidegate_model::clock::now_millis;
 use sidegate_model::snapshot::Revision;
+use std::sync::Arc;
 
 /// What a write left behind.
 #[derive(Debug, Clone, PartialEq)]
@@ -15,17 +19,41 @@ pub struct Written<T> {
     pub revision: Revision,
 }
 
+/// What a write changed: at least one thing.
+pub(crate) struct Changes(Vec<Change>);
+
+impl Changes {
+    /// All of these, if there are any.
+    pub(crate) fn all(changes: Vec<Change>) -> Option<Self> {
+        (!changes.is_empty()).then_some(Self(changes))
+    }
+
+    /// This one too.
+    pub(crate) fn and(mut self, change: Change) -> Self {
+        self.0.push(change);
+        self
+    }
+}
+
+impl From<Change> for Changes {
+    fn from(change: Change) -> Self {
+        Self(vec![change])
+    }
+}
+
 /// A transaction that writes. Dropped before its end it changes nothing.
 pub(crate) struct Write {
     /// For the statements.
     pub(crate) tx: Tx,
     /// The moment of the write, in Unix milliseconds.
     pub(crate) now: i64,
+    /// On whose behalf, for the audit log.
+    context: Arc<AuditContext>,
 }
 
 impl Write {
-    pub(crate) fn new(tx: Tx) -> Self {
-        Self { tx, now: now_millis() }
+    pub(crate) fn new(tx: Tx, context: Arc<AuditContext>) -> Self {
+        Self { tx, now: now_millis(), context }
     }
 
     /// The moment of the write as a time that was never given to what was last changed `before`: no
@@ -35,17 +63,34 @@ impl Write {
     }
 
     /// Ends a write that changed content.
-    pub(crate) async fn changed<T>(mut self, value: T) -> Result<Written<T>, StoreError> {
+    pub(crate) async fn changed<T>(
+        mut self,
+        value: T,
+        changes: impl Into<Changes>,
+    ) -> Result<Written<T>, StoreError> {
         let row = self
             .tx
             .first("UPDATE revision SET value = value + 1 RETURNING value", params![])
             .await?;
         let revision = number(row.as_ref())?;
+        self.audit(&changes.into(), Some(revision)).await?;
         self.tx.commit().await?;
         Ok(Written { value, revision })
     }
 
-    /// Ends a write of what is no desired state: the revision stays.
+    /// Ends a write that changed what is no desired state, but tells who rules: the revision stays.
+    pub(crate) async fn changed_aside<T>(
+        mut self,
+        value: T,
+        changes: impl Into<Changes>,
+    ) -> Result<T, StoreError> {
+        self.audit(&changes.into(), None).await?;
+        self.tx.commit().await?;
+        Ok(value)
+    }
+
+    /// Ends a write of what nobody decides, such as what plugins keep and when something was used: the revision
+    /// stays, and the audit log has no entry of it.
     pub(crate) async fn aside<T>(self, value: T) -> Result<T, StoreError> {
         self.tx.commit().await?;
         Ok(value)
@@ -54,6 +99,18 @@ impl Write {
     /// Ends a write that found everything as it should be.
     pub(crate) async fn unchanged<T>(mut self, value: T) -> Result<Written<T>, StoreError> {
         Ok(Written { value, revision: read(&mut self.tx).await? })
+    }
+
+    async fn audit(
+        &mut self,
+        Changes(changes): &Changes,
+        revision: Option<Revision>,
+    ) -> Result<(), StoreError> {
+        for change in changes {
+            let row = NewRow::done(&self.context, self.now, change, revision);
+            audit_rows::insert(&mut self.tx, row).await?;
+        }
+        Ok(())
     }
 }
 

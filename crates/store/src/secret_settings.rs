@@ -3,10 +3,11 @@
 
 use crate::error::StoreError;
 use crate::plugins::{read, require_row};
-use crate::revision::{Write, Written};
+use crate::revision::{Changes, Write, Written};
 use crate::sealed_draft::SealedDraft;
 use crate::sql::{Row, params};
 use crate::store::Store;
+use sidegate_model::audit::Change;
 use sidegate_model::plugin::{Plugin, PluginId};
 use sidegate_model::sealing::Keyring;
 use sidegate_model::secret::SettingPath;
@@ -26,20 +27,22 @@ impl Store {
         called_so: &BTreeMap<PluginId, BTreeSet<SettingPath>>,
     ) -> Result<Written<Vec<Plugin>>, StoreError> {
         let mut write = self.begin_write().await?;
-        let mut recorded = Vec::new();
+        let (mut recorded, mut changes) = (Vec::new(), Vec::new());
         for (id, settings) in called_so {
             let row = match require_row(&mut write.tx, *id).await {
                 Err(StoreError::NotFound { .. }) => continue,
                 row => row?,
             };
-            if let Some(row) = seal(&mut write, &row, settings.clone(), &self.keys).await? {
-                recorded.push(read(&row, &self.keys)?);
+            if let Some(after) = seal(&mut write, &row, settings.clone(), &self.keys).await? {
+                let after = read(&after, &self.keys)?;
+                changes.push(Change::changed(&read(&row, &self.keys)?, &after));
+                recorded.push(after);
             }
         }
-        match recorded.is_empty() {
-            true => write.unchanged(recorded).await,
-            false => {
-                let written = write.changed(recorded).await?;
+        match Changes::all(changes) {
+            None => write.unchanged(recorded).await,
+            Some(changes) => {
+                let written = write.changed(recorded, changes).await?;
                 self.forget_what_was_replaced().await;
                 Ok(written)
             }

@@ -200,6 +200,26 @@ impl<'r> Fields<'r> {
         bytes.try_into().map_err(|e| self.damaged(field, e))
     }
 
+    /// A text that must be one of those that `parse` knows.
+    pub(crate) fn word<N>(
+        &self,
+        field: &'static str,
+        parse: impl FnOnce(&str) -> Option<N>,
+    ) -> Result<N, StoreError> {
+        let text: &str = self.get(field)?;
+        parse(text).ok_or_else(|| self.damaged(field, format!("{text:?} is unknown")))
+    }
+
+    /// The same for a text that may be missing.
+    pub(crate) fn optional_word<N>(
+        &self,
+        field: &'static str,
+        parse: impl FnOnce(&str) -> Option<N>,
+    ) -> Result<Option<N>, StoreError> {
+        let text: Option<&str> = self.get(field)?;
+        text.map(|_| self.word(field, parse)).transpose()
+    }
+
     pub(crate) fn damaged(
         &self,
         field: &'static str,

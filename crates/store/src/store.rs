@@ -9,17 +9,20 @@ use crate::sql::Tx;
 use crate::sqlite::SqliteBackend;
 use crate::turns::{Turn, Turns, Writer};
 use crate::{keys, secret_settings, sqlite};
+use sidegate_model::actor::AuditContext;
 use sidegate_model::sealing::Keyring;
 use sidegate_model::snapshot::Revision;
 use std::sync::Arc;
 
-/// The database of one installation. Clones share its connections.
+/// The database of one installation. Clones share its connections, and write on the same behalf: as the audit log tells
+/// it, that of the program itself unless [`Store::by`] says otherwise.
 #[derive(Clone, Debug)]
 pub struct Store {
     backend: Backend,
     turns: Arc<Turns>,
     /// What seals secrets.
     pub(crate) keys: Arc<Keyring>,
+    context: Arc<AuditContext>,
 }
 
 /// A database that is open and up to date, and whose secrets cannot be read yet.
@@ -28,6 +31,9 @@ pub struct LockedStore {
     backend: Backend,
     has_keys: bool,
 }
+
+/// What the audit log says of a write for which nobody gave another reason.
+const BY_ITSELF: &str = "system";
 
 #[derive(Clone, Debug)]
 enum Backend {
@@ -67,6 +73,12 @@ impl Store {
         Ok(LockedStore { backend, has_keys })
     }
 
+    /// The same database for writes on behalf of somebody.
+    #[must_use]
+    pub fn by(&self, context: AuditContext) -> Self {
+        Self { context: Arc::new(context), ..self.clone() }
+    }
+
     /// How often content was changed so far.
     ///
     /// # Errors
@@ -96,7 +108,7 @@ impl Store {
     }
 
     pub(crate) async fn begin_write(&self) -> Result<Write, StoreError> {
-        Ok(Write::new(self.backend.begin_write().await?))
+        Ok(Write::new(self.backend.begin_write().await?, self.context.clone()))
     }
 }
 
@@ -112,7 +124,8 @@ impl LockedStore {
     /// # Errors
     /// [`StoreError::Keys`] for keys that do not fit; then nothing is changed.
     pub async fn unlock(self, outer: &Keyring) -> Result<Store, StoreError> {
-        let mut write = Write::new(self.backend.begin_write().await?);
+        let context = Arc::new(AuditContext::system(BY_ITSELF));
+        let mut write = Write::new(self.backend.begin_write().await?, context.clone());
         let keys = keys::load_or_make(&mut write, outer).await?;
         let sealed = secret_settings::seal_all(&mut write, &keys).await?;
         if sealed > 0 {
@@ -123,7 +136,8 @@ impl LockedStore {
             tracing::info!(plugins = sealed, "secrets that were stored in clear are encrypted now");
         }
         self.backend.forget_what_was_replaced().await;
-        Ok(Store { backend: self.backend, turns: Arc::new(Turns::new()), keys: Arc::new(keys) })
+        let (turns, keys) = (Arc::new(Turns::new()), Arc::new(keys));
+        Ok(Store { backend: self.backend, turns, keys, context })
     }
 }
 

@@ -1,7 +1,9 @@
 //! What every database must keep to. Each promise is a function that gets an empty store; the
 //! macro below runs all of them for each kind of database, so another kind is one more line there.
 
+mod admin_tokens;
 mod apps;
+mod audit;
 mod kv;
 mod plugins;
 mod public_endpoints;
@@ -102,6 +104,22 @@ for_each_database! {
         what_does_not_change_stays_as_it_was_sealed
         what_is_called_a_secret_later_is_sealed_and_no_change_of_an_operator
         a_secret_can_be_read_of_its_own_plugin_only;
+    admin_tokens:
+        an_admin_token_is_saved_found_and_revoked
+        names_and_hashes_of_admin_tokens_are_unique
+        an_invalid_admin_token_is_refused_with_every_problem
+        the_last_use_of_an_admin_token_is_kept_and_only_the_latest_counts
+        an_admin_token_number_is_never_given_again;
+    audit:
+        every_change_has_an_entry_of_who_did_what_to_which_thing
+        what_changes_nothing_or_is_refused_has_no_entry
+        a_change_without_its_entry_is_no_change
+        no_secret_is_in_an_entry
+        entries_are_filtered
+        pages_stay_as_they_are_while_entries_are_added
+        refusals_are_added_and_the_same_again_is_counted
+        old_entries_are_removed_in_bounded_steps
+        a_revision_has_its_entries_whoever_writes_at_the_same_time;
     kv:
         a_value_is_kept_replaced_and_removed
         two_plugins_with_the_same_key_never_meet

@@ -3,11 +3,12 @@
 
 use crate::error::StoreError;
 use crate::precondition::Precondition;
-use crate::revision::Written;
+use crate::revision::{Changes, Written};
 use crate::sql::params;
 use crate::store::Store;
 use crate::tokens::{NewTokenRow, insert, read, require};
 use sidegate_model::UnixMillis;
+use sidegate_model::audit::Change;
 use sidegate_model::token::{Token, TokenHash, TokenId};
 
 /// How one token takes the place of another.
@@ -98,8 +99,10 @@ impl Store {
         let end = old.expires_at.map_or(end, |before| before.min(end));
         let params = params![end, new.id.0, write.later_than(old.updated_at), id.0];
         let row = write.tx.first(sql, params).await?;
+        let before = old;
         let old = read(&row.ok_or_else(|| StoreError::not_found("token", id))?)?;
-        write.changed(Rotated { new, old }).await
+        let changes = Changes::from(Change::created(&new)).and(Change::changed(&before, &old));
+        write.changed(Rotated { new, old }, changes).await
     }
 
     /// Keeps when tokens were last used, all of it or nothing. What is kept already and later stays, and what is

@@ -5,11 +5,12 @@ use crate::apps;
 use crate::error::StoreError;
 use crate::page::{Listing, Page};
 use crate::precondition::Precondition;
-use crate::revision::{Write, Written};
+use crate::revision::{Changes, Write, Written};
 use crate::sql::{Param, Row, Tx, json_text, params};
 use crate::store::Store;
 use sidegate_model::UnixMillis;
 use sidegate_model::app::AppId;
+use sidegate_model::audit::Change;
 use sidegate_model::last_use::LastUse;
 use sidegate_model::scope;
 use sidegate_model::token::{TOKEN_PREFIX, Token, TokenHash, TokenId};
@@ -81,7 +82,8 @@ impl Store {
         let mut write = self.begin_write().await?;
         apps::require(&mut write.tx, new.app_id).await?;
         let token = insert(&mut write, new).await?;
-        write.changed(token).await
+        let change = Change::created(&token);
+        write.changed(token, change).await
     }
 
     /// The token with this number.
@@ -125,9 +127,14 @@ impl Store {
         let token = read(&row.ok_or_else(|| StoreError::not_found("token", id))?)?;
         precondition.check("token", id, &token.version())?;
         // What it took the place of can be rotated again.
-        let sql = "UPDATE tokens SET replaced_by = NULL WHERE replaced_by = $1 RETURNING id";
-        write.tx.all(sql, params![id.0]).await?;
-        write.changed(token).await
+        let sql = "UPDATE tokens SET replaced_by = NULL WHERE replaced_by = $1 RETURNING *";
+        let mut changes = Changes::from(Change::deleted(&token));
+        for row in &write.tx.all(sql, params![id.0]).await? {
+            let after = read(row)?;
+            let before = Token { replaced_by: Some(id), ..after.clone() };
+            changes = changes.and(Change::changed(&before, &after));
+        }
+        write.changed(token, changes).await
     }
 }
 

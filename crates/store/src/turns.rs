@@ -17,6 +17,8 @@ pub(crate) enum Writer {
     Plugin(u32),
     /// The removal of what has expired.
     Expiry,
+    /// What the audit log gets besides entries of changes, and its own removal.
+    Audit,
 }
 
 /// One queue for each writer that writes or waits now, and one in which the first of every queue
@@ -96,7 +98,7 @@ impl Drop for Place<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::Writer::{Expiry, Plugin};
+    use super::Writer::{Audit, Expiry, Plugin};
     use super::*;
     use std::pin::pin;
     use std::task::{Context, Poll, Waker};
@@ -134,7 +136,7 @@ mod tests {
     async fn a_flood_of_one_plugin_delays_every_other_writer_by_its_one_turn() {
         const FLOOD: usize = 50;
         let turns = Turns::new();
-        for other in [Plugin(2), Plugin(16), Plugin(17), Plugin(u32::MAX), Expiry] {
+        for other in [Plugin(2), Plugin(16), Plugin(17), Plugin(u32::MAX), Expiry, Audit] {
             let held = turns.take(Plugin(1)).await.unwrap();
             let mut flood: Vec<_> = (0..FLOOD).map(|_| Box::pin(turns.take(Plugin(1)))).collect();
             for waiting in &mut flood {

@@ -1,15 +1,17 @@
 //! The store for those who only read: what is kept, and nothing that changes it.
 
+use crate::audit::{AuditFilter, AuditPage};
 use crate::error::StoreError;
 use crate::page::{Listing, Page};
 use crate::plugins::PluginFilter;
 use crate::store::Store;
 use crate::tokens::TokenFilter;
+use sidegate_model::admin_token::{AdminToken, AdminTokenId};
 use sidegate_model::app::{App, AppId};
 use sidegate_model::plugin::{Plugin, PluginId};
-use sidegate_model::token::{Token, TokenId};
+use sidegate_model::token::{Token, TokenHash, TokenId};
 
-/// Reads apps, tokens and plugins. Clones share the store's connections.
+/// Reads apps, tokens, plugins, admin tokens and the audit log. Clones share the store's connections.
 ///
 /// ```compile_fail
 /// # async fn f(view: sidegate_store::StoreView) {
@@ -99,5 +101,53 @@ impl StoreView {
         page: Page,
     ) -> Result<Listing<Plugin>, StoreError> {
         self.store.list_plugins(filter, page).await
+    }
+
+    /// See [`Store::admin_token`].
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`], [`StoreError::Unavailable`].
+    pub async fn admin_token(&self, id: AdminTokenId) -> Result<AdminToken, StoreError> {
+        self.store.admin_token(id).await
+    }
+
+    /// See [`Store::admin_token_by_name`].
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`], [`StoreError::Unavailable`].
+    pub async fn admin_token_by_name(&self, name: &str) -> Result<AdminToken, StoreError> {
+        self.store.admin_token_by_name(name).await
+    }
+
+    /// See [`Store::admin_token_by_hash`].
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn admin_token_by_hash(
+        &self,
+        hash: TokenHash,
+    ) -> Result<Option<AdminToken>, StoreError> {
+        self.store.admin_token_by_hash(hash).await
+    }
+
+    /// See [`Store::list_admin_tokens`].
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn list_admin_tokens(&self, page: Page) -> Result<Listing<AdminToken>, StoreError> {
+        self.store.list_admin_tokens(page).await
+    }
+
+    /// See [`Store::list_audit`].
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn list_audit(
+        &self,
+        filter: &AuditFilter,
+        before: Option<u64>,
+        size: u32,
+    ) -> Result<AuditPage, StoreError> {
+        self.store.list_audit(filter, before, size).await
     }
 }

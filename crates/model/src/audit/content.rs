@@ -6,7 +6,7 @@ use crate::admin_token::AdminToken;
 use crate::app::App;
 use crate::name::shortened;
 use crate::plugin::{Plugin, PluginDraft};
-use crate::secret::{hide_config, hide_options};
+use crate::secret::{SecretPlaces, hide_config, hide_options};
 use crate::sha256::Sha256;
 use crate::token::Token;
 use serde_json::{Map, Value, json};
@@ -25,6 +25,11 @@ pub trait Audited {
 
     /// All that is part of it, secrets included: never to leave this process.
     fn content(&self) -> Map<String, Value>;
+
+    /// Which of its settings are secrets whatever they are called.
+    fn secret_places(&self) -> SecretPlaces {
+        SecretPlaces::default()
+    }
 }
 
 impl Audited for Plugin {
@@ -34,7 +39,17 @@ impl Audited for Plugin {
 
     fn content(&self) -> Map<String, Value> {
         // Whatever is new in a plugin is decided on here.
-        let Self { id: _, reloads, draft, public_endpoints, created_at: _, updated_at: _ } = self;
+        let Self {
+            id: _,
+            reloads,
+            draft,
+            public_endpoints,
+            secret_settings,
+            // Of a secret that became another one, it is all that the digest can tell.
+            secrets_version,
+            created_at: _,
+            updated_at: _,
+        } = self;
         let PluginDraft {
             name,
             description,
@@ -57,8 +72,14 @@ impl Audited for Plugin {
             "service_scopes": service_scopes,
             "is_active": is_active,
             "public_endpoints": public_endpoints,
+            "secret_settings": secret_settings,
+            "secrets_version": secrets_version,
             "reloads": reloads,
         }))
+    }
+
+    fn secret_places(&self) -> SecretPlaces {
+        Self::secret_places(self)
     }
 }
 
@@ -151,7 +172,7 @@ pub(super) fn digest(thing: &impl Audited) -> Sha256 {
     let mut content = thing.content();
     for (name, member) in &mut content {
         match (name.as_str(), member) {
-            ("config" | "metadata", Value::Object(members)) => hide_config(members),
+            ("config" | "metadata", Value::Object(members)) => hide_config(members, &thing.secret_places()),
             ("options", Value::Object(members)) => hide_options(members),
             _ => {}
         }

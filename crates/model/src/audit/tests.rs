@@ -19,6 +19,8 @@ fn plugin(config: Value) -> Plugin {
         reloads: 0,
         draft,
         public_endpoints: None,
+        secret_settings: <_>::default(),
+        secrets_version: None,
         created_at: 1,
         updated_at: 1,
     }

@@ -3,8 +3,9 @@
 use super::plugin;
 use crate::sql::params;
 use crate::{Precondition, PublicChange, Store, StoreError};
+use sidegate_model::audit::Change;
 use sidegate_model::endpoint::Method::{self, Get, Post};
-use sidegate_model::plugin::PluginId;
+use sidegate_model::plugin::{Plugin, PluginId};
 use sidegate_model::public_endpoints::PublicEndpoints;
 use std::collections::BTreeMap;
 use tokio::task::JoinSet;
@@ -15,11 +16,13 @@ fn endpoints(named: &[(Method, &'static str)]) -> PublicEndpoints {
 
 /// A plugin as it is after the step of the schema that asks for approvals.
 async fn undecided(store: &Store, name: &str) -> PluginId {
-    let id = store.create_plugin(&plugin(name, None)).await.unwrap().value.id;
+    let before = store.create_plugin(&plugin(name, None)).await.unwrap().value;
+    let id = before.id;
     let mut write = store.begin_write().await.unwrap();
     let sql = "UPDATE plugins SET public_endpoints = NULL WHERE id = $1";
     write.tx.all(sql, params![id.0]).await.unwrap();
-    write.changed(()).await.unwrap();
+    let after = Plugin { public_endpoints: None, ..before.clone() };
+    write.changed((), Change::changed(&before, &after)).await.unwrap();
     id
 }
 

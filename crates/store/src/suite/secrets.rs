@@ -101,7 +101,7 @@ pub(super) async fn a_secret_can_be_read_of_its_own_plugin_only(store: &Store) {
     let sql =
         "UPDATE plugins SET config = (SELECT config FROM plugins WHERE id = $1) WHERE id = $2";
     write.tx.all(sql, params![first.0, second.0]).await.unwrap();
-    write.changed(()).await.unwrap();
+    write.aside(()).await.unwrap();
     let refused = store.plugin(second).await.unwrap_err();
     assert!(matches!(refused, StoreError::Damaged { field: "config", .. }), "{refused}");
     assert!(store.plugin(first).await.is_ok());

@@ -153,7 +153,7 @@ pub(super) async fn ten_thousand_tokens_load(store: &Store) {
         let hash = TokenHash::of(&i.to_string()).0;
         write.tx.all(sql, params![app_id.0, hash]).await.unwrap();
     }
-    write.changed(()).await.unwrap();
+    write.aside(()).await.unwrap();
     let snapshot = store.load_snapshot().await.unwrap();
     assert_eq!(snapshot.tokens.len(), 10_000);
     assert!(snapshot.tokens.get(&TokenHash::of("9999")).is_some());
