@@ -10,9 +10,11 @@ use serde_json::{Map, Value, json};
 const INTRODUCTION: &str = "\
 What `sidegate plugin|app|token|routes` and the console use, and all that changes what the gateway does. \
 Answers have `X-Request-ID` and `Cache-Control: no-store`. Any other path is 404 and any other method of a path \
-405, both with the body of an error and only with the token; answers may get more members in later versions. A \
+405, both with the body of an error and only with a token; answers may get more members in later versions. A \
 query parameter that an operation does not name is 400, but with the probes. Plain HTTP to a port that speaks TLS \
-is 400 with the body of an error, whatever is asked and without a token, too.";
+is 400 with the body of an error, whatever is asked and without a token, too. Each operation names in \
+`x-sidegate-role` the role that its token must have: `viewer`, `operator` or `admin`, of which each may do all \
+that the one before it may.";
 
 /// What is said of an operation that looks at no query.
 const IGNORES_QUERY: &str =
@@ -114,7 +116,12 @@ impl Parts {
         if matches!(operation.query, Query::Ignored) {
             described["description"] = json!(IGNORES_QUERY);
         }
-        if !operation.token {
+        if operation.token {
+            let (role, note) = (operation.role, &operation.role_note);
+            let more = note.as_ref().map(|note| format!(" {note}")).unwrap_or_default();
+            described["x-sidegate-role"] = json!(role);
+            described["description"] = json!(format!("Needs the role `{role}`.{more}"));
+        } else {
             described["security"] = json!([]);
         }
         described

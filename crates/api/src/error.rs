@@ -13,8 +13,10 @@ use serde::{Deserialize, Serialize};
 pub enum ErrorCode {
     /// The body, a field, a parameter or a header is wrong; one entry for each problem.
     InvalidRequest,
-    /// No admin token, or another one. It comes before anything else is looked at.
+    /// No admin token, or one that is not valid. It comes before anything else is looked at.
     Unauthorized,
+    /// The role of the token is too weak; the detail names the one that is needed, and nothing happened.
+    InsufficientRole,
     /// There is no such thing or path.
     NotFound,
     /// The path takes other methods; `Allow` names them.
@@ -38,9 +40,10 @@ pub enum ErrorCode {
 
 impl ErrorCode {
     /// Every code there is, by status.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::InvalidRequest,
         Self::Unauthorized,
+        Self::InsufficientRole,
         Self::NotFound,
         Self::MethodNotAllowed,
         Self::RequestTimeout,
@@ -57,6 +60,7 @@ impl ErrorCode {
         match self {
             Self::InvalidRequest => 400,
             Self::Unauthorized => 401,
+            Self::InsufficientRole => 403,
             Self::NotFound => 404,
             Self::MethodNotAllowed => 405,
             Self::RequestTimeout => 408,
@@ -73,7 +77,8 @@ impl ErrorCode {
     pub const fn meaning(self) -> &'static str {
         match self {
             Self::InvalidRequest => "The body, a field, a parameter or a header is wrong.",
-            Self::Unauthorized => "No admin token, or another one.",
+            Self::Unauthorized => "No admin token, or one that is not valid.",
+            Self::InsufficientRole => "The role of the token is too weak.",
             Self::NotFound => "There is no such thing or path.",
             Self::MethodNotAllowed => "The path takes other methods; Allow names them.",
             Self::RequestTimeout => "The body did not come in time.",
@@ -91,6 +96,7 @@ impl ErrorCode {
         match self {
             Self::InvalidRequest => "Bad Request",
             Self::Unauthorized => "Unauthorized",
+            Self::InsufficientRole => "Forbidden",
             Self::NotFound => "Not Found",
             Self::MethodNotAllowed => "Method Not Allowed",
             Self::RequestTimeout => "Request Timeout",

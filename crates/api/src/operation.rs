@@ -4,6 +4,7 @@
 use crate::error::ErrorCode;
 use crate::read::Readable;
 use crate::resource::Changed;
+use crate::role::Role;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 
 /// The methods that operations have.
@@ -123,8 +124,12 @@ pub struct Operation<Id> {
     pub summary: &'static str,
     /// The group it belongs to.
     pub tag: &'static str,
-    /// Whether it needs the admin token.
+    /// Whether it needs a token.
     pub token: bool,
+    /// The role that the token must have.
+    pub role: Role,
+    /// What of it needs a stronger role, for people.
+    pub role_note: Option<String>,
     /// Whether a change can be made dependent on a version, by `If-Match`.
     pub conditional: bool,
     /// What it does with the query of its address.
@@ -138,11 +143,13 @@ pub struct Operation<Id> {
 }
 
 impl<Id> Operation<Id> {
-    /// One that needs the admin token and takes nothing.
+    /// One that needs a token and takes nothing. Whoever only looks needs the weakest role; all else is an admin's,
+    /// unless it is said otherwise.
     pub fn new(id: Id, method: Method, path: &'static str, summary: &'static str) -> Self {
         let (token, conditional) = (true, false);
         let (query, body, tag) = (Query::Refused, None, "");
-        let (answers, refusals) = (Vec::new(), Vec::new());
+        let (answers, refusals, role_note) = (Vec::new(), Vec::new(), None);
+        let role = if method == Method::Get { Role::Viewer } else { Role::Admin };
         let made = Self {
             id,
             method,
@@ -150,6 +157,8 @@ impl<Id> Operation<Id> {
             summary,
             tag,
             token,
+            role,
+            role_note,
             conditional,
             query,
             body,
@@ -169,6 +178,18 @@ impl<Id> Operation<Id> {
     #[must_use]
     pub fn open(self) -> Self {
         Self { token: false, ..self }
+    }
+
+    /// Needs this role.
+    #[must_use]
+    pub fn role(self, role: Role) -> Self {
+        Self { role, ..self }
+    }
+
+    /// Needs a stronger role for some of what it takes.
+    #[must_use]
+    pub fn role_note(self, note: String) -> Self {
+        Self { role_note: Some(note), ..self }
     }
 
     /// Takes these parameters in its query.
@@ -264,7 +285,14 @@ impl<Id> Operation<Id> {
     /// Every status in which it can be answered, refusals that hold for every operation included.
     pub fn refusal_codes(&self) -> Vec<ErrorCode> {
         let general = [ErrorCode::Internal, ErrorCode::Unavailable];
-        let token = self.token.then_some(ErrorCode::Unauthorized);
+        let signed_in = [ErrorCode::Unauthorized, ErrorCode::InsufficientRole];
+        let token = signed_in.into_iter().filter(|code| match code {
+            // Every token that is valid has at least the weakest role.
+            ErrorCode::InsufficientRole => {
+                self.token && (self.role > Role::Viewer || self.role_note.is_some())
+            }
+            _ => self.token,
+        });
         let looks_at_query = !matches!(self.query, Query::Ignored);
         let query = looks_at_query.then_some(ErrorCode::InvalidRequest);
         let own = self.refusals.iter().copied();

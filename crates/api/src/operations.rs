@@ -1,7 +1,11 @@
 //! The table of the admin API: every operation there is. Routers, the OpenAPI document and the checks
 //! of the tests are made of it; a new operation begins here.
 
+use crate::admin_token::{
+    AdminTokenAttributes, AdminTokenFields, AdminTokenQuery, WhoamiAttributes,
+};
 use crate::app::{AppAttributes, AppFields, AppQuery};
+use crate::audit::{AuditList, AuditQuery};
 use crate::error::ErrorCode;
 use crate::explain::{ExplainFields, ExplanationAttributes};
 use crate::logging::{LoggingAttributes, LoggingFields};
@@ -14,9 +18,11 @@ use crate::probe::{Health, Readiness};
 use crate::public_endpoints::PublicEndpointFields;
 use crate::record::{RecordAttributes, RecordQuery};
 use crate::resource::{ListOf, PageOf, Shown};
+use crate::role::Role;
 use crate::route::RouteAttributes;
 use crate::token::{RotationFields, TokenAttributes, TokenFields, TokenQuery};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use sidegate_model::plugin_roles::{ADMIN_FIELDS, ADMIN_OPTIONS};
 use std::borrow::Cow;
 
 /// Where every path of the API proper begins.
@@ -81,6 +87,12 @@ operation_ids! {
     RevokeToken          "revoke_token"           "Make a token invalid for good."
     ListRoutes           "list_routes"            "List the routes that plugins serve now."
     Explain              "explain_request"        "Say what would happen to a request, and why; nothing is executed or counted."
+    Whoami               "whoami"                 "Say who asks, and with which role."
+    ListAdminTokens      "list_admin_tokens"      "List admin tokens, without their texts."
+    CreateAdminToken     "create_admin_token"     "Make an admin token; its text is shown this one time."
+    ShowAdminToken       "show_admin_token"       "Show an admin token, without its text."
+    RevokeAdminToken     "revoke_admin_token"     "Make an admin token invalid for good, one's own too."
+    ListAudit            "list_audit"             "List who changed what and what was refused, newest first."
     ShowLogging          "show_logging"           "Show how much is logged."
     ChangeLogging        "change_logging"         "Change how much is logged, until the next start."
     ShowOpenApi          "show_openapi"           "Show this document."
@@ -92,7 +104,8 @@ operation_ids! {
 
 /// Every operation, in the order of [`OperationId::ALL`].
 pub fn operations() -> Vec<Operation<OperationId>> {
-    let groups = [plugins(), plugin_deeds(), apps(), tokens(), others(), probes()];
+    let groups =
+        [plugins(), plugin_deeds(), apps(), tokens(), routes(), rulers(), others(), probes()];
     groups.into_iter().flatten().collect()
 }
 
@@ -119,28 +132,46 @@ fn at(id: OperationId, method: Method, path: &'static str) -> Operation<Operatio
     Operation::new(id, method, path, id.summary())
 }
 
+fn lines_note() -> String {
+    format!(
+        "What processes printed needs the role `{}`; others are shown no lines.",
+        Role::Operator
+    )
+}
+
+/// What of a change needs a stronger role; decided by what is really different.
+fn fields_note() -> String {
+    let quoted = |names: &[&str]| {
+        names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+    };
+    let (fields, options) = (quoted(&ADMIN_FIELDS), quoted(&ADMIN_OPTIONS));
+    let admin = Role::Admin;
+    format!("A change of {fields}, or of one of the options {options}, needs the role `{admin}`.")
+}
+
 fn plugins() -> Vec<Operation<OperationId>> {
     use OperationId as Id;
-    let rows =
-        [
-            at(Id::ListPlugins, Method::Get, "/api/v1/plugins")
-                .query::<PluginQuery>()
-                .shows::<PageOf<PluginAttributes>>("A page of plugins."),
-            at(Id::CreatePlugin, Method::Post, "/api/v1/plugins")
-                .body::<PluginFields>()
-                .refused(ErrorCode::Conflict)
-                .creates::<PluginAttributes>("The new plugin, which may not serve yet."),
-            at(Id::ShowPlugin, Method::Get, "/api/v1/plugins/{id}")
-                .shows_version::<Shown<PluginAttributes>>("The plugin."),
-            at(Id::ChangePlugin, Method::Patch, "/api/v1/plugins/{id}")
-                .query::<ChangeQuery>()
-                .body::<PluginFields>()
-                .merges()
-                .conditional()
-                .refused(ErrorCode::Conflict)
-                .changes::<PluginAttributes>("The plugin as it is now."),
-            at(Id::DeletePlugin, Method::Delete, "/api/v1/plugins/{id}").conditional().deletes(),
-        ];
+    let rows = [
+        at(Id::ListPlugins, Method::Get, "/api/v1/plugins")
+            .query::<PluginQuery>()
+            .shows::<PageOf<PluginAttributes>>("A page of plugins."),
+        at(Id::CreatePlugin, Method::Post, "/api/v1/plugins")
+            .body::<PluginFields>()
+            .refused(ErrorCode::Conflict)
+            .creates::<PluginAttributes>("The new plugin, which may not serve yet."),
+        at(Id::ShowPlugin, Method::Get, "/api/v1/plugins/{id}")
+            .shows_version::<Shown<PluginAttributes>>("The plugin."),
+        at(Id::ChangePlugin, Method::Patch, "/api/v1/plugins/{id}")
+            .role(Role::Operator)
+            .role_note(fields_note())
+            .query::<ChangeQuery>()
+            .body::<PluginFields>()
+            .merges()
+            .conditional()
+            .refused(ErrorCode::Conflict)
+            .changes::<PluginAttributes>("The plugin as it is now."),
+        at(Id::DeletePlugin, Method::Delete, "/api/v1/plugins/{id}").conditional().deletes(),
+    ];
     rows.map(|row| row.tag("plugins")).into()
 }
 
@@ -150,22 +181,27 @@ fn plugin_deeds() -> Vec<Operation<OperationId>> {
     let rows =
         [
             at(Id::ReloadPlugin, Method::Post, "/api/v1/plugins/{id}/reload")
+                .role(Role::Operator)
                 .conditional()
                 .changes::<PluginAttributes>(CHANGED),
             at(Id::GrantScopes, Method::Post, "/api/v1/plugins/{id}/grant")
+                .role(Role::Operator)
                 .body::<ScopeFields>()
                 .conditional()
                 .changes::<PluginAttributes>(CHANGED),
             at(Id::RevokeScopes, Method::Post, "/api/v1/plugins/{id}/revoke")
+                .role(Role::Operator)
                 .body::<ScopeFields>()
                 .conditional()
                 .changes::<PluginAttributes>(CHANGED),
             at(Id::ApproveScopes, Method::Post, "/api/v1/plugins/{id}/approve-scopes")
+                .role(Role::Operator)
                 .body::<ApprovalFields>()
                 .conditional()
                 .refused(ErrorCode::Conflict)
                 .changes::<PluginAttributes>(CHANGED),
             at(Id::ChangePublic, Method::Post, "/api/v1/plugins/{id}/public-endpoints")
+                .role(Role::Operator)
                 .body::<PublicEndpointFields>()
                 .conditional()
                 .refused(ErrorCode::Conflict)
@@ -178,6 +214,7 @@ fn plugin_deeds() -> Vec<Operation<OperationId>> {
             at(Id::ShowConfigSchema, Method::Get, "/api/v1/plugins/{id}/config-schema")
                 .shows::<Shown<SchemaAttributes>>("What it says of its configuration."),
             at(Id::ListPluginRecords, Method::Get, "/api/v1/plugins/{id}/records")
+                .role_note(lines_note())
                 .query::<RecordQuery>()
                 .shows::<ListOf<RecordAttributes>>("Its processes, newest first."),
         ];
@@ -191,18 +228,23 @@ fn apps() -> Vec<Operation<OperationId>> {
             .query::<AppQuery>()
             .shows::<PageOf<AppAttributes>>("A page of apps."),
         at(Id::CreateApp, Method::Post, "/api/v1/apps")
+            .role(Role::Operator)
             .body::<AppFields>()
             .refused(ErrorCode::Conflict)
             .creates::<AppAttributes>("The new app."),
         at(Id::ShowApp, Method::Get, "/api/v1/apps/{id}")
             .shows_version::<Shown<AppAttributes>>("The app."),
         at(Id::ChangeApp, Method::Patch, "/api/v1/apps/{id}")
+            .role(Role::Operator)
             .body::<AppFields>()
             .merges()
             .conditional()
             .refused(ErrorCode::Conflict)
             .changes::<AppAttributes>("The app as it is now."),
-        at(Id::DeleteApp, Method::Delete, "/api/v1/apps/{id}").conditional().deletes(),
+        at(Id::DeleteApp, Method::Delete, "/api/v1/apps/{id}")
+            .role(Role::Operator)
+            .conditional()
+            .deletes(),
     ];
     rows.map(|row| row.tag("apps")).into()
 }
@@ -216,31 +258,68 @@ fn tokens() -> Vec<Operation<OperationId>> {
             "A page of tokens.",
         ),
         at(Id::CreateToken, Method::Post, "/api/v1/tokens")
+            .role(Role::Operator)
             .body::<TokenFields>()
             .creates::<TokenAttributes>("The new token, with its text."),
         at(Id::ShowToken, Method::Get, "/api/v1/tokens/{id}")
             .shows_version::<Shown<TokenAttributes>>("The token."),
         at(Id::RotateToken, Method::Post, "/api/v1/tokens/{id}/rotate")
+            .role(Role::Operator)
             .body::<RotationFields>()
             .conditional()
             .refused(ErrorCode::Conflict)
             .creates::<TokenAttributes>("The new token, with its text."),
-        at(Id::RevokeToken, Method::Delete, "/api/v1/tokens/{id}").conditional().deletes(),
+        at(Id::RevokeToken, Method::Delete, "/api/v1/tokens/{id}")
+            .role(Role::Operator)
+            .conditional()
+            .deletes(),
     ];
     rows.map(|row| row.tag("tokens")).into()
+}
+
+fn routes() -> Vec<Operation<OperationId>> {
+    use OperationId as Id;
+    let rows = [
+        at(Id::ListRoutes, Method::Get, "/api/v1/routes")
+            .shows::<ListOf<RouteAttributes>>("Every route that is served now."),
+        at(Id::Explain, Method::Post, "/api/v1/explain")
+            .role(Role::Viewer)
+            .refused(ErrorCode::NotFound)
+            .body::<ExplainFields>()
+            .shows::<Shown<ExplanationAttributes>>("What would happen."),
+    ];
+    rows.map(|row| row.tag("routes")).into()
+}
+
+/// Who rules, and what they did.
+fn rulers() -> Vec<Operation<OperationId>> {
+    use OperationId as Id;
+    let rows = [
+        at(Id::Whoami, Method::Get, "/api/v1/whoami").shows::<Shown<WhoamiAttributes>>("Who asks."),
+        at(Id::ListAdminTokens, Method::Get, "/api/v1/admin-tokens")
+            .role(Role::Admin)
+            .query::<AdminTokenQuery>()
+            .shows::<PageOf<AdminTokenAttributes>>("A page of admin tokens."),
+        at(Id::CreateAdminToken, Method::Post, "/api/v1/admin-tokens")
+            .body::<AdminTokenFields>()
+            .refused(ErrorCode::Conflict)
+            .creates::<AdminTokenAttributes>("The new admin token, with its text."),
+        at(Id::ShowAdminToken, Method::Get, "/api/v1/admin-tokens/{id}")
+            .role(Role::Admin)
+            .shows_version::<Shown<AdminTokenAttributes>>("The admin token."),
+        at(Id::RevokeAdminToken, Method::Delete, "/api/v1/admin-tokens/{id}")
+            .conditional()
+            .deletes(),
+        at(Id::ListAudit, Method::Get, "/api/v1/audit")
+            .query::<AuditQuery>()
+            .shows::<AuditList>("Some entries, newest first."),
+    ];
+    rows.map(|row| row.tag("access")).into()
 }
 
 fn others() -> Vec<Operation<OperationId>> {
     use OperationId as Id;
     vec![
-        at(Id::ListRoutes, Method::Get, "/api/v1/routes")
-            .tag("routes")
-            .shows::<ListOf<RouteAttributes>>("Every route that is served now."),
-        at(Id::Explain, Method::Post, "/api/v1/explain")
-            .tag("routes")
-            .refused(ErrorCode::NotFound)
-            .body::<ExplainFields>()
-            .shows::<Shown<ExplanationAttributes>>("What would happen."),
         at(Id::ShowLogging, Method::Get, "/api/v1/logging")
             .tag("logging")
             .refused(ErrorCode::NotFound)
@@ -293,5 +372,31 @@ mod tests {
             assert!(!row.tag.is_empty() && !row.answers.is_empty(), "{:?}", row.id);
             assert!(row.token || row.tag == "probes", "{:?}", row.id);
         }
+    }
+
+    #[test]
+    fn who_only_views_changes_nothing_and_who_decides_on_code_or_rulers_is_an_admin() {
+        for row in operations().into_iter().filter(|row| row.token) {
+            let looks = row.method == Method::Get || row.id == OperationId::Explain;
+            let changes = row.answers.iter().any(|answer| answer.change);
+            assert!(!(looks && changes), "{:?}", row.id);
+            assert!(looks || row.role > Role::Viewer, "{:?}", row.id);
+        }
+        use OperationId as Id;
+        let of_admins: Vec<_> = operations()
+            .into_iter()
+            .filter(|row| row.token && row.role == Role::Admin)
+            .map(|row| row.id)
+            .collect();
+        let expected = [
+            Id::CreatePlugin,
+            Id::DeletePlugin,
+            Id::ListAdminTokens,
+            Id::CreateAdminToken,
+            Id::ShowAdminToken,
+            Id::RevokeAdminToken,
+            Id::ChangeLogging,
+        ];
+        assert_eq!(of_admins, expected);
     }
 }

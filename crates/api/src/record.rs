@@ -78,7 +78,8 @@ pub struct LineAttributes {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RecordQuery {
-    /// How many of each process' last lines, 0 to 200; 200 where nothing is said.
+    /// How many of each process' last lines, 0 to 200; where nothing is said 200, and 0 for a viewer, who may not ask for
+    /// more.
     pub lines: Option<u32>,
     /// Only lines with a greater number.
     pub after: Option<u64>,

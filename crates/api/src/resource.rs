@@ -27,6 +27,13 @@ pub enum ResourceType {
     /// An endpoint of a plugin, mounted.
     #[serde(alias = "routes")]
     Route,
+    /// An admin token.
+    #[serde(alias = "admin-tokens")]
+    AdminToken,
+    /// Who asks.
+    Whoami,
+    /// An entry of the audit log.
+    AuditEntry,
     /// How much is logged.
     Logging,
     /// What would happen to a request.

@@ -1,10 +1,12 @@
 //! The admin API: desired state over HTTP, for operators and their tools. Reading order: `router`
 //! (what there is), `frame` and `auth` (what every request passes), `plugins`, `plugin_fields`, `plugin_shape`,
-//! `plugin_schema`, `plugin_scopes`, `plugin_public`, `effective`, `apps`, `tokens`, `records`, `routes`, `explain`, `logging`, `openapi`,
+//! `plugin_schema`, `plugin_scopes`, `plugin_public`, `effective`, `apps`, `tokens`, `admin_tokens`, `whoami`, `audit`, `records`, `routes`, `explain`, `logging`, `openapi`,
 //! `probes`, then `state`, `extract`,
 //! `change`, `if_match`, `types` and `error` they are built on. What is asked and answered is said in the crate `api`.
 
+mod admin_tokens;
 mod apps;
+mod audit;
 mod auth;
 mod change;
 mod effective;
@@ -31,6 +33,7 @@ mod tls;
 mod token_times;
 mod tokens;
 mod types;
+mod whoami;
 
 pub use serve::{AdminParts, serve};
 pub use state::ControlSettings;

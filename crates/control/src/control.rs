@@ -1,11 +1,15 @@
 //! Desired state and everything that may be done to it: each change is stored and published in one
-//! turn. Knows what a change means for the snapshot, and nothing of HTTP.
+//! turn, on behalf of somebody. Knows what a change means for the snapshot, and nothing of HTTP.
 
+use crate::audit_retention;
 use crate::expiry::keep_swept;
 use crate::fleet::{Fleet, Overview};
 use crate::named_apps::KnownApps;
 use crate::publish::{Published, Publisher};
+use crate::sign_ins::SignIns;
 use crate::token_use::TokenUses;
+use sidegate_model::actor::AuditContext;
+use sidegate_model::admin_token::{AdminToken, AdminTokenId};
 use sidegate_model::app::{App, AppDraft, AppId};
 use sidegate_model::plugin::{Plugin, PluginDraft, PluginId, PluginSpec};
 use sidegate_model::public_endpoints::PublicEndpoints;
@@ -13,8 +17,8 @@ use sidegate_model::snapshot::{Revision, Snapshot};
 use sidegate_model::status::PluginState;
 use sidegate_model::token::{Token, TokenId};
 use sidegate_store::{
-    DeletedApp, NewTokenRow, Precondition, PublicChange, Rotated, Rotation, ScopeChange, Store,
-    StoreError, StoreView,
+    DeletedApp, NewAdminToken, NewTokenRow, Precondition, PublicChange, Rotated, Rotation,
+    ScopeChange, Store, StoreError, StoreView,
 };
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -25,11 +29,20 @@ use tokio::task::JoinSet;
 /// The control plane of one installation. Copies act on the same state.
 #[derive(Clone)]
 pub struct Control {
+    store: Store,
     view: StoreView,
     publisher: Publisher,
     token_uses: TokenUses,
+    sign_ins: SignIns,
     /// What is done beside; ends with the last copy.
     _tasks: Arc<JoinSet<()>>,
+}
+
+/// The same on behalf of somebody, whom the audit log names with every change: the only way to change what is
+/// stored.
+pub struct AuditedControl {
+    control: Control,
+    context: AuditContext,
 }
 
 impl Control {
@@ -52,9 +65,18 @@ impl Control {
         let (desired, view) = (publisher.subscribe(), store.view());
         let token_uses = TokenUses::new(store.clone(), publisher.subscribe());
         let mut tasks = JoinSet::new();
-        tasks.spawn(keep_swept(store));
+        let sign_ins = SignIns::new(store.clone());
+        tasks.spawn(keep_swept(store.clone()));
         tasks.spawn(publisher.clone().follow());
-        Ok((Self { view, publisher, token_uses, _tasks: Arc::new(tasks) }, desired))
+        tasks.spawn(sign_ins.clone().keep_written());
+        let tasks = Arc::new(tasks);
+        let control = Self { store, view, publisher, token_uses, sign_ins, _tasks: tasks };
+        Ok((control, desired))
+    }
+
+    /// For changes on behalf of somebody.
+    pub fn by(&self, context: AuditContext) -> AuditedControl {
+        AuditedControl { control: self.clone(), context }
     }
 
     /// Reads the desired state anew, after another process may have changed it.
@@ -76,12 +98,23 @@ impl Control {
         self.token_uses.keep_written(interval).await;
     }
 
-    /// Writes when tokens were last used, at the end.
+    /// Writes when tokens were last used, and whom the admin API refused, at the end.
     ///
     /// # Errors
     /// Fails when the store cannot be written.
-    pub async fn write_token_uses(&self) -> Result<(), StoreError> {
+    pub async fn write_notes(&self) -> Result<(), StoreError> {
+        self.sign_ins.write().await?;
         self.token_uses.write().await.map(drop)
+    }
+
+    /// Removes entries of the audit log once they are as old as this, until it is dropped.
+    pub async fn keep_audit_swept(self, retention: Duration) {
+        audit_retention::keep_swept(self.store.clone(), retention).await;
+    }
+
+    /// Where the admin API notes whom it refused and who came with which token.
+    pub(crate) fn sign_ins(&self) -> &SignIns {
+        &self.sign_ins
     }
 
     /// What is stored, for reading: desired state is changed by the methods here only.
@@ -99,161 +132,6 @@ impl Control {
         KnownApps::new(self.publisher.current().apps.clone())
     }
 
-    /// Registers an app.
-    ///
-    /// # Errors
-    /// Those of [`Store::create_app`].
-    pub async fn create_app(&self, draft: AppDraft) -> Result<Published<App>, StoreError> {
-        let write = |store: Store| async move { store.create_app(&draft).await };
-        self.publisher.change(write, with_app).await
-    }
-
-    /// Changes an app: `amend` gets what is stored and says what shall be. Nothing comes between
-    /// its reading and the writing.
-    ///
-    /// # Errors
-    /// What `amend` says, and those of [`Store::amend_app`].
-    pub async fn update_app<E, M>(
-        &self,
-        id: AppId,
-        precondition: Precondition,
-        amend: M,
-    ) -> Result<Published<App>, E>
-    where
-        E: From<StoreError> + Send + 'static,
-        M: FnOnce(&App) -> Result<AppDraft, E> + Send + 'static,
-    {
-        let write =
-            move |store: Store| async move { store.amend_app(id, &precondition, amend).await };
-        self.publisher.change(write, with_app).await
-    }
-
-    /// Deletes an app and its tokens.
-    ///
-    /// # Errors
-    /// Those of [`Store::delete_app`].
-    pub async fn delete_app(
-        &self,
-        id: AppId,
-        precondition: Precondition,
-    ) -> Result<Published<DeletedApp>, StoreError> {
-        let write = move |store: Store| async move { store.delete_app(id, &precondition).await };
-        let apply = |snapshot: Snapshot, deleted: &DeletedApp| {
-            let mut next = snapshot.with_app(deleted.app.id, None);
-            for hash in &deleted.token_hashes {
-                next.tokens.remove(hash);
-            }
-            next
-        };
-        self.publisher.change(write, apply).await
-    }
-
-    /// Keeps a new token.
-    ///
-    /// # Errors
-    /// Those of [`Store::create_token`].
-    pub async fn create_token(&self, new: NewTokenRow) -> Result<Published<Token>, StoreError> {
-        let write = |store: Store| async move { store.create_token(&new).await };
-        let apply = |snapshot: Snapshot, token: &Token| snapshot.with_token(token.clone());
-        self.publisher.change(write, apply).await
-    }
-
-    /// Lets a new token take the place of another one, which ends.
-    ///
-    /// # Errors
-    /// Those of [`Store::rotate_token`].
-    pub async fn rotate_token(
-        &self,
-        id: TokenId,
-        rotation: Rotation,
-        precondition: Precondition,
-    ) -> Result<Published<Rotated>, StoreError> {
-        let write = move |store: Store| async move {
-            store.rotate_token(id, &rotation, &precondition).await
-        };
-        let apply = |snapshot: Snapshot, rotated: &Rotated| {
-            snapshot.with_token(rotated.new.clone()).with_token(rotated.old.clone())
-        };
-        self.publisher.change(write, apply).await
-    }
-
-    /// Makes a token invalid for good.
-    ///
-    /// # Errors
-    /// Those of [`Store::revoke_token`].
-    pub async fn revoke_token(
-        &self,
-        id: TokenId,
-        precondition: Precondition,
-    ) -> Result<Published<Token>, StoreError> {
-        let write = move |store: Store| async move { store.revoke_token(id, &precondition).await };
-        let apply = |mut snapshot: Snapshot, token: &Token| {
-            snapshot.tokens.remove(&token.hash);
-            snapshot
-        };
-        self.publisher.change(write, apply).await
-    }
-
-    /// Registers a plugin; an active one is started by whoever follows the snapshots.
-    ///
-    /// # Errors
-    /// Those of [`Store::create_plugin`].
-    pub async fn create_plugin(&self, draft: PluginDraft) -> Result<Published<Plugin>, StoreError> {
-        let write = |store: Store| async move { store.create_plugin(&draft).await };
-        self.publisher.change(write, with_plugin).await
-    }
-
-    /// Changes a plugin, as [`Control::update_app`] does an app.
-    ///
-    /// # Errors
-    /// What `amend` says, and those of [`Store::amend_plugin`].
-    pub async fn update_plugin<E, M>(
-        &self,
-        id: PluginId,
-        precondition: Precondition,
-        amend: M,
-    ) -> Result<Published<Plugin>, E>
-    where
-        E: From<StoreError> + Send + 'static,
-        M: FnOnce(&Plugin) -> Result<PluginDraft, E> + Send + 'static,
-    {
-        let write =
-            move |store: Store| async move { store.amend_plugin(id, &precondition, amend).await };
-        self.publisher.change(write, with_plugin).await
-    }
-
-    /// Grants scopes to a plugin or takes them back; its process stays.
-    ///
-    /// # Errors
-    /// Those of [`Store::change_scopes`].
-    pub async fn change_scopes(
-        &self,
-        id: PluginId,
-        change: ScopeChange,
-        precondition: Precondition,
-    ) -> Result<Published<Plugin>, StoreError> {
-        let write = move |store: Store| async move {
-            store.change_scopes(id, &change, &precondition).await
-        };
-        self.publisher.change(write, with_plugin).await
-    }
-
-    /// Approves public endpoints of a plugin or takes that back; its process stays.
-    ///
-    /// # Errors
-    /// Those of [`Store::change_public_endpoints`].
-    pub async fn change_public_endpoints(
-        &self,
-        id: PluginId,
-        change: PublicChange,
-        precondition: Precondition,
-    ) -> Result<Published<Plugin>, StoreError> {
-        let write = move |store: Store| async move {
-            store.change_public_endpoints(id, &change, &precondition).await
-        };
-        self.publisher.change(write, with_plugin).await
-    }
-
     /// Records as approved what those plugins offer without a token that serve now, and of which nobody
     /// has decided yet. Does nothing while another process runs the plugins.
     ///
@@ -267,7 +145,8 @@ impl Control {
         let write =
             move |store: Store| async move { store.record_public_endpoints(&offered).await };
         let apply = |snapshot, plugins: &Vec<Plugin>| plugins.iter().fold(snapshot, with_plugin);
-        for plugin in self.publisher.change(write, apply).await?.value {
+        let context = AuditContext::system("record_public_endpoints");
+        for plugin in self.publisher.change(context, write, apply).await?.value {
             let endpoints = plugin.public_endpoints.unwrap_or_default().to_string();
             let plugin = plugin.draft.name;
             tracing::info!(plugin, endpoints, "what is public already counts as approved");
@@ -296,7 +175,8 @@ impl Control {
         let write =
             move |store: Store| async move { store.record_secret_settings(&called_so).await };
         let apply = |snapshot, plugins: &Vec<Plugin>| plugins.iter().fold(snapshot, with_plugin);
-        for plugin in self.publisher.change(write, apply).await?.value {
+        let context = AuditContext::system("record_secret_settings");
+        for plugin in self.publisher.change(context, write, apply).await?.value {
             let plugin = plugin.draft.name;
             tracing::info!(plugin, "settings that its schema calls secrets are sealed and hidden");
         }
@@ -314,18 +194,175 @@ impl Control {
         let overview = Overview::of(fleet, self.apps());
         undecided.filter_map(|spec| Some((spec.id, offered(&overview, spec)?))).collect()
     }
+}
+
+impl AuditedControl {
+    /// Registers an app.
+    ///
+    /// # Errors
+    /// Those of [`Store::create_app`].
+    pub async fn create_app(self, draft: AppDraft) -> Result<Published<App>, StoreError> {
+        let write = |store: Store| async move { store.create_app(&draft).await };
+        self.control.publisher.change(self.context, write, with_app).await
+    }
+
+    /// Changes an app: `amend` gets what is stored and says what shall be. Nothing comes between
+    /// its reading and the writing.
+    ///
+    /// # Errors
+    /// What `amend` says, and those of [`Store::amend_app`].
+    pub async fn update_app<E, M>(
+        self,
+        id: AppId,
+        precondition: Precondition,
+        amend: M,
+    ) -> Result<Published<App>, E>
+    where
+        E: From<StoreError> + Send + 'static,
+        M: FnOnce(&App) -> Result<AppDraft, E> + Send + 'static,
+    {
+        let write =
+            move |store: Store| async move { store.amend_app(id, &precondition, amend).await };
+        self.control.publisher.change(self.context, write, with_app).await
+    }
+
+    /// Deletes an app and its tokens.
+    ///
+    /// # Errors
+    /// Those of [`Store::delete_app`].
+    pub async fn delete_app(
+        self,
+        id: AppId,
+        precondition: Precondition,
+    ) -> Result<Published<DeletedApp>, StoreError> {
+        let write = move |store: Store| async move { store.delete_app(id, &precondition).await };
+        let apply = |snapshot: Snapshot, deleted: &DeletedApp| {
+            let mut next = snapshot.with_app(deleted.app.id, None);
+            for hash in &deleted.token_hashes {
+                next.tokens.remove(hash);
+            }
+            next
+        };
+        self.control.publisher.change(self.context, write, apply).await
+    }
+
+    /// Keeps a new token.
+    ///
+    /// # Errors
+    /// Those of [`Store::create_token`].
+    pub async fn create_token(self, new: NewTokenRow) -> Result<Published<Token>, StoreError> {
+        let write = |store: Store| async move { store.create_token(&new).await };
+        let apply = |snapshot: Snapshot, token: &Token| snapshot.with_token(token.clone());
+        self.control.publisher.change(self.context, write, apply).await
+    }
+
+    /// Lets a new token take the place of another one, which ends.
+    ///
+    /// # Errors
+    /// Those of [`Store::rotate_token`].
+    pub async fn rotate_token(
+        self,
+        id: TokenId,
+        rotation: Rotation,
+        precondition: Precondition,
+    ) -> Result<Published<Rotated>, StoreError> {
+        let write = move |store: Store| async move {
+            store.rotate_token(id, &rotation, &precondition).await
+        };
+        let apply = |snapshot: Snapshot, rotated: &Rotated| {
+            snapshot.with_token(rotated.new.clone()).with_token(rotated.old.clone())
+        };
+        self.control.publisher.change(self.context, write, apply).await
+    }
+
+    /// Makes a token invalid for good.
+    ///
+    /// # Errors
+    /// Those of [`Store::revoke_token`].
+    pub async fn revoke_token(
+        self,
+        id: TokenId,
+        precondition: Precondition,
+    ) -> Result<Published<Token>, StoreError> {
+        let write = move |store: Store| async move { store.revoke_token(id, &precondition).await };
+        let apply = |mut snapshot: Snapshot, token: &Token| {
+            snapshot.tokens.remove(&token.hash);
+            snapshot
+        };
+        self.control.publisher.change(self.context, write, apply).await
+    }
+
+    /// Registers a plugin; an active one is started by whoever follows the snapshots.
+    ///
+    /// # Errors
+    /// Those of [`Store::create_plugin`].
+    pub async fn create_plugin(self, draft: PluginDraft) -> Result<Published<Plugin>, StoreError> {
+        let write = |store: Store| async move { store.create_plugin(&draft).await };
+        self.control.publisher.change(self.context, write, with_plugin).await
+    }
+
+    /// Changes a plugin, as [`AuditedControl::update_app`] does an app.
+    ///
+    /// # Errors
+    /// What `amend` says, and those of [`Store::amend_plugin`].
+    pub async fn update_plugin<E, M>(
+        self,
+        id: PluginId,
+        precondition: Precondition,
+        amend: M,
+    ) -> Result<Published<Plugin>, E>
+    where
+        E: From<StoreError> + Send + 'static,
+        M: FnOnce(&Plugin) -> Result<PluginDraft, E> + Send + 'static,
+    {
+        let write =
+            move |store: Store| async move { store.amend_plugin(id, &precondition, amend).await };
+        self.control.publisher.change(self.context, write, with_plugin).await
+    }
+
+    /// Grants scopes to a plugin or takes them back; its process stays.
+    ///
+    /// # Errors
+    /// Those of [`Store::change_scopes`].
+    pub async fn change_scopes(
+        self,
+        id: PluginId,
+        change: ScopeChange,
+        precondition: Precondition,
+    ) -> Result<Published<Plugin>, StoreError> {
+        let write = move |store: Store| async move {
+            store.change_scopes(id, &change, &precondition).await
+        };
+        self.control.publisher.change(self.context, write, with_plugin).await
+    }
+
+    /// Approves public endpoints of a plugin or takes that back; its process stays.
+    ///
+    /// # Errors
+    /// Those of [`Store::change_public_endpoints`].
+    pub async fn change_public_endpoints(
+        self,
+        id: PluginId,
+        change: PublicChange,
+        precondition: Precondition,
+    ) -> Result<Published<Plugin>, StoreError> {
+        let write = move |store: Store| async move {
+            store.change_public_endpoints(id, &change, &precondition).await
+        };
+        self.control.publisher.change(self.context, write, with_plugin).await
+    }
 
     /// Asks for a new instance of a plugin.
     ///
     /// # Errors
     /// Those of [`Store::bump_reload`].
     pub async fn reload_plugin(
-        &self,
+        self,
         id: PluginId,
         precondition: Precondition,
     ) -> Result<Published<Plugin>, StoreError> {
         let write = move |store: Store| async move { store.bump_reload(id, &precondition).await };
-        self.publisher.change(write, with_plugin).await
+        self.control.publisher.change(self.context, write, with_plugin).await
     }
 
     /// Deletes a plugin.
@@ -333,7 +370,7 @@ impl Control {
     /// # Errors
     /// Those of [`Store::delete_plugin`].
     pub async fn delete_plugin(
-        &self,
+        self,
         id: PluginId,
         precondition: Precondition,
     ) -> Result<Published<Plugin>, StoreError> {
@@ -341,7 +378,27 @@ impl Control {
         let apply = |snapshot: Snapshot, plugin: &Plugin| {
             snapshot.with_plugin(plugin.id, None).with_registered(plugin.id, None)
         };
-        self.publisher.change(write, apply).await
+        self.control.publisher.change(self.context, write, apply).await
+    }
+
+    /// Keeps a new admin token, which counts at once.
+    ///
+    /// # Errors
+    /// Those of [`Store::create_admin_token`].
+    pub async fn create_admin_token(self, new: &NewAdminToken) -> Result<AdminToken, StoreError> {
+        self.control.store.by(self.context).create_admin_token(new).await
+    }
+
+    /// Makes an admin token invalid for good, at once.
+    ///
+    /// # Errors
+    /// Those of [`Store::revoke_admin_token`].
+    pub async fn revoke_admin_token(
+        self,
+        id: AdminTokenId,
+        precondition: &Precondition,
+    ) -> Result<AdminToken, StoreError> {
+        self.control.store.by(self.context).revoke_admin_token(id, precondition).await
     }
 }
 

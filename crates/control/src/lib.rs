@@ -3,10 +3,12 @@
 //!
 //! Reading order: `publish` (store, then snapshot), `control` (what may be done to desired state),
 //! `fleet` (what the nodes are asked), `logs` (what the log is asked), `expiry` (what plugins kept long enough),
-//! `recording` (what is noted of plugins once they serve), `token_use` (when tokens were last used),
+//! `recording` (what is noted of plugins once they serve), `token_use` (when tokens were last used), `sign_ins` (whom the admin API refused),
+//! `audit_retention` (what the audit log forgets),
 //! `admin` (all of it over HTTP).
 
 mod admin;
+mod audit_retention;
 mod control;
 mod expiry;
 mod fleet;
@@ -14,10 +16,11 @@ mod logs;
 mod named_apps;
 mod publish;
 mod recording;
+mod sign_ins;
 mod token_use;
 
 pub use admin::{AdminParts, AdminTls, ControlSettings, serve};
-pub use control::Control;
+pub use control::{AuditedControl, Control};
 pub use fleet::{Fleet, NodeProbes, Quorum};
 pub use logs::LogLevels;
 pub use publish::{Published, Publisher};

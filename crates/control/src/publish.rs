@@ -5,6 +5,7 @@
 //! full only at the start and whenever the revision says that something else happened in between.
 //! Knows neither HTTP nor what a change means.
 
+use sidegate_model::actor::AuditContext;
 use sidegate_model::snapshot::{Revision, Snapshot};
 use sidegate_store::{Store, StoreError, Written};
 use std::future::Future;
@@ -73,14 +74,20 @@ impl Publisher {
         self.sender.borrow().clone()
     }
 
-    /// Takes a turn: performs `write`, then publishes what `apply` makes of the snapshot before.
+    /// Takes a turn: performs `write`, on whose behalf the audit log is told, then publishes what `apply` makes of the
+    /// snapshot before.
     ///
     /// Once the turn has begun it runs to its end even if the caller goes away, so that nothing is
     /// stored without being published.
     ///
     /// # Errors
     /// Whatever `write` fails with; then nothing is published.
-    pub async fn change<T, E, W, F, A>(&self, write: W, apply: A) -> Result<Published<T>, E>
+    pub async fn change<T, E, W, F, A>(
+        &self,
+        context: AuditContext,
+        write: W,
+        apply: A,
+    ) -> Result<Published<T>, E>
     where
         T: Send + 'static,
         E: Send + 'static,
@@ -90,6 +97,8 @@ impl Publisher {
     {
         let turn = self.turn.clone().lock_owned().await;
         let publisher = self.clone();
+        let store = self.store.by(context);
+        let write = move || write(store);
         let task = tokio::spawn(async move { publisher.take_turn(turn, write, apply).await });
         match task.await {
             Ok(outcome) => outcome,
@@ -167,12 +176,12 @@ impl Publisher {
         apply: A,
     ) -> Result<Published<T>, E>
     where
-        W: FnOnce(Store) -> F,
+        W: FnOnce() -> F,
         F: Future<Output = Result<Written<T>, E>>,
         A: FnOnce(Snapshot, &T) -> Snapshot,
     {
         let was_behind = std::mem::replace(&mut turn.is_behind, true);
-        let outcome = write(self.store.clone()).await;
+        let outcome = write().await;
         let current = self.sender.borrow().clone();
         match &outcome {
             Ok(written) if !was_behind && written.revision == current.revision => {

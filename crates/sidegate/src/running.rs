@@ -21,7 +21,7 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-/// How long the last writing of tokens' uses may take.
+/// How long the last writing of what was noted may take.
 const LAST_WRITE: Duration = Duration::from_secs(3);
 
 /// What a server is made of.
@@ -49,8 +49,8 @@ pub(crate) struct Running {
     pub(crate) admin: AdminApi,
     admin_addr: SocketAddr,
     renewals: Renewals,
-    /// Who looks for renewed certificates, who records what is public, and who writes when tokens were
-    /// used; they end with the server.
+    /// Who looks for renewed certificates, who records what is public, who writes when tokens were used, and
+    /// who forgets what is old in the audit log; they end with the server.
     _beside: JoinSet<()>,
     /// How many plugins are to run.
     plugins: usize,
@@ -103,6 +103,9 @@ impl Running {
         let mut beside = renewals.watch();
         beside.spawn(recording);
         beside.spawn(control.clone().keep_token_uses_written(config.token_use_interval));
+        if let Some(retention) = config.audit_retention {
+            beside.spawn(control.clone().keep_audit_swept(retention));
+        }
         Ok(Self { store, control, gateway, admin, admin_addr, renewals, _beside: beside, plugins })
     }
 
@@ -148,7 +151,7 @@ impl Running {
     pub(crate) async fn stop(mut self) {
         self.gateway.shutdown().await;
         self.admin.end().await;
-        write_token_uses(&self.control).await;
+        write_notes(&self.control).await;
         self.store.close().await;
     }
 }
@@ -167,8 +170,8 @@ async fn opened(config: &Config) -> Result<Store, Failure> {
 }
 
 /// Once more, after the last request. A disk that fails keeps nobody from stopping.
-async fn write_token_uses(control: &Control) {
-    let problem = match timeout(LAST_WRITE, control.write_token_uses()).await {
+async fn write_notes(control: &Control) {
+    let problem = match timeout(LAST_WRITE, control.write_notes()).await {
         Ok(Ok(())) => return,
         Ok(Err(error)) => error.to_string(),
         Err(_) => format!("the database took longer than {LAST_WRITE:?}"),

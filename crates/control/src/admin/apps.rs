@@ -1,6 +1,7 @@
 //! Apps over HTTP: list, create, show, change, delete. Knows how an app is told; the rules of an app
 //! are the model's, and what happens to its tokens is the store's.
 
+use super::auth::Caller;
 use super::change::Change;
 use super::error::{ApiError, found, of_app};
 use super::extract::{Fields, Id, Query, read_fields};
@@ -97,10 +98,11 @@ pub(crate) async fn list(
 /// `POST /apps`
 pub(crate) async fn create(
     State(state): State<AdminState>,
+    caller: Caller,
     Fields(fields): Fields<AppFields>,
 ) -> Result<Response, ApiError> {
     let draft = fields.settle(|fields| amended(fields, AppDraft::new("", "")))?;
-    let published = state.control.create_app(draft).await?;
+    let published = state.control.by(caller.context()).create_app(draft).await?;
     let app = published.value;
     Ok(state.created(published.revision, "apps", || shape(app)).await)
 }
@@ -117,6 +119,7 @@ pub(crate) async fn show(
 /// `PATCH /apps/{id}`
 pub(crate) async fn change(
     State(state): State<AdminState>,
+    caller: Caller,
     Id(id): Id,
     IfMatch(precondition): IfMatch,
     change: Change<AppFields>,
@@ -128,7 +131,8 @@ pub(crate) async fn change(
             Change::Merge(patch) => merged(patch, &draft)?,
         })
     };
-    let published = state.control.update_app(AppId(id), precondition, amend).await?;
+    let control = state.control.by(caller.context());
+    let published = control.update_app(AppId(id), precondition, amend).await?;
     let app = published.value;
     Ok(state.changed(published.revision, || shape(app)).await)
 }
@@ -136,9 +140,11 @@ pub(crate) async fn change(
 /// `DELETE /apps/{id}`
 pub(crate) async fn delete(
     State(state): State<AdminState>,
+    caller: Caller,
     Id(id): Id,
     IfMatch(precondition): IfMatch,
 ) -> Result<Response, ApiError> {
-    let published = state.control.delete_app(AppId(id), precondition).await?;
+    let control = state.control.by(caller.context());
+    let published = control.delete_app(AppId(id), precondition).await?;
     Ok(state.deleted(published).await)
 }

@@ -8,6 +8,7 @@ use http::{HeaderValue, StatusCode};
 use sidegate_api::error::{ErrorBody, ErrorCode, Problem};
 use sidegate_model::app::InvalidApp;
 use sidegate_model::plugin::InvalidPlugin;
+use sidegate_model::role::Role;
 use sidegate_store::StoreError;
 
 /// A refused or failed request: one code, at least one problem.
@@ -31,6 +32,23 @@ impl ApiError {
     /// 404: no such thing.
     pub(crate) fn not_found(detail: impl Into<String>) -> Self {
         Self::new(ErrorCode::NotFound, detail)
+    }
+
+    /// 403: only a stronger role may do this to these fields.
+    pub(crate) fn beyond_role(needed: Role, fields: &[String]) -> Self {
+        let problem = |field: &String| {
+            Problem::at(
+                field,
+                format!("only the role {needed} may change this; nothing was changed"),
+            )
+        };
+        Self { code: ErrorCode::InsufficientRole, problems: fields.iter().map(problem).collect() }
+    }
+
+    /// What is said, where it is refused for a role that is too weak.
+    pub(crate) fn insufficient_role_detail(&self) -> Option<String> {
+        let details: Vec<_> = self.problems.iter().map(|problem| problem.detail.as_str()).collect();
+        (self.code == ErrorCode::InsufficientRole).then(|| details.join("; "))
     }
 
     /// 500: our fault. `internal` goes to the log only.

@@ -1,5 +1,6 @@
 //! How much is logged, over HTTP: shown, and changed while the gateway runs. Nothing is stored.
 
+use super::auth::Caller;
 use super::error::ApiError;
 use super::extract::Fields;
 use super::state::AdminState;
@@ -30,13 +31,15 @@ pub(crate) async fn show(State(state): State<AdminState>) -> Result<Response, Ap
 /// `PATCH /logging`
 pub(crate) async fn change(
     State(state): State<AdminState>,
+    caller: Caller,
     Fields(fields): Fields<LoggingFields>,
 ) -> Result<Response, ApiError> {
     let logs = logs(&state)?;
     if let Some(level) = fields.settle(Ok)?.level {
         logs.set_levels(&level)
             .map_err(|problem| ApiError::bad_request(format!("level: {problem}")))?;
-        tracing::info!(log_level = logs.levels(), "the log levels were changed by an admin");
+        let by = caller.who().name();
+        tracing::info!(log_level = logs.levels(), by, "the log levels were changed");
     }
     Ok(shown(logs))
 }

@@ -1,6 +1,7 @@
 //! What plugins offer without a token, over HTTP: approved, revoked and shown. Knows shapes and what
 //! entries name; what is offered is told by the nodes, and what is refused decides the gateway.
 
+use super::auth::Caller;
 use super::error::ApiError;
 use super::extract::{Fields, Id};
 use super::if_match::IfMatch;
@@ -105,6 +106,7 @@ fn some(texts: &[String]) -> String {
 /// `POST /plugins/{id}/public-endpoints`
 pub(crate) async fn change(
     State(state): State<AdminState>,
+    caller: Caller,
     Id(id): Id,
     IfMatch(precondition): IfMatch,
     Fields(fields): Fields<PublicEndpointFields>,
@@ -112,7 +114,8 @@ pub(crate) async fn change(
     let fields = fields.settle(named)?;
     let plugin = state.control.view().plugin(PluginId(id)).await?;
     let change = decided(&plugin, &state.overview(), &fields)?;
-    let published = state.control.change_public_endpoints(plugin.id, change, precondition).await?;
+    let control = state.control.by(caller.context());
+    let published = control.change_public_endpoints(plugin.id, change, precondition).await?;
     Ok(state.changed_plugin(published.revision, published.value).await)
 }
 

@@ -1,6 +1,7 @@
 //! What a plugin says of its configuration, over HTTP: shown, and held against what is saved. What a
 //! schema means is the model's business, and the plugin itself has the last word.
 
+use super::auth::Caller;
 use super::change::Change;
 use super::error::ApiError;
 use super::extract::Id;
@@ -18,6 +19,8 @@ use sidegate_api::plugin::{PluginFields, SchemaAttributes};
 use sidegate_api::resource::{ResourceType, Shown};
 use sidegate_model::config_schema::ConfigSchema;
 use sidegate_model::plugin::{Plugin, PluginDraft, PluginId};
+use sidegate_model::plugin_roles::changes_beyond;
+use sidegate_model::role::Role;
 use sidegate_store::{Precondition, StoreError};
 use std::sync::Arc;
 
@@ -29,13 +32,15 @@ pub(super) fn schema_of(state: &AdminState, id: PluginId) -> Option<Arc<ConfigSc
     state.overview().summary(id)?.config_schema.clone()
 }
 
-/// Changes a plugin, unless the changed configuration newly breaks the schema.
+/// Changes a plugin, unless the changed configuration newly breaks the schema, or what really changes needs a
+/// stronger role than the caller has.
 ///
 /// Looking takes its time, which no other change has to wait for: it is done outside the transaction,
 /// for what was found in it, and counts only while that is still so. Nothing else is held up either,
 /// for it is done on a thread of its own.
 pub(super) async fn change_checked(
     state: &AdminState,
+    caller: &Caller,
     (id, precondition): (PluginId, Precondition),
     schema: Option<Arc<ConfigSchema>>,
     change: Change<PluginFields>,
@@ -43,9 +48,13 @@ pub(super) async fn change_checked(
     let mut answer = None;
     for _ in 0..MAX_ATTEMPTS {
         let (change, is_checked, known) = (change.clone(), schema.is_some(), answer.take());
-        let apps = state.control.apps();
+        let (apps, role) = (state.control.apps(), caller.role());
         let amend = move |plugin: &Plugin| {
             let draft = amended(change, plugin, &apps).map_err(Refusal::Certain)?;
+            let beyond = changes_beyond(role, &plugin.draft, &draft);
+            if !beyond.is_empty() {
+                return Err(Refusal::Certain(ApiError::beyond_role(Role::Admin, &beyond)));
+            }
             // Another program may say something else of the configuration.
             let is_same_program = plugin.draft.command == draft.command;
             if is_checked && is_same_program && plugin.draft.config != draft.config {
@@ -53,7 +62,8 @@ pub(super) async fn change_checked(
             }
             Ok(draft)
         };
-        match (state.control.update_plugin(id, precondition.clone(), amend).await, &schema) {
+        let control = state.control.by(caller.context());
+        match (control.update_plugin(id, precondition.clone(), amend).await, &schema) {
             (Ok(published), _) => return Ok(published),
             (Err(Refusal::Open(question)), Some(schema)) => {
                 answer = Some(question.asked(schema.clone()).await?);

@@ -1,6 +1,7 @@
 //! What plugins may ask of the host, over HTTP: scopes are granted, revoked, and approved as the
 //! manifest wishes them. Knows shapes; which scopes there are is the model's.
 
+use super::auth::Caller;
 use super::error::ApiError;
 use super::extract::{Fields, Id};
 use super::if_match::IfMatch;
@@ -28,28 +29,31 @@ fn named(fields: ScopeFields) -> Result<BTreeSet<String>, Vec<Problem>> {
 /// `POST /plugins/{id}/grant`
 pub(crate) async fn grant(
     State(state): State<AdminState>,
+    caller: Caller,
     Id(id): Id,
     IfMatch(precondition): IfMatch,
     Fields(fields): Fields<ScopeFields>,
 ) -> Result<Response, ApiError> {
     let scopes = fields.settle(named)?;
-    change(&state, PluginId(id), ScopeChange::Grant(scopes), precondition).await
+    change(&state, &caller, PluginId(id), ScopeChange::Grant(scopes), precondition).await
 }
 
 /// `POST /plugins/{id}/revoke`
 pub(crate) async fn revoke(
     State(state): State<AdminState>,
+    caller: Caller,
     Id(id): Id,
     IfMatch(precondition): IfMatch,
     Fields(fields): Fields<ScopeFields>,
 ) -> Result<Response, ApiError> {
     let scopes = fields.settle(named)?;
-    change(&state, PluginId(id), ScopeChange::Revoke(scopes), precondition).await
+    change(&state, &caller, PluginId(id), ScopeChange::Revoke(scopes), precondition).await
 }
 
 /// `POST /plugins/{id}/approve-scopes`
 pub(crate) async fn approve(
     State(state): State<AdminState>,
+    caller: Caller,
     Id(id): Id,
     IfMatch(precondition): IfMatch,
     Fields(fields): Fields<ApprovalFields>,
@@ -60,7 +64,7 @@ pub(crate) async fn approve(
     } else {
         ScopeChange::RevokeAll
     };
-    change(&state, id, decision, precondition).await
+    change(&state, &caller, id, decision, precondition).await
 }
 
 /// What the manifest of a plugin wishes, without what this gateway has no service for. A plugin
@@ -86,10 +90,12 @@ async fn known_wishes(state: &AdminState, id: PluginId) -> Result<BTreeSet<Strin
 
 async fn change(
     state: &AdminState,
+    caller: &Caller,
     id: PluginId,
     change: ScopeChange,
     precondition: Precondition,
 ) -> Result<Response, ApiError> {
-    let published = state.control.change_scopes(id, change, precondition).await?;
+    let control = state.control.by(caller.context());
+    let published = control.change_scopes(id, change, precondition).await?;
     Ok(state.changed_plugin(published.revision, published.value).await)
 }

@@ -1,10 +1,11 @@
 //! Plugins over HTTP: list, create, show, change, delete, reload, status. What a client may say is in
 //! `plugin_fields`, how a plugin is shown in `plugin_shape`, granting in `plugin_scopes`; running them is the nodes'.
 
+use super::auth::Caller;
 use super::change::Change;
 use super::error::{ApiError, found};
 use super::extract::{Fields, Id, Query};
-use super::if_match::IfMatch;
+use super::if_match::{IfMatch, Target};
 use super::plugin_fields::created;
 use super::plugin_schema::{change_checked, schema_of};
 use super::plugin_shape::{shape, whole_status};
@@ -63,11 +64,12 @@ fn passes(plugin: &Plugin, filter: &PluginFilter) -> bool {
 /// `POST /plugins`
 pub(crate) async fn create(
     State(state): State<AdminState>,
+    caller: Caller,
     Fields(fields): Fields<PluginFields>,
 ) -> Result<Response, ApiError> {
     let apps = state.control.apps();
     let draft = fields.settle(|fields| created(fields, &apps))?;
-    let published = state.control.create_plugin(draft).await?;
+    let published = state.control.by(caller.context()).create_plugin(draft).await?;
     let plugin = published.value;
     let shape = || shape(plugin, &state.overview());
     Ok(state.created(published.revision, "plugins", shape).await)
@@ -86,36 +88,41 @@ pub(crate) async fn show(
 /// `PATCH /plugins/{id}`
 pub(crate) async fn change(
     State(state): State<AdminState>,
-    Id(id): Id,
+    caller: Caller,
+    Target { id, precondition }: Target,
     Query(query): Query<ChangeQuery>,
-    IfMatch(precondition): IfMatch,
     change: Change<PluginFields>,
 ) -> Result<Response, ApiError> {
     let schema = match query.settle(Ok)?.schema.unwrap_or_default() {
         SchemaCheck::Check => schema_of(&state, PluginId(id)),
         SchemaCheck::Ignore => None,
     };
-    let published = change_checked(&state, (PluginId(id), precondition), schema, change).await?;
+    let target = (PluginId(id), precondition);
+    let published = change_checked(&state, &caller, target, schema, change).await?;
     Ok(state.changed_plugin(published.revision, published.value).await)
 }
 
 /// `POST /plugins/{id}/reload`
 pub(crate) async fn reload(
     State(state): State<AdminState>,
+    caller: Caller,
     Id(id): Id,
     IfMatch(precondition): IfMatch,
 ) -> Result<Response, ApiError> {
-    let published = state.control.reload_plugin(PluginId(id), precondition).await?;
+    let control = state.control.by(caller.context());
+    let published = control.reload_plugin(PluginId(id), precondition).await?;
     Ok(state.changed_plugin(published.revision, published.value).await)
 }
 
 /// `DELETE /plugins/{id}`
 pub(crate) async fn delete(
     State(state): State<AdminState>,
+    caller: Caller,
     Id(id): Id,
     IfMatch(precondition): IfMatch,
 ) -> Result<Response, ApiError> {
-    let published = state.control.delete_plugin(PluginId(id), precondition).await?;
+    let control = state.control.by(caller.context());
+    let published = control.delete_plugin(PluginId(id), precondition).await?;
     Ok(state.deleted(published).await)
 }
 

@@ -1,6 +1,7 @@
 //! What is known of a plugin's processes: what ran, and why it died. Read only. Lines hold whatever
 //! the plugin printed, so only admins see them.
 
+use super::auth::Caller;
 use super::error::ApiError;
 use super::extract::{Id, Query};
 use super::state::AdminState;
@@ -17,6 +18,7 @@ use sidegate_model::clock::now_millis;
 use sidegate_model::node::NodeId;
 use sidegate_model::plugin::PluginId;
 use sidegate_model::record::{InstanceRecord, LoggedLine, ProcessExit};
+use sidegate_model::role::Role;
 use std::cmp::Reverse;
 use std::time::Duration;
 
@@ -106,17 +108,23 @@ fn shape_line(line: &LoggedLine) -> LineAttributes {
 /// `GET /plugins/{id}/records`
 pub(crate) async fn list(
     State(state): State<AdminState>,
+    caller: Caller,
     Id(id): Id,
     Query(query): Query<RecordQuery>,
 ) -> Result<Response, ApiError> {
+    // What plugins print may hold secrets.
+    let usual = if caller.role().covers(Role::Operator) { MAX_LINES } else { 0 };
     let (lines, after) = query.settle(|RecordQuery { lines, after }| {
-        let lines = lines.map_or(MAX_LINES, |lines| usize::try_from(lines).unwrap_or(usize::MAX));
+        let lines = lines.map_or(usual, |lines| usize::try_from(lines).unwrap_or(usize::MAX));
         if lines <= MAX_LINES {
             return Ok((lines, after));
         }
         let problem = format!("{lines} is too many, at most {MAX_LINES} are kept");
         Err(vec![Problem::at("lines", problem)])
     })?;
+    if lines > 0 {
+        caller.require(Role::Operator, "lines")?;
+    }
     let plugin = state.control.view().plugin(PluginId(id)).await?;
     let mut records = records_of(&state, &state.overview(), plugin.id, lines);
     if let Some(after) = after {

@@ -1,14 +1,14 @@
-//! The router, made of the operations that the API has. Everything needs the admin token but the
-//! probes; what is no operation needs it too.
+//! The router, made of the operations that the API has. Everything needs a token but the probes, and each
+//! operation its role; what is no operation needs a token too.
 
-use super::auth::require_admin;
+use super::auth::{Needed, require_role, require_token};
 use super::error::ApiError;
 use super::extract::{MAX_BODY_BYTES, refuse_query};
 use super::frame::frame;
 use super::state::AdminState;
 use super::{
-    apps, explain, logging, openapi, plugin_public, plugin_schema, plugin_scopes, plugins, probes,
-    records, routes, tokens,
+    admin_tokens, apps, audit, explain, logging, openapi, plugin_public, plugin_schema,
+    plugin_scopes, plugins, probes, records, routes, tokens, whoami,
 };
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -47,6 +47,12 @@ fn handler(id: OperationId, method: MethodFilter) -> MethodRouter<AdminState> {
         OperationId::RevokeToken => on(method, tokens::revoke),
         OperationId::ListRoutes => on(method, routes::list),
         OperationId::Explain => on(method, explain::explain),
+        OperationId::Whoami => on(method, whoami::show),
+        OperationId::ListAdminTokens => on(method, admin_tokens::list),
+        OperationId::CreateAdminToken => on(method, admin_tokens::create),
+        OperationId::ShowAdminToken => on(method, admin_tokens::show),
+        OperationId::RevokeAdminToken => on(method, admin_tokens::revoke),
+        OperationId::ListAudit => on(method, audit::list),
         OperationId::ShowLogging => on(method, logging::show),
         OperationId::ChangeLogging => on(method, logging::change),
         OperationId::ShowOpenApi => on(method, openapi::show),
@@ -66,18 +72,24 @@ fn filter(method: operation::Method) -> MethodFilter {
 }
 
 /// An operation with who serves it. Handlers read the query that theirs takes themselves.
-fn served(operation: &Operation<OperationId>) -> MethodRouter<AdminState> {
+fn served(operation: &Operation<OperationId>, state: &AdminState) -> MethodRouter<AdminState> {
     let served = handler(operation.id, filter(operation.method));
-    match operation.query {
+    let served = match operation.query {
         Query::Refused => served.route_layer(from_fn(refuse_query)),
         Query::Taken(_) | Query::Ignored => served,
+    };
+    if !operation.token {
+        return served;
     }
+    let (operation, role) = (operation.id, operation.role.into());
+    let needed = Needed { state: state.clone(), operation, role };
+    served.route_layer(from_fn_with_state(needed, require_role))
 }
 
 /// The routes of operations; another method is told the right ones.
-fn routes_of(operations: &[&Operation<OperationId>]) -> Router<AdminState> {
+fn routes_of(operations: &[&Operation<OperationId>], state: &AdminState) -> Router<AdminState> {
     let add = |router: Router<AdminState>, operation: &&Operation<OperationId>| {
-        router.route(operation.path, served(operation))
+        router.route(operation.path, served(operation, state))
     };
     operations.iter().fold(Router::new(), add).method_not_allowed_fallback(another_method)
 }
@@ -86,11 +98,11 @@ fn routes_of(operations: &[&Operation<OperationId>]) -> Router<AdminState> {
 pub(crate) fn router(state: AdminState) -> Router {
     let operations = operations();
     let (protected, open): (Vec<_>, Vec<_>) = operations.iter().partition(|row| row.token);
-    routes_of(&protected)
+    routes_of(&protected, &state)
         .fallback(nothing_here)
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
-        .layer(from_fn_with_state(state.clone(), require_admin))
-        .merge(routes_of(&open))
+        .layer(from_fn_with_state(state.clone(), require_token))
+        .merge(routes_of(&open, &state))
         .layer(from_fn_with_state(state.clone(), frame))
         .with_state(state)
 }

@@ -1,12 +1,15 @@
 //! From a listener to the router: connections with limits, and an end that lets running requests
 //! finish. Knows HTTP/1.1 (over TLS where it is told so) and nothing of the routes.
 
+use super::auth::Peer;
 use super::router::{router, without_tls};
 use super::state::{AdminState, ControlSettings};
 use super::tls::{AdminTls, Begun};
 use crate::control::Control;
 use crate::fleet::{Fleet, NodeProbes};
 use axum::Router;
+use hyper::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -68,9 +71,11 @@ pub async fn serve(
             () = &mut shutdown => break,
             Some(_) = connections.join_next() => {}
             (slot, accepted) = accepted => match accepted {
-                Ok((stream, _)) => {
+                Ok((stream, peer)) => {
                     let tls = settings.tls.clone();
-                    let connection = begin(stream, tls, routers.clone(), ending.subscribe());
+                    let peer = Peer(peer.ip().to_canonical());
+                    let (routers, ending) = (routers.clone(), ending.subscribe());
+                    let connection = begin(stream, peer, tls, routers, ending);
                     connections.spawn(async move {
                         connection.await;
                         drop(slot);
@@ -102,6 +107,7 @@ struct Routers {
 
 async fn begin(
     stream: TcpStream,
+    peer: Peer,
     tls: Option<AdminTls>,
     routers: Routers,
     mut ending: watch::Receiver<bool>,
@@ -109,16 +115,16 @@ async fn begin(
     // Answers are small and written at once; waiting for more would only delay them.
     let _ = stream.set_nodelay(true);
     let Some(tls) = tls else {
-        return serve_connection(stream, routers.api, ending).await;
+        return serve_connection(stream, peer, routers.api, ending).await;
     };
     let begun = tokio::select! {
         begun = tls.accept(stream) => begun,
         _ = ending.wait_for(|ending| *ending) => None,
     };
     match begun {
-        Some(Begun::Tls(stream)) => serve_connection(*stream, routers.api, ending).await,
+        Some(Begun::Tls(stream)) => serve_connection(*stream, peer, routers.api, ending).await,
         Some(Begun::WithoutTls(stream)) => {
-            serve_connection(stream, routers.without_tls, ending).await;
+            serve_connection(stream, peer, routers.without_tls, ending).await;
         }
         None => {}
     }
@@ -126,10 +132,14 @@ async fn begin(
 
 async fn serve_connection<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     stream: S,
+    peer: Peer,
     router: Router,
     mut ending: watch::Receiver<bool>,
 ) {
-    let service = service_fn(move |request| Box::pin(router.clone().oneshot(request)));
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(peer);
+        Box::pin(router.clone().oneshot(request))
+    });
     let mut connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_DEADLINE)

@@ -25,7 +25,7 @@ pub(crate) const APPLIED: HeaderName = HeaderName::from_static("x-sidegate-appli
 /// How the admin API is to behave.
 #[derive(Debug, Clone)]
 pub struct ControlSettings {
-    /// SHA-256 of the token that every request must present.
+    /// SHA-256 of the root token, which opens everything, also where the database does not work.
     pub admin_token: TokenHash,
     /// The longest a request may take, body included.
     pub request_timeout: Duration,
@@ -86,13 +86,7 @@ impl AdminState {
         shape: impl FnOnce() -> Versioned<A>,
     ) -> Response {
         let applied = self.applied(revision).await;
-        let thing = shape();
-        let location = format!("/api/v1/{collection}/{}", thing.data.id);
-        let mut response = answer(StatusCode::CREATED, applied, thing);
-        if let Ok(location) = HeaderValue::from_str(&location) {
-            response.headers_mut().insert(LOCATION, location);
-        }
-        response
+        located(applied, collection, shape())
     }
 
     /// 200 with what was changed, as it is once the change is live.
@@ -107,8 +101,7 @@ impl AdminState {
 
     /// 204: it is gone.
     pub(crate) async fn deleted<T>(&self, published: Published<T>) -> Response {
-        let applied = self.applied(published.revision).await;
-        ([(APPLIED, applied_text(applied))], StatusCode::NO_CONTENT).into_response()
+        gone(self.applied(published.revision).await)
     }
 
     async fn applied(&self, revision: Revision) -> bool {
@@ -122,6 +115,29 @@ impl AdminState {
         }
         applied
     }
+}
+
+/// 201 with what was created, and is live as soon as it is stored.
+pub(crate) fn created_at_once<A: Serialize>(collection: &str, thing: Versioned<A>) -> Response {
+    located(true, collection, thing)
+}
+
+/// 204: it is gone, as soon as it is stored.
+pub(crate) fn deleted_at_once() -> Response {
+    gone(true)
+}
+
+fn located<A: Serialize>(applied: bool, collection: &str, thing: Versioned<A>) -> Response {
+    let location = format!("/api/v1/{collection}/{}", thing.data.id);
+    let mut response = answer(StatusCode::CREATED, applied, thing);
+    if let Ok(location) = HeaderValue::from_str(&location) {
+        response.headers_mut().insert(LOCATION, location);
+    }
+    response
+}
+
+fn gone(applied: bool) -> Response {
+    ([(APPLIED, applied_text(applied))], StatusCode::NO_CONTENT).into_response()
 }
 
 /// 200 with a thing and its version.

@@ -3,7 +3,7 @@
 
 use super::types::PageQuery;
 use sidegate_api::error::Problem;
-use sidegate_api::token::{ExpiresIn, RotationFields, TokenFields, TokenQuery};
+use sidegate_api::token::{ExpiresIn, RotationFields, TokenQuery};
 use sidegate_model::UnixMillis;
 use sidegate_model::app::AppId;
 use sidegate_model::duration::parse_duration;
@@ -24,11 +24,12 @@ enum SaidEnd {
 
 /// When a new token ends; `usual` is how long one lasts of which nothing is said.
 pub(super) fn end(
-    fields: &TokenFields,
+    expires_in: Option<&ExpiresIn>,
+    expires_at: Option<&str>,
     usual: Option<Duration>,
     now: UnixMillis,
 ) -> Result<Option<UnixMillis>, Problem> {
-    let said = said_end(fields.expires_in.as_ref(), fields.expires_at.as_deref(), now)?;
+    let said = said_end(expires_in, expires_at, now)?;
     Ok(match said {
         SaidEnd::Nothing => usual.map(|usual| after(now, usual)),
         SaidEnd::Never => None,
@@ -137,7 +138,7 @@ pub(super) fn filter(
 }
 
 /// What a parameter says, where it was sent and can be read.
-fn said<T>(
+pub(super) fn said<T>(
     name: &str,
     text: Option<String>,
     read: impl FnOnce(&str) -> Result<T, String>,
@@ -160,7 +161,8 @@ fn duration(text: &str) -> Result<Duration, String> {
     parse_duration(text).map_err(|error| error.to_string())
 }
 
-fn time(text: &str) -> Result<UnixMillis, String> {
+/// Reads a time.
+pub(super) fn time(text: &str) -> Result<UnixMillis, String> {
     let time: Result<jiff::Timestamp, _> = text.parse();
     time.map(jiff::Timestamp::as_millisecond)
         .map_err(|_| format!("{text:?} is no time: write it as in 2030-01-31T12:00:00Z"))

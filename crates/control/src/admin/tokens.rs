@@ -1,6 +1,7 @@
 //! Tokens over HTTP: list, create, show, rotate, revoke. The text of a token is in the answer to its
 //! creation and nowhere else. Knows shapes; what is said of times is read in `token_times`.
 
+use super::auth::Caller;
 use super::error::ApiError;
 use super::extract::{Fields, Id, Query};
 use super::if_match::IfMatch;
@@ -30,7 +31,8 @@ fn read_row(
     if fields.app_id.is_none() {
         problems.push(Problem::at("app_id", "say for which app the token speaks"));
     }
-    let end = token_times::end(&fields, usual, now_millis());
+    let (expires_in, expires_at) = (fields.expires_in.as_ref(), fields.expires_at.as_deref());
+    let end = token_times::end(expires_in, expires_at, usual, now_millis());
     let name = fields.name.unwrap_or_default();
     if name.chars().count() > 255 || name.chars().any(char::is_control) {
         problems.push(Problem::at("name", "use at most 255 characters and no control characters"));
@@ -88,12 +90,14 @@ pub(crate) async fn list(
 /// `POST /tokens`
 pub(crate) async fn create(
     State(state): State<AdminState>,
+    caller: Caller,
     Fields(fields): Fields<TokenFields>,
 ) -> Result<Response, ApiError> {
     let secret = NewToken::generate().map_err(ApiError::internal)?;
     let usual = state.settings.token_expiry;
     let row = fields.settle(|fields| read_row(fields, &secret, usual))?;
-    let published = state.control.create_token(row).await.map_err(|error| match error {
+    let control = state.control.by(caller.context());
+    let published = control.create_token(row).await.map_err(|error| match error {
         // The app is part of the request, not the thing that was asked for.
         StoreError::NotFound { .. } => ApiError::bad_request(format!("app_id: {error}")),
         error => error.into(),
@@ -114,6 +118,7 @@ pub(crate) async fn show(
 /// `POST /tokens/{id}/rotate`
 pub(crate) async fn rotate(
     State(state): State<AdminState>,
+    caller: Caller,
     Id(id): Id,
     IfMatch(precondition): IfMatch,
     Fields(fields): Fields<RotationFields>,
@@ -122,7 +127,8 @@ pub(crate) async fn rotate(
     let secret = NewToken::generate().map_err(ApiError::internal)?;
     let (hash, hint) = (secret.hash(), secret.hint());
     let rotation = Rotation { hash, hint, end, overlap };
-    let published = state.control.rotate_token(TokenId(id), rotation, precondition).await?;
+    let control = state.control.by(caller.context());
+    let published = control.rotate_token(TokenId(id), rotation, precondition).await?;
     let (token, text) = (published.value.new, secret.reveal().to_owned());
     Ok(state.created(published.revision, "tokens", || shape(token, Some(text))).await)
 }
@@ -130,9 +136,11 @@ pub(crate) async fn rotate(
 /// `DELETE /tokens/{id}`
 pub(crate) async fn revoke(
     State(state): State<AdminState>,
+    caller: Caller,
     Id(id): Id,
     IfMatch(precondition): IfMatch,
 ) -> Result<Response, ApiError> {
-    let published = state.control.revoke_token(TokenId(id), precondition).await?;
+    let control = state.control.by(caller.context());
+    let published = control.revoke_token(TokenId(id), precondition).await?;
     Ok(state.deleted(published).await)
 }

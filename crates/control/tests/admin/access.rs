@@ -2,22 +2,72 @@
 
 use crate::harness::{ADMIN_TOKEN, Admin, send};
 use reqwest::Method;
-use sidegate_api::operations::operations;
+use serde_json::Value;
+use sidegate_api::document::document;
+use sidegate_model::role::Role;
+use sidegate_store::Precondition;
+
+/// An operation as the document tells it.
+struct Probed {
+    method: Method,
+    /// With a number in it.
+    path: String,
+    /// The role that it needs; none for one that needs no token.
+    role: Option<Role>,
+    /// Whether the document says that it can be refused for a role.
+    has_403: bool,
+}
+
+/// Every operation of the document.
+fn all() -> Vec<Probed> {
+    let document = document();
+    assert_eq!(document["security"], serde_json::json!([{ "admin_token": [] }]));
+    let paths = document["paths"].as_object().unwrap();
+    let operations = paths.iter().flat_map(|(path, methods)| {
+        let methods = methods.as_object().unwrap().iter();
+        methods.map(move |(method, operation)| probed(path, method, operation))
+    });
+    operations.collect()
+}
+
+fn probed(path: &str, method: &str, operation: &Value) -> Probed {
+    let role = operation["x-sidegate-role"].as_str().map(|role| Role::parse(role).unwrap());
+    assert_eq!(role.is_none(), operation["security"] == serde_json::json!([]), "{method} {path}");
+    Probed {
+        method: method.to_uppercase().parse().unwrap(),
+        path: path.replace("{id}", "1"),
+        role,
+        has_403: operation["responses"]["403"].is_object(),
+    }
+}
 
 #[tokio::test]
-async fn every_route_refuses_a_missing_and_a_wrong_token() {
+async fn every_operation_of_the_document_refuses_whoever_is_not_let_in() {
     let admin = Admin::start().await;
-    let operations = operations();
-    let protected: Vec<_> = operations.iter().filter(|operation| operation.token).collect();
-    assert!(protected.len() >= 25, "the table of operations is empty?");
-    for operation in protected {
-        let method: Method = operation.method.as_str().parse().unwrap();
-        let path = operation.path.replace("{id}", "1");
-        let wrong = ["", "Bearer wrong", "Basic c2dhOng=", ADMIN_TOKEN];
+    let (revoked, expired) = (
+        admin.admin_token("gone", Role::Admin).await,
+        admin.admin_token_until("old", Role::Admin, Some(1)).await,
+    );
+    let gone = admin.store.admin_token_by_name("gone").await.unwrap().id;
+    send(admin.request(Method::GET, "/api/v1/plugins").bearer_auth(&revoked)).await.expect(200);
+    admin.store.revoke_admin_token(gone, &Precondition::None).await.unwrap();
+    let protected: Vec<_> = all().into_iter().filter(|probed| probed.role.is_some()).collect();
+    assert!(protected.len() >= 33, "the document is empty?");
+    for Probed { method, path, .. } in protected {
+        let bearer = |token: &str| format!("Bearer {token}");
+        let wrong = [
+            String::new(),
+            bearer("wrong"),
+            bearer("sga_of-nobody-0123456789"),
+            "Basic c2dhOng=".to_owned(),
+            ADMIN_TOKEN.to_owned(),
+            bearer(&expired),
+            bearer(&revoked),
+        ];
         for value in wrong {
             let mut request = admin.request(method.clone(), &path).body("{not json");
             if !value.is_empty() {
-                request = request.header("authorization", value);
+                request = request.header("authorization", &value);
             }
             let answer = send(request).await.expect(401);
             assert!(answer.header("www-authenticate").starts_with("Bearer"), "{method} {path}");
@@ -25,8 +75,55 @@ async fn every_route_refuses_a_missing_and_a_wrong_token() {
         let by_query = format!("{path}?token={ADMIN_TOKEN}");
         send(admin.request(method.clone(), &by_query)).await.expect(401);
         let answer = admin.call(method.clone(), &path, None).await;
-        assert_ne!(answer.status, 401, "{method} {path}");
-        assert_ne!(answer.status, 405, "{method} {path}");
+        assert!(![401, 403, 405].contains(&answer.status.as_u16()), "{method} {path}");
+    }
+}
+
+#[tokio::test]
+async fn every_operation_of_the_document_is_for_its_role_and_every_stronger_one_only() {
+    let admin = Admin::start().await;
+    let mut tokens = Vec::new();
+    for role in Role::ALL {
+        tokens.push((role, admin.admin_token(role.as_str(), role).await));
+    }
+    let mut refused = 0;
+    for Probed { method, path, role, has_403 } in all() {
+        let Some(needed) = role else { continue };
+        for (role, token) in &tokens {
+            // The token itself is what is asked about first.
+            let path = path.replace("admin-tokens/1", "admin-tokens/99");
+            let request = admin.request(method.clone(), &path).bearer_auth(token);
+            let answer = send(request.body("{not json")).await;
+            let shown = format!("{method} {path} as {role}: {:?}", answer.json);
+            if role.covers(needed) {
+                assert!(![401, 403, 405].contains(&answer.status.as_u16()), "{shown}");
+                continue;
+            }
+            refused += 1;
+            assert_eq!((answer.status.as_u16(), has_403), (403, true), "{shown}");
+            assert_eq!(answer.json["code"], "insufficient_role", "{shown}");
+            let told = format!("needs the role {needed}, and this token has {role}");
+            assert!(answer.details()[0].contains(&told), "{shown}");
+        }
+    }
+    assert!(refused >= 26, "{refused}");
+    assert_eq!(admin.snapshot().revision, 0, "nothing happened");
+}
+
+#[tokio::test]
+async fn probes_stay_open_to_everybody() {
+    let admin = Admin::start().await;
+    let open: Vec<_> = all().into_iter().filter(|probed| probed.role.is_none()).collect();
+    assert_eq!(open.len(), 4);
+    for Probed { method, path, .. } in open {
+        for token in [None, Some("wrong"), Some(ADMIN_TOKEN)] {
+            let mut request = admin.request(method.clone(), &path);
+            if let Some(token) = token {
+                request = request.bearer_auth(token);
+            }
+            let status = request.send().await.unwrap().status();
+            assert_eq!(status, 200, "{path} with {token:?}");
+        }
     }
 }
 

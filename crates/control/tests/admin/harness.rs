@@ -18,11 +18,12 @@ use sidegate_model::node::{NodeId, NodeReport};
 use sidegate_model::plugin::{PluginId, PluginSpec};
 use sidegate_model::public_endpoints::PublicMode;
 use sidegate_model::record::{InstanceEnd, InstanceRecord, LoggedLine, ProcessExit};
+use sidegate_model::role::Role;
 use sidegate_model::sealing::Keyring;
 use sidegate_model::snapshot::{Revision, Snapshot};
 use sidegate_model::status::{PluginState, PluginStatus};
 use sidegate_model::token::TokenHash;
-use sidegate_store::Store;
+use sidegate_store::{NewAdminToken, Store};
 use sidegate_wire::plugin::EndpointRegistration;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -307,6 +308,42 @@ impl Admin {
             Some(body) => request.json(&body),
             None => request,
         };
+        send(request).await
+    }
+
+    /// Makes an admin token of this name; gives its text.
+    pub(crate) async fn admin_token(&self, name: &str, role: Role) -> String {
+        self.admin_token_until(name, role, None).await
+    }
+
+    pub(crate) async fn admin_token_until(
+        &self,
+        name: &str,
+        role: Role,
+        expires_at: Option<i64>,
+    ) -> String {
+        let text = format!("sga_of-{name}-0123456789");
+        let hash = TokenHash::of(&text);
+        let (name, hint) = (name.to_owned(), "sga_of-".to_owned());
+        let new = NewAdminToken { name, hash, hint, role, expires_at };
+        self.store.create_admin_token(&new).await.unwrap();
+        text
+    }
+
+    /// Asks with another token; a body for PATCH is a merge patch.
+    pub(crate) async fn call_as(
+        &self,
+        token: &str,
+        method: Method,
+        path: &str,
+        body: Option<Value>,
+    ) -> Answer {
+        let merges = method == Method::PATCH;
+        let mut request = self.request(method, path).bearer_auth(token);
+        if let Some(body) = body {
+            let kind = if merges { "application/merge-patch+json" } else { "application/json" };
+            request = request.header("content-type", kind).body(body.to_string());
+        }
         send(request).await
     }
 

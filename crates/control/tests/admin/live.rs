@@ -3,6 +3,7 @@
 use crate::harness::{ADMIN_TOKEN, Admin};
 use futures_util::future::join_all;
 use serde_json::json;
+use sidegate_model::actor::AuditContext;
 use sidegate_model::app::AppDraft;
 use sidegate_model::sealing::Keyring;
 use sidegate_model::snapshot::Snapshot;
@@ -22,6 +23,10 @@ fn content(snapshot: &Snapshot) -> String {
     let mut tokens: Vec<_> = snapshot.tokens.iter().collect();
     tokens.sort_by_key(|token| token.id);
     format!("{} {apps:?} {tokens:?} {:?}", snapshot.revision, snapshot.plugins)
+}
+
+fn as_system() -> AuditContext {
+    AuditContext::system("test")
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -68,7 +73,7 @@ async fn published_revisions_only_grow_and_end_where_the_store_ends() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn concurrent_patches_of_one_app_lose_nothing() {
     let admin = Admin::start().await;
-    admin.control.create_app(app("shared")).await.unwrap();
+    admin.control.by(as_system()).create_app(app("shared")).await.unwrap();
     let patches = (0..16_u32).map(|i| {
         let admin = &admin;
         async move {
@@ -103,7 +108,7 @@ async fn a_change_that_began_is_published_even_if_its_caller_goes_away() {
         let apply = |snapshot: Snapshot, app: &sidegate_model::app::App| {
             snapshot.with_app(app.id, Some(app.clone()))
         };
-        publisher.change::<_, StoreError, _, _, _>(write, apply).await
+        publisher.change::<_, StoreError, _, _, _>(as_system(), write, apply).await
     });
     beginning.await.unwrap();
     caller.abort();
@@ -119,7 +124,7 @@ async fn what_somebody_else_stored_comes_along_with_the_next_change() {
     let admin = Admin::start().await;
     admin.store.create_app(&app("behind our back")).await.unwrap();
     assert_eq!(admin.snapshot().apps.len(), 0);
-    admin.control.create_app(app("ours")).await.unwrap();
+    admin.control.by(as_system()).create_app(app("ours")).await.unwrap();
     assert_eq!(admin.snapshot().apps.len(), 2);
     assert_eq!(admin.snapshot().revision, 2);
 }
@@ -128,15 +133,15 @@ async fn what_somebody_else_stored_comes_along_with_the_next_change() {
 async fn a_panic_in_a_write_is_not_the_end_of_publishing() {
     let admin = Admin::start().await;
     let control = admin.control.clone();
-    control.create_app(app("a")).await.unwrap();
+    control.by(as_system()).create_app(app("a")).await.unwrap();
     let panicking = tokio::spawn(async move {
         let amend =
             |_: &sidegate_model::app::App| -> Result<AppDraft, StoreError> { panic!("on purpose") };
         let any = sidegate_store::Precondition::None;
-        control.update_app(sidegate_model::app::AppId(1), any, amend).await
+        control.by(as_system()).update_app(sidegate_model::app::AppId(1), any, amend).await
     });
     assert!(panicking.await.unwrap_err().is_panic());
-    admin.control.create_app(app("b")).await.unwrap();
+    admin.control.by(as_system()).create_app(app("b")).await.unwrap();
     assert_eq!(admin.snapshot().apps.len(), 2);
 }
 

@@ -193,7 +193,7 @@ async fn a_use_is_not_forgotten_when_a_token_is_rotated_or_everything_is_read_an
     assert_eq!(admin.snapshot().apps.len(), 2, "it was read anew");
     assert_eq!(admin.snapshot().tokens[&token.hash].last_used.time(), time);
     let revision = admin.snapshot().revision;
-    admin.control.write_token_uses().await.unwrap();
+    admin.control.write_notes().await.unwrap();
     assert_eq!(admin.store.token(TokenId(1)).await.unwrap().last_used.time(), time);
     assert_eq!(admin.store.revision().await.unwrap(), revision, "it is no change");
 }

@@ -356,8 +356,10 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "SIDEGATE_ADMIN_TOKEN",
         Kind::Secret,
         "",
-        "The bearer token of the admin API. Empty means the file `admin.token` in `DATA_DIR`, \
-         which the gateway writes at its first start, readable by the owner only.",
+        "The bearer token of the admin called `root`, who may do everything. Empty means the file \
+         `admin.token` in `DATA_DIR`, which the gateway writes at its first start, readable by the owner \
+         only. Commands use it too, or that of an admin token that was made for whoever uses them: see \
+         [operations.md](operations.md#roles-and-audit).",
     ),
     row(
         "SIDEGATE_TOKEN_EXPIRY",
@@ -373,6 +375,13 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "1m",
         "How often it is written to the database when tokens were last used. It is written at an \
          orderly stop too; a crash loses what was not.",
+    ),
+    row(
+        "SIDEGATE_AUDIT_RETENTION",
+        Kind::DurationOrZero,
+        "90d",
+        "How long entries of the audit log are kept. Older ones are removed a few at a time. 0 keeps \
+         them for ever.",
     ),
     row(
         "SIDEGATE_URL",

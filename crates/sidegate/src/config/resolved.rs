@@ -80,6 +80,8 @@ pub(crate) struct Config {
     pub(crate) token_expiry: Option<Duration>,
     /// How often it is written when tokens were last used.
     pub(crate) token_use_interval: Duration,
+    /// How long entries of the audit log are kept; `None` is for ever.
+    pub(crate) audit_retention: Option<Duration>,
 }
 
 /// The file of the key that encrypts secrets.
@@ -170,6 +172,8 @@ impl Config {
             token_expiry: Some(read.duration("SIDEGATE_TOKEN_EXPIRY"))
                 .filter(|expiry| !expiry.is_zero()),
             token_use_interval: read.duration("SIDEGATE_TOKEN_USE_INTERVAL"),
+            audit_retention: Some(read.duration("SIDEGATE_AUDIT_RETENTION"))
+                .filter(|retention| !retention.is_zero()),
         };
         if listen_on_the_same(config.gateway_addr, config.admin_addr) {
             let port = config.admin_addr.port();
@@ -333,6 +337,9 @@ mod tests {
         let approve = resolve(&[("SIDEGATE_PUBLIC_ENDPOINTS", "approve")]).unwrap();
         assert_eq!(approve.public_endpoints, PublicMode::Approve);
         assert_eq!(config.token_expiry, None);
+        assert_eq!(config.audit_retention, Some(Duration::from_secs(90 * 24 * 60 * 60)));
+        let for_ever = resolve(&[("SIDEGATE_AUDIT_RETENTION", "0")]).unwrap();
+        assert_eq!(for_ever.audit_retention, None);
     }
 
     #[test]
