@@ -1,7 +1,9 @@
 //! The admin API as its clients see it: over a socket, with a real database.
 
 mod access;
+mod admin_tokens;
 mod apps_and_tokens;
+mod audit;
 mod changes;
 mod contract;
 mod explain;
@@ -13,6 +15,7 @@ mod plugins;
 mod probes;
 mod public_endpoints;
 mod refusals;
+mod roles;
 mod schema;
 mod secrets;
 mod token_life;
