@@ -2,7 +2,10 @@
 //!
 //! It knows the names of the commands; each command knows its own arguments.
 
-use crate::commands::{app, config, explain, log_level, plugin, routes, serve, token, version};
+use crate::commands::{
+    admin_token, app, audit, config, explain, log_level, plugin, routes, serve, token, version,
+    whoami,
+};
 use crate::error::Failure;
 use clap::{Parser, Subcommand};
 use std::future::Future;
@@ -25,6 +28,9 @@ enum Command {
     Plugin(plugin::Arguments),
     App(app::Arguments),
     Token(token::Arguments),
+    AdminToken(admin_token::Arguments),
+    Whoami(whoami::Arguments),
+    Audit(audit::Arguments),
     Routes(routes::Arguments),
     Explain(explain::Arguments),
     LogLevel(log_level::Arguments),
@@ -42,6 +48,9 @@ pub(crate) fn run() -> Result<(), Failure> {
         Command::Plugin(arguments) => wait(plugin::run(&arguments)),
         Command::App(arguments) => wait(app::run(&arguments)),
         Command::Token(arguments) => wait(token::run(&arguments)),
+        Command::AdminToken(arguments) => wait(admin_token::run(&arguments)),
+        Command::Whoami(arguments) => wait(whoami::run(&arguments)),
+        Command::Audit(arguments) => wait(audit::run(&arguments)),
         Command::Routes(arguments) => wait(routes::run(&arguments)),
         Command::Explain(arguments) => wait(explain::run(&arguments)),
         Command::LogLevel(arguments) => wait(log_level::run(&arguments)),

@@ -229,6 +229,11 @@ impl AdminApi {
         Ok(self.read::<ListOf<A>>(&answer)?.data)
     }
 
+    /// An answer as a whole.
+    pub(crate) async fn whole<T: DeserializeOwned>(&self, path: &str) -> Result<T, Failure> {
+        self.read(&self.call(Method::GET, path, None).await?)
+    }
+
     /// Everything in a collection, over all its pages.
     pub(crate) async fn all<A: DeserializeOwned>(
         &self,
@@ -336,11 +341,18 @@ impl AdminApi {
     fn refused(&self, answer: &Answer) -> Failure {
         let (status, said) = (answer.status, problems_of(&answer.body));
         match status {
-            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Failure::failed(format!(
-                "the admin API at {} does not accept the token from {}",
-                self.url, self.token_from
+            StatusCode::UNAUTHORIZED => Failure::failed(format!(
+                "the admin API at {} does not accept the token from {}{}",
+                self.url,
+                self.token_from,
+                if said.is_empty() { said } else { format!(": {said}") }
             ))
             .hint("set SIDEGATE_ADMIN_TOKEN, or --data-dir to the data folder of that gateway"),
+            StatusCode::FORBIDDEN if !said.is_empty() => Failure::failed(said).hint(format!(
+                "`sidegate whoami` shows the role of the token from {}; an admin can make another one \
+                 with `sidegate admin-token create`",
+                self.token_from
+            )),
             _ if said.is_empty() => self.not_an_admin_api(status),
             _ => Failure::failed(said),
         }

@@ -1,8 +1,10 @@
 //! The commands, one file each. Every file says which arguments its command has and runs it; what
 //! several need lies in the files above this folder.
 
+pub(crate) mod admin_token;
 mod amend;
 pub(crate) mod app;
+pub(crate) mod audit;
 pub(crate) mod config;
 pub(crate) mod explain;
 pub(crate) mod log_level;
@@ -23,3 +25,4 @@ pub(crate) mod routes;
 pub(crate) mod serve;
 pub(crate) mod token;
 pub(crate) mod version;
+pub(crate) mod whoami;

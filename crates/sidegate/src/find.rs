@@ -7,6 +7,7 @@ use crate::client::AdminApi;
 use crate::error::Failure;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::de::DeserializeOwned;
+use sidegate_api::admin_token::AdminTokenAttributes;
 use sidegate_api::app::AppAttributes;
 use sidegate_api::plugin::PluginAttributes;
 use sidegate_api::resource::Resource;
@@ -43,6 +44,14 @@ impl Noun for AppAttributes {
 
 impl Noun for TokenAttributes {
     const COLLECTION: &'static str = "tokens";
+
+    fn name(&self) -> &str {
+        &self.name
+    }
+}
+
+impl Noun for AdminTokenAttributes {
+    const COLLECTION: &'static str = "admin-tokens";
 
     fn name(&self) -> &str {
         &self.name
@@ -86,7 +95,7 @@ fn refuse_token_text(collection: &str, wanted: &str) -> Result<(), Failure> {
     let wanted = wanted.trim();
     let is_secret = [TOKEN_PREFIX, ADMIN_TOKEN_PREFIX].iter().any(|p| wanted.starts_with(p));
     // Other nouns may be called so, unless it is as long as a token is.
-    if !is_secret || (collection != "tokens" && wanted.len() < SHORTEST_TOKEN) {
+    if !is_secret || (!collection.ends_with("tokens") && wanted.len() < SHORTEST_TOKEN) {
         return Ok(());
     }
     let noun = collection.trim_end_matches('s');
@@ -138,11 +147,19 @@ mod tests {
     #[test]
     fn the_text_of_a_token_is_refused_and_never_repeated() {
         let token = format!("sgt_{}", "x".repeat(43));
-        let rows = [("tokens", token.as_str()), ("apps", &token), ("tokens", " sgt_abcd")];
+        let rows = [
+            ("tokens", token.as_str()),
+            ("apps", &token),
+            ("tokens", " sgt_abcd"),
+            ("admin-tokens", "sga_abcd"),
+        ];
         for (collection, wanted) in rows {
             let failure = refuse_token_text(collection, wanted).unwrap_err();
             let said = failure.message + &failure.hint.unwrap();
-            assert!(!said.contains("sgt_") && said.contains("number or name"), "{said}");
+            assert!(
+                !said.contains("sgt_") && !said.contains("sga_") && said.contains("number or name"),
+                "{said}"
+            );
         }
         assert!(refuse_token_text("apps", "sgt_team").is_ok());
         assert!(refuse_token_text("tokens", "ci").is_ok());

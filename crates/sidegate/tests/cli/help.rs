@@ -25,6 +25,11 @@ fn the_help_of_the_commands_names_every_flag() {
         &["token", "list"],
         &["token", "revoke"],
         &["token", "rotate"],
+        &["admin-token", "create"],
+        &["admin-token", "list"],
+        &["admin-token", "revoke"],
+        &["audit"],
+        &["whoami"],
         &["routes"],
     ] {
         let name = command.join("_");
@@ -56,6 +61,10 @@ fn what_is_not_understood_is_a_usage_error() {
         &["plugin", "add", "--name", "x"],
         &["serve", "--prot", "1"],
         &["app", "list", "--output", "yaml"],
+        &["admin-token", "create", "x"],
+        &["admin-token", "create", "x", "--role", "ruler"],
+        &["audit", "--since", "yesterday"],
+        &["audit", "--limit", "0"],
         &["app", "list", "--quiet", "--output", "json"],
         &["token", "create", "--app", "a", "--expires", "1M"],
         &["app", "create", "--name", "a", "--owner-email", "e@x", "--metadata", "novalue"],
@@ -67,7 +76,7 @@ fn what_is_not_understood_is_a_usage_error() {
 
 #[test]
 fn the_help_of_groups_says_what_each_command_does() {
-    for group in ["plugin", "app", "token"] {
+    for group in ["plugin", "app", "token", "admin-token"] {
         insta::assert_snapshot!(group, run(&[group, "--help"]).data());
     }
 }
