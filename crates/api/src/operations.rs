@@ -151,27 +151,28 @@ fn fields_note() -> String {
 
 fn plugins() -> Vec<Operation<OperationId>> {
     use OperationId as Id;
-    let rows = [
-        at(Id::ListPlugins, Method::Get, "/api/v1/plugins")
-            .query::<PluginQuery>()
-            .shows::<PageOf<PluginAttributes>>("A page of plugins."),
-        at(Id::CreatePlugin, Method::Post, "/api/v1/plugins")
-            .body::<PluginFields>()
-            .refused(ErrorCode::Conflict)
-            .creates::<PluginAttributes>("The new plugin, which may not serve yet."),
-        at(Id::ShowPlugin, Method::Get, "/api/v1/plugins/{id}")
-            .shows_version::<Shown<PluginAttributes>>("The plugin."),
-        at(Id::ChangePlugin, Method::Patch, "/api/v1/plugins/{id}")
-            .role(Role::Operator)
-            .role_note(fields_note())
-            .query::<ChangeQuery>()
-            .body::<PluginFields>()
-            .merges()
-            .conditional()
-            .refused(ErrorCode::Conflict)
-            .changes::<PluginAttributes>("The plugin as it is now."),
-        at(Id::DeletePlugin, Method::Delete, "/api/v1/plugins/{id}").conditional().deletes(),
-    ];
+    let rows =
+        [
+            at(Id::ListPlugins, Method::Get, "/api/v1/plugins")
+                .query::<PluginQuery>()
+                .shows::<PageOf<PluginAttributes>>("A page of plugins."),
+            at(Id::CreatePlugin, Method::Post, "/api/v1/plugins")
+                .body::<PluginFields>()
+                .refused(ErrorCode::Conflict)
+                .creates::<PluginAttributes>("The new plugin, which may not serve yet."),
+            at(Id::ShowPlugin, Method::Get, "/api/v1/plugins/{id}")
+                .shows_version::<Shown<PluginAttributes>>("The plugin."),
+            at(Id::ChangePlugin, Method::Patch, "/api/v1/plugins/{id}")
+                .role(Role::Operator)
+                .role_note(fields_note())
+                .query::<ChangeQuery>()
+                .body::<PluginFields>()
+                .merges()
+                .conditional()
+                .refused(ErrorCode::Conflict)
+                .changes::<PluginAttributes>("The plugin as it is now."),
+            at(Id::DeletePlugin, Method::Delete, "/api/v1/plugins/{id}").conditional().deletes(),
+        ];
     rows.map(|row| row.tag("plugins")).into()
 }
 

@@ -16,7 +16,7 @@ pub const ADMIN_FIELDS: [&str; 3] = ["command", "hook_type", "hook_types"];
 pub const ADMIN_OPTIONS: [&str; 4] = ["pass_token", "mtls", "sha256", "env.NAME"];
 
 /// Options that an operator sets.
-const OPERATOR_OPTIONS: [&str; 32] = [
+const OPERATOR_OPTIONS: [&str; 33] = [
     "optional_auth",
     "lenient_done",
     "required",
@@ -38,6 +38,7 @@ const OPERATOR_OPTIONS: [&str; 32] = [
     "stream_timeout",
     "stream_end",
     "stream_recheck",
+    "secret_settings",
     "require_auth",
     "apps",
     "scopes_required",

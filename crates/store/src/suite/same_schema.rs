@@ -1,6 +1,7 @@
 //! The steps are written once for each kind of database and come to the same. See the parent for all other
 //! promises.
 
+use super::keys;
 use crate::Store;
 use crate::sql::params;
 use sidegate_e2e::{Need, Postgres};
@@ -36,8 +37,8 @@ async fn columns(store: &Store, sql: &'static str) -> BTreeMap<String, (String, 
 #[tokio::test]
 async fn both_kinds_of_database_have_the_same_tables_and_columns() {
     let Some(server) = Need::Postgres.or_skip(Postgres::shared()) else { return };
-    let sqlite = Store::open("sqlite::memory:").await.unwrap();
-    let postgres = Store::open(&server.schema()).await.unwrap();
+    let sqlite = Store::open("sqlite::memory:", &keys()).await.unwrap();
+    let postgres = Store::open(&server.schema(), &keys()).await.unwrap();
     let mut expected = columns(&sqlite, SQLITE).await;
     assert!(expected.contains_key("plugins.public_endpoints"), "{expected:?}");
     // Text with a NUL in it is bytes there.
