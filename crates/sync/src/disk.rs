@@ -68,6 +68,8 @@ pub struct Disk {
     files: Files,
     /// The blobs that are there and whole.
     known: HashSet<Digest>,
+    /// Blobs that are there and not whole.
+    damaged: HashSet<Digest>,
     /// What is in use, which is what becomes `previous`.
     active: Option<StoredSnapshot>,
 }
@@ -85,7 +87,8 @@ impl Disk {
         files.make_folder(folder)?;
         files.make_folder(&folder.join(BLOBS))?;
         let folder = folder.to_owned();
-        Ok(Self { folder, namespace, files, known: HashSet::new(), active: None })
+        let (known, damaged) = (HashSet::new(), HashSet::new());
+        Ok(Self { folder, namespace, files, known, damaged, active: None })
     }
 
     /// Reads and checks everything. The newest snapshot that is whole is in use from now on.
@@ -121,6 +124,7 @@ impl Disk {
     /// [`DiskError`]; everything that was there before still is.
     pub fn write_blob(&mut self, digest: Digest, bytes: &[u8]) -> Result<(), DiskError> {
         self.files.write(&self.folder.join(BLOBS), &digest.to_string(), bytes)?;
+        self.damaged.remove(&digest);
         self.known.insert(digest);
         Ok(())
     }
@@ -156,6 +160,9 @@ impl Disk {
         self.files.write(&self.folder, CURRENT, &snapshot_file::encode(snapshot))?;
         self.files.sync_folder(&self.folder)?;
         self.active = Some(snapshot.clone());
+        // Nothing that is whole needs one of them any more.
+        let damaged: Vec<_> = self.damaged.drain().collect();
+        self.remove_blobs(&damaged);
         Ok(())
     }
 
@@ -190,6 +197,7 @@ impl Disk {
     /// Finds the blobs that are whole. What no name of a blob was given was left behind by a write that was cut.
     fn check_blobs(&mut self, damaged: &mut Vec<Damaged>) -> Result<(), DiskError> {
         self.known.clear();
+        self.damaged.clear();
         for name in self.files.list(&self.folder.join(BLOBS))? {
             let Some(digest) = Digest::parse(&name) else {
                 let _ = self.files.remove(&self.folder.join(BLOBS).join(&name));
@@ -200,6 +208,7 @@ impl Disk {
                     self.known.insert(digest);
                 }
                 Err(error) => {
+                    self.damaged.insert(digest);
                     let (file, problem) = (self.blob_path(&digest), error.problem());
                     damaged.push(Damaged { file, problem });
                 }

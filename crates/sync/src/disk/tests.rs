@@ -183,6 +183,23 @@ fn a_full_disk_is_told_with_what_to_do_and_keeps_what_is_there() {
 }
 
 #[test]
+fn a_damaged_blob_is_written_anew_or_goes_with_the_next_snapshot() {
+    let publisher = Publisher::with_two_revisions();
+    let blob = |revision: u64| {
+        let digest = publisher.revision(revision).1[1].digest;
+        publisher.path().join("blobs").join(digest.to_string())
+    };
+    for revision in [1, 2] {
+        std::fs::write(blob(revision), "something else").unwrap();
+    }
+    let mut disk = publisher.open();
+    assert!(disk.load(&publisher.pinned).unwrap().snapshot.is_none());
+    publisher.store(&mut disk, 2).unwrap();
+    assert_eq!(publisher.loaded().0, Some(2));
+    assert!(blob(2).exists() && !blob(1).exists());
+}
+
+#[test]
 fn files_are_for_their_owner_only() {
     let publisher = Publisher::with_two_revisions();
     let mode = |path: &Path| path.metadata().unwrap().permissions().mode() & 0o777;
