@@ -31,12 +31,12 @@ pub struct Version {
 /// Versions of objects by their names.
 pub type Versions = BTreeMap<ObjectName, Version>;
 
-/// An object of a manifest that an edge does not serve by.
+/// An object of a manifest that an edge does not serve by, or only by a part of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rejected {
     /// Why, in words for an operator.
     pub reason: String,
-    /// An earlier version of it is served by; else there is none.
+    /// An earlier version of it is served by; else what was understood of it, if anything.
     pub keeps_last_good: bool,
 }
 
@@ -82,6 +82,10 @@ impl NamespaceContent {
             };
             match read {
                 Ok(object) => {
+                    content.rejected.extend(object.left_out().map(|reason| {
+                        let (reason, keeps_last_good) = (told(&reason), false);
+                        (entry.name.clone(), Rejected { reason, keeps_last_good })
+                    }));
                     content.versions.insert(entry.name.clone(), version(object));
                 }
                 Err(reason) => content.keep(&entry.name, &reason, before),
@@ -109,7 +113,7 @@ impl NamespaceContent {
         &self.versions
     }
 
-    /// The objects that are not as the manifest says.
+    /// The objects that are not, or not wholly, as the manifest says.
     pub fn rejected(&self) -> &BTreeMap<ObjectName, Rejected> {
         &self.rejected
     }

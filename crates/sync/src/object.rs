@@ -21,6 +21,9 @@ use bytes::Bytes;
 use prost::Message as _;
 use std::collections::BTreeSet;
 
+/// Parts of an object that are left out and told one by one.
+const MAX_TOLD: usize = 5;
+
 /// One unit of content: it is understood or rejected as a whole.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Object {
@@ -88,6 +91,16 @@ impl Object {
         BTreeSet::new()
     }
 
+    /// Why parts of it are not served by, although it is.
+    pub fn left_out(&self) -> Option<String> {
+        let left_out = match self {
+            Self::Plugin(_) => return None,
+            Self::Apps(shard) => &shard.left_out,
+            Self::Tokens(shard) => &shard.left_out,
+        };
+        (!left_out.is_empty()).then(|| left_out.join("; "))
+    }
+
     /// Its blob.
     ///
     /// # Errors
@@ -122,8 +135,8 @@ impl Object {
         known.check(&object.required_features)?;
         let read = match object.body {
             Some(Body::Plugin(plugin)) => Self::Plugin(PluginObject::from_message(plugin)?),
-            Some(Body::Apps(shard)) => Self::Apps(AppShard::from_message(shard)?),
-            Some(Body::Tokens(shard)) => Self::Tokens(TokenShard::from_message(shard)?),
+            Some(Body::Apps(shard)) => Self::Apps(AppShard::from_message(shard, known)?),
+            Some(Body::Tokens(shard)) => Self::Tokens(TokenShard::from_message(shard, known)?),
             None => return Err(Rejection::UnknownKind),
         };
         match read.name() == *name {

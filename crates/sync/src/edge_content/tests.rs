@@ -58,6 +58,45 @@ fn a_rejected_object_keeps_its_last_good_version_and_all_others_are_new() {
 }
 
 #[test]
+fn a_token_that_is_not_understood_opens_nothing_and_keeps_no_other_from_being_revoked() {
+    use sidegate_model::token::{Token, TokenHash, TokenId};
+    let token = |number: u8| Token {
+        id: TokenId(number.into()),
+        app_id: sidegate_model::app::AppId(1),
+        name: String::new(),
+        hash: TokenHash([number; 32]),
+        hint: String::new(),
+        scopes: Vec::new(),
+        expires_at: None,
+        created_at: 0,
+        updated_at: 0,
+        replaced_by: None,
+        last_used: <_>::default(),
+    };
+    let mut hashes = [1, 2, 3].map(|number| {
+        let mut token = token(number);
+        token.hash.0[0] = 9;
+        token
+    });
+    hashes.sort_unstable_by_key(|token| token.hash);
+    let shard = crate::object::TokenShard::new(9, hashes.map(Arc::new));
+    let blob = Object::Tokens(shard).encode().unwrap();
+    let mut message: crate::message::Object = prost::Message::decode(blob.bytes).unwrap();
+    let Some(crate::message::object::Body::Tokens(tokens)) = &mut message.body else { panic!() };
+    tokens.tokens[1].required_features = vec!["quantum".to_owned()];
+    let bytes = prost::Message::encode_to_vec(&message);
+    let name = ObjectName::tokens(9);
+    let read = Object::decode(&name, &bytes, &Features::default()).unwrap();
+    let Object::Tokens(shard) = &read else { panic!("{read:?}") };
+    let ids: Vec<_> = shard.tokens.iter().map(|token| token.id.0).collect();
+    assert_eq!(ids, [1, 3]);
+    let said = read.left_out().unwrap();
+    assert!(said.starts_with("token 2: it needs quantum, which"), "{said}");
+    let knowing = Object::decode(&name, &bytes, &Features::of(["quantum"])).unwrap();
+    assert_eq!(knowing.left_out(), None);
+}
+
+#[test]
 fn a_closer_look_rejects_objects_too() {
     let first = read(1, &plugins(&[1, 2], 1), &Versions::new(), &[]);
     let mut second = (*read(2, &plugins(&[1, 2], 2), first.versions(), &[])).clone();

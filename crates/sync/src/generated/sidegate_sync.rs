@@ -100,6 +100,10 @@ pub struct App {
     pub created_at: i64,
     #[prost(int64, tag = "10")]
     pub updated_at: i64,
+    /// What an edge must know to understand this one; sorted. An edge that does not does as if it were not there, and
+    /// takes all others: an older edge must not miss that a neighbour was changed or removed.
+    #[prost(string, repeated, tag = "11")]
+    pub required_features: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }
 /// The tokens whose hash begins with this byte, sorted by hash.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -132,6 +136,9 @@ pub struct Token {
     pub updated_at: i64,
     #[prost(uint32, optional, tag = "10")]
     pub replaced_by: ::core::option::Option<u32>,
+    /// As of an app: nobody gets in by a token that is not understood.
+    #[prost(string, repeated, tag = "11")]
+    pub required_features: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Manifest {
@@ -287,7 +294,7 @@ pub struct RejectedObject {
     pub key: ::prost::alloc::string::String,
     #[prost(string, tag = "3")]
     pub reason: ::prost::alloc::string::String,
-    /// An earlier version of it is served by; else there is none.
+    /// An earlier version of it is served by; else what was understood of it, if anything.
     #[prost(bool, tag = "4")]
     pub keeps_last_good: bool,
 }

@@ -1,7 +1,8 @@
 //! The apps of one shard as an object.
 
-use super::{Rejection, invalid, shard};
+use super::{MAX_TOLD, Rejection, invalid, shard};
 use crate::canonical_json;
+use crate::features::Features;
 use crate::message;
 use sidegate_model::app::{App, AppId};
 use sidegate_model::sharded::ShardKey as _;
@@ -14,6 +15,8 @@ pub struct AppShard {
     pub shard: u8,
     /// Its apps, in the order of numbers.
     pub apps: Vec<Arc<App>>,
+    /// Why others are not among them, as far as they need what this version does not know.
+    pub left_out: Vec<String>,
 }
 
 impl AppShard {
@@ -21,7 +24,7 @@ impl AppShard {
     pub fn new(shard: u8, apps: impl IntoIterator<Item = Arc<App>>) -> Self {
         let mut apps: Vec<_> = apps.into_iter().collect();
         apps.sort_unstable_by_key(|app| app.id);
-        Self { shard, apps }
+        Self { shard, apps, left_out: Vec::new() }
     }
 
     pub(super) fn to_message(&self) -> message::AppShard {
@@ -29,8 +32,21 @@ impl AppShard {
         message::AppShard { shard: self.shard.into(), apps }
     }
 
-    pub(super) fn from_message(message: message::AppShard) -> Result<Self, Rejection> {
+    pub(super) fn from_message(
+        mut message: message::AppShard,
+        known: &Features,
+    ) -> Result<Self, Rejection> {
         let shard = shard(message.shard)?;
+        let mut left_out = Vec::new();
+        message.apps.retain(|app| match known.check(&app.required_features) {
+            Ok(()) => true,
+            Err(problem) => {
+                if left_out.len() < MAX_TOLD {
+                    left_out.push(format!("app {}: {problem}", app.id));
+                }
+                false
+            }
+        });
         let apps = message.apps.into_iter().map(read_app).collect::<Result<Vec<_>, _>>()?;
         if !apps.iter().all(|app| app.id.shard() == shard) {
             return Err(invalid("apps", "one of them belongs to another shard"));
@@ -38,7 +54,7 @@ impl AppShard {
         if !apps.is_sorted_by(|a, b| a.id < b.id) {
             return Err(invalid("apps", "they are not in order"));
         }
-        Ok(Self { shard, apps })
+        Ok(Self { shard, apps, left_out })
     }
 }
 
@@ -66,6 +82,7 @@ fn app_message(app: &App) -> message::App {
         metadata: canonical_json::write(metadata),
         created_at: *created_at,
         updated_at: *updated_at,
+        required_features: Vec::new(),
     }
 }
 

@@ -1,6 +1,7 @@
 //! The tokens of one shard as an object. When they were last used is no content.
 
-use super::{Rejection, invalid, shard};
+use super::{MAX_TOLD, Rejection, invalid, shard};
+use crate::features::Features;
 use crate::message;
 use sidegate_model::app::AppId;
 use sidegate_model::last_use::LastUse;
@@ -15,6 +16,8 @@ pub struct TokenShard {
     pub shard: u8,
     /// Its tokens, in the order of hashes.
     pub tokens: Vec<Arc<Token>>,
+    /// Why others are not among them, as far as they need what this version does not know.
+    pub left_out: Vec<String>,
 }
 
 impl TokenShard {
@@ -22,7 +25,7 @@ impl TokenShard {
     pub fn new(shard: u8, tokens: impl IntoIterator<Item = Arc<Token>>) -> Self {
         let mut tokens: Vec<_> = tokens.into_iter().collect();
         tokens.sort_unstable_by_key(|token| token.hash);
-        Self { shard, tokens }
+        Self { shard, tokens, left_out: Vec::new() }
     }
 
     pub(super) fn to_message(&self) -> message::TokenShard {
@@ -30,8 +33,21 @@ impl TokenShard {
         message::TokenShard { shard: self.shard.into(), tokens }
     }
 
-    pub(super) fn from_message(message: message::TokenShard) -> Result<Self, Rejection> {
+    pub(super) fn from_message(
+        mut message: message::TokenShard,
+        known: &Features,
+    ) -> Result<Self, Rejection> {
         let shard = shard(message.shard)?;
+        let mut left_out = Vec::new();
+        message.tokens.retain(|token| match known.check(&token.required_features) {
+            Ok(()) => true,
+            Err(problem) => {
+                if left_out.len() < MAX_TOLD {
+                    left_out.push(format!("token {}: {problem}", token.id));
+                }
+                false
+            }
+        });
         let tokens = message.tokens.into_iter().map(read_token).collect::<Result<Vec<_>, _>>()?;
         if !tokens.iter().all(|token| token.hash.shard() == shard) {
             return Err(invalid("tokens", "one of them belongs to another shard"));
@@ -39,7 +55,7 @@ impl TokenShard {
         if !tokens.is_sorted_by(|a, b| a.hash < b.hash) {
             return Err(invalid("tokens", "they are not in order"));
         }
-        Ok(Self { shard, tokens })
+        Ok(Self { shard, tokens, left_out })
     }
 }
 
@@ -68,6 +84,7 @@ fn token_message(token: &Token) -> message::Token {
         created_at: *created_at,
         updated_at: *updated_at,
         replaced_by: replaced_by.map(|token| token.0),
+        required_features: Vec::new(),
     }
 }
 
