@@ -72,7 +72,6 @@ impl GatewayBuilder {
     ///
     /// # Panics
     /// When that file cannot be written.
-    #[must_use]
     pub fn database(self, dsn: impl AsRef<std::ffi::OsStr>) -> Self {
         let key = self.folder().join("key-of-secrets");
         // 32 bytes that are no secret.

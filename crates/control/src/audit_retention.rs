@@ -40,10 +40,11 @@ async fn sweep(store: &Store, before: UnixMillis, at_once: u32) -> Result<u64, S
 mod tests {
     use super::*;
     use sidegate_model::app::AppDraft;
+    use sidegate_model::sealing::Keyring;
 
     #[tokio::test]
     async fn a_sweep_removes_all_that_is_old_and_nothing_else() {
-        let store = Store::open("sqlite::memory:").await.unwrap();
+        let store = Store::open("sqlite::memory:", &Keyring::single([7; 32])).await.unwrap();
         for name in ["a", "b", "c"] {
             store.create_app(&AppDraft::new(name, "o@example.com")).await.unwrap();
         }

@@ -3,11 +3,12 @@
 use super::*;
 use sidegate_model::audit::AuditEntry;
 use sidegate_model::role::Role;
+use sidegate_model::sealing::Keyring;
 use sidegate_model::token::TokenHash;
 use sidegate_store::{AuditFilter, NewAdminToken};
 
 async fn store() -> Store {
-    Store::open("sqlite::memory:").await.unwrap()
+    Store::open("sqlite::memory:", &Keyring::single([7; 32])).await.unwrap()
 }
 
 fn refused(peer: u8, detail: &str) -> Refused {

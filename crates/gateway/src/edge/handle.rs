@@ -39,6 +39,10 @@ pub(crate) async fn handle(
 }
 
 /// What the first half of the story comes to.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly every request is asked, and a box for it would cost more than the room"
+)]
 enum Step {
     /// A plugin is asked.
     Ask(Ready),

@@ -173,7 +173,7 @@ pub(super) fn digest(thing: &impl Audited) -> Sha256 {
     for (name, member) in &mut content {
         match (name.as_str(), member) {
             ("config" | "metadata", Value::Object(members)) => {
-                hide_config(members, &thing.secret_places())
+                hide_config(members, &thing.secret_places());
             }
             ("options", Value::Object(members)) => hide_options(members),
             _ => {}

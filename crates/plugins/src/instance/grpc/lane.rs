@@ -410,7 +410,7 @@ mod tests {
         let request = Encoded { head: Bytes::from_static(&[0; 5]), body: Bytes::new() };
         let limit = Duration::from_secs(10);
         let mut messages = lane.call(CallKind::Unary, &request, limit).await.unwrap();
-        assert!(messages.next().await.is_none());
+        assert!(poll_fn(|cx| messages.poll_next(cx)).await.is_none());
         drop((messages, lane));
         process.await.unwrap();
     }
