@@ -6,6 +6,7 @@
 use super::plugin_log_lines;
 use super::plugin_schema::settings;
 use super::public_lines;
+use super::whoami::has_role;
 use crate::client::AdminApi;
 use crate::error::Failure;
 use crate::output::{Column, Output, listed, object_text, optional, printable};
@@ -16,6 +17,7 @@ use sidegate_api::plugin::{PluginAttributes, SchemaAttributes, WholeStatusAttrib
 use sidegate_api::public_endpoints::PublicState;
 use sidegate_api::record::RecordAttributes;
 use sidegate_api::resource::Resource;
+use sidegate_api::role::Role;
 use sidegate_api::route::{DemandedBy, EndpointAttributes};
 use sidegate_model::duration::format_duration;
 pub(super) use sidegate_model::name::callable;
@@ -175,12 +177,10 @@ fn number_of_warnings(plugin: &PluginAttributes) -> String {
 
 /// The last process that did not end in order, with its last words.
 async fn last_failure_of(api: &AdminApi, id: &str) -> Result<Option<RecordAttributes>, Failure> {
-    let path = |lines| format!("plugins/{id}/records?lines={lines}");
-    let records: Vec<Resource<RecordAttributes>> = match api.list(&path(LAST_WORDS)).await {
-        Ok(records) => records,
-        // Not everybody may see what plugins print.
-        Err(_) => api.list(&path(0)).await?,
-    };
+    // Not everybody may see what plugins print.
+    let lines = if has_role(api, Role::Operator).await? { LAST_WORDS } else { 0 };
+    let path = format!("plugins/{id}/records?lines={lines}");
+    let records: Vec<Resource<RecordAttributes>> = api.list(&path).await?;
     let mut records = records.into_iter().map(|record| record.attributes);
     Ok(records.find(|record| record.in_order == Some(false)))
 }

@@ -2,12 +2,13 @@
 //!
 //! It asks the admin API; it shows no token.
 
-use crate::client::AdminApiFlags;
+use crate::client::{AdminApi, AdminApiFlags};
 use crate::error::Failure;
 use crate::output::{Column, Output};
 use clap::Args;
 use sidegate_api::admin_token::WhoamiAttributes;
 use sidegate_api::resource::Resource;
+use sidegate_api::role::Role;
 
 type Whoami = Resource<WhoamiAttributes>;
 
@@ -24,6 +25,16 @@ pub(crate) struct Arguments {
     admin_api: AdminApiFlags,
     #[command(flatten)]
     output: Output,
+}
+
+/// Whether the token that is used here has this role or a stronger one.
+///
+/// # Errors
+/// When the gateway cannot be asked.
+pub(super) async fn has_role(api: &AdminApi, needed: Role) -> Result<bool, Failure> {
+    let who: Option<Whoami> = api.get_if_there("whoami").await?;
+    // Before there were roles, everybody had all of them.
+    Ok(who.is_none_or(|who| who.attributes.role >= needed))
 }
 
 /// Runs the command.
