@@ -206,6 +206,10 @@ fn what_was_public_before_anybody_was_asked_goes_on_where_it_needs_approval() {
         });
         assert!(public.await.pending.is_empty());
         gateway.get("/plugins/open-2/x").send().await.expect(200);
+        let (_, audit) = gateway.admin().call("GET", "audit?actor=system&kind=plugin", None).await;
+        let entry = &audit["data"][0]["attributes"];
+        assert_eq!(entry["operation"], "record_public_endpoints", "{audit}");
+        assert_eq!(entry["fields"], json!(["public_endpoints"]), "{audit}");
         // What comes from now on waits, also of a plugin that was here.
         gateway.plugin("new").program("sidegate-plugin-lab").ready().await;
         let new = gateway.get("/plugins/new/x").send().await;

@@ -52,6 +52,7 @@ mod reload_under_load;
 mod remote;
 mod removal;
 mod request_fields;
+mod roles_and_audit;
 mod routing;
 mod runtime_folder;
 mod secrets;
