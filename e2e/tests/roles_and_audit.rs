@@ -36,7 +36,7 @@ fn each_role_does_what_is_its_own_and_is_told_what_is_not() {
         let said = viewer.fails(1, &["plugin", "reload", "lab"]).await;
         assert!(said.contains("needs the role operator, and this token has viewer"), "{said}");
         assert!(said.contains("hint: `sidegate whoami`"), "{said}");
-        let said = viewer.fails(1, &["plugin", "show", "lab", "--show-secrets"]).await;
+        let said = viewer.fails(1, &["plugin", "remove", "lab"]).await;
         assert!(said.contains("needs the role admin"), "{said}");
 
         operator.ok(&["plugin", "update", "lab", "--set", "greeting=hi"]).await;
@@ -74,7 +74,7 @@ fn operations(entries: &Value) -> Vec<(&str, &str)> {
         let text = |name| entry["attributes"][name].as_str().unwrap_or("-");
         (text("operation"), text("outcome"))
     }
-    entries.as_array().unwrap().iter().map(of).collect()
+    entries.as_array().expect("a list").iter().map(of).collect()
 }
 
 #[test]
@@ -137,14 +137,15 @@ fn the_audit_log_tells_who_did_what_and_who_was_refused_and_no_secret() {
 
 /// Whether a text is in any file of the database.
 fn is_in_database(data: &Path, text: &str) -> bool {
-    let files = std::fs::read_dir(data).unwrap().map(|entry| entry.unwrap().path());
+    let files =
+        std::fs::read_dir(data).expect("a folder").map(|entry| entry.expect("a file").path());
     let of_database = |path: &std::path::PathBuf| {
         path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("sidegate.db"))
     };
     let mut files = files.filter(of_database).peekable();
     assert!(files.peek().is_some(), "there is a database");
     files.any(|path| {
-        let bytes = std::fs::read(path).unwrap();
+        let bytes = std::fs::read(path).expect("a file");
         bytes.windows(text.len()).any(|part| part == text.as_bytes())
     })
 }
@@ -153,11 +154,12 @@ fn is_in_database(data: &Path, text: &str) -> bool {
 async fn audit_as_text(data: &Path) -> String {
     use sqlx::{Connection as _, Row as _};
     let options = sqlx::sqlite::SqliteConnectOptions::new().filename(data.join("sidegate.db"));
-    let mut database = sqlx::sqlite::SqliteConnection::connect_with(&options).await.unwrap();
+    let mut database =
+        sqlx::sqlite::SqliteConnection::connect_with(&options).await.expect("a database");
     let columns = "operation || ' ' || actor_name || ' ' || thing_name || ' ' || fields || ' ' \
          || coalesce(detail, '') || ' ' || coalesce(peer, '')";
     let sql = sqlx::AssertSqlSafe(format!("SELECT {columns} AS text FROM audit"));
-    let rows = sqlx::query(sql).fetch_all(&mut database).await.unwrap();
-    database.close().await.unwrap();
+    let rows = sqlx::query(sql).fetch_all(&mut database).await.expect("the audit log");
+    database.close().await.expect("a database");
     rows.iter().map(|row| row.get::<String, _>("text") + "\n").collect()
 }

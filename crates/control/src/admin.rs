@@ -2,7 +2,7 @@
 //! (what there is), `frame` and `auth` (what every request passes), `plugins`, `plugin_fields`, `plugin_shape`,
 //! `plugin_schema`, `plugin_scopes`, `plugin_public`, `effective`, `apps`, `tokens`, `admin_tokens`, `whoami`, `audit`, `records`, `routes`, `explain`, `logging`, `openapi`,
 //! `probes`, then `state`, `extract`,
-//! `change`, `if_match`, `types` and `error` they are built on. What is asked and answered is said in the crate `api`.
+//! `change`, `if_match`, `target`, `types` and `error` they are built on. What is asked and answered is said in the crate `api`.
 
 mod admin_tokens;
 mod apps;
@@ -29,6 +29,7 @@ mod router;
 mod routes;
 mod serve;
 mod state;
+mod target;
 mod tls;
 mod token_times;
 mod tokens;

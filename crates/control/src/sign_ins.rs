@@ -46,7 +46,7 @@ impl Refused {
 }
 
 /// How often it happened.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Counted {
     /// For the first time.
     at: UnixMillis,
@@ -109,7 +109,7 @@ impl Noted {
         let mut counted: Vec<_> = std::mem::take(&mut self.late).into_iter().collect();
         for (refused, own) in &mut self.refusals {
             if own.unwritten > 0 {
-                counted.push((refused.clone(), own.clone()));
+                counted.push((refused.clone(), *own));
                 own.unwritten = 0;
             }
         }

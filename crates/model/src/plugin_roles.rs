@@ -163,7 +163,9 @@ mod tests {
             (&[], |draft| draft.description.push('x')),
             (&[], |draft| drop(draft.config.insert("url".to_owned(), json!("b")))),
             (&[], |draft| draft.is_active = false),
-            (&[], |draft| drop(draft.service_scopes.insert("kv.readwrite".to_owned()))),
+            (&[], |draft| {
+                draft.service_scopes.insert("kv.readwrite".to_owned());
+            }),
             (&[], |draft| drop(draft.options.remove("max_body"))),
             (&["command"], |draft| draft.command.push('x')),
             (&["hook_type"], |draft| draft.hook_type.push('x')),

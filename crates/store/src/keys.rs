@@ -3,7 +3,7 @@
 
 use crate::error::StoreError;
 use crate::revision::Write;
-use crate::sql::{Row, Tx, params};
+use crate::sql::{Tx, params};
 use sidegate_model::sealing::{CannotOpen, Keyring, SealingKey};
 
 /// What a key of the data is sealed for.
@@ -16,41 +16,58 @@ pub(crate) async fn are_there(tx: &mut Tx) -> Result<bool, StoreError> {
     Ok(tx.first("SELECT id FROM data_keys LIMIT 1", params![]).await?.is_some())
 }
 
+/// The keys of the data.
+pub(crate) struct Known {
+    /// All of them.
+    pub(crate) ring: Keyring,
+    /// Whether each is sealed by the key that seals now.
+    pub(crate) is_current: bool,
+}
+
+/// The keys of the data, if there are any.
+pub(crate) async fn load(tx: &mut Tx, outer: &Keyring) -> Result<Option<Known>, StoreError> {
+    let rows = tx.all(ALL, params![GLOBAL]).await?;
+    let mut is_current = true;
+    let mut keys = Vec::new();
+    for row in &rows {
+        let sealed: &[u8] = row.of("data key").get("sealed")?;
+        is_current &= outer.is_by_current(sealed);
+        keys.push(opened(sealed, outer)?);
+    }
+    // The one in use comes first.
+    let mut keys = keys.into_iter();
+    let Some(current) = keys.next() else { return Ok(None) };
+    Ok(Some(Known { ring: Keyring::new(current, keys), is_current }))
+}
+
 /// The keys of the data, made where there are none. Those that a replaced key has sealed are sealed anew.
 pub(crate) async fn load_or_make(
     write: &mut Write,
     outer: &Keyring,
 ) -> Result<Keyring, StoreError> {
-    let rows = write.tx.all(ALL, params![GLOBAL]).await?;
-    if rows.is_empty() {
+    let Some(known) = load(&mut write.tx, outer).await? else {
         let key = SealingKey::generate().map_err(|e| no_randomness(&e))?;
         let sealed = outer.current().seal(CONTEXT, key.bytes());
         write.tx.all(INSERT, params![GLOBAL, sealed.as_slice(), write.now]).await?;
         return Ok(Keyring::new(key, []));
+    };
+    for row in write.tx.all(ALL, params![GLOBAL]).await? {
+        let row = row.of("data key");
+        let sealed: &[u8] = row.get("sealed")?;
+        if !outer.is_by_current(sealed) {
+            let id: i64 = row.get("id")?;
+            let anew = outer.current().seal(CONTEXT, opened(sealed, outer)?.bytes());
+            let sql = "UPDATE data_keys SET sealed = $1 WHERE id = $2";
+            write.tx.all(sql, params![anew.as_slice(), id]).await?;
+        }
     }
-    let mut keys = Vec::new();
-    for row in &rows {
-        keys.push(opened(write, row, outer).await?);
-    }
-    // The one in use comes first.
-    let mut keys = keys.into_iter();
-    let current = keys.next().expect("there is at least one row");
-    Ok(Keyring::new(current, keys))
+    Ok(known.ring)
 }
 
-async fn opened(write: &mut Write, row: &Row, outer: &Keyring) -> Result<SealingKey, StoreError> {
-    let row = row.of("data key");
-    let sealed: &[u8] = row.get("sealed")?;
+fn opened(sealed: &[u8], outer: &Keyring) -> Result<SealingKey, StoreError> {
     let bytes = outer.open(CONTEXT, sealed).map_err(|e| cannot_open(&e))?;
     let bytes = bytes.try_into().map_err(|_| cannot_open(&CannotOpen::Damaged))?;
-    let key = SealingKey::new(bytes);
-    if !outer.is_by_current(sealed) {
-        let id: i64 = row.get("id")?;
-        let anew = outer.current().seal(CONTEXT, key.bytes());
-        let sql = "UPDATE data_keys SET sealed = $1 WHERE id = $2";
-        write.tx.all(sql, params![anew.as_slice(), id]).await?;
-    }
-    Ok(key)
+    Ok(SealingKey::new(bytes))
 }
 
 const ALL: &str = "SELECT id, sealed FROM data_keys WHERE namespace = $1 \

@@ -5,7 +5,7 @@ use crate::error::StoreError;
 use crate::plugins::{read, require_row};
 use crate::revision::{Changes, Write, Written};
 use crate::sealed_draft::SealedDraft;
-use crate::sql::{Row, params};
+use crate::sql::{Row, Tx, params};
 use crate::store::Store;
 use sidegate_model::audit::Change;
 use sidegate_model::plugin::{Plugin, PluginId};
@@ -48,6 +48,19 @@ impl Store {
             }
         }
     }
+}
+
+/// Whether everything is sealed that is to be.
+pub(crate) async fn is_all_sealed(tx: &mut Tx, keys: &Keyring) -> Result<bool, StoreError> {
+    for row in tx.all("SELECT * FROM plugins", params![]).await? {
+        let before = SealedDraft::read(&row)?;
+        let row = row.of("plugin");
+        let after = before.sealed_anew(PluginId(row.number("id")?), BTreeSet::new(), keys);
+        if after.map_err(|e| row.damaged("config", e))? != before {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// Seals what is not sealed of every plugin, and tells of how many that was something.

@@ -124,8 +124,28 @@ impl LockedStore {
     /// # Errors
     /// [`StoreError::Keys`] for keys that do not fit; then nothing is changed.
     pub async fn unlock(self, outer: &Keyring) -> Result<Store, StoreError> {
+        let keys = match self.known_keys(outer).await? {
+            Some(keys) => keys,
+            None => self.keys_with_everything_sealed(outer).await?,
+        };
+        self.backend.forget_what_was_replaced().await;
         let context = Arc::new(AuditContext::system(BY_ITSELF));
-        let mut write = Write::new(self.backend.begin_write().await?, context.clone());
+        let (turns, keys) = (Arc::new(Turns::new()), Arc::new(keys));
+        Ok(Store { backend: self.backend, turns, keys, context })
+    }
+
+    /// The keys where nothing is to be done, which a database that can only be read is asked for as well.
+    async fn known_keys(&self, outer: &Keyring) -> Result<Option<Keyring>, StoreError> {
+        let mut tx = self.backend.begin_read().await?;
+        let Some(known) = keys::load(&mut tx, outer).await? else { return Ok(None) };
+        let is_done =
+            known.is_current && secret_settings::is_all_sealed(&mut tx, &known.ring).await?;
+        Ok(is_done.then_some(known.ring))
+    }
+
+    async fn keys_with_everything_sealed(&self, outer: &Keyring) -> Result<Keyring, StoreError> {
+        let context = Arc::new(AuditContext::system(BY_ITSELF));
+        let mut write = Write::new(self.backend.begin_write().await?, context);
         let keys = keys::load_or_make(&mut write, outer).await?;
         let sealed = secret_settings::seal_all(&mut write, &keys).await?;
         if sealed > 0 {
@@ -135,9 +155,7 @@ impl LockedStore {
         if sealed > 0 {
             tracing::info!(plugins = sealed, "secrets that were stored in clear are encrypted now");
         }
-        self.backend.forget_what_was_replaced().await;
-        let (turns, keys) = (Arc::new(Turns::new()), Arc::new(keys));
-        Ok(Store { backend: self.backend, turns, keys, context })
+        Ok(keys)
     }
 }
 

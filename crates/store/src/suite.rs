@@ -112,6 +112,7 @@ for_each_database! {
         an_admin_token_number_is_never_given_again;
     audit:
         every_change_has_an_entry_of_who_did_what_to_which_thing
+        root_and_the_program_itself_are_told_apart_from_all_others
         what_changes_nothing_or_is_refused_has_no_entry
         a_change_without_its_entry_is_no_change
         no_secret_is_in_an_entry

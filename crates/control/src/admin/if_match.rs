@@ -2,7 +2,6 @@
 //! 13.1.1. What a version is, is the model's business.
 
 use super::error::ApiError;
-use super::extract::Id;
 use axum::extract::FromRequestParts;
 use http::HeaderValue;
 use http::header::IF_MATCH;
@@ -32,22 +31,6 @@ impl<S: Send + Sync> FromRequestParts<S> for IfMatch {
             })?);
         }
         Ok(Self(if any { Precondition::None } else { Precondition::VersionIn(versions) }))
-    }
-}
-
-/// The number of what a request is to change, and its condition.
-pub(crate) struct Target {
-    pub(crate) id: u32,
-    pub(crate) precondition: Precondition,
-}
-
-impl<S: Send + Sync> FromRequestParts<S> for Target {
-    type Rejection = ApiError;
-
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
-        let Id(id) = Id::from_request_parts(parts, state).await?;
-        let IfMatch(precondition) = IfMatch::from_request_parts(parts, state).await?;
-        Ok(Self { id, precondition })
     }
 }
 

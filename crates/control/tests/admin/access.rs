@@ -22,19 +22,19 @@ struct Probed {
 fn all() -> Vec<Probed> {
     let document = document();
     assert_eq!(document["security"], serde_json::json!([{ "admin_token": [] }]));
-    let paths = document["paths"].as_object().unwrap();
+    let paths = document["paths"].as_object().expect("paths");
     let operations = paths.iter().flat_map(|(path, methods)| {
-        let methods = methods.as_object().unwrap().iter();
+        let methods = methods.as_object().expect("methods").iter();
         methods.map(move |(method, operation)| probed(path, method, operation))
     });
     operations.collect()
 }
 
 fn probed(path: &str, method: &str, operation: &Value) -> Probed {
-    let role = operation["x-sidegate-role"].as_str().map(|role| Role::parse(role).unwrap());
+    let role = operation["x-sidegate-role"].as_str().map(|role| Role::parse(role).expect("a role"));
     assert_eq!(role.is_none(), operation["security"] == serde_json::json!([]), "{method} {path}");
     Probed {
-        method: method.to_uppercase().parse().unwrap(),
+        method: method.to_uppercase().parse().expect("a method"),
         path: path.replace("{id}", "1"),
         role,
         has_403: operation["responses"]["403"].is_object(),

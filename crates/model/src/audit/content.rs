@@ -45,8 +45,7 @@ impl Audited for Plugin {
             draft,
             public_endpoints,
             secret_settings,
-            // Of a secret that became another one, it is all that the digest can tell.
-            secrets_version,
+            secrets_version: _,
             created_at: _,
             updated_at: _,
         } = self;
@@ -73,7 +72,6 @@ impl Audited for Plugin {
             "is_active": is_active,
             "public_endpoints": public_endpoints,
             "secret_settings": secret_settings,
-            "secrets_version": secrets_version,
             "reloads": reloads,
         }))
     }

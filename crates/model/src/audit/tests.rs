@@ -9,9 +9,10 @@ use crate::token::{Token, TokenHash, TokenId};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-fn plugin(config: Value) -> Plugin {
+fn plugin(config: &Value) -> Plugin {
     let mut draft = PluginDraft::new("p", "file:///p");
-    draft.config = config.as_object().unwrap().clone();
+    let Value::Object(config) = config else { unreachable!("{config} is an object") };
+    draft.config = config.clone();
     draft.options.insert("env.MODE".to_owned(), "hunter1".to_owned());
     draft.options.insert("max_body".to_owned(), "1KiB".to_owned());
     Plugin {
@@ -28,8 +29,8 @@ fn plugin(config: Value) -> Plugin {
 
 #[test]
 fn a_change_names_the_thing_and_what_of_it_is_different() {
-    let before = plugin(json!({"url": "a", "gone": 1, "limits": {"n": 1}}));
-    let mut after = plugin(json!({"url": "b", "limits": {"n": 1}}));
+    let before = plugin(&json!({"url": "a", "gone": 1, "limits": {"n": 1}}));
+    let mut after = plugin(&json!({"url": "b", "limits": {"n": 1}}));
     after.draft.name = "q".to_owned();
     after.reloads = 1;
     let change = Change::changed(&before, &after);
@@ -45,8 +46,8 @@ fn a_change_names_the_thing_and_what_of_it_is_different() {
 
 #[test]
 fn a_secret_that_changes_is_named_and_leaves_the_digest_as_it_was() {
-    let before = plugin(json!({"api_key": "hunter2", "nested": {"password": "hunter3"}}));
-    let mut after = plugin(json!({"api_key": "other", "nested": {"password": "others"}}));
+    let before = plugin(&json!({"api_key": "hunter2", "nested": {"password": "hunter3"}}));
+    let mut after = plugin(&json!({"api_key": "other", "nested": {"password": "others"}}));
     after.draft.options.insert("env.MODE".to_owned(), "another".to_owned());
     let change = Change::changed(&before, &after);
     assert_eq!(change.before, change.after, "it tells nothing of secrets");
@@ -114,7 +115,8 @@ fn secrets_in_the_metadata_of_apps_are_no_part_of_a_digest_either() {
 fn names_of_what_changed_and_other_texts_are_bounded() {
     let many: serde_json::Map<_, _> = (0..300).map(|n| (format!("k{n}"), json!(n))).collect();
     let long = "x".repeat(5000);
-    let change = Change::changed(&plugin(json!({(long.clone()): 1})), &plugin(many.into()));
+    let change =
+        Change::changed(&plugin(&json!({(long.clone()): 1})), &plugin(&Value::Object(many)));
     assert_eq!(change.fields.len(), 101);
     assert_eq!(change.fields[100], "and 201 more");
     assert!(change.fields.iter().all(|name| name.len() < 120));
@@ -155,13 +157,13 @@ proptest! {
         one in any_config(), other in any_config()
     ) {
         let digest = |config: &serde_json::Map<String, Value>| {
-            Change::created(&plugin(Value::Object(config.clone()))).after
+            Change::created(&plugin(&Value::Object(config.clone()))).after
         };
         prop_assert_eq!(digest(&one) == digest(&other), one == other);
         let backwards: serde_json::Map<_, _> = one.clone().into_iter().rev().collect();
         prop_assert_eq!(digest(&one), digest(&backwards));
         let change = Change::changed(
-            &plugin(Value::Object(one.clone())), &plugin(Value::Object(other.clone())),
+            &plugin(&Value::Object(one.clone())), &plugin(&Value::Object(other.clone())),
         );
         prop_assert_eq!(change.fields.is_empty(), one == other);
     }
@@ -169,7 +171,7 @@ proptest! {
     #[test]
     fn no_secret_changes_a_digest(secret in "[ -~]{1,20}", other in "[ -~]{1,20}") {
         let of = |secret: &str| {
-            let mut plugin = plugin(json!({"client_secret": secret, "list": [{"token": secret}]}));
+            let mut plugin = plugin(&json!({"client_secret": secret, "list": [{"token": secret}]}));
             plugin.draft.options.insert("env.ANY".to_owned(), secret.to_owned());
             plugin
         };

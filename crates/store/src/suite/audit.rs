@@ -125,7 +125,9 @@ pub(super) async fn every_change_has_an_entry_of_who_did_what_to_which_thing(sto
     by("revoke_admin_token").revoke_admin_token(AdminTokenId(1), &none).await.unwrap();
     expect(None, &["-admin-token 1 joe []"]).await;
     assert_eq!(store.revision().await.unwrap(), 13, "each revision had its entry");
+}
 
+pub(super) async fn root_and_the_program_itself_are_told_apart_from_all_others(store: &Store) {
     saved_app(store, "by nobody else").await;
     let by_itself = all(store).await.remove(0);
     assert_eq!((by_itself.who, by_itself.peer), (Some(Who::System), None));
