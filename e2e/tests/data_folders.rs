@@ -126,7 +126,7 @@ const SECRET: &str = "kept-secret";
 fn files_with(folder: &Path, text: &str) -> Vec<String> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).unwrap().map(Result::unwrap) {
-        if entry.file_type().unwrap().is_dir() {
+        if !entry.file_type().unwrap().is_file() {
             continue;
         }
         let bytes = fs::read(entry.path()).unwrap();

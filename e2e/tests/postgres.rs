@@ -58,7 +58,7 @@ fn a_password_may_come_from_the_environment_or_from_a_file_of_passwords() {
         server.tell("CREATE DATABASE passwords OWNER guarded");
         let dsn = server.guarded_dsn("", "passwords").replace(":@", "@");
         for variable in ["PGPASSWORD", "PGPASSFILE"] {
-            let builder = Gateway::builder().env("DATABASE_DSN", &dsn);
+            let builder = Gateway::builder().database(&dsn);
             let file = builder.folder().join("passwords");
             fs::write(&file, format!("*:*:*:guarded:{PASSWORD}\n")).unwrap();
             fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
@@ -90,4 +90,47 @@ fn while_the_database_is_gone_requests_go_on_and_changes_are_refused() {
         gateway.admin().post("apps", &app).await;
         gateway.get("/plugins/lab/x").bearer(&token).send().await.expect(200);
     });
+}
+
+#[test]
+fn a_gateway_goes_on_with_a_copy_of_its_database_on_a_server() {
+    let Some(server) = Need::Postgres.or_skip(Postgres::shared()) else { return };
+    story(async {
+        let mut gateway = Gateway::start().await;
+        let plugin = gateway.plugin("lab").config("require_auth", "true").ready().await;
+        let grant = json!({"scope": "kv.readwrite"});
+        gateway.admin().post(&format!("plugins/{}/grant", plugin.id), &grant).await;
+        gateway.plugin("r").program("e2e-plugin-routes").config("api_key", "hunter2").ready().await;
+        let token = gateway.token().await;
+        kept_with(&gateway, &token, "before").await;
+        gateway.stop();
+        let file = format!("sqlite:{}", gateway.data_dir().join("sidegate.db").display());
+        let server = server.schema();
+        let cli = Cli::with(&[]);
+        let said = cli.ok(&["db", "copy", &file, &server]).await;
+        assert!(said.contains("plugin_kv") && said.contains("audit"), "{said}");
+        let again = cli.fails(1, &["db", "copy", &file, &server]).await;
+        assert!(again.contains("name one that is empty"), "{again}");
+        let wrong = cli.fails(2, &["db", "copy", &file, "mysql://x"]).await;
+        assert!(wrong.contains("to: database address: "), "{wrong}");
+        let key = gateway.data_dir().join("secrets.key");
+        gateway.env("DATABASE_DSN", &server);
+        gateway.env("SIDEGATE_SECRETS_KEY_FILE", key.to_str().unwrap());
+        let gateway = gateway.start_again().await;
+        for id in [1, 2] {
+            gateway.plugin_by_id(id).wait_ready().await;
+        }
+        gateway.get("/plugins/lab/x").bearer(&token).send().await.expect(200);
+        let config = gateway.get("/plugins/r/config").send().await.expect(200).json();
+        assert_eq!(config["api_key"], "hunter2");
+        assert_eq!(kept_with(&gateway, &token, "after").await, "before");
+    });
+}
+
+async fn kept_with(gateway: &Gateway, token: &str, value: &str) -> String {
+    let path = "/plugins/lab/kv/key";
+    let before = gateway.get(path).bearer(token).send().await.text().to_owned();
+    let answer = gateway.post(path).bearer(token).body(value.to_owned()).send().await;
+    assert!(answer.status.is_success(), "{}", answer.describe());
+    before
 }

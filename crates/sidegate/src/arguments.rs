@@ -3,7 +3,7 @@
 //! It knows the names of the commands; each command knows its own arguments.
 
 use crate::commands::{
-    admin_token, app, audit, config, explain, log_level, plugin, routes, serve, token, version,
+    admin_token, app, audit, config, db, explain, log_level, plugin, routes, serve, token, version,
     whoami,
 };
 use crate::error::Failure;
@@ -35,6 +35,7 @@ enum Command {
     Explain(explain::Arguments),
     LogLevel(log_level::Arguments),
     Config(Box<config::Arguments>),
+    Db(db::Arguments),
     Version(version::Arguments),
 }
 
@@ -55,6 +56,7 @@ pub(crate) fn run() -> Result<(), Failure> {
         Command::Explain(arguments) => wait(explain::run(&arguments)),
         Command::LogLevel(arguments) => wait(log_level::run(&arguments)),
         Command::Config(arguments) => config::run(&arguments),
+        Command::Db(arguments) => wait(db::run(&arguments)),
         Command::Version(arguments) => version::run(&arguments),
     }
 }

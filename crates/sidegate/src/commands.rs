@@ -6,6 +6,7 @@ mod amend;
 pub(crate) mod app;
 pub(crate) mod audit;
 pub(crate) mod config;
+pub(crate) mod db;
 pub(crate) mod explain;
 pub(crate) mod log_level;
 pub(crate) mod plugin;

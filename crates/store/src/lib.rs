@@ -3,7 +3,7 @@
 //! process.
 //!
 //! Reading order: `store` (opening and transactions), `keys` (what seals secrets), `apps`, `tokens`, `token_life`, `plugins`, `sealed_draft`, `secret_settings`, `public_endpoints`, `admin_tokens`, `audit`, `audit_rows`, `snapshot`, `kv`
-//! (what is kept, each with its SQL), `precondition`, `turns` (how writes of plugins queue), `sql` (how a statement reaches a database), `sqlite`, `postgres`, `dsn`.
+//! (what is kept, each with its SQL), `precondition`, `turns` (how writes of plugins queue), `copy` (from one database to another), `sql` (how a statement reaches a database), `sqlite`, `postgres`, `dsn`.
 //!
 //! There is one text of each statement, and it uses only what SQLite and PostgreSQL share. Another database is
 //! added as one more variant in `store` and `sql`, a file beside `sqlite` and a folder of migrations.
@@ -28,6 +28,7 @@ mod admin_tokens;
 mod apps;
 mod audit;
 mod audit_rows;
+mod copy;
 mod dsn;
 mod error;
 #[doc(hidden)]
@@ -57,6 +58,7 @@ mod view;
 pub use admin_tokens::NewAdminToken;
 pub use apps::DeletedApp;
 pub use audit::{AuditFilter, AuditPage, Refusal};
+pub use copy::Copied;
 pub use error::StoreError;
 pub use page::{Listing, Page};
 pub use plugins::{PluginFilter, ScopeChange};

@@ -40,6 +40,12 @@ const BEGIN_READ: &str = begin!("REPEATABLE READ READ ONLY", "");
 /// Each statement sees what was committed before it, and with the lock in hand nobody else commits.
 const BEGIN_WRITE: &str = begin!("READ COMMITTED", "SELECT value FROM revision FOR UPDATE");
 
+/// Of the table that the parameter names; NULL where no number was given yet.
+pub(crate) const LAST_NUMBER: &str =
+    "SELECT pg_sequence_last_value(pg_get_serial_sequence($1, 'id')::regclass) AS last";
+pub(crate) const SET_LAST_NUMBER: &str =
+    "SELECT setval(pg_get_serial_sequence($1, 'id')::regclass, $2)";
+
 /// An open PostgreSQL database. Readers are never held up by a writer.
 #[derive(Clone, Debug)]
 pub(crate) struct PostgresBackend {

@@ -194,6 +194,12 @@ impl<'r> Fields<'r> {
         text.map(serde_json::from_str).transpose().map_err(|e| self.damaged(field, e))
     }
 
+    /// What was bound as [`Param::Key`].
+    pub(crate) fn key(&self, field: &'static str) -> Result<String, StoreError> {
+        let bytes: Vec<u8> = self.get(field)?;
+        String::from_utf8(bytes).map_err(|e| self.damaged(field, e))
+    }
+
     /// Thirty-two bytes.
     pub(crate) fn hash(&self, field: &'static str) -> Result<[u8; 32], StoreError> {
         let bytes: &[u8] = self.get(field)?;

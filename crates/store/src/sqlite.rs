@@ -29,6 +29,9 @@ const SQLITE_LOCKED: i32 = 6;
 const APPLICATION_ID: i64 = 0x5347_4154;
 /// Takes the write lock at once, so that the transaction can never fail for being late.
 const BEGIN_WRITE: &str = "BEGIN IMMEDIATE";
+pub(crate) const LAST_NUMBER: &str = "SELECT seq AS last FROM sqlite_sequence WHERE name = $1";
+pub(crate) const FORGET_LAST_NUMBER: &str = "DELETE FROM sqlite_sequence WHERE name = $1";
+pub(crate) const SET_LAST_NUMBER: &str = "INSERT INTO sqlite_sequence (name, seq) VALUES ($1, $2)";
 /// What of the file was replaced must not stay in it.
 pub(crate) const REWRITE_LATER: &str = "PRAGMA user_version = 1";
 const REWRITE_ASKED: i64 = 1;

@@ -28,7 +28,7 @@ pub struct Store {
 /// A database that is open and up to date, and whose secrets cannot be read yet.
 #[derive(Debug)]
 pub struct LockedStore {
-    backend: Backend,
+    pub(crate) backend: Backend,
     has_keys: bool,
 }
 
@@ -36,7 +36,7 @@ pub struct LockedStore {
 const BY_ITSELF: &str = "system";
 
 #[derive(Clone, Debug)]
-enum Backend {
+pub(crate) enum Backend {
     Sqlite(SqliteBackend),
     Postgres(PostgresBackend),
 }
@@ -69,7 +69,10 @@ impl Store {
             Dsn::SqliteMemory => Backend::Sqlite(SqliteBackend::open_memory().await?),
             Dsn::Postgres(address) => Backend::Postgres(PostgresBackend::open(&address).await?),
         };
-        let has_keys = keys::are_there(&mut backend.begin_read().await?).await?;
+        let mut tx = backend.begin_read().await?;
+        let has_keys = keys::are_there(&mut tx).await?;
+        // A reader that is only about to end would keep a file from being written anew.
+        tx.commit().await?;
         Ok(LockedStore { backend, has_keys })
     }
 
@@ -118,6 +121,11 @@ impl LockedStore {
         self.has_keys
     }
 
+    /// Waits for running transactions and closes every connection.
+    pub async fn close(&self) {
+        self.backend.close().await;
+    }
+
     /// Makes the keys of the data, or opens them with those from outside, and seals what is still there
     /// in clear. That is no change of content: the revision stays.
     ///
@@ -137,10 +145,15 @@ impl LockedStore {
     /// The keys where nothing is to be done, which a database that can only be read is asked for as well.
     async fn known_keys(&self, outer: &Keyring) -> Result<Option<Keyring>, StoreError> {
         let mut tx = self.backend.begin_read().await?;
-        let Some(known) = keys::load(&mut tx, outer).await? else { return Ok(None) };
-        let is_done =
-            known.is_current && secret_settings::is_all_sealed(&mut tx, &known.ring).await?;
-        Ok(is_done.then_some(known.ring))
+        let known = keys::load(&mut tx, outer).await?;
+        let is_done = match &known {
+            Some(known) if known.is_current => {
+                secret_settings::is_all_sealed(&mut tx, &known.ring).await?
+            }
+            _ => false,
+        };
+        tx.commit().await?;
+        Ok(known.filter(|_| is_done).map(|known| known.ring))
     }
 
     async fn keys_with_everything_sealed(&self, outer: &Keyring) -> Result<Keyring, StoreError> {
@@ -160,14 +173,14 @@ impl LockedStore {
 }
 
 impl Backend {
-    async fn begin_read(&self) -> Result<Tx, StoreError> {
+    pub(crate) async fn begin_read(&self) -> Result<Tx, StoreError> {
         match self {
             Self::Sqlite(sqlite) => sqlite.begin_read().await,
             Self::Postgres(postgres) => Ok(Tx::Postgres(postgres.begin_read().await?)),
         }
     }
 
-    async fn begin_write(&self) -> Result<Tx, StoreError> {
+    pub(crate) async fn begin_write(&self) -> Result<Tx, StoreError> {
         match self {
             Self::Sqlite(sqlite) => sqlite.begin_write().await,
             Self::Postgres(postgres) => Ok(Tx::Postgres(postgres.begin_write().await?)),

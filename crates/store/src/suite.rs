@@ -4,6 +4,7 @@
 mod admin_tokens;
 mod apps;
 mod audit;
+mod copies;
 mod kv;
 mod plugins;
 mod public_endpoints;
