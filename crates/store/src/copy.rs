@@ -4,8 +4,8 @@
 //! It knows every table, and nothing of what is in them.
 
 use crate::error::StoreError;
+use crate::locked_store::LockedStore;
 use crate::sql::{Param, Row, Tx, params};
-use crate::store::LockedStore;
 use crate::{postgres, sqlite};
 
 /// How many rows are read at once; one can be as large as a value that a plugin keeps.

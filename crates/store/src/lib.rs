@@ -2,7 +2,7 @@
 //! snapshot of all of it, and what plugins keep for themselves. The only place with SQL; it knows no HTTP, no admin API and no
 //! process.
 //!
-//! Reading order: `store` (opening and transactions), `keys` (what seals secrets), `apps`, `tokens`, `token_life`, `plugins`, `sealed_draft`, `secret_settings`, `public_endpoints`, `admin_tokens`, `audit`, `audit_rows`, `snapshot`, `kv`
+//! Reading order: `store` (transactions), `locked_store` (opening), `keys` (what seals secrets), `apps`, `tokens`, `token_life`, `plugins`, `sealed_draft`, `secret_settings`, `public_endpoints`, `admin_tokens`, `audit`, `audit_rows`, `snapshot`, `kv`
 //! (what is kept, each with its SQL), `precondition`, `turns` (how writes of plugins queue), `copy` (from one database to another), `sql` (how a statement reaches a database), `sqlite`, `postgres`, `dsn`.
 //!
 //! There is one text of each statement, and it uses only what SQLite and PostgreSQL share. Another database is
@@ -35,6 +35,7 @@ mod error;
 pub mod fuzzing;
 mod keys;
 mod kv;
+mod locked_store;
 mod migrations;
 mod page;
 mod plugins;
@@ -60,12 +61,13 @@ pub use apps::DeletedApp;
 pub use audit::{AuditFilter, AuditPage, Refusal};
 pub use copy::Copied;
 pub use error::StoreError;
+pub use locked_store::LockedStore;
 pub use page::{Listing, Page};
 pub use plugins::{PluginFilter, ScopeChange};
 pub use precondition::Precondition;
 pub use public_endpoints::PublicChange;
 pub use revision::Written;
-pub use store::{LockedStore, Store};
+pub use store::Store;
 pub use token_life::{NewEnd, Rotated, Rotation};
 pub use tokens::{NewTokenRow, TokenFilter};
 pub use view::StoreView;

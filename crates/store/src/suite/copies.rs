@@ -37,9 +37,14 @@ async fn is_copied(from: &str, to: &str) {
     let again = source.copy_to(&target).await.unwrap_err();
     assert!(matches!(&again, StoreError::Conflict { .. }), "{again}");
     assert!(again.to_string().contains("name one that is empty"), "{again}");
-    let (source, target) = (source.unlock(&keys()).await.unwrap(), target.unlock(&keys()).await.unwrap());
-    assert_eq!(target.plugin(PluginId(1)).await.unwrap(), source.plugin(PluginId(1)).await.unwrap());
-    let (before, after) = (source.load_snapshot().await.unwrap(), target.load_snapshot().await.unwrap());
+    let (source, target) =
+        (source.unlock(&keys()).await.unwrap(), target.unlock(&keys()).await.unwrap());
+    assert_eq!(
+        target.plugin(PluginId(1)).await.unwrap(),
+        source.plugin(PluginId(1)).await.unwrap()
+    );
+    let (before, after) =
+        (source.load_snapshot().await.unwrap(), target.load_snapshot().await.unwrap());
     assert_eq!((after.revision, &after.plugins), (before.revision, &before.plugins));
     assert!(after.tokens.get(&TokenHash::of("t")).is_some());
     for (key, value) in [("k", &b"v"[..]), ("\0", b""), ("\u{e4}", b"\xff\0")] {
@@ -77,6 +82,7 @@ async fn no_column_of_any_table_is_left_out() {
          pragma_table_info(tables.name) AS columns WHERE tables.type = 'table' AND \
          tables.name NOT LIKE '%sql%' AND tables.name <> 'revision'";
     let rows = store.begin_read().await.unwrap().all(sql, Vec::new()).await.unwrap();
-    let there: BTreeSet<String> = rows.iter().map(|row| row.of("column").get("name").unwrap()).collect();
+    let there: BTreeSet<String> =
+        rows.iter().map(|row| row.of("column").get("name").unwrap()).collect();
     assert_eq!(copy::columns().into_iter().collect::<BTreeSet<_>>(), there);
 }
