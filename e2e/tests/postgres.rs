@@ -111,6 +111,9 @@ fn a_gateway_goes_on_with_a_copy_of_its_database_on_a_server() {
         assert!(said.contains("plugin_kv") && said.contains("audit"), "{said}");
         let again = cli.fails(1, &["db", "copy", &file, &server]).await;
         assert!(again.contains("name one that is empty"), "{again}");
+        let typo =
+            cli.fails(1, &["db", "copy", &file.replace("sidegate.db", "none.db"), &server]).await;
+        assert!(typo.contains("from: ") && typo.contains("there is no such file"), "{typo}");
         let wrong = cli.fails(2, &["db", "copy", &file, "mysql://x"]).await;
         assert!(wrong.contains("to: database address: "), "{wrong}");
         let key = gateway.data_dir().join("secrets.key");

@@ -181,6 +181,9 @@ fn secrets_are_encrypted_at_rest_and_hidden_whoever_calls_them_so() {
                 .count()
         };
         eventually("none is in a file", async || (in_files() == 0).then_some(())).await;
+        // What is only hidden from now on is no reason for a new process, and nobody waits for one.
+        cli.ok(&["plugin", "update", "r", "--set", "plain=x"]).await;
+        cli.ok(&["plugin", "update", "r", "--option", "secret_settings=endpoint,plain"]).await;
         // The plugin has all of them.
         let config = gateway.get("/plugins/r/config").send().await.expect(200).json();
         assert_eq!(config["certificate"], secrets[1]);

@@ -137,6 +137,9 @@ impl Publisher {
             {
                 tracing::warn!(%error, "what others store is not followed: the store cannot be read");
             }
+            if is_failing && followed.is_ok() {
+                tracing::info!("the store can be read again");
+            }
             is_failing = followed.is_err();
         }
     }

@@ -40,9 +40,21 @@ impl Store {
     /// [`StoreError::Address`] for another form, [`StoreError::Open`] for a database that cannot be
     /// used: both say what to do.
     pub async fn connect(dsn: &str) -> Result<LockedStore, StoreError> {
+        Self::connect_to(dsn, true).await
+    }
+
+    /// The same for a database that must be there already.
+    ///
+    /// # Errors
+    /// Those of [`Store::connect`], and [`StoreError::Open`] for a file that is not there.
+    pub async fn connect_existing(dsn: &str) -> Result<LockedStore, StoreError> {
+        Self::connect_to(dsn, false).await
+    }
+
+    async fn connect_to(dsn: &str, may_create: bool) -> Result<LockedStore, StoreError> {
         let backend = match Dsn::parse(dsn)? {
             Dsn::SqliteFile { path, create } => {
-                Backend::Sqlite(SqliteBackend::open_file(&path, create).await?)
+                Backend::Sqlite(SqliteBackend::open_file(&path, create && may_create).await?)
             }
             Dsn::SqliteMemory => Backend::Sqlite(SqliteBackend::open_memory().await?),
             Dsn::Postgres(address) => Backend::Postgres(PostgresBackend::open(&address).await?),
@@ -98,6 +110,10 @@ impl LockedStore {
         let context = Arc::new(AuditContext::system("seal_secrets"));
         let mut write = Write::new(self.backend.begin_write().await?, context);
         let keys = keys::load_or_make(&mut write, outer).await?;
+        if self.has_keys {
+            let key = outer.current().id();
+            tracing::info!(%key, "what seals the secrets is sealed by this key now");
+        }
         let sealed = secret_settings::seal_all(&mut write, &keys).await?;
         if sealed > 0 {
             self.backend.forget_what_is_replaced(&mut write.tx).await?;

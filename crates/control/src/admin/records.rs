@@ -123,7 +123,7 @@ pub(crate) async fn list(
         Err(vec![Problem::at("lines", problem)])
     })?;
     if lines > 0 {
-        caller.require(Role::Operator, "lines")?;
+        caller.require(Role::Operator, "what plugins printed (lines; 0 shows none)")?;
     }
     let plugin = state.control.view().plugin(PluginId(id)).await?;
     let mut records = records_of(&state, &state.overview(), plugin.id, lines);

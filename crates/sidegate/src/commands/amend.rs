@@ -42,7 +42,7 @@ pub(super) struct Amendment {
 }
 
 impl Members {
-    fn is_nothing(&self) -> bool {
+    pub(super) fn is_nothing(&self) -> bool {
         self.replaced.is_none() && self.set.is_empty() && self.unset.is_empty()
     }
 

@@ -39,8 +39,8 @@ struct Copy {
 /// Runs the command.
 pub(crate) async fn run(arguments: &Arguments) -> Result<(), Failure> {
     let Action::Copy(copy) = &arguments.action;
-    let from = opened(&copy.from, "from").await?;
-    let to = opened(&copy.to, "to").await?;
+    let from = named(Store::connect_existing(&copy.from).await, "from")?;
+    let to = named(Store::connect(&copy.to).await, "to")?;
     let copied = from.copy_to(&to).await;
     from.close().await;
     to.close().await;
@@ -50,8 +50,8 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<(), Failure> {
     copy.output.list(&rows, COLUMNS)
 }
 
-async fn opened(dsn: &str, which: &str) -> Result<LockedStore, Failure> {
-    Store::connect(dsn).await.map_err(|e| match e {
+fn named(opened: Result<LockedStore, StoreError>, which: &str) -> Result<LockedStore, Failure> {
+    opened.map_err(|e| match e {
         StoreError::Address { .. } => Failure::usage(format!("{which}: {e}")),
         _ => Failure::failed(format!("{which}: {e}")),
     })

@@ -78,6 +78,7 @@ pub(super) async fn run(update: &Update) -> Result<(), Failure> {
     // What serves is looked at first: what others change from here on starts after it.
     let served: Resource<WholeStatusAttributes> = api.get(&format!("{path}/status")).await?;
     let before: Plugin = api.get(&path).await?;
+    let sends_values = sends_values(&amendment);
     amendment.make::<PluginAttributes>(&api, &path, "plugin").await?;
     let after: Plugin = api.get(&path).await?;
     let name = &after.attributes.name;
@@ -90,7 +91,7 @@ pub(super) async fn run(update: &Update) -> Result<(), Failure> {
     if !is_active {
         eprintln!("plugin {name} is disabled: `sidegate plugin enable {callable}` starts it");
     }
-    let starts = match effect(&before.attributes, &after.attributes) {
+    let starts = match effect(&before.attributes, &after.attributes, sends_values) {
         Effect::NewProcess => true,
         // Such a change also wakes a plugin that waits or was given up.
         Effect::Live => served.attributes.summary.state != State::Ready,
@@ -162,12 +163,24 @@ enum Effect {
     None,
 }
 
-fn effect(before: &PluginAttributes, after: &PluginAttributes) -> Effect {
+/// Whether values that a process gets were sent: others may be shown otherwise than before, because they are
+/// secrets now.
+fn sends_values(amendment: &Amendment) -> bool {
+    amendment.members.iter().any(|(name, members)| match *name {
+        "config" => !members.is_nothing(),
+        _ => members.set.keys().chain(&members.unset).any(|name| name.starts_with("env.")),
+    })
+}
+
+fn effect(before: &PluginAttributes, after: &PluginAttributes, sends_values: bool) -> Effect {
     // Every secret is for the process, and which they are is not shown.
-    if before.secrets_version != after.secrets_version {
+    if sends_values && before.secrets_version != after.secrets_version {
         return Effect::NewProcess;
     }
-    let (before, after) = (spec(before), spec(after));
+    let (mut before, after) = (spec(before), spec(after));
+    if !sends_values {
+        before.config = after.config.clone();
+    }
     match before.same_process(&after) {
         false => Effect::NewProcess,
         true if before == after => Effect::None,
@@ -262,7 +275,13 @@ mod tests {
             (json!({"options": {"pass_token": "false"}}), Effect::None),
             (json!({"reloads": 1}), Effect::NewProcess),
         ] {
-            assert_eq!(effect(&before, &plugin(change.clone())), expected, "{change}");
+            assert_eq!(effect(&before, &plugin(change.clone()), true), expected, "{change}");
         }
+        let hidden = plugin(json!({
+            "config": {"a": {"$secret": "set"}}, "options": {"secret_settings": "a"},
+            "secrets_version": "1",
+        }));
+        assert_eq!(effect(&before, &hidden, false), Effect::Live, "it is only hidden from now on");
+        assert_eq!(effect(&before, &hidden, true), Effect::NewProcess, "it may be another");
     }
 }

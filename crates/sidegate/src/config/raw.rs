@@ -191,7 +191,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "",
         "File with the key that encrypts secrets in the database: 32 bytes in Base64, one key a line. The first \
          line encrypts, the others can still be read. Empty means `secrets.key` in `DATA_DIR`, which the gateway \
-         writes at its first start, readable by the owner only. Keep a copy where no copy of the database is: \
+         writes at its first start, readable by the owner only. With a database on a server it must be set. Keep a copy where no copy of the database is: \
          without the key the secrets of plugins are lost. See [operations.md](operations.md#secrets).",
     ),
     row(

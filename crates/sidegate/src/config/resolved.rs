@@ -231,7 +231,7 @@ impl Reader<'_> {
             return KeyFile { path, is_made: false };
         }
         if dsn.trim_start().to_ascii_lowercase().starts_with("postgres") {
-            let what = "a database on a server needs it: name a file with the output of `openssl rand -base64 32`";
+            let what = "a database on a server needs it: name the file with the key that its secrets are sealed with (after a copy, the secrets.key of the folder before), or for a new database one with the output of `openssl rand -base64 32`";
             self.wrong("SIDEGATE_SECRETS_KEY_FILE", what.to_owned());
         }
         KeyFile { path: data_dir.join("secrets.key"), is_made: true }
