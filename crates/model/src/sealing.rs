@@ -2,6 +2,7 @@
 //! not known here, nor where keys are kept.
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey};
+use aws_lc_rs::hmac;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use sha2::{Digest as _, Sha256};
@@ -93,6 +94,16 @@ impl SealingKey {
             .seal_in_place_append_tag(Aad::from(context), &mut text)
             .expect("what is sealed is far shorter than AES-GCM allows");
         [&[FORM][..], &self.id.0, nonce.as_ref(), &text].concat()
+    }
+
+    /// A digest that only holders of the key can make, so that nobody finds what it is of by trying.
+    pub fn digest(&self, context: &str, bytes: &[u8]) -> [u8; 32] {
+        let key = hmac::Key::new(hmac::HMAC_SHA256, &self.bytes);
+        let mut digest = hmac::Context::with_key(&key);
+        digest.update(context.as_bytes());
+        digest.update(&[0]);
+        digest.update(bytes);
+        digest.sign().as_ref().try_into().expect("an HMAC-SHA-256 has 32 bytes")
     }
 
     fn open(&self, context: &str, nonce: [u8; NONCE_LEN], text: &[u8]) -> Option<Vec<u8>> {

@@ -26,8 +26,9 @@ pub(crate) fn read_or_make(file: &KeyFile, is_needed: bool) -> Result<Keyring, F
         }
         found => found.map_err(|e| unreadable(path, &e))?,
     };
-    if metadata.len() > MAX_BYTES {
-        return Err(Failure::failed(format!("{shown} is no file with keys: it is too large")));
+    if !metadata.is_file() || metadata.len() > MAX_BYTES {
+        return Err(Failure::failed(format!("{shown} is no file with keys"))
+            .hint("see SIDEGATE_SECRETS_KEY_FILE"));
     }
     if metadata.permissions().mode() & 0o077 != 0 {
         tracing::warn!(file = %shown, "others than its owner may read the key of the secrets: chmod 600");
@@ -101,6 +102,17 @@ mod tests {
         assert_eq!(mode & 0o777, 0o600);
         let again = read_or_make(&file, true).unwrap();
         assert_eq!(again.current().id(), made.current().id());
+    }
+
+    #[test]
+    fn what_is_no_file_is_refused_and_never_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let fifo = folder.path().join("secrets.key");
+        rustix::fs::mkfifoat(rustix::fs::CWD, &fifo, 0o600.into()).unwrap();
+        for path in [fifo, folder.path().to_owned(), "/dev/zero".into()] {
+            let refused = read_or_make(&KeyFile { path, is_made: true }, false).unwrap_err();
+            assert!(refused.message.contains("is no file with keys"), "{}", refused.message);
+        }
     }
 
     #[test]

@@ -6,7 +6,7 @@
 use crate::error::StoreError;
 use crate::locked_store::LockedStore;
 use crate::sql::{Param, Row, Tx, params};
-use crate::{postgres, sqlite};
+use crate::{keys, postgres, sqlite};
 
 /// How many rows are read at once; one can be as large as a value that a plugin keeps.
 const BATCH: u32 = 100;
@@ -93,6 +93,7 @@ impl LockedStore {
         let mut from = self.backend.begin_read().await?;
         let mut to = target.backend.begin_write().await?;
         require_empty(&mut to).await?;
+        require_sealed(&mut from).await?;
         let mut copied = Vec::new();
         for table in TABLES {
             table.copy(&mut from, &mut to).await?;
@@ -117,6 +118,16 @@ impl LockedStore {
         to.commit().await?;
         Ok(copied)
     }
+}
+
+/// What is in clear would be in clear in the copy, and in logs of a server.
+async fn require_sealed(from: &mut Tx) -> Result<(), StoreError> {
+    let has_plugins = from.first("SELECT id FROM plugins LIMIT 1", params![]).await?.is_some();
+    if has_plugins && !keys::are_there(from).await? {
+        let detail = "its secrets are not encrypted yet: start this version of the gateway with the database to copy from, and stop it again".to_owned();
+        return Err(StoreError::Conflict { what: "copy", detail });
+    }
+    Ok(())
 }
 
 async fn require_empty(to: &mut Tx) -> Result<(), StoreError> {

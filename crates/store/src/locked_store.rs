@@ -108,7 +108,7 @@ impl LockedStore {
 
     async fn keys_with_everything_sealed(&self, outer: &Keyring) -> Result<Keyring, StoreError> {
         let context = Arc::new(AuditContext::system("seal_secrets"));
-        let mut write = Write::new(self.backend.begin_write().await?, context);
+        let mut write = Write::new(self.backend.begin_write().await?, context, None);
         let keys = keys::load_or_make(&mut write, outer).await?;
         if self.has_keys {
             let key = outer.current().id();

@@ -46,7 +46,7 @@ impl Store {
         let row = write.tx.first(INSERT, params![draft.name.as_str(), write.now]).await?;
         let id = PluginId(row.expect("an insert returns its row").of("plugin").number("id")?);
         // Its number is part of what its secrets are sealed for.
-        let sealed = SealedDraft::new(id, draft, &SealedDraft::default(), &self.keys);
+        let sealed = SealedDraft::new(id, draft, &SealedDraft::default(), &self.keys)?;
         let mut params = sealed.params(draft, slug);
         params.extend(params![write.now, id.0]);
         let row = write.tx.first(UPDATE, params).await?;
@@ -208,7 +208,7 @@ impl Store {
         let Stored { row, plugin: before } = before;
         let slug = checked_slug(draft)?;
         require_free(&mut write.tx, &draft.name, slug.as_deref(), Some(before.id)).await?;
-        let sealed = SealedDraft::new(before.id, draft, &SealedDraft::read(&row)?, &self.keys);
+        let sealed = SealedDraft::new(before.id, draft, &SealedDraft::read(&row)?, &self.keys)?;
         let more_is_secret = sealed.secret_settings != before.secret_settings;
         let mut params = sealed.params(draft, slug);
         params.extend(params![write.later_than(before.updated_at), before.id.0]);

@@ -7,6 +7,8 @@ use crate::sql::{Row, Tx, params};
 use sidegate_model::actor::AuditContext;
 use sidegate_model::audit::Change;
 use sidegate_model::clock::now_millis;
+use sidegate_model::sealing::Keyring;
+use sidegate_model::sha256::Sha256;
 use sidegate_model::snapshot::Revision;
 use std::sync::Arc;
 
@@ -49,11 +51,14 @@ pub(crate) struct Write {
     pub(crate) now: i64,
     /// On whose behalf, for the audit log.
     context: Arc<AuditContext>,
+    /// What the digests of the audit log are made with; `None` while the keys are not known, when nothing is
+    /// audited.
+    keys: Option<Arc<Keyring>>,
 }
 
 impl Write {
-    pub(crate) fn new(tx: Tx, context: Arc<AuditContext>) -> Self {
-        Self { tx, now: now_millis(), context }
+    pub(crate) fn new(tx: Tx, context: Arc<AuditContext>, keys: Option<Arc<Keyring>>) -> Self {
+        Self { tx, now: now_millis(), context, keys }
     }
 
     /// The moment of the write as a time that was never given to what was last changed `before`: no
@@ -107,10 +112,24 @@ impl Write {
         revision: Option<Revision>,
     ) -> Result<(), StoreError> {
         for change in changes {
+            let change = &self.with_keyed_digests(change);
             let row = NewRow::done(&self.context, self.now, change, revision);
             audit_rows::insert(&mut self.tx, row).await?;
         }
         Ok(())
+    }
+}
+
+impl Write {
+    /// Settings can turn out to be secrets after they were digested.
+    fn with_keyed_digests(&self, change: &Change) -> Change {
+        let keyed = |digest: &Sha256| {
+            let keys = self.keys.as_ref()?;
+            Some(Sha256(keys.current().digest("audit", &digest.0)))
+        };
+        let before = change.before.as_ref().and_then(keyed);
+        let after = change.after.as_ref().and_then(keyed);
+        Change { before, after, ..change.clone() }
     }
 }
 

@@ -15,6 +15,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// Most settings that are remembered as secrets of one plugin.
 const MOST_SECRET_SETTINGS: usize = 1000;
+/// Most of them after a change of an operator, so that there is room for what a schema says.
+const MOST_BY_OPERATORS: usize = 500;
 
 /// What is sealed of a plugin.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -27,13 +29,30 @@ pub(crate) struct SealedDraft {
 
 impl SealedDraft {
     /// Seals a draft. What is the same in `before` is taken from there.
-    pub(crate) fn new(id: PluginId, draft: &PluginDraft, before: &Self, keys: &Keyring) -> Self {
+    ///
+    /// # Errors
+    /// [`StoreError::Invalid`] where more settings would be called secrets than can be remembered.
+    pub(crate) fn new(
+        id: PluginId,
+        draft: &PluginDraft,
+        before: &Self,
+        keys: &Keyring,
+    ) -> Result<Self, StoreError> {
+        let mut secret_settings = before.secret_settings.clone();
         let called_so = PluginOptions::read(&draft.options).0.secret_settings;
-        let known = before.secret_settings.iter().cloned();
-        let secret_settings = known.chain(called_so).take(MOST_SECRET_SETTINGS).collect();
+        let is_new = called_so.iter().any(|path| !secret_settings.contains(path));
+        secret_settings.extend(called_so);
+        if is_new && secret_settings.len() > MOST_BY_OPERATORS {
+            let problem = format!(
+                "options.secret_settings: with those that were called so before there are {}, and {MOST_BY_OPERATORS} are the most; use * for all entries of something, or register the plugin anew",
+                secret_settings.len()
+            );
+            return Err(StoreError::invalid("plugin", &[problem]));
+        }
         let of_options = |(name, text): (&String, &String)| (name.clone(), text.as_str().into());
         let options = draft.options.iter().map(of_options).collect();
-        Self::sealed(id, &Clear { config: &draft.config, options, secret_settings }, before, keys)
+        let clear = Clear { config: &draft.config, options, secret_settings };
+        Ok(Self::sealed(id, &clear, before, keys))
     }
 
     /// As it is in a row.
@@ -58,7 +77,15 @@ impl SealedDraft {
         let config = open_config(&self.config, sealer)?;
         let options = open_options(&self.options, sealer)?;
         let known = self.secret_settings.iter().cloned();
-        let secret_settings = known.chain(more).take(MOST_SECRET_SETTINGS).collect();
+        let secret_settings: BTreeSet<_> = known.chain(more).collect();
+        let secret_settings = match secret_settings.len() {
+            0..=MOST_SECRET_SETTINGS => secret_settings,
+            // Only a plugin that names others in each of its versions comes here.
+            count => {
+                tracing::warn!(plugin = %id, count, "so many settings were called secrets that no more are remembered");
+                self.secret_settings.clone()
+            }
+        };
         Ok(Self::sealed(id, &Clear { config: &config, options, secret_settings }, self, keys))
     }
 

@@ -75,7 +75,8 @@ impl Store {
     }
 
     pub(crate) async fn begin_write(&self) -> Result<Write, StoreError> {
-        Ok(Write::new(self.backend.begin_write().await?, self.context.clone()))
+        let tx = self.backend.begin_write().await?;
+        Ok(Write::new(tx, self.context.clone(), Some(self.keys.clone())))
     }
 }
 

@@ -104,7 +104,8 @@ for_each_database! {
         secrets_are_sealed_in_the_database_and_read_in_clear
         what_does_not_change_stays_as_it_was_sealed
         what_is_called_a_secret_later_is_sealed_and_no_change_of_an_operator
-        a_secret_can_be_read_of_its_own_plugin_only;
+        a_secret_can_be_read_of_its_own_plugin_only
+        nobody_can_call_so_many_settings_secrets_that_others_are_forgotten;
     admin_tokens:
         an_admin_token_is_saved_found_and_revoked
         names_and_hashes_of_admin_tokens_are_unique

@@ -107,3 +107,23 @@ pub(super) async fn a_secret_can_be_read_of_its_own_plugin_only(store: &Store) {
     assert!(store.plugin(first).await.is_ok());
     store.delete_plugin(first, &Precondition::None).await.unwrap();
 }
+
+pub(super) async fn nobody_can_call_so_many_settings_secrets_that_others_are_forgotten(
+    store: &Store,
+) {
+    let mut many = plugin("p", None);
+    many.config.insert("x".to_owned(), json!("hunter1"));
+    let id = store.create_plugin(&many).await.unwrap().value.id;
+    let mut refused = None;
+    for round in 0..4 {
+        let paths: Vec<_> = (0..200).map(|n| format!("a{round}.b{n}")).collect();
+        many.options.insert("secret_settings".to_owned(), paths.join(","));
+        refused = store.update_plugin(id, &many).await.err();
+    }
+    let refused = refused.unwrap();
+    assert!(matches!(refused, StoreError::Invalid { .. }), "{refused}");
+    assert!(refused.to_string().contains("options.secret_settings: "), "{refused}");
+    let called_so = BTreeMap::from([(id, paths(&["x"]))]);
+    store.record_secret_settings(&called_so).await.unwrap();
+    assert!(is_sealed(&kept(store, id).await[0]["x"]));
+}
