@@ -3,7 +3,7 @@
 //!
 //! Nothing here does input or output or knows an async runtime; times are passed in as Unix
 //! milliseconds, for which [`clock`] is asked elsewhere. Reading order: [`plugin`], [`options`], [`stream_options`],
-//! [`endpoint`], [`public_endpoints`], [`path`], [`app`], [`token`], [`last_use`], [`policy`], [`explain`], [`config_schema`], [`secret`], [`sealing`],
+//! [`endpoint`], [`public_endpoints`], [`path`], [`namespace`], [`app`], [`token`], [`last_use`], [`policy`], [`explain`], [`config_schema`], [`secret`], [`sealing`],
 //! [`merge_patch`], [`quota`], [`kv`], [`role`], [`plugin_roles`], [`admin_token`], [`actor`], [`audit`],
 //! [`sharded`], [`snapshot`], [`status`], [`record`], [`convert`], [`duration`].
 
@@ -23,6 +23,7 @@ pub mod kv;
 pub mod last_use;
 pub mod merge_patch;
 pub mod name;
+pub mod namespace;
 pub mod node;
 pub mod options;
 pub mod path;

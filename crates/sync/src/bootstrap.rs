@@ -11,11 +11,11 @@ mod tests;
 use crate::digest::Digest;
 use crate::limits::{MAX_BLOB_BYTES, MAX_MANIFEST_BYTES};
 use crate::message;
-use crate::namespace::Namespace;
 use crate::signature::{PinnedSigners, VerifiedManifest, VerifyError};
 use bytes::Bytes;
 use prost::Message as _;
 use sha2::{Digest as _, Sha256};
+use sidegate_model::namespace::Namespace;
 use std::collections::BTreeSet;
 use std::io::{self, Read, Write};
 

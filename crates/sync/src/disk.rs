@@ -10,11 +10,11 @@ mod tests;
 use crate::digest::Digest;
 use crate::edge_content::Kept;
 use crate::limits::MAX_BLOB_BYTES;
-use crate::namespace::Namespace;
 use crate::signature::{PinnedSigners, VerifiedManifest};
 use bytes::Bytes;
 pub use files::DiskError;
 use files::Files;
+use sidegate_model::namespace::Namespace;
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 

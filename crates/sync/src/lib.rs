@@ -55,7 +55,6 @@ pub mod limits;
 mod manifest;
 pub mod message;
 mod mutation;
-mod namespace;
 pub mod object;
 pub mod report;
 pub mod server;
@@ -69,8 +68,8 @@ pub use content::Content;
 pub use digest::Digest;
 pub use features::{Features, NotUnderstood};
 pub use manifest::{Entry, InvalidManifest, Manifest, Position, Publication};
-pub use namespace::{InvalidNamespace, Namespace};
 pub use object::{Blob, Object, ObjectName, Rejection};
+pub use sidegate_model::namespace::{InvalidNamespace, Namespace};
 pub use signature::{
     PinError, PinnedSigners, Signer, SignerError, SignerKey, VerifiedManifest, VerifyError,
 };

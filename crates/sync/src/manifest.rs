@@ -6,10 +6,10 @@ use crate::limits::{
     MAX_NAME_BYTES, MAX_SNAPSHOT_BYTES,
 };
 use crate::message;
-use crate::namespace::Namespace;
 use crate::object::{Blob, ObjectName};
 use prost::Message as _;
 use sidegate_model::UnixMillis;
+use sidegate_model::namespace::Namespace;
 use std::collections::BTreeSet;
 use std::fmt;
 

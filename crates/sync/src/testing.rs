@@ -2,7 +2,6 @@
 
 use crate::content::Content;
 use crate::manifest::{Manifest, Position, Publication};
-use crate::namespace::Namespace;
 use crate::object::Blob;
 use crate::signature::{Signer, VerifiedManifest};
 use proptest::collection::{btree_map, btree_set, vec};
@@ -11,6 +10,7 @@ use proptest::sample::select;
 use serde_json::{Map, Value};
 use sidegate_model::app::{App, AppId};
 use sidegate_model::last_use::LastUse;
+use sidegate_model::namespace::Namespace;
 use sidegate_model::plugin::{PluginId, PluginOptions, PluginSpec, Slug};
 use sidegate_model::public_endpoints::PublicEndpoints;
 use sidegate_model::snapshot::Snapshot;

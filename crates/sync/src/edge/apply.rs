@@ -7,10 +7,10 @@ use crate::edge_content::{NamespaceContent, Rejected, Versions};
 use crate::features::Features;
 use crate::manifest::Entry;
 use crate::mutation::{Check, leaves_out};
-use crate::namespace::Namespace;
 use crate::object::{Object, ObjectName};
 use crate::signature::VerifiedManifest;
 use bytes::Bytes;
+use sidegate_model::namespace::Namespace;
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 

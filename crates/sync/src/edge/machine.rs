@@ -15,10 +15,10 @@ use crate::limits::{CHUNK_BYTES, told};
 use crate::manifest::Manifest;
 use crate::message::{self, control_message, edge_message};
 use crate::mutation::{Check, leaves_out};
-use crate::namespace::Namespace;
 use crate::object::ObjectName;
 use crate::signature::{PinnedSigners, VerifiedManifest};
 use bytes::Bytes;
+use sidegate_model::namespace::Namespace;
 use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::time::Duration;
 

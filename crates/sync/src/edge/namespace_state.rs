@@ -8,10 +8,10 @@ use crate::limits::{MAX_REJECTED, WINDOW_BLOBS, WINDOW_BYTES, told};
 use crate::manifest::{Entry, Position};
 use crate::message;
 use crate::mutation::{Check, leaves_out};
-use crate::namespace::Namespace;
 use crate::object::ObjectName;
 use crate::signature::VerifiedManifest;
 use bytes::Bytes;
+use sidegate_model::namespace::Namespace;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
 

@@ -2,8 +2,8 @@
 
 use super::apply::Host;
 use crate::edge_content::{Assembly, NamespaceContent};
-use crate::namespace::Namespace;
 use crate::object::{Object, ObjectName};
+use sidegate_model::namespace::Namespace;
 use sidegate_model::snapshot::Snapshot;
 use std::sync::Arc;
 use tokio::sync::watch;

@@ -5,10 +5,10 @@ use crate::digest::Digest;
 use crate::features::Features;
 use crate::limits::{CHUNK_BYTES, WINDOW_BLOBS};
 use crate::message::{self, control_message, edge_message};
-use crate::namespace::Namespace;
 use crate::object::Blob;
 use crate::signature::{PinnedSigners, Signer, VerifiedManifest};
 use crate::testing::{plugins, published};
+use sidegate_model::namespace::Namespace;
 use std::collections::BTreeMap;
 use std::time::Duration;
 

@@ -2,8 +2,8 @@
 //! snapshot before, so that whoever gets it sees at a glance what there is to do.
 
 use super::{NamespaceContent, Version};
-use crate::namespace::Namespace;
 use crate::object::{Kind, Object, ObjectName};
+use sidegate_model::namespace::Namespace;
 use sidegate_model::snapshot::{Revision, Snapshot};
 use sidegate_model::token::Token;
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,9 +1,9 @@
 //! What an edge makes of manifests: objects are rejected one by one, and snapshots share what did not change.
 
 use super::*;
-use crate::namespace::Namespace;
 use crate::signature::Signer;
 use crate::testing::{plugins, published, simple_app};
+use sidegate_model::namespace::Namespace;
 use sidegate_model::plugin::PluginId;
 use sidegate_model::snapshot::Snapshot;
 

@@ -3,12 +3,12 @@
 use super::*;
 use crate::content::Content;
 use crate::manifest::{Manifest, Position, Publication};
-use crate::namespace::Namespace;
 use crate::signature::{PinnedSigners, Signer, VerifyError};
 use crate::testing::{app, plugin, token};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::Index;
+use sidegate_model::namespace::Namespace;
 use sidegate_model::plugin::PluginId;
 use sidegate_model::snapshot::Snapshot;
 use std::sync::Arc;

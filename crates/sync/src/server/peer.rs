@@ -1,7 +1,7 @@
 //! Who an edge is: what the acceptor of its connection found out, by certificate, and never what the edge says of
 //! itself.
 
-use crate::namespace::Namespace;
+use sidegate_model::namespace::Namespace;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};

@@ -6,8 +6,8 @@ use crate::features::Features;
 use crate::limits::{MAX_FEATURES, MAX_REJECTED, told};
 use crate::manifest::Position;
 use crate::message;
-use crate::namespace::Namespace;
 use crate::object::ObjectName;
+use sidegate_model::namespace::Namespace;
 use std::collections::BTreeMap;
 
 /// What an edge says.

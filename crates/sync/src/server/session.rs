@@ -9,9 +9,9 @@ use crate::digest::Digest;
 use crate::edge::PROTOCOLS;
 use crate::limits::{CHUNK_BYTES, WINDOW_BLOBS};
 use crate::message::{self, control_message, edge_message};
-use crate::namespace::Namespace;
 use crate::signature::VerifiedManifest;
 use bytes::Bytes;
+use sidegate_model::namespace::Namespace;
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 

@@ -5,10 +5,10 @@ use super::session::{Output, Session, SessionEvent};
 use crate::digest::Digest;
 use crate::limits::{CHUNK_BYTES, MAX_REASON_CHARS, MAX_REJECTED};
 use crate::message::{self, control_message, edge_message};
-use crate::namespace::Namespace;
 use crate::object::Blob;
 use crate::signature::{Signer, VerifiedManifest};
 use crate::testing::{plugins, published};
+use sidegate_model::namespace::Namespace;
 use std::time::Duration;
 
 struct Bench {

@@ -9,10 +9,10 @@ use crate::edge_content::{NamespaceContent, Versions, read_kept};
 use crate::features::Features;
 use crate::manifest::{Entry, Position};
 use crate::mutation::{Check, leaves_out};
-use crate::namespace::Namespace;
 use crate::object::ObjectName;
 use crate::signature::VerifiedManifest;
 use bytes::Bytes;
+use sidegate_model::namespace::Namespace;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 

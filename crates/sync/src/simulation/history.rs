@@ -5,12 +5,12 @@ use crate::content::Content;
 use crate::digest::Digest;
 use crate::manifest::{Manifest, Position, Publication};
 use crate::message;
-use crate::namespace::Namespace;
 use crate::object::{Blob, ObjectName};
 use crate::signature::{PinnedSigners, Signer, VerifiedManifest};
 use crate::testing::plugins;
 use bytes::Bytes;
 use prost::Message as _;
+use sidegate_model::namespace::Namespace;
 use sidegate_model::plugin::PluginId;
 use std::collections::{BTreeMap, HashMap, HashSet};
 

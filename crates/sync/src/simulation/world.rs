@@ -6,10 +6,10 @@ use super::random::Random;
 use crate::digest::Digest;
 use crate::edge::{Action, Event};
 use crate::message::{control_message, edge_message};
-use crate::namespace::Namespace;
 use crate::server::{Output, Session, SessionEvent};
 use crate::signature::VerifiedManifest;
 use bytes::Bytes;
+use sidegate_model::namespace::Namespace;
 use std::collections::BTreeMap;
 use std::time::Duration;
 

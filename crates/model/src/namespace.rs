@@ -26,7 +26,7 @@ impl Namespace {
     /// [`InvalidNamespace`] with the text.
     ///
     /// ```
-    /// use sidegate_sync::Namespace;
+    /// use sidegate_model::namespace::Namespace;
     /// assert_eq!(Namespace::parse("berlin-2").unwrap().as_str(), "berlin-2");
     /// assert!(Namespace::parse("").unwrap().is_global());
     /// assert!(Namespace::parse("../x").is_err());
