@@ -34,7 +34,7 @@ mod unread;
 pub use admin::Admin;
 pub use answer::{Answer, GatewayError};
 pub use app::{App, AppBuilder, TokenBuilder};
-pub use binaries::{program, search_path};
+pub use binaries::{program, schemathesis, search_path};
 pub use body::{BrokenOff, Stream};
 pub use certificate::Certificate;
 pub use cli::{Cli, Finished};
@@ -52,6 +52,6 @@ pub use process::{
 };
 pub use raw::{Ending, Raw};
 pub use running::Old;
-pub use story::story;
+pub use story::{long_story, story};
 pub use streams::{Pace, Streamed, Streams};
 pub use unread::Unread;

@@ -15,6 +15,8 @@ pub enum Need {
     Unshare,
     /// The programs of a PostgreSQL server.
     Postgres,
+    /// The tester of documented APIs, see `scripts/schemathesis.sh`.
+    Schemathesis,
 }
 
 impl Need {
@@ -25,6 +27,7 @@ impl Need {
             Self::Mount => "SIDEGATE_REQUIRE_MOUNT",
             Self::Unshare => "SIDEGATE_REQUIRE_UNSHARE",
             Self::Postgres => "SIDEGATE_REQUIRE_POSTGRES",
+            Self::Schemathesis => "SIDEGATE_REQUIRE_SCHEMATHESIS",
         }
     }
 
@@ -34,6 +37,7 @@ impl Need {
             Self::Mount => "this machine does not let us mount (root may)",
             Self::Unshare => "this machine does not let us unshare processes (root may)",
             Self::Postgres => "PostgreSQL is not installed",
+            Self::Schemathesis => "schemathesis is not installed (scripts/schemathesis.sh --version gets it)",
         }
     }
 

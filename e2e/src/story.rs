@@ -12,6 +12,14 @@ const LIMIT: Duration = Duration::from_secs(60);
 /// # Panics
 /// With the story, or when it takes longer than a minute.
 pub fn story(told: impl Future<Output = ()>) {
+    long_story(LIMIT, told);
+}
+
+/// Runs a story that may take as long as this, as with programs that ask thousands of questions.
+///
+/// # Panics
+/// With the story, or when it takes longer.
+pub fn long_story(limit: Duration, told: impl Future<Output = ()>) {
     allow_many_connections();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -21,8 +29,8 @@ pub fn story(told: impl Future<Output = ()>) {
         // Pinned outside of the timeout: what the story holds is dropped after the panic began, so
         // that a gateway knows it should show its log.
         let mut told = pin!(told);
-        if tokio::time::timeout(LIMIT, told.as_mut()).await.is_err() {
-            panic!("the story did not come to an end within {LIMIT:?}");
+        if tokio::time::timeout(limit, told.as_mut()).await.is_err() {
+            panic!("the story did not come to an end within {limit:?}");
         }
     });
 }

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "what a story unwraps is what it asserts")]
 
 mod admin_tls;
+mod api_properties;
 mod app_metadata;
 mod attacks;
 mod authentication;

@@ -24,10 +24,15 @@ const IGNORES_QUERY: &str =
 pub fn document() -> Value {
     let mut parts = Parts::new();
     let mut paths = Map::new();
-    for operation in operations() {
+    let operations = operations();
+    for operation in &operations {
         let path = paths.entry(operation.path).or_insert_with(|| json!({}));
         let method = operation.method.as_str().to_ascii_lowercase();
-        path[method] = parts.operation(&operation);
+        let mut described = parts.operation(operation);
+        if let Some(links) = links_from(operation, &operations) {
+            described["responses"]["201"]["links"] = links;
+        }
+        path[method] = described;
     }
     let refusals: Map<_, _> = ErrorCode::ALL.into_iter().map(|code| parts.refusal(code)).collect();
     json!({
@@ -48,6 +53,21 @@ pub fn document() -> Value {
             "schemas": parts.schemas(),
         },
     })
+}
+
+/// What can be done with the new thing that an operation makes.
+fn links_from(making: &Operation<OperationId>, all: &[Operation<OperationId>]) -> Option<Value> {
+    let makes_one = |answer: &Answer| answer.status == 201 && answer.located;
+    making.answers.iter().any(makes_one).then_some(())?;
+    let with_it = format!("{}/{{id}}", making.path);
+    let links = all.iter().filter(|operation| operation.path.starts_with(&with_it));
+    let link = |operation: &Operation<OperationId>| {
+        let name = operation.id.as_str();
+        let new = json!({"id": "$response.body#/data/id"});
+        (name.to_owned(), json!({"operationId": name, "parameters": new}))
+    };
+    let links: Map<_, _> = links.map(link).collect();
+    (!links.is_empty()).then_some(Value::Object(links))
 }
 
 /// What is said of headers once.

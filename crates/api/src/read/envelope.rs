@@ -47,6 +47,10 @@ fn unwrapped(data: Value, mut wrong: Vec<Problem>, noun: &str) -> Result<Members
     if data.get("type").is_some_and(|given| !given.as_str().is_some_and(is_noun)) {
         wrong.push(Problem::at("data.type", format!("this address takes {noun:?}")));
     }
+    // Nothing is done by it, but what is no number of a thing is no mistake to pass over.
+    if data.get("id").is_some_and(|given| !given.is_string()) {
+        wrong.push(Problem::at("data.id", "this is not a text"));
+    }
     match data.remove("attributes") {
         Some(Value::Object(members)) => Ok(Members { members, path: "data.attributes.", wrong }),
         _ => {
@@ -67,11 +71,10 @@ mod tests {
 
     #[test]
     fn everything_that_is_wrong_around_the_members_is_told() {
-        let body =
-            br#"{"data": {"type": "token", "links": 1, "attributes": {"name": "a"}}, "x": 1}"#;
+        let body = br#"{"data": {"type": "token", "links": 1, "id": {}, "attributes": {"name": "a"}}, "x": 1}"#;
         let found = members_of(body, "app").unwrap();
         let fields: Vec<_> = found.wrong.iter().filter_map(|p| p.field.as_deref()).collect();
-        assert_eq!(fields, ["x", "data.links", "data.type"]);
+        assert_eq!(fields, ["x", "data.links", "data.type", "data.id"]);
         assert_eq!(found.members["name"], "a");
     }
 

@@ -1,0 +1,22 @@
+#!/usr/bin/env bash
+# Runs schemathesis, of the version that the requirements beside it name: it asks an API everything that its OpenAPI
+# document allows, and much that it does not. It is fetched once, into the target folder, where the stories find it.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+requirements=scripts/schemathesis-requirements.txt
+tools=${CARGO_TARGET_DIR:-$PWD/target}/tools/schemathesis
+program=$tools/run
+if ! cmp -s "$requirements" "$tools/requirements.txt"; then
+  rm -rf "$tools"
+  echo "schemathesis.sh: getting $(grep ^schemathesis "$requirements")" >&2
+  PIP_ROOT_USER_ACTION=ignore python3 -m pip install --quiet --disable-pip-version-check --no-deps --only-binary :all: \
+    --target "$tools/packages" --requirement "$requirements" >&2
+  cat >"$program" <<EOF
+#!/usr/bin/env bash
+PYTHONPATH='$tools/packages' exec python3 -c 'from schemathesis.cli import schemathesis; schemathesis(prog_name="schemathesis")' "\$@"
+EOF
+  chmod +x "$program"
+  cp "$requirements" "$tools/requirements.txt"
+fi
+exec "$program" "$@"
