@@ -29,6 +29,7 @@ mod go_lifecycle;
 mod go_services;
 mod go_streaming;
 mod half_closed;
+mod history;
 mod http2;
 mod interruption;
 mod isolation;

@@ -26,6 +26,14 @@ pub struct AppFields {
     pub rate_limit_rpm: Option<u32>,
     /// Values that plugins see with every request of this app; replaced as a whole, or merged.
     pub metadata: Option<Map<String, Value>>,
+    /// Which edges get it and its tokens; said at its creation and never changed. Nothing or an empty text is the global
+    /// namespace, which every edge gets.
+    pub namespace: Option<String>,
+    /// How old an edge's knowledge may be for its tokens to be taken there: a duration such as `1h`; an empty text is as
+    /// old as the edge allows.
+    pub max_staleness: Option<String>,
+    /// Who looks after it, such as a repository; an empty text is nobody in particular. A note, and no right.
+    pub managed_by: Option<String>,
 }
 
 impl Fields for AppFields {
@@ -49,6 +57,15 @@ pub struct AppAttributes {
     pub rate_limit: u32,
     /// Values that plugins see with every request of this app.
     pub metadata: Map<String, Value>,
+    /// Which edges get it; empty for the global namespace, which every edge gets.
+    #[serde(default)]
+    pub namespace: String,
+    /// How old an edge's knowledge may be for its tokens to be taken there; `null` for as old as the edge allows.
+    #[serde(default)]
+    pub max_staleness: Option<String>,
+    /// Who looks after it; empty for nobody in particular.
+    #[serde(default)]
+    pub managed_by: String,
     /// When it was registered; UTC, RFC 3339.
     pub created_at: String,
     /// When it was last changed.
@@ -65,6 +82,10 @@ pub struct AppQuery {
     pub limit: Option<u32>,
     /// Another name of `limit`.
     pub page_size: Option<u32>,
-    /// Only the app with exactly this name.
+    /// Only the app with exactly this name, or the ones of several namespaces.
     pub name: Option<String>,
+    /// Only those in this namespace; an empty text is the global one.
+    pub namespace: Option<String>,
+    /// Only those that this one looks after; an empty text is nobody.
+    pub managed_by: Option<String>,
 }

@@ -62,6 +62,8 @@ pub enum ThingKind {
     Token,
     /// An admin token.
     AdminToken,
+    /// A namespace.
+    Namespace,
 }
 
 impl From<ModelKind> for ThingKind {
@@ -71,6 +73,7 @@ impl From<ModelKind> for ThingKind {
             ModelKind::App => Self::App,
             ModelKind::Token => Self::Token,
             ModelKind::AdminToken => Self::AdminToken,
+            ModelKind::Namespace => Self::Namespace,
         }
     }
 }
@@ -82,6 +85,7 @@ impl From<ThingKind> for ModelKind {
             ThingKind::App => Self::App,
             ThingKind::Token => Self::Token,
             ThingKind::AdminToken => Self::AdminToken,
+            ThingKind::Namespace => Self::Namespace,
         }
     }
 }

@@ -8,7 +8,12 @@ use crate::app::{AppAttributes, AppFields, AppQuery};
 use crate::audit::{AuditList, AuditQuery};
 use crate::error::ErrorCode;
 use crate::explain::{ExplainFields, ExplanationAttributes};
+use crate::history::{
+    DiffAttributes, DiffQuery, RevisionAttributes, RevisionList, RevisionQuery, RollbackAttributes,
+    RollbackFields,
+};
 use crate::logging::{LoggingAttributes, LoggingFields};
+use crate::namespace::{NamespaceAttributes, NamespaceFields, NamespaceQuery};
 use crate::operation::{Answer, Content, Method, Operation, Shape};
 use crate::plugin::{
     ApprovalFields, ChangeQuery, PluginAttributes, PluginFields, PluginQuery, SchemaAttributes,
@@ -17,7 +22,7 @@ use crate::plugin::{
 use crate::probe::{Health, Readiness};
 use crate::public_endpoints::PublicEndpointFields;
 use crate::record::{RecordAttributes, RecordQuery};
-use crate::resource::{ListOf, PageOf, Shown};
+use crate::resource::{Changed, ListOf, PageOf, Shown};
 use crate::role::Role;
 use crate::route::RouteAttributes;
 use crate::token::{RotationFields, TokenAttributes, TokenFields, TokenQuery};
@@ -93,6 +98,14 @@ operation_ids! {
     ShowAdminToken       "show_admin_token"       "Show an admin token, without its text."
     RevokeAdminToken     "revoke_admin_token"     "Make an admin token invalid for good, one's own too."
     ListAudit            "list_audit"             "List who changed what and what was refused, newest first."
+    ListNamespaces       "list_namespaces"        "List namespaces, which say which edges get what."
+    CreateNamespace      "create_namespace"       "Register a namespace."
+    ShowNamespace        "show_namespace"         "Show a namespace."
+    DeleteNamespace      "delete_namespace"       "Forget a namespace that nothing is in."
+    ListRevisions        "list_revisions"         "List the revisions of what is stored, newest first."
+    DiffRevisions        "diff_revisions"         "Say what differs between two revisions."
+    RollBack             "roll_back"              "Give a namespace the plugins and apps that it had at a revision."
+    ShowRevision         "show_revision"          "Show a revision and what it changed."
     ShowLogging          "show_logging"           "Show how much is logged."
     ChangeLogging        "change_logging"         "Change how much is logged, until the next start."
     ShowOpenApi          "show_openapi"           "Show this document."
@@ -104,8 +117,18 @@ operation_ids! {
 
 /// Every operation, in the order of [`OperationId::ALL`].
 pub fn operations() -> Vec<Operation<OperationId>> {
-    let groups =
-        [plugins(), plugin_deeds(), apps(), tokens(), routes(), rulers(), others(), probes()];
+    let groups = [
+        plugins(),
+        plugin_deeds(),
+        apps(),
+        tokens(),
+        routes(),
+        rulers(),
+        namespaces(),
+        history(),
+        others(),
+        probes(),
+    ];
     groups.into_iter().flatten().collect()
 }
 
@@ -318,6 +341,50 @@ fn rulers() -> Vec<Operation<OperationId>> {
     rows.map(|row| row.tag("access")).into()
 }
 
+fn namespaces() -> Vec<Operation<OperationId>> {
+    use OperationId as Id;
+    let rows = [
+        at(Id::ListNamespaces, Method::Get, "/api/v1/namespaces")
+            .query::<NamespaceQuery>()
+            .shows::<PageOf<NamespaceAttributes>>("A page of namespaces, in the order of names."),
+        at(Id::CreateNamespace, Method::Post, "/api/v1/namespaces")
+            .body::<NamespaceFields>()
+            .refused(ErrorCode::Conflict)
+            .creates::<NamespaceAttributes>("The new namespace."),
+        at(Id::ShowNamespace, Method::Get, "/api/v1/namespaces/{id}")
+            .shows_version::<Shown<NamespaceAttributes>>("The namespace."),
+        at(Id::DeleteNamespace, Method::Delete, "/api/v1/namespaces/{id}")
+            .conditional()
+            .refused(ErrorCode::Conflict)
+            .deletes(),
+    ];
+    rows.map(|row| row.tag("namespaces")).into()
+}
+
+/// What was stored, and going back to it.
+fn history() -> Vec<Operation<OperationId>> {
+    use OperationId as Id;
+    let done = Content::Json(Shape::of::<Changed<RollbackAttributes>>());
+    let done = Answer::new(200, "What was changed, or would be.", done);
+    let rows = [
+        at(Id::ListRevisions, Method::Get, "/api/v1/revisions")
+            .query::<RevisionQuery>()
+            .shows::<RevisionList>("Some revisions, newest first."),
+        at(Id::DiffRevisions, Method::Get, "/api/v1/revisions/diff")
+            .query::<DiffQuery>()
+            .refused(ErrorCode::NotFound)
+            .shows::<Shown<DiffAttributes>>("What differs."),
+        at(Id::RollBack, Method::Post, "/api/v1/revisions/rollback")
+            .body::<RollbackFields>()
+            .refused(ErrorCode::NotFound)
+            .refused(ErrorCode::Conflict)
+            .answer(Answer { change: true, ..done }),
+        at(Id::ShowRevision, Method::Get, "/api/v1/revisions/{id}")
+            .shows::<Shown<RevisionAttributes>>("The revision."),
+    ];
+    rows.map(|row| row.tag("history")).into()
+}
+
 fn others() -> Vec<Operation<OperationId>> {
     use OperationId as Id;
     vec![
@@ -396,6 +463,9 @@ mod tests {
             Id::CreateAdminToken,
             Id::ShowAdminToken,
             Id::RevokeAdminToken,
+            Id::CreateNamespace,
+            Id::DeleteNamespace,
+            Id::RollBack,
             Id::ChangeLogging,
         ];
         assert_eq!(of_admins, expected);

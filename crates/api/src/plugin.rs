@@ -37,8 +37,11 @@ pub struct PluginFields {
     pub is_active: Option<bool>,
     /// Refused unless empty.
     pub checksum: Option<String>,
-    /// Refused unless empty.
+    /// Which edges get it; said at its creation and never changed. Nothing or an empty text is the global namespace,
+    /// which every edge gets.
     pub namespace: Option<String>,
+    /// Who looks after it, such as a repository; an empty text is nobody in particular. A note, and no right.
+    pub managed_by: Option<String>,
     /// Refused unless empty.
     pub oci_reference: Option<String>,
     /// Read and without meaning: a plugin is loaded as soon as it is active.
@@ -109,6 +112,12 @@ pub struct PluginAttributes {
     pub is_active: bool,
     /// How often it was told to start anew.
     pub reloads: u32,
+    /// Which edges get it; empty for the global namespace, which every edge gets.
+    #[serde(default)]
+    pub namespace: String,
+    /// Who looks after it; empty for nobody in particular.
+    #[serde(default)]
+    pub managed_by: String,
     /// How it is doing.
     pub status: StatusAttributes,
     /// When it was registered; UTC, RFC 3339.
@@ -276,12 +285,16 @@ pub struct PluginQuery {
     pub limit: Option<u32>,
     /// Another name of `limit`.
     pub page_size: Option<u32>,
-    /// Only the plugin with exactly this name.
+    /// Only the plugin with exactly this name, or the ones of several namespaces.
     pub name: Option<String>,
     /// Only plugins with this hook.
     pub hook_type: Option<String>,
     /// Only plugins that are to run, or only others.
     pub is_active: Option<bool>,
+    /// Only those in this namespace; an empty text is the global one.
+    pub namespace: Option<String>,
+    /// Only those that this one looks after; an empty text is nobody.
+    pub managed_by: Option<String>,
 }
 
 /// How a plugin is changed.

@@ -30,6 +30,14 @@ pub enum ResourceType {
     /// An admin token.
     #[serde(alias = "admin-tokens")]
     AdminToken,
+    /// A namespace.
+    Namespace,
+    /// A revision of what is stored.
+    Revision,
+    /// What differs between two revisions.
+    Diff,
+    /// What going back to a revision changes.
+    Rollback,
     /// Who asks.
     Whoami,
     /// An entry of the audit log.

@@ -121,4 +121,6 @@ pub struct TokenQuery {
     pub unused_since: Option<String>,
     /// The same with a duration, as in `30d`, in place of the time.
     pub unused_for: Option<String>,
+    /// Only tokens of apps in this namespace; an empty text is the global one.
+    pub namespace: Option<String>,
 }

@@ -1,6 +1,6 @@
 //! The admin API: desired state over HTTP, for operators and their tools. Reading order: `router`
 //! (what there is), `frame` and `auth` (what every request passes), `plugins`, `plugin_fields`, `plugin_shape`,
-//! `plugin_schema`, `plugin_scopes`, `plugin_public`, `effective`, `apps`, `tokens`, `admin_tokens`, `whoami`, `audit`, `records`, `routes`, `explain`, `logging`, `openapi`,
+//! `plugin_schema`, `plugin_scopes`, `plugin_public`, `effective`, `apps`, `tokens`, `admin_tokens`, `whoami`, `audit`, `namespaces`, `history`, `records`, `routes`, `explain`, `logging`, `openapi`,
 //! `probes`, then `state`, `extract`,
 //! `change`, `if_match`, `target`, `types` and `error` they are built on. What is asked and answered is said in the crate `api`.
 
@@ -14,8 +14,10 @@ mod error;
 mod explain;
 mod extract;
 mod frame;
+mod history;
 mod if_match;
 mod logging;
+mod namespaces;
 mod openapi;
 mod plugin_fields;
 mod plugin_public;

@@ -4,6 +4,7 @@
 use crate::audit_retention;
 use crate::expiry::keep_swept;
 use crate::fleet::{Fleet, Overview};
+use crate::history_retention;
 use crate::named_apps::KnownApps;
 use crate::publish::{Published, Publisher};
 use crate::sign_ins::SignIns;
@@ -45,8 +46,16 @@ pub struct AuditedControl {
     context: AuditContext,
 }
 
+impl AuditedControl {
+    /// What changes are stored and published with, and on whose behalf.
+    pub(crate) fn into_parts(self) -> (Publisher, AuditContext) {
+        (self.control.publisher, self.context)
+    }
+}
+
 impl Control {
-    /// Reads the desired state and begins to publish it. The receiver has the first snapshot.
+    /// Reads the desired state and begins to publish it. The receiver has the first snapshot of what a node gets that is
+    /// in no namespace.
     ///
     /// # Errors
     /// Fails when the store cannot be read.
@@ -62,7 +71,7 @@ impl Control {
     /// ```
     pub async fn start(store: Store) -> Result<(Self, watch::Receiver<Arc<Snapshot>>), StoreError> {
         let publisher = Publisher::start(store.clone()).await?;
-        let (desired, view) = (publisher.subscribe(), store.view());
+        let (desired, view) = (publisher.subscribe_global(), store.view());
         let token_uses = TokenUses::new(store.clone(), publisher.subscribe());
         let mut tasks = JoinSet::new();
         let sign_ins = SignIns::new(store.clone());
@@ -72,6 +81,11 @@ impl Control {
         let tasks = Arc::new(tasks);
         let control = Self { store, view, publisher, token_uses, sign_ins, _tasks: tasks };
         Ok((control, desired))
+    }
+
+    /// Follows the desired state of all namespaces.
+    pub fn subscribe(&self) -> watch::Receiver<Arc<Snapshot>> {
+        self.publisher.subscribe()
     }
 
     /// For changes on behalf of somebody.
@@ -110,6 +124,11 @@ impl Control {
     /// Removes entries of the audit log once they are as old as this, until it is dropped.
     pub async fn keep_audit_swept(self, retention: Duration) {
         audit_retention::keep_swept(self.store.clone(), retention).await;
+    }
+
+    /// Removes what is older from the history, until it is dropped.
+    pub async fn keep_history_swept(self, retention: Duration) {
+        history_retention::keep_swept(self.store.clone(), retention).await;
     }
 
     /// Where the admin API notes whom it refused and who came with which token.
@@ -409,12 +428,14 @@ fn offered(overview: &Overview, spec: &PluginSpec) -> Option<PublicEndpoints> {
     Some(PublicEndpoints::offered(&serves.endpoints, &spec.options))
 }
 
-fn with_app(snapshot: Snapshot, app: &App) -> Snapshot {
+pub(crate) fn with_app(snapshot: Snapshot, app: &App) -> Snapshot {
     snapshot.with_app(app.id, Some(app.clone()))
 }
 
 /// An inactive plugin is stored, but not part of what shall run.
-fn with_plugin(snapshot: Snapshot, plugin: &Plugin) -> Snapshot {
+pub(crate) fn with_plugin(snapshot: Snapshot, plugin: &Plugin) -> Snapshot {
     let spec = plugin.draft.is_active.then(|| plugin.spec());
-    snapshot.with_plugin(plugin.id, spec).with_registered(plugin.id, Some(plugin.created_at))
+    let (id, namespace) = (plugin.id, &plugin.draft.namespace);
+    let registered = snapshot.with_registered(id, Some(plugin.created_at));
+    registered.with_namespace(id, namespace).with_plugin(id, spec)
 }

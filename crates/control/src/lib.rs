@@ -4,7 +4,7 @@
 //! Reading order: `publish` (store, then snapshot), `control` (what may be done to desired state),
 //! `fleet` (what the nodes are asked), `logs` (what the log is asked), `expiry` (what plugins kept long enough),
 //! `recording` (what is noted of plugins once they serve), `token_use` (when tokens were last used), `sign_ins` (whom the admin API refused),
-//! `audit_retention` (what the audit log forgets),
+//! `audit_retention` (what the audit log forgets), `history_retention` (and the history), `going_back` (namespaces, and what was in one),
 //! `admin` (all of it over HTTP).
 
 mod admin;
@@ -12,6 +12,8 @@ mod audit_retention;
 mod control;
 mod expiry;
 mod fleet;
+mod going_back;
+mod history_retention;
 mod logs;
 mod named_apps;
 mod publish;

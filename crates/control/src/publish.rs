@@ -6,6 +6,7 @@
 //! Knows neither HTTP nor what a change means.
 
 use sidegate_model::actor::AuditContext;
+use sidegate_model::namespace::Namespace;
 use sidegate_model::snapshot::{Revision, Snapshot};
 use sidegate_store::{Store, StoreError, Written};
 use std::future::Future;
@@ -35,6 +36,8 @@ pub struct Published<T> {
 pub struct Publisher {
     store: Store,
     sender: watch::Sender<Arc<Snapshot>>,
+    /// The same without what is in a namespace but the global one.
+    global: watch::Sender<Arc<Snapshot>>,
     turn: Arc<TurnLock>,
     /// Of what another process stores, only tokens and apps are published.
     callers_only: Arc<AtomicBool>,
@@ -59,12 +62,18 @@ impl Publisher {
     /// Fails when the store cannot be read.
     pub async fn start(store: Store) -> Result<Self, StoreError> {
         let snapshot = store.load_snapshot().await?;
+        let (global, _) = watch::channel(Arc::new(snapshot.within(&[Namespace::global()], None)));
         let (sender, _) = watch::channel(Arc::new(snapshot));
         let turn = Arc::new(TurnLock::new(Turn { is_behind: false }));
-        Ok(Self { store, sender, turn, callers_only: Arc::default() })
+        Ok(Self { store, sender, global, turn, callers_only: Arc::default() })
     }
 
-    /// Follows the desired state. The current snapshot is there at once.
+    /// Follows what a node gets that is in no namespace. The current snapshot is there at once.
+    pub fn subscribe_global(&self) -> watch::Receiver<Arc<Snapshot>> {
+        self.global.subscribe()
+    }
+
+    /// Follows the desired state of all namespaces. The current snapshot is there at once.
     pub fn subscribe(&self) -> watch::Receiver<Arc<Snapshot>> {
         self.sender.subscribe()
     }
@@ -164,7 +173,8 @@ impl Publisher {
         let stored = self.load().await?;
         let next = if self.follows_callers_only() {
             let (plugins, registered) = (current.plugins.clone(), current.registered.clone());
-            Snapshot { plugins, registered, ..stored }
+            let elsewhere = current.elsewhere.clone();
+            Snapshot { plugins, registered, elsewhere, ..stored }
         } else {
             stored
         };
@@ -231,13 +241,13 @@ impl Publisher {
     }
 
     fn publish(&self, turn: &mut Turn, next: Snapshot) {
-        self.sender.send_if_modified(|current| {
-            let is_newer = next.revision > current.revision;
-            if is_newer {
-                *current = Arc::new(next);
-            }
-            is_newer
-        });
+        let current = self.sender.borrow().clone();
+        if next.revision > current.revision {
+            let seen = self.global.borrow().clone();
+            let seen = next.within(&[Namespace::global()], Some((&current, &seen)));
+            self.sender.send_replace(Arc::new(next));
+            self.global.send_replace(Arc::new(seen));
+        }
         turn.is_behind = false;
     }
 }

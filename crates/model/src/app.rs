@@ -1,7 +1,9 @@
 //! The app: who calls, with which limits and which operator-defined metadata.
 
 use crate::UnixMillis;
+use crate::managed_by;
 use crate::name::{NUMBER_AS_NAME, reads_as_number};
+use crate::namespace::Namespace;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -21,6 +23,9 @@ impl std::fmt::Display for AppId {
 pub struct App {
     /// Number, given by the store.
     pub id: AppId,
+    /// Which edges get it and its tokens.
+    #[serde(default)]
+    pub namespace: Namespace,
     /// Unique display name, 1 to 255 characters, not digits only.
     pub name: String,
     /// Text for people; may be empty, and is never read by the gateway.
@@ -35,6 +40,14 @@ pub struct App {
     pub rate_limit: u32,
     /// The operator's own values, within [`MAX_METADATA_BYTES`]: they go to plugins with every request.
     pub metadata: Map<String, Value>,
+    /// How old an edge's knowledge may be, in milliseconds, for the tokens of this app to be taken there; `None` for as
+    /// old as the edge allows.
+    #[serde(default)]
+    pub max_staleness: Option<u64>,
+    /// Who looks after it, such as a repository with its configuration; empty for nobody in particular, and where that
+    /// is not known.
+    #[serde(default)]
+    pub managed_by: String,
     /// Set once by the store.
     pub created_at: UnixMillis,
     /// When it was last changed; grows with every change, also where the clock does not.
@@ -44,6 +57,8 @@ pub struct App {
 /// The fields of an app that a person chooses; everything else is given by the store.
 #[derive(Debug, Clone, PartialEq)]
 pub struct AppDraft {
+    /// See [`App::namespace`]; never changes.
+    pub namespace: Namespace,
     /// See [`App::name`].
     pub name: String,
     /// See [`App::description`].
@@ -58,6 +73,10 @@ pub struct AppDraft {
     pub rate_limit: u32,
     /// See [`App::metadata`].
     pub metadata: Map<String, Value>,
+    /// See [`App::max_staleness`].
+    pub max_staleness: Option<u64>,
+    /// See [`App::managed_by`].
+    pub managed_by: String,
 }
 
 impl App {
@@ -69,6 +88,7 @@ impl App {
     /// What a person chose of it, to be changed and saved again.
     pub fn into_draft(self) -> AppDraft {
         AppDraft {
+            namespace: self.namespace,
             name: self.name,
             description: self.description,
             owner_email: self.owner_email,
@@ -76,6 +96,8 @@ impl App {
             monthly_budget: self.monthly_budget,
             rate_limit: self.rate_limit,
             metadata: self.metadata,
+            max_staleness: self.max_staleness,
+            managed_by: self.managed_by,
         }
     }
 }
@@ -92,6 +114,9 @@ pub struct InvalidApp {
 
 /// Largest rate limit: the wire carries it as a signed 32-bit number.
 pub const MAX_RATE_LIMIT: u32 = i32::MAX as u32;
+
+/// Longest `max_staleness`: ten years.
+pub const MAX_STALENESS_MILLIS: u64 = 3650 * 24 * 3600 * 1000;
 
 /// Deepest nesting of metadata and configurations.
 pub const MAX_METADATA_DEPTH: usize = 32;
@@ -111,6 +136,7 @@ impl AppDraft {
     /// An active app without limits, of which nothing else is said.
     pub fn new(name: &str, owner_email: &str) -> Self {
         Self {
+            namespace: Namespace::global(),
             name: name.to_owned(),
             description: String::new(),
             owner_email: owner_email.to_owned(),
@@ -118,6 +144,8 @@ impl AppDraft {
             monthly_budget: 0.0,
             rate_limit: 0,
             metadata: Map::new(),
+            max_staleness: None,
+            managed_by: String::new(),
         }
     }
 
@@ -151,6 +179,12 @@ impl AppDraft {
         }
         if self.rate_limit > MAX_RATE_LIMIT {
             wrong("rate_limit", "give requests a minute, at most 2147483647; 0 means unlimited");
+        }
+        if self.max_staleness.is_some_and(|millis| millis > MAX_STALENESS_MILLIS) {
+            wrong("max_staleness", "give at most 3650 days");
+        }
+        if let Err(problem) = managed_by::check(&self.managed_by) {
+            wrong("managed_by", &problem);
         }
         let metadata = Value::Object(self.metadata.clone());
         if depth(&metadata) > MAX_METADATA_DEPTH {

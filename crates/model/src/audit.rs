@@ -11,6 +11,8 @@ pub use content::Audited;
 
 use crate::UnixMillis;
 use crate::actor::Who;
+use crate::app::AppId;
+use crate::namespace::Namespace;
 use crate::sha256::Sha256;
 use crate::snapshot::Revision;
 use std::net::IpAddr;
@@ -29,11 +31,14 @@ pub enum ThingKind {
     Token,
     /// An admin token.
     AdminToken,
+    /// A namespace.
+    Namespace,
 }
 
 impl ThingKind {
     /// Every kind.
-    pub const ALL: [Self; 4] = [Self::Plugin, Self::App, Self::Token, Self::AdminToken];
+    pub const ALL: [Self; 5] =
+        [Self::Plugin, Self::App, Self::Token, Self::AdminToken, Self::Namespace];
 
     /// The word of the admin API.
     pub const fn as_str(self) -> &'static str {
@@ -42,6 +47,7 @@ impl ThingKind {
             Self::App => "app",
             Self::Token => "token",
             Self::AdminToken => "admin-token",
+            Self::Namespace => "namespace",
         }
     }
 
@@ -89,11 +95,26 @@ impl Outcome {
     }
 }
 
+/// Where a thing is, as far as that is known of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Place {
+    /// In this namespace.
+    Namespace(Namespace),
+    /// Where this app is.
+    App(AppId),
+    /// In none: it is no desired state.
+    Nowhere,
+}
+
 /// What a write changed, as the audit log tells it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Change {
     /// The thing, by the name it has afterwards.
     pub thing: Thing,
+    /// Where it is.
+    pub place: Place,
+    /// By what people tell it from others, where its name does not.
+    pub hint: Option<String>,
     /// The digest of what it was; none for one that is new.
     pub before: Option<Sha256>,
     /// The digest of what it is; none for one that is gone.
@@ -132,8 +153,9 @@ impl Change {
     }
 
     fn of(thing: &impl Audited) -> Self {
+        let (place, hint) = (thing.place(), thing.hint());
         let thing = thing.thing();
-        Self { thing, before: None, after: None, fields: Vec::new(), detail: None }
+        Self { thing, place, hint, before: None, after: None, fields: Vec::new(), detail: None }
     }
 }
 

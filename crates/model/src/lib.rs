@@ -3,8 +3,8 @@
 //!
 //! Nothing here does input or output or knows an async runtime; times are passed in as Unix
 //! milliseconds, for which [`clock`] is asked elsewhere. Reading order: [`plugin`], [`options`], [`stream_options`],
-//! [`endpoint`], [`public_endpoints`], [`path`], [`namespace`], [`app`], [`token`], [`last_use`], [`policy`], [`explain`], [`config_schema`], [`secret`], [`sealing`],
-//! [`merge_patch`], [`quota`], [`kv`], [`role`], [`plugin_roles`], [`admin_token`], [`actor`], [`audit`],
+//! [`endpoint`], [`public_endpoints`], [`path`], [`namespace`], [`managed_by`], [`app`], [`token`], [`last_use`], [`policy`], [`explain`], [`config_schema`], [`secret`], [`sealing`],
+//! [`merge_patch`], [`quota`], [`kv`], [`role`], [`plugin_roles`], [`admin_token`], [`actor`], [`audit`], [`diff`],
 //! [`sharded`], [`snapshot`], [`status`], [`record`], [`convert`], [`duration`].
 
 pub mod actor;
@@ -16,11 +16,13 @@ pub mod command;
 pub mod config_schema;
 pub mod convert;
 pub mod cors;
+pub mod diff;
 pub mod duration;
 pub mod endpoint;
 pub mod explain;
 pub mod kv;
 pub mod last_use;
+pub mod managed_by;
 pub mod merge_patch;
 pub mod name;
 pub mod namespace;

@@ -3,7 +3,9 @@
 use crate::UnixMillis;
 use crate::app::{MAX_METADATA_DEPTH, depth};
 pub use crate::command::{Command, InvalidCommand};
+use crate::managed_by;
 use crate::name::{NUMBER_AS_NAME, reads_as_number};
+use crate::namespace::Namespace;
 pub use crate::options::{InvalidOption, PluginOptions};
 use crate::public_endpoints::PublicEndpoints;
 use crate::scope::check_service;
@@ -78,6 +80,8 @@ impl std::fmt::Display for Slug {
 pub struct PluginSpec {
     /// Number, given by the store.
     pub id: PluginId,
+    /// Which edges get it.
+    pub namespace: Namespace,
     /// Unique name, by which people and logs call it.
     pub name: String,
     /// Where its endpoints are mounted; `None` when its configuration has no `slug`.
@@ -127,6 +131,8 @@ pub struct Plugin {
 /// The fields of a plugin that a person chooses.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PluginDraft {
+    /// Which edges get it; never changes.
+    pub namespace: Namespace,
     /// Unique name, 1 to 255 characters, not digits only.
     pub name: String,
     /// Text for people; may be empty, and is never read by the gateway.
@@ -145,6 +151,8 @@ pub struct PluginDraft {
     pub service_scopes: BTreeSet<String>,
     /// An inactive plugin is not run and has no routes.
     pub is_active: bool,
+    /// Who looks after it, such as a repository with its configuration; empty for nobody in particular.
+    pub managed_by: String,
 }
 
 /// Why a draft of a plugin cannot be accepted. The text names the field and what to do.
@@ -164,6 +172,7 @@ impl PluginDraft {
     /// An active plugin that serves endpoints, of which nothing else is said.
     pub fn new(name: &str, command: &str) -> Self {
         Self {
+            namespace: Namespace::global(),
             name: name.to_owned(),
             description: String::new(),
             command: command.to_owned(),
@@ -173,6 +182,7 @@ impl PluginDraft {
             hook_types: vec![CUSTOM_ENDPOINT.to_owned()],
             service_scopes: BTreeSet::new(),
             is_active: true,
+            managed_by: String::new(),
         }
     }
 
@@ -226,6 +236,9 @@ impl PluginDraft {
         problems.extend(invalid_options.into_iter().map(told));
         let unknown = self.service_scopes.iter().filter_map(|scope| check_service(scope).err());
         problems.extend(unknown.map(|problem| InvalidPlugin { field: "service_scopes", problem }));
+        if let Err(problem) = managed_by::check(&self.managed_by) {
+            problems.push(InvalidPlugin { field: "managed_by", problem });
+        }
         let size = serde_json::to_vec(&self.config).map_or(usize::MAX, |text| text.len());
         if size > MAX_CONFIG_BYTES {
             let problem = format!("{size} bytes of JSON: keep it within {MAX_CONFIG_BYTES}");
@@ -258,6 +271,7 @@ impl PluginSpec {
     pub fn new(id: PluginId, name: &str, command: &str) -> Self {
         Self {
             id,
+            namespace: Namespace::global(),
             name: name.to_owned(),
             slug: None,
             command: command.to_owned(),
@@ -304,6 +318,7 @@ impl Plugin {
     pub fn spec(&self) -> PluginSpec {
         PluginSpec {
             id: self.id,
+            namespace: self.draft.namespace.clone(),
             name: self.draft.name.clone(),
             slug: self.draft.slug().unwrap_or_default(),
             command: self.draft.command.clone(),

@@ -109,6 +109,8 @@ pub fn role_of_option(name: &str) -> Role {
 pub fn changes_beyond(role: Role, before: &PluginDraft, after: &PluginDraft) -> Vec<String> {
     // A new field does not compile without a decision.
     let PluginDraft {
+        // It never changes, which is looked after where it is stored.
+        namespace: _,
         name,
         description,
         command,
@@ -118,6 +120,7 @@ pub fn changes_beyond(role: Role, before: &PluginDraft, after: &PluginDraft) -> 
         hook_types,
         service_scopes,
         is_active,
+        managed_by,
     } = after;
     let fields = [
         ("name", Role::Operator, *name != before.name),
@@ -128,6 +131,7 @@ pub fn changes_beyond(role: Role, before: &PluginDraft, after: &PluginDraft) -> 
         ("hook_types", Role::Admin, *hook_types != before.hook_types),
         ("service_scopes", Role::Operator, *service_scopes != before.service_scopes),
         ("is_active", Role::Operator, *is_active != before.is_active),
+        ("managed_by", Role::Operator, *managed_by != before.managed_by),
     ];
     let beyond =
         |(_, needed, is_changed): &(&str, Role, bool)| *is_changed && !role.covers(*needed);

@@ -325,6 +325,9 @@ mod tests {
             monthly_budget: 0.0,
             rate_limit: 0,
             metadata: serde_json::Map::new(),
+            namespace: <_>::default(),
+            max_staleness: None,
+            managed_by: String::new(),
             created_at: 0,
             updated_at: 0,
         }

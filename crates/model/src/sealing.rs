@@ -114,6 +114,12 @@ impl SealingKey {
     }
 }
 
+impl Clone for SealingKey {
+    fn clone(&self) -> Self {
+        Self::new(self.bytes)
+    }
+}
+
 impl fmt::Debug for SealingKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "SealingKey({})", self.id)
@@ -130,7 +136,7 @@ impl fmt::Debug for SealingKey {
 /// assert_eq!(ring.open_text("plugin 1", &sealed).unwrap(), "hunter2");
 /// assert!(ring.open_text("plugin 2", &sealed).is_err());
 /// ```
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Keyring {
     current: KeyId,
     keys: BTreeMap<KeyId, SealingKey>,

@@ -170,6 +170,9 @@ mod tests {
             monthly_budget: 0.0,
             rate_limit,
             metadata: Map::new(),
+            namespace: <_>::default(),
+            max_staleness: None,
+            managed_by: String::new(),
             created_at: 0,
             updated_at: 0,
         }

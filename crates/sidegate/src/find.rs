@@ -5,10 +5,12 @@
 
 use crate::client::AdminApi;
 use crate::error::Failure;
+use clap::Args;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::de::DeserializeOwned;
 use sidegate_api::admin_token::AdminTokenAttributes;
 use sidegate_api::app::AppAttributes;
+use sidegate_api::namespace::NamespaceAttributes;
 use sidegate_api::plugin::PluginAttributes;
 use sidegate_api::resource::Resource;
 use sidegate_api::token::TokenAttributes;
@@ -24,6 +26,53 @@ pub(crate) trait Noun: DeserializeOwned {
 
     /// What one is called.
     fn name(&self) -> &str;
+
+    /// Where one is, where its name is unique only in what one edge sees.
+    fn namespace(&self) -> Option<&str> {
+        None
+    }
+}
+
+/// Among which things somebody looks by name.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct Within {
+    /// The namespace of the thing, where several have one of that name; "" is the global one
+    #[arg(long, value_name = "NAMESPACE")]
+    namespace: Option<String>,
+}
+
+/// Which things a list is to have.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct Narrowed {
+    /// Only those in this namespace; "" is the global one
+    #[arg(long, value_name = "NAMESPACE")]
+    namespace: Option<String>,
+    /// Only those that this one looks after; "" is nobody
+    #[arg(long, value_name = "NAME")]
+    managed_by: Option<String>,
+}
+
+impl Narrowed {
+    /// What of it is said in the query of a list, which it begins.
+    pub(crate) fn query(&self) -> String {
+        let said = [("namespace", &self.namespace), ("managed_by", &self.managed_by)];
+        let said = said.into_iter().filter_map(|(name, text)| Some((name, text.as_ref()?)));
+        let said = said
+            .map(|(name, text)| format!("{name}={}", utf8_percent_encode(text, NON_ALPHANUMERIC)));
+        let said: Vec<_> = said.collect();
+        if said.is_empty() { String::new() } else { format!("?{}", said.join("&")) }
+    }
+}
+
+impl Within {
+    /// Within this one, if it is one.
+    pub(crate) fn of(namespace: Option<String>) -> Self {
+        Self { namespace }
+    }
+
+    fn has<A: Noun>(&self, thing: &A) -> bool {
+        self.namespace.as_deref().is_none_or(|wanted| thing.namespace() == Some(wanted))
+    }
 }
 
 impl Noun for PluginAttributes {
@@ -32,6 +81,10 @@ impl Noun for PluginAttributes {
     fn name(&self) -> &str {
         &self.name
     }
+
+    fn namespace(&self) -> Option<&str> {
+        Some(&self.namespace)
+    }
 }
 
 impl Noun for AppAttributes {
@@ -39,6 +92,10 @@ impl Noun for AppAttributes {
 
     fn name(&self) -> &str {
         &self.name
+    }
+
+    fn namespace(&self) -> Option<&str> {
+        Some(&self.namespace)
     }
 }
 
@@ -58,6 +115,27 @@ impl Noun for AdminTokenAttributes {
     }
 }
 
+impl Noun for NamespaceAttributes {
+    const COLLECTION: &'static str = "namespaces";
+
+    fn name(&self) -> &str {
+        &self.name
+    }
+}
+
+/// The same within a namespace, where one is named.
+///
+/// # Errors
+/// When there is none, or more than one.
+pub(crate) async fn find_within<A: Noun>(
+    api: &AdminApi,
+    wanted: &str,
+    within: &Within,
+) -> Result<Resource<A>, Failure> {
+    let found = find_all(api, wanted, |thing| within.has(thing)).await?;
+    only_one(A::COLLECTION, wanted, found)
+}
+
 /// The one member of its collection with this id or, when no id fits, this name.
 ///
 /// # Errors
@@ -75,19 +153,29 @@ pub(crate) async fn find_among<A: Noun>(
     wanted: &str,
     meant: impl Fn(&A) -> bool,
 ) -> Result<Resource<A>, Failure> {
+    let mut named = find_all(api, wanted, |_| true).await?;
+    if named.iter().any(|member| meant(&member.attributes)) {
+        named.retain(|member| meant(&member.attributes));
+    }
+    only_one(A::COLLECTION, wanted, named)
+}
+
+/// The one with this id, or else all with this name, of those that pass.
+async fn find_all<A: Noun>(
+    api: &AdminApi,
+    wanted: &str,
+    passes: impl Fn(&A) -> bool,
+) -> Result<Vec<Resource<A>>, Failure> {
     let collection = A::COLLECTION;
     refuse_token_text(collection, wanted)?;
     let is_number = wanted.bytes().all(|b| b.is_ascii_digit()) && wanted.parse::<u32>().is_ok();
     if is_number && let Some(found) = api.get_if_there(&format!("{collection}/{wanted}")).await? {
-        return Ok(found);
+        return Ok(vec![found]);
     }
     let name = utf8_percent_encode(wanted, NON_ALPHANUMERIC);
     let mut named = api.all::<A>(&format!("{collection}?name={name}")).await?;
-    named.retain(|member| member.attributes.name() == wanted);
-    if named.iter().any(|member| meant(&member.attributes)) {
-        named.retain(|member| meant(&member.attributes));
-    }
-    only_one(collection, wanted, named)
+    named.retain(|member| member.attributes.name() == wanted && passes(&member.attributes));
+    Ok(named)
 }
 
 /// A token is a secret: it is neither sent as a name nor printed.
@@ -105,7 +193,7 @@ fn refuse_token_text(collection: &str, wanted: &str) -> Result<(), Failure> {
     .hint(format!("`sidegate {noun} list` shows them")))
 }
 
-fn only_one<A>(
+fn only_one<A: Noun>(
     collection: &str,
     wanted: &str,
     mut named: Vec<Resource<A>>,
@@ -116,10 +204,17 @@ fn only_one<A>(
         0 => Err(Failure::failed(format!("there is no {noun} with the name or id {wanted:?}"))
             .hint(format!("`sidegate {noun} list` shows what there is"))),
         count => {
-            let ids: Vec<_> = named.iter().map(|member| member.id.as_str()).collect();
+            let told = |member: &Resource<A>| match member.attributes.namespace() {
+                Some(namespace) => format!("{} (namespace {namespace:?})", member.id),
+                None => member.id.clone(),
+            };
+            let ids: Vec<_> = named.iter().map(told).collect();
             let ids = ids.join(", ");
-            Err(Failure::failed(format!("{count} {noun}s are named {wanted:?}"))
-                .hint(format!("use one of the ids {ids}")))
+            let hint = match named[0].attributes.namespace() {
+                Some(_) => format!("say which one with --namespace, or use one of the ids {ids}"),
+                None => format!("use one of the ids {ids}"),
+            };
+            Err(Failure::failed(format!("{count} {noun}s are named {wanted:?}")).hint(hint))
         }
     }
 }
@@ -131,7 +226,7 @@ mod tests {
 
     #[test]
     fn a_name_that_is_not_there_or_not_unique_is_said_with_a_way_out() {
-        let missing = only_one::<()>("plugins", "eco", vec![]).unwrap_err();
+        let missing = only_one::<PluginAttributes>("plugins", "eco", vec![]).unwrap_err();
         assert_eq!(missing.message, "there is no plugin with the name or id \"eco\"");
         let token = |id: &str| Resource {
             kind: ResourceType::Token,
@@ -142,6 +237,17 @@ mod tests {
         let twice = only_one("tokens", "twin", twins).unwrap_err();
         assert_eq!(twice.message, "2 tokens are named \"twin\"");
         assert_eq!(twice.hint.as_deref(), Some("use one of the ids 3, 4"));
+        let app = |id: &str, namespace: &str| Resource {
+            kind: ResourceType::App,
+            id: id.to_owned(),
+            attributes: AppAttributes { namespace: namespace.to_owned(), ..<_>::default() },
+        };
+        let twins = vec![app("3", "berlin"), app("4", "oslo")];
+        let hint = only_one("apps", "billing", twins).unwrap_err().hint.unwrap();
+        assert!(
+            hint.starts_with("say which one with --namespace, or use one of the ids 3 ("),
+            "{hint}"
+        );
     }
 
     #[test]

@@ -106,6 +106,9 @@ impl Running {
         if let Some(retention) = config.audit_retention {
             beside.spawn(control.clone().keep_audit_swept(retention));
         }
+        if let Some(retention) = config.history_retention {
+            beside.spawn(control.clone().keep_history_swept(retention));
+        }
         Ok(Self { store, control, gateway, admin, admin_addr, renewals, _beside: beside, plugins })
     }
 

@@ -6,8 +6,11 @@ use crate::precondition::Precondition;
 use crate::revision::{Write, Written};
 use crate::sql::{Param, Row, Tx, json_text, params};
 use crate::store::Store;
+use crate::uniqueness::{self, Noun};
+use crate::versions::AppRow;
 use sidegate_model::app::{App, AppDraft, AppId};
 use sidegate_model::audit::Change;
+use sidegate_model::namespace::Namespace;
 use sidegate_model::token::TokenHash;
 
 /// An app that was deleted, and the tokens that went with it.
@@ -19,6 +22,17 @@ pub struct DeletedApp {
     pub token_hashes: Vec<TokenHash>,
 }
 
+/// Which apps to list; the default is all.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AppFilter {
+    /// Only the one, or the ones of several namespaces, with exactly this name.
+    pub name: Option<String>,
+    /// Only those of this namespace.
+    pub namespace: Option<Namespace>,
+    /// Only those that this one looks after.
+    pub managed_by: Option<String>,
+}
+
 impl Store {
     /// Saves a new app.
     ///
@@ -27,9 +41,10 @@ impl Store {
     pub async fn create_app(&self, draft: &AppDraft) -> Result<Written<App>, StoreError> {
         draft.validate().map_err(|problems| StoreError::invalid("app", &problems))?;
         let mut write = self.begin_write().await?;
-        require_free_name(&mut write.tx, &draft.name, None).await?;
+        uniqueness::require_namespace(&mut write.tx, &draft.namespace).await?;
+        require_free_name(&mut write.tx, draft, None).await?;
         let mut params = draft_params(draft);
-        params.push(write.now.into());
+        params.extend(params![write.now, draft.namespace.as_str()]);
         let row = write.tx.first(INSERT, params).await?;
         let app = read(row.as_ref().expect("an insert returns its row"))?;
         let change = Change::created(&app);
@@ -44,26 +59,32 @@ impl Store {
         require(&mut self.begin_read().await?, id).await
     }
 
-    /// The app with exactly this name.
+    /// The app with exactly this name; that of the global namespace, or else the oldest, where several have it.
     ///
     /// # Errors
     /// [`StoreError::NotFound`].
     pub async fn app_by_name(&self, name: &str) -> Result<App, StoreError> {
         let mut tx = self.begin_read().await?;
-        let row = tx.first("SELECT * FROM apps WHERE name = $1", params![name]).await?;
+        let sql = "SELECT * FROM apps WHERE name = $1 ORDER BY namespace, id LIMIT 1";
+        let row = tx.first(sql, params![name]).await?;
         read(&row.ok_or_else(|| StoreError::not_found("app", format!("{name:?}")))?)
     }
 
-    /// One page of all apps, oldest first.
+    /// One page of the apps that pass `filter`, oldest first.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
-    pub async fn list_apps(&self, page: Page) -> Result<Listing<App>, StoreError> {
+    pub async fn list_apps(
+        &self,
+        filter: &AppFilter,
+        page: Page,
+    ) -> Result<Listing<App>, StoreError> {
         let mut tx = self.begin_read().await?;
-        let total = tx.first("SELECT count(*) AS total FROM apps", params![]).await?;
+        let total = tx.first(COUNT, filter_params(filter)).await?;
         let total = total.map_or(Ok(0), |row| row.of("app").number("total"))?;
-        let sql = "SELECT * FROM apps ORDER BY id LIMIT $1 OFFSET $2";
-        let rows = tx.all(sql, params![page.size(), page.offset()]).await?;
+        let mut params = filter_params(filter);
+        params.extend(params![page.size(), page.offset()]);
+        let rows = tx.all(LIST, params).await?;
         Ok(Listing { items: rows.iter().map(read).collect::<Result<_, _>>()?, total, page })
     }
 
@@ -132,7 +153,8 @@ async fn replace(
     draft: &AppDraft,
 ) -> Result<Written<App>, StoreError> {
     draft.validate().map_err(|problems| StoreError::invalid("app", &problems))?;
-    require_free_name(&mut write.tx, &draft.name, Some(before.id)).await?;
+    uniqueness::require_same_namespace("app", &before.namespace, &draft.namespace)?;
+    require_free_name(&mut write.tx, draft, Some(before.id)).await?;
     let mut params = draft_params(draft);
     params.extend(params![write.later_than(before.updated_at), before.id.0]);
     match write.tx.first(UPDATE, params).await? {
@@ -157,16 +179,30 @@ pub(crate) async fn require(tx: &mut Tx, id: AppId) -> Result<App, StoreError> {
 }
 
 const INSERT: &str = "INSERT INTO apps (name, description, owner_email, is_active, \
-     monthly_budget, rate_limit, metadata, created_at, updated_at) \
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8) RETURNING *";
+     monthly_budget, rate_limit, metadata, max_staleness, managed_by, created_at, updated_at, namespace) \
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10, $11) RETURNING *";
 
 /// Touches the row only when something differs.
 const UPDATE: &str = "UPDATE apps SET name = $1, description = $2, owner_email = $3, \
-     is_active = $4, monthly_budget = $5, rate_limit = $6, metadata = $7, updated_at = $8 \
-     WHERE id = $9 AND (name, description, owner_email, is_active, monthly_budget, rate_limit, \
-     metadata) IS DISTINCT FROM ($1, $2, $3, $4, $5, $6, $7) RETURNING *";
+     is_active = $4, monthly_budget = $5, rate_limit = $6, metadata = $7, max_staleness = $8, \
+     managed_by = $9, updated_at = $10 \
+     WHERE id = $11 AND (name, description, owner_email, is_active, monthly_budget, rate_limit, \
+     metadata, max_staleness, managed_by) IS DISTINCT FROM ($1, $2, $3, $4, $5, $6, $7, $8, $9) \
+     RETURNING *";
 
-/// `$1` to `$7` of [`INSERT`] and [`UPDATE`].
+const COUNT: &str = "SELECT count(*) AS total FROM apps WHERE name = coalesce($1, name) \
+     AND namespace = coalesce($2, namespace) AND managed_by = coalesce($3, managed_by)";
+const LIST: &str = "SELECT * FROM apps WHERE name = coalesce($1, name) \
+     AND namespace = coalesce($2, namespace) AND managed_by = coalesce($3, managed_by) \
+     ORDER BY id LIMIT $4 OFFSET $5";
+
+/// `$1` to `$3` of [`COUNT`] and [`LIST`].
+fn filter_params(filter: &AppFilter) -> Vec<Param> {
+    let namespace = filter.namespace.as_ref().map(|namespace| namespace.as_str().to_owned());
+    params![filter.name.clone(), namespace, filter.managed_by.clone()]
+}
+
+/// `$1` to `$9` of [`INSERT`] and [`UPDATE`].
 fn draft_params(draft: &AppDraft) -> Vec<Param> {
     params![
         draft.name.as_str(),
@@ -176,34 +212,24 @@ fn draft_params(draft: &AppDraft) -> Vec<Param> {
         draft.monthly_budget,
         draft.rate_limit,
         json_text(&draft.metadata),
+        draft.max_staleness.map(|millis| i64::try_from(millis).unwrap_or(i64::MAX)),
+        draft.managed_by.as_str(),
     ]
 }
 
-async fn require_free_name(tx: &mut Tx, name: &str, own: Option<AppId>) -> Result<(), StoreError> {
-    let sql = "SELECT id FROM apps WHERE name = $1";
-    let Some(row) = tx.first(sql, params![name]).await? else {
-        return Ok(());
-    };
-    let holder = AppId(row.of("app").number("id")?);
-    if own == Some(holder) {
-        return Ok(());
-    }
-    let detail = format!("the name {name:?} is taken by app {holder}; choose another");
-    Err(StoreError::Conflict { what: "app", detail })
+async fn require_free_name(
+    tx: &mut Tx,
+    draft: &AppDraft,
+    own: Option<AppId>,
+) -> Result<(), StoreError> {
+    let holders = tx.all(HOLDERS, params![draft.name.as_str()]).await?;
+    uniqueness::require_free(&Noun::of_app(draft, own), &holders)
 }
 
-fn read(row: &Row) -> Result<App, StoreError> {
-    let row = row.of("app");
-    Ok(App {
-        id: AppId(row.number("id")?),
-        name: row.get("name")?,
-        description: row.get("description")?,
-        owner_email: row.get("owner_email")?,
-        is_active: row.get("is_active")?,
-        monthly_budget: row.get("monthly_budget")?,
-        rate_limit: row.number("rate_limit")?,
-        metadata: row.json("metadata")?,
-        created_at: row.get("created_at")?,
-        updated_at: row.get("updated_at")?,
-    })
+const HOLDERS: &str =
+    "SELECT id, namespace, name, NULL AS slug FROM apps WHERE name = $1 ORDER BY id";
+
+/// A row as the app that it is.
+pub(crate) fn read(row: &Row) -> Result<App, StoreError> {
+    AppRow::read(row)?.app()
 }

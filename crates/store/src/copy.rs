@@ -60,14 +60,16 @@ macro_rules! table {
 const TABLES: &[Table] = &[
     table!("data_keys", "$1, $2, $3, $4, $5":
         id, namespace Text, sealed Blob, created_at Int, retired_at Int),
-    table!("apps", "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10":
-        id, name Text, description Text, owner_email Text, is_active Bool, monthly_budget Real,
+    table!("namespaces", "$1, $2, $3, $4":
+        id, name Text, description Text, created_at Int),
+    table!("apps", "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13":
+        id, namespace Text, max_staleness Int, managed_by Text, name Text, description Text, owner_email Text, is_active Bool, monthly_budget Real,
         rate_limit Int, metadata Text, created_at Int, updated_at Int),
     table!("tokens", "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11":
         id, app_id Int, name Text, hash Blob, hint Text, scopes Text, expires_at Int,
         created_at Int, last_used_at Int, replaced_by Int, updated_at Int),
-    table!("plugins", "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16":
-        id, name Text, description Text, command Text, slug Text, config Text, options Text,
+    table!("plugins", "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18":
+        id, namespace Text, managed_by Text, name Text, description Text, command Text, slug Text, config Text, options Text,
         hook_type Text, hook_types Text, is_active Bool, reloads Int, created_at Int,
         updated_at Int, service_scopes Text, public_endpoints Text, secret_settings Text),
     table!("admin_tokens", "$1, $2, $3, $4, $5, $6, $7, $8":
@@ -79,6 +81,12 @@ const TABLES: &[Table] = &[
         digest_after Text, fields Text, revision Int, times Int, detail Text),
     table!("plugin_kv", "$1, $2, $3, $4, $5, $6, $7":
         id, plugin_id Int, key Key, bytes Int, expires_at Int, updated_at Int, value Blob),
+    table!("revisions", "$1, $2, $3, $4, $5, $6, $7, $8":
+        id, revision Int, namespace Text, at Int, actor_kind Text, actor_id Int, actor_name Text,
+        operation Text),
+    table!("versions", "$1, $2, $3, $4, $5, $6, $7, $8, $9":
+        id, kind Text, thing_id Int, revision Int, namespace Text, name Text, hint Text, change Text,
+        content Text),
 ];
 
 impl LockedStore {

@@ -1,67 +1,150 @@
-//! The keys of the data: made once, kept in the database, and sealed there by a key that is not in it.
-//! It knows no secret but these.
+//! The keys of the data: each namespace has its own, made once or in place of one before, kept in the database, and
+//! sealed there by a key that is not in it. It knows no secret but these.
 
 use crate::error::StoreError;
-use crate::revision::Write;
 use crate::sql::{Tx, params};
+use crate::uniqueness;
+use sidegate_model::UnixMillis;
+use sidegate_model::namespace::Namespace;
 use sidegate_model::sealing::{CannotOpen, Keyring, SealingKey};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// What a key of the data is sealed for.
 const CONTEXT: &str = "data key";
-/// What is not of one namespace only. There are no others yet.
-const GLOBAL: &str = "";
+
+/// The keys as they were seen last, and what opens those that another process makes.
+#[derive(Debug)]
+pub(crate) struct Keys {
+    outer: Keyring,
+    known: Mutex<Arc<DataKeys>>,
+}
+
+impl Keys {
+    pub(crate) fn new(outer: Keyring, known: DataKeys) -> Self {
+        Self { outer, known: Mutex::new(Arc::new(known)) }
+    }
+
+    /// The key from outside.
+    pub(crate) fn outer(&self) -> &Keyring {
+        &self.outer
+    }
+
+    /// Those that were seen last.
+    pub(crate) fn known(&self) -> Arc<DataKeys> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Those that a transaction sees that has not changed them itself. The number of the newest tells whether another
+    /// process made one: none is ever removed.
+    pub(crate) async fn seen_by(&self, tx: &mut Tx) -> Result<Arc<DataKeys>, StoreError> {
+        let known = self.known();
+        let row = tx.first("SELECT max(id) AS newest FROM data_keys", params![]).await?;
+        let newest: Option<i64> = row.map_or(Ok(None), |row| row.of("data key").get("newest"))?;
+        if newest.unwrap_or_default() <= known.newest {
+            return Ok(known);
+        }
+        let loaded = load(tx, &self.outer).await?.map(Arc::new).ok_or_else(none)?;
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.newest < loaded.newest {
+            *known = loaded.clone();
+        }
+        Ok(loaded)
+    }
+}
+
+/// The keys of every namespace: of each the one that seals, and those that can still be read.
+#[derive(Debug)]
+pub(crate) struct DataKeys {
+    newest: i64,
+    /// Whether each is sealed by the key from outside that seals now.
+    pub(crate) is_current: bool,
+    rings: BTreeMap<Namespace, Keyring>,
+}
+
+impl DataKeys {
+    /// Those of one namespace.
+    pub(crate) fn of(&self, namespace: &Namespace) -> Result<&Keyring, StoreError> {
+        self.rings.get(namespace).ok_or_else(none)
+    }
+
+    /// Those of the global one.
+    pub(crate) fn global(&self) -> Result<&Keyring, StoreError> {
+        self.of(&Namespace::global())
+    }
+}
 
 /// Whether there are keys already, which only the right key from outside can open.
 pub(crate) async fn are_there(tx: &mut Tx) -> Result<bool, StoreError> {
     Ok(tx.first("SELECT id FROM data_keys LIMIT 1", params![]).await?.is_some())
 }
 
-/// The keys of the data.
-pub(crate) struct Known {
-    /// All of them.
-    pub(crate) ring: Keyring,
-    /// Whether each is sealed by the key that seals now.
-    pub(crate) is_current: bool,
-}
-
 /// The keys of the data, if there are any.
-pub(crate) async fn load(tx: &mut Tx, outer: &Keyring) -> Result<Option<Known>, StoreError> {
-    let rows = tx.all(ALL, params![GLOBAL]).await?;
-    let mut is_current = true;
-    let mut keys = Vec::new();
+pub(crate) async fn load(tx: &mut Tx, outer: &Keyring) -> Result<Option<DataKeys>, StoreError> {
+    let rows = tx.all(ALL, params![]).await?;
+    let (mut is_current, mut newest) = (true, 0);
+    let mut keys = BTreeMap::<Namespace, Vec<SealingKey>>::new();
     for row in &rows {
-        let sealed: &[u8] = row.of("data key").get("sealed")?;
+        let row = row.of("data key");
+        let sealed: &[u8] = row.get("sealed")?;
         is_current &= outer.is_by_current(sealed);
-        keys.push(opened(sealed, outer)?);
+        newest = newest.max(row.get("id")?);
+        keys.entry(uniqueness::namespace(&row)?).or_default().push(opened(sealed, outer)?);
     }
-    // The one in use comes first.
-    let mut keys = keys.into_iter();
-    let Some(current) = keys.next() else { return Ok(None) };
-    Ok(Some(Known { ring: Keyring::new(current, keys), is_current }))
+    let ring = |(namespace, keys): (Namespace, Vec<SealingKey>)| {
+        // The one in use comes first.
+        let mut keys = keys.into_iter();
+        keys.next().map(|current| (namespace, Keyring::new(current, keys)))
+    };
+    let rings: BTreeMap<_, _> = keys.into_iter().filter_map(ring).collect();
+    Ok((!rings.is_empty()).then_some(DataKeys { newest, is_current, rings }))
 }
 
 /// The keys of the data, made where there are none. Those that a replaced key has sealed are sealed anew.
 pub(crate) async fn load_or_make(
-    write: &mut Write,
+    tx: &mut Tx,
+    now: UnixMillis,
     outer: &Keyring,
-) -> Result<Keyring, StoreError> {
-    let Some(known) = load(&mut write.tx, outer).await? else {
-        let key = SealingKey::generate().map_err(|e| no_randomness(&e))?;
-        let sealed = outer.current().seal(CONTEXT, key.bytes());
-        write.tx.all(INSERT, params![GLOBAL, sealed.as_slice(), write.now]).await?;
-        return Ok(Keyring::new(key, []));
+) -> Result<DataKeys, StoreError> {
+    let Some(known) = load(tx, outer).await? else {
+        make(tx, now, &Namespace::global(), outer).await?;
+        return load(tx, outer).await?.ok_or_else(none);
     };
-    for row in write.tx.all(ALL, params![GLOBAL]).await? {
+    for row in tx.all(ALL, params![]).await? {
         let row = row.of("data key");
         let sealed: &[u8] = row.get("sealed")?;
         if !outer.is_by_current(sealed) {
             let id: i64 = row.get("id")?;
             let anew = outer.current().seal(CONTEXT, opened(sealed, outer)?.bytes());
             let sql = "UPDATE data_keys SET sealed = $1 WHERE id = $2";
-            write.tx.all(sql, params![anew.as_slice(), id]).await?;
+            tx.all(sql, params![anew.as_slice(), id]).await?;
         }
     }
-    Ok(known.ring)
+    Ok(known)
+}
+
+/// Makes a key that seals in a namespace from now on; the one before can still be read.
+pub(crate) async fn make(
+    tx: &mut Tx,
+    now: UnixMillis,
+    namespace: &Namespace,
+    outer: &Keyring,
+) -> Result<(), StoreError> {
+    retire(tx, now, namespace).await?;
+    let key = SealingKey::generate().map_err(|e| no_randomness(&e))?;
+    let sealed = outer.current().seal(CONTEXT, key.bytes());
+    let params = params![namespace.as_str(), sealed.as_slice(), now];
+    tx.all(INSERT, params).await.map(drop)
+}
+
+/// Lets nothing be sealed any more by the key of a namespace.
+pub(crate) async fn retire(
+    tx: &mut Tx,
+    now: UnixMillis,
+    namespace: &Namespace,
+) -> Result<(), StoreError> {
+    let sql = "UPDATE data_keys SET retired_at = $1 WHERE namespace = $2 AND retired_at IS NULL";
+    tx.all(sql, params![now, namespace.as_str()]).await.map(drop)
 }
 
 fn opened(sealed: &[u8], outer: &Keyring) -> Result<SealingKey, StoreError> {
@@ -70,9 +153,14 @@ fn opened(sealed: &[u8], outer: &Keyring) -> Result<SealingKey, StoreError> {
     Ok(SealingKey::new(bytes))
 }
 
-const ALL: &str = "SELECT id, sealed FROM data_keys WHERE namespace = $1 \
+const ALL: &str = "SELECT id, namespace, sealed FROM data_keys \
      ORDER BY CASE WHEN retired_at IS NULL THEN 0 ELSE 1 END, id";
 const INSERT: &str = "INSERT INTO data_keys (namespace, sealed, created_at) VALUES ($1, $2, $3)";
+
+fn none() -> StoreError {
+    let problem = "the database has no key for its secrets; restore it from a backup".to_owned();
+    StoreError::Keys { problem }
+}
 
 fn cannot_open(error: &CannotOpen) -> StoreError {
     let problem = match error {

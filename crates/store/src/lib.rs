@@ -2,7 +2,7 @@
 //! snapshot of all of it, and what plugins keep for themselves. The only place with SQL; it knows no HTTP, no admin API and no
 //! process.
 //!
-//! Reading order: `store` (transactions), `locked_store` (opening), `keys` (what seals secrets), `apps`, `tokens`, `token_life`, `plugins`, `sealed_draft`, `secret_settings`, `public_endpoints`, `admin_tokens`, `audit`, `audit_rows`, `snapshot`, `kv`
+//! Reading order: `store` (transactions), `locked_store` (opening), `keys` (what seals secrets), `apps`, `tokens`, `token_life`, `plugins`, `sealed_draft`, `secret_settings`, `public_endpoints`, `admin_tokens`, `audit`, `audit_rows`, `namespaces`, `uniqueness`, `versions`, `history`, `snapshot`, `kv`
 //! (what is kept, each with its SQL), `precondition`, `turns` (how writes of plugins queue), `copy` (from one database to another), `sql` (how a statement reaches a database), `sqlite`, `postgres`, `dsn`.
 //!
 //! There is one text of each statement, and it uses only what SQLite and PostgreSQL share. Another database is
@@ -33,10 +33,12 @@ mod dsn;
 mod error;
 #[doc(hidden)]
 pub mod fuzzing;
+mod history;
 mod keys;
 mod kv;
 mod locked_store;
 mod migrations;
+mod namespaces;
 mod page;
 mod plugins;
 mod postgres;
@@ -54,13 +56,18 @@ mod suite;
 mod token_life;
 mod tokens;
 mod turns;
+mod uniqueness;
+mod versions;
 mod view;
 
 pub use admin_tokens::NewAdminToken;
-pub use apps::DeletedApp;
+pub use apps::{AppFilter, DeletedApp};
 pub use audit::{AuditFilter, AuditPage, Refusal};
 pub use copy::Copied;
 pub use error::StoreError;
+pub use history::{
+    Difference, RevisionEntry, RevisionFilter, RevisionPage, RolledBack, ThingChange, Versioned,
+};
 pub use locked_store::LockedStore;
 pub use page::{Listing, Page};
 pub use plugins::{PluginFilter, ScopeChange};
@@ -70,4 +77,5 @@ pub use revision::Written;
 pub use store::Store;
 pub use token_life::{NewEnd, Rotated, Rotation};
 pub use tokens::{NewTokenRow, TokenFilter};
+pub use versions::ChangeKind;
 pub use view::StoreView;

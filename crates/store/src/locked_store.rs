@@ -3,11 +3,12 @@
 
 use crate::dsn::Dsn;
 use crate::error::StoreError;
+use crate::keys::DataKeys;
 use crate::postgres::PostgresBackend;
 use crate::revision::Write;
 use crate::sqlite::SqliteBackend;
 use crate::store::{Backend, Store};
-use crate::{keys, secret_settings};
+use crate::{keys, secret_settings, versions};
 use sidegate_model::actor::AuditContext;
 use sidegate_model::sealing::Keyring;
 use std::sync::Arc;
@@ -89,28 +90,29 @@ impl LockedStore {
             None => self.keys_with_everything_sealed(outer).await?,
         };
         self.backend.forget_what_was_replaced().await;
-        Ok(Store::unlocked(self.backend, keys))
+        Ok(Store::unlocked(self.backend, outer, keys))
     }
 
     /// The keys where nothing is to be done, which a database that can only be read is asked for as well.
-    async fn known_keys(&self, outer: &Keyring) -> Result<Option<Keyring>, StoreError> {
+    async fn known_keys(&self, outer: &Keyring) -> Result<Option<DataKeys>, StoreError> {
         let mut tx = self.backend.begin_read().await?;
         let known = keys::load(&mut tx, outer).await?;
         let is_done = match &known {
             Some(known) if known.is_current => {
-                secret_settings::is_all_sealed(&mut tx, &known.ring).await?
+                versions::has_begun(&mut tx).await?
+                    && secret_settings::is_all_sealed(&mut tx, known).await?
             }
             _ => false,
         };
         tx.commit().await?;
-        Ok(known.filter(|_| is_done).map(|known| known.ring))
+        Ok(known.filter(|_| is_done))
     }
 
-    async fn keys_with_everything_sealed(&self, outer: &Keyring) -> Result<Keyring, StoreError> {
+    async fn keys_with_everything_sealed(&self, outer: &Keyring) -> Result<DataKeys, StoreError> {
         let context = Arc::new(AuditContext::system("seal_secrets"));
         let mut write = Write::new(self.backend.begin_write().await?, context, None);
-        let keys = keys::load_or_make(&mut write, outer).await?;
-        if self.has_keys {
+        let keys = keys::load_or_make(&mut write.tx, write.now, outer).await?;
+        if self.has_keys && !keys.is_current {
             let key = outer.current().id();
             tracing::info!(%key, "what seals the secrets is sealed by this key now");
         }
@@ -118,6 +120,8 @@ impl LockedStore {
         if sealed > 0 {
             self.backend.forget_what_is_replaced(&mut write.tx).await?;
         }
+        // With everything sealed, so that no version ever holds a secret in clear.
+        versions::begin(&mut write.tx, write.now).await?;
         write.aside(()).await?;
         if sealed > 0 {
             tracing::info!(plugins = sealed, "secrets that were stored in clear are encrypted now");

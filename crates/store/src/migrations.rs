@@ -14,7 +14,7 @@ struct Step {
     postgres: &'static str,
 }
 
-const STEPS: [Step; 6] = [
+const STEPS: [Step; 7] = [
     Step {
         number: 1,
         since: "0.1.0",
@@ -56,6 +56,13 @@ const STEPS: [Step; 6] = [
         what: "admin tokens and the audit log",
         sqlite: include_str!("../migrations/sqlite/0006_admin_tokens_and_audit.sql"),
         postgres: include_str!("../migrations/postgres/0006_admin_tokens_and_audit.sql"),
+    },
+    Step {
+        number: 7,
+        since: "0.4.0",
+        what: "namespaces and history",
+        sqlite: include_str!("../migrations/sqlite/0007_namespaces_and_history.sql"),
+        postgres: include_str!("../migrations/postgres/0007_namespaces_and_history.sql"),
     },
 ];
 
@@ -130,10 +137,12 @@ mod tests {
     #[test]
     fn the_version_that_is_needed_is_named_where_it_is_known() {
         assert_eq!(
-            too_new(7, "0.12.0: fleets"),
+            too_new(i64::try_from(STEPS.len()).unwrap() + 1, "0.12.0: fleets"),
             format!(
-                "it was written by a newer Sidegate (its schema is 7, Sidegate {OURS} knows 6); \
-                 use Sidegate 0.12.0 or newer, or restore a backup"
+                "it was written by a newer Sidegate (its schema is {}, Sidegate {OURS} knows {}); \
+                 use Sidegate 0.12.0 or newer, or restore a backup",
+                STEPS.len() + 1,
+                STEPS.len()
             )
         );
         assert!(too_new(7, "who: knows").contains("; use the version that wrote it, or"));

@@ -1,22 +1,32 @@
 //! Plugins: how they are kept and found, and that no two share a name or a slug. It runs none.
 
 use crate::error::StoreError;
+use crate::keys::DataKeys;
 use crate::page::{Listing, Page};
 use crate::precondition::Precondition;
 use crate::revision::{Write, Written};
 use crate::sealed_draft::SealedDraft;
 use crate::sql::{Param, Row, Tx, json_text, params};
 use crate::store::Store;
+use crate::uniqueness::{self, Noun};
+use crate::versions::{self, PluginRow};
 use sidegate_model::UnixMillis;
 use sidegate_model::audit::Change;
+use sidegate_model::namespace::Namespace;
 use sidegate_model::plugin::{Plugin, PluginDraft, PluginId};
 use sidegate_model::scope::check_service;
-use sidegate_model::sealing::Keyring;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// Which plugins to list; the default is all.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PluginFilter {
+    /// Only the one, or the ones of several namespaces, with exactly this name.
+    pub name: Option<String>,
+    /// Only those of this namespace.
+    pub namespace: Option<Namespace>,
+    /// Only those that this one looks after.
+    pub managed_by: Option<String>,
     /// Only active or only inactive ones.
     pub is_active: Option<bool>,
     /// Only those with this hook, as their primary or one of their others.
@@ -42,15 +52,19 @@ impl Store {
     pub async fn create_plugin(&self, draft: &PluginDraft) -> Result<Written<Plugin>, StoreError> {
         let slug = checked_slug(draft)?;
         let mut write = self.begin_write().await?;
-        require_free(&mut write.tx, &draft.name, slug.as_deref(), None).await?;
-        let row = write.tx.first(INSERT, params![draft.name.as_str(), write.now]).await?;
+        uniqueness::require_namespace(&mut write.tx, &draft.namespace).await?;
+        let keys = self.keys.seen_by(&mut write.tx).await?;
+        require_free(&mut write.tx, draft, slug.as_deref(), None).await?;
+        let params = params![draft.name.as_str(), write.now, draft.namespace.as_str()];
+        let row = write.tx.first(INSERT, params).await?;
         let id = PluginId(row.expect("an insert returns its row").of("plugin").number("id")?);
         // Its number is part of what its secrets are sealed for.
-        let sealed = SealedDraft::new(id, draft, &SealedDraft::default(), &self.keys)?;
+        let sealed =
+            SealedDraft::new(id, draft, &SealedDraft::default(), keys.of(&draft.namespace)?)?;
         let mut params = sealed.params(draft, slug);
         params.extend(params![write.now, id.0]);
         let row = write.tx.first(UPDATE, params).await?;
-        let plugin = read(row.as_ref().expect("a new row differs from its draft"), &self.keys)?;
+        let plugin = read(row.as_ref().expect("a new row differs from its draft"), &keys)?;
         let change = Change::created(&plugin);
         write.changed(plugin, change).await
     }
@@ -60,18 +74,21 @@ impl Store {
     /// # Errors
     /// [`StoreError::NotFound`].
     pub async fn plugin(&self, id: PluginId) -> Result<Plugin, StoreError> {
-        require(&mut self.begin_read().await?, id, &self.keys).await
+        let mut tx = self.begin_read().await?;
+        let keys = self.keys.seen_by(&mut tx).await?;
+        require(&mut tx, id, &keys).await
     }
 
-    /// The plugin with exactly this name.
+    /// The plugin with exactly this name; that of the global namespace, or else the oldest, where several have it.
     ///
     /// # Errors
     /// [`StoreError::NotFound`].
     pub async fn plugin_by_name(&self, name: &str) -> Result<Plugin, StoreError> {
         let mut tx = self.begin_read().await?;
-        let row = tx.first("SELECT * FROM plugins WHERE name = $1", params![name]).await?;
-        let row = row.ok_or_else(|| StoreError::not_found("plugin", format!("{name:?}")))?;
-        read(&row, &self.keys)
+        let keys = self.keys.seen_by(&mut tx).await?;
+        let sql = "SELECT * FROM plugins WHERE name = $1 ORDER BY namespace, id LIMIT 1";
+        let row = tx.first(sql, params![name]).await?;
+        read(&row.ok_or_else(|| StoreError::not_found("plugin", format!("{name:?}")))?, &keys)
     }
 
     /// One page of the plugins that pass `filter`, oldest first.
@@ -84,12 +101,13 @@ impl Store {
         page: Page,
     ) -> Result<Listing<Plugin>, StoreError> {
         let mut tx = self.begin_read().await?;
+        let keys = self.keys.seen_by(&mut tx).await?;
         let total = tx.first(COUNT, filter_params(filter)).await?;
         let total = total.map_or(Ok(0), |row| row.of("plugin").number("total"))?;
         let mut params = filter_params(filter);
         params.extend(params![page.size(), page.offset()]);
         let rows = tx.all(LIST, params).await?;
-        let plugins = rows.iter().map(|row| read(row, &self.keys));
+        let plugins = rows.iter().map(|row| read(row, &keys));
         Ok(Listing { items: plugins.collect::<Result<_, _>>()?, total, page })
     }
 
@@ -122,11 +140,12 @@ impl Store {
         M: FnOnce(&Plugin) -> Result<PluginDraft, E>,
     {
         let mut write = self.begin_write().await?;
+        let keys = self.keys.seen_by(&mut write.tx).await?;
         let row = require_row(&mut write.tx, id).await?;
-        let before = read(&row, &self.keys)?;
+        let before = read(&row, &keys)?;
         precondition.check("plugin", id, &before.version())?;
         let draft = amend(&before)?;
-        Ok(self.replace(write, Stored { row, plugin: before }, &draft).await?)
+        Ok(self.replace(write, Stored { row, plugin: before, keys }, &draft).await?)
     }
 
     /// Grants scopes or takes them back; what is so already changes nothing. Nothing comes between
@@ -141,7 +160,8 @@ impl Store {
         precondition: &Precondition,
     ) -> Result<Written<Plugin>, StoreError> {
         let mut write = self.begin_write().await?;
-        let before = require(&mut write.tx, id, &self.keys).await?;
+        let keys = self.keys.seen_by(&mut write.tx).await?;
+        let before = require(&mut write.tx, id, &keys).await?;
         precondition.check("plugin", id, &before.version())?;
         let scopes = change.apply(before.draft.service_scopes.clone())?;
         if scopes == before.draft.service_scopes {
@@ -151,7 +171,7 @@ impl Store {
             "UPDATE plugins SET service_scopes = $1, updated_at = $2 WHERE id = $3 RETURNING *";
         let params = params![json_text(&scopes), write.later_than(before.updated_at), id.0];
         let row = write.tx.first(sql, params).await?;
-        let plugin = read(&row.ok_or_else(|| StoreError::not_found("plugin", id))?, &self.keys)?;
+        let plugin = read(&row.ok_or_else(|| StoreError::not_found("plugin", id))?, &keys)?;
         let change = Change::changed(&before, &plugin);
         write.changed(plugin, change).await
     }
@@ -190,10 +210,11 @@ impl Store {
         change: fn(&Plugin, &Plugin) -> Change,
     ) -> Result<Written<Plugin>, StoreError> {
         let mut write = self.begin_write().await?;
-        let before = require(&mut write.tx, id, &self.keys).await?;
+        let keys = self.keys.seen_by(&mut write.tx).await?;
+        let before = require(&mut write.tx, id, &keys).await?;
         precondition.check("plugin", id, &before.version())?;
         let row = write.tx.first(sql, params![id.0]).await?;
-        let plugin = read(&row.ok_or_else(|| StoreError::not_found("plugin", id))?, &self.keys)?;
+        let plugin = read(&row.ok_or_else(|| StoreError::not_found("plugin", id))?, &keys)?;
         let change = change(&before, &plugin);
         write.changed(plugin, change).await
     }
@@ -205,18 +226,23 @@ impl Store {
         before: Stored,
         draft: &PluginDraft,
     ) -> Result<Written<Plugin>, StoreError> {
-        let Stored { row, plugin: before } = before;
+        let Stored { row, plugin: before, keys } = before;
         let slug = checked_slug(draft)?;
-        require_free(&mut write.tx, &draft.name, slug.as_deref(), Some(before.id)).await?;
-        let sealed = SealedDraft::new(before.id, draft, &SealedDraft::read(&row)?, &self.keys)?;
+        uniqueness::require_same_namespace("plugin", &before.draft.namespace, &draft.namespace)?;
+        require_free(&mut write.tx, draft, slug.as_deref(), Some(before.id)).await?;
+        let ring = keys.of(&draft.namespace)?;
+        let sealed = SealedDraft::new(before.id, draft, &SealedDraft::read(&row)?, ring)?;
         let more_is_secret = sealed.secret_settings != before.secret_settings;
         let mut params = sealed.params(draft, slug);
         params.extend(params![write.later_than(before.updated_at), before.id.0]);
         let Some(row) = write.tx.first(UPDATE, params).await? else {
             return write.unchanged(before).await;
         };
-        let plugin = read(&row, &self.keys)?;
+        let plugin = read(&row, &keys)?;
         let change = Change::changed(&before, &plugin);
+        if more_is_secret {
+            versions::seal_versions(&mut write.tx, &plugin, &keys).await?;
+        }
         let written = write.changed(plugin, change).await?;
         if more_is_secret {
             self.forget_what_was_replaced().await;
@@ -229,6 +255,7 @@ impl Store {
 struct Stored {
     row: Row,
     plugin: Plugin,
+    keys: Arc<DataKeys>,
 }
 
 impl ScopeChange {
@@ -255,17 +282,20 @@ fn require_known<'a>(scopes: impl Iterator<Item = &'a String>) -> Result<(), Sto
 }
 
 /// Every active plugin, for the snapshot.
-pub(crate) async fn active(tx: &mut Tx, keys: &Keyring) -> Result<Vec<Plugin>, StoreError> {
+pub(crate) async fn active(tx: &mut Tx, keys: &DataKeys) -> Result<Vec<Plugin>, StoreError> {
     let sql = "SELECT * FROM plugins WHERE is_active = $1";
     tx.all(sql, params![true]).await?.iter().map(|row| read(row, keys)).collect()
 }
 
-/// When each plugin was registered.
-pub(crate) async fn registered(tx: &mut Tx) -> Result<BTreeMap<PluginId, UnixMillis>, StoreError> {
-    let rows = tx.all("SELECT id, created_at FROM plugins", params![]).await?;
+/// When each plugin was registered, and in which namespace.
+pub(crate) async fn registered(
+    tx: &mut Tx,
+) -> Result<BTreeMap<PluginId, (UnixMillis, Namespace)>, StoreError> {
+    let rows = tx.all("SELECT id, created_at, namespace FROM plugins", params![]).await?;
     let registered = |row: &Row| {
         let row = row.of("plugin");
-        Ok((PluginId(row.number("id")?), row.get("created_at")?))
+        let since = row.get("created_at")?;
+        Ok((PluginId(row.number("id")?), (since, uniqueness::namespace(&row)?)))
     };
     rows.iter().map(registered).collect()
 }
@@ -273,34 +303,53 @@ pub(crate) async fn registered(tx: &mut Tx) -> Result<BTreeMap<PluginId, UnixMil
 /// Gives a plugin its number; all else is said by [`UPDATE`].
 const INSERT: &str = "INSERT INTO plugins (name, description, command, slug, config, options, \
      hook_type, hook_types, service_scopes, is_active, reloads, public_endpoints, \
-     secret_settings, created_at, updated_at) \
-     VALUES ($1, '', '', NULL, '{}', '{}', '', '[]', '[]', FALSE, 0, '[]', '[]', $2, 0) \
+     secret_settings, created_at, updated_at, namespace) \
+     VALUES ($1, '', '', NULL, '{}', '{}', '', '[]', '[]', FALSE, 0, '[]', '[]', $2, 0, $3) \
      RETURNING id";
 
 /// Touches the row only when something differs.
 const UPDATE: &str = "UPDATE plugins SET name = $1, description = $2, command = $3, slug = $4, \
      config = $5, options = $6, hook_type = $7, hook_types = $8, service_scopes = $9, \
-     is_active = $10, secret_settings = $11, updated_at = $12 WHERE id = $13 AND \
+     is_active = $10, secret_settings = $11, managed_by = $12, updated_at = $13 WHERE id = $14 AND \
      (name, description, command, slug, config, options, hook_type, hook_types, service_scopes, \
-     is_active, secret_settings) IS DISTINCT FROM \
-     ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) RETURNING *";
+     is_active, secret_settings, managed_by) IS DISTINCT FROM \
+     ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) RETURNING *";
 
 /// A slug among all plugins, running or not: activating one must never fail for its slug.
-const HOLDERS: &str = "SELECT id, name, slug FROM plugins WHERE name = $1 OR slug = $2 ORDER BY id";
+const HOLDERS: &str =
+    "SELECT id, namespace, name, slug FROM plugins WHERE name = $1 OR slug = $2 ORDER BY id";
 
 /// No primary hook is any hook. Others are looked up as a quoted text in their JSON list, by what is left of
 /// it without: databases disagree about LIKE and upper case.
-const COUNT: &str = "SELECT count(*) AS total FROM plugins WHERE is_active IN ($1, $2) AND \
-     (hook_type = coalesce($3, hook_type) OR replace(hook_types, $4, '') <> hook_types)";
-const LIST: &str = "SELECT * FROM plugins WHERE is_active IN ($1, $2) AND \
-     (hook_type = coalesce($3, hook_type) OR replace(hook_types, $4, '') <> hook_types) \
-     ORDER BY id LIMIT $5 OFFSET $6";
+macro_rules! filtered {
+    ($select:literal, $order:literal) => {
+        concat!(
+            $select,
+            " FROM plugins WHERE is_active IN ($1, $2) AND \
+             (hook_type = coalesce($3, hook_type) OR replace(hook_types, $4, '') <> hook_types) \
+             AND name = coalesce($5, name) AND namespace = coalesce($6, namespace) \
+             AND managed_by = coalesce($7, managed_by)",
+            $order
+        )
+    };
+}
+const COUNT: &str = filtered!("SELECT count(*) AS total", "");
+const LIST: &str = filtered!("SELECT *", " ORDER BY id LIMIT $8 OFFSET $9");
 
-/// `$1` to `$4` of [`COUNT`] and [`LIST`].
+/// `$1` to `$7` of [`COUNT`] and [`LIST`].
 fn filter_params(filter: &PluginFilter) -> Vec<Param> {
     let (either, or) = filter.is_active.map_or((true, false), |wanted| (wanted, wanted));
     let quoted = filter.hook_type.as_ref().map(json_text).unwrap_or_default();
-    params![either, or, filter.hook_type.clone(), quoted]
+    let namespace = filter.namespace.as_ref().map(|namespace| namespace.as_str().to_owned());
+    params![
+        either,
+        or,
+        filter.hook_type.clone(),
+        quoted,
+        filter.name.clone(),
+        namespace,
+        filter.managed_by.clone(),
+    ]
 }
 
 fn checked_slug(draft: &PluginDraft) -> Result<Option<String>, StoreError> {
@@ -312,7 +361,7 @@ fn checked_slug(draft: &PluginDraft) -> Result<Option<String>, StoreError> {
 pub(crate) async fn require(
     tx: &mut Tx,
     id: PluginId,
-    keys: &Keyring,
+    keys: &DataKeys,
 ) -> Result<Plugin, StoreError> {
     read(&require_row(tx, id).await?, keys)
 }
@@ -324,54 +373,15 @@ pub(crate) async fn require_row(tx: &mut Tx, id: PluginId) -> Result<Row, StoreE
 
 async fn require_free(
     tx: &mut Tx,
-    name: &str,
+    draft: &PluginDraft,
     slug: Option<&str>,
     own: Option<PluginId>,
 ) -> Result<(), StoreError> {
-    let rows = tx.all(HOLDERS, params![name, slug.map(str::to_owned)]).await?;
-    for row in &rows {
-        let row = row.of("plugin");
-        let holder = PluginId(row.number("id")?);
-        if own == Some(holder) {
-            continue;
-        }
-        let holder_name: &str = row.get("name")?;
-        let detail = if holder_name == name {
-            format!("the name {name:?} is taken by plugin {holder}; choose another")
-        } else {
-            let slug = slug.unwrap_or_default();
-            format!(
-                "the slug {slug:?} is taken by plugin {holder} ({holder_name:?}); choose another"
-            )
-        };
-        return Err(StoreError::Conflict { what: "plugin", detail });
-    }
-    Ok(())
+    let holders = tx.all(HOLDERS, params![draft.name.as_str(), slug.map(str::to_owned)]).await?;
+    uniqueness::require_free(&Noun::of_plugin(draft, slug, own), &holders)
 }
 
 /// A row as the plugin that it is, with its secrets in clear.
-pub(crate) fn read(row: &Row, keys: &Keyring) -> Result<Plugin, StoreError> {
-    let sealed = SealedDraft::read(row)?;
-    let row = row.of("plugin");
-    let id = PluginId(row.number("id")?);
-    Ok(Plugin {
-        id,
-        reloads: row.number("reloads")?,
-        draft: PluginDraft {
-            name: row.get("name")?,
-            description: row.get("description")?,
-            command: row.get("command")?,
-            config: sealed.config(id, keys).map_err(|e| row.damaged("config", e))?,
-            options: sealed.options(id, keys).map_err(|e| row.damaged("options", e))?,
-            hook_type: row.get("hook_type")?,
-            hook_types: row.json("hook_types")?,
-            service_scopes: row.json("service_scopes")?,
-            is_active: row.get("is_active")?,
-        },
-        public_endpoints: row.optional_json("public_endpoints")?,
-        secrets_version: sealed.secrets_version(),
-        secret_settings: sealed.secret_settings,
-        created_at: row.get("created_at")?,
-        updated_at: row.get("updated_at")?,
-    })
+pub(crate) fn read(row: &Row, keys: &DataKeys) -> Result<Plugin, StoreError> {
+    PluginRow::read(row)?.plugin(keys)
 }

@@ -35,7 +35,8 @@ impl Store {
         precondition: &Precondition,
     ) -> Result<Written<Plugin>, StoreError> {
         let mut write = self.begin_write().await?;
-        let before = require(&mut write.tx, id, &self.keys).await?;
+        let keys = self.keys.seen_by(&mut write.tx).await?;
+        let before = require(&mut write.tx, id, &keys).await?;
         precondition.check("plugin", id, &before.version())?;
         let approved = before.public_endpoints.as_ref().unwrap_or(&change.undecided);
         let approved = approved.union(&change.approve).without(&change.revoke);
@@ -46,7 +47,7 @@ impl Store {
             "UPDATE plugins SET public_endpoints = $1, updated_at = $2 WHERE id = $3 RETURNING *";
         let params = params![json_text(&approved), write.later_than(before.updated_at), id.0];
         let row = write.tx.first(sql, params).await?;
-        let plugin = read(&row.ok_or_else(|| StoreError::not_found("plugin", id))?, &self.keys)?;
+        let plugin = read(&row.ok_or_else(|| StoreError::not_found("plugin", id))?, &keys)?;
         let change = Change::changed(&before, &plugin);
         write.changed(plugin, change).await
     }
@@ -84,7 +85,8 @@ impl Store {
     ) -> Result<Option<Plugin>, StoreError> {
         let sql = "UPDATE plugins SET public_endpoints = $1 \
              WHERE id = $2 AND public_endpoints IS NULL RETURNING *";
+        let keys = self.keys.seen_by(&mut write.tx).await?;
         let row = write.tx.first(sql, params![json_text(endpoints), id.0]).await?;
-        row.map(|row| read(&row, &self.keys)).transpose()
+        row.map(|row| read(&row, &keys)).transpose()
     }
 }

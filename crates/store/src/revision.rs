@@ -1,13 +1,15 @@
 //! The revision: the number that grows with every change of content, in the transaction of that
-//! change. A write can only end through here, so no change can forget it, nor its entry in the audit log.
+//! change. A write can only end through here, so no change can forget it, nor its place in the history, nor its entry in
+//! the audit log.
 
 use crate::audit_rows::{self, NewRow};
 use crate::error::StoreError;
+use crate::keys::Keys;
 use crate::sql::{Row, Tx, params};
+use crate::versions::{self, Revised};
 use sidegate_model::actor::AuditContext;
 use sidegate_model::audit::Change;
 use sidegate_model::clock::now_millis;
-use sidegate_model::sealing::Keyring;
 use sidegate_model::sha256::Sha256;
 use sidegate_model::snapshot::Revision;
 use std::sync::Arc;
@@ -53,11 +55,11 @@ pub(crate) struct Write {
     context: Arc<AuditContext>,
     /// What the digests of the audit log are made with; `None` while the keys are not known, when nothing is
     /// audited.
-    keys: Option<Arc<Keyring>>,
+    keys: Option<Arc<Keys>>,
 }
 
 impl Write {
-    pub(crate) fn new(tx: Tx, context: Arc<AuditContext>, keys: Option<Arc<Keyring>>) -> Self {
+    pub(crate) fn new(tx: Tx, context: Arc<AuditContext>, keys: Option<Arc<Keys>>) -> Self {
         Self { tx, now: now_millis(), context, keys }
     }
 
@@ -67,7 +69,8 @@ impl Write {
         self.now.max(before.saturating_add(1))
     }
 
-    /// Ends a write that changed content.
+    /// Ends a write that changed content. What each thing became is read and kept as its version at the new
+    /// revision.
     pub(crate) async fn changed<T>(
         mut self,
         value: T,
@@ -78,7 +81,10 @@ impl Write {
             .first("UPDATE revision SET value = value + 1 RETURNING value", params![])
             .await?;
         let revision = number(row.as_ref())?;
-        self.audit(&changes.into(), Some(revision)).await?;
+        let changes = changes.into();
+        let revised = Revised { revision, at: self.now, context: &self.context };
+        versions::record(&mut self.tx, &revised, &changes.0).await?;
+        self.audit(&changes, Some(revision)).await?;
         self.tx.commit().await?;
         Ok(Written { value, revision })
     }
@@ -125,7 +131,8 @@ impl Write {
     fn with_keyed_digests(&self, change: &Change) -> Change {
         let keyed = |digest: &Sha256| {
             let keys = self.keys.as_ref()?;
-            Some(Sha256(keys.current().digest("audit", &digest.0)))
+            let known = keys.known();
+            Some(Sha256(known.global().ok()?.current().digest("audit", &digest.0)))
         };
         let before = change.before.as_ref().and_then(keyed);
         let after = change.after.as_ref().and_then(keyed);

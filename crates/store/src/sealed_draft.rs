@@ -55,6 +55,36 @@ impl SealedDraft {
         Ok(Self::sealed(id, &clear, before, keys))
     }
 
+    /// Of texts as they are in a row.
+    pub(crate) fn of(
+        config: &str,
+        options: &str,
+        secret_settings: &str,
+    ) -> serde_json::Result<Self> {
+        Ok(Self {
+            config: serde_json::from_str(config)?,
+            options: serde_json::from_str(options)?,
+            secret_settings: serde_json::from_str(secret_settings)?,
+        })
+    }
+
+    /// The three texts that [`Self::of`] reads.
+    pub(crate) fn texts(&self) -> [String; 3] {
+        [json_text(&self.config), json_text(&self.options), json_text(&self.secret_settings)]
+    }
+
+    /// The options as they are, sealed where they are secrets; what is no text is left out.
+    pub(crate) fn sealed_options(&self) -> BTreeMap<String, String> {
+        let text =
+            |(name, value): (&String, &Value)| Some((name.clone(), value.as_str()?.to_owned()));
+        self.options.iter().filter_map(text).collect()
+    }
+
+    /// The configuration as it is, its secrets sealed.
+    pub(crate) fn sealed_config(&self) -> &Map<String, Value> {
+        &self.config
+    }
+
     /// As it is in a row.
     pub(crate) fn read(row: &Row) -> Result<Self, StoreError> {
         let row = row.of("plugin");
@@ -139,7 +169,7 @@ impl SealedDraft {
         (count > 0).then_some(text)
     }
 
-    /// `$1` to `$11` of the update of a plugin.
+    /// `$1` to `$12` of the update of a plugin.
     pub(crate) fn params(&self, draft: &PluginDraft, slug: Option<String>) -> Vec<Param> {
         params![
             draft.name.as_str(),
@@ -153,6 +183,7 @@ impl SealedDraft {
             json_text(&draft.service_scopes),
             draft.is_active,
             json_text(&self.secret_settings),
+            draft.managed_by.as_str(),
         ]
     }
 

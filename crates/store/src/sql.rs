@@ -185,15 +185,6 @@ impl<'r> Fields<'r> {
         serde_json::from_str(self.get(field)?).map_err(|e| self.damaged(field, e))
     }
 
-    /// A value that is stored as JSON text, or not at all.
-    pub(crate) fn optional_json<T: DeserializeOwned>(
-        &self,
-        field: &'static str,
-    ) -> Result<Option<T>, StoreError> {
-        let text: Option<&str> = self.get(field)?;
-        text.map(serde_json::from_str).transpose().map_err(|e| self.damaged(field, e))
-    }
-
     /// What was bound as [`Param::Key`].
     pub(crate) fn key(&self, field: &'static str) -> Result<String, StoreError> {
         let bytes: Vec<u8> = self.get(field)?;

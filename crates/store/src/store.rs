@@ -2,6 +2,7 @@
 //! it is told by the files of the nouns; no table is named here.
 
 use crate::error::StoreError;
+use crate::keys::{DataKeys, Keys};
 use crate::postgres::PostgresBackend;
 use crate::revision::{self, Write};
 use crate::sql::Tx;
@@ -20,7 +21,7 @@ pub struct Store {
     backend: Backend,
     turns: Arc<Turns>,
     /// What seals secrets.
-    pub(crate) keys: Arc<Keyring>,
+    pub(crate) keys: Arc<Keys>,
     context: Arc<AuditContext>,
 }
 
@@ -35,9 +36,19 @@ pub(crate) enum Backend {
 
 impl Store {
     /// A database that is open, with what seals its secrets.
-    pub(crate) fn unlocked(backend: Backend, keys: Keyring) -> Self {
+    pub(crate) fn unlocked(backend: Backend, outer: &Keyring, known: DataKeys) -> Self {
         let context = Arc::new(AuditContext::system(BY_ITSELF));
-        Self { backend, turns: Arc::new(Turns::new()), keys: Arc::new(keys), context }
+        let keys = Arc::new(Keys::new(outer.clone(), known));
+        Self { backend, turns: Arc::new(Turns::new()), keys, context }
+    }
+
+    /// The same database as another process sees it that has just opened it.
+    #[cfg(test)]
+    pub(crate) async fn as_another_process(&self, outer: &Keyring) -> Self {
+        let mut tx = self.begin_read().await.unwrap();
+        let known = crate::keys::load(&mut tx, outer).await.unwrap().unwrap();
+        tx.commit().await.unwrap();
+        Self::unlocked(self.backend.clone(), outer, known)
     }
 
     /// The same database for writes on behalf of somebody.

@@ -5,7 +5,10 @@ mod admin_tokens;
 mod apps;
 mod audit;
 mod copies;
+mod history;
+mod history_random;
 mod kv;
+mod namespaces;
 mod plugins;
 mod public_endpoints;
 mod same_schema;
@@ -100,6 +103,26 @@ for_each_database! {
         what_was_never_decided_is_recorded_once
         a_first_decision_begins_with_what_was_offered
         approvals_at_the_same_time_lose_nothing;
+    namespaces:
+        a_namespace_is_made_with_a_key_of_its_own_and_goes_when_nothing_is_in_it
+        names_and_slugs_are_unique_in_what_one_edge_sees
+        a_thing_stays_in_its_namespace_and_needs_one_that_is_there
+        lists_are_narrowed_by_namespace_and_by_who_looks_after_a_thing
+        new_keys_seal_everything_anew_and_the_old_ones_are_still_read
+        what_an_edge_gets_is_sealed_and_its_key_opens_it
+        a_key_that_another_process_made_is_known_here;
+    history:
+        every_revision_is_listed_with_its_author_and_what_it_changed
+        a_diff_tells_what_differs_and_a_rollback_undoes_it
+        going_back_brings_what_was_deleted_back_and_removes_what_is_new
+        going_back_to_what_is_there_changes_nothing
+        going_back_is_refused_by_name_where_somebody_has_the_name_now
+        names_that_were_exchanged_are_exchanged_back
+        a_setting_that_turns_out_to_be_a_secret_is_sealed_in_the_history_too
+        a_sweep_leaves_every_kept_revision_to_be_gone_back_to
+        the_head_of_a_namespace_is_where_something_in_it_last_changed;
+    history_random:
+        whatever_was_written_can_be_gone_back_to;
     secrets:
         secrets_are_sealed_in_the_database_and_read_in_clear
         what_does_not_change_stays_as_it_was_sealed

@@ -12,6 +12,7 @@ use sidegate_model::UnixMillis;
 use sidegate_model::app::AppId;
 use sidegate_model::audit::Change;
 use sidegate_model::last_use::LastUse;
+use sidegate_model::namespace::Namespace;
 use sidegate_model::scope;
 use sidegate_model::token::{TOKEN_PREFIX, Token, TokenHash, TokenId};
 
@@ -48,6 +49,8 @@ pub struct TokenFilter {
     pub ends_before: Option<UnixMillis>,
     /// Only those that were not used since this time, nor made.
     pub unused_since: Option<UnixMillis>,
+    /// Only those of apps in this namespace.
+    pub namespace: Option<Namespace>,
 }
 
 impl NewTokenRow {
@@ -176,21 +179,25 @@ macro_rules! filtered {
             $select,
             " FROM tokens WHERE app_id BETWEEN $1 AND $2 AND name = coalesce($3, name) \
              AND coalesce(expires_at, 9223372036854775807) BETWEEN $4 AND $5 \
-             AND coalesce(last_used_at, created_at) < $6",
+             AND coalesce(last_used_at, created_at) < $6 \
+             AND ($7 OR app_id IN (SELECT id FROM apps WHERE namespace = $8))",
             $order
         )
     };
 }
 const COUNT: &str = filtered!("SELECT count(*) AS total", "");
-const LIST: &str = filtered!("SELECT *", " ORDER BY id LIMIT $7 OFFSET $8");
+const LIST: &str = filtered!("SELECT *", " ORDER BY id LIMIT $9 OFFSET $10");
 
-/// `$1` to `$6` of [`COUNT`] and [`LIST`].
+/// `$1` to `$8` of [`COUNT`] and [`LIST`].
 fn filter_params(filter: &TokenFilter) -> Vec<Param> {
     let (low, high) = filter.app.map_or((0, u32::MAX), |app| (app.0, app.0));
     let first_end = filter.ends_after.map_or(UnixMillis::MIN, |time| time.saturating_add(1));
     let last_end = filter.ends_before.map_or(UnixMillis::MAX, |time| time.saturating_sub(1));
     let unused_since = filter.unused_since.unwrap_or(UnixMillis::MAX);
-    params![low, high, filter.name.clone(), first_end, last_end, unused_since]
+    let namespace = filter.namespace.as_ref().map_or("", Namespace::as_str);
+    let name = filter.name.clone();
+    let anywhere = filter.namespace.is_none();
+    params![low, high, name, first_end, last_end, unused_since, anywhere, namespace]
 }
 
 async fn require_new_hash(tx: &mut Tx, hash: TokenHash) -> Result<(), StoreError> {

@@ -17,7 +17,7 @@ pub(crate) enum Writer {
     Plugin(u32),
     /// The removal of what has expired.
     Expiry,
-    /// What the audit log gets besides entries of changes, and its own removal.
+    /// What the audit log gets besides entries of changes, and the removal of what is old in it and in the history.
     Audit,
 }
 

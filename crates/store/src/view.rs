@@ -1,15 +1,20 @@
 //! The store for those who only read: what is kept, and nothing that changes it.
 
+use crate::apps::AppFilter;
 use crate::audit::{AuditFilter, AuditPage};
 use crate::error::StoreError;
+use crate::history::{Difference, RevisionEntry, RevisionFilter, RevisionPage};
 use crate::page::{Listing, Page};
 use crate::plugins::PluginFilter;
 use crate::store::Store;
 use crate::tokens::TokenFilter;
 use sidegate_model::admin_token::{AdminToken, AdminTokenId};
 use sidegate_model::app::{App, AppId};
+use sidegate_model::namespace::{KnownNamespace, Namespace, NamespaceId};
 use sidegate_model::plugin::{Plugin, PluginId};
+use sidegate_model::snapshot::Revision;
 use sidegate_model::token::{Token, TokenHash, TokenId};
+use std::collections::BTreeMap;
 
 /// Reads apps, tokens, plugins, admin tokens and the audit log. Clones share the store's connections.
 ///
@@ -51,8 +56,90 @@ impl StoreView {
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
-    pub async fn list_apps(&self, page: Page) -> Result<Listing<App>, StoreError> {
-        self.store.list_apps(page).await
+    pub async fn list_apps(
+        &self,
+        filter: &AppFilter,
+        page: Page,
+    ) -> Result<Listing<App>, StoreError> {
+        self.store.list_apps(filter, page).await
+    }
+
+    /// See [`Store::list_namespaces`].
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn list_namespaces(&self) -> Result<Vec<KnownNamespace>, StoreError> {
+        self.store.list_namespaces().await
+    }
+
+    /// See [`Store::namespace`].
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`], [`StoreError::Unavailable`].
+    pub async fn namespace(&self, id: NamespaceId) -> Result<KnownNamespace, StoreError> {
+        self.store.namespace(id).await
+    }
+
+    /// See [`Store::revision`].
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn revision(&self) -> Result<Revision, StoreError> {
+        self.store.revision().await
+    }
+
+    /// See [`Store::heads`].
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn heads(&self) -> Result<BTreeMap<Namespace, Revision>, StoreError> {
+        self.store.heads().await
+    }
+
+    /// See [`Store::list_revisions`].
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn list_revisions(
+        &self,
+        filter: &RevisionFilter,
+        before: Option<Revision>,
+        size: u32,
+    ) -> Result<RevisionPage, StoreError> {
+        self.store.list_revisions(filter, before, size).await
+    }
+
+    /// See [`Store::revision_entry`].
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`], [`StoreError::Unavailable`].
+    pub async fn revision_entry(&self, revision: Revision) -> Result<RevisionEntry, StoreError> {
+        self.store.revision_entry(revision).await
+    }
+
+    /// See [`Store::diff`].
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`], [`StoreError::Unavailable`].
+    pub async fn diff(
+        &self,
+        from: Revision,
+        to: Revision,
+        namespace: Option<&Namespace>,
+    ) -> Result<Vec<Difference>, StoreError> {
+        self.store.diff(from, to, namespace).await
+    }
+
+    /// See [`Store::plan_rollback`].
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`], [`StoreError::Conflict`], [`StoreError::Unavailable`].
+    pub async fn plan_rollback(
+        &self,
+        revision: Revision,
+        namespace: &Namespace,
+    ) -> Result<Vec<Difference>, StoreError> {
+        self.store.plan_rollback(revision, namespace).await
     }
 
     /// See [`Store::token`].

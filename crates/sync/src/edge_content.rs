@@ -78,7 +78,8 @@ impl NamespaceContent {
             let same = before.get(&entry.name).filter(|before| before.digest == entry.digest);
             let read = match same {
                 Some(same) => Ok(same.object.clone()),
-                None => read_object(entry, &blob(entry)?, known, open),
+                None => read_object(entry, &blob(entry)?, known, open)
+                    .map(|object| Arc::new(object.within(manifest.namespace()))),
             };
             match read {
                 Ok(object) => {
@@ -170,6 +171,7 @@ pub fn read_kept<E>(
         let names: BTreeSet<_> = names.iter().collect();
         for entry in manifest.entries().iter().filter(|entry| names.contains(&entry.name)) {
             if let Ok(object) = read_object(entry, &blob(entry)?, known, open) {
+                let object = Arc::new(object.within(manifest.namespace()));
                 let version = Version { digest: entry.digest, object, from: manifest.clone() };
                 versions.insert(entry.name.clone(), version);
             }
@@ -183,11 +185,11 @@ fn read_object(
     blob: &[u8],
     known: &Features,
     open: &mut Open<'_>,
-) -> Result<Arc<Object>, String> {
+) -> Result<Object, String> {
     known.check(&entry.required_features).map_err(|error| error.to_string())?;
     if entry.name.meaning().is_none() {
         return Err(Rejection::UnknownKind.to_string());
     }
     let object = Object::decode(&entry.name, blob, known).map_err(|error| error.to_string())?;
-    open(object).map(Arc::new)
+    open(object)
 }

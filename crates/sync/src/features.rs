@@ -3,8 +3,11 @@
 
 use std::collections::BTreeSet;
 
+/// An app whose tokens are taken only where what is known is new enough.
+pub(crate) const MAX_STALENESS: &str = "max_staleness";
+
 /// What this version knows.
-const KNOWN: &[&str] = &[];
+const KNOWN: &[&str] = &[MAX_STALENESS];
 
 /// What an edge knows.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

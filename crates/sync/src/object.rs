@@ -19,7 +19,9 @@ use crate::limits::MAX_BLOB_BYTES;
 use crate::message::{self, object::Body};
 use bytes::Bytes;
 use prost::Message as _;
+use sidegate_model::namespace::Namespace;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 /// Parts of an object that are left out and told one by one.
 const MAX_TOLD: usize = 5;
@@ -83,6 +85,25 @@ impl Object {
             Self::Apps(shard) => ObjectName::apps(shard.shard),
             Self::Tokens(shard) => ObjectName::tokens(shard.shard),
         }
+    }
+
+    /// The same in a namespace, which its blob does not say.
+    #[must_use]
+    pub fn within(mut self, namespace: &Namespace) -> Self {
+        match &mut self {
+            Self::Plugin(plugin) => {
+                if let Some(spec) = &mut plugin.spec {
+                    Arc::make_mut(spec).namespace = namespace.clone();
+                }
+            }
+            Self::Apps(shard) => {
+                for app in &mut shard.apps {
+                    Arc::make_mut(app).namespace = namespace.clone();
+                }
+            }
+            Self::Tokens(_) => {}
+        }
+        self
     }
 
     /// What an edge must know to understand it. Nothing does yet: what is added to an object later and must not

@@ -31,6 +31,7 @@ pub(crate) fn plugin() -> impl Strategy<Value = PluginSpec> {
             reloads,
         )| {
             PluginSpec {
+                namespace: <_>::default(),
                 id: PluginId(id),
                 name,
                 slug: slug.map(|slug| Slug::parse(&slug).unwrap()),
@@ -115,6 +116,9 @@ pub(crate) fn simple_app(id: u32) -> App {
         monthly_budget: 0.0,
         rate_limit: 0,
         metadata: Map::new(),
+        namespace: <_>::default(),
+        max_staleness: None,
+        managed_by: String::new(),
         created_at: 1,
         updated_at: 2,
     }

@@ -3,11 +3,12 @@
 
 use super::auth::Caller;
 use super::change::Change;
-use super::error::{ApiError, found, of_app};
+use super::error::{ApiError, of_app};
 use super::extract::{Fields, Id, Query, read_fields};
 use super::if_match::IfMatch;
+use super::namespaces;
 use super::state::{AdminState, shown};
-use super::types::{PageQuery, Versioned, listing_of, page_of, resource, time_text};
+use super::types::{PageQuery, Versioned, page_of, resource, time_text};
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
@@ -17,17 +18,39 @@ use sidegate_api::error::Problem;
 use sidegate_api::read::Members;
 use sidegate_api::resource::ResourceType;
 use sidegate_model::app::{App, AppDraft, AppId};
+use sidegate_model::duration::{format_duration, parse_duration};
 use sidegate_model::merge_patch;
+use sidegate_store::AppFilter;
+use std::time::Duration;
 
 fn twice_said() -> Problem {
     Problem::at("rate_limit_rpm", "this is rate_limit: say it once")
 }
 
+/// How old knowledge may be, in milliseconds; an empty text is as old as the edge allows.
+fn max_staleness(text: &str) -> Result<Option<u64>, Problem> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let lasting =
+        parse_duration(text).map_err(|told| Problem::at("max_staleness", told.to_string()))?;
+    Ok(Some(u64::try_from(lasting.as_millis()).unwrap_or(u64::MAX)))
+}
+
 /// `draft` with everything replaced that was said; metadata as a whole.
 fn amended(fields: AppFields, draft: AppDraft) -> Result<AppDraft, Vec<Problem>> {
+    let mut problems = Vec::new();
+    let namespace = fields.namespace.filter(|text| !text.is_empty());
+    let namespace = namespaces::said(namespace.as_deref(), &mut problems);
+    let staleness = fields.max_staleness.as_deref().map(max_staleness).transpose();
+    let staleness = staleness.unwrap_or_else(|problem| {
+        problems.push(problem);
+        None
+    });
     let is_twice = fields.rate_limit.is_some() && fields.rate_limit_rpm.is_some();
     let rate_limit = fields.rate_limit.or(fields.rate_limit_rpm);
     let draft = AppDraft {
+        namespace: namespace.unwrap_or(draft.namespace),
         name: fields.name.unwrap_or(draft.name),
         description: fields.description.unwrap_or(draft.description),
         owner_email: fields.owner_email.unwrap_or(draft.owner_email),
@@ -35,8 +58,10 @@ fn amended(fields: AppFields, draft: AppDraft) -> Result<AppDraft, Vec<Problem>>
         monthly_budget: fields.monthly_budget.unwrap_or(draft.monthly_budget),
         rate_limit: rate_limit.unwrap_or(draft.rate_limit),
         metadata: fields.metadata.unwrap_or(draft.metadata),
+        max_staleness: staleness.unwrap_or(draft.max_staleness),
+        managed_by: fields.managed_by.unwrap_or(draft.managed_by),
     };
-    let mut problems: Vec<_> = is_twice.then(twice_said).into_iter().collect();
+    problems.extend(is_twice.then(twice_said));
     problems.extend(of_app(&draft.validate().err().unwrap_or_default()));
     if problems.is_empty() { Ok(draft) } else { Err(problems) }
 }
@@ -56,11 +81,18 @@ fn merged(mut patch: Members, draft: &AppDraft) -> Result<AppDraft, Vec<Problem>
         "monthly_budget": draft.monthly_budget,
         "rate_limit": draft.rate_limit,
         "metadata": draft.metadata,
+        "max_staleness": staleness_text(draft.max_staleness),
+        "managed_by": draft.managed_by,
     });
     merge_patch::apply(&mut attributes, &Value::Object(patch.members));
     let members = attributes.as_object().cloned().unwrap_or_default();
-    read_fields::<AppFields>(Members { members, ..patch })
-        .settle(|fields| amended(fields, AppDraft::new("", "")))
+    // What is patched away is nothing; where it is can only be said again.
+    let base = AppDraft { namespace: draft.namespace.clone(), ..AppDraft::new("", "") };
+    read_fields::<AppFields>(Members { members, ..patch }).settle(|fields| amended(fields, base))
+}
+
+fn staleness_text(millis: Option<u64>) -> Option<String> {
+    millis.map(|millis| format_duration(Duration::from_millis(millis)))
 }
 
 fn shape(app: App) -> Versioned<AppAttributes> {
@@ -73,6 +105,9 @@ fn shape(app: App) -> Versioned<AppAttributes> {
         monthly_budget: app.monthly_budget,
         rate_limit: app.rate_limit,
         metadata: app.metadata,
+        namespace: app.namespace.as_str().to_owned(),
+        max_staleness: staleness_text(app.max_staleness),
+        managed_by: app.managed_by,
         created_at: time_text(app.created_at),
         updated_at: time_text(app.updated_at),
     };
@@ -84,14 +119,18 @@ pub(crate) async fn list(
     State(state): State<AdminState>,
     Query(query): Query<AppQuery>,
 ) -> Result<Response, ApiError> {
-    let (page, name) = query.settle(|AppQuery { page, limit, page_size, name }| {
-        Ok((PageQuery { page, limit, page_size }.read()?, name))
+    let (page, filter) = query.settle(|query| {
+        let AppQuery { page, limit, page_size, name, namespace, managed_by } = query;
+        let mut problems = Vec::new();
+        let namespace = namespaces::said(namespace.as_deref(), &mut problems);
+        match (PageQuery { page, limit, page_size }).read() {
+            Ok(page) if problems.is_empty() => {
+                Ok((page, AppFilter { name, namespace, managed_by }))
+            }
+            page => Err(page.err().unwrap_or_default().into_iter().chain(problems).collect()),
+        }
     })?;
-    let store = state.control.view();
-    let listing = match name {
-        Some(name) => listing_of(found(store.app_by_name(&name).await)?, page),
-        None => store.list_apps(page).await?,
-    };
+    let listing = state.control.view().list_apps(&filter, page).await?;
     Ok(Json(page_of(listing, shape)).into_response())
 }
 

@@ -3,6 +3,7 @@
 
 use super::error::of_plugin;
 use super::extract::read_fields;
+use super::namespaces;
 use crate::named_apps::KnownApps;
 use serde_json::{Map, Value, json};
 use sidegate_api::error::Problem;
@@ -79,6 +80,8 @@ fn replaced(
     mut problems: Vec<Problem>,
 ) -> Result<PluginDraft, Vec<Problem>> {
     problems.extend(unsupported(&fields));
+    let namespace = fields.namespace.filter(|text| !text.is_empty());
+    let namespace = namespaces::said(namespace.as_deref(), &mut problems);
     let config_given = fields.config.is_some();
     let mut config = fields.config.unwrap_or(draft.config);
     if let Some(slug) = fields.slug {
@@ -88,6 +91,7 @@ fn replaced(
     let hooks = Hooks::settle(fields.hook_type, fields.hook_types, old_hooks);
     problems.extend(hooks.problems());
     let draft = PluginDraft {
+        namespace: namespace.unwrap_or(draft.namespace),
         name: fields.name.unwrap_or(draft.name),
         description: fields.description.unwrap_or(draft.description),
         command: fields.command.unwrap_or(draft.command),
@@ -97,6 +101,7 @@ fn replaced(
         hook_types: hooks.all,
         service_scopes: fields.service_scopes.unwrap_or(draft.service_scopes),
         is_active: fields.is_active.unwrap_or(draft.is_active),
+        managed_by: fields.managed_by.unwrap_or(draft.managed_by),
     };
     problems.extend(of_plugin(&draft.validate().err().unwrap_or_default()));
     if problems.is_empty() { Ok(draft) } else { Err(problems) }
@@ -104,11 +109,7 @@ fn replaced(
 
 /// Fields of existing clients that mean something only where they are not empty.
 fn unsupported(fields: &PluginFields) -> Vec<Problem> {
-    let named = [
-        ("checksum", &fields.checksum),
-        ("namespace", &fields.namespace),
-        ("oci_reference", &fields.oci_reference),
-    ];
+    let named = [("checksum", &fields.checksum), ("oci_reference", &fields.oci_reference)];
     let is_said = |value: &Option<String>| value.as_ref().is_some_and(|text| !text.is_empty());
     let said = named.into_iter().filter(|(_, value)| is_said(value));
     said.map(|(name, _)| Problem::at(name, "not supported yet, leave it out")).collect()
@@ -161,12 +162,14 @@ pub(crate) fn merged(
         "options": draft.options,
         "service_scopes": draft.service_scopes,
         "is_active": draft.is_active,
+        "managed_by": draft.managed_by,
     });
     merge_patch::apply(&mut attributes, &Value::Object(patch.members));
     let members = attributes.as_object().cloned().unwrap_or_default();
     read_fields::<PluginFields>(Members { members, ..patch }).settle(|fields| {
         let without_hooks = hooks_said && fields.hook_type.is_none() && fields.hook_types.is_none();
-        let mut base = PluginDraft::new("", "");
+        // Where it is can only be said again.
+        let mut base = PluginDraft { namespace: draft.namespace, ..PluginDraft::new("", "") };
         if !without_hooks {
             (base.hook_type, base.hook_types) = (draft.hook_type, draft.hook_types);
         }

@@ -53,6 +53,8 @@ pub(super) fn shape(plugin: Plugin, overview: &Overview) -> Versioned<PluginAttr
         public_endpoints,
         is_active: draft.is_active,
         reloads: plugin.reloads,
+        namespace: draft.namespace.as_str().to_owned(),
+        managed_by: draft.managed_by,
         status,
         created_at: time_text(plugin.created_at),
         updated_at: time_text(plugin.updated_at),

@@ -3,16 +3,17 @@
 
 use super::auth::Caller;
 use super::change::Change;
-use super::error::{ApiError, found};
+use super::error::ApiError;
 use super::extract::{Fields, Id, Query};
 use super::if_match::IfMatch;
+use super::namespaces;
 use super::plugin_fields::created;
 use super::plugin_schema::{change_checked, schema_of};
 use super::plugin_shape::{shape, whole_status};
 use super::records::records_of;
 use super::state::{AdminState, shown};
 use super::target::Target;
-use super::types::{PageQuery, listing_of, page_of, resource};
+use super::types::{PageQuery, page_of, resource};
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
@@ -35,31 +36,21 @@ pub(crate) async fn list(
     State(state): State<AdminState>,
     Query(query): Query<PluginQuery>,
 ) -> Result<Response, ApiError> {
-    let (page, query) = query.settle(|query| {
+    let (page, filter) = query.settle(|query| {
         let PluginQuery { page, limit, page_size, .. } = query;
-        Ok((PageQuery { page, limit, page_size }.read()?, query))
-    })?;
-    let filter = PluginFilter { is_active: query.is_active, hook_type: query.hook_type };
-    let store = state.control.view();
-    let listing = match query.name {
-        Some(name) => {
-            let named = found(store.plugin_by_name(&name).await)?;
-            listing_of(named.filter(|plugin| passes(plugin, &filter)), page)
+        let PluginQuery { is_active, hook_type, name, namespace, managed_by, .. } = query;
+        let mut problems = Vec::new();
+        let namespace = namespaces::said(namespace.as_deref(), &mut problems);
+        let filter = PluginFilter { name, namespace, managed_by, is_active, hook_type };
+        match (PageQuery { page, limit, page_size }).read() {
+            Ok(page) if problems.is_empty() => Ok((page, filter)),
+            page => Err(page.err().unwrap_or_default().into_iter().chain(problems).collect()),
         }
-        None => store.list_plugins(&filter, page).await?,
-    };
+    })?;
+    let listing = state.control.view().list_plugins(&filter, page).await?;
     let overview = state.overview();
     let shape = |plugin| shape(plugin, &overview);
     Ok(Json(page_of(listing, shape)).into_response())
-}
-
-fn passes(plugin: &Plugin, filter: &PluginFilter) -> bool {
-    let draft = &plugin.draft;
-    filter.is_active.is_none_or(|wanted| wanted == draft.is_active)
-        && filter
-            .hook_type
-            .as_ref()
-            .is_none_or(|hook| *hook == draft.hook_type || draft.hook_types.contains(hook))
 }
 
 /// `POST /plugins`

@@ -7,8 +7,8 @@ use super::extract::{MAX_BODY_BYTES, refuse_query};
 use super::frame::frame;
 use super::state::AdminState;
 use super::{
-    admin_tokens, apps, audit, explain, logging, openapi, plugin_public, plugin_schema,
-    plugin_scopes, plugins, probes, records, routes, tokens, whoami,
+    admin_tokens, apps, audit, explain, history, logging, namespaces, openapi, plugin_public,
+    plugin_schema, plugin_scopes, plugins, probes, records, routes, tokens, whoami,
 };
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -53,6 +53,14 @@ fn handler(id: OperationId, method: MethodFilter) -> MethodRouter<AdminState> {
         OperationId::ShowAdminToken => on(method, admin_tokens::show),
         OperationId::RevokeAdminToken => on(method, admin_tokens::revoke),
         OperationId::ListAudit => on(method, audit::list),
+        OperationId::ListNamespaces => on(method, namespaces::list),
+        OperationId::CreateNamespace => on(method, namespaces::create),
+        OperationId::ShowNamespace => on(method, namespaces::show),
+        OperationId::DeleteNamespace => on(method, namespaces::delete),
+        OperationId::ListRevisions => on(method, history::list),
+        OperationId::DiffRevisions => on(method, history::diff),
+        OperationId::RollBack => on(method, history::roll_back),
+        OperationId::ShowRevision => on(method, history::show),
         OperationId::ShowLogging => on(method, logging::show),
         OperationId::ChangeLogging => on(method, logging::change),
         OperationId::ShowOpenApi => on(method, openapi::show),

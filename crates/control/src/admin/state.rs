@@ -13,7 +13,7 @@ use axum::response::{IntoResponse, Response};
 use http::header::{ETAG, LOCATION};
 use http::{HeaderName, HeaderValue, StatusCode};
 use serde::Serialize;
-use sidegate_api::resource::{ChangeMeta, Changed, Shown};
+use sidegate_api::resource::{ChangeMeta, Changed, Resource, Shown};
 use sidegate_model::snapshot::Revision;
 use sidegate_model::token::TokenHash;
 use std::sync::Arc;
@@ -97,6 +97,17 @@ impl AdminState {
     ) -> Response {
         let applied = self.applied(revision).await;
         answer(StatusCode::OK, applied, shape())
+    }
+
+    /// 200 with what was done, which has no version.
+    pub(crate) async fn done<A: Serialize>(
+        &self,
+        revision: Revision,
+        shape: impl FnOnce() -> Resource<A>,
+    ) -> Response {
+        let applied = self.applied(revision).await;
+        let done = Changed { data: shape(), meta: ChangeMeta { applied } };
+        ([(APPLIED, applied_text(applied))], Json(done)).into_response()
     }
 
     /// 204: it is gone.

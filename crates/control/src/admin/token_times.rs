@@ -1,6 +1,7 @@
 //! The times of tokens as requests say them: when a new one ends, how long an old one goes on beside it, and which
 //! ones a list is to have. Knows words, durations and the present moment, and no token.
 
+use super::namespaces;
 use super::types::PageQuery;
 use sidegate_api::error::Problem;
 use sidegate_api::token::{ExpiresIn, RotationFields, TokenQuery};
@@ -117,6 +118,7 @@ pub(super) fn filter(
     if since.is_some() && unused_for.is_some() {
         problems.push(wrong("unused_for", "give this or unused_since, not both"));
     }
+    let namespace = namespaces::said(query.namespace.as_deref(), &mut problems);
     let page = match page {
         Ok(page) if problems.is_empty() => page,
         page => return Err(page.err().unwrap_or_default().into_iter().chain(problems).collect()),
@@ -133,6 +135,7 @@ pub(super) fn filter(
         ends_after: (within.is_some() || expired == Some(false)).then_some(now),
         ends_before: ends.into_iter().flatten().min(),
         unused_since: since.or(unused_for.map(|unused| now.saturating_sub(after(0, unused)))),
+        namespace,
     };
     Ok((page, filter))
 }

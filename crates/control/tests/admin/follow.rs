@@ -49,6 +49,9 @@ fn app(name: &str) -> AppDraft {
         monthly_budget: 0.0,
         rate_limit: 0,
         metadata: serde_json::Map::new(),
+        namespace: Default::default(),
+        max_staleness: None,
+        managed_by: String::new(),
     }
 }
 
@@ -63,6 +66,8 @@ fn plugin(name: &str) -> PluginDraft {
         hook_types: Vec::new(),
         service_scopes: Default::default(),
         is_active: true,
+        namespace: Default::default(),
+        managed_by: String::new(),
     }
 }
 

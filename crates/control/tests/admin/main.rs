@@ -9,6 +9,7 @@ mod contract;
 mod explain;
 mod follow;
 mod harness;
+mod history;
 mod live;
 mod plugin_scopes;
 mod plugins;

@@ -1,10 +1,11 @@
 //! What of a thing the audit log looks at: all that people chose, for the names of what changed, and the same
 //! without its secrets for the digest, so that nobody can find a secret by guessing at its digest.
 
-use super::{Thing, ThingKind};
+use super::{Place, Thing, ThingKind};
 use crate::admin_token::AdminToken;
 use crate::app::App;
 use crate::name::shortened;
+use crate::namespace::KnownNamespace;
 use crate::plugin::{Plugin, PluginDraft};
 use crate::secret::{SecretPlaces, hide_config, hide_options};
 use crate::sha256::Sha256;
@@ -23,6 +24,14 @@ pub trait Audited {
     /// How an entry names it.
     fn thing(&self) -> Thing;
 
+    /// Where it is.
+    fn place(&self) -> Place;
+
+    /// By what people tell it from others, where its name does not.
+    fn hint(&self) -> Option<String> {
+        None
+    }
+
     /// All that is part of it, secrets included: never to leave this process.
     fn content(&self) -> Map<String, Value>;
 
@@ -35,6 +44,10 @@ pub trait Audited {
 impl Audited for Plugin {
     fn thing(&self) -> Thing {
         Thing { kind: ThingKind::Plugin, id: self.id.0, name: self.draft.name.clone() }
+    }
+
+    fn place(&self) -> Place {
+        Place::Namespace(self.draft.namespace.clone())
     }
 
     fn content(&self) -> Map<String, Value> {
@@ -50,6 +63,7 @@ impl Audited for Plugin {
             updated_at: _,
         } = self;
         let PluginDraft {
+            namespace,
             name,
             description,
             command,
@@ -59,8 +73,10 @@ impl Audited for Plugin {
             hook_types,
             service_scopes,
             is_active,
+            managed_by,
         } = draft;
         object(json!({
+            "namespace": namespace,
             "name": name,
             "description": description,
             "command": command,
@@ -70,6 +86,7 @@ impl Audited for Plugin {
             "hook_types": hook_types,
             "service_scopes": service_scopes,
             "is_active": is_active,
+            "managed_by": managed_by,
             "public_endpoints": public_endpoints,
             "secret_settings": secret_settings,
             "reloads": reloads,
@@ -86,9 +103,14 @@ impl Audited for App {
         Thing { kind: ThingKind::App, id: self.id.0, name: self.name.clone() }
     }
 
+    fn place(&self) -> Place {
+        Place::Namespace(self.namespace.clone())
+    }
+
     fn content(&self) -> Map<String, Value> {
         let Self {
             id: _,
+            namespace,
             name,
             description,
             owner_email,
@@ -96,10 +118,13 @@ impl Audited for App {
             monthly_budget,
             rate_limit,
             metadata,
+            max_staleness,
+            managed_by,
             created_at: _,
             updated_at: _,
         } = self;
         object(json!({
+            "namespace": namespace,
             "name": name,
             "description": description,
             "owner_email": owner_email,
@@ -107,6 +132,8 @@ impl Audited for App {
             "monthly_budget": monthly_budget,
             "rate_limit": rate_limit,
             "metadata": metadata,
+            "max_staleness": max_staleness,
+            "managed_by": managed_by,
         }))
     }
 }
@@ -114,6 +141,14 @@ impl Audited for App {
 impl Audited for Token {
     fn thing(&self) -> Thing {
         Thing { kind: ThingKind::Token, id: self.id.0, name: self.name.clone() }
+    }
+
+    fn place(&self) -> Place {
+        Place::App(self.app_id)
+    }
+
+    fn hint(&self) -> Option<String> {
+        Some(self.hint.clone())
     }
 
     fn content(&self) -> Map<String, Value> {
@@ -146,6 +181,10 @@ impl Audited for AdminToken {
         Thing { kind: ThingKind::AdminToken, id: self.id.0, name: self.name.clone() }
     }
 
+    fn place(&self) -> Place {
+        Place::Nowhere
+    }
+
     fn content(&self) -> Map<String, Value> {
         let Self { id: _, name, hash: _, hint, role, expires_at, last_used_at: _, created_at: _ } =
             self;
@@ -155,6 +194,21 @@ impl Audited for AdminToken {
             "role": role.as_str(),
             "expires_at": expires_at,
         }))
+    }
+}
+
+impl Audited for KnownNamespace {
+    fn thing(&self) -> Thing {
+        Thing { kind: ThingKind::Namespace, id: self.id.0, name: self.name.to_string() }
+    }
+
+    fn place(&self) -> Place {
+        Place::Namespace(self.name.clone())
+    }
+
+    fn content(&self) -> Map<String, Value> {
+        let Self { id: _, name, description, created_at: _ } = self;
+        object(json!({ "name": name, "description": description }))
     }
 }
 

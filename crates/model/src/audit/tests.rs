@@ -103,6 +103,9 @@ fn secrets_in_the_metadata_of_apps_are_no_part_of_a_digest_either() {
         monthly_budget: 0.5,
         rate_limit: 0,
         metadata: metadata.as_object().unwrap().clone(),
+        namespace: <_>::default(),
+        max_staleness: None,
+        managed_by: String::new(),
         created_at: 1,
         updated_at: 1,
     };

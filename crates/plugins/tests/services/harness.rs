@@ -112,6 +112,9 @@ pub(crate) fn app(id: u32) -> App {
         monthly_budget: 12.5,
         rate_limit: 60,
         metadata: serde_json::Map::from_iter([("tier".to_owned(), "gold".into())]),
+        namespace: <_>::default(),
+        max_staleness: None,
+        managed_by: String::new(),
         created_at: 1_500,
         updated_at: 2_000,
     }

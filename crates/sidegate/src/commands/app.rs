@@ -5,19 +5,21 @@
 use super::amend::{Amendment, Members};
 use crate::client::{AdminApi, AdminApiFlags, said};
 use crate::error::Failure;
-use crate::find::find;
-use crate::output::{Column, Output, object_text};
+use crate::find::{Narrowed, Within, find_within};
+use crate::output::{Column, Output, object_text, optional};
 use crate::pairs::{JsonPair, Pair, object};
 use crate::values;
 use clap::{Args, Subcommand};
 use sidegate_api::app::{AppAttributes, AppFields};
 use sidegate_api::resource::Resource;
+use sidegate_model::duration::format_duration;
 
 type App = Resource<AppAttributes>;
 
 const COLUMNS: &[Column<App>] = &[
     ("ID", |app| app.id.clone()),
     ("NAME", |app| app.attributes.name.clone()),
+    ("NAMESPACE", |app| app.attributes.namespace.clone()),
     ("OWNER", |app| app.attributes.owner_email.clone()),
     ("ACTIVE", |app| app.attributes.is_active.to_string()),
     ("RATE LIMIT", rate_limit),
@@ -27,6 +29,8 @@ const COLUMNS: &[Column<App>] = &[
 const DETAILS: &[Column<App>] = &[
     ("id", |app| app.id.clone()),
     ("name", |app| app.attributes.name.clone()),
+    ("namespace", |app| app.attributes.namespace.clone()),
+    ("managed by", |app| app.attributes.managed_by.clone()),
     ("description", |app| app.attributes.description.clone()),
     ("owner", |app| app.attributes.owner_email.clone()),
     ("active", |app| app.attributes.is_active.to_string()),
@@ -34,6 +38,7 @@ const DETAILS: &[Column<App>] = &[
     // As people write it: whole amounts without a fraction.
     ("monthly budget", |app| app.attributes.monthly_budget.to_string()),
     ("metadata", |app| object_text(&app.attributes.metadata)),
+    ("max staleness", |app| optional(app.attributes.max_staleness.as_ref())),
     ("created", |app| app.attributes.created_at.clone()),
     ("updated", |app| app.attributes.updated_at.clone()),
 ];
@@ -72,6 +77,9 @@ struct Create {
     /// E-mail address of who is responsible
     #[arg(long, value_name = "EMAIL")]
     owner_email: String,
+    /// Which edges get it and its tokens; for life. Without this it is the global one, which every edge gets
+    #[arg(long, value_name = "NAMESPACE")]
+    namespace: Option<String>,
     #[command(flatten)]
     fields: Fields,
     #[command(flatten)]
@@ -98,6 +106,8 @@ struct Update {
     #[arg(long, value_name = "KEY")]
     remove_metadata: Vec<String>,
     #[command(flatten)]
+    within: Within,
+    #[command(flatten)]
     fields: Fields,
     #[command(flatten)]
     admin_api: AdminApiFlags,
@@ -123,11 +133,25 @@ struct Fields {
     /// Budget a month, handed to plugins
     #[arg(long, value_name = "AMOUNT", value_parser = values::amount, allow_negative_numbers = true)]
     monthly_budget: Option<f64>,
+    /// How old an edge's knowledge may be for its tokens to be taken there, for example 1h; "" is as old as the edge
+    /// allows
+    #[arg(long, value_name = "DURATION", value_parser = staleness)]
+    max_staleness: Option<String>,
+    /// Who looks after it, such as a repository; a note, and no right
+    #[arg(long, value_name = "NAME")]
+    managed_by: Option<String>,
 }
 
-/// List all apps
+/// A duration in words of the API, or nothing.
+fn staleness(text: &str) -> Result<String, String> {
+    if text.is_empty() { Ok(String::new()) } else { values::duration(text).map(format_duration) }
+}
+
+/// List apps, of all namespaces where none is named
 #[derive(Debug, Args)]
 struct List {
+    #[command(flatten)]
+    narrowed: Narrowed,
     #[command(flatten)]
     admin_api: AdminApiFlags,
     #[command(flatten)]
@@ -139,6 +163,8 @@ struct List {
 struct One {
     /// Name or id
     app: String,
+    #[command(flatten)]
+    within: Within,
     #[command(flatten)]
     admin_api: AdminApiFlags,
     #[command(flatten)]
@@ -155,6 +181,7 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<(), Failure> {
                 name: Some(create.name.clone()),
                 owner_email: Some(create.owner_email.clone()),
                 metadata: Some(metadata),
+                namespace: create.namespace.clone(),
                 ..create.fields.said()
             };
             let when_taken = "`sidegate app update NAME …` changes an app that is there already";
@@ -162,11 +189,12 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<(), Failure> {
             create.output.one(&app, DETAILS)
         }
         Action::List(list) => {
-            let apps = list.admin_api.client()?.all("apps").await?;
+            let path = format!("apps{}", list.narrowed.query());
+            let apps = list.admin_api.client()?.all(&path).await?;
             list.output.list(&apps, COLUMNS)
         }
         Action::Show(one) => {
-            let app = find(&one.admin_api.client()?, &one.app).await?;
+            let app = find_within(&one.admin_api.client()?, &one.app, &one.within).await?;
             one.output.one(&app, DETAILS)
         }
         Action::Update(update) => update_app(update).await,
@@ -180,6 +208,8 @@ impl Fields {
             description: self.description.clone(),
             rate_limit: self.rate_limit,
             monthly_budget: self.monthly_budget,
+            max_staleness: self.max_staleness.clone(),
+            managed_by: self.managed_by.clone(),
             ..AppFields::default()
         }
     }
@@ -201,13 +231,13 @@ async fn update_app(update: &Update) -> Result<(), Failure> {
             .hint("`sidegate app update --help` lists the fields"));
     }
     let api = update.admin_api.client()?;
-    let app: App = find(&api, &update.app).await?;
+    let app: App = find_within(&api, &update.app, &update.within).await?;
     let app: App = amendment.make(&api, &format!("apps/{}", app.id), "app").await?;
     update.output.one(&app, DETAILS)
 }
 
 async fn delete_app(one: &One, api: &AdminApi) -> Result<(), Failure> {
-    let app: App = find(api, &one.app).await?;
+    let app: App = find_within(api, &one.app, &one.within).await?;
     api.delete(&format!("apps/{}", app.id)).await?;
     eprintln!("app {} ({}) and its tokens are deleted", app.attributes.name, app.id);
     one.output.removed(&app)

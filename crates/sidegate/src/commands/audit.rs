@@ -57,7 +57,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "NAME")]
     actor: Option<String>,
     /// Only what is about things of this kind
-    #[arg(long, value_parser = ["plugin", "app", "token", "admin-token"])]
+    #[arg(long, value_parser = ["plugin", "app", "token", "admin-token", "namespace"])]
     kind: Option<String>,
     /// Only what is about things with this id; best together with --kind
     #[arg(long)]

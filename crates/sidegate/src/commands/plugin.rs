@@ -12,7 +12,7 @@ use super::plugin_view::{Plugin, View, callable, whole};
 use super::plugin_wait::Wait;
 use crate::client::{AdminApi, AdminApiFlags};
 use crate::error::Failure;
-use crate::find::find;
+use crate::find::{Narrowed, Within, find_within};
 use clap::{Args, Subcommand};
 use sidegate_api::plugin::{PluginAttributes, PluginFields, WholeStatusAttributes};
 use sidegate_api::resource::Resource;
@@ -47,9 +47,11 @@ enum Action {
     ApprovePublic(ApprovePublic),
 }
 
-/// List all plugins
+/// List plugins, of all namespaces where none is named
 #[derive(Debug, Args)]
 struct List {
+    #[command(flatten)]
+    narrowed: Narrowed,
     #[command(flatten)]
     admin_api: AdminApiFlags,
     #[command(flatten)]
@@ -62,6 +64,8 @@ struct One {
     /// Name or id
     plugin: String,
     #[command(flatten)]
+    within: Within,
+    #[command(flatten)]
     admin_api: AdminApiFlags,
     #[command(flatten)]
     view: View,
@@ -72,6 +76,8 @@ struct One {
 struct Started {
     /// Name or id
     plugin: String,
+    #[command(flatten)]
+    within: Within,
     #[command(flatten)]
     wait: Wait,
     #[command(flatten)]
@@ -85,7 +91,8 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<(), Failure> {
     match &arguments.action {
         Action::Add(add) => add_plugin(add).await,
         Action::List(list) => {
-            let plugins = list.admin_api.client()?.all("plugins").await?;
+            let path = format!("plugins{}", list.narrowed.query());
+            let plugins = list.admin_api.client()?.all(&path).await?;
             list.view.list(plugins)
         }
         Action::Show(one) => {
@@ -150,7 +157,7 @@ async fn activate(api: &AdminApi, id: &str, is_active: bool) -> Result<Plugin, F
 impl One {
     async fn find(&self) -> Result<(AdminApi, Plugin), Failure> {
         let api = self.admin_api.client()?;
-        let plugin = find(&api, &self.plugin).await?;
+        let plugin = find_within(&api, &self.plugin, &self.within).await?;
         Ok((api, plugin))
     }
 }
@@ -158,7 +165,7 @@ impl One {
 impl Started {
     async fn find(&self) -> Result<(AdminApi, Plugin), Failure> {
         let api = self.admin_api.client()?;
-        let plugin = find(&api, &self.plugin).await?;
+        let plugin = find_within(&api, &self.plugin, &self.within).await?;
         Ok((api, plugin))
     }
 }

@@ -42,6 +42,12 @@ pub(crate) struct Add {
     /// What the plugin may ask of the gateway, for example kv.readwrite; see `plugin grant --help`
     #[arg(long, value_name = "SCOPE")]
     grant: Vec<String>,
+    /// Which edges get it; for life. Without this it is the global one, which every edge gets
+    #[arg(long, value_name = "NAMESPACE")]
+    namespace: Option<String>,
+    /// Who looks after it, such as a repository; a note, and no right
+    #[arg(long, value_name = "NAME")]
+    managed_by: Option<String>,
     #[command(flatten)]
     pub(super) wait: Wait,
     #[command(flatten)]
@@ -63,6 +69,8 @@ impl Add {
             config: Some(self.configuration()?),
             options: Some(object(&self.option, &[])?),
             service_scopes: Some(self.grant.iter().cloned().collect()),
+            namespace: self.namespace.clone(),
+            managed_by: self.managed_by.clone(),
             ..PluginFields::default()
         })
     }

@@ -6,7 +6,7 @@ use crate::client::AdminApiFlags;
 use crate::commands::plugin_log_lines::{end_line, shown_line, title};
 use crate::commands::plugin_logs_follow::follow;
 use crate::error::Failure;
-use crate::find::find;
+use crate::find::{Within, find_within};
 use crate::output::{Output, print};
 use clap::Args;
 use sidegate_api::plugin::PluginAttributes;
@@ -28,6 +28,8 @@ pub(crate) struct Logs {
     #[arg(long, short, conflicts_with = "quiet")]
     follow: bool,
     #[command(flatten)]
+    within: Within,
+    #[command(flatten)]
     admin_api: AdminApiFlags,
     #[command(flatten)]
     output: Output,
@@ -36,7 +38,7 @@ pub(crate) struct Logs {
 /// Runs the command.
 pub(crate) async fn run(logs: &Logs) -> Result<(), Failure> {
     let api = logs.admin_api.client()?;
-    let id = find::<PluginAttributes>(&api, &logs.plugin).await?.id;
+    let id = find_within::<PluginAttributes>(&api, &logs.plugin, &logs.within).await?.id;
     // What follows goes on behind the last line, so that one is needed.
     let lines = logs.lines.max(u16::from(logs.follow));
     let all: Vec<Resource<RecordAttributes>> =

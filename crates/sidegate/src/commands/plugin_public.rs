@@ -5,7 +5,7 @@
 use super::plugin_view::{Plugin, View, WholePlugin, callable, whole};
 use crate::client::AdminApiFlags;
 use crate::error::Failure;
-use crate::find::find;
+use crate::find::{Within, find_within};
 use crate::output::printable;
 use clap::Args;
 use sidegate_api::public_endpoints::{PublicEndpointFields, PublicEndpointsAttributes};
@@ -27,6 +27,8 @@ pub(crate) struct ApprovePublic {
     #[arg(long)]
     revoke: bool,
     #[command(flatten)]
+    within: Within,
+    #[command(flatten)]
     admin_api: AdminApiFlags,
     #[command(flatten)]
     view: View,
@@ -35,7 +37,7 @@ pub(crate) struct ApprovePublic {
 /// Runs the command.
 pub(super) async fn run(arguments: &ApprovePublic) -> Result<(), Failure> {
     let api = arguments.admin_api.client()?;
-    let plugin: Plugin = find(&api, &arguments.plugin).await?;
+    let plugin: Plugin = find_within(&api, &arguments.plugin, &arguments.within).await?;
     let path = format!("plugins/{}/public-endpoints", plugin.id);
     let _: Plugin = api.post(&path, &arguments.fields()).await?;
     let plugin = whole(&api, &plugin.id).await?;

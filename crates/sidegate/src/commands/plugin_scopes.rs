@@ -5,7 +5,7 @@
 use super::plugin_view::{Plugin, View, WholePlugin, callable, unmet_wishes, whole};
 use crate::client::AdminApiFlags;
 use crate::error::Failure;
-use crate::find::find;
+use crate::find::{Within, find_within};
 use crate::output::listed;
 use clap::Args;
 use sidegate_api::plugin::ScopeFields;
@@ -20,6 +20,8 @@ pub(crate) struct Scopes {
     #[arg(required = true, value_name = "SCOPE")]
     scopes: Vec<String>,
     #[command(flatten)]
+    within: Within,
+    #[command(flatten)]
     admin_api: AdminApiFlags,
     #[command(flatten)]
     view: View,
@@ -28,7 +30,7 @@ pub(crate) struct Scopes {
 /// Runs the command; `deed` is `grant` or `revoke`.
 pub(super) async fn run(scopes: &Scopes, deed: &str) -> Result<(), Failure> {
     let api = scopes.admin_api.client()?;
-    let plugin: Plugin = find(&api, &scopes.plugin).await?;
+    let plugin: Plugin = find_within(&api, &scopes.plugin, &scopes.within).await?;
     let named = scopes.scopes.iter().cloned().collect();
     let fields = ScopeFields { scope: None, scopes: Some(named) };
     let plugin: Plugin = api.post(&format!("plugins/{}/{deed}", plugin.id), &fields).await?;

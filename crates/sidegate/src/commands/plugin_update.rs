@@ -8,7 +8,7 @@ use super::plugin_view::{Plugin, View, callable};
 use super::plugin_wait::Wait;
 use crate::client::{AdminApiFlags, said};
 use crate::error::Failure;
-use crate::find::find;
+use crate::find::{Within, find_within};
 use crate::output::plain;
 use crate::pairs::{JsonPair, Pair, object, object_of_file};
 use clap::Args;
@@ -16,6 +16,7 @@ use serde_json::{Map, Value, json};
 use sidegate_api::plugin::{PluginAttributes, PluginFields, WholeStatusAttributes};
 use sidegate_api::resource::Resource;
 use sidegate_api::state::State;
+use sidegate_model::namespace::Namespace;
 use sidegate_model::plugin::{self, PluginDraft, PluginId, PluginSpec};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -38,6 +39,9 @@ pub(crate) struct Update {
     /// Free text
     #[arg(long, value_name = "TEXT")]
     description: Option<String>,
+    /// Who looks after it, such as a repository; "" is nobody. A note, and no right
+    #[arg(long, value_name = "NAME")]
+    managed_by: Option<String>,
     /// A text in the plugin's configuration; other keys stay
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<Pair>,
@@ -62,6 +66,8 @@ pub(crate) struct Update {
     #[arg(long)]
     ignore_schema: bool,
     #[command(flatten)]
+    within: Within,
+    #[command(flatten)]
     wait: Wait,
     #[command(flatten)]
     admin_api: AdminApiFlags,
@@ -73,7 +79,7 @@ pub(crate) struct Update {
 pub(super) async fn run(update: &Update) -> Result<(), Failure> {
     let amendment = read(update)?;
     let api = update.admin_api.client()?;
-    let id = find::<PluginAttributes>(&api, &update.plugin).await?.id;
+    let id = find_within::<PluginAttributes>(&api, &update.plugin, &update.within).await?.id;
     let path = format!("plugins/{id}");
     // What serves is looked at first: what others change from here on starts after it.
     let served: Resource<WholeStatusAttributes> = api.get(&format!("{path}/status")).await?;
@@ -120,6 +126,7 @@ fn read(update: &Update) -> Result<Amendment, Failure> {
         name: update.name.clone(),
         command: update.command.clone(),
         description: update.description.clone(),
+        managed_by: update.managed_by.clone(),
         ..PluginFields::default()
     };
     let config = Members {
@@ -201,6 +208,8 @@ fn spec(shown: &PluginAttributes) -> PluginSpec {
         hook_types: Vec::new(),
         service_scopes: BTreeSet::new(),
         is_active: true,
+        namespace: Namespace::parse(&shown.namespace).unwrap_or_default(),
+        managed_by: String::new(),
     };
     let (id, reloads) = (PluginId(0), shown.reloads);
     plugin::Plugin {

@@ -55,6 +55,7 @@ pub(super) struct WholeAttributes {
 const COLUMNS: &[Column<Plugin>] = &[
     ("ID", |plugin| plugin.id.clone()),
     ("NAME", |plugin| plugin.attributes.name.clone()),
+    ("NAMESPACE", |plugin| plugin.attributes.namespace.clone()),
     ("SLUG", |plugin| optional(plugin.attributes.slug.as_ref())),
     ("STATE", |plugin| plugin.attributes.status.summary.state.as_str().to_owned()),
     ("RESTARTS", |plugin| plugin.attributes.status.summary.restarts.to_string()),
@@ -65,6 +66,8 @@ const COLUMNS: &[Column<Plugin>] = &[
 const DETAILS: &[Column<WholePlugin>] = &[
     ("id", |plugin| plugin.id.clone()),
     ("name", |plugin| plugin.attributes.plugin.name.clone()),
+    ("namespace", |plugin| plugin.attributes.plugin.namespace.clone()),
+    ("managed by", |plugin| plugin.attributes.plugin.managed_by.clone()),
     ("description", |plugin| plugin.attributes.plugin.description.clone()),
     ("slug", |plugin| optional(plugin.attributes.plugin.slug.as_ref())),
     ("state", |plugin| plugin.attributes.plugin.status.summary.state.as_str().to_owned()),

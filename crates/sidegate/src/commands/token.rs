@@ -4,7 +4,7 @@
 
 use crate::client::{AdminApi, AdminApiFlags};
 use crate::error::Failure;
-use crate::find::{find, find_among};
+use crate::find::{Within, find, find_among, find_within};
 use crate::output::{Column, Output, Printed, json, listed, optional, print};
 use crate::values::duration;
 use clap::{Args, Subcommand};
@@ -88,6 +88,8 @@ struct Create {
     /// Name or id of the app
     #[arg(long)]
     app: String,
+    #[command(flatten)]
+    within: Within,
     /// What you call the token
     #[arg(long, default_value = "")]
     name: String,
@@ -122,6 +124,9 @@ struct List {
     /// Only those that were not used for this long, for example 30d
     #[arg(long, value_name = "DURATION", value_parser = duration, allow_hyphen_values = true)]
     unused_for: Option<Duration>,
+    /// Only those of apps in this namespace; "" is the global one
+    #[arg(long, value_name = "NAMESPACE")]
+    namespace: Option<String>,
     #[command(flatten)]
     admin_api: AdminApiFlags,
     #[command(flatten)]
@@ -199,7 +204,10 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<(), Failure> {
 async fn list_tokens(list: &List) -> Result<(), Failure> {
     let api = list.admin_api.client()?;
     let app = match &list.app {
-        Some(app) => Some(find::<AppAttributes>(&api, app).await?.id),
+        Some(app) => {
+            let within = Within::of(list.namespace.clone());
+            Some(find_within::<AppAttributes>(&api, app, &within).await?.id)
+        }
         None => None,
     };
     let said = [
@@ -208,6 +216,7 @@ async fn list_tokens(list: &List) -> Result<(), Failure> {
         ("expired", list.expired.map(|expired| expired.to_string())),
         ("expires_within", list.expires_within.map(format_duration)),
         ("unused_for", list.unused_for.map(format_duration)),
+        ("namespace", list.namespace.clone()),
     ];
     let parameter = |(name, text): (&str, Option<String>)| {
         Some(format!("{name}={}", utf8_percent_encode(&text?, NON_ALPHANUMERIC)))
@@ -235,7 +244,7 @@ async fn app_names(api: &AdminApi) -> Result<HashMap<String, String>, Failure> {
 
 async fn create_token(create: &Create) -> Result<(), Failure> {
     let api = create.admin_api.client()?;
-    let app: Resource<AppAttributes> = find(&api, &create.app).await?;
+    let app: Resource<AppAttributes> = find_within(&api, &create.app, &create.within).await?;
     let app_id: u32 = app.id.parse().map_err(|_| {
         Failure::failed(format!("the admin API gave the app an id that is no number: {}", app.id))
     })?;

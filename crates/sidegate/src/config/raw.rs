@@ -384,6 +384,13 @@ pub(crate) const SETTINGS: &[Setting] = &[
          them for ever.",
     ),
     row(
+        "SIDEGATE_HISTORY_RETENTION",
+        Kind::DurationOrZero,
+        "90d",
+        "How long revisions are kept, to be compared and gone back to. Older ones are removed a few at \
+         a time, but for the newest hundred of each namespace. 0 keeps them for ever.",
+    ),
+    row(
         "SIDEGATE_URL",
         Kind::Text,
         "http://localhost:8080",

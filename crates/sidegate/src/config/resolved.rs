@@ -82,6 +82,8 @@ pub(crate) struct Config {
     pub(crate) token_use_interval: Duration,
     /// How long entries of the audit log are kept; `None` is for ever.
     pub(crate) audit_retention: Option<Duration>,
+    /// How long revisions are kept; `None` for ever.
+    pub(crate) history_retention: Option<Duration>,
 }
 
 /// The file of the key that encrypts secrets.
@@ -173,6 +175,8 @@ impl Config {
                 .filter(|expiry| !expiry.is_zero()),
             token_use_interval: read.duration("SIDEGATE_TOKEN_USE_INTERVAL"),
             audit_retention: Some(read.duration("SIDEGATE_AUDIT_RETENTION"))
+                .filter(|retention| !retention.is_zero()),
+            history_retention: Some(read.duration("SIDEGATE_HISTORY_RETENTION"))
                 .filter(|retention| !retention.is_zero()),
         };
         if listen_on_the_same(config.gateway_addr, config.admin_addr) {

@@ -107,19 +107,22 @@ pub(super) async fn an_app_that_is_not_there_is_named(store: &Store) {
 }
 
 pub(super) async fn apps_are_listed_in_pages(store: &Store) {
-    let empty = store.list_apps(Page::default()).await.unwrap();
+    let empty = store.list_apps(&crate::AppFilter::default(), Page::default()).await.unwrap();
     assert_eq!((empty.items.len(), empty.total, empty.pages()), (0, 0, 0));
     for i in 0..7 {
         saved_app(store, &format!("app {i}")).await;
     }
     let mut seen = Vec::new();
     for number in 1..=4 {
-        let listing = store.list_apps(page(number, 3)).await.unwrap();
+        let listing = store.list_apps(&crate::AppFilter::default(), page(number, 3)).await.unwrap();
         assert_eq!((listing.total, listing.pages()), (7, 3));
         seen.extend(listing.items.into_iter().map(|app| app.id.0));
     }
     assert_eq!(seen, [1, 2, 3, 4, 5, 6, 7]);
-    assert_eq!(store.list_apps(page(u32::MAX, 100)).await.unwrap().items, []);
+    assert_eq!(
+        store.list_apps(&crate::AppFilter::default(), page(u32::MAX, 100)).await.unwrap().items,
+        []
+    );
 }
 
 pub(super) async fn deleting_an_app_deletes_and_returns_its_tokens(store: &Store) {
@@ -155,6 +158,9 @@ fn as_draft(app: &sidegate_model::app::App) -> AppDraft {
         monthly_budget: app.monthly_budget,
         rate_limit: app.rate_limit,
         metadata: app.metadata,
+        namespace: app.namespace,
+        max_staleness: app.max_staleness,
+        managed_by: app.managed_by,
     }
 }
 

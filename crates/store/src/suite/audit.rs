@@ -157,7 +157,10 @@ pub(super) async fn a_change_without_its_entry_is_no_change(store: &Store) {
     store.create_app(&app("a")).await.unwrap_err();
     store.create_plugin(&plugin("p", None)).await.unwrap_err();
     store.create_admin_token(&admin_token("joe", Role::Viewer)).await.unwrap_err();
-    assert_eq!(store.list_apps(Page::default()).await.unwrap().total, 0);
+    assert_eq!(
+        store.list_apps(&crate::AppFilter::default(), Page::default()).await.unwrap().total,
+        0
+    );
     assert_eq!(store.list_admin_tokens(Page::default()).await.unwrap().total, 0);
     let snapshot = store.load_snapshot().await.unwrap();
     assert!(snapshot.revision == 0 && snapshot.registered.is_empty());

@@ -5,6 +5,7 @@ use super::{app, keys, plugin, token};
 use crate::{Precondition, Store, StoreError, copy};
 use sidegate_e2e::{Need, Postgres};
 use sidegate_model::kv::Kv as _;
+use sidegate_model::namespace::Namespace;
 use sidegate_model::plugin::PluginId;
 use sidegate_model::role::Role;
 use sidegate_model::token::TokenHash;
@@ -22,6 +23,8 @@ async fn fill(dsn: &str) {
         store.write(PluginId(1), key, value, None).await.unwrap();
     }
     store.create_admin_token(&admin_token("joe", Role::Viewer)).await.unwrap();
+    let berlin = Namespace::parse("berlin").unwrap();
+    store.create_namespace(&berlin, "edges in Berlin").await.unwrap();
     let gone = store.create_app(&app("gone")).await.unwrap().value.id;
     store.delete_app(gone, &Precondition::None).await.unwrap();
     let gone = store.create_plugin(&plugin("gone", None)).await.unwrap().value.id;

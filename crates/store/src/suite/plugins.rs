@@ -97,7 +97,8 @@ pub(super) async fn plugins_are_filtered_and_paged(store: &Store) {
         (None, Some(r#"\" OR 1"#), vec![]),
     ];
     for (is_active, hook_type, expected) in rows {
-        let filter = PluginFilter { is_active, hook_type: hook_type.map(str::to_owned) };
+        let hook_type = hook_type.map(str::to_owned);
+        let filter = PluginFilter { is_active, hook_type, ..PluginFilter::default() };
         let found = store.list_plugins(&filter, Page::default()).await.unwrap();
         let ids: Vec<_> = found.items.iter().map(|p| p.id.0).collect();
         assert_eq!((ids, found.total), (expected.clone(), expected.len() as u64), "{filter:?}");

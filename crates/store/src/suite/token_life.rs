@@ -13,7 +13,7 @@ fn rotation(text: &str, end: NewEnd, overlap: UnixMillis) -> Rotation {
 }
 
 async fn saved(store: &Store, text: &str, expires_at: Option<UnixMillis>) -> Token {
-    let apps = store.list_apps(Page::default()).await.unwrap();
+    let apps = store.list_apps(&crate::AppFilter::default(), Page::default()).await.unwrap();
     let app_id = match apps.items.first() {
         Some(app) => app.id,
         None => saved_app(store, "a").await,

@@ -45,7 +45,10 @@ pub(super) async fn a_refused_write_changes_nothing(store: &Store) {
     store.delete_app(sidegate_model::app::AppId(99), &Precondition::None).await.unwrap_err();
     store.update_app(app_id, &app("")).await.unwrap_err();
     assert_eq!(store.revision().await.unwrap(), before);
-    assert_eq!(store.list_apps(Page::default()).await.unwrap().total, 1);
+    assert_eq!(
+        store.list_apps(&crate::AppFilter::default(), Page::default()).await.unwrap().total,
+        1
+    );
 }
 
 pub(super) async fn an_abandoned_write_changes_nothing(store: &Store) {
@@ -137,7 +140,7 @@ pub(super) async fn every_snapshot_is_of_one_moment(store: &Store) {
         assert_eq!(snapshot.apps.len() as u64, snapshot.revision);
         assert!(snapshot.revision >= last);
         last = snapshot.revision;
-        let listing = store.list_apps(Page::default()).await.unwrap();
+        let listing = store.list_apps(&crate::AppFilter::default(), Page::default()).await.unwrap();
         assert_eq!(listing.items.len() as u64, listing.total.min(20));
     }
     writing.await.unwrap();

@@ -62,14 +62,17 @@ async fn reopening_keeps_everything() {
     for _ in 0..3 {
         let store = Store::open(&dsn(&path), &keys()).await.unwrap();
         if let Some(before) = before {
-            let apps = store.list_apps(Page::default()).await.unwrap();
+            let apps = store
+                .list_apps(&sidegate_store::AppFilter::default(), Page::default())
+                .await
+                .unwrap();
             let tokens = store.list_tokens(&TokenFilter::default(), Page::default()).await.unwrap();
             assert_eq!((store.revision().await.unwrap(), apps, tokens), before);
         }
         add_token(&store).await;
         before = Some((
             store.revision().await.unwrap(),
-            store.list_apps(Page::default()).await.unwrap(),
+            store.list_apps(&sidegate_store::AppFilter::default(), Page::default()).await.unwrap(),
             store.list_tokens(&TokenFilter::default(), Page::default()).await.unwrap(),
         ));
         store.close().await;
@@ -207,7 +210,14 @@ async fn two_stores_on_one_file_wait_for_each_other() {
     }
     let store = Store::open(&path, &keys()).await.unwrap();
     assert_eq!(store.revision().await.unwrap(), 40);
-    assert_eq!(store.list_apps(Page::default()).await.unwrap().total, 40);
+    assert_eq!(
+        store
+            .list_apps(&sidegate_store::AppFilter::default(), Page::default())
+            .await
+            .unwrap()
+            .total,
+        40
+    );
 }
 
 #[tokio::test]

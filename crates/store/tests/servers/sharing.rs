@@ -116,7 +116,8 @@ async fn a_write_that_nobody_waits_for_any_more_is_made_or_not_and_holds_nobody_
     }
     let snapshot = stores[0].load_snapshot().await.unwrap();
     assert_eq!(snapshot.revision, snapshot.apps.len() as u64, "each was made or was not");
-    let listed = stores[1].list_apps(Page::default()).await.unwrap();
+    let listed =
+        stores[1].list_apps(&sidegate_store::AppFilter::default(), Page::default()).await.unwrap();
     assert_eq!(listed.total, snapshot.revision);
 }
 

@@ -4,6 +4,7 @@
 use super::{NamespaceContent, Version};
 use crate::object::{Kind, Object, ObjectName};
 use sidegate_model::namespace::Namespace;
+use sidegate_model::plugin::PluginId;
 use sidegate_model::snapshot::{Revision, Snapshot};
 use sidegate_model::token::Token;
 use std::collections::{BTreeMap, BTreeSet};
@@ -48,6 +49,16 @@ impl Assembly {
         self.namespaces.values().filter_map(version).map(|version| version.object).collect()
     }
 
+    /// That of its version which counts.
+    fn namespace_of_plugin(&self, id: PluginId) -> Namespace {
+        let name = ObjectName::plugin(id);
+        let has_it = |(_, content): &(&Namespace, &Arc<NamespaceContent>)| {
+            content.versions().contains_key(&name)
+        };
+        let last = self.namespaces.iter().filter(has_it).last();
+        last.map(|(namespace, _)| namespace.clone()).unwrap_or_default()
+    }
+
     fn renew(&mut self, kind: Kind) {
         match kind {
             Kind::Plugin(id) => {
@@ -61,7 +72,9 @@ impl Assembly {
                     Some(spec) => plugins.insert(id, spec),
                     None => plugins.remove(&id),
                 };
-                self.snapshot = std::mem::take(&mut self.snapshot).with_registered(id, since);
+                let namespace = self.namespace_of_plugin(id);
+                let snapshot = std::mem::take(&mut self.snapshot).with_registered(id, since);
+                self.snapshot = snapshot.with_namespace(id, &namespace);
             }
             Kind::Apps(shard) => {
                 let versions = self.versions(&ObjectName::apps(shard));

@@ -104,6 +104,10 @@ pub struct App {
     /// takes all others: an older edge must not miss that a neighbour was changed or removed.
     #[prost(string, repeated, tag = "11")]
     pub required_features: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// How old an edge's knowledge may be for the tokens of this app to be taken there, in milliseconds. One that has it
+    /// requires the feature `max_staleness`.
+    #[prost(uint64, optional, tag = "12")]
+    pub max_staleness: ::core::option::Option<u64>,
 }
 /// The tokens whose hash begins with this byte, sorted by hash.
 #[derive(Clone, PartialEq, ::prost::Message)]

@@ -2,9 +2,10 @@
 
 use super::{MAX_TOLD, Rejection, invalid, shard};
 use crate::canonical_json;
-use crate::features::Features;
+use crate::features::{self, Features};
 use crate::message;
 use sidegate_model::app::{App, AppId};
+use sidegate_model::namespace::Namespace;
 use sidegate_model::sharded::ShardKey as _;
 use std::sync::Arc;
 
@@ -61,6 +62,8 @@ impl AppShard {
 fn app_message(app: &App) -> message::App {
     let App {
         id,
+        // The manifest says it.
+        namespace: _,
         name,
         description,
         owner_email,
@@ -68,9 +71,13 @@ fn app_message(app: &App) -> message::App {
         monthly_budget,
         rate_limit,
         metadata,
+        max_staleness,
+        // For whoever edits it.
+        managed_by: _,
         created_at,
         updated_at,
     } = app;
+    let needs_clock = max_staleness.map(|_| features::MAX_STALENESS.to_owned());
     message::App {
         id: id.0,
         name: name.clone(),
@@ -82,7 +89,8 @@ fn app_message(app: &App) -> message::App {
         metadata: canonical_json::write(metadata),
         created_at: *created_at,
         updated_at: *updated_at,
-        required_features: Vec::new(),
+        required_features: needs_clock.into_iter().collect(),
+        max_staleness: *max_staleness,
     }
 }
 
@@ -98,6 +106,9 @@ fn read_app(app: message::App) -> Result<Arc<App>, Rejection> {
         monthly_budget: app.monthly_budget,
         rate_limit: app.rate_limit,
         metadata,
+        namespace: Namespace::global(),
+        max_staleness: app.max_staleness,
+        managed_by: String::new(),
         created_at: app.created_at,
         updated_at: app.updated_at,
     }))

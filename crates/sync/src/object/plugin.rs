@@ -5,6 +5,7 @@ use super::{Rejection, invalid};
 use crate::canonical_json;
 use crate::message;
 use sidegate_model::UnixMillis;
+use sidegate_model::namespace::Namespace;
 use sidegate_model::options::PluginOptions;
 use sidegate_model::plugin::{PluginId, PluginSpec, Slug};
 use sidegate_model::public_endpoints::PublicEndpoints;
@@ -41,6 +42,8 @@ impl PluginObject {
 fn spec_message(spec: &PluginSpec) -> message::PluginSpec {
     let PluginSpec {
         id: _,
+        // The manifest says it.
+        namespace: _,
         name,
         slug,
         command,
@@ -73,6 +76,7 @@ fn read_spec(id: PluginId, spec: message::PluginSpec) -> Result<PluginSpec, Reje
     let slug = spec.slug.as_deref().map(Slug::parse).transpose();
     Ok(PluginSpec {
         id,
+        namespace: Namespace::global(),
         name: spec.name,
         slug: slug.map_err(|problem| invalid("slug", problem))?,
         command: spec.command,

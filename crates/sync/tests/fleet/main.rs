@@ -101,6 +101,9 @@ async fn a_changed_app_moves_a_256th_and_leaves_all_other_parts_as_they_were() {
         monthly_budget: 0.0,
         rate_limit: 0,
         metadata: <_>::default(),
+        namespace: <_>::default(),
+        max_staleness: None,
+        managed_by: String::new(),
         created_at: 0,
         updated_at: 0,
     };
