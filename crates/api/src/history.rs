@@ -94,7 +94,7 @@ pub struct RevisionCursor {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DiffQuery {
-    /// From which revision; must be said.
+    /// From which revision; the one before where nothing is said, so that one sees what `to` changed.
     pub from: Option<u64>,
     /// To which one; the newest where nothing is said.
     pub to: Option<u64>,

@@ -145,19 +145,14 @@ pub(crate) async fn diff(
     let (from, to, namespace) = query.settle(|DiffQuery { from, to, namespace }| {
         let mut problems = Vec::new();
         let namespace = namespaces::said(namespace.as_deref(), &mut problems);
-        if from.is_none() {
-            problems.push(Problem::at("from", "say from which revision"));
-        }
-        match from {
-            Some(from) if problems.is_empty() => Ok((from, to, namespace)),
-            _ => Err(problems),
-        }
+        if problems.is_empty() { Ok((from, to, namespace)) } else { Err(problems) }
     })?;
     let store = state.control.view();
     let to = match to {
         Some(to) => to,
         None => store.revision().await?,
     };
+    let from = from.unwrap_or(to.saturating_sub(1));
     let stored = store.diff(from, to, namespace.as_ref()).await?;
     let attributes = DiffAttributes { from, to, differences: differences(&stored) };
     let data = resource(ResourceType::Diff, format_args!("{from}..{to}"), attributes);

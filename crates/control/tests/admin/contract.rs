@@ -27,7 +27,7 @@ async fn wrong_types_and_broken_rules_of_a_change_are_told_together() {
     let admin = Admin::start().await;
     let body = json!({
         "name": 5, "command": "relative", "is_active": "yes", "hook_types": ["nonsense", 1],
-        "options": {"mtls": "maybe", "required": true}, "namespace": "eu", "nam": 1,
+        "options": {"mtls": "maybe", "required": true}, "namespace": "No Name", "nam": 1,
     });
     let answer = admin.post("/api/v1/plugins", body).await.expect(400);
     let expected = [

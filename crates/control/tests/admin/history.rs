@@ -97,10 +97,16 @@ async fn revisions_are_listed_compared_and_gone_back_to_by_admins() {
     );
     assert_eq!(differences[1]["change"], "created");
     assert!(!diff.to_string().contains("hunter"), "{diff}");
-    for query in ["", "?from=1&to=99", "?from=x", "?from=1&namespace=Oslo"] {
+    for query in ["?from=1&to=99", "?from=x", "?from=1&namespace=Oslo"] {
         let status = admin.get(&format!("/api/v1/revisions/diff{query}")).await.status;
         assert!(status.is_client_error(), "{query}: {status}");
     }
+
+    let last = admin.get("/api/v1/revisions/diff").await.expect(200).json;
+    assert_eq!(
+        (&last["data"]["attributes"]["from"], &last["data"]["id"]),
+        (&json!(2), &json!("2..3"))
+    );
 
     let body = json!({"revision": 1});
     let operator = admin.admin_token("otto", Role::Operator).await;

@@ -191,7 +191,7 @@ async fn everything_that_is_wrong_is_told_at_once() {
     let admin = Admin::start().await;
     let bad = json!({
         "command": "relative", "config": {"slug": "No Slug"}, "options": {"odd": "1"},
-        "hook_type": "nonsense", "checksum": "abc", "namespace": "eu",
+        "hook_type": "nonsense", "checksum": "abc", "namespace": "No Name",
     });
     let answer = admin.post("/api/v1/plugins", bad).await.expect(400);
     let details = answer.details().join("\n");
