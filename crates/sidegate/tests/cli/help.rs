@@ -81,7 +81,7 @@ fn what_is_not_understood_is_a_usage_error() {
 
 #[test]
 fn the_help_of_groups_says_what_each_command_does() {
-    for group in ["plugin", "app", "token", "admin-token"] {
+    for group in ["plugin", "app", "token", "admin-token", "namespace", "history"] {
         insta::assert_snapshot!(group, run(&[group, "--help"]).data());
     }
 }
