@@ -13,7 +13,7 @@ use crate::edge::tls::{ShownIdentity, TlsIdentity};
 use crate::log::Logs;
 use crate::metrics::Metrics;
 use serde_json::Value;
-use sidegate_model::explain::{Explanation, ImaginedRequest};
+use sidegate_model::explain::{Explanation, HashedRequest, ImaginedRequest};
 use sidegate_model::kv::Kv;
 use sidegate_model::public_endpoints::PublicMode;
 use sidegate_model::snapshot::{Revision, Snapshot};
@@ -296,7 +296,12 @@ impl Probes {
 
     /// What would happen to a request; nothing is executed or counted.
     pub fn explain(&self, request: &ImaginedRequest) -> Explanation {
-        explain(&self.0, request)
+        explain(&self.0, request, None)
+    }
+
+    /// The same for a request that came here without its token; the explanation is the same, too.
+    pub fn explain_hashed(&self, hashed: &HashedRequest) -> Explanation {
+        explain(&self.0, &hashed.request, hashed.token)
     }
 
     /// Everything that is counted, as [`METRICS_TYPE`].

@@ -1,6 +1,10 @@
 //! What would happen to a request, and why: asked by operators, told by a node. Nothing is executed and
 //! nothing is counted. How it is found out is the gateway's business.
 
+mod hashed_request;
+
+pub use hashed_request::HashedRequest;
+
 use crate::plugin::PluginId;
 use crate::status::PluginState;
 use std::net::IpAddr;

@@ -6,6 +6,7 @@ use crate::cors::{self, CorsOptions, InvalidCors};
 use crate::duration::{InvalidDuration, format_duration, parse_duration};
 use crate::name::shortened;
 use crate::policy::{self, InvalidPolicy, PolicyOptions};
+use crate::sealing::SEALED_PREFIX;
 use crate::secret::{InvalidSettingPath, SettingPath};
 use crate::sha256::Sha256;
 use crate::stream_options::{StreamEnd, StreamOptions};
@@ -105,6 +106,13 @@ impl ExtraEnv {
     /// Names and values, in the order of names.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
+    /// Gives a variable that is there another value.
+    pub fn change(&mut self, name: &str, value: &str) {
+        if let Some(known) = self.0.get_mut(name) {
+            value.clone_into(known);
+        }
     }
 }
 
@@ -376,7 +384,9 @@ fn env_problem(name: &str, value: &str) -> Option<&'static str> {
             "this variable changes which code a program runs; put the code into the plugin",
         );
     }
-    if value.contains('\0') || value.len() > MAX_ENV_VALUE_BYTES {
+    // Sealed it is longer than what is in it, which was looked at before.
+    let most = MAX_ENV_VALUE_BYTES * if value.starts_with(SEALED_PREFIX) { 2 } else { 1 };
+    if value.contains('\0') || value.len() > most {
         return Some("the value is longer than 32768 bytes or holds a NUL");
     }
     None

@@ -12,6 +12,7 @@ use sidegate_model::endpoint::EndpointTable;
 use sidegate_model::plugin::{PluginId, PluginSpec, Slug};
 use sidegate_model::sharded::Sharded;
 use sidegate_model::snapshot::{AppTable, Revision, Snapshot, TokenTable};
+use sidegate_model::token::Token;
 use std::collections::HashMap;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
@@ -120,6 +121,20 @@ impl Generation {
             identities: apps.derive(&self.apps, &self.identities, AppIdentity::next),
             apps,
             demands,
+        }
+    }
+
+    /// The same moment with one more token: for whoever asks what would happen, never to be served by.
+    pub fn with_token(&self, token: Token) -> Self {
+        let mut tokens = self.tokens.clone();
+        tokens.insert(token);
+        Self {
+            revision: self.revision,
+            mounts: self.mounts.clone(),
+            tokens,
+            apps: self.apps.clone(),
+            identities: self.identities.clone(),
+            demands: self.demands.clone(),
         }
     }
 

@@ -9,27 +9,32 @@ use super::operations;
 use super::sanity;
 use super::upload::BodyLimit;
 use crate::identity::admit::{Counted, each_quota, passed};
-use crate::identity::authenticate::{Caller, authenticate};
+use crate::identity::authenticate::{Caller, authenticate, presented};
 use crate::route::lookup::{Found, Match, lookup};
 use http::request::Parts;
 use http::{HeaderValue, Request, StatusCode, header};
 use sidegate_model::clock::now_millis;
 use sidegate_model::endpoint::{Endpoint, Method, MethodSet};
 use sidegate_model::explain::{
-    Check, ExplainedRoute, Explanation, ImaginedRequest, LimitState, Outcome, Rival,
+    Check, ExplainedRoute, Explanation, HashedRequest, ImaginedRequest, LimitState, Outcome, Rival,
 };
 use sidegate_model::path::PluginPath;
 use sidegate_model::quota::{QuotaState, Verdict};
 use sidegate_model::status::{PluginState, PluginStatus};
+use sidegate_model::token::{Token, TokenHash};
 use sidegate_plugins::{Generation, Mount};
 use sidegate_wire::routing::fits;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
-/// Says what would happen to a request now.
-pub(crate) fn explain(edge: &Edge, request: &ImaginedRequest) -> Explanation {
+/// Says what would happen to a request now. Of its token the hash does, where its text is hidden.
+pub(crate) fn explain(
+    edge: &Edge,
+    request: &ImaginedRequest,
+    token: Option<TokenHash>,
+) -> Explanation {
     let mut story = Story::default();
-    let outcome = match outcome(edge, request, &mut story) {
+    let outcome = match outcome(edge, (request, token), &mut story) {
         Ok(outcome) => outcome,
         Err(error) => {
             story.refuse(&error);
@@ -141,7 +146,7 @@ impl Story {
 /// Who would answer; what was found on the way stands in the story.
 fn outcome(
     edge: &Edge,
-    request: &ImaginedRequest,
+    (request, token): (&ImaginedRequest, Option<TokenHash>),
     story: &mut Story,
 ) -> Result<Outcome, EdgeError> {
     story.stage = Some("request");
@@ -155,7 +160,9 @@ fn outcome(
     }
     story.stage = Some("route");
     let generation = edge.generations.load();
-    let decision = decide(&edge.rules(&generation), &head, now_millis, story);
+    let with_hidden = token.and_then(|hash| with_hidden_token(&generation, &head, hash));
+    let generation = with_hidden.as_ref().unwrap_or(&generation);
+    let decision = decide(&edge.rules(generation), &head, now_millis, story);
     let (matched, caller) = match decision {
         Ok(Decision::Call { matched, caller, .. }) => (matched, caller),
         Ok(Decision::Options(allow)) => {
@@ -171,7 +178,7 @@ fn outcome(
             return Ok(Outcome::Waits);
         }
         Err(error) => {
-            story.tell_known_caller(&generation, &head, &error);
+            story.tell_known_caller(generation, &head, &error);
             return Err(error);
         }
     };
@@ -179,6 +186,14 @@ fn outcome(
     let asked = Asked { client: client(edge, &head, request), body };
     limits(edge, &asked, (&matched, &caller), story)?;
     Ok(Outcome::Plugin)
+}
+
+/// A moment in which the text that stands for a hidden token opens what the token does.
+fn with_hidden_token(generation: &Generation, head: &Parts, hash: TokenHash) -> Option<Generation> {
+    let presented = presented(&head.headers, head.uri.query()).ok()?;
+    let token = generation.tokens.get(&hash).filter(|_| HashedRequest::is_hidden(&presented))?;
+    let stand_in = Token { hash: TokenHash::of(&presented), ..(**token).clone() };
+    Some(generation.with_token(stand_in))
 }
 
 /// The head that a client would send.
@@ -370,5 +385,52 @@ fn reason(methods: MethodSet, asked: &str, matched: Option<&Matched>) -> String 
         }
         _ if answers => "the request is refused before".to_owned(),
         _ => format!("it does not answer {asked}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sidegate_model::app::AppId;
+    use sidegate_model::last_use::LastUse;
+    use sidegate_model::snapshot::Snapshot;
+    use sidegate_model::token::TokenId;
+
+    fn asked(target: &str) -> HashedRequest {
+        HashedRequest::new(ImaginedRequest {
+            method: "GET".to_owned(),
+            target: target.to_owned(),
+            headers: Vec::new(),
+            client: None,
+        })
+    }
+
+    #[test]
+    fn what_stands_for_a_hidden_token_opens_what_the_token_does_and_nothing_else() {
+        let token = Token {
+            id: TokenId(7),
+            app_id: AppId(1),
+            name: String::new(),
+            hash: TokenHash::of("hunter2"),
+            hint: String::new(),
+            scopes: vec![],
+            expires_at: None,
+            created_at: 0,
+            updated_at: 0,
+            replaced_by: None,
+            last_used: LastUse::default(),
+        };
+        let snapshot = Snapshot { tokens: [token].into_iter().collect(), ..Snapshot::default() };
+        let generation = Generation::new(&snapshot, vec![]);
+        let opens = |asked: &HashedRequest| {
+            let head = head(&asked.request).unwrap();
+            let presented = presented(&head.headers, head.uri.query()).unwrap().into_owned();
+            let moment = with_hidden_token(&generation, &head, asked.token.unwrap());
+            assert!(!presented.contains("hunter"), "{presented}");
+            moment?.tokens.get(&TokenHash::of(&presented)).map(|token| token.id)
+        };
+        assert_eq!(opens(&asked("/x?token=hunter2")), Some(TokenId(7)));
+        assert_eq!(opens(&asked("/x?token=hunter3")), None);
+        assert!(generation.tokens.get(&TokenHash::of("*******")).is_none());
     }
 }

@@ -122,7 +122,7 @@ pub(crate) fn ending(generation: &Generation, token: &Token, now: UnixMillis) ->
 ///
 /// # Errors
 /// [`Unidentified`] where there is none, or more than one.
-fn presented<'a>(
+pub(crate) fn presented<'a>(
     headers: &'a HeaderMap,
     query: Option<&'a str>,
 ) -> Result<Cow<'a, str>, Unidentified> {
