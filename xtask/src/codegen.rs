@@ -33,6 +33,8 @@ struct Contract {
     generated: &'static str,
     /// Messages whose `bytes` fields become `bytes::Bytes`: what they carry is passed on uncopied.
     zero_copy: &'static [&'static str],
+    /// Messages that nobody is to see in a log: they say themselves how they are shown.
+    secret: &'static [&'static str],
     /// What clients and servers are compiled with.
     services: Option<&'static str>,
 }
@@ -42,13 +44,20 @@ const CONTRACTS: &[Contract] = &[
         protos: "proto",
         generated: "crates/wire/src/generated",
         zero_copy: ZERO_COPY,
+        secret: &[],
         // Messages alone need no runtime.
         services: Some("#[cfg(feature = \"grpc\")]"),
     },
     Contract {
         protos: "crates/sync/proto",
         generated: "crates/sync/src/generated",
-        zero_copy: &[".sidegate_sync.BlobChunk", ".sidegate_sync.SignedManifest"],
+        zero_copy: &[
+            ".sidegate_sync.BlobChunk",
+            ".sidegate_sync.CommandAnswer",
+            ".sidegate_sync.SignedManifest",
+            ".sidegate_sync.Trust",
+        ],
+        secret: &[".sidegate_sync.Trust"],
         services: None,
     },
 ];
@@ -132,6 +141,7 @@ impl Contract {
         for message in self.zero_copy {
             builder = builder.bytes(message);
         }
+        builder = builder.skip_debug(self.secret);
         builder.compile_fds(descriptors).context("generate Rust code")?;
         format(root, folder)
     }

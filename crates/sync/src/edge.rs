@@ -1,9 +1,10 @@
 //! The edge's end: what it does with what its control plane says. `machine.rs` decides, without input and output;
 //! `apply.rs` carries out the one step that changes what is served, on what `replica.rs` has; `client.rs`
-//! reads and writes for the machine.
+//! reads and writes for the machine, and has commands carried out beside it (`commands.rs`).
 
 mod apply;
 mod client;
+mod commands;
 mod downloads;
 mod machine;
 mod namespace_state;
@@ -11,10 +12,13 @@ mod replica;
 mod snapshot_host;
 #[cfg(test)]
 mod tests;
+mod trust_keeper;
 
 pub use apply::{Applied, ApplyError, Host, Store, apply};
 pub use client::{Contact, Dial, Surroundings, run};
+pub use commands::{CommandRunner, NoCommands};
 pub(crate) use machine::PROTOCOLS;
 pub use machine::{Action, EdgeConfig, Event, Machine, Start};
 pub use replica::Replica;
 pub use snapshot_host::{Checking, Inspection, Opening, SnapshotHost};
+pub use trust_keeper::TrustKeeper;

@@ -1,13 +1,14 @@
 //! Features: names of what an object may need its reader to know. They keep an older edge from overlooking what it
 //! does not understand.
 
+use crate::sealed_settings;
 use std::collections::BTreeSet;
 
 /// An app whose tokens are taken only where what is known is new enough.
 pub(crate) const MAX_STALENESS: &str = "max_staleness";
 
 /// What this version knows.
-const KNOWN: &[&str] = &[MAX_STALENESS];
+const KNOWN: &[&str] = &[MAX_STALENESS, sealed_settings::FEATURE];
 
 /// What an edge knows.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -7,13 +7,29 @@
 //! serves by them. Nothing is a difference to something before, so nothing can be applied to the wrong thing: messages
 //! can come twice, late or not at all.
 //!
+//! Secrets are sealed in blobs ([`sealed_settings`]), under the data key of their namespace, and so are disks, backups
+//! and bootstrap files; an edge opens them with [`DataKeys`]. Those come in a trust bundle ([`TrustBytes`]), down the
+//! stream and before every head that needs them: the bundle says whom and what an edge trusts, and is stored before it
+//! counts. An object whose key is not known is rejected, keeps its last good version, and is tried again when the keys
+//! change.
+//!
+//! An edge that is ahead of what is published, because a database was restored, proves it by the manifest that it
+//! serves by; whoever publishes raises the lineage then ([`server::Said::Ahead`]).
+//!
+//! Beside all that one edge can be given commands ([`command`]): explain a request, show records, follow log lines,
+//! reload a plugin. Their answers go when nothing else is to be said, and no more of them than there is room for
+//! where they are read.
+//!
+//! What is not to be overlooked by an older edge has a name in [`Features`]; such an edge rejects the object
+//! that needs it, and takes all others.
+//!
 //! Reading order: [`object`] and [`Content`] (what is carried), [`Manifest`] and [`Position`] (what there is, and
 //! which counts), [`Signer`] and [`PinnedSigners`] (who may say so), [`edge_content`] (what an edge makes of it),
 //! [`disk`] and [`bootstrap`] (where it lies), [`edge`] and [`server`] (the two ends of the protocol, each a machine
 //! without input and output, and what reads and writes for it over gRPC), [`report`] (how an edge is doing).
 //!
-//! It knows neither SQL nor the admin API nor a plugin's process, makes no certificates, and never looks into a
-//! configuration.
+//! It knows neither SQL nor the admin API nor a plugin's process, makes no certificates, does not know what is in a
+//! trust bundle, and looks into a configuration only for what is sealed.
 //!
 //! ```
 //! use sidegate_model::plugin::{PluginId, PluginSpec};
@@ -45,7 +61,9 @@
 mod backoff;
 pub mod bootstrap;
 pub mod canonical_json;
+pub mod command;
 mod content;
+mod data_keys;
 mod digest;
 pub mod disk;
 pub mod edge;
@@ -57,14 +75,17 @@ pub mod message;
 mod mutation;
 pub mod object;
 pub mod report;
+pub mod sealed_settings;
 pub mod server;
 mod signature;
 #[cfg(test)]
 mod simulation;
 #[cfg(test)]
 mod testing;
+mod trust;
 
 pub use content::Content;
+pub use data_keys::{DataKeys, Keyrings};
 pub use digest::Digest;
 pub use features::{Features, NotUnderstood};
 pub use manifest::{Entry, InvalidManifest, Manifest, Position, Publication};
@@ -73,3 +94,4 @@ pub use sidegate_model::namespace::{InvalidNamespace, Namespace};
 pub use signature::{
     PinError, PinnedSigners, Signer, SignerError, SignerKey, VerifiedManifest, VerifyError,
 };
+pub use trust::{InvalidTrust, TrustBytes};

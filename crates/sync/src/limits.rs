@@ -1,5 +1,7 @@
 //! How large things may be, at both ends and on disk. What is larger is refused with its size, never cut.
 
+use std::time::Duration;
+
 /// Largest blob, in bytes.
 pub const MAX_BLOB_BYTES: usize = 32 * 1024 * 1024;
 /// All blobs of one manifest together, in bytes.
@@ -18,8 +20,21 @@ pub const MAX_AUTHOR_BYTES: usize = 1024;
 pub const CHUNK_BYTES: usize = 256 * 1024;
 /// Largest message from a control plane, in bytes: a head.
 pub const MAX_DOWNWARD_BYTES: usize = MAX_MANIFEST_BYTES + 64 * 1024;
-/// Largest message from an edge, in bytes: a report.
-pub const MAX_UPWARD_BYTES: usize = 4 * 1024 * 1024;
+/// Largest message from an edge, in bytes: a manifest that proves something.
+pub const MAX_UPWARD_BYTES: usize = MAX_MANIFEST_BYTES + 64 * 1024;
+/// Largest trust bundle, in bytes.
+pub const MAX_TRUST_BYTES: usize = 1024 * 1024;
+/// Commands that one edge carries out at one time.
+pub const MAX_COMMANDS: usize = 16;
+/// Largest answer to a command, in bytes; most commands have many.
+pub const MAX_ANSWER_BYTES: usize = 256 * 1024;
+/// Bytes of answers to one command that are on their way or wait to be read. Each answer counts for its bytes and
+/// [`ANSWER_COST`] more.
+pub const ANSWER_WINDOW_BYTES: usize = 512 * 1024;
+/// What an answer counts for beside its bytes.
+pub const ANSWER_COST: usize = 64;
+/// The longest that a command may take.
+pub const MAX_COMMAND_TIME: Duration = Duration::from_secs(3600);
 /// Blobs that an edge waits for at one time.
 pub const WINDOW_BLOBS: usize = 64;
 /// Bytes that an edge waits for at one time, unless one blob alone is larger.

@@ -14,6 +14,13 @@ pub(crate) enum Check {
     Repeat,
     /// What is served by is on the disk.
     StoredFirst,
+    /// A trust bundle counts only when it is on the disk.
+    #[cfg(test)]
+    TrustStored,
+    /// What could not be opened is tried again with new keys.
+    TryAgain,
+    /// Whoever is ahead of what is published is asked for a proof.
+    Prove,
 }
 
 /// Whether this one is left out.

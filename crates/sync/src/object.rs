@@ -17,6 +17,7 @@ use crate::digest::Digest;
 use crate::features::{Features, NotUnderstood};
 use crate::limits::MAX_BLOB_BYTES;
 use crate::message::{self, object::Body};
+use crate::sealed_settings;
 use bytes::Bytes;
 use prost::Message as _;
 use sidegate_model::namespace::Namespace;
@@ -106,10 +107,14 @@ impl Object {
         self
     }
 
-    /// What an edge must know to understand it. Nothing does yet: what is added to an object later and must not
-    /// be overlooked by an older edge gets a name here.
+    /// What an edge must know to understand it: what was added to objects later, and must not be overlooked by an
+    /// older edge, gets a name here.
     fn required_features(&self) -> BTreeSet<String> {
-        BTreeSet::new()
+        let is_sealed = match self {
+            Self::Plugin(plugin) => plugin.spec.as_deref().is_some_and(sealed_settings::is_sealed),
+            Self::Apps(_) | Self::Tokens(_) => false,
+        };
+        is_sealed.then(|| sealed_settings::FEATURE.to_owned()).into_iter().collect()
     }
 
     /// Why parts of it are not served by, although it is.

@@ -1,5 +1,9 @@
 //! How an edge and its plugins are doing, as messages: both ways, within bounds.
 
+mod condition;
+
+pub use condition::{EdgeCondition, Readiness};
+
 use crate::message;
 use sidegate_model::config_schema::ConfigSchema;
 use sidegate_model::endpoint::{Endpoint, Method, MethodSet, Raised};
@@ -17,21 +21,38 @@ const MAX_REPORT_BYTES: usize = 3 * 1024 * 1024;
 /// Most plugins of one report.
 const MAX_PLUGINS: usize = 10_000;
 
+/// What an edge says of itself and of its plugins.
+#[derive(Debug, Clone)]
+pub struct EdgeReport {
+    /// What every node says.
+    pub node: NodeReport,
+    /// What only edges have to say.
+    pub edge: EdgeCondition,
+}
+
 /// As a message.
-pub fn to_message(report: &NodeReport) -> message::NodeReport {
-    let plugins = report.plugins.iter().take(MAX_PLUGINS).map(status_message);
+pub fn to_message(report: &EdgeReport) -> message::NodeReport {
+    let EdgeReport { node, edge } = report;
+    let plugins = node.plugins.iter().take(MAX_PLUGINS).map(status_message);
     let mut message = message::NodeReport {
-        node_id: report.id.as_str().to_owned(),
-        revision: report.revision,
-        approves_public: report.public_mode == PublicMode::Approve,
+        node_id: node.id.as_str().to_owned(),
+        revision: node.revision,
+        approves_public: node.public_mode == PublicMode::Approve,
         plugins: plugins.collect(),
+        ..message::NodeReport::default()
     };
+    edge.write(&mut message);
     shorten(&mut message);
     message
 }
 
 /// From a message. What is no report of a plugin is left out.
-pub fn from_message(message: message::NodeReport) -> NodeReport {
+pub fn from_message(message: message::NodeReport) -> EdgeReport {
+    let edge = EdgeCondition::read(&message);
+    EdgeReport { node: node(message), edge }
+}
+
+fn node(message: message::NodeReport) -> NodeReport {
     let plugins = message.plugins.into_iter().take(MAX_PLUGINS);
     NodeReport {
         id: NodeId::new(message.node_id),
@@ -193,8 +214,10 @@ fn methods(names: &[String]) -> MethodSet {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::manifest::Position;
+    use sidegate_model::namespace::Namespace;
 
-    fn report() -> NodeReport {
+    fn report() -> EdgeReport {
         let endpoint = Arc::new(Endpoint {
             path: "/files/*".to_owned(),
             methods: [Method::Get, Method::Post].into_iter().collect(),
@@ -232,7 +255,20 @@ mod tests {
             in_flight: 5,
         };
         let (id, plugins) = (NodeId::new("edge-1"), vec![status]);
-        NodeReport { id, revision: 9, public_mode: PublicMode::Approve, plugins }
+        let node = NodeReport { id, revision: 9, public_mode: PublicMode::Approve, plugins };
+        let position = |name: &str, lineage, revision| {
+            (Namespace::parse(name).unwrap(), Position { lineage, revision })
+        };
+        let edge = EdgeCondition {
+            version: "1.2.3".to_owned(),
+            boot_id: vec![7; 16],
+            started_at: Some(1_700_000_000_000),
+            stale_for: Some(Duration::from_millis(5678)),
+            certificate_expires_at: Some(1_700_000_086_400_000),
+            readiness: Readiness::Stale(vec!["nothing heard for 5 s".to_owned()]),
+            positions: [position("", 1, 7), position("berlin", 1, 9)].into(),
+        };
+        EdgeReport { node, edge }
     }
 
     #[test]
@@ -242,19 +278,27 @@ mod tests {
         assert_eq!(format!("{arrived:?}"), format!("{report:?}"));
         let of_a_later_version = message::PluginStatus { state: "asleep".into(), ..<_>::default() };
         let plugins = vec![of_a_later_version];
-        assert!(from_message(message::NodeReport { plugins, ..<_>::default() }).plugins.is_empty());
+        let read = from_message(message::NodeReport { plugins, ..<_>::default() });
+        assert!(read.node.plugins.is_empty());
+        // Of one that says nothing it is not known that it is ready.
+        assert_eq!(read.edge.readiness, Readiness::NotReady(Vec::new()));
     }
 
     #[test]
     fn a_report_that_is_too_long_still_says_what_plugins_are_doing() {
         let mut long = report();
-        let mut status = long.plugins.remove(0);
+        let mut status = long.node.plugins.remove(0);
         let schema = format!(r#"{{"description":"{}"}}"#, "x".repeat(200_000));
         status.config_schema = ConfigSchema::parse(&schema).unwrap().map(Arc::new);
-        long.plugins = vec![status; 50];
+        long.node.plugins = vec![status; 50];
+        long.edge.readiness = Readiness::NotReady(vec!["x".repeat(10_000); 10_000]);
         let message = to_message(&long);
         assert!(prost::Message::encoded_len(&message) <= MAX_REPORT_BYTES);
         let arrived = from_message(message);
-        assert_eq!((arrived.plugins.len(), arrived.plugins[49].endpoints.len()), (50, 1));
+        assert_eq!((arrived.node.plugins.len(), arrived.node.plugins[49].endpoints.len()), (50, 1));
+        let Readiness::NotReady(reasons) = arrived.edge.readiness else {
+            panic!("it is not ready")
+        };
+        assert!(reasons.len() < 100 && reasons[0].len() < 1000);
     }
 }

@@ -66,3 +66,18 @@ fn serving_by_what_is_not_stored_is_found_out() {
 fn an_edge_that_asks_only_once_is_found_out() {
     is_found(Check::Repeat);
 }
+
+#[test]
+fn trust_that_counts_before_it_is_stored_is_found_out() {
+    is_found(Check::TrustStored);
+}
+
+#[test]
+fn what_is_not_tried_again_with_new_keys_is_found_out() {
+    is_found(Check::TryAgain);
+}
+
+#[test]
+fn a_control_plane_that_does_not_ask_whoever_is_ahead_is_found_out() {
+    is_found(Check::Prove);
+}

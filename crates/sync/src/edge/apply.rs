@@ -1,6 +1,7 @@
 //! The one step that changes what an edge serves by: read, look closely, store, and only then serve. What is told
 //! upward as applied is on the disk.
 
+use crate::data_keys::DataKeys;
 use crate::digest::Digest;
 use crate::disk::{Disk, DiskError, StoredSnapshot};
 use crate::edge_content::{NamespaceContent, Rejected, Versions};
@@ -31,13 +32,12 @@ pub trait Store {
 
 /// Who serves by it.
 pub trait Host {
-    /// Makes of an object what is served by, where something in it is sealed.
+    /// Makes of an object what is served by, where something in it is sealed. Without keys nothing is opened.
     ///
     /// # Errors
-    /// Why it cannot be opened; it is rejected then.
+    /// Why it cannot be opened; it is rejected then, until there are other keys.
     fn open(&mut self, namespace: &Namespace, object: Object) -> Result<Object, String> {
-        let _ = namespace;
-        Ok(object)
+        DataKeys::default().open(namespace, object)
     }
 
     /// Looks at what is to be served by, and names the objects that cannot be, with reasons. Changes nothing.

@@ -2,11 +2,14 @@
 //! written on a thread where that may take its time.
 
 use super::apply::Host;
+use super::commands::{CommandRunner, Commands};
 use super::machine::{Action, Event, Machine};
 use super::replica::Replica;
+use crate::data_keys::{DataKeys, Keyrings};
 use crate::limits::{MAX_DOWNWARD_BYTES, MAX_UPWARD_BYTES};
+use crate::message::edge_message::Body;
 use crate::message::edge_sync_client::EdgeSyncClient;
-use crate::message::{ControlMessage, EdgeMessage, NodeReport};
+use crate::message::{Command, ControlMessage, EdgeMessage, NodeReport, control_message};
 use hyper_util::rt::TokioIo;
 use std::collections::VecDeque;
 use std::future::Future;
@@ -54,6 +57,10 @@ pub struct Surroundings {
     pub reports: watch::Receiver<Option<NodeReport>>,
     /// Whether it is connected.
     pub contact: watch::Sender<Contact>,
+    /// Who carries out what is asked of this edge.
+    pub commands: Arc<dyn CommandRunner>,
+    /// The keys by which its host opens what is sealed: what could not be opened is tried again when they change.
+    pub keys: DataKeys,
     /// It ends when this becomes true, or nobody is there any more who could say so.
     pub stop: watch::Receiver<bool>,
 }
@@ -72,6 +79,8 @@ pub async fn run<D: Dial, H: Host + Send + 'static>(
     let machine = Machine::new(replica.config().clone(), replica.start());
     let client = Client {
         machine,
+        commands: Commands::new(surroundings.commands.clone()),
+        keys: surroundings.keys.changes(),
         replica: Some(replica),
         dial: Arc::new(dial),
         surroundings,
@@ -79,6 +88,7 @@ pub async fn run<D: Dial, H: Host + Send + 'static>(
         working: None,
         link: Link::Down,
         has_reports: true,
+        has_keys: true,
         started: Instant::now(),
     };
     client.run().await
@@ -103,12 +113,16 @@ struct Client<D, H> {
     /// Absent while it is at work.
     replica: Option<Replica<H>>,
     dial: Arc<D>,
+    /// Those of the stream that is there.
+    commands: Commands,
+    keys: watch::Receiver<Keyrings>,
     surroundings: Surroundings,
     /// What it is to do next. Within the bounds of what the machine waits for.
     work: VecDeque<Action>,
     working: Option<Worked<H>>,
     link: Link,
     has_reports: bool,
+    has_keys: bool,
     started: Instant,
 }
 
@@ -116,6 +130,7 @@ enum Happened<H> {
     Nothing,
     Stopped,
     Event(Event),
+    Command(Command),
     Opened(Result<Stream, String>),
     Ended(String),
     Worked(Result<(Replica<H>, Option<Event>), tokio::task::JoinError>),
@@ -129,6 +144,10 @@ impl<D: Dial, H: Host + Send + 'static> Client<D, H> {
             let event = match self.wait(is_full).await {
                 Happened::Nothing => Event::Tick,
                 Happened::Stopped => break,
+                Happened::Command(command) => {
+                    self.commands.handle(command);
+                    Event::Tick
+                }
                 Happened::Event(event) => event,
                 Happened::Opened(Ok(stream)) => {
                     self.link = Link::Up(Box::new(stream));
@@ -138,6 +157,7 @@ impl<D: Dial, H: Host + Send + 'static> Client<D, H> {
                 Happened::Opened(Err(reason)) | Happened::Ended(reason) => {
                     tracing::debug!(reason, "no stream to the control plane");
                     self.link = Link::Down;
+                    self.commands.end();
                     self.surroundings.contact.send_replace(Contact::Lost(reason));
                     Event::Disconnected(None)
                 }
@@ -164,10 +184,15 @@ impl<D: Dial, H: Host + Send + 'static> Client<D, H> {
                 Action::Connect => self.link = Link::Connecting(self.connect()),
                 Action::Disconnect(reason) => {
                     self.link = Link::Down;
+                    self.commands.end();
                     self.surroundings.contact.send_replace(Contact::Lost(reason));
                     self.machine.handle(Event::Disconnected(None), self.started.elapsed());
                 }
-                Action::Store(..) | Action::Apply(_) | Action::Remove(..) => {
+                // One after the other: by what is trusted everything after it is judged.
+                Action::Store(..)
+                | Action::Apply(_)
+                | Action::Remove(..)
+                | Action::KeepTrust(_) => {
                     self.work.push_back(action);
                 }
             }
@@ -182,15 +207,20 @@ impl<D: Dial, H: Host + Send + 'static> Client<D, H> {
         }
     }
 
-    /// Says what is to be said, as far as there is room. Gives whether there was too little.
+    /// Says what is to be said, as far as there is room, and answers to commands only when there is nothing else. Gives
+    /// whether there was too little.
     fn send(&mut self) -> bool {
         let Link::Up(stream) = &self.link else { return false };
         loop {
             match stream.outbound.try_reserve() {
-                Ok(place) => match self.machine.next_message(self.started.elapsed()) {
-                    Some(body) => place.send(EdgeMessage { body: Some(body) }),
-                    None => return false,
-                },
+                Ok(place) => {
+                    let message = self.machine.next_message(self.started.elapsed());
+                    let answer = || self.commands.next_answer().map(Body::CommandAnswer);
+                    match message.or_else(answer) {
+                        Some(body) => place.send(EdgeMessage { body: Some(body) }),
+                        None => return false,
+                    }
+                }
                 Err(mpsc::error::TrySendError::Full(())) => return true,
                 // Reading says that the stream has ended.
                 Err(mpsc::error::TrySendError::Closed(())) => return false,
@@ -205,6 +235,11 @@ impl<D: Dial, H: Host + Send + 'static> Client<D, H> {
             _ = stop.wait_for(|stop| *stop) => Happened::Stopped,
             happened = link_event(&mut self.link, is_full) => happened,
             worked = worked(&mut self.working) => Happened::Worked(worked),
+            () = self.commands.changed() => Happened::Nothing,
+            changed = self.keys.changed(), if self.has_keys => {
+                self.has_keys = changed.is_ok();
+                Happened::Event(Event::KeysChanged)
+            }
             changed = reports.changed(), if self.has_reports => {
                 self.has_reports = changed.is_ok();
                 let report = reports.borrow_and_update().clone();
@@ -267,6 +302,9 @@ async fn link_event<H>(link: &mut Link, is_full: bool) -> Happened<H> {
         Link::Connecting(connecting) => Happened::Opened(connecting.await),
         Link::Up(stream) => tokio::select! {
             message = stream.inbound.message() => match message {
+                Ok(Some(ControlMessage { body: Some(control_message::Body::Command(command)) })) => {
+                    Happened::Command(command)
+                }
                 Ok(Some(ControlMessage { body: Some(body) })) => {
                     Happened::Event(Event::Message(body))
                 }

@@ -17,6 +17,7 @@ use crate::message::{self, control_message, edge_message};
 use crate::mutation::{Check, leaves_out};
 use crate::object::ObjectName;
 use crate::signature::{PinnedSigners, VerifiedManifest};
+use crate::trust::TrustBytes;
 use bytes::Bytes;
 use sidegate_model::namespace::Namespace;
 use std::collections::{BTreeMap, HashSet, VecDeque};
@@ -33,14 +34,19 @@ const HEALTHY_AFTER: Duration = Duration::from_secs(10);
 const HELLO_EVERY: Duration = Duration::from_secs(30);
 /// The longest that an edge stays away because it was told to.
 const LONGEST_ABSENCE: Duration = Duration::from_secs(600);
-/// Most commands that wait for their refusal.
-const MAX_ANSWERS: usize = 16;
+/// Between two attempts to keep a trust bundle.
+const TRUST_LEAST: Duration = Duration::from_secs(1);
+const TRUST_MOST: Duration = Duration::from_secs(60);
+/// Most heads that wait until a trust bundle is kept.
+const MAX_HELD: usize = 4;
 
 /// Who an edge is.
 #[derive(Debug, Clone)]
 pub struct EdgeConfig {
-    /// Whose manifests it takes.
+    /// Whose manifests it takes, until a trust bundle says otherwise.
     pub signers: PinnedSigners,
+    /// The trust bundle that it keeps.
+    pub trust: Option<Digest>,
     /// What it understands.
     pub features: Features,
     /// Its version.
@@ -75,6 +81,10 @@ pub enum Event {
     Stored(Namespace, Digest, Result<(), String>),
     /// See [`Action::Apply`].
     Applied(Namespace, Result<Applied, ApplyError>),
+    /// See [`Action::KeepTrust`]; whose manifests are taken from now on.
+    TrustKept(Digest, Result<PinnedSigners, String>),
+    /// What is sealed can be opened by other keys than before.
+    KeysChanged,
     /// How the edge and its plugins are doing now.
     Report(message::NodeReport),
     /// Nothing but time.
@@ -94,6 +104,8 @@ pub enum Action {
     Apply(VerifiedManifest),
     /// Remove blobs that nobody needs any more.
     Remove(Namespace, Vec<Digest>),
+    /// Keep a trust bundle, then say [`Event::TrustKept`]. What comes after it in order comes after it in time.
+    KeepTrust(TrustBytes),
 }
 
 #[derive(Debug)]
@@ -112,17 +124,31 @@ enum Link {
     },
 }
 
+/// What is known of trust bundles.
+#[derive(Debug)]
+struct Trust {
+    /// The one that is being kept.
+    keeping: Option<Digest>,
+    /// The number of the last one of this stream that was taken.
+    number: u64,
+    /// One that is not kept, and why.
+    refused: Option<(Digest, String)>,
+    /// Heads that came after the one that is being kept: it may say who signs them.
+    held: VecDeque<message::SignedManifest>,
+    backoff: Backoff,
+}
+
 /// The edge's end.
 #[derive(Debug)]
 pub struct Machine {
     config: EdgeConfig,
+    trust: Trust,
     namespaces: BTreeMap<Namespace, NamespaceState>,
     link: Link,
     backoff: Backoff,
     jitter: Jitter,
     report: Option<message::NodeReport>,
     report_is_new: bool,
-    answers: VecDeque<message::CommandAnswer>,
     actions: VecDeque<Action>,
 }
 
@@ -141,8 +167,14 @@ impl Machine {
             jitter: Jitter::new(config.seed),
             report: None,
             report_is_new: false,
-            answers: VecDeque::new(),
             actions: VecDeque::new(),
+            trust: Trust {
+                keeping: None,
+                number: 0,
+                refused: None,
+                held: VecDeque::new(),
+                backoff: Backoff::new(TRUST_LEAST, TRUST_MOST),
+            },
             config,
         }
     }
@@ -159,6 +191,8 @@ impl Machine {
                 }
             }
             Event::Applied(namespace, result) => self.applied(&namespace, result, now),
+            Event::TrustKept(digest, kept) => self.trust_kept(digest, kept, now),
+            Event::KeysChanged => self.try_again(now),
             Event::Report(report) => {
                 self.report_is_new = true;
                 self.report = Some(report);
@@ -202,8 +236,8 @@ impl Machine {
                 return Some(edge_message::Body::Want(message::Want { blobs }));
             }
         }
-        if let Some(answer) = self.answers.pop_front() {
-            return Some(edge_message::Body::CommandAnswer(answer));
+        if let Some(proof) = self.namespaces.values_mut().find_map(NamespaceState::proof) {
+            return Some(edge_message::Body::Proof(proof));
         }
         let is_new = std::mem::take(&mut self.report_is_new);
         let report = self.report.clone().filter(|_| is_new)?;
@@ -234,11 +268,17 @@ impl Machine {
             features: self.config.features.names().map(str::to_owned).collect(),
             boot_id: self.config.boot_id.to_vec(),
             have: self.namespaces.values().filter_map(NamespaceState::have).collect(),
+            trust_digest: bytes(&self.config.trust),
+            refused_trust: self.trust.refused.as_ref().map(|(digest, reason)| {
+                let (digest, reason) = (digest.as_bytes().to_vec(), reason.clone());
+                message::RefusedTrust { digest, reason }
+            }),
         }
     }
 
     fn connected(&mut self, now: Duration) {
         self.link = Link::Up { since: now, hello_at: now };
+        self.trust.number = 0;
         self.report_is_new = self.report.is_some();
         self.namespaces.values_mut().for_each(NamespaceState::reconnected);
     }
@@ -259,7 +299,7 @@ impl Machine {
         let asked = retry_after.or(asked).map(|asked| asked.min(LONGEST_ABSENCE));
         let away = asked.map_or(Duration::ZERO, |asked| asked + self.jitter.around(asked / 2));
         self.link = Link::Down { retry_at: now + pause.max(away) };
-        self.answers.clear();
+        self.trust.held.clear();
     }
 
     fn message(&mut self, message: control_message::Body, now: Duration) {
@@ -273,9 +313,10 @@ impl Machine {
                     self.close(reason, RECONNECT_MOST);
                 }
             }
+            control_message::Body::Trust(trust) => self.take_trust(trust),
             control_message::Body::Head(head) => {
                 if let Some(signed) = head.manifest {
-                    self.head(&signed, now);
+                    self.head(signed, now);
                 }
             }
             control_message::Body::Blob(chunk) => self.chunk(&chunk, now),
@@ -287,7 +328,13 @@ impl Machine {
             control_message::Body::Goodbye(goodbye) => {
                 self.close(&goodbye.reason, Duration::from_millis(goodbye.retry_after_ms));
             }
-            control_message::Body::Command(command) => self.refuse_command(command.id),
+            control_message::Body::Prove(prove) => {
+                let namespace = Namespace::parse(&prove.namespace).ok();
+                let state = namespace.and_then(|named| self.namespaces.get_mut(&named));
+                state.into_iter().for_each(NamespaceState::prove);
+            }
+            // Carried out beside, see `commands.rs`.
+            control_message::Body::Command(_) => {}
         }
     }
 
@@ -296,8 +343,64 @@ impl Machine {
         self.actions.push_back(Action::Disconnect(told(reason)));
     }
 
-    fn head(&mut self, signed: &message::SignedManifest, now: Duration) {
-        match self.verify(signed) {
+    fn take_trust(&mut self, trust: message::Trust) {
+        if self.trust.keeping.is_some() || trust.number <= self.trust.number {
+            return;
+        }
+        self.trust.number = trust.number;
+        let said = Digest::from_slice(&trust.digest);
+        if said.is_some() && said == self.config.trust {
+            return;
+        }
+        match TrustBytes::read(trust) {
+            Ok(trust) => {
+                self.trust.keeping = Some(trust.digest());
+                self.actions.push_back(Action::KeepTrust(trust));
+            }
+            Err(problem) => {
+                self.trust.refused = said.map(|digest| (digest, told(&problem.to_string())));
+            }
+        }
+    }
+
+    fn trust_kept(&mut self, digest: Digest, kept: Result<PinnedSigners, String>, now: Duration) {
+        self.trust.keeping = None;
+        let said_again_at = match kept {
+            Ok(signers) => {
+                self.config.signers = signers;
+                self.config.trust = Some(digest);
+                self.trust.refused = None;
+                self.trust.backoff.succeeded();
+                self.try_again(now);
+                now
+            }
+            // The control plane sends it again when it hears that it is not there.
+            Err(reason) => {
+                self.trust.refused = Some((digest, told(&reason)));
+                now + self.trust.backoff.failed(&mut self.jitter)
+            }
+        };
+        if let Link::Up { hello_at, .. } = &mut self.link {
+            *hello_at = said_again_at.min(*hello_at);
+        }
+        for signed in std::mem::take(&mut self.trust.held) {
+            self.head(signed, now);
+        }
+    }
+
+    fn try_again(&mut self, now: Duration) {
+        self.namespaces.values_mut().for_each(|state| state.try_again(now));
+    }
+
+    fn head(&mut self, signed: message::SignedManifest, now: Duration) {
+        if self.trust.keeping.is_some() {
+            self.trust.held.push_back(signed);
+            if self.trust.held.len() > MAX_HELD {
+                self.trust.held.pop_front();
+            }
+            return;
+        }
+        match self.verify(&signed) {
             Ok(manifest) => {
                 if let Some(state) = self.namespaces.get_mut(manifest.namespace()) {
                     state.head(manifest, now);
@@ -350,13 +453,8 @@ impl Machine {
             }
         }
     }
+}
 
-    /// None is carried out yet.
-    fn refuse_command(&mut self, id: u64) {
-        let refused = "this version carries out no commands; upgrade the edge".to_owned();
-        let body = Some(message::command_answer::Body::Refused(refused));
-        if self.answers.len() < MAX_ANSWERS {
-            self.answers.push_back(message::CommandAnswer { id, body, is_last: true });
-        }
-    }
+fn bytes(digest: &Option<Digest>) -> Vec<u8> {
+    digest.map(|digest| digest.as_bytes().to_vec()).unwrap_or_default()
 }

@@ -33,6 +33,8 @@ pub(super) struct NamespaceState {
     active: Option<Active>,
     /// The newest manifest, while it is not served by.
     target: Option<VerifiedManifest>,
+    /// The control plane does not have a blob of the target: it may be of a time that was undone.
+    is_target_missing: bool,
     /// Being applied; nothing else is meanwhile.
     applying: Option<VerifiedManifest>,
     /// Blobs that are stored.
@@ -47,6 +49,10 @@ pub(super) struct NamespaceState {
     retry_at: Duration,
     /// The control plane is to hear how things are.
     tell: bool,
+    /// The control plane is to see the manifest that is served by.
+    prove: bool,
+    /// There are new keys since what is being applied was begun.
+    has_new_keys: bool,
 }
 
 /// What comes of a head.
@@ -68,6 +74,7 @@ impl NamespaceState {
             namespace,
             active,
             target: None,
+            is_target_missing: false,
             applying: None,
             known,
             storing: HashMap::new(),
@@ -77,6 +84,8 @@ impl NamespaceState {
             backoff: Backoff::new(RETRY_LEAST, RETRY_MOST),
             retry_at: Duration::ZERO,
             tell: false,
+            prove: false,
+            has_new_keys: false,
         }
     }
 
@@ -91,6 +100,7 @@ impl NamespaceState {
     /// A new stream: what was asked and told on the one before counts no more.
     pub(super) fn reconnected(&mut self) {
         self.tell();
+        self.prove = false;
         self.downloads.reconnected();
     }
 
@@ -104,6 +114,7 @@ impl NamespaceState {
             }
             Rank::Newer => {
                 self.target = Some(manifest);
+                self.is_target_missing = false;
                 self.refused = None;
                 // A newer one may be what helps.
                 self.retry_at = now;
@@ -122,7 +133,8 @@ impl NamespaceState {
 
     fn rank(&self, manifest: &VerifiedManifest) -> Rank {
         let active = self.active.as_ref().map(|active| &active.manifest);
-        let known = [self.target.as_ref(), self.applying.as_ref(), active];
+        let target = self.target.as_ref().filter(|_| !self.is_target_missing);
+        let known = [target, self.applying.as_ref(), active];
         let Some(newest) = known.into_iter().flatten().max_by_key(|known| known.position()) else {
             return Rank::Newer;
         };
@@ -154,6 +166,7 @@ impl NamespaceState {
     }
 
     pub(super) fn is_missing(&mut self, digest: &Digest, now: Duration) {
+        self.is_target_missing |= self.target.as_ref().is_some_and(|t| t.has_blob(digest));
         self.downloads.is_missing(digest, now);
     }
 
@@ -187,8 +200,25 @@ impl NamespaceState {
         if self.applying.is_some() || now < self.retry_at || !is_whole() {
             return None;
         }
+        self.has_new_keys = false;
         self.applying = self.target.take();
         self.applying.clone()
+    }
+
+    /// There are new keys: what could not be opened is looked at again.
+    pub(super) fn try_again(&mut self, now: Duration) {
+        if leaves_out(Check::TryAgain) {
+            return;
+        }
+        self.has_new_keys = self.applying.is_some();
+        if let Some(active) = self.active.as_ref().filter(|active| !active.rejected.is_empty())
+            && self.target.is_none()
+            && self.applying.is_none()
+        {
+            self.target = Some(active.manifest.clone());
+            self.retry_at = now;
+            self.plan();
+        }
     }
 
     /// It is served by, and the disk needs these blobs. Gives those that nobody needs any more.
@@ -204,6 +234,9 @@ impl NamespaceState {
             self.refused = None;
         }
         self.tell = true;
+        if std::mem::take(&mut self.has_new_keys) {
+            self.try_again(Duration::ZERO);
+        }
         let target = self.target.as_ref();
         let is_wanted = |digest: &Digest| target.is_some_and(|target| target.has_blob(digest));
         let surplus = |digest: &&Digest| !needed.contains(*digest) && !is_wanted(digest);
@@ -291,6 +324,17 @@ impl NamespaceState {
             applied.rejected = rejected.iter().take(MAX_REJECTED).map(told).collect();
         }
         Some(applied)
+    }
+
+    /// The control plane does not believe that this edge is where it says.
+    pub(super) fn prove(&mut self) {
+        self.prove = true;
+    }
+
+    /// What is served by, if the control plane is to see it.
+    pub(super) fn proof(&mut self) -> Option<message::Proof> {
+        let active = self.active.as_ref().filter(|_| std::mem::take(&mut self.prove))?;
+        Some(message::Proof { manifest: Some(active.manifest.to_message()) })
     }
 
     /// When there is something to do although nothing happens.

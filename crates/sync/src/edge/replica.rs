@@ -3,7 +3,9 @@
 
 use super::apply::{Applied, ApplyError, Host, apply};
 use super::machine::{Action, EdgeConfig, Event, Start};
+use super::trust_keeper::TrustKeeper;
 use crate::bootstrap::{self, BootstrapError, Trust};
+use crate::data_keys::DataKeys;
 use crate::disk::{Damaged, Disk, DiskError, StoredSnapshot};
 use crate::edge_content::{NamespaceContent, Versions, read_kept};
 use crate::manifest::Entry;
@@ -22,6 +24,7 @@ const GLOBAL_FOLDER: &str = "_global";
 pub struct Replica<H> {
     config: EdgeConfig,
     host: H,
+    keeper: Option<Box<dyn TrustKeeper>>,
     namespaces: BTreeMap<Namespace, One>,
 }
 
@@ -42,7 +45,7 @@ impl<H: Host> Replica<H> {
         config: EdgeConfig,
         host: H,
     ) -> Result<(Self, Vec<Damaged>), DiskError> {
-        let mut replica = Self { config, host, namespaces: BTreeMap::new() };
+        let mut replica = Self { config, host, keeper: None, namespaces: BTreeMap::new() };
         let mut damaged = Vec::new();
         for namespace in namespaces {
             let name = if namespace.is_global() { GLOBAL_FOLDER } else { namespace.as_str() };
@@ -58,17 +61,24 @@ impl<H: Host> Replica<H> {
         Ok((replica, damaged))
     }
 
-    /// Takes over a bootstrap file, and serves by it. What is on the disk already, and is newer, stays.
+    /// Trust bundles of the control plane are kept by this one; without it they are refused.
+    #[must_use]
+    pub fn with_keeper(self, keeper: impl TrustKeeper + 'static) -> Self {
+        Self { keeper: Some(Box::new(keeper)), ..self }
+    }
+
+    /// Takes over a bootstrap file, and serves by it. What is on the disk already, and is newer, stays. The keys are
+    /// those by which the host opens what is sealed.
     ///
     /// # Errors
     /// [`BootstrapError`] says what is wrong or missing; everything is as before then.
     pub fn bootstrap(
         &mut self,
         file: &mut impl Read,
-        has_key: &dyn Fn(&Namespace) -> bool,
+        keys: &DataKeys,
     ) -> Result<(), BootstrapError> {
         let signers = self.config.signers.clone();
-        let trust = Trust { signers: Some(&signers), has_key };
+        let trust = Trust { signers: Some(&signers), has_key: &|namespace| keys.has(namespace) };
         let manifests = bootstrap::read(file, &trust, &mut |manifests, digest, bytes| {
             for manifest in manifests.iter().filter(|manifest| manifest.has_blob(&digest)) {
                 if let Some(one) = self.namespaces.get_mut(manifest.namespace()) {
@@ -118,6 +128,17 @@ impl<H: Host> Replica<H> {
             Action::Apply(manifest) => {
                 let applied = self.apply(&manifest)?;
                 Some(Event::Applied(manifest.namespace().clone(), applied))
+            }
+            Action::KeepTrust(bundle) => {
+                let kept = match &mut self.keeper {
+                    Some(keeper) => keeper.keep(&bundle),
+                    None => Err("this edge keeps no trust bundles".to_owned()),
+                };
+                if let Ok(signers) = &kept {
+                    self.config.signers = signers.clone();
+                    self.config.trust = Some(bundle.digest());
+                }
+                Some(Event::TrustKept(bundle.digest(), kept))
             }
             Action::Connect | Action::Disconnect(_) => None,
         }

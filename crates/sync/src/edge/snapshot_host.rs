@@ -1,6 +1,7 @@
 //! A host that makes one snapshot of all namespaces and publishes it, each time under a higher number.
 
 use super::apply::Host;
+use crate::data_keys::DataKeys;
 use crate::edge_content::{Assembly, NamespaceContent};
 use crate::object::{Object, ObjectName};
 use sidegate_model::namespace::Namespace;
@@ -22,10 +23,19 @@ pub struct Inspection {
     pub check: Checking,
 }
 
+impl Inspection {
+    /// Secrets are opened with these keys, as they are at that moment; everything else is fine.
+    pub fn with_keys(keys: &DataKeys) -> Self {
+        let keys = keys.clone();
+        let open = move |namespace: &Namespace, object| keys.open(namespace, object);
+        Self { open: Box::new(open), check: Box::new(|_| Vec::new()) }
+    }
+}
+
 impl Default for Inspection {
-    /// Nothing is sealed, and everything is fine.
+    /// There are no keys, and everything is fine that needs none.
     fn default() -> Self {
-        Self { open: Box::new(|_, object| Ok(object)), check: Box::new(|_| Vec::new()) }
+        Self::with_keys(&DataKeys::default())
     }
 }
 

@@ -1,15 +1,18 @@
 //! What the edge's machine says and does, step by step.
 
+use super::apply::Applied;
 use super::machine::{Action, EdgeConfig, Event, Machine, Start};
 use crate::digest::Digest;
+use crate::edge_content::Rejected;
 use crate::features::Features;
 use crate::limits::{CHUNK_BYTES, WINDOW_BLOBS};
 use crate::message::{self, control_message, edge_message};
 use crate::object::Blob;
 use crate::signature::{PinnedSigners, Signer, VerifiedManifest};
 use crate::testing::{plugins, published};
+use crate::trust::TrustBytes;
 use sidegate_model::namespace::Namespace;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
 const fn seconds(seconds: u64) -> Duration {
@@ -27,6 +30,7 @@ impl Bench {
         let signer = Signer::from_seed(&[1; 32]).unwrap();
         let config = EdgeConfig {
             signers: PinnedSigners::new([signer.key()]).unwrap(),
+            trust: None,
             features: Features::default(),
             version: "1".to_owned(),
             boot_id: [0; 16],
@@ -242,18 +246,154 @@ fn a_full_disk_is_told_and_tried_again_later() {
 }
 
 #[test]
-fn commands_are_refused_by_name_and_reports_are_said_once() {
+fn reports_are_said_once_and_only_the_last() {
     let mut bench = Bench::connected(Start::default());
-    bench.hear(control_message::Body::Command(message::Command { id: 9, body: None }));
     let report = message::NodeReport { revision: 3, ..<_>::default() };
     bench.event(Event::Report(message::NodeReport::default()));
     bench.event(Event::Report(report.clone()));
-    let said = bench.messages();
-    let [edge_message::Body::CommandAnswer(answer), edge_message::Body::Report(told)] =
-        said.as_slice()
-    else {
-        panic!("{said:?}")
-    };
-    assert_eq!((answer.id, answer.is_last, told), (9, true, &report));
+    assert_eq!(bench.messages(), [edge_message::Body::Report(report)]);
     assert_eq!(bench.messages(), []);
+}
+
+fn trust(text: &'static str, number: u64) -> (TrustBytes, control_message::Body) {
+    let trust = TrustBytes::new(text.as_bytes()).unwrap();
+    (trust.clone(), control_message::Body::Trust(trust.to_message(number)))
+}
+
+impl Bench {
+    fn hello(&mut self) -> message::Hello {
+        let mut said = self.messages().into_iter();
+        let hello = said.find_map(|message| match message {
+            edge_message::Body::Hello(hello) => Some(hello),
+            _ => None,
+        });
+        hello.expect("it says hello")
+    }
+}
+
+#[test]
+fn a_head_counts_by_the_trust_that_came_before_it() {
+    let mut bench = Bench::connected(Start::default());
+    let next = Signer::from_seed(&[9; 32]).unwrap();
+    let (bundle, message) = trust("next", 1);
+    let (manifest, _) = published(&next, (1, 1), &plugins(&[], 1));
+    bench.hear(message.clone());
+    bench.head(&manifest);
+    // Doubled, and nothing is judged before the bundle is kept.
+    bench.hear(message);
+    assert_eq!(bench.actions(), [Action::KeepTrust(bundle.clone())]);
+    assert_eq!((bench.refused(), bench.actions()), (None, vec![]));
+    let signers = PinnedSigners::new([next.key()]).unwrap();
+    bench.event(Event::TrustKept(bundle.digest(), Ok(signers)));
+    assert_eq!(bench.actions(), [Action::Apply(manifest)]);
+    // The control plane hears what is kept, at once.
+    assert_eq!(bench.hello().trust_digest, bundle.digest().as_bytes());
+    let (older, _) = published(&bench.signer, (1, 2), &plugins(&[], 2));
+    bench.head(&older);
+    assert!(bench.refused().unwrap().starts_with("no pinned signer signed it"));
+}
+
+#[test]
+fn trust_that_is_not_kept_is_told_with_the_reason_and_delays_no_head() {
+    let mut bench = Bench::connected(Start::default());
+    let (bundle, message) = trust("one", 1);
+    let (manifest, _) = published(&bench.signer, (1, 1), &plugins(&[], 1));
+    bench.hear(message);
+    bench.head(&manifest);
+    assert_eq!(bench.actions(), [Action::KeepTrust(bundle.clone())]);
+    bench.event(Event::TrustKept(bundle.digest(), Err("the disk is full".to_owned())));
+    assert_eq!(bench.actions(), [Action::Apply(manifest)]);
+    bench.now += seconds(1);
+    let hello = bench.hello();
+    assert!(hello.trust_digest.is_empty());
+    assert_eq!(hello.refused_trust.unwrap().reason, "the disk is full");
+    // It is sent again then, and tried again.
+    bench.hear(trust("one", 2).1);
+    assert_eq!(bench.actions(), [Action::KeepTrust(bundle)]);
+}
+
+#[test]
+fn trust_that_comes_late_or_was_changed_is_not_taken() {
+    let mut bench = Bench::connected(Start::default());
+    let (new, message) = trust("new", 2);
+    bench.hear(message);
+    assert_eq!(bench.actions().len(), 1);
+    let signers = PinnedSigners::new([bench.signer.key()]).unwrap();
+    bench.event(Event::TrustKept(new.digest(), Ok(signers)));
+    for (text, number) in [("old", 1), ("new", 3)] {
+        bench.hear(trust(text, number).1);
+        assert_eq!(bench.actions(), []);
+    }
+    let control_message::Body::Trust(message) = trust("newer", 4).1 else { unreachable!() };
+    let changed = message::Trust { bundle: "evil".into(), ..message };
+    bench.hear(control_message::Body::Trust(changed));
+    assert_eq!(bench.actions(), []);
+    bench.now += seconds(30);
+    let refused = bench.hello().refused_trust.unwrap();
+    assert_eq!(refused.reason, "the trust bundle was changed on its way");
+}
+
+#[test]
+fn what_was_rejected_is_tried_again_when_there_are_new_keys() {
+    let signer = Signer::from_seed(&[1; 32]).unwrap();
+    let (serving, blobs) = published(&signer, (1, 7), &plugins(&[1], 1));
+    let reason = "its secret settings cannot be opened".to_owned();
+    let rejected = Rejected { reason, keeps_last_good: false };
+    let rejected = BTreeMap::from([(blobs[0].name.clone(), rejected)]);
+    let known = HashSet::from([blobs[0].digest]);
+    let mut bench =
+        Bench::connected(Start { manifest: Some(serving.clone()), rejected, known: known.clone() });
+    bench.event(Event::KeysChanged);
+    assert_eq!(bench.actions(), [Action::Apply(serving.clone())]);
+    // Once more, for keys that came meanwhile.
+    bench.event(Event::KeysChanged);
+    assert_eq!(bench.actions(), []);
+    let still = || {
+        BTreeMap::from([(
+            blobs[0].name.clone(),
+            Rejected { reason: String::new(), keeps_last_good: false },
+        )])
+    };
+    let applied = |rejected| {
+        Event::Applied(Namespace::global(), Ok(Applied { rejected, needed: known.clone() }))
+    };
+    bench.event(applied(still()));
+    assert_eq!(bench.actions(), [Action::Apply(serving)]);
+    bench.event(applied(BTreeMap::new()));
+    bench.event(Event::KeysChanged);
+    assert_eq!(bench.actions(), []);
+}
+
+#[test]
+fn a_head_that_was_undone_before_its_blobs_came_is_not_waited_for() {
+    let mut bench = Bench::connected(Start::default());
+    let (undone, blobs) = published(&bench.signer, (1, 9), &plugins(&[1], 9));
+    let (older, _) = published(&bench.signer, (1, 5), &plugins(&[], 5));
+    bench.head(&undone);
+    assert_eq!(bench.wanted().len(), 1);
+    // Late, or of a replica that is behind.
+    bench.head(&older);
+    assert_eq!(bench.actions(), []);
+    let digest = blobs[0].digest.as_bytes().to_vec();
+    bench.hear(control_message::Body::MissingBlob(message::MissingBlob { digest }));
+    bench.head(&older);
+    assert_eq!(bench.actions(), [Action::Apply(older)]);
+}
+
+#[test]
+fn an_edge_proves_where_it_is_by_what_it_serves_by() {
+    let signer = Signer::from_seed(&[1; 32]).unwrap();
+    let (serving, _) = published(&signer, (2, 7), &plugins(&[], 1));
+    let mut bench = Bench::connected(Start { manifest: Some(serving.clone()), ..Start::default() });
+    let prove = |namespace: &str| {
+        let namespace = namespace.to_owned();
+        control_message::Body::Prove(message::Prove { namespace, manifest_digest: vec![7; 32] })
+    };
+    bench.messages();
+    bench.hear(prove("berlin"));
+    assert_eq!(bench.messages(), []);
+    bench.hear(prove(""));
+    bench.hear(prove(""));
+    let proof = message::Proof { manifest: Some(serving.to_message()) };
+    assert_eq!(bench.messages(), [edge_message::Body::Proof(proof)]);
 }

@@ -215,7 +215,7 @@ pub struct ObjectName {
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct EdgeMessage {
-    #[prost(oneof = "edge_message::Body", tags = "1, 2, 3, 4, 5")]
+    #[prost(oneof = "edge_message::Body", tags = "1, 2, 3, 4, 5, 6")]
     pub body: ::core::option::Option<edge_message::Body>,
 }
 /// Nested message and enum types in `EdgeMessage`.
@@ -230,9 +230,11 @@ pub mod edge_message {
         Applied(super::Applied),
         #[prost(message, tag = "4")]
         Report(super::NodeReport),
-        /// 6 to 15 are for what edges count, keep for later and send upward.
         #[prost(message, tag = "5")]
         CommandAnswer(super::CommandAnswer),
+        /// 7 to 15 are for what edges count, keep for later and send upward.
+        #[prost(message, tag = "6")]
+        Proof(super::Proof),
     }
 }
 /// The first message, and again now and then: control answers with each head that is not had.
@@ -251,6 +253,19 @@ pub struct Hello {
     pub boot_id: ::prost::alloc::vec::Vec<u8>,
     #[prost(message, repeated, tag = "5")]
     pub have: ::prost::alloc::vec::Vec<Have>,
+    /// SHA-256 of the trust bundle that it keeps, or nothing.
+    #[prost(bytes = "vec", tag = "6")]
+    pub trust_digest: ::prost::alloc::vec::Vec<u8>,
+    /// A trust bundle that it does not keep, and why.
+    #[prost(message, optional, tag = "7")]
+    pub refused_trust: ::core::option::Option<RefusedTrust>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RefusedTrust {
+    #[prost(bytes = "vec", tag = "1")]
+    pub digest: ::prost::alloc::vec::Vec<u8>,
+    #[prost(string, tag = "2")]
+    pub reason: ::prost::alloc::string::String,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Have {
@@ -309,14 +324,20 @@ pub struct RefusedHead {
     #[prost(string, tag = "2")]
     pub reason: ::prost::alloc::string::String,
 }
+/// What an edge serves by in a namespace, as the control plane signed it: the answer to `Prove`.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Proof {
+    #[prost(message, optional, tag = "1")]
+    pub manifest: ::core::option::Option<SignedManifest>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ControlMessage {
-    #[prost(oneof = "control_message::Body", tags = "1, 2, 3, 4, 5, 6")]
+    #[prost(oneof = "control_message::Body", tags = "1, 2, 3, 4, 5, 6, 7, 8")]
     pub body: ::core::option::Option<control_message::Body>,
 }
 /// Nested message and enum types in `ControlMessage`.
 pub mod control_message {
-    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    #[derive(Clone, PartialEq, ::prost::Oneof)]
     pub enum Body {
         #[prost(message, tag = "1")]
         Welcome(super::Welcome),
@@ -328,10 +349,36 @@ pub mod control_message {
         MissingBlob(super::MissingBlob),
         #[prost(message, tag = "5")]
         Goodbye(super::Goodbye),
-        /// 7 to 15 are for acknowledgements, limits and storage of a fleet.
         #[prost(message, tag = "6")]
         Command(super::Command),
+        #[prost(message, tag = "7")]
+        Trust(super::Trust),
+        /// 9 to 15 are for acknowledgements, limits and storage of a fleet.
+        #[prost(message, tag = "8")]
+        Prove(super::Prove),
     }
+}
+/// Whom and what an edge trusts: certificates of authorities, signers, data keys of its namespaces. Comes before
+/// every head that needs it. What is in it is not known here.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[prost(skip_debug)]
+pub struct Trust {
+    #[prost(bytes = "bytes", tag = "1")]
+    pub bundle: ::prost::bytes::Bytes,
+    /// SHA-256 of the bundle.
+    #[prost(bytes = "bytes", tag = "2")]
+    pub digest: ::prost::bytes::Bytes,
+    /// Counts those of one stream, from 1 on: an earlier one that comes late is not taken.
+    #[prost(uint64, tag = "3")]
+    pub number: u64,
+}
+/// The edge says that it is ahead of what is published in a namespace, and is to show the manifest.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Prove {
+    #[prost(string, tag = "1")]
+    pub namespace: ::prost::alloc::string::String,
+    #[prost(bytes = "vec", tag = "2")]
+    pub manifest_digest: ::prost::alloc::vec::Vec<u8>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Welcome {
@@ -372,16 +419,19 @@ pub struct Goodbye {
     #[prost(uint64, tag = "2")]
     pub retry_after_ms: u64,
 }
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Command {
     #[prost(uint64, tag = "1")]
     pub id: u64,
-    #[prost(oneof = "command::Body", tags = "2, 3, 4, 5, 6")]
+    /// How long it may take, from its arrival on.
+    #[prost(uint64, tag = "8")]
+    pub within_ms: u64,
+    #[prost(oneof = "command::Body", tags = "2, 3, 4, 5, 6, 7")]
     pub body: ::core::option::Option<command::Body>,
 }
 /// Nested message and enum types in `Command`.
 pub mod command {
-    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    #[derive(Clone, PartialEq, ::prost::Oneof)]
     pub enum Body {
         #[prost(message, tag = "2")]
         FollowLogs(super::FollowLogs),
@@ -391,35 +441,60 @@ pub mod command {
         Explain(super::ExplainRequest),
         #[prost(message, tag = "5")]
         ReloadPlugin(super::ReloadPlugin),
+        /// Nobody waits for answers to this one any more.
         #[prost(message, tag = "6")]
         Cancel(super::CancelCommand),
+        /// There is room for more of its answers.
+        #[prost(message, tag = "7")]
+        More(super::MoreAnswers),
     }
 }
+/// Lines of a plugin as it writes them, after those that are there already. One answer is one line.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct FollowLogs {
     #[prost(uint32, tag = "1")]
     pub plugin_id: u32,
+    /// Only lines with a higher number.
     #[prost(uint64, tag = "2")]
     pub after_line: u64,
+    /// At most so many of those that are there already.
     #[prost(uint32, tag = "3")]
     pub max_lines: u32,
 }
+/// What ran, since when, and why it ended. One answer is one record, the newest first.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct FetchRecords {
     #[prost(uint32, tag = "1")]
     pub plugin_id: u32,
     #[prost(uint32, tag = "2")]
     pub max_records: u32,
+    /// At most so many lines of each.
+    #[prost(uint32, tag = "3")]
+    pub max_lines: u32,
 }
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ExplainRequest {
     #[prost(string, tag = "1")]
     pub method: ::prost::alloc::string::String,
+    /// With the query. Where a token would be, there are as many stars.
     #[prost(string, tag = "2")]
     pub path: ::prost::alloc::string::String,
-    /// Of the token, never the token.
+    /// Of the token that the stars stand for, never the token.
     #[prost(bytes = "vec", tag = "3")]
     pub token_hash: ::prost::alloc::vec::Vec<u8>,
+    /// Like `path`.
+    #[prost(message, repeated, tag = "4")]
+    pub headers: ::prost::alloc::vec::Vec<HeaderField>,
+    /// An IP address; nothing is the edge itself.
+    #[prost(string, tag = "5")]
+    pub client: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct HeaderField {
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub value: ::prost::alloc::string::String,
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ReloadPlugin {
@@ -428,6 +503,12 @@ pub struct ReloadPlugin {
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct CancelCommand {}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct MoreAnswers {
+    /// So many bytes more may be sent; see `limits.rs` for what counts, and with how many it begins.
+    #[prost(uint32, tag = "1")]
+    pub bytes: u32,
+}
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct CommandAnswer {
     #[prost(uint64, tag = "1")]
@@ -441,12 +522,12 @@ pub struct CommandAnswer {
 pub mod command_answer {
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
     pub enum Body {
-        /// Why it is not carried out.
+        /// Why it is not carried out, or not any further.
         #[prost(string, tag = "2")]
         Refused(::prost::alloc::string::String),
         /// JSON of the kind that the command asks for.
         #[prost(bytes, tag = "3")]
-        Json(::prost::alloc::vec::Vec<u8>),
+        Json(::prost::bytes::Bytes),
     }
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -459,6 +540,38 @@ pub struct NodeReport {
     pub approves_public: bool,
     #[prost(message, repeated, tag = "4")]
     pub plugins: ::prost::alloc::vec::Vec<PluginStatus>,
+    #[prost(string, tag = "5")]
+    pub edge_version: ::prost::alloc::string::String,
+    /// Another one for each start of the process.
+    #[prost(bytes = "vec", tag = "6")]
+    pub boot_id: ::prost::alloc::vec::Vec<u8>,
+    /// When the process started, in Unix milliseconds.
+    #[prost(int64, optional, tag = "7")]
+    pub started_at: ::core::option::Option<i64>,
+    /// For how long it has not heard from its control plane.
+    #[prost(uint64, optional, tag = "8")]
+    pub stale_for_ms: ::core::option::Option<u64>,
+    /// When its certificate ends, in Unix milliseconds.
+    #[prost(int64, optional, tag = "9")]
+    pub certificate_expires_at: ::core::option::Option<i64>,
+    /// `fresh`, `stale` or `not_ready`.
+    #[prost(string, tag = "10")]
+    pub readiness: ::prost::alloc::string::String,
+    /// Why it is not `fresh`.
+    #[prost(string, repeated, tag = "11")]
+    pub readiness_reasons: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(message, repeated, tag = "12")]
+    pub positions: ::prost::alloc::vec::Vec<NamespacePosition>,
+}
+/// By which revision of a namespace an edge serves.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct NamespacePosition {
+    #[prost(string, tag = "1")]
+    pub namespace: ::prost::alloc::string::String,
+    #[prost(uint64, tag = "2")]
+    pub lineage: u64,
+    #[prost(uint64, tag = "3")]
+    pub revision: u64,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct PluginStatus {

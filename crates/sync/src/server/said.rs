@@ -7,6 +7,7 @@ use crate::limits::{MAX_FEATURES, MAX_REJECTED, told};
 use crate::manifest::Position;
 use crate::message;
 use crate::object::ObjectName;
+use crate::signature::VerifiedManifest;
 use sidegate_model::namespace::Namespace;
 use std::collections::BTreeMap;
 
@@ -19,8 +20,10 @@ pub enum Said {
     Applied(AppliedState),
     /// How it is doing, see [`crate::report::from_message`].
     Report(message::NodeReport),
-    /// What came of a command.
-    CommandAnswer(message::CommandAnswer),
+    /// It serves by this manifest, which is ahead of the newest one that this stream was told of, and is signed by us: a
+    /// database was restored, or this replica is behind it. Whoever publishes looks at the database, and where that is
+    /// behind, raises the lineage above this one.
+    Ahead(VerifiedManifest),
 }
 
 /// What an edge is. Who it is says its connection.
@@ -32,6 +35,10 @@ pub struct EdgeHello {
     pub features: Features,
     /// Another one for each start of its process.
     pub boot_id: Vec<u8>,
+    /// The trust bundle that it keeps.
+    pub trust: Option<Digest>,
+    /// One that it does not keep, and why.
+    pub refused_trust: Option<(Digest, String)>,
 }
 
 /// What an edge serves by in one namespace.
@@ -55,6 +62,10 @@ impl EdgeHello {
             version: told(&hello.edge_version),
             features: Features::of(features.iter().map(String::as_str)),
             boot_id: hello.boot_id.iter().copied().take(16).collect(),
+            trust: Digest::from_slice(&hello.trust_digest),
+            refused_trust: hello.refused_trust.as_ref().and_then(|refused| {
+                Some((Digest::from_slice(&refused.digest)?, told(&refused.reason)))
+            }),
         }
     }
 }

@@ -1,14 +1,16 @@
 //! The control plane's end over gRPC. A stream of answers is made as it is read: whoever does not read gets nothing
 //! made, and when the connection ends nothing of it is left.
 
+use super::commands::EdgeCommands;
 use super::peer::PeerIdentity;
 use super::said::Said;
 use super::session::{Output, Session, SessionEvent};
 use crate::digest::Digest;
 use crate::limits::{MAX_DOWNWARD_BYTES, MAX_UPWARD_BYTES};
 use crate::message::edge_sync_server::{EdgeSync, EdgeSyncServer};
-use crate::message::{ControlMessage, EdgeMessage};
-use crate::signature::VerifiedManifest;
+use crate::message::{ControlMessage, EdgeMessage, control_message, edge_message};
+use crate::signature::{PinnedSigners, VerifiedManifest};
+use crate::trust::TrustBytes;
 use bytes::Bytes;
 use futures_util::Stream;
 use sidegate_model::namespace::Namespace;
@@ -41,6 +43,12 @@ pub trait Published: Send + Sync + 'static {
     /// The newest manifest of a namespace, from now on.
     fn head(&self, namespace: &Namespace) -> watch::Receiver<Option<VerifiedManifest>>;
 
+    /// What edges of a namespace are to trust, from now on. It changes before [`Self::head`] gives what needs it.
+    fn trust(&self, namespace: &Namespace) -> watch::Receiver<Option<TrustBytes>>;
+
+    /// Whose manifests prove that an edge was once where it says; `None` where nobody knows.
+    fn signers(&self) -> Option<PinnedSigners>;
+
     /// The blob of an object of a namespace; `None` where there is no such blob (any more).
     fn blob(
         &self,
@@ -51,8 +59,8 @@ pub trait Published: Send + Sync + 'static {
     /// An edge said something. It is called on a thread that serves others, too, and must not wait.
     fn said(&self, peer: &PeerIdentity, said: Said);
 
-    /// A stream of an edge begins. What is returned is dropped when it ends.
-    fn attached(&self, peer: &PeerIdentity) -> Attachment;
+    /// A stream of an edge begins, over which it can be given commands. What is returned is dropped when it ends.
+    fn attached(&self, peer: &PeerIdentity, commands: EdgeCommands) -> Attachment;
 }
 
 /// What whoever publishes has to do with one stream.
@@ -154,6 +162,12 @@ struct EdgeStream<P> {
     inbound: Streaming<EdgeMessage>,
     global: Head,
     own: Head,
+    trust: watch::Receiver<Option<TrustBytes>>,
+    commands: EdgeCommands,
+    /// A command comes next, if there is one: neither is to keep the other waiting.
+    is_commands_turn: bool,
+    /// Somebody says (still) what is to be trusted.
+    has_trust: bool,
     stop: watch::Receiver<bool>,
     is_leaving: bool,
     ended: bool,
@@ -194,11 +208,18 @@ impl<P: Published> EdgeStream<P> {
             Head(Some(receiver))
         };
         let has_own = !peer.namespace.is_global();
+        let mut trust = published.trust(&peer.namespace);
+        session.handle(SessionEvent::Trust(trust.borrow_and_update().clone()), Duration::ZERO);
+        let commands = EdgeCommands::default();
         Self {
             session,
+            trust,
             global: head(&Namespace::global()),
             own: if has_own { head(&peer.namespace) } else { Head(None) },
-            attached: published.attached(&peer),
+            attached: published.attached(&peer, commands.clone()),
+            commands,
+            is_commands_turn: false,
+            has_trust: true,
             stop: service.stop.clone(),
             is_leaving: false,
             ended: false,
@@ -211,15 +232,43 @@ impl<P: Published> EdgeStream<P> {
 
     async fn next(&mut self) -> Option<ControlMessage> {
         while !self.ended {
+            // Whatever head is known by now: what it needs was there before it.
+            if self.trust.has_changed().unwrap_or(false) {
+                let trust = self.trust.borrow_and_update().clone();
+                self.tell(SessionEvent::Trust(trust));
+            }
+            if std::mem::take(&mut self.is_commands_turn)
+                && let Some(command) = self.next_command()
+            {
+                return Some(command);
+            }
             match self.session.next(self.started.elapsed()) {
-                Some(Output::Send(body)) => return Some(ControlMessage { body: Some(body) }),
+                Some(Output::Send(body)) => {
+                    self.is_commands_turn = true;
+                    return Some(ControlMessage { body: Some(body) });
+                }
                 Some(Output::Load(namespace, digest)) => self.load(&namespace, digest).await,
                 Some(Output::Tell(said)) => self.published.said(&self.peer, said),
+                Some(Output::Warn(problem)) => {
+                    tracing::warn!(
+                        edge = self.peer.edge,
+                        problem,
+                        "an edge is not as it should be"
+                    );
+                }
                 Some(Output::Close) => return None,
-                None => self.wait().await,
+                None => match self.next_command() {
+                    Some(command) => return Some(command),
+                    None => self.wait().await,
+                },
             }
         }
         None
+    }
+
+    fn next_command(&self) -> Option<ControlMessage> {
+        let command = self.session.is_serving().then(|| self.commands.take()).flatten()?;
+        Some(ControlMessage { body: Some(control_message::Body::Command(command)) })
     }
 
     async fn load(&mut self, namespace: &Namespace, digest: Digest) {
@@ -238,6 +287,9 @@ impl<P: Published> EdgeStream<P> {
         let wakeup = self.session.next_wakeup();
         let event = tokio::select! {
             message = self.inbound.message() => match message {
+                Ok(Some(EdgeMessage { body: Some(edge_message::Body::CommandAnswer(answer)) })) => {
+                    return self.commands.answered(answer);
+                }
                 Ok(Some(EdgeMessage { body: Some(body) })) => SessionEvent::Message(body),
                 // Of a later version.
                 Ok(Some(EdgeMessage { body: None })) => return,
@@ -246,6 +298,11 @@ impl<P: Published> EdgeStream<P> {
                     return;
                 }
             },
+            changed = self.trust.changed(), if self.has_trust => {
+                self.has_trust = changed.is_ok();
+                SessionEvent::Trust(self.trust.borrow_and_update().clone())
+            }
+            () = self.commands.changed() => return,
             Some(head) = self.global.next() => SessionEvent::Head(head),
             Some(head) = self.own.next() => SessionEvent::Head(head),
             _ = self.stop.wait_for(|stop| *stop), if !self.is_leaving => {
@@ -258,10 +315,19 @@ impl<P: Published> EdgeStream<P> {
             }
             () = sleep_until(self.started + wakeup.unwrap_or_default()), if wakeup.is_some() => return,
         };
+        if let SessionEvent::Message(edge_message::Body::Proof(_)) = &event {
+            self.session.set_signers(self.published.signers());
+        }
         self.tell(event);
     }
 
     fn tell(&mut self, event: SessionEvent) {
         self.session.handle(event, self.started.elapsed());
+    }
+}
+
+impl<P> Drop for EdgeStream<P> {
+    fn drop(&mut self) {
+        self.commands.end();
     }
 }

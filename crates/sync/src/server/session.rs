@@ -4,19 +4,19 @@
 //!
 //! An edge gets blobs of manifests that it was sent, and no others: a digest opens nothing.
 
+use super::line::{COALESCE, Line};
 use super::said::{AppliedState, EdgeHello, Said};
 use crate::digest::Digest;
 use crate::edge::PROTOCOLS;
 use crate::limits::{CHUNK_BYTES, WINDOW_BLOBS};
 use crate::message::{self, control_message, edge_message};
-use crate::signature::VerifiedManifest;
+use crate::signature::{PinnedSigners, VerifiedManifest};
+use crate::trust::TrustBytes;
 use bytes::Bytes;
 use sidegate_model::namespace::Namespace;
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-/// How long a head waits for a newer one, so that a burst of saves is sent once.
-const COALESCE: Duration = Duration::from_millis(50);
 /// How long an edge may take for its first word.
 const HELLO_WITHIN: Duration = Duration::from_secs(10);
 /// When to come back for an edge whose protocol is not spoken here.
@@ -25,10 +25,6 @@ const UPGRADE_FIRST: Duration = Duration::from_secs(300);
 const MAX_QUEUED: usize = 2 * WINDOW_BLOBS;
 /// Answers that there is no such blob which wait to be sent.
 const MAX_MISSING: usize = 2 * WINDOW_BLOBS;
-/// Manifests of a namespace whose blobs can be asked for: the newest that was sent, and the one before, of which an
-/// edge may still be asking.
-const SERVED: usize = 2;
-
 /// What happened.
 #[derive(Debug, Clone)]
 pub enum SessionEvent {
@@ -36,6 +32,8 @@ pub enum SessionEvent {
     Message(edge_message::Body),
     /// A namespace of this edge has a new manifest.
     Head(VerifiedManifest),
+    /// What this edge is to trust, from now on. Said before heads that need it.
+    Trust(Option<TrustBytes>),
     /// See [`Output::Load`]; `None` where there is no such blob.
     Loaded(Digest, Option<Bytes>),
     /// The edge is to go elsewhere, and to come back here not before this time.
@@ -51,17 +49,10 @@ pub enum Output {
     Load(Namespace, Digest),
     /// Tell whoever wants to know.
     Tell(Said),
+    /// Note that something about this edge is not as it should be.
+    Warn(String),
     /// End the stream.
     Close,
-}
-
-#[derive(Debug, Default)]
-struct Line {
-    newest: Option<VerifiedManifest>,
-    /// The manifest that the edge has or was sent.
-    told: Option<Digest>,
-    due_at: Option<Duration>,
-    served: VecDeque<VerifiedManifest>,
 }
 
 #[derive(Debug)]
@@ -91,6 +82,13 @@ pub struct Session {
     queue: VecDeque<Transfer>,
     missing: VecDeque<Digest>,
     said: VecDeque<Said>,
+    warning: Option<String>,
+    /// Whose manifests are a proof.
+    signers: Option<PinnedSigners>,
+    trust: Option<TrustBytes>,
+    /// The trust bundle that the edge has or was sent.
+    trust_told: Option<Digest>,
+    trusts_sent: u64,
     /// Most bytes of a blob in one message.
     pub(crate) chunk_bytes: usize,
 }
@@ -112,8 +110,23 @@ impl Session {
             queue: VecDeque::new(),
             missing: VecDeque::new(),
             said: VecDeque::new(),
+            warning: None,
+            signers: None,
+            trust: None,
+            trust_told: None,
+            trusts_sent: 0,
             chunk_bytes: CHUNK_BYTES,
         }
+    }
+
+    /// An edge that is ahead can prove it by a manifest that one of these signed. Nothing is believed without.
+    pub fn set_signers(&mut self, signers: Option<PinnedSigners>) {
+        self.signers = signers;
+    }
+
+    /// Whether the edge is known and welcome.
+    pub fn is_serving(&self) -> bool {
+        self.phase == Phase::Serving && self.welcome.is_none()
     }
 
     /// Takes what happened.
@@ -121,6 +134,7 @@ impl Session {
         match event {
             SessionEvent::Message(message) => self.message(message, now),
             SessionEvent::Head(manifest) => self.head(manifest, now),
+            SessionEvent::Trust(trust) => self.trust = trust,
             SessionEvent::Loaded(digest, bytes) => self.loaded(digest, bytes),
             SessionEvent::Leave(reason, retry_after) => {
                 self.goodbye = Some((reason, retry_after));
@@ -132,6 +146,9 @@ impl Session {
     pub fn next(&mut self, now: Duration) -> Option<Output> {
         if let Some(said) = self.said.pop_front() {
             return Some(Output::Tell(said));
+        }
+        if let Some(warning) = self.warning.take() {
+            return Some(Output::Warn(warning));
         }
         match self.phase {
             Phase::Closing => return Some(Output::Close),
@@ -153,8 +170,20 @@ impl Session {
             let welcome = message::Welcome { protocol, control_version: self.version.clone() };
             return Some(Output::Send(control_message::Body::Welcome(welcome)));
         }
+        // Before every head that may need it.
+        if let Some(trust) = &self.trust
+            && self.trust_told != Some(trust.digest())
+        {
+            self.trust_told = Some(trust.digest());
+            self.trusts_sent += 1;
+            let trust = trust.to_message(self.trusts_sent);
+            return Some(Output::Send(control_message::Body::Trust(trust)));
+        }
         if let Some(head) = self.lines.values_mut().find_map(|line| line.due(now)) {
             return Some(Output::Send(control_message::Body::Head(head)));
+        }
+        if let Some(prove) = self.lines.iter_mut().find_map(|(name, line)| line.prove(name)) {
+            return Some(Output::Send(control_message::Body::Prove(prove)));
         }
         if let Some(digest) = self.missing.pop_front() {
             let missing = message::MissingBlob { digest: digest.as_bytes().to_vec() };
@@ -181,14 +210,41 @@ impl Session {
             edge_message::Body::Want(want) => self.want(want),
             edge_message::Body::Applied(applied) => {
                 // Of a namespace that it gets: nobody else's is any of its business.
-                let applied = AppliedState::read(&applied);
-                let is_its_own = |a: &AppliedState| self.lines.contains_key(&a.namespace);
-                if let Some(applied) = applied.filter(is_its_own) {
+                if let Some(applied) = AppliedState::read(&applied)
+                    && let Some(line) = self.lines.get_mut(&applied.namespace)
+                {
+                    line.has = applied.manifest;
                     self.tell(Said::Applied(applied));
                 }
             }
             edge_message::Body::Report(report) => self.tell(Said::Report(report)),
-            edge_message::Body::CommandAnswer(answer) => self.tell(Said::CommandAnswer(answer)),
+            edge_message::Body::Proof(proof) => self.proof(proof),
+            // Of whoever gave the command, see `commands.rs`.
+            edge_message::Body::CommandAnswer(_) => {}
+        }
+    }
+
+    /// Looks at a manifest that was asked for, and at no other.
+    fn proof(&mut self, proof: message::Proof) {
+        let is_asked = self.lines.values().any(Line::is_asked);
+        let Some(signed) = proof.manifest.filter(|_| is_asked) else { return };
+        let verified = match &self.signers {
+            Some(signers) => signers.verify(&signed).map_err(|error| error.to_string()),
+            None => Err("nobody says who signs here".to_owned()),
+        };
+        match verified {
+            Ok(manifest) => {
+                let line = self.lines.get_mut(manifest.namespace());
+                if line.is_some_and(|line| line.proves(&manifest)) {
+                    self.tell(Said::Ahead(manifest));
+                }
+            }
+            Err(problem) => {
+                self.lines.values_mut().for_each(Line::not_proven);
+                self.warning = Some(format!(
+                    "it says that it is ahead of what is published here, and does not prove it: {problem}"
+                ));
+            }
         }
     }
 
@@ -196,7 +252,7 @@ impl Session {
     fn tell(&mut self, said: Said) {
         self.said.retain(|waiting| match (waiting, &said) {
             (Said::Applied(old), Said::Applied(new)) => old.namespace != new.namespace,
-            (Said::CommandAnswer(_), _) => true,
+            (Said::Ahead(old), Said::Ahead(new)) => old.namespace() != new.namespace(),
             (old, new) => std::mem::discriminant(old) != std::mem::discriminant(new),
         });
         if self.said.len() < 2 * WINDOW_BLOBS {
@@ -223,7 +279,9 @@ impl Session {
             let have = hello.have.iter().find(|have| have.namespace == namespace.as_str());
             line.told = have.and_then(|have| Digest::from_slice(&have.manifest_digest));
             line.plan(now);
+            line.ask_again();
         }
+        self.trust_told = Digest::from_slice(&hello.trust_digest);
         self.tell(Said::Hello(EdgeHello::read(hello)));
     }
 
@@ -308,31 +366,5 @@ impl Session {
                 Some(Output::Send(control_message::Body::MissingBlob(missing)))
             }
         }
-    }
-}
-
-impl Line {
-    fn plan(&mut self, at: Duration) {
-        let newest = self.newest.as_ref().map(VerifiedManifest::digest);
-        self.due_at = match newest == self.told || newest.is_none() {
-            true => None,
-            // Whoever keeps on saving delays nobody for ever.
-            false => Some(self.due_at.map_or(at, |due| due.min(at))),
-        };
-    }
-
-    fn due(&mut self, now: Duration) -> Option<message::Head> {
-        self.due_at.filter(|due| *due <= now)?;
-        self.due_at = None;
-        let newest = self.newest.clone()?;
-        self.told = Some(newest.digest());
-        let head = message::Head { manifest: Some(newest.to_message()) };
-        if self.served.back() != Some(&newest) {
-            self.served.push_back(newest);
-        }
-        if self.served.len() > SERVED {
-            self.served.pop_front();
-        }
-        Some(head)
     }
 }

@@ -6,8 +6,9 @@ use crate::digest::Digest;
 use crate::limits::{CHUNK_BYTES, MAX_REASON_CHARS, MAX_REJECTED};
 use crate::message::{self, control_message, edge_message};
 use crate::object::Blob;
-use crate::signature::{Signer, VerifiedManifest};
+use crate::signature::{PinnedSigners, Signer, VerifiedManifest};
 use crate::testing::{plugins, published};
+use crate::trust::TrustBytes;
 use sidegate_model::namespace::Namespace;
 use std::time::Duration;
 
@@ -19,8 +20,10 @@ struct Bench {
 
 impl Bench {
     fn new() -> Self {
-        let session = Session::new("1", [Namespace::global()], Duration::ZERO);
-        Self { signer: Signer::from_seed(&[1; 32]).unwrap(), session, now: Duration::ZERO }
+        let signer = Signer::from_seed(&[1; 32]).unwrap();
+        let mut session = Session::new("1", [Namespace::global()], Duration::ZERO);
+        session.set_signers(Some(PinnedSigners::new([signer.key()]).unwrap()));
+        Self { signer, session, now: Duration::ZERO }
     }
 
     fn with_edge() -> Self {
@@ -209,4 +212,127 @@ fn of_what_an_edge_says_the_last_of_each_kind_is_told_within_bounds() {
     assert_eq!(applied.manifest.unwrap().0.revision, 3);
     assert_eq!(applied.rejected.len(), MAX_REJECTED);
     assert!(applied.rejected.values().all(|rejected| rejected.reason.len() == MAX_REASON_CHARS));
+}
+
+#[test]
+fn what_is_to_be_trusted_is_sent_before_every_head_unless_the_edge_has_it() {
+    let mut bench = Bench::new();
+    let one = TrustBytes::new("one".as_bytes()).unwrap();
+    let two = TrustBytes::new("two".as_bytes()).unwrap();
+    bench.session.handle(SessionEvent::Trust(Some(one.clone())), bench.now);
+    bench.publish(1);
+    let with = |trust: &TrustBytes| {
+        let trust_digest = trust.digest().as_bytes().to_vec();
+        edge_message::Body::Hello(message::Hello { trust_digest, ..hello(&[1], None) })
+    };
+    let trusts = |sent: &[control_message::Body]| -> Vec<_> {
+        let trust = |body: &control_message::Body| match body {
+            control_message::Body::Trust(trust) => Some((trust.number, trust.bundle.clone())),
+            control_message::Body::Head(_) => Some((0, "head".into())),
+            _ => None,
+        };
+        sent.iter().filter_map(trust).collect()
+    };
+    bench.say(edge_message::Body::Hello(hello(&[1], None)));
+    assert_eq!(trusts(&bench.sent()), [(1, "one".into()), (0, "head".into())]);
+    bench.say(with(&one));
+    assert_eq!(trusts(&bench.sent()), [(0, "head".into())]);
+    bench.session.handle(SessionEvent::Trust(Some(two.clone())), bench.now);
+    bench.publish(2);
+    bench.now += Duration::from_millis(50);
+    assert_eq!(trusts(&bench.sent()), [(2, "two".into()), (0, "head".into())]);
+    // It was lost, or could not be kept.
+    bench.say(with(&one));
+    assert_eq!(trusts(&bench.sent()), [(3, "two".into()), (0, "head".into())]);
+    bench.say(with(&two));
+    assert_eq!(trusts(&bench.sent()), [(0, "head".into())]);
+}
+
+fn says_it_has(manifest: &VerifiedManifest) -> edge_message::Body {
+    let at = manifest.position();
+    edge_message::Body::Applied(message::Applied {
+        manifest_digest: manifest.digest().as_bytes().to_vec(),
+        lineage: at.lineage,
+        revision: at.revision,
+        ..<_>::default()
+    })
+}
+
+fn proof(manifest: &VerifiedManifest) -> edge_message::Body {
+    edge_message::Body::Proof(message::Proof { manifest: Some(manifest.to_message()) })
+}
+
+impl Bench {
+    /// An edge that has this while revision 3 is the newest; gives whether it is asked for a proof.
+    fn is_asked(&mut self, has: &VerifiedManifest) -> bool {
+        self.say(says_it_has(has));
+        self.sent().iter().any(|body| matches!(body, control_message::Body::Prove(_)))
+    }
+
+    fn ahead(&mut self) -> Vec<VerifiedManifest> {
+        let outputs = self.outputs().into_iter();
+        let ahead = outputs.filter_map(|output| match output {
+            Output::Tell(Said::Ahead(manifest)) => Some(manifest),
+            _ => None,
+        });
+        ahead.collect()
+    }
+}
+
+#[test]
+fn whoever_is_ahead_proves_it_once_for_each_head() {
+    let mut bench = Bench::with_edge();
+    let at = |revision, version| published(&bench.signer, (1, revision), &plugins(&[1], version)).0;
+    let (ahead, undone, behind) = (at(7, 7), at(3, 99), at(2, 2));
+    assert!(!bench.is_asked(&ahead), "nothing is published that it could be ahead of");
+    bench.publish(3);
+    assert!(bench.is_asked(&ahead));
+    assert!(!bench.is_asked(&ahead));
+    bench.say(proof(&ahead));
+    assert_eq!(bench.ahead(), [ahead.clone()]);
+    bench.say(proof(&ahead));
+    assert_eq!(bench.ahead(), []);
+    bench.say(edge_message::Body::Hello(hello(&[1], Some(&ahead))));
+    assert!(!bench.is_asked(&ahead));
+    // There is another head, and it is ahead of that one as well.
+    bench.publish(4);
+    assert!(bench.is_asked(&ahead));
+    // The question was lost.
+    bench.say(edge_message::Body::Hello(hello(&[1], Some(&ahead))));
+    assert!(bench.is_asked(&ahead));
+    let mut other = Bench::with_edge();
+    other.publish(3);
+    assert!(!other.is_asked(&behind));
+    assert!(other.is_asked(&undone), "the same position with other content");
+    other.say(proof(&undone));
+    assert_eq!(other.ahead(), [undone]);
+}
+
+#[test]
+fn without_a_good_proof_nothing_happens_but_a_warning() {
+    let mut bench = Bench::with_edge();
+    let (ahead, _) = published(&bench.signer, (1, 7), &plugins(&[1], 7));
+    let stranger = Signer::from_seed(&[9; 32]).unwrap();
+    let (forged, _) = published(&stranger, (1, 7), &plugins(&[1], 7));
+    bench.publish(3);
+    bench.say(proof(&ahead));
+    assert_eq!(bench.ahead(), [], "nobody asked");
+    assert!(bench.is_asked(&forged));
+    bench.say(proof(&forged));
+    let outputs = bench.outputs();
+    let warned = |output: &Output| match output {
+        Output::Warn(problem) => problem.contains("does not prove it: no pinned signer signed it"),
+        _ => false,
+    };
+    assert!(outputs.iter().any(warned), "{outputs:?}");
+    assert!(!outputs.iter().any(|output| matches!(output, Output::Tell(Said::Ahead(_)))));
+    bench.say(proof(&ahead));
+    assert_eq!(bench.ahead(), []);
+    // Signed, and not ahead at all.
+    let mut other = Bench::with_edge();
+    let (behind, _) = published(&other.signer, (1, 1), &plugins(&[1], 1));
+    other.publish(3);
+    assert!(other.is_asked(&ahead));
+    other.say(proof(&behind));
+    assert_eq!(other.ahead(), []);
 }

@@ -1,6 +1,6 @@
 //! One edge of the simulation: its machine, its disk, what it serves by, and what must be true of that.
 
-use super::history::History;
+use super::history::{self, History};
 use super::random::Random;
 use crate::digest::Digest;
 use crate::disk::StoredSnapshot;
@@ -9,8 +9,9 @@ use crate::edge_content::{NamespaceContent, Versions, read_kept};
 use crate::features::Features;
 use crate::manifest::{Entry, Position};
 use crate::mutation::{Check, leaves_out};
-use crate::object::ObjectName;
-use crate::signature::VerifiedManifest;
+use crate::object::{Object, ObjectName};
+use crate::signature::{PinnedSigners, VerifiedManifest};
+use crate::trust::TrustBytes;
 use bytes::Bytes;
 use sidegate_model::namespace::Namespace;
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -63,16 +64,24 @@ impl Store for SimStore<'_> {
 
 struct SimHost<'a> {
     active: &'a mut Option<Arc<NamespaceContent>>,
+    /// All keys up to this one, and those by which what is served was opened.
+    keys: u64,
+    opened_by: &'a mut u64,
     history: &'a History,
 }
 
 impl Host for SimHost<'_> {
+    fn open(&mut self, _: &Namespace, object: Object) -> Result<Object, String> {
+        history::open(object, self.keys)
+    }
+
     fn check(&mut self, content: &NamespaceContent) -> Vec<(ObjectName, String)> {
         not_hosted(content, self.history)
     }
 
     fn activate(&mut self, content: Arc<NamespaceContent>) {
         *self.active = Some(content);
+        *self.opened_by = self.keys;
     }
 }
 
@@ -90,20 +99,27 @@ pub(super) struct Edge {
     pub(super) namespaces: Vec<Namespace>,
     pub(super) disks: BTreeMap<Namespace, Disk>,
     active: BTreeMap<Namespace, Option<Arc<NamespaceContent>>>,
+    /// The trust bundle on its disk, and the one that counts.
+    trust_stored: u64,
+    keys: u64,
+    opened_by: BTreeMap<Namespace, u64>,
     seen: BTreeMap<Namespace, Position>,
     last_good: BTreeMap<Namespace, BTreeMap<ObjectName, Digest>>,
-    /// The manifest by which `last_good` was brought up to date.
-    judged: BTreeMap<Namespace, Digest>,
+    /// The manifest and the keys by which `last_good` was brought up to date.
+    judged: BTreeMap<Namespace, (Digest, u64)>,
 }
 
 impl Edge {
     pub(super) fn new(namespaces: Vec<Namespace>, history: &History) -> Self {
         let disks = namespaces.iter().map(|n| (n.clone(), Disk::default())).collect();
         let mut edge = Self {
-            machine: machine(history, 0, BTreeMap::new()),
+            machine: machine(history, (0, 1), BTreeMap::new()),
             boot: 0,
             link: 0,
             active: BTreeMap::new(),
+            trust_stored: 1,
+            keys: 1,
+            opened_by: BTreeMap::new(),
             seen: BTreeMap::new(),
             last_good: BTreeMap::new(),
             judged: BTreeMap::new(),
@@ -117,9 +133,12 @@ impl Edge {
     /// Everything but the disk is lost.
     pub(super) fn restart(&mut self, history: &History) {
         self.boot += 1;
+        self.keys = self.trust_stored;
         let mut start = BTreeMap::new();
         for (namespace, disk) in &mut self.disks {
-            let active = disk.current.clone().map(|stored| load(disk, &stored, history));
+            let stored = disk.current.clone();
+            let active = stored.map(|stored| load(disk, &stored, (history, self.keys)));
+            self.opened_by.insert(namespace.clone(), self.keys);
             start.insert(
                 namespace.clone(),
                 Start {
@@ -130,7 +149,27 @@ impl Edge {
             );
             self.active.insert(namespace.clone(), active.map(Arc::new));
         }
-        self.machine = machine(history, self.boot, start);
+        self.machine = machine(history, (self.boot, self.trust_stored), start);
+    }
+
+    /// Keeps a trust bundle.
+    pub(super) fn keep(
+        &mut self,
+        bundle: &TrustBytes,
+        mood: DiskMood,
+        history: &History,
+    ) -> Result<PinnedSigners, String> {
+        match mood {
+            DiskMood::Full => return Err("the disk is full".to_owned()),
+            DiskMood::CutBefore => return Err("the power is cut".to_owned()),
+            DiskMood::Fine | DiskMood::CutAfter => {}
+        }
+        let number = std::str::from_utf8(bundle.bytes()).unwrap().parse().unwrap();
+        if !leaves_out(Check::TrustStored) {
+            self.trust_stored = number;
+        }
+        self.keys = number;
+        Ok(history.pinned())
     }
 
     /// Carries out the step that changes what is served by.
@@ -147,8 +186,9 @@ impl Edge {
         let before = active.clone();
         let before = before.as_ref().map_or(&none, |active| active.versions());
         let mut store = SimStore { disk, mood };
-        let mut host = SimHost { active, history };
-        apply(manifest, before, &Features::default(), (&mut store, &mut host))
+        let opened_by = self.opened_by.entry(namespace.clone()).or_default();
+        let mut host = SimHost { active, keys: self.keys, opened_by, history };
+        apply(manifest, before, &Features::of_this_version(), (&mut store, &mut host))
     }
 
     /// Holds what is served by against all promises.
@@ -198,9 +238,12 @@ impl Edge {
     ) -> Result<(), String> {
         let last_good = self.last_good.entry(namespace.clone()).or_default();
         let manifest = active.manifest();
-        if self.judged.insert(namespace.clone(), manifest.digest()) != Some(manifest.digest()) {
+        let keys = self.opened_by[namespace];
+        let is_bad = |digest: &Digest| history.is_bad(digest) || history.key_of(digest) > keys;
+        let judged = (manifest.digest(), keys);
+        if self.judged.insert(namespace.clone(), judged) != Some(judged) {
             last_good.retain(|name, _| manifest.find(name).is_some());
-            for entry in manifest.entries().iter().filter(|e| !history.is_bad(&e.digest)) {
+            for entry in manifest.entries().iter().filter(|e| !is_bad(&e.digest)) {
                 last_good.insert(entry.name.clone(), entry.digest);
             }
         }
@@ -212,15 +255,18 @@ impl Edge {
         if served != *last_good {
             return Err(format!("{manifest:?}: {served:?} and not {last_good:?}"));
         }
-        for version in active.versions().values() {
-            let again = version.object.encode().map_err(|error| error.to_string())?;
-            if again.digest != version.digest {
-                return Err(format!("{} has bytes of another", again.name));
+        for (name, version) in active.versions() {
+            let blob = &history.blobs[&version.digest];
+            let known = Features::of_this_version();
+            let published =
+                Object::decode(name, blob, &known).map_err(|error| error.to_string())?;
+            if history::open(published, u64::MAX).as_ref() != Ok(&*version.object) {
+                return Err(format!("{name} has bytes of another"));
             }
         }
         for entry in manifest.entries() {
             let is_rejected = active.rejected().contains_key(&entry.name);
-            if is_rejected != history.is_bad(&entry.digest) {
+            if is_rejected != is_bad(&entry.digest) {
                 return Err(format!("{}: rejected: {is_rejected}", entry.name));
             }
         }
@@ -236,18 +282,28 @@ impl Edge {
             if active != newest {
                 return Err(format!("at the end it has {active:?} and not {newest:?}"));
             }
+            let sealed = newest.into_iter().flat_map(|newest| newest.entries());
+            let key = sealed.map(|entry| history.key_of(&entry.digest)).max().unwrap_or_default();
+            if self.opened_by[namespace] < key {
+                return Err(format!("at the end something is rejected that key {key} opens"));
+            }
         }
         Ok(())
     }
 }
 
-fn load(disk: &mut Disk, stored: &StoredSnapshot, history: &History) -> NamespaceContent {
+fn load(
+    disk: &mut Disk,
+    stored: &StoredSnapshot,
+    (history, keys): (&History, u64),
+) -> NamespaceContent {
     let mut store = SimStore { disk, mood: DiskMood::Fine };
-    let known = Features::default();
+    let known = Features::of_this_version();
     let mut blob = |entry: &Entry| store.read_blob(&entry.digest);
-    let kept = read_kept(&stored.kept, &known, &mut blob, &mut Ok);
+    let mut open = |object| history::open(object, keys);
+    let kept = read_kept(&stored.kept, &known, &mut blob, &mut open);
     let kept = kept.expect("what is kept is there");
-    let content = NamespaceContent::read(&stored.manifest, &kept, &known, &mut blob, &mut Ok);
+    let content = NamespaceContent::read(&stored.manifest, &kept, &known, &mut blob, &mut open);
     let mut content = content.expect("what is stored is whole");
     for (name, reason) in not_hosted(&content, history) {
         content.reject(&name, &reason, &kept);
@@ -255,10 +311,15 @@ fn load(disk: &mut Disk, stored: &StoredSnapshot, history: &History) -> Namespac
     content
 }
 
-fn machine(history: &History, boot: u64, start: BTreeMap<Namespace, Start>) -> Machine {
+fn machine(
+    history: &History,
+    (boot, trust): (u64, u64),
+    start: BTreeMap<Namespace, Start>,
+) -> Machine {
     let config = EdgeConfig {
         signers: history.pinned(),
-        features: Features::default(),
+        trust: Some(history::bundle(trust).digest()),
+        features: Features::of_this_version(),
         version: "1".to_owned(),
         boot_id: [boot as u8; 16],
         seed: boot,

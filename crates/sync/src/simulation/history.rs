@@ -5,14 +5,16 @@ use crate::content::Content;
 use crate::digest::Digest;
 use crate::manifest::{Manifest, Position, Publication};
 use crate::message;
-use crate::object::{Blob, ObjectName};
+use crate::object::{Blob, Object, ObjectName};
 use crate::signature::{PinnedSigners, Signer, VerifiedManifest};
 use crate::testing::plugins;
+use crate::trust::TrustBytes;
 use bytes::Bytes;
 use prost::Message as _;
 use sidegate_model::namespace::Namespace;
 use sidegate_model::plugin::PluginId;
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
 
 /// Plugins by number: which version each has, and whether an edge understands it.
 type Desired = BTreeMap<u32, (u64, Taste)>;
@@ -24,7 +26,12 @@ enum Taste {
     NotUnderstood,
     /// The host of plugins does not take it.
     NotHosted,
+    /// Has a secret that this key opens.
+    Sealed(u64),
 }
+
+/// What a secret looks like in the simulation, which is not about ciphers.
+const SEALED: &str = "$sealed:";
 
 pub(super) struct History {
     signer: Signer,
@@ -33,6 +40,12 @@ pub(super) struct History {
     pub(super) blobs: HashMap<Digest, Bytes>,
     not_understood: HashSet<Digest>,
     not_hosted: HashSet<Digest>,
+    /// By which key something in a blob is sealed.
+    sealed: HashMap<Digest, u64>,
+    /// All manifests of all times, also of those that were undone.
+    ever: HashSet<Digest>,
+    /// The trust bundle of this number holds all keys up to it.
+    pub(super) trust: u64,
     version: u64,
 }
 
@@ -46,6 +59,9 @@ impl History {
             blobs: HashMap::new(),
             not_understood: HashSet::new(),
             not_hosted: HashSet::new(),
+            sealed: HashMap::new(),
+            ever: HashSet::new(),
+            trust: 1,
             version: 0,
         }
     }
@@ -65,8 +81,41 @@ impl History {
     }
 
     pub(super) fn was_published(&self, manifest: &VerifiedManifest) -> bool {
-        let published = self.published.get(manifest.namespace());
-        published.is_some_and(|published| published.iter().any(|(known, _)| known == manifest))
+        self.ever.contains(&manifest.digest())
+    }
+
+    /// The key that opens what is sealed in a blob; 0 where nothing is.
+    pub(super) fn key_of(&self, digest: &Digest) -> u64 {
+        self.sealed.get(digest).copied().unwrap_or_default()
+    }
+
+    pub(super) fn namespaces(&self) -> Vec<Namespace> {
+        self.published.keys().cloned().collect()
+    }
+
+    /// The database is as it was at some time.
+    pub(super) fn restore(&mut self, random: &mut Random) {
+        for published in self.published.values_mut() {
+            let kept = 1 + random.below(published.len() as u64) as usize;
+            published.truncate(kept);
+        }
+    }
+
+    /// An edge proved that it has what was undone. Gives whether everything was published anew.
+    pub(super) fn raise(&mut self, proof: &VerifiedManifest) -> bool {
+        let newest = self.newest(proof.namespace());
+        if newest.is_some_and(|n| n.position() > proof.position() || n == proof) {
+            return false;
+        }
+        let newest = self.published.values().filter_map(|published| published.last());
+        let lineages = newest.map(|(manifest, _)| manifest.position().lineage);
+        let lineage = 1 + lineages.chain([proof.position().lineage]).max().unwrap_or_default();
+        for namespace in self.namespaces() {
+            let (manifest, desired) = self.published[&namespace].last().cloned().unwrap();
+            let position = Position { lineage, ..manifest.position() };
+            self.put(&namespace, position, desired);
+        }
+        true
     }
 
     pub(super) fn is_bad(&self, digest: &Digest) -> bool {
@@ -107,19 +156,26 @@ impl History {
                     let taste = match random.below(8) {
                         0 => Taste::NotUnderstood,
                         1 => Taste::NotHosted,
+                        2 | 3 => Taste::Sealed(self.trust),
                         _ => Taste::Good,
                     };
                     desired.insert(id, (self.version, taste));
                 }
             }
         }
+        self.put(namespace, position, desired);
+    }
+
+    fn put(&mut self, namespace: &Namespace, position: Position, desired: Desired) {
         let manifest = self.sign(&self.signer, namespace, position, &desired);
+        self.ever.insert(manifest.digest());
         for blob in blobs(namespace, &desired) {
             let first = u32::try_from(namespace.as_str().len()).unwrap() * 100;
             match desired[&(number(&blob.name) - first)].1 {
                 Taste::Good => {}
                 Taste::NotUnderstood => drop(self.not_understood.insert(blob.digest)),
                 Taste::NotHosted => drop(self.not_hosted.insert(blob.digest)),
+                Taste::Sealed(key) => drop(self.sealed.insert(blob.digest, key)),
             }
             self.blobs.insert(blob.digest, blob.bytes);
         }
@@ -158,7 +214,13 @@ fn number(name: &ObjectName) -> u32 {
 fn blobs(namespace: &Namespace, desired: &Desired) -> Vec<Blob> {
     let first = u32::try_from(namespace.as_str().len()).unwrap() * 100;
     let encode = |(id, (version, taste)): (&u32, &(u64, Taste))| {
-        let content = Content::of(&plugins(&[first + id], *version)).unwrap();
+        let mut content = plugins(&[first + id], *version);
+        if let Taste::Sealed(key) = taste {
+            let mut spec = (*content.plugins[&PluginId(first + id)]).clone();
+            spec.config.insert("password".to_owned(), format!("{SEALED}{key}:{version}").into());
+            content = content.with_plugin(spec.id, Some(spec));
+        }
+        let content = Content::of(&content).unwrap();
         let mut blob = content.blobs().next().unwrap().clone();
         debug_assert_eq!(blob.name, ObjectName::plugin(PluginId(first + id)));
         if *taste == Taste::NotUnderstood {
@@ -175,4 +237,26 @@ fn requiring(blob: &Blob, feature: &str) -> Blob {
     let bytes = Bytes::from(object.encode_to_vec());
     let required_features = [feature.to_owned()].into();
     Blob { digest: Digest::of(&bytes), bytes, required_features, ..blob.clone() }
+}
+
+/// An object with its secrets in clear, for whoever has all keys up to this one.
+pub(super) fn open(object: Object, keys: u64) -> Result<Object, String> {
+    let Object::Plugin(mut plugin) = object else { return Ok(object) };
+    let spec = plugin.spec.as_deref().and_then(|spec| Some((spec, spec.config.get("password")?)));
+    if let Some((spec, password)) = spec {
+        let sealed = password.as_str().and_then(|text| text.strip_prefix(SEALED)).unwrap();
+        let (key, clear) = sealed.split_once(':').unwrap();
+        if key.parse::<u64>().unwrap() > keys {
+            return Err(format!("key {key} is not among {keys}"));
+        }
+        let mut opened = spec.clone();
+        opened.config.insert("password".to_owned(), clear.into());
+        plugin.spec = Some(Arc::new(opened));
+    }
+    Ok(Object::Plugin(plugin))
+}
+
+/// What the trust bundle of this number looks like.
+pub(super) fn bundle(number: u64) -> TrustBytes {
+    TrustBytes::new(number.to_string()).unwrap()
 }

@@ -1,12 +1,12 @@
 //! Time, the network and chance: what happens next, to whom, and what goes wrong with it.
 
 use super::edge::{DiskMood, Edge, mood};
-use super::history::History;
+use super::history::{History, bundle};
 use super::random::Random;
 use crate::digest::Digest;
 use crate::edge::{Action, Event};
 use crate::message::{control_message, edge_message};
-use crate::server::{Output, Session, SessionEvent};
+use crate::server::{Output, Said, Session, SessionEvent};
 use crate::signature::VerifiedManifest;
 use bytes::Bytes;
 use sidegate_model::namespace::Namespace;
@@ -30,6 +30,10 @@ pub(super) struct Counts {
     cuts: u64,
     restarts: u64,
     full: u64,
+    rotated: u64,
+    kept: u64,
+    restored: u64,
+    raised: u64,
 }
 
 impl Counts {
@@ -42,11 +46,17 @@ impl Counts {
         self.cuts += other.cuts;
         self.restarts += other.restarts;
         self.full += other.full;
+        self.rotated += other.rotated;
+        self.kept += other.kept;
+        self.restored += other.restored;
+        self.raised += other.raised;
     }
 
     pub(super) fn is_eventful(&self) -> bool {
         let counts = [self.applied, self.lost, self.doubled, self.changed, self.cuts];
+        let of_trust = [self.rotated, self.kept, self.restored, self.raised];
         counts.into_iter().chain([self.restarts, self.full]).all(|count| count > 100)
+            && of_trust.into_iter().all(|count| count > 20)
     }
 }
 
@@ -63,6 +73,7 @@ enum Happening {
     SessionWakes(usize),
     Loaded(usize, u64, Digest),
     NewHead(usize, u64, VerifiedManifest),
+    NewTrust(usize, u64),
     Publish,
     Trouble,
 }
@@ -80,6 +91,8 @@ pub(super) struct World {
     edge_wakes: Vec<Option<Duration>>,
     session_wakes: Vec<Option<Duration>>,
     counts: Counts,
+    /// Which promise the control plane's end broke.
+    broken: Option<String>,
 }
 
 impl World {
@@ -104,6 +117,7 @@ impl World {
             edges,
             links: 0,
             counts: Counts::default(),
+            broken: None,
         }
     }
 
@@ -134,6 +148,9 @@ impl World {
             }
             let told = happening.clone();
             self.happen(happening);
+            if let Some(broken) = self.broken.take() {
+                return Err(format!("at {at:?}: {broken}"));
+            }
             for (number, edge) in self.edges.iter_mut().enumerate() {
                 edge.check(&self.history).map_err(|problem| {
                     let told: String = format!("{told:?}").chars().take(300).collect();
@@ -208,7 +225,12 @@ impl World {
                 self.say(edge, link, SessionEvent::Loaded(digest, bytes));
             }
             Happening::NewHead(edge, link, head) => {
+                // What it needs is known before it.
+                self.say(edge, link, SessionEvent::Trust(Some(bundle(self.history.trust))));
                 self.say(edge, link, SessionEvent::Head(head));
+            }
+            Happening::NewTrust(edge, link) => {
+                self.say(edge, link, SessionEvent::Trust(Some(bundle(self.history.trust))));
             }
             Happening::Publish => self.publish(),
             Happening::Trouble => self.trouble(),
@@ -220,7 +242,11 @@ impl World {
         let name = names[self.random.below(3) as usize];
         let namespace = Namespace::parse(name).unwrap();
         self.history.publish(&namespace, &mut self.random);
-        let head = self.history.newest(&namespace).cloned().expect("it was just published");
+        self.announce(&namespace);
+    }
+
+    fn announce(&mut self, namespace: &Namespace) {
+        let head = self.history.newest(namespace).cloned().expect("something is published");
         for edge in 0..self.edges.len() {
             if let Some((link, _)) = self.sessions[edge] {
                 self.after(0, 20, Happening::NewHead(edge, link, head.clone()));
@@ -228,9 +254,39 @@ impl World {
         }
     }
 
+    fn rotate(&mut self) {
+        self.counts.rotated += 1;
+        self.history.trust += 1;
+        for edge in 0..self.edges.len() {
+            if let Some((link, _)) = self.sessions[edge] {
+                self.after(0, 20, Happening::NewTrust(edge, link));
+            }
+        }
+    }
+
+    /// The control plane comes back with what it had at some time.
+    fn restore(&mut self) {
+        self.counts.restored += 1;
+        self.history.restore(&mut self.random);
+        for edge in 0..self.edges.len() {
+            self.sessions[edge] = None;
+            self.cut(edge);
+        }
+    }
+
+    /// An edge says that it is ahead: looked at once more, since this replica may be behind.
+    fn ahead(&mut self, proof: &VerifiedManifest) {
+        if !self.history.was_published(proof) {
+            self.broken = Some(format!("{proof:?} is no proof"));
+        } else if self.history.raise(proof) {
+            self.counts.raised += 1;
+            self.history.namespaces().iter().for_each(|namespace| self.announce(namespace));
+        }
+    }
+
     fn trouble(&mut self) {
         let edge = self.random.below(self.edges.len() as u64) as usize;
-        match self.random.below(4) {
+        match self.random.below(7) {
             // The power of an edge.
             0 => self.restart(edge),
             // The control plane.
@@ -241,6 +297,16 @@ impl World {
                 }
             }
             2 => self.cut(edge),
+            3 => self.rotate(),
+            4 => self.restore(),
+            // A proof that is none.
+            5 => {
+                let (namespace, link) = (&self.edges[edge].namespaces[1], self.edges[edge].link);
+                let manifest = Some(self.history.foreign(namespace).to_message());
+                let proof = edge_message::Body::Proof(crate::message::Proof { manifest });
+                self.say(edge, link, SessionEvent::Message(proof));
+                self.cut(edge);
+            }
             // Somebody else's manifest.
             _ => {
                 let namespace = self.edges[edge].namespaces[1].clone();
@@ -282,6 +348,8 @@ impl World {
         let namespaces = self.edges[edge].namespaces.clone();
         let mut session = Session::new("1", namespaces.clone(), self.now);
         session.chunk_bytes = 16;
+        session.set_signers(Some(self.history.pinned()));
+        session.handle(SessionEvent::Trust(Some(bundle(self.history.trust))), self.now);
         for namespace in &namespaces {
             // A replica can be behind for a moment.
             let behind = if self.goes_wrong(30) { 1 + self.random.below(3) as usize } else { 0 };
@@ -363,6 +431,11 @@ impl World {
                 self.counts.applied += u64::from(applied.is_ok());
                 Event::Applied(manifest.namespace().clone(), applied)
             }
+            Action::KeepTrust(bundle) => {
+                let kept = self.edges[edge].keep(&bundle, mood, &self.history);
+                self.counts.kept += u64::from(kept.is_ok());
+                Event::TrustKept(bundle.digest(), kept)
+            }
             Action::Connect | Action::Disconnect(_) => return,
         };
         if matches!(mood, DiskMood::CutBefore | DiskMood::CutAfter) {
@@ -388,7 +461,8 @@ impl World {
             let link = *link;
             match session.next(now) {
                 None => break,
-                Some(Output::Tell(_)) => {}
+                Some(Output::Tell(Said::Ahead(proof))) => self.ahead(&proof),
+                Some(Output::Tell(_) | Output::Warn(_)) => {}
                 Some(Output::Load(_, digest)) => {
                     self.after(0, 10, Happening::Loaded(edge, link, digest));
                 }

@@ -4,10 +4,12 @@
 use crate::DEADLINE;
 use bytes::Bytes;
 use sidegate_model::snapshot::Snapshot;
-use sidegate_sync::server::{Attachment, IdentifiedIo, PeerIdentity, Published, Said, SyncService};
+use sidegate_sync::server::{
+    Attachment, EdgeCommands, IdentifiedIo, PeerIdentity, Published, Said, SyncService,
+};
 use sidegate_sync::{
-    Content, Digest, Manifest, Namespace, Position, Publication, Signer, SignerKey,
-    VerifiedManifest, bootstrap,
+    Content, Digest, Manifest, Namespace, PinnedSigners, Position, Publication, Signer, SignerKey,
+    TrustBytes, VerifiedManifest, bootstrap,
 };
 use std::collections::HashMap;
 use std::io;
@@ -27,12 +29,18 @@ pub(crate) struct Memory {
     blobs: Mutex<HashMap<Digest, Bytes>>,
     blobs_read: AtomicUsize,
     leave: watch::Sender<Option<String>>,
+    trust: watch::Sender<Option<TrustBytes>>,
+    signers: PinnedSigners,
+    commands: watch::Sender<Option<EdgeCommands>>,
     said: watch::Sender<Vec<(PeerIdentity, Said)>>,
 }
 
 impl Memory {
-    fn new() -> Self {
+    fn new(signer: SignerKey) -> Self {
         Self {
+            trust: watch::Sender::new(None),
+            signers: PinnedSigners::new([signer]).unwrap(),
+            commands: watch::Sender::new(None),
             heads: Mutex::default(),
             blobs: Mutex::default(),
             blobs_read: AtomicUsize::default(),
@@ -56,7 +64,16 @@ impl Published for Memory {
         self.said.send_modify(|all| all.push((peer.clone(), said)));
     }
 
-    fn attached(&self, _: &PeerIdentity) -> Attachment {
+    fn trust(&self, _: &Namespace) -> watch::Receiver<Option<TrustBytes>> {
+        self.trust.subscribe()
+    }
+
+    fn signers(&self) -> Option<PinnedSigners> {
+        Some(self.signers.clone())
+    }
+
+    fn attached(&self, _: &PeerIdentity, commands: EdgeCommands) -> Attachment {
+        self.commands.send_replace(Some(commands));
         Attachment { leave: self.leave.subscribe(), guard: Box::new(()) }
     }
 }
@@ -78,7 +95,32 @@ impl ControlPlane {
     pub(crate) async fn start_for(edges: u32) -> Self {
         let seed = Signer::generate().unwrap().seed();
         let address = "127.0.0.1:0".parse().unwrap();
-        Self::listen(address, Arc::new(Memory::new()), (seed, edges)).await
+        let signer = Signer::from_seed(&seed).unwrap().key();
+        Self::listen(address, Arc::new(Memory::new(signer)), (seed, edges)).await
+    }
+
+    /// What edges are to trust from now on.
+    pub(crate) fn trust(&self, bundle: &str) {
+        let bundle = TrustBytes::new(bundle.to_owned()).unwrap();
+        self.memory.trust.send_replace(Some(bundle));
+    }
+
+    /// How the last edge that came is given commands.
+    pub(crate) async fn commands(&self) -> EdgeCommands {
+        let mut commands = self.memory.commands.subscribe();
+        let there = tokio::time::timeout(DEADLINE, commands.wait_for(Option::is_some)).await;
+        there.expect("an edge comes in time").unwrap().clone().unwrap()
+    }
+
+    /// The database is as it was.
+    pub(crate) fn restore(&self, namespace: &str, head: Option<VerifiedManifest>) {
+        let namespace = Namespace::parse(namespace).unwrap();
+        self.memory.heads.lock().unwrap().entry(namespace).or_default().send_replace(head);
+    }
+
+    pub(crate) fn head(&self, namespace: &str) -> Option<VerifiedManifest> {
+        let namespace = Namespace::parse(namespace).unwrap();
+        self.memory.heads.lock().unwrap().get(&namespace)?.borrow().clone()
     }
 
     /// Sends every edge away.
@@ -143,11 +185,20 @@ impl ControlPlane {
     }
 
     pub(crate) fn publish(&self, namespace: &str, revision: u64, snapshot: &Snapshot) {
+        self.publish_at(namespace, (1, revision), snapshot);
+    }
+
+    pub(crate) fn publish_at(
+        &self,
+        namespace: &str,
+        (lineage, revision): (u64, u64),
+        snapshot: &Snapshot,
+    ) {
         let content = Content::of(snapshot).unwrap();
         let namespace = Namespace::parse(namespace).unwrap();
         let publication = Publication {
             namespace: namespace.clone(),
-            position: Position { lineage: 1, revision },
+            position: Position { lineage, revision },
             parent: None,
             author: "root".to_owned(),
             at: 0,

@@ -2,17 +2,22 @@
 
 #![expect(clippy::unwrap_used, reason = "what a test unwraps is what it asserts")]
 
+mod commands;
 mod control_plane;
 mod edge;
+mod trust;
 
 use control_plane::ControlPlane;
-use edge::Edge;
+use edge::{Edge, Plan};
 use sidegate_model::app::{App, AppId};
 use sidegate_model::node::{NodeId, NodeReport};
 use sidegate_model::plugin::{PluginId, PluginSpec};
 use sidegate_model::public_endpoints::PublicMode;
+use sidegate_model::sealing::Keyring;
 use sidegate_model::snapshot::Snapshot;
+use sidegate_sync::report::{EdgeCondition, EdgeReport, Readiness, from_message};
 use sidegate_sync::server::{AppliedState, Said};
+use sidegate_sync::{Features, Namespace, Position, sealed_settings};
 use std::time::Duration;
 use tempfile::TempDir;
 
@@ -130,12 +135,48 @@ async fn reports_reach_the_control_plane() {
     let folder = TempDir::new().unwrap();
     let edge = Edge::start(&control, "one", "", folder.path());
     let (id, public_mode) = (NodeId::new("one"), PublicMode::Approve);
-    edge.report(&NodeReport { id, revision: 7, public_mode, plugins: Vec::new() });
-    let revision = control.said(|_, said| match said {
-        Said::Report(report) => Some(report.revision),
+    let condition = EdgeCondition {
+        version: "1.0".to_owned(),
+        boot_id: vec![7; 16],
+        started_at: Some(1),
+        stale_for: None,
+        certificate_expires_at: Some(2),
+        readiness: Readiness::Fresh,
+        positions: [(Namespace::global(), Position { lineage: 1, revision: 7 })].into(),
+    };
+    let node = NodeReport { id, revision: 7, public_mode, plugins: Vec::new() };
+    edge.report(&EdgeReport { node, edge: condition.clone() });
+    let arrived = control.said(|_, said| match said {
+        Said::Report(report) => Some(from_message(report.clone())),
         _ => None,
     });
-    assert_eq!(revision.await, 7);
+    let arrived = arrived.await;
+    assert_eq!((arrived.node.revision, arrived.edge), (7, condition));
+}
+
+#[tokio::test]
+async fn an_older_edge_rejects_just_what_it_does_not_understand() {
+    let control = ControlPlane::start().await;
+    let mut secret = PluginSpec::new(PluginId(2), "p2", "file:///b");
+    secret.config.insert("password".to_owned(), "hunter2".into());
+    let secret = sealed_settings::seal(&secret, None, &Keyring::single([7; 32]));
+    let content = snapshot(&[(1, "file:///a")]).with_plugin(secret.id, Some(secret));
+    control.publish("", 1, &content);
+    let folder = TempDir::new().unwrap();
+    let plan = Plan::of(&control, ("one", ""), folder.path());
+    let (mut edge, _) = Edge::begin(Plan { features: Features::of([]), ..plan });
+    edge.serves(|snapshot| snapshot.plugins.len() == 1).await;
+    let rejected = control.said(|_, said| match said {
+        Said::Applied(applied) => {
+            applied.rejected.iter().next().map(|(n, r)| (n.clone(), r.clone()))
+        }
+        _ => None,
+    });
+    let (name, rejected) = rejected.await;
+    assert_eq!((name.to_string(), rejected.keeps_last_good), ("plugin/2".to_owned(), false));
+    assert!(rejected.reason.contains("it needs sealed_settings"), "{}", rejected.reason);
+    assert!(rejected.reason.contains("upgrade the edge"), "{}", rejected.reason);
+    assert_eq!(commands(&edge.snapshot()), [(1, "file:///a".to_owned())]);
 }
 
 #[tokio::test]
@@ -183,6 +224,8 @@ async fn a_new_edge_starts_from_a_bootstrap_file_without_its_control_plane() {
     let file = control.bootstrap_file();
     let address = control.stop().await;
     let folder = TempDir::new().unwrap();
+    // It was enrolled, and has keys.
+    std::fs::write(folder.path().join("trust"), "7").unwrap();
     let place = (folder.path(), Some(file.as_slice()));
     let (edge, damaged) = Edge::start_with(address, control.signer(), ("one", "berlin"), place);
     let both = [(1, "file:///a".to_owned()), (2, "file:///b".to_owned())];
