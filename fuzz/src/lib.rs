@@ -23,7 +23,7 @@ pub mod verdict;
 pub use search::search;
 pub use verdict::Verdict;
 
-use snapshots::{bootstrap, sync_manifest};
+use snapshots::{bootstrap, sync_manifest, sync_stream};
 use texts::{admin_body, dsn, duration, handshake, log_line, manifest, options};
 
 /// Something that reads foreign bytes.
@@ -55,6 +55,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "options", check: options::check, words: options::WORDS },
     Target { name: "paths", check: paths::check, words: paths::WORDS },
     Target { name: "sync_manifest", check: sync_manifest::check, words: sync_manifest::WORDS },
+    Target { name: "sync_stream", check: sync_stream::check, words: sync_stream::WORDS },
 ];
 
 /// Tries one input.

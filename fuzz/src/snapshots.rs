@@ -2,3 +2,4 @@
 
 pub mod bootstrap;
 pub mod sync_manifest;
+pub mod sync_stream;

@@ -7,7 +7,7 @@ use prost::Message as _;
 use sidegate_fuzz::guard::Io;
 use sidegate_fuzz::http2_client::wire::Tamper;
 use sidegate_fuzz::search::{Budget, Start};
-use sidegate_fuzz::snapshots::{bootstrap, sync_manifest};
+use sidegate_fuzz::snapshots::{bootstrap, sync_manifest, sync_stream};
 use sidegate_fuzz::texts::{admin_body, dsn, duration, handshake, log_line, manifest, options};
 use sidegate_fuzz::{
     TARGETS, Verdict, codec, forwarded, guard, hpack, http1, http2_client, paths, search,
@@ -22,6 +22,7 @@ use sidegate_model::plugin::{InvalidOption, PluginOptions};
 use sidegate_plugins::host::fuzzing::{LogLine, Wishes, read_manifest};
 use sidegate_store::fuzzing::{Address, read_address};
 use sidegate_sync::PinnedSigners;
+use sidegate_sync::message::control_message;
 use sidegate_transport::http2::fuzzing::read_block;
 use sidegate_wire::handshake::Handshake;
 use std::collections::BTreeMap;
@@ -78,6 +79,7 @@ planted! {
     options: |input| options::check_with(any_case_of_values, input);
     paths: |input| paths::check_with(decoded_twice, input);
     sync_manifest: |input| sync_manifest::check_with(any_order, input);
+    sync_stream: |input| sync_stream::check_with(late_ones, input);
 }
 
 /// Overlooks members that no app has, where their names have four letters.
@@ -101,6 +103,19 @@ fn any_case_of_magic(bytes: &[u8], signers: &PinnedSigners) -> Option<bootstrap:
                 .filter(|_| bytes[..7] != changed[..7])
         }
     }
+}
+
+/// Takes trust bundles that come late.
+fn late_ones(pieces: &[sync_stream::Piece]) -> Result<sync_stream::Reading, String> {
+    let in_order = |(at, piece): (usize, &sync_stream::Piece)| match piece.clone() {
+        sync_stream::Piece::Down(control_message::Body::Trust(mut trust)) if trust.number > 0 => {
+            trust.number = at as u64 + 1;
+            sync_stream::Piece::Down(control_message::Body::Trust(trust))
+        }
+        piece => piece,
+    };
+    let pieces: Vec<_> = pieces.iter().enumerate().map(in_order).collect();
+    sync_stream::ours(&pieces)
 }
 
 /// Takes objects in any order.

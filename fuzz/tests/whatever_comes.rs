@@ -43,5 +43,5 @@ macro_rules! targets {
 
 targets! {
     admin_body bootstrap codec dsn duration forwarded guard handshake hpack http1 http2_client log_line manifest options paths
-    sync_manifest
+    sync_manifest sync_stream
 }
