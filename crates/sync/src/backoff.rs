@@ -4,16 +4,16 @@ use std::time::Duration;
 
 /// Numbers that look random and are the same for the same seed.
 #[derive(Debug, Clone)]
-pub(crate) struct Jitter(u64);
+pub struct Jitter(u64);
 
 impl Jitter {
     /// Another sequence for each seed.
-    pub(crate) fn new(seed: u64) -> Self {
+    pub fn new(seed: u64) -> Self {
         Self(seed)
     }
 
     /// The next number (splitmix64).
-    pub(crate) fn number(&mut self) -> u64 {
+    pub fn number(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -22,7 +22,7 @@ impl Jitter {
     }
 
     /// A time between half of this one and all of it.
-    pub(crate) fn around(&mut self, time: Duration) -> Duration {
+    pub fn around(&mut self, time: Duration) -> Duration {
         let half = time / 2;
         let nanos = u64::try_from(half.as_nanos()).unwrap_or(u64::MAX);
         half + Duration::from_nanos(self.number() % nanos.max(1))
@@ -31,7 +31,7 @@ impl Jitter {
 
 /// The pauses of one thing that is tried again and again.
 #[derive(Debug, Clone)]
-pub(crate) struct Backoff {
+pub struct Backoff {
     least: Duration,
     most: Duration,
     failures: u32,
@@ -39,19 +39,19 @@ pub(crate) struct Backoff {
 
 impl Backoff {
     /// From a first pause to the longest.
-    pub(crate) fn new(least: Duration, most: Duration) -> Self {
+    pub fn new(least: Duration, most: Duration) -> Self {
         Self { least, most, failures: 0 }
     }
 
     /// How long to wait after one more failure.
-    pub(crate) fn failed(&mut self, jitter: &mut Jitter) -> Duration {
+    pub fn failed(&mut self, jitter: &mut Jitter) -> Duration {
         let pause = self.least.saturating_mul(1 << self.failures.min(20)).min(self.most);
         self.failures = self.failures.saturating_add(1);
         jitter.around(pause)
     }
 
     /// All is well again.
-    pub(crate) fn succeeded(&mut self) {
+    pub fn succeeded(&mut self) {
         self.failures = 0;
     }
 }

@@ -58,7 +58,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-mod backoff;
+pub mod backoff;
 pub mod bootstrap;
 pub mod canonical_json;
 pub mod command;

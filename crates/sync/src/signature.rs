@@ -141,6 +141,16 @@ impl SignerKey {
         let wrong = || PinError::NotAKey(text.chars().take(100).collect());
         read.map(|bytes| Self(bytes.0)).ok_or_else(wrong)
     }
+
+    /// The key of these bytes.
+    pub fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    /// Its bytes.
+    pub fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
 }
 
 impl PinnedSigners {
