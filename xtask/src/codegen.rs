@@ -1,5 +1,6 @@
 //! Turns protocol files into Rust, without protoc: those of `proto/`, which are the contract with plugins,
-//! for `wire`, and those of `crates/sync/proto/`, which are between our own processes only, for `sync`.
+//! for `wire`, and those of `crates/sync/proto/` and `crates/enrolment/proto/`, which are between our own
+//! processes only, for `sync` and `enrolment`.
 //!
 //! The result is committed, so that building the workspace needs no generator; [`check`] tells
 //! whether it still fits the protocol files.
@@ -58,6 +59,12 @@ const CONTRACTS: &[Contract] = &[
             ".sidegate_sync.Trust",
         ],
         secret: &[".sidegate_sync.Trust"],
+        services: None,
+    },
+    Contract {
+        protos: "crates/enrolment/proto",
+        generated: "crates/enrolment/src/generated",
+        zero_copy: &[],
         services: None,
     },
 ];
