@@ -10,6 +10,7 @@
 //!
 //! It knows neither SQL nor settings: what is stored, and who may join, say [`EdgeRegistry`] and [`Enroller`].
 
+mod acceptor;
 mod authority;
 mod certificate;
 mod clock;
@@ -20,8 +21,13 @@ mod names;
 mod provider;
 mod request;
 mod rotation;
+mod service;
 mod trust_bundle;
 
+pub use acceptor::{
+    Accepted, AcceptorLimits, EdgeAcceptor, EdgeIo, EdgeRegistry, EnrolmentIo, EnrolmentPeer,
+    Standing,
+};
 pub use authority::{
     AuthorityError, CLIENT_LIFE, CertificateAuthority, GRACE, IssuedCertificate, SERVER_LIFE,
 };
@@ -34,6 +40,7 @@ pub use join_token::{InvalidJoinToken, JOIN_TOKEN_PREFIX, JoinToken, JoinTokenId
 pub use names::{ENROL_NAME, InvalidEdgeName, SYNC_NAME, check_edge_name};
 pub use request::{CertificateRequest, InvalidRequest};
 pub use rotation::{AuthoritySet, AuthorityState, RotationError};
+pub use service::{Claim, Enroller, EnrolmentService, Refusal};
 pub use trust_bundle::{
     DataKey, InvalidTrustBundle, MAX_AUTHORITIES, MAX_TRUST_BUNDLE_BYTES, TrustBundle,
 };
