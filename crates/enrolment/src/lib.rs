@@ -15,6 +15,7 @@ mod authority;
 mod certificate;
 mod clock;
 mod control_url;
+pub mod edge;
 mod join_token;
 pub mod message;
 mod names;
