@@ -23,8 +23,8 @@ pub mod verdict;
 pub use search::search;
 pub use verdict::Verdict;
 
-use snapshots::{bootstrap, sync_manifest, sync_stream};
-use texts::{admin_body, dsn, duration, handshake, log_line, manifest, options};
+use snapshots::{bootstrap, sync_manifest, sync_stream, trust_bundle};
+use texts::{admin_body, dsn, duration, handshake, join_token, log_line, manifest, options};
 
 /// Something that reads foreign bytes.
 #[derive(Debug, Clone, Copy)]
@@ -50,12 +50,14 @@ pub const TARGETS: &[Target] = &[
     Target { name: "hpack", check: hpack::check, words: hpack::WORDS },
     Target { name: "http1", check: http1::check, words: http1::WORDS },
     Target { name: "http2_client", check: http2_client::check, words: http2_client::WORDS },
+    Target { name: "join_token", check: join_token::check, words: join_token::WORDS },
     Target { name: "log_line", check: log_line::check, words: log_line::WORDS },
     Target { name: "manifest", check: manifest::check, words: manifest::WORDS },
     Target { name: "options", check: options::check, words: options::WORDS },
     Target { name: "paths", check: paths::check, words: paths::WORDS },
     Target { name: "sync_manifest", check: sync_manifest::check, words: sync_manifest::WORDS },
     Target { name: "sync_stream", check: sync_stream::check, words: sync_stream::WORDS },
+    Target { name: "trust_bundle", check: trust_bundle::check, words: trust_bundle::WORDS },
 ];
 
 /// Tries one input.

@@ -3,3 +3,4 @@
 pub mod bootstrap;
 pub mod sync_manifest;
 pub mod sync_stream;
+pub mod trust_bundle;

@@ -7,8 +7,10 @@ use prost::Message as _;
 use sidegate_fuzz::guard::Io;
 use sidegate_fuzz::http2_client::wire::Tamper;
 use sidegate_fuzz::search::{Budget, Start};
-use sidegate_fuzz::snapshots::{bootstrap, sync_manifest, sync_stream};
-use sidegate_fuzz::texts::{admin_body, dsn, duration, handshake, log_line, manifest, options};
+use sidegate_fuzz::snapshots::{bootstrap, sync_manifest, sync_stream, trust_bundle};
+use sidegate_fuzz::texts::{
+    admin_body, dsn, duration, handshake, join_token, log_line, manifest, options,
+};
 use sidegate_fuzz::{
     TARGETS, Verdict, codec, forwarded, guard, hpack, http1, http2_client, paths, search,
 };
@@ -74,12 +76,14 @@ planted! {
     hpack: |input| hpack::check_with(lower_case, input);
     http1: |input| http1::check_with(any_case_of_version, input);
     http2_client: |input| http2_client::check_with(TALKS_ON, input);
+    join_token: |input| join_token::check_with(with_blanks, input);
     log_line: |input| log_line::check_with(RAW_LINES, input);
     manifest: |input| manifest::check_with(any_hooks, input);
     options: |input| options::check_with(any_case_of_values, input);
     paths: |input| paths::check_with(decoded_twice, input);
     sync_manifest: |input| sync_manifest::check_with(any_order, input);
     sync_stream: |input| sync_stream::check_with(late_ones, input);
+    trust_bundle: |input| trust_bundle::check_with(any_order_of_keys, input);
 }
 
 /// Overlooks members that no app has, where their names have four letters.
@@ -144,6 +148,22 @@ fn quoting(text: &str) -> Result<Address, String> {
         false => told,
     };
     read_address(text).map_err(quote)
+}
+
+/// Overlooks blanks within a token.
+fn with_blanks(text: &str) -> Result<join_token::Reading, String> {
+    join_token::ours(&text.replace(' ', ""))
+}
+
+/// Takes the keys of a namespace in any order.
+fn any_order_of_keys(bytes: &[u8]) -> Option<trust_bundle::Reading> {
+    trust_bundle::ours(bytes).or_else(|| {
+        let mut bundle = sidegate_enrolment::message::TrustBundle::decode(bytes).ok()?;
+        for of_namespace in &mut bundle.data_keys {
+            of_namespace.keys.sort_by_key(|key| key.number);
+        }
+        trust_bundle::ours(&bundle.encode_to_vec())
+    })
 }
 
 /// Takes `1,5h` for a duration.

@@ -42,6 +42,6 @@ macro_rules! targets {
 }
 
 targets! {
-    admin_body bootstrap codec dsn duration forwarded guard handshake hpack http1 http2_client log_line manifest options paths
-    sync_manifest sync_stream
+    admin_body bootstrap codec dsn duration forwarded guard handshake hpack http1 http2_client join_token log_line
+    manifest options paths sync_manifest sync_stream trust_bundle
 }

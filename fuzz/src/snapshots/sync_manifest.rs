@@ -77,7 +77,7 @@ pub fn check_with(read: Reader, input: &[u8]) -> Verdict {
     Ok(Outcome::of(&reading.map(|reading| (reading.position, reading.entries.len()))))
 }
 
-enum Field<'a> {
+pub(super) enum Field<'a> {
     Number(u64),
     Bytes(&'a [u8]),
     Other,
@@ -161,10 +161,10 @@ fn entry(bytes: &[u8]) -> Option<Option<Entry>> {
     Some(is_fine.then(|| (text(kind), text(key), digest.to_vec(), size)))
 }
 
-type Fields<'a> = Vec<(u64, Field<'a>)>;
+pub(super) type Fields<'a> = Vec<(u64, Field<'a>)>;
 
 /// Fields in their order; groups, which nobody writes any more, are not known here.
-fn fields(mut bytes: &[u8]) -> Option<Option<Fields<'_>>> {
+pub(super) fn fields(mut bytes: &[u8]) -> Option<Option<Fields<'_>>> {
     let mut fields = Vec::new();
     while !bytes.is_empty() {
         let Some(key) = varint(&mut bytes) else { return Some(None) };

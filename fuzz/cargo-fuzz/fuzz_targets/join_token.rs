@@ -1,0 +1,5 @@
+//! Join tokens.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|input: &[u8]| sidegate_fuzz::must_hold("join_token", input));

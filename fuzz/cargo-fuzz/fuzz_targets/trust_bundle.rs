@@ -1,0 +1,5 @@
+//! Trust bundles.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|input: &[u8]| sidegate_fuzz::must_hold("trust_bundle", input));
