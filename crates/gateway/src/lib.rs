@@ -1,11 +1,12 @@
 //! The edge of Sidegate: from a client's socket to a question and back.
 //!
 //! Reading order: `run` puts the parts together; `edge` carries a request; `route` and `identity` answer
-//! its first two questions, from the generation that the plugins' host publishes; `metrics` counts, and
+//! its first two questions, from the generation that the plugins' host publishes, as far as `freshness` lets them; `metrics` counts, and
 //! [`log`] is written without holding anybody up. It starts and stops no plugin; there is no SQL and no
 //! admin API here.
 
 mod edge;
+mod freshness;
 #[doc(hidden)]
 pub mod fuzzing;
 mod identity;
@@ -17,4 +18,5 @@ mod run;
 pub use edge::context::EdgeLimits;
 pub use edge::proxies::{Believed, Network, Proxies};
 pub use edge::tls::{ShownIdentity, TlsIdentity, TlsIdentityError};
+pub use freshness::{Freshness, Knowledge, ServedPosition};
 pub use run::{Gateway, GatewayError, GatewaySettings, Listeners, METRICS_TYPE, Probes, start};

@@ -4,6 +4,7 @@
 //! Each shard counts for itself and without locks; a scrape adds up.
 
 mod exposition;
+mod knowledge;
 mod plugin_metrics;
 mod policy_limit;
 mod removed_series;
@@ -15,6 +16,7 @@ pub(crate) use plugin_metrics::CallFigures;
 pub(crate) use policy_limit::PolicyLimit;
 pub(crate) use route_meter::{RouteMeter, RouteName, UNMATCHED};
 
+use crate::freshness::Knowledge;
 use exposition::announce;
 use removed_series::RemovedSeries;
 use report::Report;
@@ -111,10 +113,20 @@ impl Metrics {
         &self.certificate_expiry
     }
 
-    /// Everything in the text format, with what is known of plugins and the lines that the log had to
-    /// drop.
-    pub(crate) fn render(&self, plugins: Plugins<'_>, dropped_lines: u64) -> String {
-        self.render_at(plugins, dropped_lines, Instant::now())
+    /// Everything in the text format, with what is known of plugins, the lines that the log had to
+    /// drop, and what an edge knows.
+    pub(crate) fn render(
+        &self,
+        plugins: Plugins<'_>,
+        dropped_lines: u64,
+        knowledge: Option<&Knowledge>,
+    ) -> String {
+        let mut out = self.render_at(plugins, dropped_lines, Instant::now());
+        if let Some(knowledge) = knowledge {
+            knowledge::write(&mut out, knowledge);
+        }
+        out.push_str("# EOF\n");
+        out
     }
 
     fn render_at(&self, plugins: Plugins<'_>, dropped_lines: u64, now: Instant) -> String {
@@ -143,7 +155,6 @@ impl Metrics {
         self.write_certificate_expiry(&mut out);
         plugin_metrics::write(&mut out, plugins, ProcessFigures::read);
         plugin_metrics::write_calls(&mut out, calls);
-        out.push_str("# EOF\n");
         out
     }
 

@@ -10,6 +10,7 @@ use crate::edge::operations;
 pub use crate::edge::operations::METRICS_TYPE;
 use crate::edge::proxies::Proxies;
 use crate::edge::tls::{ShownIdentity, TlsIdentity};
+use crate::freshness::Freshness;
 use crate::log::Logs;
 use crate::metrics::Metrics;
 use serde_json::Value;
@@ -53,6 +54,8 @@ pub struct GatewaySettings {
     pub host: HostSettings,
     /// Where requests are told.
     pub logs: Logs,
+    /// How old what it knows is.
+    pub freshness: Arc<Freshness>,
 }
 
 /// Why the gateway cannot start.
@@ -186,6 +189,7 @@ pub async fn start(
         public_probes: settings.public_probes,
         public_endpoints: settings.public_endpoints,
         handed_over: AtomicBool::new(false),
+        freshness: settings.freshness,
         limits: settings.limits,
     });
     let tls = settings.tls.map(|identity| {

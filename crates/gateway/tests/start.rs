@@ -72,6 +72,7 @@ fn settings(folder: &Path) -> GatewaySettings {
             limits: HostLimits::default(),
         },
         logs: Logs::none(),
+        freshness: std::sync::Arc::default(),
     }
 }
 

@@ -60,6 +60,7 @@ pub(crate) fn settings(
         edge_namespace: config.edge_namespace.clone(),
         host,
         logs,
+        freshness: Arc::default(),
     })
 }
 

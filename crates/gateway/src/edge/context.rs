@@ -9,6 +9,8 @@ use super::open_streams::OpenStreams;
 use super::origin::Origin;
 use super::proxies::Proxies;
 use super::request_id::RequestId;
+use crate::freshness::Freshness;
+use crate::identity::authenticate::Known;
 use crate::log::Logs;
 use crate::metrics::Metrics;
 use http::Version;
@@ -130,6 +132,8 @@ pub(crate) struct Edge {
     pub public_endpoints: PublicMode,
     /// Whether another process serves in its place.
     pub handed_over: AtomicBool,
+    /// How old what it knows is.
+    pub freshness: Arc<Freshness>,
 }
 
 impl Edge {
@@ -139,8 +143,9 @@ impl Edge {
     }
 
     /// What requests are decided by under a generation.
-    pub(crate) fn rules<'a>(&self, generation: &'a Generation) -> Rules<'a> {
-        Rules { generation, public_endpoints: self.public_endpoints }
+    pub(crate) fn rules<'a>(&'a self, generation: &'a Generation) -> Rules<'a> {
+        let public_endpoints = self.public_endpoints;
+        Rules { generation, public_endpoints, freshness: &self.freshness }
     }
 
     /// A moment on the clock that quotas use.
@@ -166,6 +171,15 @@ pub(crate) struct Rules<'a> {
     pub generation: &'a Generation,
     /// Whether public endpoints wait for an operator.
     pub public_endpoints: PublicMode,
+    /// How old what is known is.
+    pub freshness: &'a Freshness,
+}
+
+impl Rules<'_> {
+    /// What callers are identified by.
+    pub(crate) fn known(&self) -> Known<'_> {
+        Known { generation: self.generation, freshness: self.freshness }
+    }
 }
 
 /// One request, before its answer begins.

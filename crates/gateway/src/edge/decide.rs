@@ -60,6 +60,9 @@ pub(crate) fn decide(
             return Ok(Decision::Options(allow));
         }
         Err(Miss::Unknown(mount)) => return waits(mount),
+        Err(Miss::NotFound) if !rules.freshness.is_complete() => {
+            return Err(EdgeError::nothing_known());
+        }
         Err(miss) => return Err(miss.into()),
     };
     observer.found_plugin(&matched.mount);
@@ -74,7 +77,7 @@ pub(crate) fn decide(
     if awaits_approval {
         return Err(EdgeError::not_approved());
     }
-    let caller = may_call(rules.generation, &matched, &head.headers, head.uri.query(), now)?;
+    let caller = may_call(&rules.known(), &matched, &head.headers, head.uri.query(), now)?;
     observer.found_caller(&matched, &caller);
     match &matched.mount.target {
         Target::Ready(instance) => {

@@ -1,7 +1,7 @@
 //! What would happen to a request, and why. Nothing is executed and nothing is counted: it asks what
 //! requests are decided by, and only looks at limits.
 
-use super::context::Edge;
+use super::context::{Edge, Rules};
 use super::decide::{Decision, Observer, decide};
 use super::error::EdgeError;
 use super::forwarded::ForwardedInfo;
@@ -159,10 +159,14 @@ fn outcome(
         return Ok(Outcome::Gateway { status: status.as_u16() });
     }
     story.stage = Some("route");
+    if let Some(stale) = edge.freshness.knowledge().and_then(|known| known.stale_because.clone()) {
+        story.pass("freshness", stale);
+    }
     let generation = edge.generations.load();
     let with_hidden = token.and_then(|hash| with_hidden_token(&generation, &head, hash));
     let generation = with_hidden.as_ref().unwrap_or(&generation);
-    let decision = decide(&edge.rules(generation), &head, now_millis, story);
+    let rules = edge.rules(generation);
+    let decision = decide(&rules, &head, now_millis, story);
     let (matched, caller) = match decision {
         Ok(Decision::Call { matched, caller, .. }) => (matched, caller),
         Ok(Decision::Options(allow)) => {
@@ -178,7 +182,7 @@ fn outcome(
             return Ok(Outcome::Waits);
         }
         Err(error) => {
-            story.tell_known_caller(generation, &head, &error);
+            story.tell_known_caller(&rules, &head, &error);
             return Err(error);
         }
     };
@@ -314,16 +318,17 @@ fn quota_state(name: &'static str, state: QuotaState) -> LimitState {
 
 impl Story {
     /// Where a caller that is known is refused, who it is.
-    fn tell_known_caller(&mut self, generation: &Generation, head: &Parts, error: &EdgeError) {
+    fn tell_known_caller(&mut self, rules: &Rules<'_>, head: &Parts, error: &EdgeError) {
         if !matches!(error.code.as_str(), "forbidden" | "insufficient_scope") {
             return;
         }
         let Ok(path) = PluginPath::parse(head.uri.path()) else { return };
-        let Ok(Found::Match(matched)) = lookup(generation, head.method.as_str(), path) else {
+        let Ok(Found::Match(matched)) = lookup(rules.generation, head.method.as_str(), path) else {
             return;
         };
         let query = head.uri.query();
-        if let Ok(caller) = authenticate(generation, &matched, &head.headers, query, now_millis) {
+        if let Ok(caller) = authenticate(&rules.known(), &matched, &head.headers, query, now_millis)
+        {
             self.tell_caller(&matched, &caller);
         }
     }

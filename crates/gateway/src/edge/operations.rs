@@ -2,6 +2,7 @@
 
 use super::body::EdgeBody;
 use super::context::{Edge, RequestContext};
+use crate::freshness::{Knowledge, ServedPosition};
 use crate::metrics::{CallFigures, Plugins};
 use http::{HeaderValue, Method, Response, StatusCode, header};
 use serde_json::{Value, json};
@@ -52,22 +53,54 @@ fn ready_status(is_ready: bool) -> StatusCode {
 }
 
 /// Ready from the first published generation until the gateway stops, while every required plugin
-/// serves; told with the reasons. Any other broken plugin is told, but never makes the node unready.
+/// serves; told with the reasons. Any other broken plugin is told, but never makes the node unready. An edge needs
+/// something of all of its namespaces first, and says beside how old what it knows is.
 pub(crate) fn readiness(edge: &Edge, revision: Revision) -> (bool, Value) {
     let settled = (edge.statuses)();
     let has_generation = settled.is_some();
     let plugins = settled.unwrap_or_default();
     let is_missing = |p: &&PluginStatus| p.required && p.state != PluginState::Ready;
     let missing: Vec<_> = plugins.iter().filter(is_missing).map(|p| p.name.as_str()).collect();
-    let is_ready = has_generation && missing.is_empty() && !edge.is_stopping();
-    let body = json!({
-        "status": if is_ready { "ready" } else { "not ready" },
+    let knowledge = edge.freshness.knowledge();
+    let is_complete = edge.freshness.is_complete();
+    let is_ready = has_generation && is_complete && missing.is_empty() && !edge.is_stopping();
+    let mut body = json!({
+        "status": if is_ready { ready_word(knowledge.as_deref()) } else { "not ready" },
         "service": "sidegate",
         "revision": revision,
         "missing": missing,
         "plugins": plugins.iter().map(plugin).collect::<Vec<_>>(),
     });
+    if let (Some(knowledge), Some(body)) = (knowledge, body.as_object_mut()) {
+        tell_knowledge(&knowledge, body);
+    }
     (is_ready, body)
+}
+
+/// What one that is ready calls itself.
+fn ready_word(knowledge: Option<&Knowledge>) -> &'static str {
+    match knowledge {
+        None => "ready",
+        Some(knowledge) if knowledge.stale_because.is_none() => "fresh",
+        Some(_) => "stale",
+    }
+}
+
+/// What an edge knows, and since when.
+fn tell_knowledge(knowledge: &Knowledge, body: &mut serde_json::Map<String, Value>) {
+    let position = |at: &ServedPosition| json!({"namespace": at.namespace, "lineage": at.lineage, "revision": at.revision});
+    let positions: Vec<_> = knowledge.positions.iter().map(position).collect();
+    let reason = match (knowledge.is_complete, &knowledge.stale_because) {
+        (false, Some(stale)) => Some(format!("no snapshot yet: {stale}")),
+        (false, None) => Some("no snapshot yet".to_owned()),
+        (true, stale) => stale.clone(),
+    };
+    body.extend([
+        ("positions".to_owned(), json!(positions)),
+        ("staleness_seconds".to_owned(), json!(knowledge.staleness.as_secs())),
+        ("connected".to_owned(), json!(knowledge.is_connected)),
+        ("reason".to_owned(), json!(reason)),
+    ]);
 }
 
 /// Everything that is counted, as a scraper reads it.
@@ -75,7 +108,8 @@ pub(crate) fn metrics_text(edge: &Edge) -> String {
     let statuses = (edge.statuses)().unwrap_or_default();
     let calls = call_figures(&edge.generations.load());
     let plugins = Plugins { statuses: &statuses, calls: &calls };
-    edge.metrics.render(plugins, edge.logs.dropped_lines())
+    let knowledge = edge.freshness.knowledge();
+    edge.metrics.render(plugins, edge.logs.dropped_lines(), knowledge.as_deref())
 }
 
 /// The calls of plugins that take only so many at one time.

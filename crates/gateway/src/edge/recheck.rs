@@ -60,7 +60,8 @@ pub(crate) async fn recheck(
         // It is being started again: whoever answered before has gone, or is asked in vain.
         Decision::Wait(mount) if mount.plugin.id == matched.mount.plugin.id => {
             *instance = settle::replacement(context, moment, matched, None).await?;
-            let caller = settle::identify(&moment.generation, matched, head)?;
+            let rules = context.edge.rules(&moment.generation);
+            let caller = settle::identify(&rules.known(), matched, head)?;
             permit.renew(caller)?;
         }
         _ => return Err(EdgeError::plugin_unavailable()),

@@ -8,13 +8,13 @@ use super::error::EdgeError;
 use super::wall_clock;
 use crate::identity::access::may_call;
 use crate::identity::approval::awaits_approval;
-use crate::identity::authenticate::Caller;
+use crate::identity::authenticate::{Caller, Known};
 use crate::metrics::RouteName;
 use crate::route::lookup::Match;
 use http::request::Parts;
 use sidegate_model::clock::now_millis;
 use sidegate_model::endpoint::{Method, MethodSet, Resolution};
-use sidegate_plugins::{Generation, Instance, Mount, Target};
+use sidegate_plugins::{Instance, Mount, Target};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -170,13 +170,9 @@ fn names_the_same(mount: &Mount, matched: &Match) -> bool {
 ///
 /// # Errors
 /// [`EdgeError`] where that is demanded and not known.
-pub(crate) fn identify(
-    generation: &Generation,
-    matched: &Match,
-    head: &Parts,
-) -> Result<Caller, EdgeError> {
+pub(crate) fn identify(by: &Known<'_>, matched: &Match, head: &Parts) -> Result<Caller, EdgeError> {
     let query = head.uri.query();
-    Ok(may_call(generation, matched, &head.headers, query, now_millis)?)
+    Ok(may_call(by, matched, &head.headers, query, now_millis)?)
 }
 
 fn route_name(matched: &Match) -> RouteName<'_> {

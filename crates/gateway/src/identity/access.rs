@@ -1,7 +1,7 @@
 //! Whether whoever calls may call what is named: by the plugin's word and by the operator's, of which
 //! neither weakens the other.
 
-use super::authenticate::{self, Caller, Unidentified, authenticate};
+use super::authenticate::{self, Caller, Known, Unidentified, authenticate};
 use crate::route::lookup::Match;
 use http::HeaderMap;
 use sidegate_model::UnixMillis;
@@ -43,13 +43,13 @@ impl From<Unidentified> for Refused {
 /// # Errors
 /// [`Refused`] for whoever may not, or where it cannot be decided.
 pub(crate) fn may_call(
-    generation: &Generation,
+    by: &Known<'_>,
     matched: &Match,
     headers: &HeaderMap,
     query: Option<&str>,
     now: impl FnOnce() -> UnixMillis,
 ) -> Result<Caller, Refused> {
-    let caller = authenticate(generation, matched, headers, query, now)?;
+    let caller = authenticate(by, matched, headers, query, now)?;
     if let Caller::App(known) = &caller {
         let policy = &matched.mount.plugin.options.policy;
         let of_route = matched.scopes.as_deref().unwrap_or_default();

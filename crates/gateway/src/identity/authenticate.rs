@@ -1,9 +1,11 @@
 //! From a presented token to a caller.
 
+use crate::freshness::Freshness;
 use crate::route::lookup::Match;
 use http::{HeaderMap, header};
 use percent_encoding::percent_decode_str;
 use sidegate_model::UnixMillis;
+use sidegate_model::app::App;
 use sidegate_model::token::{Token, TokenHash};
 use sidegate_plugins::{AppIdentity, Ending, Generation};
 use sidegate_wire::ErrorCode;
@@ -38,6 +40,15 @@ pub(crate) struct Unidentified {
     pub challenge: Option<&'static str>,
 }
 
+/// What callers are identified by.
+#[derive(Clone, Copy)]
+pub(crate) struct Known<'a> {
+    /// Tokens and apps.
+    pub generation: &'a Generation,
+    /// How old they are.
+    pub freshness: &'a Freshness,
+}
+
 const MISSING: Unidentified = Unidentified {
     code: ErrorCode::Unauthorized,
     public: "a token is required: send Authorization: Bearer <token>",
@@ -62,13 +73,18 @@ const UNDECIDED: Unidentified = Unidentified {
     public: "the caller cannot be identified right now",
     challenge: None,
 };
+/// What is known of tokens is older than may be.
+const OUTDATED: Unidentified = Unidentified {
+    public: "the caller cannot be identified right now: what is known of tokens here is too old",
+    ..UNDECIDED
+};
 
 /// Finds out who calls a matched endpoint. What time it is, is asked only of tokens that expire.
 ///
 /// # Errors
 /// [`Unidentified`] where a token is demanded and none is good, or where it cannot be decided.
 pub(crate) fn authenticate(
-    generation: &Generation,
+    by: &Known<'_>,
     matched: &Match,
     headers: &HeaderMap,
     query: Option<&str>,
@@ -78,7 +94,7 @@ pub(crate) fn authenticate(
     if !required && !matched.mount.plugin.options.optional_auth {
         return Ok(Caller::Anonymous);
     }
-    let known = presented(headers, query).and_then(|text| identify(generation, &text, now));
+    let known = presented(headers, query).and_then(|text| identify(by, &text, now));
     match known {
         Ok(known) => Ok(Caller::App(known)),
         Err(refused) if !required && refused.code == ErrorCode::Unauthorized => {
@@ -89,10 +105,16 @@ pub(crate) fn authenticate(
 }
 
 fn identify(
-    generation: &Generation,
+    by: &Known<'_>,
     presented: &str,
     now: impl FnOnce() -> UnixMillis,
 ) -> Result<KnownApp, Unidentified> {
+    let Known { generation, freshness } = by;
+    let age = freshness.age();
+    // A token that is not known may have been made since, and one that is known revoked.
+    if !age.is_within(None) {
+        return Err(OUTDATED);
+    }
     let token = generation.tokens.get(&TokenHash::of(presented)).ok_or(INVALID)?;
     if token.expires_at.is_some() && token.is_expired(now()) {
         return Err(EXPIRED);
@@ -101,7 +123,15 @@ fn identify(
     if !identity.app.is_active {
         return Err(INACTIVE);
     }
+    if !age.is_within(max_staleness_millis(&identity.app)) {
+        return Err(OUTDATED);
+    }
     Ok(KnownApp { identity: identity.clone(), token: token.clone() })
+}
+
+/// How old knowledge of an app may be, where it says so itself.
+fn max_staleness_millis(_: &App) -> Option<u64> {
+    None
 }
 
 /// Why a caller that was let in with this token would not be let in now, if that is so.
@@ -162,8 +192,9 @@ fn unescape(text: &str) -> Option<Cow<'_, str>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::freshness::Knowledge;
     use http::HeaderValue;
-    use sidegate_model::app::{App, AppId};
+    use sidegate_model::app::AppId;
     use sidegate_model::last_use::LastUse;
     use sidegate_model::snapshot::Snapshot;
     use sidegate_model::token::TokenId;
@@ -215,7 +246,8 @@ mod tests {
 
     fn refusal(app_is_active: Option<bool>, presented: &str, now: UnixMillis) -> Option<ErrorCode> {
         let generation = generation(app_is_active);
-        identify(&generation, presented, || now).err().map(|refused| refused.code)
+        let by = Known { generation: &generation, freshness: &Freshness::own() };
+        identify(&by, presented, || now).err().map(|refused| refused.code)
     }
 
     #[test]
@@ -225,6 +257,21 @@ mod tests {
         assert_eq!(refusal(Some(false), "t", 0), Some(ErrorCode::Unauthorized));
         assert_eq!(refusal(Some(true), "u", 0), Some(ErrorCode::Unauthorized));
         assert_eq!(refusal(None, "t", 0), Some(ErrorCode::IdentityUnavailable));
+    }
+
+    #[test]
+    fn by_knowledge_that_is_too_old_no_token_is_good_or_bad() {
+        let (generation, freshness) = (generation(Some(true)), Freshness::nothing_known());
+        let refusal = |presented, is_too_old| {
+            freshness.tell(Knowledge { is_too_old, ..<_>::default() });
+            let by = Known { generation: &generation, freshness: &freshness };
+            identify(&by, presented, || 0).err().map(|refused| refused.code)
+        };
+        assert_eq!(refusal("t", false), None);
+        assert_eq!(refusal("u", false), Some(ErrorCode::Unauthorized));
+        for presented in ["t", "u"] {
+            assert_eq!(refusal(presented, true), Some(ErrorCode::IdentityUnavailable));
+        }
     }
 
     #[test]

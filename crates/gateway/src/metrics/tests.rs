@@ -58,7 +58,7 @@ fn text(plugins: &[PluginStatus]) -> String {
     let waited = Duration::from_millis(1500);
     let now = ConcurrencyFigures { inside: 4, waiting: 2, waits: 3, waited };
     let calls = [CallFigures { plugin: "a".to_owned(), now }];
-    metrics.render(Plugins { statuses: plugins, calls: &calls }, 0)
+    metrics.render(Plugins { statuses: plugins, calls: &calls }, 0, None)
 }
 
 #[test]

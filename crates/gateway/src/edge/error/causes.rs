@@ -31,6 +31,12 @@ impl EdgeError {
         Self::new(ErrorCode::PluginTimeout)
     }
 
+    /// What is not found here may well exist: not everything that is published has arrived yet.
+    pub(crate) fn nothing_known() -> Self {
+        Self::public(ErrorCode::PluginUnavailable, "this gateway has no configuration yet")
+            .because("no snapshot of every namespace has arrived from the control plane yet")
+    }
+
     /// It needs no token, and no operator has approved that. A token makes no difference.
     pub(crate) fn not_approved() -> Self {
         let challenge = HeaderValue::from_static("Bearer realm=\"sidegate\"");

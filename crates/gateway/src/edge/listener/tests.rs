@@ -32,6 +32,7 @@ fn edge() -> Arc<Edge> {
         public_probes: true,
         public_endpoints: PublicMode::Allow,
         handed_over: AtomicBool::new(false),
+        freshness: Arc::default(),
         limits,
     })
 }
