@@ -2,13 +2,12 @@
 //! no write here grows the revision; who may ask for what is not known here.
 
 use crate::error::StoreError;
-use crate::revision::Write;
-use crate::sql::{Param, params};
-use crate::store::Store;
-use crate::turns::Writer;
+use crate::sql::{Param, Tx, params};
+use crate::store::{Backend, Store};
+use crate::turns::{Turns, Writer};
 use sidegate_model::UnixMillis;
 use sidegate_model::clock::now_millis;
-use sidegate_model::kv::{Kv, KvError, KvFuture, MAX_KEYS, MAX_TOTAL_BYTES, check};
+use sidegate_model::kv::{KvError, MAX_KEYS, MAX_TOTAL_BYTES, check};
 use sidegate_model::plugin::PluginId;
 use std::error::Error;
 
@@ -24,32 +23,60 @@ pub(crate) struct Entry<'a> {
     pub(crate) expires_at: Option<UnixMillis>,
 }
 
-impl Kv for Store {
-    fn read<'a>(&'a self, plugin: PluginId, key: &'a str) -> KvFuture<'a, Option<Vec<u8>>> {
-        Box::pin(async move {
-            check(key, b"")?;
-            Ok(self.read_entry(plugin, key, now_millis()).await?)
-        })
-    }
+/// The entries in some database.
+#[derive(Clone, Copy)]
+pub(crate) struct Entries<'a> {
+    pub(crate) backend: &'a Backend,
+    pub(crate) turns: &'a Turns,
+    /// Whether a plugin that was never heard of may keep something: who knows plugins is elsewhere.
+    pub(crate) takes_any_plugin: bool,
+}
 
-    fn write<'a>(
-        &'a self,
-        plugin: PluginId,
-        key: &'a str,
-        value: &'a [u8],
-        expires_at: Option<UnixMillis>,
-    ) -> KvFuture<'a, bool> {
-        let entry = Entry { key, value, expires_at };
-        Box::pin(self.write_entry(plugin, entry, now_millis()))
-    }
-
-    fn delete<'a>(&'a self, plugin: PluginId, key: &'a str) -> KvFuture<'a, bool> {
-        Box::pin(async move {
-            check(key, b"")?;
-            Ok(self.delete_entry(plugin, key, now_millis()).await?)
-        })
+impl Store {
+    /// What plugins keep in it.
+    pub(crate) fn entries(&self) -> Entries<'_> {
+        let (backend, turns) = self.parts();
+        Entries { backend, turns, takes_any_plugin: false }
     }
 }
+
+/// [`Kv`] for a database that has entries.
+macro_rules! keeps_for_plugins {
+    ($store:ty) => {
+        impl sidegate_model::kv::Kv for $store {
+            fn read<'a>(
+                &'a self,
+                plugin: sidegate_model::plugin::PluginId,
+                key: &'a str,
+            ) -> sidegate_model::kv::KvFuture<'a, Option<Vec<u8>>> {
+                Box::pin(self.entries().read(plugin, key))
+            }
+
+            fn write<'a>(
+                &'a self,
+                plugin: sidegate_model::plugin::PluginId,
+                key: &'a str,
+                value: &'a [u8],
+                expires_at: Option<sidegate_model::UnixMillis>,
+            ) -> sidegate_model::kv::KvFuture<'a, bool> {
+                let entry = $crate::kv::Entry { key, value, expires_at };
+                let now = sidegate_model::clock::now_millis();
+                Box::pin(self.entries().write_entry(plugin, entry, now))
+            }
+
+            fn delete<'a>(
+                &'a self,
+                plugin: sidegate_model::plugin::PluginId,
+                key: &'a str,
+            ) -> sidegate_model::kv::KvFuture<'a, bool> {
+                Box::pin(self.entries().delete(plugin, key))
+            }
+        }
+    };
+}
+pub(crate) use keeps_for_plugins;
+
+keeps_for_plugins!(Store);
 
 impl Store {
     /// Removes at most `limit` entries that have expired at `now`, whosever they are, the oldest
@@ -62,53 +89,83 @@ impl Store {
         now: UnixMillis,
         limit: u32,
     ) -> Result<u64, StoreError> {
-        let _turn = self.turn(Writer::Expiry).await?;
-        let mut write = self.begin_write().await?;
-        let removed = write.tx.all(REMOVE_EXPIRED, params![now, limit]).await?;
-        write.aside(removed.len() as u64).await
+        self.entries().remove_expired(now, limit).await
+    }
+}
+
+impl Entries<'_> {
+    pub(crate) async fn read(
+        self,
+        plugin: PluginId,
+        key: &str,
+    ) -> Result<Option<Vec<u8>>, KvError> {
+        check(key, b"")?;
+        Ok(self.read_entry(plugin, key, now_millis()).await?)
+    }
+
+    pub(crate) async fn delete(self, plugin: PluginId, key: &str) -> Result<bool, KvError> {
+        check(key, b"")?;
+        Ok(self.delete_entry(plugin, key, now_millis()).await?)
+    }
+
+    pub(crate) async fn remove_expired(
+        self,
+        now: UnixMillis,
+        limit: u32,
+    ) -> Result<u64, StoreError> {
+        let _turn = self.turns.take(Writer::Expiry).await?;
+        let mut tx = self.backend.begin_write().await?;
+        let removed = tx.all(REMOVE_EXPIRED, params![now, limit]).await?;
+        tx.commit().await?;
+        Ok(removed.len() as u64)
     }
 
     pub(crate) async fn read_entry(
-        &self,
+        self,
         plugin: PluginId,
         key: &str,
         now: UnixMillis,
     ) -> Result<Option<Vec<u8>>, StoreError> {
-        let mut tx = self.begin_read().await?;
+        let mut tx = self.backend.begin_read().await?;
         let row = tx.first(READ, params![plugin.0, stored(key), now]).await?;
         row.map(|row| row.of("entry").get("value")).transpose()
     }
 
     pub(crate) async fn write_entry(
-        &self,
+        self,
         plugin: PluginId,
         entry: Entry<'_>,
         now: UnixMillis,
     ) -> Result<bool, KvError> {
         check(entry.key, entry.value)?;
-        let _turn = self.turn(Writer::Plugin(plugin.0)).await?;
-        let mut write = self.begin_write().await?;
-        let is_new = match put(&mut write, plugin, entry, now).await? {
+        let _turn = self.turns.take(Writer::Plugin(plugin.0)).await?;
+        let mut tx = self.backend.begin_write().await?;
+        if self.takes_any_plugin {
+            tx.all(KNOW, params![plugin.0]).await?;
+        }
+        let is_new = match put(&mut tx, plugin, entry, now).await? {
             Put::Full => return Err(KvError::Full),
             Put::Kept { is_new } => is_new,
         };
-        Ok(write.aside(is_new).await?)
+        tx.commit().await?;
+        Ok(is_new)
     }
 
     pub(crate) async fn delete_entry(
-        &self,
+        self,
         plugin: PluginId,
         key: &str,
         now: UnixMillis,
     ) -> Result<bool, StoreError> {
-        let _turn = self.turn(Writer::Plugin(plugin.0)).await?;
-        let mut write = self.begin_write().await?;
-        let row = write.tx.first(DELETE, params![plugin.0, stored(key)]).await?;
+        let _turn = self.turns.take(Writer::Plugin(plugin.0)).await?;
+        let mut tx = self.backend.begin_write().await?;
+        let row = tx.first(DELETE, params![plugin.0, stored(key)]).await?;
         let was_there = match row {
             Some(row) => is_alive(row.of("entry").get("expires_at")?, now),
             None => false,
         };
-        write.aside(was_there).await
+        tx.commit().await?;
+        Ok(was_there)
     }
 }
 
@@ -123,17 +180,17 @@ enum Put {
 }
 
 async fn put(
-    write: &mut Write,
+    tx: &mut Tx,
     plugin: PluginId,
     entry: Entry<'_>,
     now: UnixMillis,
 ) -> Result<Put, StoreError> {
     let bytes = i64::try_from(entry.key.len() + entry.value.len()).unwrap_or(i64::MAX);
-    write.tx.all(REMOVE_EXPIRED_OF, params![plugin.0, now, EXPIRED_AT_ONCE]).await?;
-    let before = bytes_before(write, plugin, entry.key, now).await?;
+    tx.all(REMOVE_EXPIRED_OF, params![plugin.0, now, EXPIRED_AT_ONCE]).await?;
+    let before = bytes_before(tx, plugin, entry.key, now).await?;
     // What needs no more room than before needs no count.
     if before.is_none_or(|before| before < bytes) {
-        let held = write.tx.first(HELD, params![plugin.0, now]).await?;
+        let held = tx.first(HELD, params![plugin.0, now]).await?;
         let held = held.as_ref().expect("a count returns its row").of("entries");
         let (keys, total): (i64, i64) = (held.get("keys")?, held.get("bytes")?);
         let keys = keys + i64::from(before.is_none());
@@ -143,18 +200,18 @@ async fn put(
         }
     }
     let params = params![plugin.0, stored(entry.key), bytes, entry.expires_at, now, entry.value];
-    write.tx.all(PUT, params).await?;
+    tx.all(PUT, params).await?;
     Ok(Put::Kept { is_new: before.is_none() })
 }
 
 /// What the entry under this key takes; `None` when there is none that has not expired.
 async fn bytes_before(
-    write: &mut Write,
+    tx: &mut Tx,
     plugin: PluginId,
     key: &str,
     now: UnixMillis,
 ) -> Result<Option<i64>, StoreError> {
-    let row = write.tx.first(BEFORE, params![plugin.0, stored(key)]).await?;
+    let row = tx.first(BEFORE, params![plugin.0, stored(key)]).await?;
     // A plugin that was deleted may still be finishing its last requests.
     let row = row.ok_or_else(|| StoreError::not_found("plugin", plugin))?;
     let row = row.of("entry");
@@ -170,6 +227,9 @@ fn is_alive(expires_at: Option<UnixMillis>, now: UnixMillis) -> bool {
 fn exceeds(amount: i64, most: usize) -> bool {
     usize::try_from(amount).is_ok_and(|amount| amount > most)
 }
+
+/// Where a plugin has to be known only for its entries.
+const KNOW: &str = "INSERT INTO plugins (id) VALUES ($1) ON CONFLICT (id) DO NOTHING";
 
 const READ: &str = "SELECT value FROM plugin_kv WHERE plugin_id = $1 AND key = $2 AND \
      (expires_at IS NULL OR expires_at > $3)";

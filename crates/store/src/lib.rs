@@ -3,7 +3,7 @@
 //! process.
 //!
 //! Reading order: `store` (transactions), `locked_store` (opening), `keys` (what seals secrets), `apps`, `tokens`, `token_life`, `plugins`, `sealed_draft`, `secret_settings`, `public_endpoints`, `admin_tokens`, `audit`, `audit_rows`, `namespaces`, `uniqueness`, `versions`, `history`, `snapshot`, `kv`
-//! (what is kept, each with its SQL), `precondition`, `turns` (how writes of plugins queue), `copy` (from one database to another), `sql` (how a statement reaches a database), `sqlite`, `postgres`, `dsn`.
+//! (what is kept, each with its SQL), `precondition`, `turns` (how writes of plugins queue), `edge_store` (what the plugins of an edge keep), `copy` (from one database to another), `sql` (how a statement reaches a database), `sqlite`, `postgres`, `dsn`.
 //!
 //! There is one text of each statement, and it uses only what SQLite and PostgreSQL share. Another database is
 //! added as one more variant in `store` and `sql`, a file beside `sqlite` and a folder of migrations.
@@ -30,6 +30,7 @@ mod audit;
 mod audit_rows;
 mod copy;
 mod dsn;
+mod edge_store;
 mod error;
 #[doc(hidden)]
 pub mod fuzzing;
@@ -64,6 +65,7 @@ pub use admin_tokens::NewAdminToken;
 pub use apps::{AppFilter, DeletedApp};
 pub use audit::{AuditFilter, AuditPage, Refusal};
 pub use copy::Copied;
+pub use edge_store::EdgeStore;
 pub use error::StoreError;
 pub use history::{
     Difference, RevisionEntry, RevisionFilter, RevisionPage, RolledBack, ThingChange, Versioned,

@@ -4,6 +4,7 @@
 use crate::dsn::Dsn;
 use crate::error::StoreError;
 use crate::keys::DataKeys;
+use crate::migrations::Schema;
 use crate::postgres::PostgresBackend;
 use crate::revision::Write;
 use crate::sqlite::SqliteBackend;
@@ -54,9 +55,9 @@ impl Store {
 
     async fn connect_to(dsn: &str, may_create: bool) -> Result<LockedStore, StoreError> {
         let backend = match Dsn::parse(dsn)? {
-            Dsn::SqliteFile { path, create } => {
-                Backend::Sqlite(SqliteBackend::open_file(&path, create && may_create).await?)
-            }
+            Dsn::SqliteFile { path, create } => Backend::Sqlite(
+                SqliteBackend::open_file(&path, create && may_create, Schema::Installation).await?,
+            ),
             Dsn::SqliteMemory => Backend::Sqlite(SqliteBackend::open_memory().await?),
             Dsn::Postgres(address) => Backend::Postgres(PostgresBackend::open(&address).await?),
         };

@@ -69,9 +69,38 @@ const STEPS: [Step; 7] = [
 /// This program.
 const OURS: &str = env!("CARGO_PKG_VERSION");
 
-/// All steps for SQLite.
-pub(crate) fn for_sqlite() -> Migrator {
-    with(|step| step.sqlite)
+/// What a SQLite file is for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Schema {
+    /// All that an installation has.
+    Installation,
+    /// What the plugins of an edge keep.
+    Edge,
+}
+
+impl Schema {
+    /// All steps to it.
+    pub(crate) fn migrator(self) -> Migrator {
+        let statements = match self {
+            Self::Installation => return with(|step| step.sqlite),
+            Self::Edge => include_str!("../migrations/edge/0001_plugin_kv.sql").into_sql_str(),
+        };
+        let told = "0.4.0: what plugins of an edge keep".into();
+        let step = Migration::new(1, told, MigrationType::Simple, statements, false);
+        Migrator::with_migrations(vec![step])
+    }
+
+    /// What to say of a file that has steps which this program does not know; the last of them is `number`.
+    pub(crate) fn too_new(self, number: i64, told: &str) -> String {
+        match self {
+            Self::Installation => too_new(number, told),
+            Self::Edge => {
+                "it was written by a newer Sidegate; use that one, or remove the file, which loses \
+                           what plugins keep"
+                    .to_owned()
+            }
+        }
+    }
 }
 
 /// All steps for PostgreSQL.

@@ -2,7 +2,7 @@
 //! what the migrations do.
 
 use crate::error::StoreError;
-use crate::migrations;
+use crate::migrations::{self, Schema};
 use crate::sql::Tx;
 use sqlx::Connection as _;
 use sqlx::migrate::MigrateError;
@@ -51,17 +51,21 @@ pub(crate) struct SqliteBackend {
 
 impl SqliteBackend {
     /// Opens a file; makes it and its folder, for the owner only, when `create` is set.
-    pub(crate) async fn open_file(path: &Path, create: bool) -> Result<Self, StoreError> {
+    pub(crate) async fn open_file(
+        path: &Path,
+        create: bool,
+        schema: Schema,
+    ) -> Result<Self, StoreError> {
         // A relative name could start with "file:", which SQLite would read as an address.
         let path = std::path::absolute(path).map_err(|e| unusable(path, &e))?;
         prepare_file(path.clone(), create).await?;
-        Self::open_prepared(&path).await.map_err(|e| e.while_opening(&path.display()))
+        Self::open_prepared(&path, schema).await.map_err(|e| e.while_opening(&path.display()))
     }
 
-    async fn open_prepared(path: &Path) -> Result<Self, StoreError> {
+    async fn open_prepared(path: &Path, schema: Schema) -> Result<Self, StoreError> {
         let options = connect_options().filename(path);
         let writer = replaceable(pool(1)).connect_with(options.clone()).await?;
-        migrate(&writer, path).await?;
+        migrate(&writer, path, schema).await?;
         use_wal(&writer).await?;
         let readers = replaceable(pool(READERS)).min_connections(0);
         let readers = readers.connect_lazy_with(options.read_only(true));
@@ -71,7 +75,7 @@ impl SqliteBackend {
     /// Opens a new database in memory, which lives as long as its one connection.
     pub(crate) async fn open_memory() -> Result<Self, StoreError> {
         let writer = pool(1).connect_with(connect_options().in_memory(true)).await?;
-        migrate(&writer, Path::new(":memory:")).await?;
+        migrate(&writer, Path::new(":memory:"), Schema::Installation).await?;
         Ok(Self { readers: writer.clone(), writer, may_reconnect: false })
     }
 
@@ -255,13 +259,13 @@ fn unusable(path: &Path, error: &io::Error) -> StoreError {
 
 /// Brings the schema up to date under the write lock, so that two programs that start at the same
 /// moment do not both do it.
-async fn migrate(writer: &SqlitePool, path: &Path) -> Result<(), StoreError> {
+async fn migrate(writer: &SqlitePool, path: &Path, schema: Schema) -> Result<(), StoreError> {
     let mut tx = writer.begin_with(BEGIN_WRITE).await?;
     refuse_foreign(&mut tx, path).await?;
     // Not `run`: through it the compiler cannot see that opening a store is `Send`.
-    let migrated = migrations::for_sqlite().run_direct(None, &mut *tx, false).await;
+    let migrated = schema.migrator().run_direct(None, &mut *tx, false).await;
     if let Err(error) = migrated {
-        return Err(not_migrated(&mut tx, error, path).await?);
+        return Err(not_migrated(&mut tx, error, (path, schema)).await?);
     }
     // On every start, because SQLite opens a file it may only read without a word.
     sqlx::query(MARK_AS_OURS).execute(&mut *tx).await?;
@@ -282,12 +286,12 @@ async fn refuse_foreign(tx: &mut SqliteConnection, path: &Path) -> Result<(), St
 async fn not_migrated(
     tx: &mut SqliteConnection,
     error: MigrateError,
-    path: &Path,
+    (path, schema): (&Path, Schema),
 ) -> Result<StoreError, sqlx::Error> {
     let problem = match &error {
         MigrateError::VersionMissing(_) => {
             let (number, told): (i64, String) = sqlx::query_as(NEWEST_STEP).fetch_one(tx).await?;
-            migrations::too_new(number, &told)
+            schema.too_new(number, &told)
         }
         MigrateError::VersionMismatch(_) => migrations::OF_ANOTHER_BUILD.to_owned(),
         _ => "its schema could not be brought up to date; nothing was changed".to_owned(),

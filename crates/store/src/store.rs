@@ -75,6 +75,11 @@ impl Store {
         self.backend.begin_read().await
     }
 
+    /// What it is made of, for those who keep nothing of their own.
+    pub(crate) fn parts(&self) -> (&Backend, &Turns) {
+        (&self.backend, &self.turns)
+    }
+
     /// To be held by a write on behalf of a plugin, from before its begin to its end.
     pub(crate) async fn turn(&self, writer: Writer) -> Result<Turn<'_>, StoreError> {
         self.turns.take(writer).await

@@ -61,6 +61,34 @@ macro_rules! for_each_database {
     };
 }
 
+/// The same for what the plugins of an edge keep.
+macro_rules! for_an_edge {
+    ($($promise:ident)+) => {
+        mod edge_file {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $promise() {
+                let folder = tempfile::tempdir().unwrap();
+                let store = crate::EdgeStore::open(&folder.path().join("kv.db")).await.unwrap();
+                super::kv::$promise(&store).await;
+                store.close().await;
+            })+
+        }
+    };
+}
+
+for_an_edge! {
+    a_value_is_kept_replaced_and_removed
+    two_plugins_with_the_same_key_never_meet
+    an_entry_that_has_expired_is_absent_and_makes_room
+    a_write_removes_what_has_expired_a_little_at_a_time
+    whatever_expires_is_removed_in_bounded_steps
+    a_key_or_a_value_that_breaks_the_rule_is_refused
+    ten_thousand_keys_are_the_most
+    all_bytes_together_are_limited
+    writers_at_the_same_time_lose_no_key_and_one_of_them_is_last
+    whatever_is_done_it_behaves_like_a_map
+}
+
 for_each_database! {
     apps:
         what_is_saved_is_what_is_read

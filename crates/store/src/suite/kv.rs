@@ -1,9 +1,9 @@
 //! The promises about what plugins keep. See the parent for where they run.
 
 use super::plugin;
-use crate::kv::{Entry, stored};
+use crate::kv::{Entries, Entry, stored};
 use crate::sql::params;
-use crate::{Precondition, Store};
+use crate::{EdgeStore, Precondition, Store};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
 use proptest::test_runner::TestRunner;
@@ -11,11 +11,40 @@ use sidegate_model::UnixMillis;
 use sidegate_model::kv::{Kv, KvError, MAX_KEY_BYTES, MAX_KEYS, MAX_TOTAL_BYTES, MAX_VALUE_BYTES};
 use sidegate_model::plugin::PluginId;
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
 
-async fn saved_plugin(store: &Store, name: &str) -> PluginId {
-    store.create_plugin(&plugin(name, None)).await.unwrap().value.id
+/// A database in which plugins keep something.
+pub(super) trait Keeper: Kv + Clone {
+    fn entries(&self) -> Entries<'_>;
+    async fn saved_plugin(&self, name: &str) -> PluginId;
+}
+
+impl Keeper for Store {
+    fn entries(&self) -> Entries<'_> {
+        self.entries()
+    }
+
+    async fn saved_plugin(&self, name: &str) -> PluginId {
+        self.create_plugin(&plugin(name, None)).await.unwrap().value.id
+    }
+}
+
+impl Keeper for EdgeStore {
+    fn entries(&self) -> Entries<'_> {
+        self.entries()
+    }
+
+    /// Plugins need not be saved here.
+    async fn saved_plugin(&self, _: &str) -> PluginId {
+        static LAST: AtomicU32 = AtomicU32::new(0);
+        PluginId(LAST.fetch_add(1, Ordering::Relaxed) + 1)
+    }
+}
+
+async fn saved_plugin(store: &impl Keeper, name: &str) -> PluginId {
+    store.saved_plugin(name).await
 }
 
 fn entry<'a>(key: &'a str, value: &'a [u8], expires_at: Option<UnixMillis>) -> Entry<'a> {
@@ -23,25 +52,34 @@ fn entry<'a>(key: &'a str, value: &'a [u8], expires_at: Option<UnixMillis>) -> E
 }
 
 /// How many rows there are, expired ones too.
-async fn rows(store: &Store) -> i64 {
+async fn rows(store: &impl Keeper) -> i64 {
     let sql = "SELECT count(*) AS total FROM plugin_kv";
-    let row = store.begin_read().await.unwrap().first(sql, params![]).await.unwrap().unwrap();
+    let row = store
+        .entries()
+        .backend
+        .begin_read()
+        .await
+        .unwrap()
+        .first(sql, params![])
+        .await
+        .unwrap()
+        .unwrap();
     row.of("entry").get("total").unwrap()
 }
 
 /// Puts in many small entries at once, as nobody else may.
-async fn fill(store: &Store, plugin: PluginId, keys: usize, expires_at: Option<UnixMillis>) {
-    let mut write = store.begin_write().await.unwrap();
+async fn fill(store: &impl Keeper, plugin: PluginId, keys: usize, expires_at: Option<UnixMillis>) {
+    let mut tx = store.entries().backend.begin_write().await.unwrap();
     for i in 0..keys {
         let sql = "INSERT INTO plugin_kv (plugin_id, key, bytes, expires_at, updated_at, value) \
              VALUES ($1, $2, 6, $3, 0, 'v')";
         let key = format!("{i:05}");
-        write.tx.all(sql, params![plugin.0, stored(&key), expires_at]).await.unwrap();
+        tx.all(sql, params![plugin.0, stored(&key), expires_at]).await.unwrap();
     }
-    write.aside(()).await.unwrap();
+    tx.commit().await.unwrap();
 }
 
-pub(super) async fn a_value_is_kept_replaced_and_removed(store: &Store) {
+pub(super) async fn a_value_is_kept_replaced_and_removed(store: &impl Keeper) {
     let id = saved_plugin(store, "p").await;
     for key in ["visits", "ü/\u{0}%_' ", &"k".repeat(MAX_KEY_BYTES)] {
         assert_eq!(store.read(id, key).await, Ok(None));
@@ -56,7 +94,7 @@ pub(super) async fn a_value_is_kept_replaced_and_removed(store: &Store) {
     }
 }
 
-pub(super) async fn two_plugins_with_the_same_key_never_meet(store: &Store) {
+pub(super) async fn two_plugins_with_the_same_key_never_meet(store: &impl Keeper) {
     let (a, b) = (saved_plugin(store, "a").await, saved_plugin(store, "b").await);
     assert_eq!(store.write(a, "key", b"of a", None).await, Ok(true));
     assert_eq!(store.write(b, "key", b"of b", None).await, Ok(true));
@@ -65,17 +103,17 @@ pub(super) async fn two_plugins_with_the_same_key_never_meet(store: &Store) {
     assert_eq!(store.read(b, "key").await, Ok(Some(b"of b".to_vec())));
 }
 
-pub(super) async fn an_entry_that_has_expired_is_absent_and_makes_room(store: &Store) {
+pub(super) async fn an_entry_that_has_expired_is_absent_and_makes_room(store: &impl Keeper) {
     let id = saved_plugin(store, "p").await;
-    assert_eq!(store.write_entry(id, entry("k", b"1", Some(1000)), 1).await, Ok(true));
-    assert!(store.read_entry(id, "k", 999).await.unwrap().is_some());
-    assert!(store.read_entry(id, "k", 1000).await.unwrap().is_none());
-    assert_eq!(store.write_entry(id, entry("k", b"2", Some(2000)), 1500).await, Ok(true));
-    assert!(!store.delete_entry(id, "k", 2000).await.unwrap());
+    assert_eq!(store.entries().write_entry(id, entry("k", b"1", Some(1000)), 1).await, Ok(true));
+    assert!(store.entries().read_entry(id, "k", 999).await.unwrap().is_some());
+    assert!(store.entries().read_entry(id, "k", 1000).await.unwrap().is_none());
+    assert_eq!(store.entries().write_entry(id, entry("k", b"2", Some(2000)), 1500).await, Ok(true));
+    assert!(!store.entries().delete_entry(id, "k", 2000).await.unwrap());
     // An expiry can be taken back and given.
-    store.write_entry(id, entry("k", b"3", Some(3000)), 1).await.unwrap();
-    assert_eq!(store.write_entry(id, entry("k", b"3", None), 2999).await, Ok(false));
-    assert!(store.read_entry(id, "k", 9000).await.unwrap().is_some());
+    store.entries().write_entry(id, entry("k", b"3", Some(3000)), 1).await.unwrap();
+    assert_eq!(store.entries().write_entry(id, entry("k", b"3", None), 2999).await, Ok(false));
+    assert!(store.entries().read_entry(id, "k", 9000).await.unwrap().is_some());
     // The clock of the machine counts where nobody gives another.
     assert_eq!(store.write(id, "past", b"1", Some(1)).await, Ok(true));
     assert_eq!(store.read(id, "past").await, Ok(None));
@@ -83,29 +121,29 @@ pub(super) async fn an_entry_that_has_expired_is_absent_and_makes_room(store: &S
     assert_eq!(store.read(id, "future").await, Ok(Some(b"1".to_vec())));
 }
 
-pub(super) async fn a_write_removes_what_has_expired_a_little_at_a_time(store: &Store) {
+pub(super) async fn a_write_removes_what_has_expired_a_little_at_a_time(store: &impl Keeper) {
     let (id, other) = (saved_plugin(store, "p").await, saved_plugin(store, "o").await);
     fill(store, id, 250, Some(1000)).await;
     fill(store, other, 10, Some(1000)).await;
     for left in [150, 50, 0, 0] {
-        store.write_entry(id, entry("k", b"1", None), 1000).await.unwrap();
+        store.entries().write_entry(id, entry("k", b"1", None), 1000).await.unwrap();
         assert_eq!(rows(store).await, left + 10 + 1);
     }
 }
 
-pub(super) async fn whatever_expires_is_removed_in_bounded_steps(store: &Store) {
+pub(super) async fn whatever_expires_is_removed_in_bounded_steps(store: &impl Keeper) {
     let (a, b) = (saved_plugin(store, "a").await, saved_plugin(store, "b").await);
     fill(store, a, 5, Some(1000)).await;
     fill(store, b, 4, Some(2000)).await;
-    store.write_entry(b, entry("stays", b"1", None), 1).await.unwrap();
-    assert_eq!(store.remove_expired_entries(999, 4).await.unwrap(), 0);
-    assert_eq!(store.remove_expired_entries(1000, 4).await.unwrap(), 4);
-    assert_eq!(store.remove_expired_entries(1000, 4).await.unwrap(), 1);
-    assert_eq!(store.remove_expired_entries(i64::MAX, 10).await.unwrap(), 4);
+    store.entries().write_entry(b, entry("stays", b"1", None), 1).await.unwrap();
+    assert_eq!(store.entries().remove_expired(999, 4).await.unwrap(), 0);
+    assert_eq!(store.entries().remove_expired(1000, 4).await.unwrap(), 4);
+    assert_eq!(store.entries().remove_expired(1000, 4).await.unwrap(), 1);
+    assert_eq!(store.entries().remove_expired(i64::MAX, 10).await.unwrap(), 4);
     assert_eq!(rows(store).await, 1);
 }
 
-pub(super) async fn a_key_or_a_value_that_breaks_the_rule_is_refused(store: &Store) {
+pub(super) async fn a_key_or_a_value_that_breaks_the_rule_is_refused(store: &impl Keeper) {
     let id = saved_plugin(store, "p").await;
     let long = "k".repeat(MAX_KEY_BYTES + 1);
     let large = vec![0; MAX_VALUE_BYTES + 1];
@@ -119,16 +157,23 @@ pub(super) async fn a_key_or_a_value_that_breaks_the_rule_is_refused(store: &Sto
     assert_eq!(rows(store).await, 0);
 }
 
-pub(super) async fn ten_thousand_keys_are_the_most(store: &Store) {
+pub(super) async fn ten_thousand_keys_are_the_most(store: &impl Keeper) {
     let (id, other) = (saved_plugin(store, "p").await, saved_plugin(store, "o").await);
     fill(store, id, MAX_KEYS - 1, None).await;
-    store.write_entry(id, entry("expires", b"1", Some(1000)), 1).await.unwrap();
+    store.entries().write_entry(id, entry("expires", b"1", Some(1000)), 1).await.unwrap();
     let one_more = entry("one more", b"1", None);
-    assert_eq!(store.write_entry(id, one_more, 999).await, Err(KvError::Full));
-    assert_eq!(store.read_entry(id, "one more", 999).await.unwrap(), None);
+    assert_eq!(store.entries().write_entry(id, one_more, 999).await, Err(KvError::Full));
+    assert_eq!(store.entries().read_entry(id, "one more", 999).await.unwrap(), None);
     assert_eq!(store.write(other, "o", b"1", None).await, Ok(true), "each has limits of its own");
-    assert_eq!(store.write_entry(id, entry("00000", b"longer", None), 999).await, Ok(false));
-    assert_eq!(store.write_entry(id, one_more, 1000).await, Ok(true), "expired ones do not count");
+    assert_eq!(
+        store.entries().write_entry(id, entry("00000", b"longer", None), 999).await,
+        Ok(false)
+    );
+    assert_eq!(
+        store.entries().write_entry(id, one_more, 1000).await,
+        Ok(true),
+        "expired ones do not count"
+    );
     assert_eq!(store.write(id, "yet one more", b"1", None).await, Err(KvError::Full));
     assert_eq!(store.delete(id, "00001").await, Ok(true));
     assert_eq!(store.write(id, "yet one more", b"1", None).await, Ok(true));
@@ -141,28 +186,32 @@ pub(super) async fn ten_thousand_keys_are_the_most(store: &Store) {
     assert!(each < Duration::from_millis(100), "a full storage is counted slowly: {each:?}");
 }
 
-pub(super) async fn all_bytes_together_are_limited(store: &Store) {
+pub(super) async fn all_bytes_together_are_limited(store: &impl Keeper) {
     let id = saved_plugin(store, "p").await;
     let value = vec![7; MAX_VALUE_BYTES];
     let fitting = MAX_TOTAL_BYTES / (MAX_VALUE_BYTES + 2);
     for i in 0..fitting {
         let key = format!("{i:02}");
         let entry = entry(&key, &value, (i == 0).then_some(1000));
-        assert_eq!(store.write_entry(id, entry, 1).await, Ok(true));
+        assert_eq!(store.entries().write_entry(id, entry, 1).await, Ok(true));
     }
     let rest = MAX_TOTAL_BYTES - fitting * (MAX_VALUE_BYTES + 2);
     let last = entry("last", &value[..rest - 4], None);
-    assert_eq!(store.write_entry(id, last, 1).await, Ok(true), "exactly full");
+    assert_eq!(store.entries().write_entry(id, last, 1).await, Ok(true), "exactly full");
     let more = entry("last", &value[..rest - 3], None);
-    assert_eq!(store.write_entry(id, more, 1).await, Err(KvError::Full));
-    assert_eq!(store.write_entry(id, entry("n", b"", None), 1).await, Err(KvError::Full));
-    let kept = store.read_entry(id, "last", 1).await.unwrap().unwrap();
+    assert_eq!(store.entries().write_entry(id, more, 1).await, Err(KvError::Full));
+    assert_eq!(store.entries().write_entry(id, entry("n", b"", None), 1).await, Err(KvError::Full));
+    let kept = store.entries().read_entry(id, "last", 1).await.unwrap().unwrap();
     assert_eq!(kept.len(), rest - 4, "a refused value leaves the one before");
     let less = entry("01", &value[1..], None);
-    assert_eq!(store.write_entry(id, less, 1).await, Ok(false), "a smaller value always fits");
+    assert_eq!(
+        store.entries().write_entry(id, less, 1).await,
+        Ok(false),
+        "a smaller value always fits"
+    );
     let much = entry("much", &value[..1000], None);
-    assert_eq!(store.write_entry(id, much, 999).await, Err(KvError::Full));
-    assert_eq!(store.write_entry(id, much, 1000).await, Ok(true), "one has expired");
+    assert_eq!(store.entries().write_entry(id, much, 999).await, Err(KvError::Full));
+    assert_eq!(store.entries().write_entry(id, much, 1000).await, Ok(true), "one has expired");
 }
 
 pub(super) async fn entries_go_with_their_plugin_and_cannot_come_back(store: &Store) {
@@ -189,7 +238,9 @@ pub(super) async fn keeping_entries_leaves_the_revision_alone(store: &Store) {
     assert_eq!(store.revision().await.unwrap(), 1);
 }
 
-pub(super) async fn writers_at_the_same_time_lose_no_key_and_one_of_them_is_last(store: &Store) {
+pub(super) async fn writers_at_the_same_time_lose_no_key_and_one_of_them_is_last(
+    store: &impl Keeper,
+) {
     let id = saved_plugin(store, "p").await;
     let mut writers = JoinSet::new();
     for writer in 0..8_u8 {
@@ -231,7 +282,7 @@ fn deeds() -> impl Strategy<Value = Vec<(u32, Deed)>> {
     prop::collection::vec((1..3_u32, deed), 50)
 }
 
-pub(super) async fn whatever_is_done_it_behaves_like_a_map(store: &Store) {
+pub(super) async fn whatever_is_done_it_behaves_like_a_map(store: &impl Keeper) {
     let mut runner = TestRunner::deterministic();
     for round in 0..6 {
         let ids = [
@@ -245,27 +296,30 @@ pub(super) async fn whatever_is_done_it_behaves_like_a_map(store: &Store) {
             let id = ids[plugin as usize - 1];
             match deed {
                 Deed::Write(key, value, expires_at) => {
-                    let written = store.write_entry(id, entry(&key, &value, expires_at), now).await;
+                    let written =
+                        store.entries().write_entry(id, entry(&key, &value, expires_at), now).await;
                     let before = map.insert((id, key), (value, expires_at));
                     assert_eq!(written, Ok(before.is_none()));
                 }
                 Deed::Read(key) => {
-                    let read = store.read_entry(id, &key, now).await.unwrap();
+                    let read = store.entries().read_entry(id, &key, now).await.unwrap();
                     assert_eq!(read.as_ref(), map.get(&(id, key)).map(|(value, _)| value));
                 }
                 Deed::Delete(key) => {
-                    let deleted = store.delete_entry(id, &key, now).await.unwrap();
+                    let deleted = store.entries().delete_entry(id, &key, now).await.unwrap();
                     assert_eq!(deleted, map.remove(&(id, key)).is_some());
                 }
                 Deed::Sweep => {
-                    store.remove_expired_entries(now, 100).await.unwrap();
+                    store.entries().remove_expired(now, 100).await.unwrap();
                     let alive = map.values().filter(|(_, at)| at.is_none_or(|at| at > now));
                     assert_eq!(rows(store).await, i64::try_from(alive.count()).unwrap());
                 }
             }
         }
         for id in ids {
-            store.delete_plugin(id, &Precondition::None).await.unwrap();
+            for key in ["a", "b", "c"] {
+                store.delete(id, key).await.unwrap();
+            }
         }
     }
 }
