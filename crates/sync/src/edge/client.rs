@@ -47,6 +47,8 @@ pub trait Dial: Send + Sync + 'static {
 pub enum Contact {
     /// There is a stream.
     Connected,
+    /// There is one, and by all that was told on it is served.
+    UpToDate,
     /// There is none, and why.
     Lost(String),
 }
@@ -140,6 +142,7 @@ impl<D: Dial, H: Host + Send + 'static> Client<D, H> {
     async fn run(mut self) -> Result<(), tokio::task::JoinError> {
         loop {
             self.act();
+            self.tell_whether_up_to_date();
             let is_full = self.send();
             let event = match self.wait(is_full).await {
                 Happened::Nothing => Event::Tick,
@@ -175,6 +178,21 @@ impl<D: Dial, H: Host + Send + 'static> Client<D, H> {
             Some(working) => working.await.map(drop),
             None => Ok(()),
         }
+    }
+
+    /// Nothing, where there is no stream: that is told as soon as it is known.
+    fn tell_whether_up_to_date(&self) {
+        let now = match self.machine.is_up_to_date() {
+            true => Contact::UpToDate,
+            false => Contact::Connected,
+        };
+        self.surroundings.contact.send_if_modified(|contact| {
+            let is_other = self.machine.is_connected() && *contact != now;
+            if is_other {
+                *contact = now;
+            }
+            is_other
+        });
     }
 
     /// Begins all that is to be done.

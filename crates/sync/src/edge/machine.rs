@@ -145,6 +145,8 @@ pub struct Machine {
     trust: Trust,
     namespaces: BTreeMap<Namespace, NamespaceState>,
     link: Link,
+    /// The control plane has answered on this stream.
+    is_welcome: bool,
     backoff: Backoff,
     jitter: Jitter,
     report: Option<message::NodeReport>,
@@ -163,6 +165,7 @@ impl Machine {
         Self {
             namespaces: start.into_iter().map(state).collect(),
             link: Link::Down { retry_at: Duration::ZERO },
+            is_welcome: false,
             backoff: Backoff::new(RECONNECT_LEAST, RECONNECT_MOST),
             jitter: Jitter::new(config.seed),
             report: None,
@@ -261,6 +264,13 @@ impl Machine {
         matches!(self.link, Link::Up { .. })
     }
 
+    /// Whether everything is served by that the control plane has told, and it would tell of anything newer.
+    pub fn is_up_to_date(&self) -> bool {
+        self.is_connected()
+            && self.is_welcome
+            && self.namespaces.values().all(NamespaceState::is_settled)
+    }
+
     fn hello(&self) -> message::Hello {
         message::Hello {
             protocols: PROTOCOLS.to_vec(),
@@ -278,6 +288,7 @@ impl Machine {
 
     fn connected(&mut self, now: Duration) {
         self.link = Link::Up { since: now, hello_at: now };
+        self.is_welcome = false;
         self.trust.number = 0;
         self.report_is_new = self.report.is_some();
         self.namespaces.values_mut().for_each(NamespaceState::reconnected);
@@ -308,7 +319,8 @@ impl Machine {
         }
         match message {
             control_message::Body::Welcome(welcome) => {
-                if !PROTOCOLS.contains(&welcome.protocol) {
+                self.is_welcome = PROTOCOLS.contains(&welcome.protocol);
+                if !self.is_welcome {
                     let reason = "the control plane speaks another version of the protocol";
                     self.close(reason, RECONNECT_MOST);
                 }

@@ -97,6 +97,11 @@ impl NamespaceState {
         })
     }
 
+    /// Whether the newest manifest that was told is served by.
+    pub(super) fn is_settled(&self) -> bool {
+        self.target.is_none() && self.applying.is_none() && self.refused.is_none()
+    }
+
     /// A new stream: what was asked and told on the one before counts no more.
     pub(super) fn reconnected(&mut self) {
         self.tell();
