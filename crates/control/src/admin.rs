@@ -1,7 +1,7 @@
 //! The admin API: desired state over HTTP, for operators and their tools. Reading order: `router`
 //! (what there is), `frame` and `auth` (what every request passes), `plugins`, `plugin_fields`, `plugin_shape`,
 //! `plugin_schema`, `plugin_scopes`, `plugin_public`, `effective`, `apps`, `tokens`, `admin_tokens`, `whoami`, `audit`, `namespaces`, `history`, `records`, `routes`, `explain`, `logging`, `openapi`,
-//! `probes`, then `state`, `extract`,
+//! `probes`, `status` (what an edge has in its place), then `state`, `extract`,
 //! `change`, `if_match`, `target`, `types` and `error` they are built on. What is asked and answered is said in the crate `api`.
 
 mod admin_tokens;
@@ -31,6 +31,7 @@ mod router;
 mod routes;
 mod serve;
 mod state;
+mod status;
 mod target;
 mod tls;
 mod token_times;
@@ -38,6 +39,8 @@ mod tokens;
 mod types;
 mod whoami;
 
+pub use records::{NodeRecord, told_line, told_record};
 pub use serve::{AdminParts, serve};
 pub use state::ControlSettings;
+pub use status::{EdgeProbes, serve_status};
 pub use tls::AdminTls;

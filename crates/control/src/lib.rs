@@ -21,7 +21,10 @@ mod recording;
 mod sign_ins;
 mod token_use;
 
-pub use admin::{AdminParts, AdminTls, ControlSettings, serve};
+pub use admin::{
+    AdminParts, AdminTls, ControlSettings, EdgeProbes, NodeRecord, serve, serve_status, told_line,
+    told_record,
+};
 pub use control::{AuditedControl, Control};
 pub use fleet::{Fleet, NodeProbes, Quorum};
 pub use logs::LogLevels;

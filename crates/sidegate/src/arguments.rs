@@ -4,7 +4,7 @@
 
 use crate::commands::{
     admin_token, app, audit, config, db, explain, history, log_level, namespace, plugin, routes,
-    serve, token, version, whoami,
+    serve, status, token, version, whoami,
 };
 use crate::error::Failure;
 use clap::{Parser, Subcommand};
@@ -34,6 +34,7 @@ enum Command {
     Namespace(namespace::Arguments),
     History(history::Arguments),
     Routes(routes::Arguments),
+    Status(status::Arguments),
     Explain(explain::Arguments),
     LogLevel(log_level::Arguments),
     Config(Box<config::Arguments>),
@@ -57,6 +58,7 @@ pub(crate) fn run() -> Result<(), Failure> {
         Command::Namespace(arguments) => wait(namespace::run(&arguments)),
         Command::History(arguments) => wait(history::run(&arguments)),
         Command::Routes(arguments) => wait(routes::run(&arguments)),
+        Command::Status(arguments) => wait(status::run(&arguments)),
         Command::Explain(arguments) => wait(explain::run(&arguments)),
         Command::LogLevel(arguments) => wait(log_level::run(&arguments)),
         Command::Config(arguments) => config::run(&arguments),

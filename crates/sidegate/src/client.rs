@@ -47,6 +47,18 @@ impl AdminApiFlags {
     /// # Errors
     /// Wrong settings, or no token anywhere.
     pub(crate) fn client(&self) -> Result<AdminApi, Failure> {
+        AdminApi::new(self.settings()?)
+    }
+
+    /// Finds the address of what is told without a token. Nothing is sent yet.
+    ///
+    /// # Errors
+    /// Wrong settings.
+    pub(crate) fn client_without_token(&self) -> Result<AdminApi, Failure> {
+        AdminApi::with_token(self.settings()?, None)
+    }
+
+    fn settings(&self) -> Result<ClientConfig, Failure> {
         let mut flags = Flags::default();
         if let Some(url) = &self.url {
             flags.texts.insert("SIDEGATE_URL", url.clone());
@@ -58,15 +70,14 @@ impl AdminApiFlags {
             flags.texts.insert("SIDEGATE_CA", file.to_string_lossy().into_owned());
         }
         let (layers, mut problems) = Layers::collect(&Environment::of_process(), &flags);
-        let config = match ClientConfig::resolve(&layers) {
-            Ok(config) if problems.is_empty() => config,
-            Ok(_) => return Err(Failure::settings(&problems)),
+        match ClientConfig::resolve(&layers) {
+            Ok(config) if problems.is_empty() => Ok(config),
+            Ok(_) => Err(Failure::settings(&problems)),
             Err(more) => {
                 problems.extend(more);
-                return Err(Failure::settings(&problems));
+                Err(Failure::settings(&problems))
             }
-        };
-        AdminApi::new(config)
+        }
     }
 }
 
@@ -97,19 +108,23 @@ pub(crate) struct AdminApi {
     url: String,
     /// The file with certificates to trust, where there is one.
     ca: Option<PathBuf>,
-    token: Secret,
-    token_from: String,
+    /// What is shown, and where it is from; nothing where nothing is demanded.
+    token: Option<(Secret, String)>,
 }
 
 impl AdminApi {
     fn new(config: ClientConfig) -> Result<Self, Failure> {
         let file = data_dir::admin_token_path(&config.data_dir);
-        let (token, token_from) = match config.admin_token {
-            Some(token) => (token, "SIDEGATE_ADMIN_TOKEN".to_owned()),
+        let token = match &config.admin_token {
+            Some(token) => (token.clone(), "SIDEGATE_ADMIN_TOKEN".to_owned()),
             None => (data_dir::read_admin_token(&file)?, file.display().to_string()),
         };
+        Self::with_token(config, Some(token))
+    }
+
+    fn with_token(config: ClientConfig, token: Option<(Secret, String)>) -> Result<Self, Failure> {
         let http = http_client(&config.url, config.ca.as_deref())?;
-        Ok(Self { http, url: config.url, ca: config.ca, token, token_from })
+        Ok(Self { http, url: config.url, ca: config.ca, token })
     }
 
     /// Asks for something.
@@ -282,10 +297,11 @@ impl AdminApi {
     }
 
     async fn ask(&self, ask: &Ask<'_>) -> Result<Answer, Failure> {
-        let mut request = self
-            .http
-            .request(ask.method.clone(), format!("{}/api/v1/{}", self.url, ask.path))
-            .bearer_auth(self.token.reveal());
+        let mut request =
+            self.http.request(ask.method.clone(), format!("{}/api/v1/{}", self.url, ask.path));
+        if let Some((token, _)) = &self.token {
+            request = request.bearer_auth(token.reveal());
+        }
         if let Some((body, kind)) = ask.body {
             request = request.header(CONTENT_TYPE, kind).body(body.to_string());
         }
@@ -340,18 +356,24 @@ impl AdminApi {
 
     fn refused(&self, answer: &Answer) -> Failure {
         let (status, said) = (answer.status, problems_of(&answer.body));
+        let Some((_, token_from)) = &self.token else {
+            let what = format!("what answers at {} is no edge", self.url);
+            return Failure::failed(what).hint(
+                "set SIDEGATE_URL to ADMIN_HOST and ADMIN_PORT of an edge; at any other gateway see `sidegate plugin list`",
+            );
+        };
         match status {
             StatusCode::UNAUTHORIZED => Failure::failed(format!(
                 "the admin API at {} does not accept the token from {}{}",
                 self.url,
-                self.token_from,
+                token_from,
                 if said.is_empty() { said } else { format!(": {said}") }
             ))
             .hint("set SIDEGATE_ADMIN_TOKEN, or --data-dir to the data folder of that gateway"),
             StatusCode::FORBIDDEN if !said.is_empty() => Failure::failed(said).hint(format!(
                 "`sidegate whoami` shows the role of the token from {}; an admin can make another one \
                  with `sidegate admin-token create`",
-                self.token_from
+                token_from
             )),
             _ if said.is_empty() => self.not_an_admin_api(status),
             _ => Failure::failed(said),

@@ -27,6 +27,7 @@ pub(crate) mod plugin_wait;
 mod public_lines;
 pub(crate) mod routes;
 pub(crate) mod serve;
+pub(crate) mod status;
 pub(crate) mod token;
 pub(crate) mod version;
 pub(crate) mod whoami;

@@ -2,7 +2,6 @@
 //! one request only; and the body of a refusal, which names that id. Knows nothing else of the inside.
 
 use super::error::ApiError;
-use super::state::AdminState;
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -10,14 +9,18 @@ use futures_util::FutureExt as _;
 use http::header::{CACHE_CONTROL, X_CONTENT_TYPE_OPTIONS};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use std::panic::AssertUnwindSafe;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tracing::Instrument as _;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
+/// The longest a request may take, body included.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct RequestDeadline(pub(crate) Duration);
+
 /// Runs a request inside its frame. The query is not logged: it is not ours to judge.
 pub(crate) async fn frame(
-    State(state): State<AdminState>,
+    State(RequestDeadline(deadline)): State<RequestDeadline>,
     request: Request,
     next: Next,
 ) -> Response {
@@ -29,7 +32,6 @@ pub(crate) async fn frame(
     let span =
         tracing::info_span!("admin", request_id = id.to_str().unwrap_or_default(), %method, path);
     let inside = AssertUnwindSafe(next.run(request)).catch_unwind();
-    let deadline = state.settings.request_timeout;
     let response = async {
         let response = match tokio::time::timeout(deadline, inside).await {
             Ok(Ok(response)) => response,

@@ -30,7 +30,7 @@ fn millis(duration: Duration) -> u64 {
 }
 
 /// What is known of one process, and the node on which it is known.
-pub(crate) type NodeRecord = (NodeId, InstanceRecord);
+pub type NodeRecord = (NodeId, InstanceRecord);
 
 /// The processes of a plugin on all nodes, newest first, each with at most so many of its last lines.
 pub(crate) fn records_of(
@@ -79,15 +79,20 @@ pub(crate) fn summary((node, record): &NodeRecord) -> RecordAttributes {
     }
 }
 
+/// A record with its lines, as the admin API tells it.
+pub fn told_record(known: &NodeRecord) -> RecordAttributes {
+    let lines = known.1.lines.iter().map(told_line).collect();
+    RecordAttributes { lines: Some(lines), ..summary(known) }
+}
+
 fn shape(id: PluginId, known: &NodeRecord) -> Resource<RecordAttributes> {
-    let record = &known.1;
-    let lines = record.lines.iter().map(shape_line).collect();
-    let attributes = RecordAttributes { lines: Some(lines), ..summary(known) };
-    let id = format!("{id}-{}", record.started_at);
+    let attributes = told_record(known);
+    let id = format!("{id}-{}", known.1.started_at);
     resource(ResourceType::PluginRecord, id, attributes)
 }
 
-fn shape_line(line: &LoggedLine) -> LineAttributes {
+/// A line, as the admin API tells it.
+pub fn told_line(line: &LoggedLine) -> LineAttributes {
     let fields = line
         .fields
         .as_ref()

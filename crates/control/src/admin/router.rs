@@ -4,7 +4,7 @@
 use super::auth::{Needed, require_role, require_token};
 use super::error::ApiError;
 use super::extract::{MAX_BODY_BYTES, refuse_query};
-use super::frame::frame;
+use super::frame::{RequestDeadline, frame};
 use super::state::AdminState;
 use super::{
     admin_tokens, apps, audit, explain, history, logging, namespaces, openapi, plugin_public,
@@ -111,16 +111,13 @@ pub(crate) fn router(state: AdminState) -> Router {
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
         .layer(from_fn_with_state(state.clone(), require_token))
         .merge(routes_of(&open, &state))
-        .layer(from_fn_with_state(state.clone(), frame))
+        .layer(from_fn_with_state(RequestDeadline(state.settings.request_timeout), frame))
         .with_state(state)
 }
 
 /// For who comes without TLS to a port that speaks it: says so, whatever is asked.
-pub(crate) fn without_tls(state: AdminState) -> Router {
-    Router::new()
-        .fallback(use_tls)
-        .layer(from_fn_with_state(state.clone(), frame))
-        .with_state(state)
+pub(crate) fn without_tls(deadline: RequestDeadline) -> Router {
+    Router::new().fallback(use_tls).layer(from_fn_with_state(deadline, frame))
 }
 
 async fn use_tls() -> ApiError {

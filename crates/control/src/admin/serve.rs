@@ -2,6 +2,7 @@
 //! finish. Knows HTTP/1.1 (over TLS where it is told so) and nothing of the routes.
 
 use super::auth::Peer;
+use super::frame::RequestDeadline;
 use super::router::{router, without_tls};
 use super::state::{AdminState, ControlSettings};
 use super::tls::{AdminTls, Begun};
@@ -54,11 +55,39 @@ pub async fn serve(
     parts: AdminParts,
     shutdown: impl Future<Output = ()> + Send,
 ) {
-    let slots = Arc::new(Semaphore::new(settings.max_connections));
-    let settings = Arc::new(settings);
+    let limits = Limits {
+        request_timeout: settings.request_timeout,
+        max_connections: settings.max_connections,
+        shutdown_timeout: settings.shutdown_timeout,
+        tls: settings.tls.clone(),
+    };
     let AdminParts { control, fleet, probes } = parts;
-    let state = AdminState { control, fleet, probes, settings: settings.clone() };
-    let routers = Routers { api: router(state.clone()), without_tls: without_tls(state) };
+    let state = AdminState { control, fleet, probes, settings: Arc::new(settings) };
+    serve_router(listener, router(state), limits, shutdown).await;
+}
+
+/// What connections are served with, whatever is asked on them.
+pub(crate) struct Limits {
+    /// The longest a request may take, body included.
+    pub(crate) request_timeout: Duration,
+    /// Most connections at a time; more wait to be accepted.
+    pub(crate) max_connections: usize,
+    /// How long open connections may go on after the shutdown began.
+    pub(crate) shutdown_timeout: Duration,
+    /// What is shown over TLS; `None` is plain HTTP.
+    pub(crate) tls: Option<AdminTls>,
+}
+
+/// Serves what a router has until `shutdown` resolves; then running requests may finish for a while.
+pub(crate) async fn serve_router(
+    listener: TcpListener,
+    router: Router,
+    limits: Limits,
+    shutdown: impl Future<Output = ()> + Send,
+) {
+    let slots = Arc::new(Semaphore::new(limits.max_connections));
+    let without_tls = without_tls(RequestDeadline(limits.request_timeout));
+    let routers = Routers { api: router, without_tls };
     let (ending, _) = watch::channel(false);
     let mut connections = JoinSet::new();
     let mut shutdown = pin!(shutdown);
@@ -72,7 +101,7 @@ pub async fn serve(
             Some(_) = connections.join_next() => {}
             (slot, accepted) = accepted => match accepted {
                 Ok((stream, peer)) => {
-                    let tls = settings.tls.clone();
+                    let tls = limits.tls.clone();
                     let peer = Peer(peer.ip().to_canonical());
                     let (routers, ending) = (routers.clone(), ending.subscribe());
                     let connection = begin(stream, peer, tls, routers, ending);
@@ -91,7 +120,7 @@ pub async fn serve(
     drop(listener);
     ending.send_replace(true);
     let finish = async { while connections.join_next().await.is_some() {} };
-    if tokio::time::timeout(settings.shutdown_timeout, finish).await.is_err() {
+    if tokio::time::timeout(limits.shutdown_timeout, finish).await.is_err() {
         tracing::warn!("admin connections were still open at the end and are cut");
     }
     connections.shutdown().await;
