@@ -22,7 +22,6 @@ mod pairs;
 mod plane;
 mod reload;
 mod role;
-mod running;
 mod secrets_key;
 mod setting_flags;
 mod signals;

@@ -10,11 +10,11 @@ use crate::error::Failure;
 use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
 use rustix::process::geteuid;
-use serde_json::Value;
+use serde_json::{Value, json};
 use sidegate_control::{Fleet, NodeProbes, Quorum};
 use sidegate_gateway::log::Logs;
 use sidegate_gateway::{
-    GatewayError, GatewaySettings, METRICS_TYPE, Probes, ShownIdentity, TlsIdentity,
+    GatewayError, GatewaySettings, Listeners, METRICS_TYPE, Probes, ShownIdentity, TlsIdentity,
     TlsIdentityError,
 };
 use sidegate_model::explain::{Explanation, ImaginedRequest};
@@ -25,6 +25,8 @@ use sidegate_model::record::InstanceRecord;
 use sidegate_model::snapshot::Revision;
 use sidegate_plugins::host::{HostHandle, HostLimits, HostSettings};
 use std::ffi::OsString;
+use std::io;
+use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -102,6 +104,52 @@ pub(crate) fn start_failure(error: &GatewayError) -> Failure {
         ),
         GatewayError::Shard(_) => failure.hint("set GATEWAY_SHARDS to a smaller number"),
     }
+}
+
+/// The socket of the admin API: the one that listens already, or a new one.
+///
+/// # Errors
+/// When nobody can listen there.
+pub(crate) fn admin_socket(
+    config: &Config,
+    inherited: Option<TcpListener>,
+) -> Result<TcpListener, Failure> {
+    match inherited {
+        Some(socket) => Ok(socket),
+        None => TcpListener::bind(config.admin_addr).map_err(|e| admin_unusable(config, &e)),
+    }
+}
+
+/// Tells which setting is behind it when the admin API cannot listen.
+pub(crate) fn admin_unusable(config: &Config, error: &io::Error) -> Failure {
+    Failure::failed(format!("the admin API cannot listen on {}: {error}", config.admin_addr))
+        .hint("stop what listens there, or set ADMIN_PORT (or ADMIN_HOST) to another")
+}
+
+/// The sockets for clients: those that listen already, or new ones.
+///
+/// # Errors
+/// When nobody can listen there.
+pub(crate) fn listeners(
+    gateway: &GatewaySettings,
+    inherited: Vec<TcpListener>,
+) -> Result<Listeners, Failure> {
+    let listeners = match inherited {
+        inherited if inherited.is_empty() => Listeners::open(gateway.addr, gateway.shards),
+        inherited => Listeners::inherited(inherited)
+            .map_err(|source| GatewayError::Listen { addr: gateway.addr, source }),
+    };
+    listeners.map_err(|e| start_failure(&e))
+}
+
+/// What the ready file says.
+pub(crate) fn ready_text(clients: Option<SocketAddr>, admin: SocketAddr) -> String {
+    let ready = json!({
+        "gateway_addr": clients.map(|addr| addr.to_string()),
+        "admin_addr": admin.to_string(),
+        "pid": std::process::id(),
+    });
+    format!("{ready}\n")
 }
 
 /// What the admin API shows over TLS, where it speaks it.

@@ -88,7 +88,7 @@ pub(crate) fn checked(
     layers: &Layers,
     mut problems: Vec<Problem>,
 ) -> Result<Config, Vec<Problem>> {
-    problems.extend(legacy::unknown_role(environment));
+    problems.extend(legacy::other_role(environment, layers));
     match Config::resolve(layers) {
         Ok(config) if problems.is_empty() => Ok(config),
         outcome => {

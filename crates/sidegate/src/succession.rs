@@ -5,7 +5,7 @@ use crate::config::resolved::Config;
 use crate::data_dir::DataDir;
 use crate::error::Failure;
 use crate::inherited::Sockets;
-use crate::running::Running;
+use crate::role::server::Server;
 use crate::takeover::{HandedOver, Predecessor, Successor};
 use sidegate_gateway::Gateway;
 use sidegate_model::status::{PluginState, PluginStatus};
@@ -20,8 +20,6 @@ const PLUGINS_DEADLINE: Duration = Duration::from_secs(30);
 const ENOUGH_STARTS: u32 = 3;
 /// Between two looks at them.
 const LOOK: Duration = Duration::from_millis(20);
-/// How long what was last changed may take to be live.
-const APPLY_DEADLINE: Duration = Duration::from_secs(10);
 
 /// The right to a data folder, and from whom it came.
 pub(crate) struct Claim {
@@ -98,21 +96,16 @@ fn unheeded(config: &Config, clients: SocketAddr, admin: SocketAddr) -> Vec<&'st
 /// # Errors
 /// When that cannot be; then the old one goes on.
 pub(crate) async fn succeed(
-    running: &mut Running,
+    server: &mut impl Server,
     mut predecessor: Predecessor,
     folder: &DataDir,
 ) -> Result<(), Failure> {
-    plugins_serve(&running.gateway).await?;
-    predecessor.stop_admin().await?;
-    let revision = running.control.refresh().await;
-    let revision = revision
-        .map_err(|e| Failure::failed(format!("the desired state cannot be read anew: {e}")))?;
-    let mut applied = running.gateway.applied();
-    let live = timeout(APPLY_DEADLINE, applied.wait_for(|seen| *seen >= revision));
-    if !matches!(live.await, Ok(Ok(_))) {
-        return Err(Failure::failed("the last changes did not become live in time".to_owned()));
+    if let Some(gateway) = server.gateway() {
+        plugins_serve(gateway).await?;
     }
-    running.serve()?;
+    predecessor.stop_admin().await?;
+    server.catch_up().await?;
+    server.serve()?;
     if let Err(error) = folder.sign() {
         tracing::warn!(%error, "the data folder does not say whose it is now");
     }
@@ -156,23 +149,22 @@ async fn plugins_serve(gateway: &Gateway) -> Result<(), Failure> {
 /// # Errors
 /// When the new one went away before; then all is as it was.
 pub(crate) async fn hand_over(
-    running: &mut Running,
+    server: &mut impl Server,
     mut successor: Successor,
     folder: &DataDir,
 ) -> io::Result<()> {
-    // It is read there, and what was seen last would be missing.
-    running.gateway.host().save_records().await;
-    let (admin, clients) = (running.admin.socket(), running.gateway.listeners());
-    successor.give(folder.lock(), admin, clients).await?;
+    if let Some(gateway) = server.gateway() {
+        // It is read there, and what was seen last would be missing.
+        gateway.host().save_records().await;
+    }
+    let clients = server.gateway().map(|gateway| gateway.listeners().sockets());
+    successor.give(folder.lock(), server.admin_socket(), clients.unwrap_or_default()).await?;
     tracing::info!("another process is about to take over");
     successor.is_started().await?;
-    running.admin.end().await;
-    // What the new one changes of plugins is its own affair.
-    running.control.follow_callers_only(true);
+    server.step_back().await;
     let served = successor.admin_has_stopped().await;
     if served.is_err() {
-        running.control.follow_callers_only(false);
-        running.admin.serve()?;
+        server.step_up().await?;
         folder.sign()?;
     }
     served

@@ -12,7 +12,6 @@ use rustix::net::{
     RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
     SendAncillaryMessage, SendFlags, recvmsg, sendmsg,
 };
-use sidegate_gateway::Listeners;
 use sidegate_plugins::RateLimitedLog;
 use sidegate_plugins::host::is_of_ours;
 use std::fs::Permissions;
@@ -118,9 +117,9 @@ impl Successor {
         &self,
         lock: BorrowedFd<'_>,
         admin: BorrowedFd<'_>,
-        clients: &Listeners,
+        clients: &[TcpListener],
     ) -> io::Result<()> {
-        let clients = clients.sockets().iter().map(|socket| socket.as_fd());
+        let clients = clients.iter().map(|socket| socket.as_fd());
         let all: Vec<_> = [lock, admin].into_iter().chain(clients).collect();
         if all.len() > MOST_SOCKETS {
             return Err(io::Error::other("there are too many shards to hand over"));
@@ -276,7 +275,7 @@ mod tests {
         assert_eq!(mode & 0o777, 0o600);
         let (admin, client) = (socket(), socket());
         let addrs = [admin.local_addr().unwrap(), client.local_addr().unwrap()];
-        let clients = Listeners::inherited(vec![client]).unwrap();
+        let clients = [client];
         let giving = async {
             let mut successor = listener.accept().await;
             successor.give(old.lock(), admin.as_fd(), &clients).await.unwrap();
@@ -303,7 +302,7 @@ mod tests {
         let old = DataDir::take(folder.path()).unwrap();
         let listener = accepting_ourselves(folder.path());
         let admin = socket();
-        let clients = Listeners::inherited(vec![socket()]).unwrap();
+        let clients = [socket()];
         let giving = async {
             let mut successor = listener.accept().await;
             successor.give(old.lock(), admin.as_fd(), &clients).await.unwrap();

@@ -43,7 +43,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     if let Some(warning) = legacy::warning(&environment) {
         eprintln!("warning: {warning}");
     }
-    problems.extend(legacy::unknown_role(&environment));
+    problems.extend(legacy::other_role(&environment, &layers));
     problems.extend(Config::resolve(&layers).err().unwrap_or_default());
     if problems.is_empty() { Ok(()) } else { Err(Failure::settings(&problems)) }
 }
@@ -65,7 +65,7 @@ impl Printed for Row {
 fn shown(row: &Setting, layers: &Layers) -> Row {
     let (text, origin) = layers.get(row);
     let value = match row.kind {
-        Kind::Secret if !text.is_empty() => "(hidden)".to_owned(),
+        Kind::Secret | Kind::OneTimeSecret if !text.is_empty() => "(hidden)".to_owned(),
         _ => without_password(text),
     };
     Row { id: row.variable, value, origin: origin.to_string() }

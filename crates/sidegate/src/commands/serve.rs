@@ -16,7 +16,7 @@ use clap::Args;
 use rustix::process::{DumpableBehavior, geteuid, set_dumpable_behavior};
 use std::path::PathBuf;
 
-/// Run the gateway: clients, plugins, admin API and database in one process
+/// Run the gateway: clients, plugins, admin API and database in one process, or with --role a part of it
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
     /// Write the addresses and the process id here as JSON, once both listeners accept
@@ -65,7 +65,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         takeover: arguments.takeover,
         sockets,
     };
-    let outcome = role::standalone(&config, process);
+    let outcome = role::run(&config, process);
     logging.flush();
     outcome
 }

@@ -3,9 +3,9 @@
 //!
 //! It changes no setting.
 
-use super::layers::{Environment, Origin, Problem};
+use super::layers::{Environment, Layers, Origin, Problem};
 use super::others::ROLE;
-use super::raw::PREFIX;
+use super::raw::{PREFIX, setting};
 
 /// Names that are looked for as they are.
 const NAMES: &[&str] = &[
@@ -87,19 +87,22 @@ pub(crate) fn warning(environment: &Environment) -> Option<String> {
     })
 }
 
-/// A role that this gateway does not have. To start anyway, in another role, would look like
-/// success to somebody who waits for configuration from elsewhere.
-pub(crate) fn unknown_role(environment: &Environment) -> Option<Problem> {
+/// Another role than the settings say, in a variable of other gateways of this kind. To start anyway would look
+/// like success to somebody who waits for configuration from elsewhere.
+pub(crate) fn other_role(environment: &Environment, layers: &Layers) -> Option<Problem> {
     let (role, name) = environment.find(ROLE)?;
-    let role = role.to_string_lossy();
-    (role != "standalone").then(|| Problem {
+    let (role, chosen) = (role.to_string_lossy(), layers.get(setting("SIDEGATE_ROLE")).0);
+    (role != chosen).then(|| Problem {
         place: Origin::Environment(name).to_string(),
-        what: format!("role {role:?} does not exist here: unset it or write standalone"),
+        what: format!(
+            "says the role {role:?}, and SIDEGATE_ROLE says {chosen:?}: unset it, or set both alike"
+        ),
     })
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::layers::Flags;
     use super::super::layers::tests::environment;
     use super::*;
 
@@ -127,10 +130,15 @@ mod tests {
     }
 
     #[test]
-    fn another_role_is_refused() {
-        let place = |pairs: &[(&str, &str)]| Some(unknown_role(&environment(pairs))?.place);
+    fn another_role_than_that_of_the_settings_is_refused() {
+        let place = |pairs: &[(&str, &str)]| {
+            let environment = environment(pairs);
+            let (layers, _) = Layers::collect(&environment, &Flags::default());
+            Some(other_role(&environment, &layers)?.place)
+        };
         assert_eq!(place(&[("GATEWAY_MODE", "edge")]).unwrap(), "env GATEWAY_MODE");
         assert_eq!(place(&[("GATEWAY_MODE", "standalone")]), None);
+        assert_eq!(place(&[("GATEWAY_MODE", "edge"), ("SIDEGATE_ROLE", "edge")]), None);
         let own = "SIDEGATE_GATEWAY_MODE";
         assert_eq!(
             place(&[("GATEWAY_MODE", "standalone"), (own, "edge")]).unwrap(),

@@ -21,8 +21,8 @@ const MANUAL: &[(&str, &str)] = &[
     (SETTINGS_FILE, "The settings file, where `--config` names none."),
     (
         ROLE,
-        "The role of this process. There is one: anything but `standalone` is an error, so that nobody \
-         waits for configuration from elsewhere.",
+        "The role of this process in environment files of other gateways of this kind. It must say what \
+         `SIDEGATE_ROLE` says, or is an error, so that nobody waits for configuration from elsewhere.",
     ),
     (NO_COLOUR, "Whatever it says, the log has no colours on a terminal either."),
     (

@@ -35,6 +35,8 @@ pub(crate) enum Kind {
     Text,
     /// A text that is never shown.
     Secret,
+    /// The same, where it is good for one use only, so that it may be an argument.
+    OneTimeSecret,
     /// A whole number, at least this.
     Number(u64),
     /// A duration such as `1m30s`, more than zero.
@@ -60,6 +62,7 @@ impl Kind {
             Self::Path => "path".into(),
             Self::Text => "text".into(),
             Self::Secret => "secret".into(),
+            Self::OneTimeSecret => "secret for one use".into(),
             Self::Number(0) => "number".into(),
             Self::Number(least) => format!("number ≥ {least}"),
             Self::Duration => "duration > 0".into(),
@@ -120,6 +123,13 @@ const fn row(
 
 /// Every setting, in the order of the manual.
 pub(crate) const SETTINGS: &[Setting] = &[
+    row(
+        "SIDEGATE_ROLE",
+        Kind::Word(&["standalone", "edge", "control"]),
+        "standalone",
+        "What this process is. `standalone` is everything in one process; `edge` serves clients by what a control \
+         plane published, `control` is that control plane: see [control-plane.md](control-plane.md).",
+    ),
     row(
         "PORT",
         Kind::Port,
@@ -382,6 +392,61 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "90d",
         "How long entries of the audit log are kept. Older ones are removed a few at a time. 0 keeps \
          them for ever.",
+    ),
+    row(
+        "SIDEGATE_CONTROL_URL",
+        Kind::Text,
+        "",
+        "Where an edge finds its control plane: `https://host:8443`, as `sidegate edge create` prints it. Several, \
+         separated by commas, are tried in turn.",
+    ),
+    row(
+        "SIDEGATE_CONTROL_PROXY",
+        Kind::Secret,
+        "",
+        "HTTP proxy through which an edge reaches its control plane, by CONNECT: `http://user:password@host:port`.",
+    ),
+    row(
+        "SIDEGATE_JOIN_TOKEN",
+        Kind::OneTimeSecret,
+        "",
+        "The join token with which an edge gets its identity, once, as `sidegate edge create` prints it. An edge that \
+         has one already ignores it.",
+    ),
+    row(
+        "SIDEGATE_OFFLINE_AUTH",
+        Kind::Word(&["extend", "deny"]),
+        "extend",
+        "What an edge does with tokens while it has no contact to its control plane. `extend` goes on with what it \
+         knows of them, for as long as the setting below says; `deny` answers requests with tokens with 503 as soon \
+         as contact is lost for 30 seconds. What needs no token is served in any case.",
+    ),
+    row(
+        "SIDEGATE_MAX_STALENESS",
+        Kind::Duration,
+        "7d",
+        "How old what an edge knows may be for tokens to be decided by it. After this long without contact they are \
+         answered with 503. An app's own `max_staleness` goes before where it is shorter.",
+    ),
+    row(
+        "SIDEGATE_BOOTSTRAP_SNAPSHOT",
+        Kind::Path,
+        "",
+        "A bootstrap file, by which an edge that has no snapshot yet serves until it reaches its control plane. An \
+         edge that never joined needs the two settings below with it.",
+    ),
+    row(
+        "SIDEGATE_BOOTSTRAP_SIGNER",
+        Kind::Text,
+        "",
+        "The public key by whose signature a bootstrap file is known, for an edge that never joined.",
+    ),
+    row(
+        "SIDEGATE_BOOTSTRAP_KEY_FILE",
+        Kind::Path,
+        "",
+        "File with the keys of the secrets in a bootstrap file, for an edge that never joined: lines \
+         `namespace key`, as they are printed with the file.",
     ),
     row(
         "SIDEGATE_HISTORY_RETENTION",

@@ -3,43 +3,27 @@
 //!
 //! It reads no environment and opens no file; `layers.rs` brings the texts, and `reader.rs` reads them.
 
+use super::edge::EdgeSettings;
 use super::layers::{Layers, Problem};
 use super::levels::Levels;
 use super::reader::Reader;
+pub(crate) use super::role::Role;
+pub(crate) use super::secret::Secret;
 use sidegate_gateway::{Believed, EdgeLimits, Proxies};
 use sidegate_model::public_endpoints::PublicMode;
 use sidegate_plugins::host::Permitted;
-use std::fmt;
 use std::net::SocketAddr;
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// A text that never shows in logs or debug output.
-#[derive(Clone, PartialEq, Eq)]
-pub(crate) struct Secret(String);
-
-impl Secret {
-    /// Takes a secret.
-    pub(crate) fn new(text: impl Into<String>) -> Self {
-        Self(text.into())
-    }
-
-    /// The text itself, for the one place that sends or compares it.
-    pub(crate) fn reveal(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Secret(…)")
-    }
-}
-
 /// Everything `sidegate serve` needs to know.
 #[derive(Debug)]
 pub(crate) struct Config {
+    /// Which parts the process has.
+    pub(crate) role: Role,
+    /// What an edge needs beside.
+    pub(crate) edge: EdgeSettings,
     /// Where clients connect.
     pub(crate) gateway_addr: SocketAddr,
     /// Where the admin API listens.
@@ -140,10 +124,24 @@ impl Config {
             dsn if dsn.is_empty() => sqlite_address(&data_dir.join("sidegate.db")),
             dsn => dsn,
         };
+        let role = match read.word("SIDEGATE_ROLE").as_str() {
+            "edge" => Role::Edge,
+            "control" => Role::Control,
+            _ => Role::Standalone,
+        };
         let config = Self {
+            role,
+            edge: EdgeSettings::read(&mut read, role),
             gateway_addr: SocketAddr::new(read.host("HOST"), read.port("PORT")),
             admin_addr: SocketAddr::new(read.host("ADMIN_HOST"), read.port("ADMIN_PORT")),
-            chosen_addrs: read.chosen(&["PORT", "HOST", "ADMIN_PORT", "ADMIN_HOST"]),
+            chosen_addrs: read.chosen(&[
+                "PORT",
+                "HOST",
+                "ADMIN_PORT",
+                "ADMIN_HOST",
+                "EDGE_ID",
+                "EDGE_NAMESPACE",
+            ]),
             secrets_key: read.secrets_key(&dsn, &data_dir),
             database_dsn: Secret::new(dsn),
             data_dir,

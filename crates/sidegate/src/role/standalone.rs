@@ -1,21 +1,23 @@
-//! A running server: store, control plane and data plane put together. It knows what they do only by
+//! Everything in one process: store, control plane and data plane put together. It knows what they do only by
 //! name.
 
+use super::life::{self, Begin, Process};
+use super::server::Server;
 use crate::admin_api::AdminApi;
 use crate::certificate::{Renewals, Unread};
-use crate::config::resolved::{Config, Secret};
+use crate::config::resolved::Config;
+use crate::data_dir;
 use crate::error::Failure;
-use crate::inherited::Sockets;
-use crate::logging::Logging;
 use crate::plane::{self, OwnNode};
 use crate::secrets_key;
-use serde_json::json;
 use sidegate_control::{AdminTls, Control, ControlSettings, LogLevels, keep_recorded};
-use sidegate_gateway::{Gateway, GatewayError, GatewaySettings, Listeners};
+use sidegate_gateway::{Gateway, GatewaySettings};
 use sidegate_model::node::NodeId;
 use sidegate_model::token::TokenHash;
 use sidegate_store::{Store, StoreError};
+use std::io;
 use std::net::SocketAddr;
+use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinSet;
@@ -24,29 +26,30 @@ use tokio::time::timeout;
 /// How long the last writing of what was noted may take.
 const LAST_WRITE: Duration = Duration::from_secs(3);
 
-/// What a server is made of.
-pub(crate) struct Parts<'a> {
-    /// Settings of the data plane.
-    pub(crate) gateway: GatewaySettings,
-    /// What opens the admin API.
-    pub(crate) token: &'a Secret,
-    /// Sockets that listen already.
-    pub(crate) sockets: Sockets,
-    /// Where the levels of the logs are changed.
-    pub(crate) logging: Arc<Logging>,
-    /// The files of certificates, as they were before they were read.
-    pub(crate) certificates: Unread,
+/// How long what was last changed may take to be live.
+const APPLY_DEADLINE: Duration = Duration::from_secs(10);
+
+/// Runs gateway, control plane and store in this process until it is asked to stop.
+///
+/// # Errors
+/// Why it could not start, or that it was forced to stop.
+pub(super) fn run(config: &Config, mut process: Process) -> Result<(), Failure> {
+    let environment = std::mem::take(&mut process.environment);
+    let open_files = crate::open_files::raise_limit();
+    let certificates = Unread::look(config);
+    let mut gateway = plane::settings(config, environment, process.reload.logging().logs())?;
+    gateway.host.open_files = open_files;
+    life::live(config, process, certificates, async move |begin: Begin<'_>| {
+        Standalone::start(config, gateway, begin).await.map(Some)
+    })
 }
 
 /// All parts of a running server.
-pub(crate) struct Running {
+struct Standalone {
     store: Store,
-    /// The control plane.
-    pub(crate) control: Control,
-    /// The data plane.
-    pub(crate) gateway: Gateway,
-    /// The admin API.
-    pub(crate) admin: AdminApi,
+    control: Control,
+    gateway: Gateway,
+    admin: AdminApi,
     admin_addr: SocketAddr,
     renewals: Renewals,
     /// Who looks for renewed certificates, who records what is public, who writes when tokens were used, and
@@ -56,34 +59,31 @@ pub(crate) struct Running {
     plugins: usize,
 }
 
-impl Running {
+impl Standalone {
     /// Starts all parts; nobody is served yet.
     ///
     /// # Errors
     /// Why one of them cannot start.
-    pub(crate) async fn start(config: &Config, parts: Parts<'_>) -> Result<Self, Failure> {
-        let Parts { gateway, token, sockets, logging, certificates } = parts;
+    async fn start(
+        config: &Config,
+        mut gateway: GatewaySettings,
+        begin: Begin<'_>,
+    ) -> Result<Self, Failure> {
+        let Begin { folder, predecessor, sockets, logging, certificates, .. } = begin;
+        gateway.host.predecessor = predecessor;
+        let token = match &config.admin_token {
+            Some(token) => token.clone(),
+            None => data_dir::admin_token_of(folder, &config.data_dir)?,
+        };
         let admin_identity = plane::admin_identity(config)?;
         let store = opened(config).await?;
         let (control, desired) = Control::start(store.clone())
             .await
             .map_err(|e| Failure::failed(format!("the desired state cannot be read: {e}")))?;
         let plugins = desired.borrow().plugins.len();
-        let unusable = |e: std::io::Error| {
-            Failure::failed(format!("the admin API cannot listen on {}: {e}", config.admin_addr))
-                .hint("stop what listens there, or set ADMIN_PORT (or ADMIN_HOST) to another")
-        };
         // Before the plugins, so that a taken port costs nobody a start.
-        let socket = match sockets.admin {
-            Some(socket) => socket,
-            None => std::net::TcpListener::bind(config.admin_addr).map_err(unusable)?,
-        };
-        let listeners = match sockets.clients {
-            clients if clients.is_empty() => Listeners::open(gateway.addr, gateway.shards),
-            clients => Listeners::inherited(clients)
-                .map_err(|source| GatewayError::Listen { addr: gateway.addr, source }),
-        };
-        let listeners = listeners.map_err(|e| plane::start_failure(&e))?;
+        let socket = plane::admin_socket(config, sockets.admin)?;
+        let listeners = plane::listeners(&gateway, sockets.clients)?;
         let kv = Arc::new(store.clone());
         let gateway = sidegate_gateway::start(gateway, listeners, kv, desired).await;
         let gateway = gateway.map_err(|e| plane::start_failure(&e))?;
@@ -97,7 +97,8 @@ impl Running {
         let (host, probes) = (gateway.host(), gateway.probes());
         let node = Arc::new(OwnNode { id, host, probes, public_mode: config.public_endpoints });
         let recording = keep_recorded(control.clone(), node.clone());
-        let admin = AdminApi::new(socket, settings, control.clone(), node).map_err(unusable)?;
+        let admin = AdminApi::new(socket, settings, control.clone(), node)
+            .map_err(|e| plane::admin_unusable(config, &e))?;
         let admin_addr = admin.addr().unwrap_or(config.admin_addr);
         let renewals = Renewals::new(certificates, [gateway.identity(), admin_identity]);
         let mut beside = renewals.watch();
@@ -111,25 +112,29 @@ impl Running {
         }
         Ok(Self { store, control, gateway, admin, admin_addr, renewals, _beside: beside, plugins })
     }
+}
 
-    /// The renewals of its certificates.
-    pub(crate) fn renewals(&self) -> Renewals {
+impl Server for Standalone {
+    fn gateway(&self) -> Option<&Gateway> {
+        Some(&self.gateway)
+    }
+
+    fn admin_socket(&self) -> BorrowedFd<'_> {
+        self.admin.socket()
+    }
+
+    fn renewals(&self) -> Renewals {
         self.renewals.clone()
     }
 
-    /// Serves from now on.
-    ///
-    /// # Errors
-    /// When there are too many open files.
-    pub(crate) fn serve(&mut self) -> Result<(), Failure> {
+    fn serve(&mut self) -> Result<(), Failure> {
         let failed = |e| Failure::failed(format!("the admin API cannot be served: {e}"));
         self.admin.serve().map_err(failed)?;
         self.gateway.accept();
         Ok(())
     }
 
-    /// Says where it listens.
-    pub(crate) fn announce(&self, config: &Config) {
+    fn announce(&self, config: &Config) {
         let scheme = |tls: Option<_>| if tls.is_some() { "https" } else { "http" };
         let clients = format!("{}://{}", scheme(config.tls.as_ref()), self.gateway.local_addr());
         let admin = format!("{}://{}", scheme(config.admin_tls.as_ref()), self.admin_addr);
@@ -139,19 +144,41 @@ impl Running {
         }
     }
 
-    /// What the ready file says.
-    pub(crate) fn ready_text(&self) -> String {
-        let ready = json!({
-            "gateway_addr": self.gateway.local_addr().to_string(),
-            "admin_addr": self.admin_addr.to_string(),
-            "pid": std::process::id(),
-        });
-        format!("{ready}\n")
+    fn ready_text(&self) -> String {
+        plane::ready_text(Some(self.gateway.local_addr()), self.admin_addr)
+    }
+
+    async fn step_back(&mut self) {
+        self.admin.end().await;
+        // What the new one changes of plugins is its own affair.
+        self.control.follow_callers_only(true);
+    }
+
+    async fn step_up(&mut self) -> io::Result<()> {
+        self.control.follow_callers_only(false);
+        self.admin.serve()
+    }
+
+    async fn catch_up(&mut self) -> Result<(), Failure> {
+        let revision = self.control.refresh().await;
+        let revision = revision
+            .map_err(|e| Failure::failed(format!("the desired state cannot be read anew: {e}")))?;
+        let mut applied = self.gateway.applied();
+        let live = timeout(APPLY_DEADLINE, applied.wait_for(|seen| *seen >= revision));
+        match live.await {
+            Ok(Ok(_)) => Ok(()),
+            _ => Err(Failure::failed("the last changes did not become live in time")),
+        }
+    }
+
+    /// Whoever loses the right to a stream at the new server loses it here too.
+    fn stopping(&mut self) {
+        self.control.follow_callers_only(true);
     }
 
     /// Clients first, then plugins (both the gateway's business), then the admin API, which can
     /// tell until the end how far it is, then the database.
-    pub(crate) async fn stop(mut self) {
+    async fn stop(mut self) {
         self.gateway.shutdown().await;
         self.admin.end().await;
         write_notes(&self.control).await;
