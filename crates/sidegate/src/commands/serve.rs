@@ -16,7 +16,7 @@ use clap::Args;
 use rustix::process::{DumpableBehavior, geteuid, set_dumpable_behavior};
 use std::path::PathBuf;
 
-/// Run the gateway: clients, plugins, admin API and database in one process, or with --role a part of it
+/// Run the gateway: everything in one process, or with --role a part of it
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
     /// Write the addresses and the process id here as JSON, once both listeners accept

@@ -61,7 +61,7 @@ fn lines(all: impl Iterator<Item = String>) -> String {
     all.collect::<Vec<_>>().join("\n")
 }
 
-/// Say how the edge on this machine is doing: what it serves by, whether it hears its control plane
+/// Say how the edge on this machine is doing, without a token
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
     #[command(flatten)]
