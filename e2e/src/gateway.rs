@@ -79,6 +79,12 @@ impl GatewayBuilder {
         self.env("DATABASE_DSN", dsn).env("SIDEGATE_SECRETS_KEY_FILE", key)
     }
 
+    /// As an edge of the control plane at this address.
+    pub fn edge(self, control_url: &str) -> Self {
+        let edge = self.env("SIDEGATE_ROLE", "edge").env("SIDEGATE_CONTROL_URL", control_url);
+        edge.env_remove("SIDEGATE_ADMIN_TOKEN")
+    }
+
     /// A folder that lives as long as the gateway.
     pub fn folder(&self) -> &Path {
         self.folder.path()

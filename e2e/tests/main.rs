@@ -15,6 +15,7 @@ mod cors;
 mod crash_under_load;
 mod data_folders;
 mod documented_calls;
+mod edges;
 mod error_table;
 mod examples;
 mod explain;

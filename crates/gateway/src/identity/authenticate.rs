@@ -5,7 +5,6 @@ use crate::route::lookup::Match;
 use http::{HeaderMap, header};
 use percent_encoding::percent_decode_str;
 use sidegate_model::UnixMillis;
-use sidegate_model::app::App;
 use sidegate_model::token::{Token, TokenHash};
 use sidegate_plugins::{AppIdentity, Ending, Generation};
 use sidegate_wire::ErrorCode;
@@ -123,15 +122,10 @@ fn identify(
     if !identity.app.is_active {
         return Err(INACTIVE);
     }
-    if !age.is_within(max_staleness_millis(&identity.app)) {
+    if !age.is_within(identity.app.max_staleness) {
         return Err(OUTDATED);
     }
     Ok(KnownApp { identity: identity.clone(), token: token.clone() })
-}
-
-/// How old knowledge of an app may be, where it says so itself.
-fn max_staleness_millis(_: &App) -> Option<u64> {
-    None
 }
 
 /// Why a caller that was let in with this token would not be let in now, if that is so.
@@ -194,7 +188,7 @@ mod tests {
     use super::*;
     use crate::freshness::Knowledge;
     use http::HeaderValue;
-    use sidegate_model::app::AppId;
+    use sidegate_model::app::{App, AppId};
     use sidegate_model::last_use::LastUse;
     use sidegate_model::snapshot::Snapshot;
     use sidegate_model::token::TokenId;
