@@ -62,6 +62,12 @@ pub enum ThingKind {
     Token,
     /// An admin token.
     AdminToken,
+    /// An edge.
+    Edge,
+    /// A key by which edges know their control plane.
+    Key,
+    /// What is raised when a database was restored.
+    Lineage,
     /// A namespace.
     Namespace,
 }
@@ -73,6 +79,9 @@ impl From<ModelKind> for ThingKind {
             ModelKind::App => Self::App,
             ModelKind::Token => Self::Token,
             ModelKind::AdminToken => Self::AdminToken,
+            ModelKind::Edge => Self::Edge,
+            ModelKind::Key => Self::Key,
+            ModelKind::Lineage => Self::Lineage,
             ModelKind::Namespace => Self::Namespace,
         }
     }
@@ -85,6 +94,9 @@ impl From<ThingKind> for ModelKind {
             ThingKind::App => Self::App,
             ThingKind::Token => Self::Token,
             ThingKind::AdminToken => Self::AdminToken,
+            ThingKind::Edge => Self::Edge,
+            ThingKind::Key => Self::Key,
+            ThingKind::Lineage => Self::Lineage,
             ThingKind::Namespace => Self::Namespace,
         }
     }

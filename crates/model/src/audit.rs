@@ -31,14 +31,28 @@ pub enum ThingKind {
     Token,
     /// An admin token.
     AdminToken,
+    /// An edge.
+    Edge,
+    /// A key by which edges know their control plane.
+    Key,
+    /// What is raised when a database was restored.
+    Lineage,
     /// A namespace.
     Namespace,
 }
 
 impl ThingKind {
     /// Every kind.
-    pub const ALL: [Self; 5] =
-        [Self::Plugin, Self::App, Self::Token, Self::AdminToken, Self::Namespace];
+    pub const ALL: [Self; 8] = [
+        Self::Plugin,
+        Self::App,
+        Self::Token,
+        Self::AdminToken,
+        Self::Edge,
+        Self::Key,
+        Self::Lineage,
+        Self::Namespace,
+    ];
 
     /// The word of the admin API.
     pub const fn as_str(self) -> &'static str {
@@ -47,6 +61,9 @@ impl ThingKind {
             Self::App => "app",
             Self::Token => "token",
             Self::AdminToken => "admin-token",
+            Self::Edge => "edge",
+            Self::Key => "key",
+            Self::Lineage => "lineage",
             Self::Namespace => "namespace",
         }
     }

@@ -18,6 +18,7 @@ pub mod convert;
 pub mod cors;
 pub mod diff;
 pub mod duration;
+pub mod edge;
 pub mod endpoint;
 pub mod explain;
 pub mod kv;

@@ -2,7 +2,7 @@
 //! sealed there by a key that is not in it. It knows no secret but these.
 
 use crate::error::StoreError;
-use crate::sql::{Tx, params};
+use crate::sql::{Row, Tx, params};
 use crate::uniqueness;
 use sidegate_model::UnixMillis;
 use sidegate_model::namespace::Namespace;
@@ -145,6 +145,21 @@ pub(crate) async fn retire(
 ) -> Result<(), StoreError> {
     let sql = "UPDATE data_keys SET retired_at = $1 WHERE namespace = $2 AND retired_at IS NULL";
     tx.all(sql, params![now, namespace.as_str()]).await.map(drop)
+}
+
+/// The keys of a namespace with their numbers, oldest first; the last one seals.
+pub(crate) async fn numbered(
+    tx: &mut Tx,
+    namespace: &Namespace,
+    outer: &Keyring,
+) -> Result<Vec<(u64, SealingKey)>, StoreError> {
+    let sql = "SELECT id, sealed FROM data_keys WHERE namespace = $1 ORDER BY id";
+    let rows = tx.all(sql, params![namespace.as_str()]).await?;
+    let key = |row: &Row| {
+        let row = row.of("data key");
+        Ok((row.number("id")?, opened(row.get("sealed")?, outer)?))
+    };
+    rows.iter().map(key).collect()
 }
 
 fn opened(sealed: &[u8], outer: &Keyring) -> Result<SealingKey, StoreError> {

@@ -3,7 +3,7 @@
 //! process.
 //!
 //! Reading order: `store` (transactions), `locked_store` (opening), `keys` (what seals secrets), `apps`, `tokens`, `token_life`, `plugins`, `sealed_draft`, `secret_settings`, `public_endpoints`, `admin_tokens`, `audit`, `audit_rows`, `namespaces`, `uniqueness`, `versions`, `history`, `snapshot`, `kv`
-//! (what is kept, each with its SQL), `precondition`, `turns` (how writes of plugins queue), `edge_store` (what the plugins of an edge keep), `copy` (from one database to another), `sql` (how a statement reaches a database), `sqlite`, `postgres`, `dsn`.
+//! (what is kept, each with its SQL), `fleet` (what is kept for edges), `others` (other processes on the same database), `precondition`, `turns` (how writes of plugins queue), `edge_store` (what the plugins of an edge keep), `copy` (from one database to another), `sql` (how a statement reaches a database), `sqlite`, `postgres`, `dsn`.
 //!
 //! There is one text of each statement, and it uses only what SQLite and PostgreSQL share. Another database is
 //! added as one more variant in `store` and `sql`, a file beside `sqlite` and a folder of migrations.
@@ -32,6 +32,7 @@ mod copy;
 mod dsn;
 mod edge_store;
 mod error;
+mod fleet;
 #[doc(hidden)]
 pub mod fuzzing;
 mod history;
@@ -40,6 +41,7 @@ mod kv;
 mod locked_store;
 mod migrations;
 mod namespaces;
+mod others;
 mod page;
 mod plugins;
 mod postgres;
@@ -67,10 +69,15 @@ pub use audit::{AuditFilter, AuditPage, Refusal};
 pub use copy::Copied;
 pub use edge_store::EdgeStore;
 pub use error::StoreError;
+pub use fleet::{
+    EdgeFilter, EdgeReport, FleetKey, JoinRefusal, KeyPurpose, KeyState, LastChange, NewEdge,
+    NewFleetKey, PublishedBlob, PublishedManifest, REPLICA_LOST_AFTER_MS, Redeemed, Retention,
+};
 pub use history::{
     Difference, RevisionEntry, RevisionFilter, RevisionPage, RolledBack, ThingChange, Versioned,
 };
 pub use locked_store::LockedStore;
+pub use others::{Alone, Chore, Hints, StoredHead};
 pub use page::{Listing, Page};
 pub use plugins::{PluginFilter, ScopeChange};
 pub use precondition::Precondition;

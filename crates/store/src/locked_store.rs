@@ -3,6 +3,7 @@
 
 use crate::dsn::Dsn;
 use crate::error::StoreError;
+use crate::fleet::keys as fleet_keys;
 use crate::keys::DataKeys;
 use crate::migrations::Schema;
 use crate::postgres::PostgresBackend;
@@ -101,6 +102,7 @@ impl LockedStore {
         let is_done = match &known {
             Some(known) if known.is_current => {
                 versions::has_begun(&mut tx).await?
+                    && fleet_keys::are_current(&mut tx, outer).await?
                     && secret_settings::is_all_sealed(&mut tx, known).await?
             }
             _ => false,
@@ -113,6 +115,7 @@ impl LockedStore {
         let context = Arc::new(AuditContext::system("seal_secrets"));
         let mut write = Write::new(self.backend.begin_write().await?, context, None);
         let keys = keys::load_or_make(&mut write.tx, write.now, outer).await?;
+        fleet_keys::seal_anew(&mut write, outer).await?;
         if self.has_keys && !keys.is_current {
             let key = outer.current().id();
             tracing::info!(%key, "what seals the secrets is sealed by this key now");

@@ -14,7 +14,7 @@ struct Step {
     postgres: &'static str,
 }
 
-const STEPS: [Step; 7] = [
+const STEPS: [Step; 8] = [
     Step {
         number: 1,
         since: "0.1.0",
@@ -63,6 +63,13 @@ const STEPS: [Step; 7] = [
         what: "namespaces and history",
         sqlite: include_str!("../migrations/sqlite/0007_namespaces_and_history.sql"),
         postgres: include_str!("../migrations/postgres/0007_namespaces_and_history.sql"),
+    },
+    Step {
+        number: 8,
+        since: "0.4.0",
+        what: "fleets",
+        sqlite: include_str!("../migrations/sqlite/0008_fleet.sql"),
+        postgres: include_str!("../migrations/postgres/0008_fleet.sql"),
     },
 ];
 

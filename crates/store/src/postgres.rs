@@ -7,10 +7,12 @@
 
 pub(crate) mod address;
 mod connections;
+mod listener;
 mod schema;
 mod transaction;
 
 pub(crate) use address::Address;
+pub(crate) use listener::{Listener, NOTIFY};
 pub(crate) use transaction::PostgresTx;
 
 use crate::error::StoreError;
@@ -75,6 +77,11 @@ impl PostgresBackend {
     /// Begins with the lock of the one writer in hand.
     pub(crate) async fn begin_write(&self) -> Result<PostgresTx, StoreError> {
         PostgresTx::begin(&self.writer, BEGIN_WRITE).await
+    }
+
+    /// A connection of its own on which it is heard what other processes changed.
+    pub(crate) async fn listen(&self) -> Result<Listener, StoreError> {
+        Listener::connect(self.readers.options(), &self.readers).await
     }
 
     pub(crate) async fn close(&self) {

@@ -85,6 +85,7 @@ impl Write {
         let revised = Revised { revision, at: self.now, context: &self.context };
         versions::record(&mut self.tx, &revised, &changes.0).await?;
         self.audit(&changes, Some(revision)).await?;
+        self.tx.tell_others().await?;
         self.tx.commit().await?;
         Ok(Written { value, revision })
     }
@@ -98,6 +99,17 @@ impl Write {
         self.audit(&changes.into(), None).await?;
         self.tx.commit().await?;
         Ok(value)
+    }
+
+    /// The same for what processes of a control plane keep in memory besides desired state.
+    pub(crate) async fn changed_fleet<T>(
+        mut self,
+        value: T,
+        changes: impl Into<Changes>,
+    ) -> Result<T, StoreError> {
+        self.tx.all("UPDATE fleet_state SET changes = changes + 1", params![]).await?;
+        self.tx.tell_others().await?;
+        self.changed_aside(value, changes).await
     }
 
     /// Ends a write of what nobody decides, such as what plugins keep and when something was used: the revision

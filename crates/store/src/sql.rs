@@ -2,7 +2,7 @@
 //! that hide which database it is. It knows no table.
 
 use crate::error::StoreError;
-use crate::postgres::PostgresTx;
+use crate::postgres::{self, PostgresTx};
 use serde::de::DeserializeOwned;
 use sqlx::postgres::{PgArguments, PgRow, Postgres};
 use sqlx::query::Query;
@@ -18,6 +18,7 @@ pub(crate) enum Param {
     /// Text that may have a NUL in it: PostgreSQL keeps it as bytes, since its texts cannot.
     Key(String),
     Blob(Vec<u8>),
+    OptionalBlob(Option<Vec<u8>>),
 }
 
 macro_rules! param_from {
@@ -85,6 +86,15 @@ impl Tx {
         Ok(self.all(sql, params).await?.into_iter().next())
     }
 
+    /// Tells other processes, once it is durable, that there is something new; where the database cannot, they find
+    /// out by themselves.
+    pub(crate) async fn tell_others(&mut self) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite(_) => Ok(()),
+            Self::Postgres(_) => self.all(postgres::NOTIFY, Vec::new()).await.map(drop),
+        }
+    }
+
     /// Makes everything since the start durable.
     pub(crate) async fn commit(self) -> Result<(), StoreError> {
         match self {
@@ -114,6 +124,7 @@ fn sqlite_query(sql: &'static str, params: Vec<Param>) -> Query<'static, Sqlite,
         Param::Text(value) => query.bind(value),
         Param::Key(value) => query.bind(value),
         Param::Blob(value) => query.bind(value),
+        Param::OptionalBlob(value) => query.bind(value),
     })
 }
 
@@ -127,6 +138,7 @@ fn postgres_query(sql: &'static str, params: Vec<Param>) -> Query<'static, Postg
         Param::Text(value) => query.bind(value),
         Param::Key(value) => query.bind(value.into_bytes()),
         Param::Blob(value) => query.bind(value),
+        Param::OptionalBlob(value) => query.bind(value),
     })
 }
 

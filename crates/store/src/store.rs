@@ -18,7 +18,7 @@ use std::sync::Arc;
 /// it, that of the program itself unless [`Store::by`] says otherwise.
 #[derive(Clone, Debug)]
 pub struct Store {
-    backend: Backend,
+    pub(crate) backend: Backend,
     turns: Arc<Turns>,
     /// What seals secrets.
     pub(crate) keys: Arc<Keys>,

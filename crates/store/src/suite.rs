@@ -5,6 +5,8 @@ mod admin_tokens;
 mod apps;
 mod audit;
 mod copies;
+mod edges;
+mod fleet;
 mod history;
 mod history_random;
 mod kv;
@@ -174,6 +176,22 @@ for_each_database! {
         refusals_are_added_and_the_same_again_is_counted
         old_entries_are_removed_in_bounded_steps
         a_revision_has_its_entries_whoever_writes_at_the_same_time;
+    edges:
+        an_edge_is_saved_found_listed_and_forgotten
+        a_join_token_is_redeemed_once_and_again_by_the_same_key_only
+        what_is_wrong_with_a_join_token_is_told_and_changes_nothing
+        a_revoked_edge_is_barred_until_it_gets_another_join_token
+        edges_are_filtered_by_namespace_and_by_where_they_are
+        changes_of_edges_are_audited_and_no_desired_state;
+    fleet:
+        keys_are_made_once_and_sealed_by_the_key_from_outside
+        a_key_that_is_next_takes_the_place_of_the_one_in_use
+        the_lineage_only_grows_and_who_asks_for_the_same_gets_the_same
+        the_first_manifest_at_a_position_counts
+        blobs_are_kept_until_nobody_needs_them
+        old_manifests_go_but_the_newest_of_each_namespace_stay
+        reports_of_edges_are_read_once_by_each_process
+        a_chore_is_done_by_one_process;
     kv:
         a_value_is_kept_replaced_and_removed
         two_plugins_with_the_same_key_never_meet

@@ -19,6 +19,8 @@ pub(crate) enum Writer {
     Expiry,
     /// What the audit log gets besides entries of changes, and the removal of what is old in it and in the history.
     Audit,
+    /// What is published, and what edges say.
+    Publication,
 }
 
 /// One queue for each writer that writes or waits now, and one in which the first of every queue

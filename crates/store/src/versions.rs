@@ -151,7 +151,12 @@ async fn content(tx: &mut Tx, thing: &Thing) -> Result<Option<String>, StoreErro
     let row = match thing.kind {
         ThingKind::Plugin => tx.first("SELECT * FROM plugins WHERE id = $1", params![thing.id]),
         ThingKind::App => tx.first("SELECT * FROM apps WHERE id = $1", params![thing.id]),
-        ThingKind::Token | ThingKind::AdminToken | ThingKind::Namespace => return Ok(None),
+        ThingKind::Token
+        | ThingKind::AdminToken
+        | ThingKind::Namespace
+        | ThingKind::Edge
+        | ThingKind::Key
+        | ThingKind::Lineage => return Ok(None),
     };
     let row = row.await?;
     row.map(|row| match thing.kind {

@@ -4,6 +4,7 @@
 use super::{Place, Thing, ThingKind};
 use crate::admin_token::AdminToken;
 use crate::app::App;
+use crate::edge::Edge;
 use crate::name::shortened;
 use crate::namespace::KnownNamespace;
 use crate::plugin::{Plugin, PluginDraft};
@@ -193,6 +194,39 @@ impl Audited for AdminToken {
             "hint": hint,
             "role": role.as_str(),
             "expires_at": expires_at,
+        }))
+    }
+}
+
+impl Audited for Edge {
+    fn thing(&self) -> Thing {
+        Thing { kind: ThingKind::Edge, id: self.id.0, name: self.name.clone() }
+    }
+
+    fn place(&self) -> Place {
+        Place::Nowhere
+    }
+
+    fn content(&self) -> Map<String, Value> {
+        let Self {
+            id: _,
+            name,
+            namespace,
+            created_at: _,
+            join_token,
+            joined,
+            certificates_after,
+            revoked_at,
+            last_seen_at: _,
+            last_version: _,
+        } = self;
+        object(json!({
+            "name": name,
+            "namespace": namespace.as_str(),
+            "join_token": join_token.as_ref().map(|token| (&token.id, token.expires_at)),
+            "joined": joined.map(|joined| (joined.key.to_string(), joined.at)),
+            "certificates_after": certificates_after,
+            "revoked_at": revoked_at,
         }))
     }
 }

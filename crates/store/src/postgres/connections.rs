@@ -49,6 +49,11 @@ impl Connections {
         Self { shared: Arc::new(Shared { options, most, places, idle: Mutex::default() }) }
     }
 
+    /// What it connects to, and how.
+    pub(super) fn options(&self) -> PgConnectOptions {
+        self.shared.options.clone()
+    }
+
     /// A connection that has just answered.
     pub(super) async fn acquire(&self) -> Result<Lease, StoreError> {
         let waiting = self.shared.places.clone().acquire_owned();

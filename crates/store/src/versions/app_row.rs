@@ -16,17 +16,17 @@ pub(crate) struct AppRow {
     pub(crate) id: u32,
     pub(crate) namespace: Namespace,
     pub(crate) name: String,
-    description: String,
-    owner_email: String,
-    is_active: bool,
+    pub(crate) description: String,
+    pub(crate) owner_email: String,
+    pub(crate) is_active: bool,
     #[serde(with = "exact")]
-    monthly_budget: f64,
-    rate_limit: u32,
+    pub(crate) monthly_budget: f64,
+    pub(crate) rate_limit: u32,
     /// JSON, as it was written.
-    metadata: String,
-    max_staleness: Option<u64>,
-    managed_by: String,
-    created_at: UnixMillis,
+    pub(crate) metadata: String,
+    pub(crate) max_staleness: Option<u64>,
+    pub(crate) managed_by: String,
+    pub(crate) created_at: UnixMillis,
     pub(crate) updated_at: UnixMillis,
 }
 
