@@ -6,6 +6,10 @@ use crate::admin_token::{
 };
 use crate::app::{AppAttributes, AppFields, AppQuery};
 use crate::audit::{AuditList, AuditQuery};
+use crate::edge::{
+    AuthorityAttributes, BootstrapFileAttributes, BootstrapFileQuery, EdgeAttributes, EdgeFields,
+    EdgeQuery, JoinTokenFields, LineageAttributes, NamespaceKeyAttributes, NamespaceKeyFields,
+};
 use crate::error::ErrorCode;
 use crate::explain::{ExplainFields, ExplanationAttributes};
 use crate::history::{
@@ -98,6 +102,16 @@ operation_ids! {
     ShowAdminToken       "show_admin_token"       "Show an admin token, without its text."
     RevokeAdminToken     "revoke_admin_token"     "Make an admin token invalid for good, one's own too."
     ListAudit            "list_audit"             "List who changed what and what was refused, newest first."
+    ListEdges            "list_edges"             "List the edges of a control plane, with what each said last."
+    CreateEdge           "create_edge"            "Register an edge; its join token is shown this one time."
+    ShowEdge             "show_edge"              "Show an edge: where it is, what it serves by, and what it does not take."
+    RenewJoinToken       "renew_join_token"       "Give an edge another join token; what it had before counts no more."
+    RevokeEdge           "revoke_edge"            "Bar an edge, at once, and replace the keys that it knew."
+    DeleteEdge           "delete_edge"            "Bar an edge and forget it."
+    RotateAuthority      "rotate_authority"       "Let another authority issue edges' certificates, without an outage."
+    RaiseLineage         "raise_lineage"          "Let edges follow what is stored now, whatever they have seen."
+    ShowBootstrapFile    "show_bootstrap_file"    "Show what edges of a namespace serve by, as a signed file."
+    ShowNamespaceKey     "show_namespace_key"     "Show what an edge needs to read the secrets in a bootstrap file."
     ListNamespaces       "list_namespaces"        "List namespaces, which say which edges get what."
     CreateNamespace      "create_namespace"       "Register a namespace."
     ShowNamespace        "show_namespace"         "Show a namespace."
@@ -124,6 +138,7 @@ pub fn operations() -> Vec<Operation<OperationId>> {
         tokens(),
         routes(),
         rulers(),
+        edges(),
         namespaces(),
         history(),
         others(),
@@ -341,6 +356,43 @@ fn rulers() -> Vec<Operation<OperationId>> {
     rows.map(|row| row.tag("access")).into()
 }
 
+/// Of a control plane only.
+fn edges() -> Vec<Operation<OperationId>> {
+    use OperationId as Id;
+    let rows = [
+        at(Id::ListEdges, Method::Get, "/api/v1/edges")
+            .query::<EdgeQuery>()
+            .shows::<PageOf<EdgeAttributes>>("A page of edges."),
+        at(Id::CreateEdge, Method::Post, "/api/v1/edges")
+            .body::<EdgeFields>()
+            .refused(ErrorCode::Conflict)
+            .creates::<EdgeAttributes>("The new edge, with its join token."),
+        at(Id::ShowEdge, Method::Get, "/api/v1/edges/{id}")
+            .shows_version::<Shown<EdgeAttributes>>("The edge."),
+        at(Id::RenewJoinToken, Method::Post, "/api/v1/edges/{id}/join-token")
+            .body::<JoinTokenFields>()
+            .conditional()
+            .changes::<EdgeAttributes>("The edge, with its join token."),
+        at(Id::RevokeEdge, Method::Post, "/api/v1/edges/{id}/revoke")
+            .conditional()
+            .changes::<EdgeAttributes>("The edge as it is now."),
+        at(Id::DeleteEdge, Method::Delete, "/api/v1/edges/{id}").conditional().deletes(),
+        at(Id::RotateAuthority, Method::Post, "/api/v1/authorities/rotate")
+            .refused(ErrorCode::Conflict)
+            .shows::<Shown<AuthorityAttributes>>("The authority that will issue."),
+        at(Id::RaiseLineage, Method::Post, "/api/v1/lineage/raise")
+            .shows::<Shown<LineageAttributes>>("The lineage as it is now."),
+        at(Id::ShowBootstrapFile, Method::Get, "/api/v1/bootstrap-file")
+            .role(Role::Admin)
+            .query::<BootstrapFileQuery>()
+            .shows::<Shown<BootstrapFileAttributes>>("The file."),
+        at(Id::ShowNamespaceKey, Method::Post, "/api/v1/namespace-keys")
+            .body::<NamespaceKeyFields>()
+            .shows::<Shown<NamespaceKeyAttributes>>("The keys, which the audit log tells."),
+    ];
+    rows.map(|row| row.tag("edges").refused(ErrorCode::NotFound)).into()
+}
+
 fn namespaces() -> Vec<Operation<OperationId>> {
     use OperationId as Id;
     let rows = [
@@ -463,6 +515,14 @@ mod tests {
             Id::CreateAdminToken,
             Id::ShowAdminToken,
             Id::RevokeAdminToken,
+            Id::CreateEdge,
+            Id::RenewJoinToken,
+            Id::RevokeEdge,
+            Id::DeleteEdge,
+            Id::RotateAuthority,
+            Id::RaiseLineage,
+            Id::ShowBootstrapFile,
+            Id::ShowNamespaceKey,
             Id::CreateNamespace,
             Id::DeleteNamespace,
             Id::RollBack,

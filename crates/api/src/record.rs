@@ -83,4 +83,6 @@ pub struct RecordQuery {
     pub lines: Option<u32>,
     /// Only lines with a greater number.
     pub after: Option<u64>,
+    /// Only what is known on this node.
+    pub node: Option<String>,
 }

@@ -46,6 +46,16 @@ pub enum ResourceType {
     Logging,
     /// What would happen to a request.
     Explanation,
+    /// An edge of a control plane.
+    Edge,
+    /// An authority of edges' certificates.
+    Authority,
+    /// The lineage of what is published.
+    Lineage,
+    /// What an edge needs to read the secrets of a namespace.
+    NamespaceKey,
+    /// What edges serve by, as a file.
+    BootstrapFile,
 }
 
 /// One thing: its type, its number and what there is to know of it.
@@ -82,8 +92,36 @@ pub struct Changed<A> {
 /// What became of a change.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ChangeMeta {
-    /// Whether the change was live when the answer was sent. One that is not is stored, and will be.
+    /// Whether the change was live when the answer was sent: on every node that it concerns and that is connected. One
+    /// that is not is stored, and will be.
     pub applied: bool,
+    /// How many nodes it concerns, and where it is live.
+    #[serde(default)]
+    pub nodes: NodesMeta,
+}
+
+/// Where a change is live, of the nodes that it concerns.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct NodesMeta {
+    /// Nodes that are connected and serve by it.
+    pub applied: u64,
+    /// Nodes that are connected.
+    pub connected: u64,
+    /// Nodes that are not; nobody waits for them.
+    pub offline: u64,
+    /// What connected ones do not take.
+    pub rejected: Vec<RejectedMeta>,
+}
+
+/// Something that a node does not take.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct RejectedMeta {
+    /// Which node.
+    pub edge: String,
+    /// What, as in `plugin/7`; `manifest` for all of it.
+    pub object: String,
+    /// Why.
+    pub reason: String,
 }
 
 /// A page of a list.

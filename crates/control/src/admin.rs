@@ -1,6 +1,6 @@
 //! The admin API: desired state over HTTP, for operators and their tools. Reading order: `router`
 //! (what there is), `frame` and `auth` (what every request passes), `plugins`, `plugin_fields`, `plugin_shape`,
-//! `plugin_schema`, `plugin_scopes`, `plugin_public`, `effective`, `apps`, `tokens`, `admin_tokens`, `whoami`, `audit`, `namespaces`, `history`, `records`, `routes`, `explain`, `logging`, `openapi`,
+//! `plugin_schema`, `plugin_scopes`, `plugin_public`, `effective`, `apps`, `tokens`, `admin_tokens`, `whoami`, `audit`, `namespaces`, `history`, `edges`, `edge_keys`, `records`, `routes`, `explain`, `logging`, `openapi`,
 //! `probes`, `status` (what an edge has in its place), then `state`, `extract`,
 //! `change`, `if_match`, `target`, `types` and `error` they are built on. What is asked and answered is said in the crate `api`.
 
@@ -9,6 +9,8 @@ mod apps;
 mod audit;
 mod auth;
 mod change;
+mod edge_keys;
+mod edges;
 mod effective;
 mod error;
 mod explain;

@@ -2,7 +2,7 @@
 
 use sidegate_model::UnixMillis;
 use sidegate_model::clock::now_millis;
-use sidegate_store::{Store, StoreError};
+use sidegate_store::{Chore, Store, StoreError};
 use std::time::Duration;
 
 const PAUSE: Duration = Duration::from_secs(60);
@@ -26,6 +26,8 @@ pub(crate) async fn keep_swept(store: Store, retention: Duration) {
 
 /// Removes what is from before this time, so many at once, and tells how many it were.
 async fn sweep(store: &Store, before: UnixMillis, at_once: u32) -> Result<u64, StoreError> {
+    // Of several processes on one database one does it.
+    let Some(_alone) = store.alone(Chore::AuditRetention).await? else { return Ok(0) };
     let mut removed = 0;
     loop {
         let step = store.remove_audit_before(before, at_once).await?;

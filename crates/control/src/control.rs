@@ -4,6 +4,7 @@
 use crate::audit_retention;
 use crate::expiry::keep_swept;
 use crate::fleet::{Fleet, Overview};
+use crate::hints::keep_listening;
 use crate::history_retention;
 use crate::named_apps::KnownApps;
 use crate::publish::{Published, Publisher};
@@ -77,6 +78,7 @@ impl Control {
         let sign_ins = SignIns::new(store.clone());
         tasks.spawn(keep_swept(store.clone()));
         tasks.spawn(publisher.clone().follow());
+        tasks.spawn(keep_listening(store.clone(), publisher.clone()));
         tasks.spawn(sign_ins.clone().keep_written());
         let tasks = Arc::new(tasks);
         let control = Self { store, view, publisher, token_uses, sign_ins, _tasks: tasks };
@@ -124,6 +126,16 @@ impl Control {
     /// Removes entries of the audit log once they are as old as this, until it is dropped.
     pub async fn keep_audit_swept(self, retention: Duration) {
         audit_retention::keep_swept(self.store.clone(), retention).await;
+    }
+
+    /// Who publishes what is stored.
+    pub(crate) fn publisher(&self) -> &Publisher {
+        &self.publisher
+    }
+
+    /// What is stored.
+    pub(crate) fn store(&self) -> &Store {
+        &self.store
     }
 
     /// Removes what is older from the history, until it is dropped.

@@ -2,7 +2,7 @@
 //! room back; it knows nothing of what the entries are.
 
 use sidegate_model::clock::now_millis;
-use sidegate_store::{Store, StoreError};
+use sidegate_store::{Chore, Store, StoreError};
 use std::time::Duration;
 
 const PAUSE: Duration = Duration::from_secs(60);
@@ -25,6 +25,8 @@ pub(crate) async fn keep_swept(store: Store) {
 
 /// Removes what has expired by now, so many at once, and tells how many it were.
 async fn sweep(store: &Store, at_once: u32) -> Result<u64, StoreError> {
+    // Of several processes on one database one does it.
+    let Some(_alone) = store.alone(Chore::Expiry).await? else { return Ok(0) };
     let now = now_millis();
     let mut removed = 0;
     loop {

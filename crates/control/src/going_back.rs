@@ -6,6 +6,8 @@ use sidegate_model::namespace::{KnownNamespace, Namespace, NamespaceId};
 use sidegate_model::plugin::PluginId;
 use sidegate_model::snapshot::{Revision, Snapshot};
 use sidegate_store::{Difference, Precondition, RolledBack, Store, StoreError, Versioned};
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 impl AuditedControl {
     /// Registers a namespace, which has a key of its own from then on.
@@ -47,9 +49,13 @@ impl AuditedControl {
         namespaces: Vec<Namespace>,
     ) -> Result<Published<Vec<PluginId>>, StoreError> {
         let write = move |store: Store| async move { store.rotate_data_keys(&namespaces).await };
-        // In clear all is as it was.
+        // In clear all is as it was; whoever sends it on sealed has to look again.
+        let apply = |mut snapshot: Snapshot, _: &Vec<PluginId>| {
+            snapshot.plugins = Arc::new(BTreeMap::clone(&snapshot.plugins));
+            snapshot
+        };
         let (publisher, context) = self.into_parts();
-        publisher.change(context, write, |snapshot, _| snapshot).await
+        publisher.change(context, write, apply).await
     }
 
     /// Gives a namespace the plugins and apps that it had at a revision.

@@ -2,7 +2,8 @@
 //! request and never runs a plugin; what it knows of those who do is the [`Fleet`].
 //!
 //! Reading order: `publish` (store, then snapshot), `control` (what may be done to desired state),
-//! `fleet` (what the nodes are asked), `logs` (what the log is asked), `expiry` (what plugins kept long enough),
+//! `fleet` (what the nodes are asked), `edges` (the fleet of a control plane, and what is published for it), `hints` (what other processes
+//! change), `logs` (what the log is asked), `expiry` (what plugins kept long enough),
 //! `recording` (what is noted of plugins once they serve), `token_use` (when tokens were last used), `sign_ins` (whom the admin API refused),
 //! `audit_retention` (what the audit log forgets), `history_retention` (and the history), `going_back` (namespaces, and what was in one),
 //! `admin` (all of it over HTTP).
@@ -10,9 +11,11 @@
 mod admin;
 mod audit_retention;
 mod control;
+mod edges;
 mod expiry;
 mod fleet;
 mod going_back;
+mod hints;
 mod history_retention;
 mod logs;
 mod named_apps;
@@ -26,7 +29,8 @@ pub use admin::{
     told_record,
 };
 pub use control::{AuditedControl, Control};
-pub use fleet::{Fleet, NodeProbes, Quorum};
+pub use edges::{Edges, EdgesError, EdgesSettings};
+pub use fleet::{Coverage, Fleet, NodeProbes, Quorum, RejectedThere, Unreached};
 pub use logs::LogLevels;
 pub use publish::{Published, Publisher};
 pub use recording::keep_recorded;

@@ -8,18 +8,18 @@
 use sidegate_model::actor::AuditContext;
 use sidegate_model::namespace::Namespace;
 use sidegate_model::snapshot::{Revision, Snapshot};
-use sidegate_store::{Store, StoreError, Written};
+use sidegate_store::{Store, StoreError, StoredHead, Written};
 use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-use tokio::sync::{OwnedMutexGuard, watch};
+use tokio::sync::{Notify, OwnedMutexGuard, watch};
 
 /// Pauses between attempts to read the store again after a change could not be followed.
 const RELOAD_PAUSES: [Duration; 3] =
     [Duration::from_millis(50), Duration::from_millis(200), Duration::from_millis(800)];
 
-/// How often it is looked for what other processes have stored.
+/// How often it is looked for what other processes have stored, besides whenever there is a hint.
 const FOLLOW: Duration = Duration::from_secs(1);
 
 /// A change that is stored, with the revision that holds it.
@@ -41,6 +41,12 @@ pub struct Publisher {
     turn: Arc<TurnLock>,
     /// Of what another process stores, only tokens and apps are published.
     callers_only: Arc<AtomicBool>,
+    /// A database that was restored is followed, too, although its revision is a lower one.
+    follows_restores: Arc<AtomicBool>,
+    /// How far what is stored has come, as it was last looked for.
+    stored: watch::Sender<Option<StoredHead>>,
+    /// Somebody else may have stored something.
+    hint: Arc<Notify>,
 }
 
 #[expect(
@@ -65,7 +71,16 @@ impl Publisher {
         let (global, _) = watch::channel(Arc::new(snapshot.within(&[Namespace::global()], None)));
         let (sender, _) = watch::channel(Arc::new(snapshot));
         let turn = Arc::new(TurnLock::new(Turn { is_behind: false }));
-        Ok(Self { store, sender, global, turn, callers_only: Arc::default() })
+        Ok(Self {
+            store,
+            sender,
+            global,
+            turn,
+            callers_only: Arc::default(),
+            follows_restores: Arc::default(),
+            stored: watch::Sender::default(),
+            hint: Arc::default(),
+        })
     }
 
     /// Follows what a node gets that is in no namespace. The current snapshot is there at once.
@@ -139,7 +154,8 @@ impl Publisher {
     pub async fn follow(self) {
         let mut is_failing = false;
         loop {
-            tokio::time::sleep(FOLLOW).await;
+            // A hint that comes meanwhile is kept.
+            let _ = tokio::time::timeout(FOLLOW, self.hint.notified()).await;
             let followed = self.catch_up_with_others().await;
             if let Err(error) = &followed
                 && !is_failing
@@ -151,6 +167,21 @@ impl Publisher {
             }
             is_failing = followed.is_err();
         }
+    }
+
+    /// Lets [`Publisher::follow`] look at once: another process may have stored something.
+    pub fn hint(&self) {
+        self.hint.notify_one();
+    }
+
+    /// How far what is stored has come, as [`Publisher::follow`] finds out; nothing before it looked.
+    pub fn stored(&self) -> watch::Receiver<Option<StoredHead>> {
+        self.stored.subscribe()
+    }
+
+    /// Lets [`Publisher::follow`] publish a database that was restored: its revision may be a lower one than before.
+    pub fn follow_restores(&self) {
+        self.follows_restores.store(true, Ordering::Release);
     }
 
     /// Whether [`Publisher::follow`] publishes tokens and apps only.
@@ -167,9 +198,22 @@ impl Publisher {
         // Our own changes are published within their turn.
         let mut turn = self.turn.clone().lock_owned().await;
         let current = self.sender.borrow().clone();
-        if self.store.revision().await? <= current.revision {
-            return Ok(());
+        let head = self.store.stored_head().await?;
+        let is_restored =
+            head.revision < current.revision && self.follows_restores.load(Ordering::Acquire);
+        if head.revision > current.revision || is_restored {
+            self.take_over(&mut turn, &current, is_restored).await?;
         }
+        self.stored.send_if_modified(|known| known.replace(head) != Some(head));
+        Ok(())
+    }
+
+    async fn take_over(
+        &self,
+        turn: &mut Turn,
+        current: &Snapshot,
+        is_restored: bool,
+    ) -> Result<(), StoreError> {
         let stored = self.load().await?;
         let next = if self.follows_callers_only() {
             let (plugins, registered) = (current.plugins.clone(), current.registered.clone());
@@ -178,7 +222,16 @@ impl Publisher {
         } else {
             stored
         };
-        self.publish(&mut turn, next);
+        if is_restored {
+            let (before, now) = (current.revision, next.revision);
+            tracing::warn!(before, now, "the database has gone back: it was restored, most likely");
+            let seen = next.within(&[Namespace::global()], None);
+            self.sender.send_replace(Arc::new(next));
+            self.global.send_replace(Arc::new(seen));
+            turn.is_behind = false;
+            return Ok(());
+        }
+        self.publish(turn, next);
         Ok(())
     }
 

@@ -1,12 +1,10 @@
 //! The admin API in this process: its socket, and the task that serves there. It can end and begin
 //! again, because another process may take the socket over and then not serve.
 
-use crate::plane::OwnNode;
-use sidegate_control::{AdminParts, Control, ControlSettings};
+use sidegate_control::{AdminParts, ControlSettings};
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::os::fd::{AsFd as _, BorrowedFd};
-use std::sync::Arc;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
@@ -14,8 +12,7 @@ use tokio::task::JoinHandle;
 pub(crate) struct AdminApi {
     socket: TcpListener,
     settings: ControlSettings,
-    control: Control,
-    node: Arc<OwnNode>,
+    parts: AdminParts,
     /// Whoever serves, and how it is told to end.
     serving: Option<(JoinHandle<()>, oneshot::Sender<()>)>,
 }
@@ -25,11 +22,10 @@ impl AdminApi {
     pub(crate) fn new(
         socket: TcpListener,
         settings: ControlSettings,
-        control: Control,
-        node: Arc<OwnNode>,
+        parts: AdminParts,
     ) -> io::Result<Self> {
         socket.set_nonblocking(true)?;
-        Ok(Self { socket, settings, control, node, serving: None })
+        Ok(Self { socket, settings, parts, serving: None })
     }
 
     /// Where it listens.
@@ -50,9 +46,7 @@ impl AdminApi {
             // A sender that is gone says the same as one that has spoken.
             let _ = stopped.await;
         };
-        let (settings, control) = (self.settings.clone(), self.control.clone());
-        let node = self.node.clone();
-        let parts = AdminParts { control, fleet: node.clone(), probes: node };
+        let (settings, parts) = (self.settings.clone(), self.parts.clone());
         let serving = sidegate_control::serve(listener, settings, parts, shutdown);
         self.serving = Some((tokio::spawn(serving), stop));
         Ok(())

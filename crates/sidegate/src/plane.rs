@@ -11,17 +11,18 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
 use rustix::process::geteuid;
 use serde_json::{Value, json};
-use sidegate_control::{Fleet, NodeProbes, Quorum};
+use sidegate_api::explain::ExplanationAttributes;
+use sidegate_api::record::RecordAttributes;
+use sidegate_control::{Coverage, Fleet, NodeProbes, Quorum, Unreached, told_record};
 use sidegate_gateway::log::Logs;
 use sidegate_gateway::{
     GatewayError, GatewaySettings, Listeners, METRICS_TYPE, Probes, ShownIdentity, TlsIdentity,
     TlsIdentityError,
 };
-use sidegate_model::explain::{Explanation, ImaginedRequest};
+use sidegate_model::explain::ImaginedRequest;
 use sidegate_model::node::{NodeId, NodeReport};
 use sidegate_model::plugin::PluginId;
 use sidegate_model::public_endpoints::PublicMode;
-use sidegate_model::record::InstanceRecord;
 use sidegate_model::snapshot::Revision;
 use sidegate_plugins::host::{HostHandle, HostLimits, HostSettings};
 use std::ffi::OsString;
@@ -204,6 +205,12 @@ impl NodeProbes for OwnNode {
     }
 }
 
+impl OwnNode {
+    fn another(&self, node: &NodeId) -> Unreached {
+        Unreached(format!("there is no node {node}: this is {}", self.id))
+    }
+}
+
 impl Fleet for OwnNode {
     fn nodes(&self) -> Vec<NodeReport> {
         let revision = *self.host.applied().borrow();
@@ -219,13 +226,31 @@ impl Fleet for OwnNode {
         &self,
         node: &NodeId,
         request: ImaginedRequest,
-    ) -> BoxFuture<'_, Option<Explanation>> {
-        let explanation = (*node == self.id).then(|| self.probes.explain(&request));
-        Box::pin(std::future::ready(explanation))
+    ) -> BoxFuture<'_, Result<ExplanationAttributes, Unreached>> {
+        let told = match *node == self.id {
+            true => Ok(ExplanationAttributes::of(node.as_str(), self.probes.explain(&request))),
+            false => Err(self.another(node)),
+        };
+        Box::pin(std::future::ready(told))
     }
 
-    fn records(&self, _: &NodeId, plugin: PluginId, lines: usize) -> Vec<InstanceRecord> {
-        self.host.records(plugin, lines)
+    fn records(
+        &self,
+        node: &NodeId,
+        plugin: PluginId,
+        lines: usize,
+    ) -> BoxFuture<'_, Result<Vec<RecordAttributes>, Unreached>> {
+        let told = |record| told_record(&(self.id.clone(), record));
+        let told = match *node == self.id {
+            true => Ok(self.host.records(plugin, lines).into_iter().map(told).collect()),
+            false => Err(self.another(node)),
+        };
+        Box::pin(std::future::ready(told))
+    }
+
+    fn coverage(&self, revision: Revision) -> Coverage {
+        let applied = usize::from(*self.host.applied().borrow() >= revision);
+        Coverage { applied, connected: 1, ..Coverage::default() }
     }
 
     fn applied(&self, revision: Revision, _: Quorum) -> BoxFuture<'_, ()> {

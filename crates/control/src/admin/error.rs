@@ -1,6 +1,7 @@
 //! From what went wrong to a refusal: which code, which words, what goes to the log only. The body
 //! itself, which needs the request's id, is written by `frame`. Knows no route and no noun.
 
+use crate::edges::{BootstrapError, EdgesError};
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
@@ -105,6 +106,25 @@ impl From<StoreError> for ApiError {
             | StoreError::Open { .. }
             | StoreError::Keys { .. }
             | StoreError::Damaged { .. } => Self::internal(Chain(&error)),
+        }
+    }
+}
+
+impl From<EdgesError> for ApiError {
+    fn from(error: EdgesError) -> Self {
+        match error.into_store() {
+            Ok(error) => error.into(),
+            Err(told) => Self::new(ErrorCode::Conflict, told),
+        }
+    }
+}
+
+impl From<BootstrapError> for ApiError {
+    fn from(error: BootstrapError) -> Self {
+        match error {
+            BootstrapError::Store(error) => error.into(),
+            BootstrapError::Nothing(_) => Self::not_found(error.to_string()),
+            BootstrapError::Failed(_) => Self::unavailable(error),
         }
     }
 }

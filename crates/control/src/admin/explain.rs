@@ -9,7 +9,7 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderName, HeaderValue, Method, Uri};
 use sidegate_api::error::Problem;
-use sidegate_api::explain::{ExplainFields, ExplanationAttributes};
+use sidegate_api::explain::ExplainFields;
 use sidegate_api::resource::{ResourceType, Shown};
 use sidegate_model::explain::ImaginedRequest;
 use sidegate_model::name::shortened;
@@ -30,10 +30,11 @@ pub(crate) async fn explain(
     let (node, request) = fields.settle(imagined)?;
     let node = node_of(&state, node)?;
     let asked = tokio::time::timeout(EXPLAIN_TIMEOUT, state.fleet.explain(&node, request));
-    let Ok(Some(explanation)) = asked.await else {
-        return Err(ApiError::not_found(format!("node {node} cannot be asked now")));
+    let attributes = match asked.await {
+        Ok(Ok(explanation)) => explanation,
+        Ok(Err(unreached)) => return Err(ApiError::not_found(unreached.to_string())),
+        Err(_) => return Err(ApiError::not_found(format!("node {node} cannot be asked now"))),
     };
-    let attributes = ExplanationAttributes::of(node.as_str(), explanation);
     Ok(Json(Shown { data: resource(ResourceType::Explanation, 1, attributes) }).into_response())
 }
 

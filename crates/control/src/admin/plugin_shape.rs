@@ -3,7 +3,6 @@
 
 use super::effective::{Effective, names};
 use super::plugin_public::PublicOffer;
-use super::records::{NodeRecord, summary};
 use super::types::{Versioned, count, resource, time_text};
 use crate::fleet::Overview;
 use serde_json::{Map, Value};
@@ -11,6 +10,7 @@ use sidegate_api::plugin::{
     ManifestSummary, NodeStatus, PluginAttributes, StatusAttributes, StatusSummary,
     WholeStatusAttributes,
 };
+use sidegate_api::record::RecordAttributes;
 use sidegate_api::resource::ResourceType;
 use sidegate_api::route::EndpointAttributes;
 use sidegate_model::clock::now_millis;
@@ -66,12 +66,13 @@ pub(super) fn shape(plugin: Plugin, overview: &Overview) -> Versioned<PluginAttr
 pub(super) fn whole_status(
     plugin: &Plugin,
     overview: &Overview,
-    records: &[NodeRecord],
+    records: &[RecordAttributes],
 ) -> WholeStatusAttributes {
     let own = overview.summary(plugin.id);
     let pid = own.and_then(|status| status.pid);
-    let serves = records.iter().find(|(_, record)| record.end.is_none() && record.pid == pid);
-    let failed = |(_, record): &&NodeRecord| record.end.as_ref().is_some_and(|end| !end.in_order);
+    let serves = records.iter().find(|record| record.running && record.pid == pid);
+    let summary = |record: &RecordAttributes| RecordAttributes { lines: None, ..record.clone() };
+    let failed = |record: &&RecordAttributes| record.in_order == Some(false);
     let status = status_of(plugin, overview);
     let public = PublicOffer::of(plugin, overview);
     let endpoints = own.into_iter().flat_map(|status| {

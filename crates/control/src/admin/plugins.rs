@@ -125,7 +125,7 @@ pub(crate) async fn status(
 ) -> Result<Response, ApiError> {
     let plugin = state.control.view().plugin(PluginId(id)).await?;
     let overview = state.overview();
-    let records = records_of(&state, &overview, plugin.id, 0);
+    let records = records_of(&state, &overview, plugin.id, (None, 0)).await?;
     let attributes = whole_status(&plugin, &overview, &records);
     let data = resource(ResourceType::PluginStatus, plugin.id, attributes);
     Ok(Json(Shown { data }).into_response())

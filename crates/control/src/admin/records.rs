@@ -19,11 +19,14 @@ use sidegate_model::node::NodeId;
 use sidegate_model::plugin::PluginId;
 use sidegate_model::record::{InstanceRecord, LoggedLine, ProcessExit};
 use sidegate_model::role::Role;
-use std::cmp::Reverse;
 use std::time::Duration;
+use tokio::time::timeout;
 
 /// Most lines of one process that can be asked for; more are not kept.
 const MAX_LINES: usize = 200;
+/// Nodes that are asked where none is named, and how long each may take.
+const MOST_NODES: usize = 20;
+const ASK_WITHIN: Duration = Duration::from_secs(3);
 
 fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
@@ -32,25 +35,43 @@ fn millis(duration: Duration) -> u64 {
 /// What is known of one process, and the node on which it is known.
 pub type NodeRecord = (NodeId, InstanceRecord);
 
-/// The processes of a plugin on all nodes, newest first, each with at most so many of its last lines.
-pub(crate) fn records_of(
+/// The processes of a plugin on all nodes, or on one, newest first, each with at most so many of its last lines. A node
+/// that cannot be asked has none, unless it is the one that is meant.
+///
+/// # Errors
+/// Why the one that is meant does not tell.
+pub(crate) async fn records_of(
     state: &AdminState,
     overview: &Overview,
     plugin: PluginId,
-    lines: usize,
-) -> Vec<NodeRecord> {
-    let of_node = |(node, _): (&NodeId, _)| {
-        let records = state.fleet.records(node, plugin, lines).into_iter();
-        records.map(|record| (node.clone(), record)).collect::<Vec<_>>()
-    };
-    let mut records: Vec<_> = overview.on_each(plugin).flat_map(of_node).collect();
+    (node, lines): (Option<&str>, usize),
+) -> Result<Vec<RecordAttributes>, ApiError> {
+    if let Some(name) = node {
+        let node = NodeId::new(name);
+        let asked = timeout(ASK_WITHIN, state.fleet.records(&node, plugin, lines)).await;
+        let told =
+            asked.map_err(|_| ApiError::not_found(format!("node {node} does not answer")))?;
+        return told.map_err(|unreached| ApiError::not_found(unreached.to_string()));
+    }
+    let asked = overview
+        .on_each(plugin)
+        .take(MOST_NODES)
+        .map(|(node, _)| timeout(ASK_WITHIN, state.fleet.records(node, plugin, lines)));
+    let told = futures_util::future::join_all(asked).await;
+    let mut records: Vec<_> = told.into_iter().filter_map(Result::ok).flatten().flatten().collect();
     // Stable: what one node tells keeps its order.
-    records.sort_by_key(|(_, record)| Reverse(record.started_at));
-    records
+    records.sort_by(|one, other| other.started_at.cmp(&one.started_at));
+    Ok(records)
+}
+
+/// A record with its lines, as the admin API tells it.
+pub fn told_record(known: &NodeRecord) -> RecordAttributes {
+    let lines = known.1.lines.iter().map(told_line).collect();
+    RecordAttributes { lines: Some(lines), ..summary(known) }
 }
 
 /// A record without its lines.
-pub(crate) fn summary((node, record): &NodeRecord) -> RecordAttributes {
+fn summary((node, record): &NodeRecord) -> RecordAttributes {
     let end = record.end.as_ref();
     let exit = end.and_then(|end| end.exit);
     let (exit_code, signal) = match exit {
@@ -79,16 +100,15 @@ pub(crate) fn summary((node, record): &NodeRecord) -> RecordAttributes {
     }
 }
 
-/// A record with its lines, as the admin API tells it.
-pub fn told_record(known: &NodeRecord) -> RecordAttributes {
-    let lines = known.1.lines.iter().map(told_line).collect();
-    RecordAttributes { lines: Some(lines), ..summary(known) }
+fn shape(id: PluginId, record: RecordAttributes) -> Resource<RecordAttributes> {
+    // Their times are unique among those of one plugin, but for other nodes.
+    let id = format!("{id}-{}", millis_of(&record.started_at));
+    resource(ResourceType::PluginRecord, id, record)
 }
 
-fn shape(id: PluginId, known: &NodeRecord) -> Resource<RecordAttributes> {
-    let attributes = told_record(known);
-    let id = format!("{id}-{}", known.1.started_at);
-    resource(ResourceType::PluginRecord, id, attributes)
+/// A time that was told, as a number.
+fn millis_of(text: &str) -> i64 {
+    text.parse::<jiff::Timestamp>().map_or(0, jiff::Timestamp::as_millisecond)
 }
 
 /// A line, as the admin API tells it.
@@ -119,10 +139,10 @@ pub(crate) async fn list(
 ) -> Result<Response, ApiError> {
     // What plugins print may hold secrets.
     let usual = if caller.role().covers(Role::Operator) { MAX_LINES } else { 0 };
-    let (lines, after) = query.settle(|RecordQuery { lines, after }| {
+    let (lines, after, node) = query.settle(|RecordQuery { lines, after, node }| {
         let lines = lines.map_or(usual, |lines| usize::try_from(lines).unwrap_or(usize::MAX));
         if lines <= MAX_LINES {
-            return Ok((lines, after));
+            return Ok((lines, after, node));
         }
         let problem = format!("{lines} is too many, at most {MAX_LINES} are kept");
         Err(vec![Problem::at("lines", problem)])
@@ -131,11 +151,12 @@ pub(crate) async fn list(
         caller.require(Role::Operator, "what plugins printed (lines; 0 shows none)")?;
     }
     let plugin = state.control.view().plugin(PluginId(id)).await?;
-    let mut records = records_of(&state, &state.overview(), plugin.id, lines);
+    let wanted = (node.as_deref(), lines);
+    let mut records = records_of(&state, &state.overview(), plugin.id, wanted).await?;
     if let Some(after) = after {
-        let newer = |line: &LoggedLine| line.number > after;
-        records.iter_mut().for_each(|(_, record)| record.lines.retain(newer));
+        let newer = |line: &LineAttributes| line.number > after;
+        records.iter_mut().for_each(|r| r.lines.iter_mut().for_each(|lines| lines.retain(newer)));
     }
-    let data = records.iter().map(|record| shape(plugin.id, record)).collect();
+    let data = records.into_iter().map(|record| shape(plugin.id, record)).collect();
     Ok(Json(list_of(data)).into_response())
 }

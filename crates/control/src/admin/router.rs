@@ -7,8 +7,8 @@ use super::extract::{MAX_BODY_BYTES, refuse_query};
 use super::frame::{RequestDeadline, frame};
 use super::state::AdminState;
 use super::{
-    admin_tokens, apps, audit, explain, history, logging, namespaces, openapi, plugin_public,
-    plugin_schema, plugin_scopes, plugins, probes, records, routes, tokens, whoami,
+    admin_tokens, apps, audit, edge_keys, edges, explain, history, logging, namespaces, openapi,
+    plugin_public, plugin_schema, plugin_scopes, plugins, probes, records, routes, tokens, whoami,
 };
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -53,6 +53,16 @@ fn handler(id: OperationId, method: MethodFilter) -> MethodRouter<AdminState> {
         OperationId::ShowAdminToken => on(method, admin_tokens::show),
         OperationId::RevokeAdminToken => on(method, admin_tokens::revoke),
         OperationId::ListAudit => on(method, audit::list),
+        OperationId::ListEdges => on(method, edges::list),
+        OperationId::CreateEdge => on(method, edges::create),
+        OperationId::ShowEdge => on(method, edges::show),
+        OperationId::RenewJoinToken => on(method, edges::renew_join_token),
+        OperationId::RevokeEdge => on(method, edges::revoke),
+        OperationId::DeleteEdge => on(method, edges::delete),
+        OperationId::RotateAuthority => on(method, edge_keys::rotate_authority),
+        OperationId::RaiseLineage => on(method, edge_keys::raise_lineage),
+        OperationId::ShowBootstrapFile => on(method, edge_keys::bootstrap_file),
+        OperationId::ShowNamespaceKey => on(method, edge_keys::namespace_key),
         OperationId::ListNamespaces => on(method, namespaces::list),
         OperationId::CreateNamespace => on(method, namespaces::create),
         OperationId::ShowNamespace => on(method, namespaces::show),

@@ -7,6 +7,7 @@ use super::router::{router, without_tls};
 use super::state::{AdminState, ControlSettings};
 use super::tls::{AdminTls, Begun};
 use crate::control::Control;
+use crate::edges::Edges;
 use crate::fleet::{Fleet, NodeProbes};
 use axum::Router;
 use hyper::Request;
@@ -38,6 +39,7 @@ const DRAIN_BYTES: u64 = 16 * 1024 * 1024;
 const DRAIN_DEADLINE: Duration = Duration::from_secs(1);
 
 /// What the admin API is about.
+#[derive(Clone)]
 pub struct AdminParts {
     /// What is to be.
     pub control: Control,
@@ -45,6 +47,8 @@ pub struct AdminParts {
     pub fleet: Arc<dyn Fleet>,
     /// What is told to whoever watches the node beside.
     pub probes: Arc<dyn NodeProbes>,
+    /// The edges of a control plane.
+    pub edges: Option<Edges>,
 }
 
 /// Serves the admin API until `shutdown` resolves; then running requests may finish, within
@@ -61,8 +65,8 @@ pub async fn serve(
         shutdown_timeout: settings.shutdown_timeout,
         tls: settings.tls.clone(),
     };
-    let AdminParts { control, fleet, probes } = parts;
-    let state = AdminState { control, fleet, probes, settings: Arc::new(settings) };
+    let AdminParts { control, fleet, probes, edges } = parts;
+    let state = AdminState { control, fleet, probes, edges, settings: Arc::new(settings) };
     serve_router(listener, router(state), limits, shutdown).await;
 }
 

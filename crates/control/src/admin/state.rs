@@ -1,11 +1,13 @@
 //! What every admin handler works with, and the answer to a change: it waits until the change is
 //! live, for a limited time.
 
+use super::error::ApiError;
 use super::if_match::etag;
 use super::tls::AdminTls;
-use super::types::Versioned;
+use super::types::{Versioned, count};
 use crate::control::Control;
-use crate::fleet::{Fleet, NodeProbes, Overview, Quorum};
+use crate::edges::Edges;
+use crate::fleet::{Coverage, Fleet, NodeProbes, Overview, Quorum};
 use crate::logs::LogLevels;
 use crate::publish::Published;
 use axum::Json;
@@ -13,7 +15,7 @@ use axum::response::{IntoResponse, Response};
 use http::header::{ETAG, LOCATION};
 use http::{HeaderName, HeaderValue, StatusCode};
 use serde::Serialize;
-use sidegate_api::resource::{ChangeMeta, Changed, Resource, Shown};
+use sidegate_api::resource::{ChangeMeta, Changed, NodesMeta, RejectedMeta, Resource, Shown};
 use sidegate_model::snapshot::Revision;
 use sidegate_model::token::TokenHash;
 use std::sync::Arc;
@@ -69,6 +71,8 @@ pub(crate) struct AdminState {
     pub(crate) fleet: Arc<dyn Fleet>,
     /// Of the node beside.
     pub(crate) probes: Arc<dyn NodeProbes>,
+    /// Of a control plane.
+    pub(crate) edges: Option<Edges>,
     pub(crate) settings: Arc<ControlSettings>,
 }
 
@@ -76,6 +80,18 @@ impl AdminState {
     /// What all nodes say now.
     pub(crate) fn overview(&self) -> Overview {
         Overview::of(&*self.fleet, self.control.apps())
+    }
+
+    /// The edges of a control plane.
+    ///
+    /// # Errors
+    /// Where this is none.
+    pub(crate) fn edges(&self) -> Result<&Edges, ApiError> {
+        self.edges.as_ref().ok_or_else(|| {
+            ApiError::not_found(
+                "this gateway has no edges: start it with `sidegate serve --role control` to have some",
+            )
+        })
     }
 
     /// 201 with what was created and where it is found.
@@ -105,17 +121,17 @@ impl AdminState {
         revision: Revision,
         shape: impl FnOnce() -> Resource<A>,
     ) -> Response {
-        let applied = self.applied(revision).await;
-        let done = Changed { data: shape(), meta: ChangeMeta { applied } };
-        ([(APPLIED, applied_text(applied))], Json(done)).into_response()
+        let meta = self.applied(revision).await;
+        let applied = applied_text(meta.applied);
+        ([(APPLIED, applied)], Json(Changed { data: shape(), meta })).into_response()
     }
 
     /// 204: it is gone.
     pub(crate) async fn deleted<T>(&self, published: Published<T>) -> Response {
-        gone(self.applied(published.revision).await)
+        gone(&self.applied(published.revision).await)
     }
 
-    async fn applied(&self, revision: Revision) -> bool {
+    async fn applied(&self, revision: Revision) -> ChangeMeta {
         let waiting = self.fleet.applied(revision, Quorum::Reachable);
         let applied = tokio::time::timeout(self.settings.apply_timeout, waiting).await.is_ok();
         if !applied {
@@ -124,21 +140,32 @@ impl AdminState {
                 "a change is stored, but the data plane does not serve it yet"
             );
         }
-        applied
+        ChangeMeta { applied, nodes: nodes_meta(self.fleet.coverage(revision)) }
     }
 }
 
+/// What is said of a change that concerns no node.
+const AT_ONCE: ChangeMeta = ChangeMeta {
+    applied: true,
+    nodes: NodesMeta { applied: 0, connected: 0, offline: 0, rejected: Vec::new() },
+};
+
 /// 201 with what was created, and is live as soon as it is stored.
 pub(crate) fn created_at_once<A: Serialize>(collection: &str, thing: Versioned<A>) -> Response {
-    located(true, collection, thing)
+    located(AT_ONCE, collection, thing)
+}
+
+/// 200 with what was changed, and is live as soon as it is stored.
+pub(crate) fn changed_at_once<A: Serialize>(thing: Versioned<A>) -> Response {
+    answer(StatusCode::OK, AT_ONCE, thing)
 }
 
 /// 204: it is gone, as soon as it is stored.
 pub(crate) fn deleted_at_once() -> Response {
-    gone(true)
+    gone(&AT_ONCE)
 }
 
-fn located<A: Serialize>(applied: bool, collection: &str, thing: Versioned<A>) -> Response {
+fn located<A: Serialize>(applied: ChangeMeta, collection: &str, thing: Versioned<A>) -> Response {
     let location = format!("/api/v1/{collection}/{}", thing.data.id);
     let mut response = answer(StatusCode::CREATED, applied, thing);
     if let Ok(location) = HeaderValue::from_str(&location) {
@@ -147,8 +174,8 @@ fn located<A: Serialize>(applied: bool, collection: &str, thing: Versioned<A>) -
     response
 }
 
-fn gone(applied: bool) -> Response {
-    ([(APPLIED, applied_text(applied))], StatusCode::NO_CONTENT).into_response()
+fn gone(meta: &ChangeMeta) -> Response {
+    ([(APPLIED, applied_text(meta.applied))], StatusCode::NO_CONTENT).into_response()
 }
 
 /// 200 with a thing and its version.
@@ -157,10 +184,11 @@ pub(crate) fn shown<A: Serialize>(thing: Versioned<A>) -> Response {
     tagged(Json(Shown { data: thing.data }).into_response(), tag)
 }
 
-fn answer<A: Serialize>(status: StatusCode, applied: bool, thing: Versioned<A>) -> Response {
+fn answer<A: Serialize>(status: StatusCode, meta: ChangeMeta, thing: Versioned<A>) -> Response {
     let tag = etag(&thing.version);
-    let changed = Changed { data: thing.data, meta: ChangeMeta { applied } };
-    tagged((status, [(APPLIED, applied_text(applied))], Json(changed)).into_response(), tag)
+    let applied = applied_text(meta.applied);
+    let changed = Changed { data: thing.data, meta };
+    tagged((status, [(APPLIED, applied)], Json(changed)).into_response(), tag)
 }
 
 fn tagged(mut response: Response, tag: Option<HeaderValue>) -> Response {
@@ -170,4 +198,18 @@ fn tagged(mut response: Response, tag: Option<HeaderValue>) -> Response {
 
 fn applied_text(applied: bool) -> HeaderValue {
     HeaderValue::from_static(if applied { "true" } else { "false" })
+}
+
+fn nodes_meta(coverage: Coverage) -> NodesMeta {
+    let rejected = coverage.rejected.into_iter().map(|rejected| RejectedMeta {
+        edge: rejected.node,
+        object: rejected.object,
+        reason: rejected.reason,
+    });
+    NodesMeta {
+        applied: count(coverage.applied),
+        connected: count(coverage.connected),
+        offline: count(coverage.offline),
+        rejected: rejected.collect(),
+    }
 }

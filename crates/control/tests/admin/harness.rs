@@ -9,7 +9,12 @@ use reqwest::header::HeaderMap;
 use reqwest::{Method, RequestBuilder, StatusCode};
 use serde_json::Value;
 use sidegate_api::error::ErrorBody;
-use sidegate_control::{AdminParts, Control, ControlSettings, Fleet, NodeProbes, Quorum, serve};
+use sidegate_api::explain::ExplanationAttributes;
+use sidegate_api::record::RecordAttributes;
+use sidegate_control::{
+    AdminParts, Control, ControlSettings, Coverage, Fleet, NodeProbes, Quorum, Unreached, serve,
+    told_record,
+};
 use sidegate_model::clock::now_millis;
 use sidegate_model::config_schema::ConfigSchema;
 use sidegate_model::endpoint::EndpointTable;
@@ -125,7 +130,7 @@ impl Fleet for FakePlane {
         &self,
         node: &NodeId,
         request: ImaginedRequest,
-    ) -> BoxFuture<'_, Option<Explanation>> {
+    ) -> BoxFuture<'_, Result<ExplanationAttributes, Unreached>> {
         let told = Explanation {
             outcome: Outcome::Refused {
                 status: 404,
@@ -142,10 +147,16 @@ impl Fleet for FakePlane {
             limits: Vec::new(),
         };
         let told = (node.as_str() == "node-1").then_some(told);
-        Box::pin(std::future::ready(told))
+        let told = told.map(|told| ExplanationAttributes::of("node-1", told));
+        Box::pin(std::future::ready(told.ok_or(Unreached("nobody there".to_owned()))))
     }
 
-    fn records(&self, _: &NodeId, _: PluginId, lines: usize) -> Vec<InstanceRecord> {
+    fn records(
+        &self,
+        node: &NodeId,
+        _: PluginId,
+        lines: usize,
+    ) -> BoxFuture<'_, Result<Vec<RecordAttributes>, Unreached>> {
         let line = |number: usize| LoggedLine {
             number: number as u64,
             at: 1_700_000_000_000,
@@ -176,7 +187,8 @@ impl Fleet for FakePlane {
             lines: (200 - lines..200).map(line).collect(),
             ..InstanceRecord::default()
         };
-        vec![running, ended]
+        let told = |record| told_record(&(node.clone(), record));
+        Box::pin(std::future::ready(Ok([running, ended].map(told).to_vec())))
     }
 
     fn applied(&self, revision: Revision, _: Quorum) -> BoxFuture<'_, ()> {
@@ -185,6 +197,11 @@ impl Fleet for FakePlane {
             let _ = stalls.wait_for(|stalls| !stalls).await;
             let _ = desired.wait_for(|snapshot| snapshot.revision >= revision).await;
         })
+    }
+
+    fn coverage(&self, revision: Revision) -> Coverage {
+        let applied = self.desired.borrow().revision >= revision;
+        Coverage { applied: usize::from(applied), connected: 1, ..Coverage::default() }
     }
 }
 
@@ -285,7 +302,7 @@ impl Admin {
             let _ = ended.await;
         };
         let parts =
-            AdminParts { control: control.clone(), fleet: plane.clone(), probes: plane.clone() };
+            AdminParts { control: control.clone(), fleet: plane.clone(), probes: plane.clone(), edges: None };
         let serving = serve(listener, settings, parts, until);
         let server = tokio::spawn(serving);
         let client = reqwest::Client::builder().timeout(Duration::from_secs(20)).build().unwrap();

@@ -10,7 +10,7 @@ use crate::data_dir;
 use crate::error::Failure;
 use crate::plane::{self, OwnNode};
 use crate::secrets_key;
-use sidegate_control::{AdminTls, Control, ControlSettings, LogLevels, keep_recorded};
+use sidegate_control::{AdminParts, AdminTls, Control, ControlSettings, LogLevels, keep_recorded};
 use sidegate_gateway::{Gateway, GatewaySettings};
 use sidegate_model::node::NodeId;
 use sidegate_model::token::TokenHash;
@@ -97,7 +97,13 @@ impl Standalone {
         let (host, probes) = (gateway.host(), gateway.probes());
         let node = Arc::new(OwnNode { id, host, probes, public_mode: config.public_endpoints });
         let recording = keep_recorded(control.clone(), node.clone());
-        let admin = AdminApi::new(socket, settings, control.clone(), node)
+        let parts = AdminParts {
+            control: control.clone(),
+            fleet: node.clone(),
+            probes: node,
+            edges: None,
+        };
+        let admin = AdminApi::new(socket, settings, parts)
             .map_err(|e| plane::admin_unusable(config, &e))?;
         let admin_addr = admin.addr().unwrap_or(config.admin_addr);
         let renewals = Renewals::new(certificates, [gateway.identity(), admin_identity]);
@@ -187,7 +193,7 @@ impl Server for Standalone {
 }
 
 /// Opens the database and its secrets.
-async fn opened(config: &Config) -> Result<Store, Failure> {
+pub(super) async fn opened(config: &Config) -> Result<Store, Failure> {
     let unusable = |e: StoreError| match e {
         StoreError::Keys { .. } => {
             Failure::failed(e.to_string()).hint("see SIDEGATE_SECRETS_KEY_FILE")
@@ -200,7 +206,7 @@ async fn opened(config: &Config) -> Result<Store, Failure> {
 }
 
 /// Once more, after the last request. A disk that fails keeps nobody from stopping.
-async fn write_notes(control: &Control) {
+pub(super) async fn write_notes(control: &Control) {
     let problem = match timeout(LAST_WRITE, control.write_notes()).await {
         Ok(Ok(())) => return,
         Ok(Err(error)) => error.to_string(),
