@@ -3,8 +3,8 @@
 //! It knows the names of the commands; each command knows its own arguments.
 
 use crate::commands::{
-    admin_token, app, audit, config, db, explain, history, log_level, namespace, plugin, routes,
-    serve, status, token, version, whoami,
+    admin_token, app, audit, config, control, db, edge, explain, history, log_level, namespace,
+    plugin, routes, serve, status, token, version, whoami,
 };
 use crate::error::Failure;
 use clap::{Parser, Subcommand};
@@ -31,6 +31,8 @@ enum Command {
     AdminToken(admin_token::Arguments),
     Whoami(whoami::Arguments),
     Audit(audit::Arguments),
+    Edge(edge::Arguments),
+    Control(control::Arguments),
     Namespace(namespace::Arguments),
     History(history::Arguments),
     Routes(routes::Arguments),
@@ -55,6 +57,8 @@ pub(crate) fn run() -> Result<(), Failure> {
         Command::AdminToken(arguments) => wait(admin_token::run(&arguments)),
         Command::Whoami(arguments) => wait(whoami::run(&arguments)),
         Command::Audit(arguments) => wait(audit::run(&arguments)),
+        Command::Edge(arguments) => wait(edge::run(&arguments)),
+        Command::Control(arguments) => wait(control::run(&arguments)),
         Command::Namespace(arguments) => wait(namespace::run(&arguments)),
         Command::History(arguments) => wait(history::run(&arguments)),
         Command::Routes(arguments) => wait(routes::run(&arguments)),

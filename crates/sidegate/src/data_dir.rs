@@ -167,7 +167,7 @@ pub(crate) fn read_admin_token(path: &Path) -> Result<Secret, Failure> {
 ///
 /// # Errors
 /// Names the file and what the system said.
-pub(crate) fn write_at_once(path: &Path, text: &str) -> Result<(), Failure> {
+pub(crate) fn write_at_once(path: &Path, content: impl AsRef<[u8]>) -> Result<(), Failure> {
     let mut draft = path.as_os_str().to_owned();
     draft.push(format!(".{}.tmp", std::process::id()));
     let draft = PathBuf::from(draft);
@@ -175,7 +175,7 @@ pub(crate) fn write_at_once(path: &Path, text: &str) -> Result<(), Failure> {
         // A draft that an earlier process left behind may have other permissions.
         let _ = std::fs::remove_file(&draft);
         let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?;
-        file.write_all(text.as_bytes())?;
+        file.write_all(content.as_ref())?;
         file.sync_all()?;
         std::fs::rename(&draft, path)
     };

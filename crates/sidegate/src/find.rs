@@ -10,6 +10,7 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::de::DeserializeOwned;
 use sidegate_api::admin_token::AdminTokenAttributes;
 use sidegate_api::app::AppAttributes;
+use sidegate_api::edge::EdgeAttributes;
 use sidegate_api::namespace::NamespaceAttributes;
 use sidegate_api::plugin::PluginAttributes;
 use sidegate_api::resource::Resource;
@@ -115,8 +116,8 @@ impl Noun for AdminTokenAttributes {
     }
 }
 
-impl Noun for NamespaceAttributes {
-    const COLLECTION: &'static str = "namespaces";
+impl Noun for EdgeAttributes {
+    const COLLECTION: &'static str = "edges";
 
     fn name(&self) -> &str {
         &self.name

@@ -9,6 +9,7 @@ use crate::error::Failure;
 use crate::find::{Within, find_within};
 use crate::output::{Output, print};
 use clap::Args;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use sidegate_api::plugin::PluginAttributes;
 use sidegate_api::record::RecordAttributes;
 use sidegate_api::resource::Resource;
@@ -24,6 +25,9 @@ pub(crate) struct Logs {
     /// Show the newest process only
     #[arg(long)]
     latest: bool,
+    /// Only what is known on this node
+    #[arg(long, value_name = "NAME")]
+    node: Option<String>,
     /// Go on with what comes, until interrupted; with JSON one object a line (line, start, end)
     #[arg(long, short, conflicts_with = "quiet")]
     follow: bool,
@@ -41,15 +45,17 @@ pub(crate) async fn run(logs: &Logs) -> Result<(), Failure> {
     let id = find_within::<PluginAttributes>(&api, &logs.plugin, &logs.within).await?.id;
     // What follows goes on behind the last line, so that one is needed.
     let lines = logs.lines.max(u16::from(logs.follow));
+    let node = logs.node.as_deref().map(|node| utf8_percent_encode(node, NON_ALPHANUMERIC));
+    let node = node.map(|node| format!("&node={node}")).unwrap_or_default();
     let all: Vec<Resource<RecordAttributes>> =
-        api.list(&format!("plugins/{id}/records?lines={lines}")).await?;
+        api.list(&format!("plugins/{id}/records?lines={lines}{node}")).await?;
     let records = if logs.latest { &all[..all.len().min(1)] } else { &all[..] };
     if logs.follow {
         let is_json = logs.output.is_json();
         if !is_json {
             print(&records.iter().rev().map(page).collect::<String>())?;
         }
-        return follow(&api, &id, &all, is_json).await;
+        return follow(&api, (&id, &node), &all, is_json).await;
     }
     if logs.output.is_json() || logs.output.is_quiet() {
         return logs.output.list(records, &[]);

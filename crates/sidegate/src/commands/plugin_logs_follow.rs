@@ -39,7 +39,7 @@ struct Shown {
 /// When the plugin is gone, or the gateway stays away.
 pub(crate) async fn follow(
     api: &AdminApi,
-    id: &str,
+    (id, node): (&str, &str),
     seen: &[Record],
     is_json: bool,
 ) -> Result<(), Failure> {
@@ -49,7 +49,7 @@ pub(crate) async fn follow(
     let mut heard = Instant::now();
     loop {
         sleep(STEP).await;
-        let path = format!("plugins/{id}/records?lines={LINES}&after={}", shown.last);
+        let path = format!("plugins/{id}/records?lines={LINES}&after={}{node}", shown.last);
         match api.list(&path).await {
             Ok(records) => {
                 heard = Instant::now();
