@@ -1,6 +1,7 @@
 //! The roles of this program, one file each: which parts a process has. What they share is [`life`], the order of
 //! start, change from one process to the next and stop, and [`server`], what that order asks of a role.
 
+mod control;
 mod edge;
 mod life;
 pub(crate) mod server;
@@ -18,7 +19,6 @@ pub(crate) fn run(config: &Config, process: Process) -> Result<(), Failure> {
     match config.role {
         Role::Standalone => standalone::run(config, process),
         Role::Edge => edge::run(config, process),
-        Role::Control => Err(Failure::usage("the role control is not in this build yet")
-            .hint("set SIDEGATE_ROLE to standalone or edge")),
+        Role::Control => control::run(config, process),
     }
 }

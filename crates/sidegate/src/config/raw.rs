@@ -383,6 +383,32 @@ pub(crate) const SETTINGS: &[Setting] = &[
          that are there already stay as they are.",
     ),
     row(
+        "SIDEGATE_SYNC_HOST",
+        Kind::Text,
+        "0.0.0.0",
+        "Address on which a control plane listens for edges.",
+    ),
+    row(
+        "SIDEGATE_SYNC_PORT",
+        Kind::Port,
+        "8443",
+        "Port on which a control plane listens for edges, for those that join too. Edges check who it is by its own \
+         authority, so what is in front of it passes TCP through.",
+    ),
+    row(
+        "SIDEGATE_SYNC_URL",
+        Kind::Text,
+        "",
+        "Where edges find the control plane, as `sidegate edge create` prints it: `https://host:8443`. Several, separated by \
+         commas, are tried in turn. Without it the name of the machine is used.",
+    ),
+    row(
+        "SIDEGATE_JOIN_TOKEN_EXPIRY",
+        Kind::Duration,
+        "1h",
+        "How long a join token of an edge works when nothing else is said.",
+    ),
+    row(
         "SIDEGATE_TOKEN_USE_INTERVAL",
         Kind::Duration,
         "1m",

@@ -3,6 +3,7 @@
 //!
 //! It reads no environment and opens no file; `layers.rs` brings the texts, and `reader.rs` reads them.
 
+use super::control::ControlPlaneSettings;
 use super::edge::EdgeSettings;
 use super::layers::{Layers, Problem};
 use super::levels::Levels;
@@ -24,6 +25,8 @@ pub(crate) struct Config {
     pub(crate) role: Role,
     /// What an edge needs beside.
     pub(crate) edge: EdgeSettings,
+    /// What a control plane needs beside.
+    pub(crate) control: ControlPlaneSettings,
     /// Where clients connect.
     pub(crate) gateway_addr: SocketAddr,
     /// Where the admin API listens.
@@ -132,6 +135,7 @@ impl Config {
         let config = Self {
             role,
             edge: EdgeSettings::read(&mut read, role),
+            control: ControlPlaneSettings::read(&mut read),
             gateway_addr: SocketAddr::new(read.host("HOST"), read.port("PORT")),
             admin_addr: SocketAddr::new(read.host("ADMIN_HOST"), read.port("ADMIN_PORT")),
             chosen_addrs: read.chosen(&[
