@@ -93,7 +93,7 @@ fn template(path: &str) -> String {
     let segments: Vec<_> = path.split('/').collect();
     let fits = |known: &&String| {
         let known: Vec<_> = known.split('/').collect();
-        let fits = |(known, given): (&&str, &&str)| *known == "{id}" || known == given;
+        let fits = |(known, given): (&&str, &&str)| known.starts_with('{') || known == given;
         known.len() == segments.len() && known.iter().zip(&segments).all(fits)
     };
     let known = DOCUMENT["paths"].as_object().into_iter().flat_map(serde_json::Map::keys);

@@ -64,7 +64,7 @@ impl Call {
         let segments: Vec<_> = self.path.split('/').collect();
         let fits = |known: &str| {
             let known: Vec<_> = known.split('/').collect();
-            let fits = |(known, given): (&&str, &&str)| *known == "{id}" || known == given;
+            let fits = |(known, given): (&&str, &&str)| known.starts_with('{') || known == given;
             known.len() == segments.len() && known.iter().zip(&segments).all(fits)
         };
         let mut paths = document["paths"].as_object().unwrap().iter();

@@ -155,6 +155,12 @@ impl Parts {
                 "schema": {"type": "integer", "format": "uint32", "minimum": 0},
             }));
         }
+        if operation.path.contains("{owner}") {
+            parameters.push(json!({
+                "name": "owner", "in": "path", "required": true, "description": "Whose files.",
+                "schema": {"type": "string", "minLength": 1, "maxLength": 100},
+            }));
+        }
         if operation.conditional {
             parameters.push(json!({
                 "name": "If-Match", "in": "header", "required": false, "schema": {"type": "string"},

@@ -3,11 +3,12 @@
 //! of them can differ from the document. It serves nothing, asks nobody and stores nothing.
 //!
 //! Reading order: `operations` (what there is, in rows as `operation` has them), `plugin`, `public_endpoints`, `state`, `app`, `token`, `route`, `record`,
-//! `logging`, `role`, `admin_token`, `audit`, `edge`, `probe`, `edge_status` (the nouns), `resource` (what all answers share), `error` (how it says no), `read` (from a
+//! `logging`, `role`, `admin_token`, `audit`, `applied`, `edge`, `probe`, `edge_status` (the nouns), `resource` (what all answers share), `error` (how it says no), `read` (from a
 //! foreign body or query to a type, with everything that is wrong), `document` (OpenAPI).
 
 pub mod admin_token;
 pub mod app;
+pub mod applied;
 pub mod audit;
 pub mod document;
 pub mod edge;

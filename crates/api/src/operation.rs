@@ -14,6 +14,8 @@ pub enum Method {
     Get,
     /// Creates something, or makes something happen.
     Post,
+    /// Puts something in the place of what is there.
+    Put,
     /// Changes something.
     Patch,
     /// Deletes something.
@@ -26,6 +28,7 @@ impl Method {
         match self {
             Self::Get => "GET",
             Self::Post => "POST",
+            Self::Put => "PUT",
             Self::Patch => "PATCH",
             Self::Delete => "DELETE",
         }

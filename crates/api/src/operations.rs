@@ -5,6 +5,7 @@ use crate::admin_token::{
     AdminTokenAttributes, AdminTokenFields, AdminTokenQuery, WhoamiAttributes,
 };
 use crate::app::{AppAttributes, AppFields, AppQuery};
+use crate::applied::{AppliedAttributes, AppliedFields};
 use crate::audit::{AuditList, AuditQuery};
 use crate::edge::{
     AuthorityAttributes, BootstrapFileAttributes, BootstrapFileQuery, EdgeAttributes, EdgeFields,
@@ -120,6 +121,8 @@ operation_ids! {
     DiffRevisions        "diff_revisions"         "Say what differs between two revisions."
     RollBack             "roll_back"              "Give a namespace the plugins and apps that it had at a revision."
     ShowRevision         "show_revision"          "Show a revision and what it changed."
+    ShowApplied          "show_applied"           "Show which fields the files of an owner named when they were applied."
+    KeepApplied          "keep_applied"           "Keep which fields the files of an owner name."
     ShowLogging          "show_logging"           "Show how much is logged."
     ChangeLogging        "change_logging"         "Change how much is logged, until the next start."
     ShowOpenApi          "show_openapi"           "Show this document."
@@ -141,6 +144,7 @@ pub fn operations() -> Vec<Operation<OperationId>> {
         edges(),
         namespaces(),
         history(),
+        applied(),
         others(),
         probes(),
     ];
@@ -435,6 +439,22 @@ fn history() -> Vec<Operation<OperationId>> {
             .shows::<Shown<RevisionAttributes>>("The revision."),
     ];
     rows.map(|row| row.tag("history")).into()
+}
+
+/// What configuration as code keeps.
+fn applied() -> Vec<Operation<OperationId>> {
+    use OperationId as Id;
+    let rows = [
+        at(Id::ShowApplied, Method::Get, "/api/v1/applied/{owner}")
+            .refused(ErrorCode::NotFound)
+            .shows::<Shown<AppliedAttributes>>("What they named."),
+        at(Id::KeepApplied, Method::Put, "/api/v1/applied/{owner}")
+            .role(Role::Operator)
+            .body::<AppliedFields>()
+            .refused(ErrorCode::Conflict)
+            .shows::<Shown<AppliedAttributes>>("What they name from now on."),
+    ];
+    rows.map(|row| row.tag("configuration as code")).into()
 }
 
 fn others() -> Vec<Operation<OperationId>> {

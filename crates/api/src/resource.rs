@@ -42,6 +42,9 @@ pub enum ResourceType {
     Whoami,
     /// An entry of the audit log.
     AuditEntry,
+    /// What the files of an owner named.
+    #[serde(alias = "applied-records")]
+    AppliedRecord,
     /// How much is logged.
     Logging,
     /// What would happen to a request.

@@ -1,10 +1,11 @@
 //! The admin API: desired state over HTTP, for operators and their tools. Reading order: `router`
 //! (what there is), `frame` and `auth` (what every request passes), `plugins`, `plugin_fields`, `plugin_shape`,
-//! `plugin_schema`, `plugin_scopes`, `plugin_public`, `effective`, `apps`, `tokens`, `admin_tokens`, `whoami`, `audit`, `namespaces`, `history`, `edges`, `edge_keys`, `records`, `routes`, `explain`, `logging`, `openapi`,
+//! `plugin_schema`, `plugin_scopes`, `plugin_public`, `effective`, `apps`, `tokens`, `admin_tokens`, `whoami`, `audit`, `namespaces`, `history`, `edges`, `edge_keys`, `records`, `routes`, `explain`, `logging`, `applied`, `openapi`,
 //! `probes`, `status` (what an edge has in its place), then `state`, `extract`,
 //! `change`, `if_match`, `target`, `types` and `error` they are built on. What is asked and answered is said in the crate `api`.
 
 mod admin_tokens;
+mod applied;
 mod apps;
 mod audit;
 mod auth;

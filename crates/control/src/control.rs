@@ -13,6 +13,7 @@ use crate::token_use::TokenUses;
 use sidegate_model::actor::AuditContext;
 use sidegate_model::admin_token::{AdminToken, AdminTokenId};
 use sidegate_model::app::{App, AppDraft, AppId};
+use sidegate_model::applied::{Applied, AppliedThing};
 use sidegate_model::plugin::{Plugin, PluginDraft, PluginId, PluginSpec};
 use sidegate_model::public_endpoints::PublicEndpoints;
 use sidegate_model::snapshot::{Revision, Snapshot};
@@ -410,6 +411,18 @@ impl AuditedControl {
             snapshot.with_plugin(plugin.id, None).with_registered(plugin.id, None)
         };
         self.control.publisher.change(self.context, write, apply).await
+    }
+
+    /// Keeps what the files of an owner name now.
+    ///
+    /// # Errors
+    /// Those of [`Store::keep_applied`].
+    pub async fn keep_applied(
+        self,
+        owner: &str,
+        things: &[AppliedThing],
+    ) -> Result<Applied, StoreError> {
+        self.control.store.by(self.context).keep_applied(owner, things).await
     }
 
     /// Keeps a new admin token, which counts at once.

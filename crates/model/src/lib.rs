@@ -10,6 +10,7 @@
 pub mod actor;
 pub mod admin_token;
 pub mod app;
+pub mod applied;
 pub mod audit;
 pub mod clock;
 pub mod command;

@@ -81,6 +81,7 @@ const TABLES: &[Table] = &[
         id, at Int, actor_kind Text, actor_id Int, actor_name Text, peer Text, operation Text,
         outcome Text, thing_kind Text, thing_id Int, thing_name Text, digest_before Text,
         digest_after Text, fields Text, revision Int, times Int, detail Text),
+    table!("applied_files", "$1, $2, $3, $4": id, owner Text, content Text, updated_at Int),
     table!("plugin_kv", "$1, $2, $3, $4, $5, $6, $7":
         id, plugin_id Int, key Key, bytes Int, expires_at Int, updated_at Int, value Blob),
     table!("edges", "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13":

@@ -2,7 +2,7 @@
 //! snapshot of all of it, and what plugins keep for themselves. The only place with SQL; it knows no HTTP, no admin API and no
 //! process.
 //!
-//! Reading order: `store` (transactions), `locked_store` (opening), `keys` (what seals secrets), `apps`, `tokens`, `token_life`, `plugins`, `sealed_draft`, `secret_settings`, `public_endpoints`, `admin_tokens`, `audit`, `audit_rows`, `namespaces`, `uniqueness`, `versions`, `history`, `snapshot`, `kv`
+//! Reading order: `store` (transactions), `locked_store` (opening), `keys` (what seals secrets), `apps`, `tokens`, `token_life`, `plugins`, `sealed_draft`, `secret_settings`, `public_endpoints`, `admin_tokens`, `audit`, `audit_rows`, `applied`, `namespaces`, `uniqueness`, `versions`, `history`, `snapshot`, `kv`
 //! (what is kept, each with its SQL), `fleet` (what is kept for edges), `others` (other processes on the same database), `precondition`, `turns` (how writes of plugins queue), `edge_store` (what the plugins of an edge keep), `copy` (from one database to another), `sql` (how a statement reaches a database), `sqlite`, `postgres`, `dsn`.
 //!
 //! There is one text of each statement, and it uses only what SQLite and PostgreSQL share. Another database is
@@ -25,6 +25,7 @@
 //! ```
 
 mod admin_tokens;
+mod applied;
 mod apps;
 mod audit;
 mod audit_rows;

@@ -14,7 +14,7 @@ struct Step {
     postgres: &'static str,
 }
 
-const STEPS: [Step; 8] = [
+const STEPS: [Step; 9] = [
     Step {
         number: 1,
         since: "0.1.0",
@@ -70,6 +70,13 @@ const STEPS: [Step; 8] = [
         what: "fleets",
         sqlite: include_str!("../migrations/sqlite/0008_fleet.sql"),
         postgres: include_str!("../migrations/postgres/0008_fleet.sql"),
+    },
+    Step {
+        number: 9,
+        since: "0.4.0",
+        what: "what files named that were applied",
+        sqlite: include_str!("../migrations/sqlite/0009_applied_files.sql"),
+        postgres: include_str!("../migrations/postgres/0009_applied_files.sql"),
     },
 ];
 

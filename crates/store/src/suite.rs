@@ -2,6 +2,7 @@
 //! macro below runs all of them for each kind of database, so another kind is one more line there.
 
 mod admin_tokens;
+mod applied;
 mod apps;
 mod audit;
 mod copies;
@@ -192,6 +193,9 @@ for_each_database! {
         old_manifests_go_but_the_newest_of_each_namespace_stay
         reports_of_edges_are_read_once_by_each_process
         a_chore_is_done_by_one_process;
+    applied:
+        what_files_named_is_kept_by_owner_and_leaves_the_revision_alone
+        what_files_cannot_have_named_is_refused_with_every_problem;
     kv:
         a_value_is_kept_replaced_and_removed
         two_plugins_with_the_same_key_never_meet

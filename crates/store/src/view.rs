@@ -11,6 +11,7 @@ use crate::tokens::TokenFilter;
 use sidegate_model::admin_token::{AdminToken, AdminTokenId};
 use sidegate_model::app::{App, AppId};
 use sidegate_model::namespace::{KnownNamespace, Namespace, NamespaceId};
+use sidegate_model::applied::Applied;
 use sidegate_model::plugin::{Plugin, PluginId};
 use sidegate_model::snapshot::Revision;
 use sidegate_model::token::{Token, TokenHash, TokenId};
@@ -223,6 +224,14 @@ impl StoreView {
     /// [`StoreError::Unavailable`].
     pub async fn list_admin_tokens(&self, page: Page) -> Result<Listing<AdminToken>, StoreError> {
         self.store.list_admin_tokens(page).await
+    }
+
+    /// See [`Store::applied`].
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`], [`StoreError::Unavailable`].
+    pub async fn applied(&self, owner: &str) -> Result<Applied, StoreError> {
+        self.store.applied(owner).await
     }
 
     /// See [`Store::list_audit`].

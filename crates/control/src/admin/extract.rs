@@ -15,6 +15,7 @@ use sidegate_api::operation;
 use sidegate_api::read::{
     Members, NoQuery, Readable, Reading, members_of, read_members, read_query,
 };
+use sidegate_model::applied::check_owner;
 
 /// Largest request body, in bytes.
 pub(crate) const MAX_BODY_BYTES: usize = 2 * 1024 * 1024;
@@ -104,6 +105,21 @@ impl<S: Send + Sync> FromRequestParts<S> for Id {
         id.map(Self).ok_or_else(|| {
             ApiError::not_found("ids are numbers; find one by name with ?name= on the list")
         })
+    }
+}
+
+/// The name of an owner in the path.
+pub(crate) struct Owner(pub(crate) String);
+
+impl<S: Send + Sync> FromRequestParts<S> for Owner {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        let text = Path::<String>::from_request_parts(parts, state).await;
+        let Path(owner) =
+            text.map_err(|_| ApiError::bad_request("owner: this cannot be decoded"))?;
+        check_owner(&owner).map_err(ApiError::bad_request)?;
+        Ok(Self(owner))
     }
 }
 

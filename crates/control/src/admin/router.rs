@@ -7,7 +7,7 @@ use super::extract::{MAX_BODY_BYTES, refuse_query};
 use super::frame::{RequestDeadline, frame};
 use super::state::AdminState;
 use super::{
-    admin_tokens, apps, audit, edge_keys, edges, explain, history, logging, namespaces, openapi,
+    admin_tokens, applied, apps, audit, edge_keys, edges, explain, history, logging, namespaces, openapi,
     plugin_public, plugin_schema, plugin_scopes, plugins, probes, records, routes, tokens, whoami,
 };
 use axum::Router;
@@ -71,6 +71,8 @@ fn handler(id: OperationId, method: MethodFilter) -> MethodRouter<AdminState> {
         OperationId::DiffRevisions => on(method, history::diff),
         OperationId::RollBack => on(method, history::roll_back),
         OperationId::ShowRevision => on(method, history::show),
+        OperationId::ShowApplied => on(method, applied::show),
+        OperationId::KeepApplied => on(method, applied::keep),
         OperationId::ShowLogging => on(method, logging::show),
         OperationId::ChangeLogging => on(method, logging::change),
         OperationId::ShowOpenApi => on(method, openapi::show),
@@ -84,6 +86,7 @@ fn filter(method: operation::Method) -> MethodFilter {
     match method {
         operation::Method::Get => MethodFilter::GET,
         operation::Method::Post => MethodFilter::POST,
+        operation::Method::Put => MethodFilter::PUT,
         operation::Method::Patch => MethodFilter::PATCH,
         operation::Method::Delete => MethodFilter::DELETE,
     }

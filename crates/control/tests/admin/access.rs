@@ -35,7 +35,7 @@ fn probed(path: &str, method: &str, operation: &Value) -> Probed {
     assert_eq!(role.is_none(), operation["security"] == serde_json::json!([]), "{method} {path}");
     Probed {
         method: method.to_uppercase().parse().expect("a method"),
-        path: path.replace("{id}", "1"),
+        path: path.replace("{id}", "1").replace("{owner}", "1"),
         role,
         has_403: operation["responses"]["403"].is_object(),
     }

@@ -2,6 +2,7 @@
 
 mod access;
 mod admin_tokens;
+mod applied;
 mod apps_and_tokens;
 mod audit;
 mod changes;

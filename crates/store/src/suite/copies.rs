@@ -28,6 +28,7 @@ async fn fill(dsn: &str) {
     store.create_admin_token(&admin_token("joe", Role::Viewer)).await.unwrap();
     let berlin = Namespace::parse("berlin").unwrap();
     store.create_namespace(&berlin, "edges in Berlin").await.unwrap();
+    store.keep_applied("team", &[]).await.unwrap();
     let gone = store.create_app(&app("gone")).await.unwrap().value.id;
     store.delete_app(gone, &Precondition::None).await.unwrap();
     let gone = store.create_plugin(&plugin("gone", None)).await.unwrap().value.id;
