@@ -57,7 +57,7 @@ fn a_certificate_that_is_named_itself_is_trusted_for_its_host_and_its_time_only(
             match refused {
                 None => drop(cli.ok(&arguments).await),
                 Some(why) => {
-                    let said = cli.fails(1, &arguments).await;
+                    let said = cli.fails(7, &arguments).await;
                     assert!(said.contains(why) && said.contains("hint: "), "{said}");
                 }
             }
@@ -77,12 +77,12 @@ fn whoever_is_not_trusted_is_refused_with_what_to_do() {
         let cli = cli_at("https", &gateway);
         cli.ok(&trusting(&authority)).await;
         cli.ok(&trusting(&certificate.certificate)).await;
-        let said = cli.fails(1, &["app", "list"]).await;
+        let said = cli.fails(7, &["app", "list"]).await;
         assert!(said.contains("--ca FILE"), "{said}");
-        let said = cli.fails(1, &trusting(&other.certificate)).await;
+        let said = cli.fails(7, &trusting(&other.certificate)).await;
         let named = format!("{} holds neither", other.certificate.display());
         assert!(said.contains("nobody vouches for") && said.contains(&named), "{said}");
-        let said = cli_at("http", &gateway).fails(1, &["app", "list"]).await;
+        let said = cli_at("http", &gateway).fails(2, &["app", "list"]).await;
         assert!(said.contains("use https://"), "{said}");
         gateway.stop();
     });
@@ -118,7 +118,7 @@ fn plain_http_to_a_port_that_speaks_tls_is_400_whatever_is_asked_as_the_document
 fn tls_to_a_port_without_it_is_told_so() {
     story(async {
         let gateway = Gateway::start().await;
-        let said = cli_at("https", &gateway).fails(1, &["app", "list"]).await;
+        let said = cli_at("https", &gateway).fails(7, &["app", "list"]).await;
         let url = format!("http://localhost:{}", gateway.admin().addr().port());
         assert!(said.contains("does not speak TLS") && said.contains(&url), "{said}");
     });
@@ -139,7 +139,7 @@ fn the_command_line_reaches_an_admin_api_that_speaks_tls_when_it_trusts_it() {
         let cli = Cli::with(&[&environment[..], &[("SIDEGATE_CA", &file)]].concat());
         cli.ok(&create).await;
         let stranger = Cli::with(&environment);
-        let said = stranger.fails(1, &["app", "list"]).await;
+        let said = stranger.fails(7, &["app", "list"]).await;
         assert!(said.contains("cannot be reached") || said.contains("--ca"), "{said}");
         assert!(stranger.ok(&["app", "list", "--ca", &file]).await.contains("o@example.com"));
         let said = stranger.fails(2, &["app", "list", "--ca", "/no/such/file"]).await;

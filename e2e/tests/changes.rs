@@ -91,15 +91,15 @@ fn a_configuration_that_was_shown_can_be_given_back_and_keeps_its_secrets() {
 
         // What people see is no secret, wherever it comes from.
         for wrong in [&["--set", "webhook_secret=…"], &["--option", "env.MODE=…"]] {
-            let said = cli.fails(1, &[&["plugin", "update", "r"], &wrong[..]].concat()).await;
+            let said = cli.fails(2, &[&["plugin", "update", "r"], &wrong[..]].concat()).await;
             let field = wrong[1].split('=').next().unwrap();
             assert!(said.contains(field) && !said.contains("hunter"), "{said}");
         }
         std::fs::write(&path, r#"{"other_secret": {"$secret": "set"}}"#).unwrap();
-        let said = cli.fails(1, &again).await;
+        let said = cli.fails(2, &again).await;
         assert!(said.contains("config.other_secret"), "{said}");
         let add = ["plugin", "add", "--name", "x", "--command", "file:///x", "--config", file];
-        let said = cli.fails(1, &add).await;
+        let said = cli.fails(2, &add).await;
         assert!(said.contains("config.other_secret"), "{said}");
         let table = cli.ok(&["plugin", "show", "r"]).await;
         assert!(table.contains("…") && !table.contains("hunter"), "{table}");

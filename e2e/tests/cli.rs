@@ -71,12 +71,12 @@ fn a_plugin_that_does_not_come_up_is_a_failure_with_its_reason() {
         let add = ["plugin", "add", "--name", "hook", "--slug", "hook", "--command", &webhook];
         let said = cli.fails(1, &add).await;
         assert!(said.contains("webhook_secret"), "{said}");
-        let again = cli.fails(1, &add).await;
+        let again = cli.fails(5, &add).await;
         assert!(again.contains("hook"), "a name is taken once: {again}");
-        let said = cli.fails(1, &["plugin", "show", "nobody"]).await;
+        let said = cli.fails(4, &["plugin", "show", "nobody"]).await;
         assert!(said.contains("nobody"), "{said}");
         for command in ["relative/path", "https://example.com/x", "file:///a/../b"] {
-            let said = cli.fails(1, &["plugin", "add", "--name", "x", "--command", command]).await;
+            let said = cli.fails(2, &["plugin", "add", "--name", "x", "--command", command]).await;
             assert!(said.contains("command"), "{said}");
         }
     });
@@ -97,11 +97,11 @@ fn apps_can_be_created_listed_shown_updated_and_deleted() {
         let app = cli.json(&update).await;
         assert_eq!(app["attributes"]["metadata"], json!({"team": "blue", "stage": "beta"}));
         assert!(cli.ok(&["app", "show", "shop"]).await.contains("unlimited"));
-        let said = cli.fails(1, &create).await;
+        let said = cli.fails(5, &create).await;
         assert!(said.contains("shop"), "{said}");
         cli.ok(&["app", "delete", "shop"]).await;
         assert_eq!(cli.json(&["app", "list"]).await, json!([]));
-        let said = cli.fails(1, &["app", "create", "--name", "x", "--owner-email", "nobody"]).await;
+        let said = cli.fails(2, &["app", "create", "--name", "x", "--owner-email", "nobody"]).await;
         assert!(said.contains("owner_email"), "{said}");
     });
 }
@@ -126,7 +126,7 @@ fn a_token_is_shown_once_and_works_until_it_is_revoked() {
         assert!(list[0]["attributes"]["expires_at"].is_string(), "{list}");
         cli.ok(&["token", "revoke", list[0]["id"].as_str().unwrap()]).await;
         ask().await.expect(401);
-        let said = cli.fails(1, &["token", "create", "--app", "nobody"]).await;
+        let said = cli.fails(4, &["token", "create", "--app", "nobody"]).await;
         assert!(said.contains("nobody"), "{said}");
     });
 }
@@ -151,10 +151,10 @@ fn without_the_right_token_or_a_gateway_the_command_line_says_what_to_do() {
         let gateway = Gateway::start().await;
         let url = format!("http://{}", gateway.admin().addr());
         let wrong = Cli::with(&[("SIDEGATE_URL", &url), ("SIDEGATE_ADMIN_TOKEN", "wrong")]);
-        let said = wrong.fails(1, &["plugin", "list"]).await;
+        let said = wrong.fails(6, &["plugin", "list"]).await;
         assert!(said.contains("SIDEGATE_ADMIN_TOKEN"), "{said}");
         let nobody = [("SIDEGATE_URL", "http://127.0.0.1:1"), ("SIDEGATE_ADMIN_TOKEN", "x")];
-        let said = Cli::with(&nobody).fails(1, &["plugin", "list"]).await;
+        let said = Cli::with(&nobody).fails(7, &["plugin", "list"]).await;
         assert!(said.contains("127.0.0.1:1") && said.contains("SIDEGATE_URL"), "{said}");
         let said = gateway.cli().fails(2, &["plugin", "ad"]).await;
         assert!(said.contains("add"), "{said}");

@@ -204,7 +204,7 @@ fn the_command_line_shows_what_is_public_and_approves_it() {
         assert!(line.contains("waits for approval: GET /*, ") && line.ends_with(waits), "{added}");
         assert!(added.contains("/plugins/r/*  (waits for approval)"), "{added}");
         assert!(cli.ok(&["routes"]).await.contains("not approved"));
-        let wrong = cli.fails(1, &["plugin", "approve-public", "r", "GET /x"]).await;
+        let wrong = cli.fails(2, &["plugin", "approve-public", "r", "GET /x"]).await;
         assert!(wrong.contains("\"GET /x\" names no endpoint that the plugin offers"), "{wrong}");
         cli.ok(&["plugin", "approve-public", "r", "GET /*"]).await;
         get(&gateway, "x").await.expect(200);

@@ -33,10 +33,10 @@ fn each_role_does_what_is_its_own_and_is_told_what_is_not() {
             (&json!("vera"), &json!("viewer"))
         );
         assert!(viewer.ok(&["plugin", "list"]).await.contains("lab"));
-        let said = viewer.fails(1, &["plugin", "reload", "lab"]).await;
+        let said = viewer.fails(6, &["plugin", "reload", "lab"]).await;
         assert!(said.contains("needs the role operator, and this token has viewer"), "{said}");
         assert!(said.contains("hint: `sidegate whoami`"), "{said}");
-        let said = viewer.fails(1, &["plugin", "remove", "lab"]).await;
+        let said = viewer.fails(6, &["plugin", "remove", "lab"]).await;
         assert!(said.contains("needs the role admin"), "{said}");
 
         operator.ok(&["plugin", "update", "lab", "--set", "greeting=hi"]).await;
@@ -50,12 +50,12 @@ fn each_role_does_what_is_its_own_and_is_told_what_is_not() {
             (["--command", "file:///bin/true"], "command"),
         ] {
             let update = [&["plugin", "update", "lab"][..], &arguments].concat();
-            let said = operator.fails(1, &update).await;
+            let said = operator.fails(6, &update).await;
             assert!(said.contains(field) && said.contains("only the role admin"), "{said}");
         }
-        operator.fails(1, &["plugin", "remove", "lab"]).await;
-        operator.fails(1, &["log-level", "debug"]).await;
-        let said = operator.fails(1, &["admin-token", "create", "me", "--role", "admin"]).await;
+        operator.fails(6, &["plugin", "remove", "lab"]).await;
+        operator.fails(6, &["log-level", "debug"]).await;
+        let said = operator.fails(6, &["admin-token", "create", "me", "--role", "admin"]).await;
         assert!(said.contains("needs the role admin, and this token has operator"), "{said}");
         gateway.get("/plugins/lab/x").send().await.expect(200);
         assert_eq!(lab.status().await.summary.restarts, 0);
@@ -63,7 +63,7 @@ fn each_role_does_what_is_its_own_and_is_told_what_is_not() {
         let listed = gateway.cli().ok(&["admin-token", "list"]).await;
         assert!(listed.contains("otto") && !listed.contains(&token), "{listed}");
         gateway.cli().ok(&["admin-token", "revoke", "otto"]).await;
-        let said = operator.fails(1, &["plugin", "list"]).await;
+        let said = operator.fails(6, &["plugin", "list"]).await;
         assert!(said.contains("does not accept the token from SIDEGATE_ADMIN_TOKEN"), "{said}");
     });
 }
@@ -90,9 +90,9 @@ fn the_audit_log_tells_who_did_what_and_who_was_refused_and_no_secret() {
         let (operator, token) = made(&gateway, "otto", "operator").await;
         operator.ok(&["plugin", "update", "lab", "--set", "api_key=hunter4-of-config"]).await;
         operator.ok(&["plugin", "disable", "lab"]).await;
-        operator.fails(1, &["plugin", "remove", "lab"]).await;
+        operator.fails(6, &["plugin", "remove", "lab"]).await;
         let wrong = "sga_this-is-no-token-of-anybody-0123456789";
-        cli_of(&gateway, wrong).fails(1, &["plugin", "list"]).await;
+        cli_of(&gateway, wrong).fails(6, &["plugin", "list"]).await;
 
         let of_otto = eventually("the refusals are written", async || {
             let entries = cli.json(&["audit", "--actor", "otto"]).await;

@@ -19,6 +19,11 @@ use sidegate_api::resource::{ListOf, PageOf, Resource, Shown};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+mod refusals;
+mod writes;
+
+pub(crate) use writes::Change;
+
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const CALL_TIMEOUT: Duration = Duration::from_secs(30);
 const PAGE_SIZE: u64 = 100;
@@ -317,67 +322,10 @@ impl AdminApi {
         if answer.is_null() && !bytes.is_empty() {
             return Err(self.not_an_admin_api(status));
         }
-        if is_for_clients(&answer) {
+        if refusals::is_for_clients(&answer) {
             return Err(self.port_for_clients());
         }
         Ok(Answer { status, version, body: answer })
-    }
-
-    fn unreachable(&self, error: &reqwest::Error) -> Failure {
-        if let Some(failure) = trust::explained(error, &self.url, self.ca.as_deref()) {
-            return failure;
-        }
-        let reason = innermost(error);
-        let what = if error.is_timeout() { "does not answer in time" } else { "cannot be reached" };
-        let failure = Failure::failed(format!("the admin API at {} {what} ({reason})", self.url));
-        match self.url.strip_prefix("http://") {
-            // Somebody is there, and speaks something else.
-            Some(rest) if error.is_request() && !error.is_connect() && !error.is_timeout() => {
-                failure
-                    .hint(format!("where that port speaks TLS, set SIDEGATE_URL to https://{rest}"))
-            }
-            _ => failure.hint(
-                "start the gateway with `sidegate serve`, or set SIDEGATE_URL to where it runs",
-            ),
-        }
-    }
-
-    fn not_an_admin_api(&self, status: StatusCode) -> Failure {
-        let status = status.as_u16();
-        Failure::failed(format!("{} answered {status} with something that is not JSON", self.url))
-            .hint("set SIDEGATE_URL to the admin API (port 8080), not to the port of the clients")
-    }
-
-    fn port_for_clients(&self) -> Failure {
-        Failure::failed(format!("{} is the port for clients, not the admin API", self.url)).hint(
-            "set SIDEGATE_URL (or --url) to the admin API, which is on ADMIN_PORT (8080 by default)",
-        )
-    }
-
-    fn refused(&self, answer: &Answer) -> Failure {
-        let (status, said) = (answer.status, problems_of(&answer.body));
-        let Some((_, token_from)) = &self.token else {
-            let what = format!("what answers at {} is no edge", self.url);
-            return Failure::failed(what).hint(
-                "set SIDEGATE_URL to ADMIN_HOST and ADMIN_PORT of an edge; at any other gateway see `sidegate plugin list`",
-            );
-        };
-        match status {
-            StatusCode::UNAUTHORIZED => Failure::failed(format!(
-                "the admin API at {} does not accept the token from {}{}",
-                self.url,
-                token_from,
-                if said.is_empty() { said } else { format!(": {said}") }
-            ))
-            .hint("set SIDEGATE_ADMIN_TOKEN, or --data-dir to the data folder of that gateway"),
-            StatusCode::FORBIDDEN if !said.is_empty() => Failure::failed(said).hint(format!(
-                "`sidegate whoami` shows the role of the token from {}; an admin can make another one \
-                 with `sidegate admin-token create`",
-                token_from
-            )),
-            _ if said.is_empty() => self.not_an_admin_api(status),
-            _ => Failure::failed(said),
-        }
     }
 }
 
@@ -399,17 +347,9 @@ fn http_client(url: &str, ca: Option<&Path>) -> Result<reqwest::Client, Failure>
         (_, false) => builder().tls_certs_only([]).build(),
     };
     built.map_err(|error| {
-        Failure::failed(format!("no HTTP client: {}", innermost(&error)))
+        Failure::failed(format!("no HTTP client: {}", refusals::innermost(&error)))
             .hint("name a PEM file with the certificate to trust: --ca FILE, or SIDEGATE_CA")
     })
-}
-
-fn innermost(error: &reqwest::Error) -> String {
-    let mut reason: &dyn std::error::Error = error;
-    while let Some(source) = reason.source() {
-        reason = source;
-    }
-    reason.to_string()
 }
 
 impl<'a> Ask<'a> {
@@ -428,48 +368,4 @@ pub(crate) fn said(fields: &impl Serialize) -> Map<String, Value> {
     let Ok(Value::Object(mut members)) = serde_json::to_value(fields) else { return Map::new() };
     members.retain(|_, value| !value.is_null());
     members
-}
-
-/// What an error answer says: `{"errors":[{"title","detail"}]}` or `{"error": "…"}`.
-fn problems_of(answer: &Value) -> String {
-    let errors = answer["errors"].as_array().map_or(&[][..], Vec::as_slice);
-    let lines: Vec<_> = errors
-        .iter()
-        .filter_map(|error| error["detail"].as_str().or_else(|| error["title"].as_str()))
-        .collect();
-    if lines.is_empty() {
-        answer["error"].as_str().unwrap_or_default().to_owned()
-    } else {
-        lines.join("\n  ")
-    }
-}
-
-/// Whether an answer has the form in which the gateway refuses requests of clients; the admin API
-/// lists every problem beside that.
-fn is_for_clients(answer: &Value) -> bool {
-    let is_refusal = ["error", "code", "request_id"].iter().all(|name| answer[name].is_string());
-    is_refusal && answer["errors"].is_null()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_answer_of_the_port_for_clients_is_recognised() {
-        let refusal = json!({"error": "Nothing.", "code": "not_found", "request_id": "r"});
-        assert!(is_for_clients(&refusal));
-        let mut of_admin = refusal.clone();
-        of_admin["errors"] = json!([{"title": "Not Found", "code": "not_found", "detail": "d"}]);
-        for other in [json!(null), json!({"error": "x"}), json!({"data": []}), of_admin] {
-            assert!(!is_for_clients(&other), "{other}");
-        }
-    }
-
-    #[test]
-    fn all_problems_of_an_answer_are_told() {
-        let many = json!({"errors": [{"title": "Bad", "detail": "name: a"}, {"title": "b"}]});
-        assert_eq!(problems_of(&many), "name: a\n  b");
-        assert_eq!(problems_of(&json!({"error": "Unauthorized"})), "Unauthorized");
-    }
 }

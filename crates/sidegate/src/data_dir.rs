@@ -3,7 +3,7 @@
 //! It knows files, not what the database or the token are for.
 
 use crate::config::resolved::Secret;
-use crate::error::Failure;
+use crate::error::{Failure, Kind};
 use sidegate_model::token::NewToken;
 use std::fs::{DirBuilder, File, OpenOptions, Permissions, TryLockError};
 use std::io::{ErrorKind, Read as _, Write as _};
@@ -40,7 +40,10 @@ impl DataDir {
             let shown = folder.display();
             // One that begins or ends just now names nobody.
             let holder = if holder.is_empty() { holder } else { format!(" (process {holder})") };
-            Failure::failed(format!("the data folder {shown} is in use by another gateway{holder}"))
+            Failure::of(
+                Kind::Conflict,
+                format!("the data folder {shown} is in use by another gateway{holder}"),
+            )
             .hint("stop that process, set DATA_DIR to another folder, or take over with --takeover")
         })
     }
@@ -152,10 +155,11 @@ pub(crate) fn read_admin_token(path: &Path) -> Result<Secret, Failure> {
             Err(Failure::failed(format!("the admin token file {shown} is empty")).hint(hint))
         }
         Ok(text) => Ok(Secret::new(text.trim())),
-        Err(e) if e.kind() == ErrorKind::NotFound => {
-            Err(Failure::failed(format!("there is no admin token: {shown} does not exist"))
-                .hint(hint))
-        }
+        Err(e) if e.kind() == ErrorKind::NotFound => Err(Failure::of(
+            Kind::Refused,
+            format!("there is no admin token: {shown} does not exist"),
+        )
+        .hint(hint)),
         Err(e) => {
             Err(Failure::failed(format!("the admin token file {shown} cannot be read: {e}"))
                 .hint(hint))

@@ -4,7 +4,7 @@
 //! It asks the admin API; it changes nothing.
 
 use crate::client::AdminApi;
-use crate::error::Failure;
+use crate::error::{Failure, Kind};
 use clap::Args;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::de::DeserializeOwned;
@@ -202,8 +202,11 @@ fn only_one<A: Noun>(
     let noun = collection.trim_end_matches('s');
     match named.len() {
         1 => Ok(named.remove(0)),
-        0 => Err(Failure::failed(format!("there is no {noun} with the name or id {wanted:?}"))
-            .hint(format!("`sidegate {noun} list` shows what there is"))),
+        0 => Err(Failure::of(
+            Kind::NotFound,
+            format!("there is no {noun} with the name or id {wanted:?}"),
+        )
+        .hint(format!("`sidegate {noun} list` shows what there is"))),
         count => {
             let told = |member: &Resource<A>| match member.attributes.namespace() {
                 Some(namespace) => format!("{} (namespace {namespace:?})", member.id),
@@ -215,7 +218,7 @@ fn only_one<A: Noun>(
                 Some(_) => format!("say which one with --namespace, or use one of the ids {ids}"),
                 None => format!("use one of the ids {ids}"),
             };
-            Err(Failure::failed(format!("{count} {noun}s are named {wanted:?}")).hint(hint))
+            Err(Failure::usage(format!("{count} {noun}s are named {wanted:?}")).hint(hint))
         }
     }
 }

@@ -129,7 +129,10 @@ pub(crate) fn explained(error: &reqwest::Error, url: &str, ca: Option<&Path>) ->
         Error::InvalidCertificate(reason) => of_certificate(reason, ca)?,
         _ => return None,
     };
-    Some(Failure::failed(format!("the admin API at {url} {what}")).hint(hint))
+    Some(
+        Failure::of(crate::error::Kind::Unreachable, format!("the admin API at {url} {what}"))
+            .hint(hint),
+    )
 }
 
 fn of_certificate(reason: &CertificateError, ca: Option<&Path>) -> Option<Explanation> {

@@ -5,7 +5,7 @@
 //! It knows members of objects, not what they mean.
 
 use crate::client::AdminApi;
-use crate::error::Failure;
+use crate::error::{Failure, Kind};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
@@ -125,7 +125,7 @@ impl Amendment {
             let own = Duration::from_micros(u64::from(std::process::id() % 1000) * 10);
             tokio::time::sleep(PAUSE * attempt + own).await;
         }
-        Err(Failure::failed(format!("this {noun} is changed by others all the time"))
+        Err(Failure::of(Kind::Conflict, format!("this {noun} is changed by others all the time"))
             .hint("try again, or find out who changes it in the gateway's log"))
     }
 }

@@ -46,7 +46,7 @@ fn a_token_is_shown_once_and_quiet_prints_nothing_but_its_value() {
 
     server.run(&["token", "revoke", "ci"]).data();
     assert_eq!(server.run(&["token", "list", "--quiet"]).data(), "");
-    let again = server.run(&["token", "revoke", "ci"]).failure(1);
+    let again = server.run(&["token", "revoke", "ci"]).failure(4);
     assert!(again.contains("there is no token with the name or id \"ci\""), "{again}");
 }
 
@@ -72,9 +72,9 @@ fn lists_are_complete_over_many_pages() {
 fn a_refusal_names_every_field_at_fault() {
     let server = Server::start();
     let add = ["plugin", "add", "--name", "p", "--slug", "Not A Slug", "--command", "rel/path"];
-    let stderr = server.run(&add).failure(1);
+    let stderr = server.run(&add).failure(2);
     assert!(stderr.contains("command:") && stderr.contains("config.slug:"), "{stderr}");
-    let stderr = server.run(&["app", "update", "nobody", "--rate-limit", "1"]).failure(1);
+    let stderr = server.run(&["app", "update", "nobody", "--rate-limit", "1"]).failure(4);
     assert!(stderr.contains("sidegate app list"), "{stderr}");
     server.run(&["app", "create", "--name", "a", "--owner-email", "o@x"]).data();
     let stderr = server.run(&["app", "update", "a"]).failure(2);
@@ -161,14 +161,14 @@ fn options_that_cannot_be_are_refused_with_what_could() {
     let server = Server::start();
     let add = ["plugin", "add", "--name", "p", "--command", "file:///p"];
     let options = ["--option", "restart.base=1", "--option", "env.LD_PRELOAD=/x.so"];
-    let stderr = server.run(&[&add[..], &options].concat()).failure(1);
+    let stderr = server.run(&[&add[..], &options].concat()).failure(2);
     assert!(stderr.contains("as in 1s") && stderr.contains("env.LD_PRELOAD"), "{stderr}");
 }
 
 #[test]
 fn a_server_that_is_not_there_is_said_with_what_to_do() {
     let mut command = program(&["app", "list", "--url", "http://127.0.0.1:1"]);
-    let stderr = finish(command.env("SIDEGATE_ADMIN_TOKEN", "t")).failure(1);
+    let stderr = finish(command.env("SIDEGATE_ADMIN_TOKEN", "t")).failure(7);
     insta::assert_snapshot!(stderr, @"
     error: the admin API at http://127.0.0.1:1 cannot be reached (Connection refused (os error 111))
     hint: start the gateway with `sidegate serve`, or set SIDEGATE_URL to where it runs
@@ -179,10 +179,10 @@ fn a_server_that_is_not_there_is_said_with_what_to_do() {
 fn a_missing_and_a_wrong_admin_token_are_told_apart() {
     let server = Server::start();
     let url = format!("http://{}", server.admin_addr());
-    let missing = run(&["app", "list", "--url", &url, "--data-dir", "/no/such"]).failure(1);
+    let missing = run(&["app", "list", "--url", &url, "--data-dir", "/no/such"]).failure(6);
     assert!(missing.contains("/no/such/admin.token does not exist"), "{missing}");
     let mut command = server.command(&["app", "list"]);
-    let wrong = finish(command.env("SIDEGATE_ADMIN_TOKEN", "wrong")).failure(1);
+    let wrong = finish(command.env("SIDEGATE_ADMIN_TOKEN", "wrong")).failure(6);
     assert!(wrong.contains("does not accept the token from SIDEGATE_ADMIN_TOKEN"), "{wrong}");
     assert!(!wrong.contains("\"wrong\""));
 }
@@ -236,7 +236,7 @@ fn a_name_that_is_a_number_is_refused() {
     let app = ["app", "create", "--name", "12", "--owner-email", "o@x"];
     let plugin = ["plugin", "add", "--name", "12", "--command", "file:///p"];
     for arguments in [&app[..], &plugin] {
-        let stderr = server.run(arguments).failure(1);
+        let stderr = server.run(arguments).failure(2);
         assert!(stderr.contains("name: \"12\" reads as a number"), "{stderr}");
     }
 }

@@ -105,7 +105,7 @@ fn an_update_waits_as_an_addition_does_and_a_failed_addition_names_it() {
     let command = ["plugin", "add", "--name", "gone", "--slug", "g", "--command"];
     let stderr = server.run(&[&command[..], &["file:///no/such"]].concat()).failure(1);
     assert!(stderr.contains("`sidegate plugin update gone …` changes it"), "{stderr}");
-    let stderr = server.run(&[&command[..], &["file:///no/such"]].concat()).failure(1);
+    let stderr = server.run(&[&command[..], &["file:///no/such"]].concat()).failure(5);
     assert!(stderr.contains("`sidegate plugin update NAME …`"), "{stderr}");
     let update = ["plugin", "update", "gone", "--command", "file:///nor/this"];
     let stderr = server.run(&update).failure(1);
@@ -153,10 +153,10 @@ fn scopes_are_granted_and_revoked_and_it_is_said_what_is_granted_then() {
 fn a_scope_that_is_unknown_is_refused_and_the_known_ones_are_listed() {
     let server = Server::start();
     add(&server, &[]);
-    let stderr = server.run(&["plugin", "grant", "hook", "kv.readwrite", "kv.write"]).failure(1);
+    let stderr = server.run(&["plugin", "grant", "hook", "kv.readwrite", "kv.write"]).failure(2);
     insta::assert_snapshot!(stderr, @r#"error: scope "kv.write" is unknown: known are apps.read, budget.read, control.send, credentials.validate, kv.readwrite, llms.read, pricing.read"#);
     let command = ["plugin", "add", "--name", "x", "--command", "file:///p", "--grant", "all"];
-    let stderr = server.run(&command).failure(1);
+    let stderr = server.run(&command).failure(2);
     assert!(stderr.contains("\"all\" is unknown: known are apps.read"), "{stderr}");
     let shown = server.run(&["plugin", "show", "hook", "--output", "json"]).json();
     assert_eq!(shown["attributes"]["service_scopes"], json!([]));

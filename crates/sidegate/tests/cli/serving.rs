@@ -33,7 +33,7 @@ fn both_signals_end_it_in_order() {
 #[test]
 fn a_second_server_on_the_same_folder_is_refused() {
     let server = Server::start();
-    let stderr = finish(&mut serve(&server.data_dir())).failure(1);
+    let stderr = finish(&mut serve(&server.data_dir())).failure(5);
     assert!(stderr.contains("is in use by another gateway"), "{stderr}");
     assert!(stderr.contains("DATA_DIR"), "{stderr}");
 }
