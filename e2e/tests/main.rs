@@ -10,6 +10,7 @@ mod authentication;
 mod changes;
 mod chunk_protocol;
 mod cli;
+mod config_as_code;
 mod containment;
 mod cors;
 mod crash_under_load;

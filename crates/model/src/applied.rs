@@ -3,6 +3,7 @@
 //! elsewhere.
 
 use crate::UnixMillis;
+use crate::managed_by;
 use crate::namespace::Namespace;
 use serde::{Deserialize, Serialize};
 
@@ -12,8 +13,6 @@ pub const MAX_THINGS: usize = 10_000;
 const MAX_PATH_BYTES: usize = 4096;
 /// Longest name of a thing, in characters.
 const MAX_NAME_CHARS: usize = 255;
-/// Longest name of an owner, in characters.
-const MAX_OWNER_CHARS: usize = 100;
 
 /// What an owner's files named last.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,11 +53,12 @@ pub enum AppliedKind {
 /// # Errors
 /// What would be right.
 pub fn check_owner(owner: &str) -> Result<(), String> {
-    let fits = is_name(owner) && owner.chars().count() <= MAX_OWNER_CHARS && owner.trim() == owner;
+    let fits = is_name(owner) && managed_by::check(owner).is_ok();
     match fits {
         true => Ok(()),
         false => Err(format!(
-            "owner: give a name of 1 to {MAX_OWNER_CHARS} printable characters without spaces at the ends"
+            "owner: give a name of 1 to {} printable characters without spaces at the ends",
+            managed_by::MAX_CHARS
         )),
     }
 }

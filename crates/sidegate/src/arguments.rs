@@ -3,18 +3,18 @@
 //! It knows the names of the commands; each command knows its own arguments.
 
 use crate::commands::{
-    admin_token, app, audit, config, control, db, edge, explain, history, log_level, namespace,
-    plugin, routes, serve, status, token, version, whoami,
+    admin_token, app, apply, audit, completions, config, control, db, diff, edge, explain, export,
+    history, log_level, namespace, plugin, routes, serve, status, token, version, whoami,
 };
 use crate::error::Failure;
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 use std::future::Future;
 
 /// An edge gateway for plugins: programs that serve HTTP under /plugins/{slug}/.
 ///
 /// `sidegate serve` runs the gateway. The other commands talk to its admin API, at SIDEGATE_URL,
-/// with SIDEGATE_ADMIN_TOKEN or the file admin.token in DATA_DIR. They exit with 0 when it was done,
-/// 1 when it failed and 2 when the arguments or settings were wrong.
+/// with SIDEGATE_ADMIN_TOKEN or the file admin.token in DATA_DIR. They exit with 0 when it was done, and else with
+/// 1 failed, 2 wrong arguments or values, 3 differences found, 4 not there, 5 conflict, 6 refused, 7 gateway unreachable.
 #[derive(Debug, Parser)]
 #[command(name = "sidegate", version, disable_help_subcommand = true, max_term_width = 100)]
 struct Arguments {
@@ -39,8 +39,12 @@ enum Command {
     Status(status::Arguments),
     Explain(explain::Arguments),
     LogLevel(log_level::Arguments),
+    Export(export::Arguments),
+    Diff(diff::Arguments),
+    Apply(apply::Arguments),
     Config(Box<config::Arguments>),
     Db(db::Arguments),
+    Completions(completions::Arguments),
     Version(version::Arguments),
 }
 
@@ -65,8 +69,12 @@ pub(crate) fn run() -> Result<(), Failure> {
         Command::Status(arguments) => wait(status::run(&arguments)),
         Command::Explain(arguments) => wait(explain::run(&arguments)),
         Command::LogLevel(arguments) => wait(log_level::run(&arguments)),
+        Command::Export(arguments) => wait(export::run(&arguments)),
+        Command::Diff(arguments) => wait(diff::run(&arguments)),
+        Command::Apply(arguments) => wait(apply::run(&arguments)),
         Command::Config(arguments) => config::run(&arguments),
         Command::Db(arguments) => wait(db::run(&arguments)),
+        Command::Completions(arguments) => completions::run(&arguments, &mut Arguments::command()),
         Command::Version(arguments) => version::run(&arguments),
     }
 }
@@ -80,10 +88,27 @@ fn wait(command: impl Future<Output = Result<(), Failure>>) -> Result<(), Failur
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory as _;
 
     #[test]
     fn the_arguments_contradict_themselves_nowhere() {
         Arguments::command().debug_assert();
+    }
+
+    /// What prints what is no data of the gateway, or nothing at all.
+    const WITHOUT_OUTPUT: [&str; 3] = ["serve", "completions", "export"];
+
+    fn check(command: &clap::Command, path: &str) {
+        let mut below = command.get_subcommands().filter(|it| it.get_name() != "help").peekable();
+        if below.peek().is_none() && !WITHOUT_OUTPUT.contains(&path.trim()) {
+            let output = command.get_arguments().find(|it| it.get_long() == Some("output"));
+            let forms = output.map(clap::Arg::get_possible_values).unwrap_or_default();
+            assert!(forms.iter().any(|form| form.get_name() == "json"), "sidegate{path}");
+        }
+        below.for_each(|it| check(it, &format!("{path} {}", it.get_name())));
+    }
+
+    #[test]
+    fn every_command_that_shows_something_can_show_it_to_programs() {
+        check(&Arguments::command(), "");
     }
 }

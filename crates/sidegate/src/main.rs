@@ -11,6 +11,7 @@ mod client;
 mod commands;
 mod config;
 mod data_dir;
+mod declared;
 mod edge_door;
 mod error;
 mod find;

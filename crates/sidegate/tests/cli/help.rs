@@ -34,6 +34,10 @@ fn the_help_of_the_commands_names_every_flag() {
         &["admin-token", "list"],
         &["admin-token", "revoke"],
         &["audit"],
+        &["apply"],
+        &["diff"],
+        &["export"],
+        &["completions"],
         &["whoami"],
         &["routes"],
     ] {

@@ -7,6 +7,7 @@ mod commands;
 mod configuration;
 #[path = "../../../../e2e/src/eventually.rs"]
 mod eventually;
+mod exit_codes;
 mod harness;
 mod help;
 mod left_behind;
