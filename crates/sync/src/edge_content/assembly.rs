@@ -55,7 +55,7 @@ impl Assembly {
         let has_it = |(_, content): &(&Namespace, &Arc<NamespaceContent>)| {
             content.versions().contains_key(&name)
         };
-        let last = self.namespaces.iter().filter(has_it).last();
+        let last = self.namespaces.iter().rfind(has_it);
         last.map(|(namespace, _)| namespace.clone()).unwrap_or_default()
     }
 

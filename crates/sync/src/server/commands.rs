@@ -111,7 +111,7 @@ impl EdgeCommands {
     pub(super) fn take(&self) -> Option<message::Command> {
         let mut table = self.0.table();
         let (id, body, within) = table.open.iter_mut().find_map(|(id, open)| {
-            let (body, within) = open.to_send()?;
+            let (body, within) = open.next_message()?;
             Some((*id, body, within))
         })?;
         if matches!(body, Body::Cancel(_)) {
@@ -156,7 +156,7 @@ impl Shared {
 }
 
 impl Open {
-    fn to_send(&mut self) -> Option<(Body, Duration)> {
+    fn next_message(&mut self) -> Option<(Body, Duration)> {
         if self.is_cancelled {
             return Some((Body::Cancel(message::CancelCommand {}), Duration::ZERO));
         }

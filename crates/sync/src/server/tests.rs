@@ -289,7 +289,7 @@ fn whoever_is_ahead_proves_it_once_for_each_head() {
     assert!(bench.is_asked(&ahead));
     assert!(!bench.is_asked(&ahead));
     bench.say(proof(&ahead));
-    assert_eq!(bench.ahead(), [ahead.clone()]);
+    assert_eq!(bench.ahead(), std::slice::from_ref(&ahead));
     bench.say(proof(&ahead));
     assert_eq!(bench.ahead(), []);
     bench.say(edge_message::Body::Hello(hello(&[1], Some(&ahead))));

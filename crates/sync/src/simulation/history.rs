@@ -166,6 +166,17 @@ impl History {
         self.put(namespace, position, desired);
     }
 
+    /// Something is sealed by the newest key, as all of it is once there is one.
+    pub(super) fn seal(&mut self, namespace: &Namespace, random: &mut Random) {
+        self.version += 1;
+        let (manifest, mut desired) = self.published[namespace].last().cloned().unwrap();
+        let at = manifest.position();
+        let position = Position { revision: at.revision + 1, ..at };
+        let id = 1 + random.below(6) as u32;
+        desired.insert(id, (self.version, Taste::Sealed(self.trust)));
+        self.put(namespace, position, desired);
+    }
+
     fn put(&mut self, namespace: &Namespace, position: Position, desired: Desired) {
         let manifest = self.sign(&self.signer, namespace, position, &desired);
         self.ever.insert(manifest.digest());

@@ -53,10 +53,11 @@ impl Counts {
     }
 
     pub(super) fn is_eventful(&self) -> bool {
-        let counts = [self.applied, self.lost, self.doubled, self.changed, self.cuts];
+        let on_the_way = [self.lost, self.doubled, self.changed, self.cuts];
+        let of_edges = [self.applied, self.restarts, self.full];
         let of_trust = [self.rotated, self.kept, self.restored, self.raised];
-        counts.into_iter().chain([self.restarts, self.full]).all(|count| count > 100)
-            && of_trust.into_iter().all(|count| count > 20)
+        let counts = on_the_way.into_iter().chain(of_edges).chain(of_trust);
+        counts.min() > Some(100)
     }
 }
 
@@ -75,6 +76,7 @@ enum Happening {
     NewHead(usize, u64, VerifiedManifest),
     NewTrust(usize, u64),
     Publish,
+    Seal,
     Trouble,
 }
 
@@ -233,6 +235,7 @@ impl World {
                 self.say(edge, link, SessionEvent::Trust(Some(bundle(self.history.trust))));
             }
             Happening::Publish => self.publish(),
+            Happening::Seal => self.seal(),
             Happening::Trouble => self.trouble(),
         }
     }
@@ -261,6 +264,14 @@ impl World {
             if let Some((link, _)) = self.sessions[edge] {
                 self.after(0, 20, Happening::NewTrust(edge, link));
             }
+        }
+        self.after(0, 3000, Happening::Seal);
+    }
+
+    fn seal(&mut self) {
+        for namespace in self.history.namespaces() {
+            self.history.seal(&namespace, &mut self.random);
+            self.announce(&namespace);
         }
     }
 

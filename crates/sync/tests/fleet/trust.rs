@@ -6,8 +6,8 @@ use crate::{commands, snapshot};
 use sidegate_model::plugin::{PluginId, PluginOptions, PluginSpec};
 use sidegate_model::sealing::Keyring;
 use sidegate_model::snapshot::Snapshot;
-use sidegate_sync::sealed_settings;
 use sidegate_sync::server::{AppliedState, Said};
+use sidegate_sync::{Namespace, sealed_settings};
 use std::path::Path;
 use tempfile::TempDir;
 
@@ -28,8 +28,10 @@ fn sealed(version: &str, key: u8) -> Snapshot {
     snapshot(&[(1, "file:///a")]).with_plugin(spec.id, Some(spec))
 }
 
-fn has(snapshot: &Snapshot, version: &str) -> bool {
-    snapshot.plugins.get(&PluginId(2)).is_some_and(|spec| **spec == secret(version))
+fn has(snapshot: &Snapshot, namespace: &str, version: &str) -> bool {
+    let namespace = Namespace::parse(namespace).unwrap();
+    let wanted = PluginSpec { namespace, ..secret(version) };
+    snapshot.plugins.get(&PluginId(2)).is_some_and(|spec| **spec == wanted)
 }
 
 /// All files below a folder.
@@ -56,8 +58,8 @@ async fn secrets_are_opened_at_the_edge_and_lie_nowhere_in_clear() {
     control.publish("berlin", 1, &sealed("", 7));
     let folder = TempDir::new().unwrap();
     let mut edge = Edge::start(&control, "one", "berlin", folder.path());
-    edge.serves(|snapshot| has(snapshot, "")).await;
-    assert!(edge.keys.has(&sidegate_sync::Namespace::global()));
+    edge.serves(|snapshot| has(snapshot, "berlin", "")).await;
+    assert!(edge.keys.has(&Namespace::global()));
     edge.stop().await;
     let bootstrap = control.bootstrap_file();
     let address = control.stop().await;
@@ -66,14 +68,14 @@ async fn secrets_are_opened_at_the_edge_and_lie_nowhere_in_clear() {
     assert!(bootstrap.windows(8).any(|at| at == b"$sealed:") && !holds_secrets(&bootstrap));
     // With what is on its disk it needs nobody.
     let edge = Edge::start_at(address, control.signer(), ("one", "berlin"), folder.path());
-    assert!(has(&edge.snapshot(), ""));
+    assert!(has(&edge.snapshot(), "berlin", ""));
     edge.stop().await;
     // And so does a new one that has the keys.
     let other = TempDir::new().unwrap();
     std::fs::write(other.path().join("trust"), "7").unwrap();
     let place = (other.path(), Some(bootstrap.as_slice()));
     let (edge, _) = Edge::start_with(address, control.signer(), ("two", "berlin"), place);
-    assert!(has(&edge.snapshot(), ""));
+    assert!(has(&edge.snapshot(), "berlin", ""));
     edge.stop().await;
     assert!(!files(other.path()).iter().any(|file| holds_secrets(file)));
 }
@@ -90,7 +92,7 @@ async fn what_no_key_opens_keeps_its_last_good_version_until_the_key_is_there() 
     control.publish("", 1, &sealed("-old", 7));
     let folder = TempDir::new().unwrap();
     let mut edge = Edge::start(&control, "one", "", folder.path());
-    edge.serves(|snapshot| has(snapshot, "-old")).await;
+    edge.serves(|snapshot| has(snapshot, "", "-old")).await;
     control.publish("", 2, &sealed("-new", 8));
     let rejected = control.said(|_, said| match said {
         Said::Applied(applied) => rejection(applied),
@@ -101,9 +103,9 @@ async fn what_no_key_opens_keeps_its_last_good_version_until_the_key_is_there() 
         keeps_last_good && reason.contains("which is not among those that are known"),
         "{reason}"
     );
-    assert!(has(&edge.snapshot(), "-old"));
+    assert!(has(&edge.snapshot(), "", "-old"));
     control.trust("8");
-    edge.serves(|snapshot| has(snapshot, "-new")).await;
+    edge.serves(|snapshot| has(snapshot, "", "-new")).await;
     let healed = control.said(|_, said| match said {
         Said::Applied(applied) => {
             let is_second = applied.manifest.is_some_and(|(at, _)| at.revision == 2);
