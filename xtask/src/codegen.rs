@@ -65,6 +65,7 @@ const CONTRACTS: &[Contract] = &[
         protos: "crates/enrolment/proto",
         generated: "crates/enrolment/src/generated",
         zero_copy: &[],
+        secret: &[],
         services: None,
     },
 ];

@@ -95,7 +95,8 @@ mod tests {
     }
 
     /// What prints what is no data of the gateway, or nothing at all.
-    const WITHOUT_OUTPUT: [&str; 3] = ["serve", "completions", "export"];
+    const WITHOUT_OUTPUT: [&str; 5] =
+        ["serve", "completions", "export", "control bootstrap-file", "control namespace-key"];
 
     fn check(command: &clap::Command, path: &str) {
         let mut below = command.get_subcommands().filter(|it| it.get_name() != "help").peekable();

@@ -138,7 +138,7 @@ pub(crate) fn admin_token_of(_: &DataDir, folder: &Path) -> Result<Secret, Failu
     }
     let token = NewToken::generate()
         .map_err(|e| Failure::failed(format!("the system gives no randomness: {e}")))?;
-    write_at_once(&path, &format!("{}\n", token.reveal()))?;
+    write_at_once(&path, format!("{}\n", token.reveal()))?;
     Ok(Secret::new(token.reveal()))
 }
 

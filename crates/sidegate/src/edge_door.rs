@@ -41,28 +41,19 @@ impl EdgeDoor {
     /// # Errors
     /// Why it cannot listen there.
     pub(crate) fn bind(addr: SocketAddr) -> Result<TcpListener, Failure> {
-        let bound = TcpListener::bind(addr).and_then(|socket| {
-            socket.set_nonblocking(true)?;
-            Ok(socket)
-        });
-        bound.map_err(|e| {
-            Failure::failed(format!("edges cannot be listened for on {addr}: {e}")).hint(
-                "stop what listens there, or set SIDEGATE_SYNC_PORT (or SIDEGATE_SYNC_HOST) to another",
-            )
-        })
+        listen(addr).map_err(|e| unusable(addr, &e))
     }
 
     /// Lets edges in from now on.
     ///
     /// # Errors
     /// Why it cannot.
-    pub(crate) fn open(&mut self) -> Result<(), Failure> {
+    pub(crate) fn open(&mut self) -> io::Result<()> {
         let socket = match self.socket.take() {
             Some(socket) => socket,
-            None => Self::bind(self.addr)?,
+            None => listen(self.addr)?,
         };
-        let failed = |e: io::Error| Failure::failed(format!("edges cannot be served: {e}"));
-        let listener = tokio::net::TcpListener::from_std(socket).map_err(failed)?;
+        let listener = tokio::net::TcpListener::from_std(socket)?;
         let (stop, stopped) = watch::channel(false);
         let (edges, clock) = (self.edges.clone(), Clock::system());
         let authorities = edges.authorities();
@@ -98,4 +89,17 @@ fn ended<E: std::fmt::Display>(who: &str, outcome: Result<(), E>) {
     if let Err(error) = outcome {
         tracing::error!(%error, "the service of {who} ended badly");
     }
+}
+
+fn listen(addr: SocketAddr) -> io::Result<TcpListener> {
+    let socket = TcpListener::bind(addr)?;
+    socket.set_nonblocking(true)?;
+    Ok(socket)
+}
+
+/// Why nobody comes in.
+pub(crate) fn unusable(addr: SocketAddr, error: &io::Error) -> Failure {
+    Failure::failed(format!("edges cannot be listened for on {addr}: {error}")).hint(
+        "stop what listens there, or set SIDEGATE_SYNC_PORT (or SIDEGATE_SYNC_HOST) to another",
+    )
 }

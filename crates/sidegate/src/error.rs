@@ -27,6 +27,7 @@ pub(crate) enum Kind {
 
 impl Kind {
     /// Every kind, in the order of the exit codes.
+    #[cfg(test)]
     pub(crate) const ALL: [Self; 7] = [
         Self::Failed,
         Self::Usage,
@@ -51,6 +52,7 @@ impl Kind {
     }
 
     /// What it means, for the table in `docs/cli.md`.
+    #[cfg(test)]
     pub(crate) const fn meaning(self) -> &'static str {
         match self {
             Self::Failed => {

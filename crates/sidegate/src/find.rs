@@ -116,6 +116,14 @@ impl Noun for AdminTokenAttributes {
     }
 }
 
+impl Noun for NamespaceAttributes {
+    const COLLECTION: &'static str = "namespaces";
+
+    fn name(&self) -> &str {
+        &self.name
+    }
+}
+
 impl Noun for EdgeAttributes {
     const COLLECTION: &'static str = "edges";
 

@@ -25,6 +25,7 @@ mod plane;
 mod reload;
 mod role;
 mod secrets_key;
+mod server;
 mod setting_flags;
 mod signals;
 mod stderr;

@@ -1,10 +1,9 @@
 //! The roles of this program, one file each: which parts a process has. What they share is [`life`], the order of
-//! start, change from one process to the next and stop, and [`server`], what that order asks of a role.
+//! start, change from one process to the next and stop, and what that order asks of a role is in `server`.
 
 mod control;
 mod edge;
 mod life;
-pub(crate) mod server;
 mod standalone;
 
 use crate::config::resolved::{Config, Role};

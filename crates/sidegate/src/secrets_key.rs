@@ -59,7 +59,7 @@ fn read(text: &str) -> Result<Keyring, String> {
 fn make(path: &Path) -> Result<Keyring, Failure> {
     let key = SealingKey::generate()
         .map_err(|e| Failure::failed(format!("the system gives no randomness: {e}")))?;
-    write_at_once(path, &format!("{}\n", key.reveal()))?;
+    write_at_once(path, format!("{}\n", key.reveal()))?;
     tracing::info!(file = %path.display(), "a key for the secrets in the database was made: keep a copy of it");
     Ok(Keyring::new(key, []))
 }

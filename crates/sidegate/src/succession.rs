@@ -5,7 +5,7 @@ use crate::config::resolved::Config;
 use crate::data_dir::DataDir;
 use crate::error::Failure;
 use crate::inherited::Sockets;
-use crate::role::server::Server;
+use crate::server::Server;
 use crate::takeover::{HandedOver, Predecessor, Successor};
 use sidegate_gateway::Gateway;
 use sidegate_model::status::{PluginState, PluginStatus};

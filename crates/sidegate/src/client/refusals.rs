@@ -44,18 +44,23 @@ impl AdminApi {
 
     pub(super) fn refused(&self, answer: &Answer) -> Failure {
         let (status, said) = (answer.status, problems_of(&answer.body));
+        let Some((_, token_from)) = &self.token else {
+            let what = format!("what answers at {} is no edge", self.url);
+            return Failure::failed(what).hint(
+                "set SIDEGATE_URL to ADMIN_HOST and ADMIN_PORT of an edge; at any other gateway see `sidegate plugin list`",
+            );
+        };
         match status {
             StatusCode::UNAUTHORIZED => Failure::of(Kind::Refused, format!(
                 "the admin API at {} does not accept the token from {}{}",
                 self.url,
-                self.token_from,
+                token_from,
                 if said.is_empty() { said } else { format!(": {said}") }
             ))
             .hint("set SIDEGATE_ADMIN_TOKEN, or --data-dir to the data folder of that gateway"),
             StatusCode::FORBIDDEN if !said.is_empty() => Failure::of(Kind::Refused, said).hint(format!(
-                "`sidegate whoami` shows the role of the token from {}; an admin can make another one \
-                 with `sidegate admin-token create`",
-                self.token_from
+                "`sidegate whoami` shows the role of the token from {token_from}; an admin can make another one \
+                 with `sidegate admin-token create`"
             )),
             _ if said.is_empty() => self.not_an_admin_api(status),
             _ => Failure::of(kind_of(status), said),

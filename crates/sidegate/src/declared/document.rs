@@ -135,7 +135,11 @@ impl Place<'_> {
         for (name, expected) in [("apiVersion", API_VERSION), ("kind", KIND)] {
             match members.iter().find(|(known, _)| known == name) {
                 None => {
-                    self.tell(node.line, name, format!("this is missing: write {name}: {expected}"))
+                    self.tell(
+                        node.line,
+                        name,
+                        format!("this is missing: write {name}: {expected}"),
+                    );
                 }
                 Some((_, said)) if said.content == Content::Text(expected.to_owned()) => {}
                 Some((_, said)) => {
@@ -210,7 +214,7 @@ impl Place<'_> {
             match (member.as_str(), kind.field(member)) {
                 ("name", _) => name = Some(self.text(value, &path).unwrap_or_default()),
                 ("namespace", _) if kind.is_managed() => {
-                    own = self.namespace(value, &path).unwrap_or_default()
+                    own = self.namespace(value, &path).unwrap_or_default();
                 }
                 (_, Some(field)) => {
                     fields.extend(

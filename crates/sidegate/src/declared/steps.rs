@@ -194,9 +194,9 @@ fn shown(path: &str, form: Form, value: &Value) -> Value {
 mod tests {
     use super::*;
 
-    fn compared(form: Form, before: Value, after: Value) -> (Value, Vec<String>) {
+    fn compared(form: Form, before: &Value, after: &Value) -> (Value, Vec<String>) {
         let mut comparison = Comparison::default();
-        comparison.add("config", form, Some(&before), Some(&after));
+        comparison.add("config", form, Some(before), Some(after));
         (serde_json::to_value(comparison.fields).unwrap(), comparison.missing)
     }
 
@@ -207,7 +207,7 @@ mod tests {
             "a": 1, "api_key": "hunter2", "db": {"host": "i", "token": "hunter3"},
             "s": [1], "w": {"$env": "W"}, "password": {"$file": "/p"},
         });
-        let (fields, missing) = compared(Form::Settings, before, after);
+        let (fields, missing) = compared(Form::Settings, &before, &after);
         assert_eq!(missing, [""; 0]);
         let secret = json!({"$secret": "set"});
         let expected = json!([
@@ -227,7 +227,7 @@ mod tests {
         let secret = json!({"$secret": "set"});
         let before = json!({"a": secret, "b": "clear", "l": [secret]});
         let after = json!({"a": secret, "b": secret, "c": {"d": secret}, "l": [secret, secret]});
-        let (_, missing) = compared(Form::Settings, before, after);
+        let (_, missing) = compared(Form::Settings, &before, &after);
         assert_eq!(missing, ["config.b", "config.c.d", "config.l[1]"]);
     }
 }

@@ -1,15 +1,15 @@
 //! A control plane: desired state, the admin API, and what edges get. It has no port for clients and runs no plugin.
 
 use super::life::{self, Begin, Process};
-use super::server::Server;
 use super::standalone::{opened, write_notes};
 use crate::admin_api::AdminApi;
 use crate::certificate::{Renewals, Unread};
 use crate::config::resolved::Config;
 use crate::data_dir;
-use crate::edge_door::EdgeDoor;
+use crate::edge_door::{self, EdgeDoor};
 use crate::error::Failure;
 use crate::plane;
+use crate::server::Server;
 use sidegate_control::{
     AdminParts, AdminTls, Control, ControlSettings, Edges, EdgesSettings, LogLevels, keep_recorded,
 };
@@ -105,11 +105,14 @@ impl ControlPlane {
         let admin = AdminApi::new(socket, settings, parts)
             .map_err(|e| plane::admin_unusable(config, &e))?;
         let admin_addr = admin.addr().unwrap_or(config.admin_addr);
-        let renewals = Renewals::new(certificates, [admin_identity]);
+        let renewals = Renewals::new(certificates, [None, admin_identity]);
         let mut beside = renewals.watch();
         beside.spawn(recording);
         if let Some(retention) = config.audit_retention {
             beside.spawn(control.clone().keep_audit_swept(retention));
+        }
+        if let Some(retention) = config.history_retention {
+            beside.spawn(control.clone().keep_history_swept(retention));
         }
         let door = EdgeDoor::new(sync_addr, edges.clone(), edge_socket);
         let _beside = vec![tasks, beside];
@@ -136,7 +139,7 @@ impl Server for ControlPlane {
     }
 
     fn serve(&mut self) -> Result<(), Failure> {
-        self.door.open()?;
+        self.door.open().map_err(|e| edge_door::unusable(self.sync_addr, &e))?;
         let failed = |e| Failure::failed(format!("the admin API cannot be served: {e}"));
         self.admin.serve().map_err(failed)
     }
@@ -174,7 +177,7 @@ impl Server for ControlPlane {
     }
 
     async fn step_up(&mut self) -> io::Result<()> {
-        self.door.open().map_err(|failure| io::Error::other(failure.to_string()))?;
+        self.door.open()?;
         self.admin.serve()
     }
 

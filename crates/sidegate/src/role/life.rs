@@ -1,7 +1,6 @@
 //! The order of start and stop, and of the change from one process to the next, for every role. What a server is
 //! made of is told in the file of its role.
 
-use super::server::Server;
 use crate::certificate::{Renewals, Unread};
 use crate::config::resolved::Config;
 use crate::data_dir::{self, DataDir};
@@ -9,12 +8,13 @@ use crate::error::Failure;
 use crate::inherited::Sockets;
 use crate::logging::Logging;
 use crate::reload::Reload;
+use crate::server::Server;
 use crate::signals::{Asked, Hangups, Signals};
 use crate::succession::{self, Claim};
 use crate::takeover::{Predecessor, TakeoverListener};
 use sidegate_plugins::host::HostHandle;
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -123,7 +123,7 @@ async fn run<S: Server>(
         tracing::warn!(%error, "no other process can take over from this one");
     }
     if let Some(path) = &ready_file {
-        data_dir::write_at_once(path, &server.ready_text())?;
+        data_dir::write_at_once(path, server.ready_text())?;
     }
     let (renewals, broken) = (server.renewals(), server.broken());
     let handed_over = handed_over(&mut server, listener.ok(), &folder);
@@ -131,7 +131,25 @@ async fn run<S: Server>(
         ended = until_end(handed_over, &mut signals, &reload, &renewals) => ended,
         reason = breaks(broken) => Ended::Broken(reason),
     };
-    let mut outcome = Ok(());
+    let outcome = end(&server, ended, ready_file.as_deref());
+    server.stopping();
+    let plugins = server.gateway().map(sidegate_gateway::Gateway::host);
+    tokio::select! {
+        () = server.stop() => {
+            tracing::info!("stopped");
+            outcome
+        }
+        signal = signals.stop() => {
+            if let Some(plugins) = plugins {
+                stop_plugins_now(&plugins, &mut signals).await;
+            }
+            Err(Failure::failed(format!("stopped without waiting, by a second signal ({signal})")))
+        }
+    }
+}
+
+/// Says why it ends; an error where it was not asked to.
+fn end(server: &impl Server, ended: Ended, ready_file: Option<&Path>) -> Result<(), Failure> {
     match ended {
         Ended::Asked(signal) => {
             tracing::info!(signal, "stopping; a second signal stops at once");
@@ -148,23 +166,10 @@ async fn run<S: Server>(
         Ended::Broken(reason) => {
             let what = format!("this gateway cannot go on: {reason}");
             tracing::error!("{what}; stopping");
-            outcome = Err(Failure::failed(what));
+            return Err(Failure::failed(what));
         }
     }
-    server.stopping();
-    let plugins = server.gateway().map(sidegate_gateway::Gateway::host);
-    tokio::select! {
-        () = server.stop() => {
-            tracing::info!("stopped");
-            outcome
-        }
-        signal = signals.stop() => {
-            if let Some(plugins) = plugins {
-                stop_plugins_now(&plugins, &mut signals).await;
-            }
-            Err(Failure::failed(format!("stopped without waiting, by a second signal ({signal})")))
-        }
-    }
+    Ok(())
 }
 
 /// Comes back when it cannot go on.

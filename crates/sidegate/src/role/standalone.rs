@@ -2,7 +2,6 @@
 //! name.
 
 use super::life::{self, Begin, Process};
-use super::server::Server;
 use crate::admin_api::AdminApi;
 use crate::certificate::{Renewals, Unread};
 use crate::config::resolved::Config;
@@ -10,6 +9,7 @@ use crate::data_dir;
 use crate::error::Failure;
 use crate::plane::{self, OwnNode};
 use crate::secrets_key;
+use crate::server::Server;
 use sidegate_control::{AdminParts, AdminTls, Control, ControlSettings, LogLevels, keep_recorded};
 use sidegate_gateway::{Gateway, GatewaySettings};
 use sidegate_model::node::NodeId;
@@ -97,12 +97,8 @@ impl Standalone {
         let (host, probes) = (gateway.host(), gateway.probes());
         let node = Arc::new(OwnNode { id, host, probes, public_mode: config.public_endpoints });
         let recording = keep_recorded(control.clone(), node.clone());
-        let parts = AdminParts {
-            control: control.clone(),
-            fleet: node.clone(),
-            probes: node,
-            edges: None,
-        };
+        let parts =
+            AdminParts { control: control.clone(), fleet: node.clone(), probes: node, edges: None };
         let admin = AdminApi::new(socket, settings, parts)
             .map_err(|e| plane::admin_unusable(config, &e))?;
         let admin_addr = admin.addr().unwrap_or(config.admin_addr);

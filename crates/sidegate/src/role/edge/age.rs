@@ -77,7 +77,7 @@ impl Note {
     /// # Errors
     /// Names the file.
     pub(super) fn write(&self, now: UnixMillis) -> Result<(), Failure> {
-        write_at_once(&self.path, &format!("{now}\n"))
+        write_at_once(&self.path, format!("{now}\n"))
     }
 }
 

@@ -5,7 +5,7 @@ use super::commands::OwnCommands;
 use super::identity::{self, Joining};
 use super::knowledge::{self, Sources};
 use super::link::{LinkEnds, LinkParts};
-use super::replica::{Believing, Opening};
+use super::replica::{Believing, Opening, on_disk};
 use super::reporting::Reporter;
 use super::running::Edge;
 use super::served::{Served, ServingHost};
@@ -91,8 +91,9 @@ impl Prepared {
         let host = ServingHost::new(Inspection::with_keys(&keys));
         let folder_of_snapshots = folder.join("snapshots");
         let opening = Opening { folder: folder_of_snapshots, host, keys, boot_id: boot_id()? };
-        let bootstrap = config.edge.bootstrap.as_ref();
-        let replica = tokio::task::block_in_place(|| opening.begin(&believing, bootstrap))?;
+        let (opened, bootstrap) = (opening.clone(), config.edge.bootstrap.clone());
+        let believed = believing.clone();
+        let replica = on_disk(move || opened.begin(&believed, bootstrap.as_ref())).await?;
         if let Some(identity) = &identity {
             name(config, &mut settings, identity);
         }

@@ -57,6 +57,19 @@ fn seen_from(namespace: Namespace) -> BTreeSet<Namespace> {
     [Namespace::global(), namespace].into()
 }
 
+/// Does what waits for the disk where that holds nobody up.
+///
+/// # Errors
+/// What it fails with.
+pub(super) async fn on_disk<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Failure> + Send + 'static,
+) -> Result<T, Failure> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(done) => done,
+        Err(error) => Err(Failure::failed(format!("a task ended: {error}"))),
+    }
+}
+
 impl Opening {
     /// Opens what is there, and serves by it. What is damaged is named in the log. Waits for the disk.
     ///

@@ -1,14 +1,14 @@
 //! A running edge: what its parts do at a start, at a change from one process to the next, and at a stop.
 
 use super::link::{Link, LinkParts};
-use super::replica::{Believing, Opening};
+use super::replica::{Believing, Opening, on_disk};
 use super::served::ServingHost;
 use super::status::{StatusApi, unserved};
 use crate::certificate::Renewals;
 use crate::config::resolved::Config;
 use crate::error::Failure;
 use crate::plane;
-use crate::role::server::Server;
+use crate::server::Server;
 use sidegate_gateway::Gateway;
 use sidegate_store::EdgeStore;
 use sidegate_sync::edge::Replica;
@@ -106,7 +106,8 @@ impl Server for Edge {
         self.opened = None;
         let Some(identity) = &self.parts.identity else { return Ok(()) };
         let believing = Believing::of(identity)?;
-        let replica = tokio::task::block_in_place(|| self.opening().open(&believing))?;
+        let opening = self.opening().clone();
+        let replica = on_disk(move || opening.open(&believing)).await?;
         let revision = self.opening().host.revision();
         let mut applied = self.gateway.applied();
         let live = timeout(APPLY_DEADLINE, applied.wait_for(|seen| *seen >= revision));

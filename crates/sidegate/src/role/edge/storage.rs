@@ -26,7 +26,11 @@ pub(super) async fn keep_swept(
     loop {
         sleep(PAUSE).await;
         let is_complete = freshness.knowledge().is_some_and(|known| known.is_complete);
-        let plugins = snapshots.borrow().plugins.keys().copied().collect();
+        // One that is switched off is registered still, and keeps what it has.
+        let plugins = {
+            let now = snapshots.borrow();
+            now.plugins.keys().chain(now.registered.keys()).copied().collect()
+        };
         // Before everything has arrived nobody knows what is gone.
         if let Err(error) = sweep(&store, is_complete.then_some(plugins)).await {
             tracing::warn!(%error, "entries that plugins need no more stay for now");
