@@ -43,7 +43,9 @@ use sidegate_model::actor::AuditContext;
 use sidegate_model::namespace::Namespace;
 use sidegate_model::snapshot::Revision;
 use sidegate_store::{Store, StoreError};
-use sidegate_sync::server::{Attachment, EdgeCommands, PeerIdentity, Published, Said};
+use sidegate_sync::server::{
+    AdmittedEdge, Attachment, EdgeCommands, PeerIdentity, Published, Said,
+};
 use sidegate_sync::{Digest, PinnedSigners, Position, SignerKey, TrustBytes, VerifiedManifest};
 use signers::{PublishError, Signers};
 pub(crate) use status::EdgeStatus;
@@ -304,8 +306,9 @@ impl Published for Edges {
         }
     }
 
-    fn attached(&self, peer: &PeerIdentity, commands: EdgeCommands) -> Attachment {
-        let (number, leave) = self.0.table.attach(peer, commands);
+    fn attached(&self, edge: &AdmittedEdge, commands: EdgeCommands) -> Attachment {
+        let (number, leave) = self.0.table.attach(edge, commands);
+        let peer = &edge.peer;
         tracing::info!(edge = peer.edge, namespace = %peer.namespace, "an edge is connected");
         let guard =
             Box::new(Stream { table: self.0.table.clone(), edge: peer.edge.clone(), number });

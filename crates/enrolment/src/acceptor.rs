@@ -20,7 +20,7 @@ use doors::Doors;
 use rustls::ServerConfig;
 use rustls::server::Acceptor;
 use sidegate_sync::backoff::{Backoff, Jitter};
-use sidegate_sync::server::IdentifiedIo;
+use sidegate_sync::server::{AdmittedEdge, IdentifiedIo};
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -182,7 +182,10 @@ impl Hall {
             Some(SYNC_NAME) => {
                 let stream = Box::pin(encrypt(start, &shown.sync)).await?;
                 let edge = presented(&stream).ok_or_else(|| io::Error::other("no certificate"))?;
-                let edge = IdentifiedIo::new(stream, edge.peer);
+                let edge = IdentifiedIo::new(
+                    stream,
+                    AdmittedEdge { peer: edge.peer, issued_at: edge.issued_at },
+                );
                 self.to_sync.send(Ok(edge)).await.map_err(|_| nobody_serves())
             }
             Some(ENROL_NAME) => {

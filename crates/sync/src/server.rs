@@ -12,7 +12,7 @@ mod session;
 mod tests;
 
 pub use commands::{Answers, CommandError, EdgeCommands};
-pub use peer::{IdentifiedIo, PeerIdentity};
+pub use peer::{AdmittedEdge, IdentifiedIo, PeerIdentity};
 pub use said::{AppliedState, EdgeHello, Said};
 pub use service::{Attachment, Published, SyncService};
 pub use session::{Output, Session, SessionEvent};

@@ -9,7 +9,9 @@ use sidegate_enrolment::{
 };
 use sidegate_model::clock::now_millis;
 use sidegate_model::snapshot::Snapshot;
-use sidegate_sync::server::{Attachment, EdgeCommands, PeerIdentity, Published, Said, SyncService};
+use sidegate_sync::server::{
+    AdmittedEdge, Attachment, EdgeCommands, PeerIdentity, Published, Said, SyncService,
+};
 use sidegate_sync::{
     Content, Digest, Manifest, Namespace, PinnedSigners, Position, Publication, Signer, TrustBytes,
     VerifiedManifest, bootstrap,
@@ -62,7 +64,7 @@ impl Published for Memory {
 
     fn said(&self, _: &PeerIdentity, _: Said) {}
 
-    fn attached(&self, _: &PeerIdentity, _: EdgeCommands) -> Attachment {
+    fn attached(&self, _: &AdmittedEdge, _: EdgeCommands) -> Attachment {
         Attachment { leave: self.leave.subscribe(), guard: Box::new(()) }
     }
 }

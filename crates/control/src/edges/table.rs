@@ -8,7 +8,7 @@ use sidegate_model::edge::Edge;
 use sidegate_model::namespace::Namespace;
 use sidegate_model::node::NodeReport;
 use sidegate_store::{EdgeReport, REPLICA_LOST_AFTER_MS};
-use sidegate_sync::server::{EdgeCommands, PeerIdentity, Said};
+use sidegate_sync::server::{AdmittedEdge, EdgeCommands, Said};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
@@ -46,6 +46,8 @@ struct Entry {
 }
 
 struct OpenStream {
+    /// By what it came in.
+    edge: AdmittedEdge,
     leave: watch::Sender<Option<String>>,
     commands: EdgeCommands,
 }
@@ -88,14 +90,8 @@ impl EdgeTable {
             return;
         }
         rows.said.retain(|name, entry| edges.contains_key(name) || !entry.streams.is_empty());
-        for (name, entry) in &rows.said {
-            let known = edges.get(name);
-            let since = entry.status.told.attached_at;
-            if known.is_none_or(|edge| !may_stay(edge, since)) {
-                entry.streams.values().for_each(|stream| send_away(&stream.leave));
-            }
-        }
         rows.known = edges;
+        rows.send_barred_away();
         drop(rows);
         self.changed();
     }
@@ -107,7 +103,9 @@ impl EdgeTable {
 
     /// This is how an edge is from now on.
     pub(crate) fn learn(&self, edge: Edge) {
-        self.rows().known.insert(edge.name.clone(), edge);
+        let mut rows = self.rows();
+        rows.known.insert(edge.name.clone(), edge);
+        rows.send_barred_away();
     }
 
     /// By which an edge is asked that is connected here.
@@ -124,24 +122,21 @@ impl EdgeTable {
     /// A stream of an edge begins; gives its number, and what becomes the reason why it has to end.
     pub(crate) fn attach(
         &self,
-        peer: &PeerIdentity,
+        edge: &AdmittedEdge,
         commands: EdgeCommands,
     ) -> (u64, watch::Receiver<Option<String>>) {
         let (leave, receiver) = watch::channel(None);
         let mut rows = self.rows();
         rows.streams += 1;
         let number = rows.streams;
-        // It may have been revoked since its connection was accepted.
-        let edge = rows.known.get(&peer.edge);
-        if edge.is_none_or(|edge| edge.revoked_at.is_some() || edge.namespace != peer.namespace) {
-            send_away(&leave);
-        }
-        let entry = rows.said.entry(peer.edge.clone()).or_default();
-        entry.streams.insert(number, OpenStream { leave, commands });
+        let entry = rows.said.entry(edge.peer.edge.clone()).or_default();
+        entry.streams.insert(number, OpenStream { edge: edge.clone(), leave, commands });
         entry.status.replica = self.replica.to_string();
         entry.status.is_here = true;
         entry.status.told.attached_at = now_millis();
         entry.is_unwritten = true;
+        // It may have been barred since its connection was accepted.
+        rows.send_barred_away();
         drop(rows);
         self.changed();
         (number, receiver)
@@ -277,6 +272,22 @@ impl EdgeTable {
 }
 
 impl Rows {
+    /// Ends every stream that would not be let in now.
+    fn send_barred_away(&self) {
+        let streams = self.said.values().flat_map(|entry| entry.streams.values());
+        for stream in streams.filter(|stream| !self.may_stay(&stream.edge)) {
+            send_away(&stream.leave);
+        }
+    }
+
+    fn may_stay(&self, admitted: &AdmittedEdge) -> bool {
+        self.known.get(&admitted.peer.edge).is_some_and(|edge| {
+            edge.revoked_at.is_none()
+                && edge.namespace == admitted.peer.namespace
+                && edge.certificates_after <= admitted.issued_at
+        })
+    }
+
     fn seen(&self, edge: &Edge) -> SeenEdge {
         let entry = self.said.get(&edge.name);
         let is_connected = entry.is_some_and(|entry| {
@@ -291,11 +302,6 @@ impl Rows {
         let lost = now_millis().saturating_sub(REPLICA_LOST_AFTER_MS);
         self.replicas.get(&status.replica).is_some_and(|seen| *seen >= lost)
     }
-}
-
-/// Whether an edge may go on that is connected since then.
-fn may_stay(edge: &Edge, since: UnixMillis) -> bool {
-    edge.revoked_at.is_none() && edge.certificates_after <= since
 }
 
 fn send_away(leave: &watch::Sender<Option<String>>) {

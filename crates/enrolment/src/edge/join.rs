@@ -58,7 +58,7 @@ pub async fn join(
     let asking = Asking { control, more: &[], believed, identity: None, clock: &clock };
     let enrolled = asking.ask(question).await?;
     let identity = joining.end(enrolled.certificates, &enrolled.trust_bundle, clock)?;
-    tracing::info!(edge = ?identity, "joined");
+    tracing::info!(edge = identity.peer().edge, "joined");
     Ok(identity)
 }
 

@@ -8,10 +8,12 @@ use sidegate_enrolment::{
     Refusal, SecretHash, Standing, TrustBundle,
 };
 use sidegate_model::snapshot::Snapshot;
-use sidegate_sync::server::{Attachment, PeerIdentity, Published, Said, SyncService};
+use sidegate_sync::server::{
+    AdmittedEdge, Attachment, EdgeCommands, PeerIdentity, Published, Said, SyncService,
+};
 use sidegate_sync::{
-    Content, Digest, Manifest, Namespace, Position, Publication, Signer, SignerKey,
-    VerifiedManifest,
+    Content, Digest, Manifest, Namespace, PinnedSigners, Position, Publication, Signer, SignerKey,
+    TrustBytes, VerifiedManifest,
 };
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -46,14 +48,22 @@ impl Published for Memory {
         self.heads.lock().unwrap().entry(namespace.clone()).or_default().subscribe()
     }
 
+    fn trust(&self, _: &Namespace) -> watch::Receiver<Option<TrustBytes>> {
+        watch::channel(None).1
+    }
+
+    fn signers(&self) -> Option<PinnedSigners> {
+        PinnedSigners::new([self.signer.key()]).ok()
+    }
+
     async fn blob(&self, _: &Namespace, digest: &Digest) -> Result<Option<Bytes>, String> {
         Ok(self.blobs.lock().unwrap().get(digest).cloned())
     }
 
     fn said(&self, _: &PeerIdentity, _: Said) {}
 
-    fn attached(&self, peer: &PeerIdentity) -> Attachment {
-        self.attached.send_modify(|all| all.push(peer.clone()));
+    fn attached(&self, edge: &AdmittedEdge, _: EdgeCommands) -> Attachment {
+        self.attached.send_modify(|all| all.push(edge.peer.clone()));
         Attachment { leave: self.leave.subscribe(), guard: Box::new(()) }
     }
 }

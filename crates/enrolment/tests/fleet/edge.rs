@@ -7,9 +7,10 @@ use sidegate_enrolment::edge::{ControlPlanes, Dialer, EdgeIdentity, JoinError, j
 use sidegate_model::plugin::{PluginId, PluginSpec};
 use sidegate_model::snapshot::Snapshot;
 use sidegate_sync::edge::{
-    Contact, Dial as _, EdgeConfig, Inspection, Replica, SnapshotHost, Surroundings, run,
+    Contact, Dial as _, EdgeConfig, Inspection, NoCommands, Replica, SnapshotHost, Surroundings,
+    run,
 };
-use sidegate_sync::{Features, Namespace};
+use sidegate_sync::{DataKeys, Features, Namespace};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -85,6 +86,7 @@ impl Edge {
         let config = EdgeConfig {
             signers: identity.trust().borrow().pinned_signers().unwrap(),
             features: Features::of_this_version(),
+            trust: None,
             version: "1.0".to_owned(),
             boot_id: [7; 16],
             seed: peer.edge.bytes().map(u64::from).sum(),
@@ -97,7 +99,13 @@ impl Edge {
         let contact = watch::Sender::new(Contact::Lost("it has just started".to_owned()));
         let contacts = contact.subscribe();
         let (_, reports) = watch::channel(None);
-        let surroundings = Surroundings { reports, contact, stop: stopped };
+        let surroundings = Surroundings {
+            reports,
+            contact,
+            commands: Arc::new(NoCommands),
+            keys: DataKeys::default(),
+            stop: stopped,
+        };
         let dialer = Dialer::new(identity.clone(), site.control.clone());
         let running = tokio::spawn(async move {
             run(replica, dialer, surroundings).await.unwrap();

@@ -1,6 +1,7 @@
 //! Who an edge is: what the acceptor of its connection found out, by certificate, and never what the edge says of
 //! itself.
 
+use sidegate_model::UnixMillis;
 use sidegate_model::namespace::Namespace;
 use std::io;
 use std::pin::Pin;
@@ -17,25 +18,35 @@ pub struct PeerIdentity {
     pub namespace: Namespace,
 }
 
+/// An edge that was let in, and by what.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AdmittedEdge {
+    /// Who it is.
+    pub peer: PeerIdentity,
+    /// When the certificate was issued that its connection was opened with: what is revoked later counts for all
+    /// streams on that connection, however late they begin.
+    pub issued_at: UnixMillis,
+}
+
 /// A connection of an edge that proved who it is. Only acceptors make one.
 #[derive(Debug)]
 pub struct IdentifiedIo<T> {
     io: T,
-    peer: PeerIdentity,
+    edge: AdmittedEdge,
 }
 
 impl<T> IdentifiedIo<T> {
     /// What was accepted, encrypted and authenticated.
-    pub fn new(io: T, peer: PeerIdentity) -> Self {
-        Self { io, peer }
+    pub fn new(io: T, edge: AdmittedEdge) -> Self {
+        Self { io, edge }
     }
 }
 
 impl<T> Connected for IdentifiedIo<T> {
-    type ConnectInfo = PeerIdentity;
+    type ConnectInfo = AdmittedEdge;
 
-    fn connect_info(&self) -> PeerIdentity {
-        self.peer.clone()
+    fn connect_info(&self) -> AdmittedEdge {
+        self.edge.clone()
     }
 }
 

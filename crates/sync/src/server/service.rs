@@ -2,7 +2,7 @@
 //! made, and when the connection ends nothing of it is left.
 
 use super::commands::EdgeCommands;
-use super::peer::PeerIdentity;
+use super::peer::{AdmittedEdge, PeerIdentity};
 use super::said::Said;
 use super::session::{Output, Session, SessionEvent};
 use crate::digest::Digest;
@@ -60,7 +60,7 @@ pub trait Published: Send + Sync + 'static {
     fn said(&self, peer: &PeerIdentity, said: Said);
 
     /// A stream of an edge begins, over which it can be given commands. What is returned is dropped when it ends.
-    fn attached(&self, peer: &PeerIdentity, commands: EdgeCommands) -> Attachment;
+    fn attached(&self, edge: &AdmittedEdge, commands: EdgeCommands) -> Attachment;
 }
 
 /// What whoever publishes has to do with one stream.
@@ -102,7 +102,7 @@ impl<P: Published> SyncService<P> {
     pub async fn serve<I, T, E>(self, incoming: I) -> Result<(), tonic::transport::Error>
     where
         I: Stream<Item = Result<T, E>>,
-        T: AsyncRead + AsyncWrite + Connected<ConnectInfo = PeerIdentity> + Unpin + Send + 'static,
+        T: AsyncRead + AsyncWrite + Connected<ConnectInfo = AdmittedEdge> + Unpin + Send + 'static,
         E: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
         let mut stop = self.stop.clone();
@@ -141,11 +141,11 @@ impl<P: Published> EdgeSync for SyncService<P> {
         &self,
         request: Request<Streaming<EdgeMessage>>,
     ) -> Result<Response<Self::AttachStream>, Status> {
-        let peer = request.extensions().get::<PeerIdentity>().cloned();
-        let Some(peer) = peer else {
+        let edge = request.extensions().get::<AdmittedEdge>().cloned();
+        let Some(edge) = edge else {
             return Err(Status::unauthenticated("the connection does not say which edge this is"));
         };
-        let stream = EdgeStream::new(self, peer, request.into_inner());
+        let stream = EdgeStream::new(self, &edge, request.into_inner());
         let answers = futures_util::stream::unfold(stream, |mut stream| async move {
             let message = stream.next().await?;
             Some((Ok(message), stream))
@@ -192,9 +192,10 @@ impl Head {
 }
 
 impl<P: Published> EdgeStream<P> {
-    fn new(service: &SyncService<P>, peer: PeerIdentity, inbound: Streaming<EdgeMessage>) -> Self {
+    fn new(service: &SyncService<P>, edge: &AdmittedEdge, inbound: Streaming<EdgeMessage>) -> Self {
         let started = Instant::now();
         let published = service.published.clone();
+        let peer = edge.peer.clone();
         let namespaces = [Namespace::global(), peer.namespace.clone()];
         let mut session = Session::new(&service.version, namespaces, Duration::ZERO);
         if let Some(away) = service.crowded() {
@@ -216,7 +217,7 @@ impl<P: Published> EdgeStream<P> {
             trust,
             global: head(&Namespace::global()),
             own: if has_own { head(&peer.namespace) } else { Head(None) },
-            attached: published.attached(&peer, commands.clone()),
+            attached: published.attached(edge, commands.clone()),
             commands,
             is_commands_turn: false,
             has_trust: true,
@@ -232,6 +233,8 @@ impl<P: Published> EdgeStream<P> {
 
     async fn next(&mut self) -> Option<ControlMessage> {
         while !self.ended {
+            // Before all else: whoever was barred gets nothing more, keys least of all.
+            self.leave_if_told();
             // Whatever head is known by now: what it needs was there before it.
             if self.trust.has_changed().unwrap_or(false) {
                 let trust = self.trust.borrow_and_update().clone();
@@ -264,6 +267,14 @@ impl<P: Published> EdgeStream<P> {
             }
         }
         None
+    }
+
+    fn leave_if_told(&mut self) {
+        let reason = self.attached.leave.borrow().clone();
+        if let Some(reason) = reason.filter(|_| !self.is_leaving) {
+            self.is_leaving = true;
+            self.tell(SessionEvent::Leave(reason, BACK_AFTER));
+        }
     }
 
     fn next_command(&self) -> Option<ControlMessage> {
@@ -309,10 +320,7 @@ impl<P: Published> EdgeStream<P> {
                 self.is_leaving = true;
                 SessionEvent::Leave("this control plane stops".to_owned(), ELSEWHERE_AFTER)
             }
-            Ok(reason) = self.attached.leave.wait_for(Option::is_some), if !self.is_leaving => {
-                self.is_leaving = true;
-                SessionEvent::Leave(reason.clone().unwrap_or_default(), BACK_AFTER)
-            }
+            Ok(_) = self.attached.leave.wait_for(Option::is_some), if !self.is_leaving => return,
             () = sleep_until(self.started + wakeup.unwrap_or_default()), if wakeup.is_some() => return,
         };
         if let SessionEvent::Message(edge_message::Body::Proof(_)) = &event {

@@ -5,7 +5,8 @@ use crate::DEADLINE;
 use bytes::Bytes;
 use sidegate_model::snapshot::Snapshot;
 use sidegate_sync::server::{
-    Attachment, EdgeCommands, IdentifiedIo, PeerIdentity, Published, Said, SyncService,
+    AdmittedEdge, Attachment, EdgeCommands, IdentifiedIo, PeerIdentity, Published, Said,
+    SyncService,
 };
 use sidegate_sync::{
     Content, Digest, Manifest, Namespace, PinnedSigners, Position, Publication, Signer, SignerKey,
@@ -72,7 +73,7 @@ impl Published for Memory {
         Some(self.signers.clone())
     }
 
-    fn attached(&self, _: &PeerIdentity, commands: EdgeCommands) -> Attachment {
+    fn attached(&self, _: &AdmittedEdge, commands: EdgeCommands) -> Attachment {
         self.commands.send_replace(Some(commands));
         Attachment { leave: self.leave.subscribe(), guard: Box::new(()) }
     }
@@ -251,5 +252,6 @@ async fn identify(mut socket: TcpStream) -> io::Result<IdentifiedIo<TcpStream>> 
     let line = String::from_utf8(line).unwrap();
     let (edge, namespace) = line.split_once(' ').unwrap();
     let namespace = Namespace::parse(namespace).unwrap();
-    Ok(IdentifiedIo::new(socket, PeerIdentity { edge: edge.to_owned(), namespace }))
+    let peer = PeerIdentity { edge: edge.to_owned(), namespace };
+    Ok(IdentifiedIo::new(socket, AdmittedEdge { peer, issued_at: 0 }))
 }

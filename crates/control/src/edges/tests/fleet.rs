@@ -10,7 +10,7 @@ use sidegate_model::plugin::PluginId;
 use sidegate_model::sha256::Sha256;
 use sidegate_store::{NewEdge, Precondition, Store};
 use sidegate_sync::edge_content::Rejected;
-use sidegate_sync::server::{AppliedState, EdgeCommands, PeerIdentity, Said};
+use sidegate_sync::server::{AdmittedEdge, AppliedState, EdgeCommands, PeerIdentity, Said};
 use sidegate_sync::{Digest, ObjectName, Position};
 use std::collections::BTreeMap;
 
@@ -22,6 +22,11 @@ async fn joined(store: &Store, name: &str, of: &str) -> PeerIdentity {
     store.create_edge(&new).await.unwrap();
     store.redeem_join_token(name, &secret_hash, &key).await.unwrap().unwrap();
     PeerIdentity { edge: name.to_owned(), namespace: namespace(of) }
+}
+
+/// On a connection with a certificate of now.
+fn admitted(peer: &PeerIdentity) -> AdmittedEdge {
+    AdmittedEdge { peer: peer.clone(), issued_at: now_millis() }
 }
 
 async fn table(store: &Store, replica: &str) -> EdgeTable {
@@ -48,7 +53,7 @@ async fn only_connected_edges_that_a_change_concerns_are_waited_for() {
     process.publish().await;
     let table = table(&store, "r1").await;
     for peer in [&global, &berlin] {
-        table.attach(peer, EdgeCommands::default());
+        table.attach(&admitted(peer), EdgeCommands::default());
     }
     let look = |revision| {
         let covered = coverage::of(revision, &process.heads, &table);
@@ -73,7 +78,7 @@ async fn a_change_of_a_namespace_is_nothing_to_other_edges() {
     process.publish().await;
     let table = table(&store, "r1").await;
     for peer in &peers {
-        table.attach(peer, EdgeCommands::default());
+        table.attach(&admitted(peer), EdgeCommands::default());
     }
     let revision = store.revision().await.unwrap();
     let covered = coverage::of(revision, &process.heads, &table);
@@ -90,7 +95,7 @@ async fn what_an_edge_does_not_take_is_told_where_it_was_saved() {
     saved_app(&store, "a", "").await;
     process.publish().await;
     let table = table(&store, "r1").await;
-    table.attach(&peer, EdgeCommands::default());
+    table.attach(&admitted(&peer), EdgeCommands::default());
     let Said::Applied(state) = applied("", (1, 1)) else { unreachable!() };
     let why = Rejected { reason: "too new".to_owned(), keeps_last_good: false };
     let rejected = BTreeMap::from([(ObjectName::plugin(PluginId(7)), why)]);
@@ -116,7 +121,7 @@ async fn every_process_knows_what_edges_say_to_another_one() {
     saved_app(&store, "a", "").await;
     process.publish().await;
     let (here, there) = (table(&store, "r1").await, table(&store, "r2").await);
-    let (number, _) = here.attach(&peer, EdgeCommands::default());
+    let (number, _) = here.attach(&admitted(&peer), EdgeCommands::default());
     here.said("e", applied("", (1, 1)));
     share_all(&store, &here).await.unwrap();
     let mut last = 0;
@@ -136,7 +141,7 @@ async fn every_process_knows_what_edges_say_to_another_one() {
     hear().await;
     assert!(!there.edge("e").unwrap().is_connected);
     // A process that says nothing any more has no edges.
-    here.attach(&peer, EdgeCommands::default());
+    here.attach(&admitted(&peer), EdgeCommands::default());
     share_all(&store, &here).await.unwrap();
     hear().await;
     assert!(there.edge("e").unwrap().is_connected);
@@ -150,14 +155,41 @@ async fn a_revoked_edge_is_sent_away_and_a_new_stream_of_it_ends_at_once() {
     let peer = joined(&store, "e", "").await;
     let other = joined(&store, "o", "").await;
     let table = table(&store, "r1").await;
-    let (_, leave) = table.attach(&peer, EdgeCommands::default());
-    let (_, stays) = table.attach(&other, EdgeCommands::default());
+    let (_, leave) = table.attach(&admitted(&peer), EdgeCommands::default());
+    let (_, stays) = table.attach(&admitted(&other), EdgeCommands::default());
     assert!(leave.borrow().is_none());
     let id = store.edge_by_name("e").await.unwrap().id;
     store.revoke_edge(id, &Precondition::None).await.unwrap();
     table.set_known(store.all_edges().await.unwrap());
     assert!(leave.borrow().as_deref().unwrap().contains("revoked"));
     assert!(stays.borrow().is_none());
-    let (_, leave) = table.attach(&peer, EdgeCommands::default());
+    let (_, leave) = table.attach(&admitted(&peer), EdgeCommands::default());
     assert!(leave.borrow().is_some());
+}
+
+#[tokio::test]
+async fn whoever_came_in_before_another_join_token_is_sent_away_on_every_stream_of_that_connection()
+{
+    let store = store().await;
+    let peer = joined(&store, "e", "").await;
+    let table = table(&store, "r1").await;
+    let before = admitted(&peer);
+    let (_, leave) = table.attach(&before, EdgeCommands::default());
+    assert!(leave.borrow().is_none());
+    let edge = store.edge_by_name("e").await.unwrap();
+    let join_token = JoinToken {
+        id: "another".to_owned(),
+        secret_hash: Sha256([3; 32]),
+        expires_at: now_millis() + 60_000,
+    };
+    let edge = store.renew_join_token(edge.id, &join_token, &Precondition::None).await.unwrap();
+    let after = AdmittedEdge { peer, issued_at: edge.certificates_after };
+    let old = AdmittedEdge { issued_at: edge.certificates_after - 1, ..after.clone() };
+    table.learn(edge);
+    let (_, again) = table.attach(&old, EdgeCommands::default());
+    assert!(again.borrow().is_some(), "the connection is still the old one");
+    let (_, stays) = table.attach(&after, EdgeCommands::default());
+    assert!(stays.borrow().is_none());
+    // Told at once, however it was known; in the same millisecond it is the new one.
+    assert!(leave.borrow().is_some() || before.issued_at >= after.issued_at);
 }
