@@ -9,7 +9,7 @@ use crate::role::Role;
 use std::collections::BTreeSet;
 
 /// Fields that only an admin changes, beside some options.
-pub const ADMIN_FIELDS: [&str; 3] = ["command", "hook_type", "hook_types"];
+pub const ADMIN_FIELDS: [&str; 4] = ["command", "hook_type", "hook_types", "managed_by"];
 
 /// Options that only an admin sets: what is run (`sha256`, `env`), how its process is reached (`mtls`), and whether
 /// it is handed credentials of others (`pass_token`).
@@ -131,7 +131,7 @@ pub fn changes_beyond(role: Role, before: &PluginDraft, after: &PluginDraft) -> 
         ("hook_types", Role::Admin, *hook_types != before.hook_types),
         ("service_scopes", Role::Operator, *service_scopes != before.service_scopes),
         ("is_active", Role::Operator, *is_active != before.is_active),
-        ("managed_by", Role::Operator, *managed_by != before.managed_by),
+        ("managed_by", Role::Admin, *managed_by != before.managed_by),
     ];
     let beyond =
         |(_, needed, is_changed): &(&str, Role, bool)| *is_changed && !role.covers(*needed);

@@ -35,20 +35,18 @@ impl Keys {
         self.known.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Those that a transaction sees that has not changed them itself. The number of the newest tells whether another
-    /// process made one: none is ever removed.
+    /// Those that a transaction sees that has not changed them itself. The newest one tells whether they are others:
+    /// none is ever removed, but a restored database may have fewer, and then another one by the same number.
     pub(crate) async fn seen_by(&self, tx: &mut Tx) -> Result<Arc<DataKeys>, StoreError> {
         let known = self.known();
-        let row = tx.first("SELECT max(id) AS newest FROM data_keys", params![]).await?;
-        let newest: Option<i64> = row.map_or(Ok(None), |row| row.of("data key").get("newest"))?;
-        if newest.unwrap_or_default() <= known.newest {
+        let row = tx.first(NEWEST, params![]).await?.ok_or_else(none)?;
+        let row = row.of("data key");
+        let sealed: &[u8] = row.get("sealed")?;
+        if known.newest == (row.get("id")?, sealed.to_vec()) {
             return Ok(known);
         }
         let loaded = load(tx, &self.outer).await?.map(Arc::new).ok_or_else(none)?;
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        if known.newest < loaded.newest {
-            *known = loaded.clone();
-        }
+        *self.known.lock().unwrap_or_else(PoisonError::into_inner) = loaded.clone();
         Ok(loaded)
     }
 }
@@ -56,7 +54,8 @@ impl Keys {
 /// The keys of every namespace: of each the one that seals, and those that can still be read.
 #[derive(Debug)]
 pub(crate) struct DataKeys {
-    newest: i64,
+    /// The newest one as it is stored, with its number.
+    newest: (i64, Vec<u8>),
     /// Whether each is sealed by the key from outside that seals now.
     pub(crate) is_current: bool,
     rings: BTreeMap<Namespace, Keyring>,
@@ -82,13 +81,16 @@ pub(crate) async fn are_there(tx: &mut Tx) -> Result<bool, StoreError> {
 /// The keys of the data, if there are any.
 pub(crate) async fn load(tx: &mut Tx, outer: &Keyring) -> Result<Option<DataKeys>, StoreError> {
     let rows = tx.all(ALL, params![]).await?;
-    let (mut is_current, mut newest) = (true, 0);
+    let (mut is_current, mut newest) = (true, (0, Vec::new()));
     let mut keys = BTreeMap::<Namespace, Vec<SealingKey>>::new();
     for row in &rows {
         let row = row.of("data key");
         let sealed: &[u8] = row.get("sealed")?;
         is_current &= outer.is_by_current(sealed);
-        newest = newest.max(row.get("id")?);
+        let id: i64 = row.get("id")?;
+        if id > newest.0 {
+            newest = (id, sealed.to_vec());
+        }
         keys.entry(uniqueness::namespace(&row)?).or_default().push(opened(sealed, outer)?);
     }
     let ring = |(namespace, keys): (Namespace, Vec<SealingKey>)| {
@@ -170,6 +172,7 @@ fn opened(sealed: &[u8], outer: &Keyring) -> Result<SealingKey, StoreError> {
 
 const ALL: &str = "SELECT id, namespace, sealed FROM data_keys \
      ORDER BY CASE WHEN retired_at IS NULL THEN 0 ELSE 1 END, id";
+const NEWEST: &str = "SELECT id, sealed FROM data_keys ORDER BY id DESC LIMIT 1";
 const INSERT: &str = "INSERT INTO data_keys (namespace, sealed, created_at) VALUES ($1, $2, $3)";
 
 fn none() -> StoreError {

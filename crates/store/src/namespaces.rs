@@ -22,7 +22,8 @@ const INSERT: &str =
 
 /// What is in a namespace, for people.
 const INSIDE: &str = "SELECT 'plugin' AS kind, id, name FROM plugins WHERE namespace = $1 \
-     UNION ALL SELECT 'app' AS kind, id, name FROM apps WHERE namespace = $1 ORDER BY kind, id LIMIT 4";
+     UNION ALL SELECT 'app' AS kind, id, name FROM apps WHERE namespace = $1 \
+     UNION ALL SELECT 'edge' AS kind, id, name FROM edges WHERE namespace = $1 ORDER BY kind, id LIMIT 4";
 
 impl Store {
     /// Every namespace but the global one, which is always there; in the order of names.

@@ -12,7 +12,10 @@ use axum::response::{IntoResponse, Response};
 use sidegate_api::applied::{AppliedAttributes, AppliedFields};
 use sidegate_api::error::Problem;
 use sidegate_api::resource::{ResourceType, Shown};
-use sidegate_model::applied::{Applied, check};
+use sidegate_model::applied::{Applied, AppliedKind, AppliedThing, check};
+use sidegate_model::plugin_roles::{ADMIN_FIELDS, ADMIN_OPTIONS};
+use sidegate_model::role::Role;
+use sidegate_store::StoreError;
 
 fn shape(applied: Applied) -> Response {
     let attributes = AppliedAttributes {
@@ -43,6 +46,41 @@ pub(crate) async fn keep(
         let told = |problems: Vec<String>| problems.into_iter().map(Problem::from).collect();
         check(&things).map_err(told).map(|()| things)
     })?;
+    if !caller.role().covers(Role::Admin) {
+        let before = match state.control.view().applied(&owner).await {
+            Ok(before) => before.things,
+            Err(StoreError::NotFound { .. }) => Vec::new(),
+            Err(error) => return Err(error.into()),
+        };
+        if let Some(field) = beyond_operators(&before, &things) {
+            caller
+                .require(Role::Admin, &format!("naming {field} of a plugin for the first time"))?;
+        }
+    }
     let control = state.control.by(caller.context());
     Ok(shape(control.keep_applied(&owner, &things).await?))
+}
+
+/// A field of a plugin that only an admin sets and that files newly name: what is named once is given up when it is
+/// named no more, by whoever applies files then.
+fn beyond_operators<'a>(before: &[AppliedThing], after: &'a [AppliedThing]) -> Option<&'a str> {
+    let plugins = after.iter().filter(|thing| thing.kind == AppliedKind::Plugin);
+    let mut named = plugins.flat_map(|thing| thing.fields.iter().map(move |field| (thing, field)));
+    let is_new = |(thing, field): &(&AppliedThing, &String)| {
+        let same = |known: &&AppliedThing| {
+            (known.kind, &known.namespace, &known.name)
+                == (thing.kind, &thing.namespace, &thing.name)
+        };
+        is_for_admins(field)
+            && !before.iter().find(same).is_some_and(|it| it.fields.contains(field))
+    };
+    named.find(is_new).map(|(_, field)| field.as_str())
+}
+
+fn is_for_admins(pointer: &str) -> bool {
+    let field = pointer.trim_start_matches('/');
+    match field.strip_prefix("options/") {
+        Some(option) => ADMIN_OPTIONS.contains(&option) || option.starts_with("env"),
+        None => ADMIN_FIELDS.contains(&field) || field == "options",
+    }
 }

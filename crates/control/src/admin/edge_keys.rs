@@ -47,9 +47,9 @@ pub(crate) async fn bootstrap_file(
     State(state): State<AdminState>,
     Query(query): Query<BootstrapFileQuery>,
 ) -> Result<Response, ApiError> {
-    let edges = state.edges()?;
     let namespace =
         query.settle(|query| namespace_of(query.namespace.as_deref().unwrap_or_default()))?;
+    let edges = state.edges()?;
     let file = edges.bootstrap_file(&namespace).await?;
     let attributes = BootstrapFileAttributes {
         namespace: namespace.as_str().to_owned(),
@@ -65,9 +65,9 @@ pub(crate) async fn namespace_key(
     caller: Caller,
     Fields(fields): Fields<NamespaceKeyFields>,
 ) -> Result<Response, ApiError> {
-    let edges = state.edges()?;
     let namespace =
         fields.settle(|fields| namespace_of(fields.namespace.as_deref().unwrap_or_default()))?;
+    let edges = state.edges()?;
     let attributes = NamespaceKeyAttributes {
         key_file: edges.key_file(&namespace, caller.context()).await?,
         namespace: namespace.as_str().to_owned(),

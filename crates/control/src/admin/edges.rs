@@ -34,13 +34,13 @@ pub(crate) async fn list(
     State(state): State<AdminState>,
     Query(query): Query<EdgeQuery>,
 ) -> Result<Response, ApiError> {
-    let edges = state.edges()?;
     let (page, name, filter) = query.settle(|query| {
         let EdgeQuery { page, limit, page_size, name, namespace, state } = query;
         let namespace = namespace.as_deref().map(namespace_of).transpose()?;
         let filter = EdgeFilter { namespace, state: state.map(Into::into) };
         Ok((PageQuery { page, limit, page_size }.read()?, name, filter))
     })?;
+    let edges = state.edges()?;
     let store = state.control.store();
     let listing = match name {
         Some(name) => {

@@ -7,8 +7,9 @@ use super::extract::{MAX_BODY_BYTES, refuse_query};
 use super::frame::{RequestDeadline, frame};
 use super::state::AdminState;
 use super::{
-    admin_tokens, applied, apps, audit, edge_keys, edges, explain, history, logging, namespaces, openapi,
-    plugin_public, plugin_schema, plugin_scopes, plugins, probes, records, routes, tokens, whoami,
+    admin_tokens, applied, apps, audit, edge_keys, edges, explain, history, logging, namespaces,
+    openapi, plugin_public, plugin_schema, plugin_scopes, plugins, probes, records, routes, tokens,
+    whoami,
 };
 use axum::Router;
 use axum::extract::DefaultBodyLimit;

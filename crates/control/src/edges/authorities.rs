@@ -36,7 +36,7 @@ impl Authorities {
     pub(crate) async fn of(store: Store) -> Result<Self, PublishError> {
         let new = made()?;
         let keys = store.fleet_keys_or(KeyPurpose::Authority, move || new).await?;
-        let current = watch::Sender::new(Arc::new(set(keys)?));
+        let current = watch::Sender::new(Arc::new(set(&keys)?));
         Ok(Self { store, current })
     }
 
@@ -52,7 +52,7 @@ impl Authorities {
 
     /// Reads them anew.
     pub(crate) async fn refresh(&self) -> Result<(), PublishError> {
-        let stored = set(self.store.fleet_keys(KeyPurpose::Authority).await?)?;
+        let stored = set(&self.store.fleet_keys(KeyPurpose::Authority).await?)?;
         self.current.send_if_modified(|known| {
             let states = |set: &AuthoritySet| {
                 let state = |(state, one): (AuthorityState, &CertificateAuthority)| {
@@ -130,9 +130,9 @@ fn authority(key: &FleetKey) -> Result<CertificateAuthority, PublishError> {
     CertificateAuthority::from_pem(pem).map_err(told)
 }
 
-fn set(keys: Vec<FleetKey>) -> Result<AuthoritySet, PublishError> {
+fn set(keys: &[FleetKey]) -> Result<AuthoritySet, PublishError> {
     let mut stored = Vec::new();
-    for key in &keys {
+    for key in keys {
         let state = match key.state {
             KeyState::Next => AuthorityState::Announced,
             KeyState::Current => AuthorityState::Issuing,

@@ -30,6 +30,7 @@ impl AuditedEdges {
     /// # Errors
     /// Those of [`Store::create_edge`].
     pub(crate) async fn create(self, new: &NewEdge) -> Result<Edge, StoreError> {
+        self.require_namespace(&new.namespace).await?;
         let edge = self.store().create_edge(new).await?;
         self.counts().await;
         Ok(edge)
@@ -45,8 +46,11 @@ impl AuditedEdges {
         token: &JoinToken,
         precondition: &Precondition,
     ) -> Result<Edge, StoreError> {
+        let before = self.store().edge(id).await?;
         let edge = self.store().renew_join_token(id, token, precondition).await?;
         self.counts().await;
+        // Whoever had it before is barred, and knows keys.
+        self.replace_keys(&before).await?;
         Ok(edge)
     }
 
@@ -78,10 +82,10 @@ impl AuditedEdges {
         let store = self.store();
         let known = store.edge(id).await?;
         // What is forgotten is not barred again: keys first, as long as somebody knows that they are to be replaced.
-        if known.joined.is_some() && known.revoked_at.is_none() {
-            let barred = store.revoke_edge(id, precondition).await?;
+        if knows_keys(&known) && known.revoked_at.is_none() {
+            store.revoke_edge(id, precondition).await?;
             self.counts().await;
-            self.replace_keys(&barred).await?;
+            self.replace_keys(&known).await?;
             store.delete_edge(id, &Precondition::None).await?;
         } else {
             store.delete_edge(id, precondition).await?;
@@ -90,9 +94,22 @@ impl AuditedEdges {
         Ok(())
     }
 
+    async fn require_namespace(&self, namespace: &Namespace) -> Result<(), StoreError> {
+        let known = self.edges.0.store.list_namespaces().await?;
+        let is_there = namespace.is_global() || known.iter().any(|one| one.name == *namespace);
+        if is_there {
+            return Ok(());
+        }
+        let name = namespace.as_str();
+        let problem = format!(
+            "namespace: there is no namespace {name:?}; make it with `sidegate namespace create {name}`"
+        );
+        Err(StoreError::Invalid { what: "edge", problems: vec![problem] })
+    }
+
     /// An edge that never joined knows none.
     async fn replace_keys(&self, edge: &Edge) -> Result<(), StoreError> {
-        if edge.joined.is_none() {
+        if !knows_keys(edge) {
             return Ok(());
         }
         let known = self.edges.0.store.list_namespaces().await?;
@@ -112,4 +129,10 @@ impl AuditedEdges {
             tracing::warn!(%error, "a change of edges is stored, and counts here a moment later");
         }
     }
+}
+
+/// Whether somebody has, or had, an identity as this edge. Another join token makes it one that has not joined, but not
+/// one that never did.
+fn knows_keys(edge: &Edge) -> bool {
+    edge.joined.is_some() || edge.certificates_after > edge.created_at
 }

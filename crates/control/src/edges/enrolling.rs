@@ -25,11 +25,12 @@ impl Enroller for Enrolling {
         let token = claim.token.to_string();
         let (secret, key) = (Sha256(claim.secret.0), Sha256(claim.key.0));
         let redeemed = store.redeem_join_token(&token, &secret, &key).await;
-        let edge = redeemed.map_err(unavailable)?.map_err(|refusal| match refusal {
-            JoinRefusal::Unknown => Refusal::NotValid,
-            JoinRefusal::Expired => Refusal::Expired,
-            JoinRefusal::Used => Refusal::Used,
-        })?;
+        let edge =
+            redeemed.map_err(|error| unavailable(&error))?.map_err(|refusal| match refusal {
+                JoinRefusal::Unknown => Refusal::NotValid,
+                JoinRefusal::Expired => Refusal::Expired,
+                JoinRefusal::Used => Refusal::Used,
+            })?;
         let peer = PeerIdentity { edge: edge.name.clone(), namespace: edge.namespace.clone() };
         self.table.learn(edge);
         Ok(peer)
@@ -39,7 +40,7 @@ impl Enroller for Enrolling {
         let edge = match self.store.edge_by_name(&certificate.peer.edge).await {
             Ok(edge) => edge,
             Err(StoreError::NotFound { .. }) => return Err(Refusal::Revoked),
-            Err(error) => return Err(unavailable(error)),
+            Err(error) => return Err(unavailable(&error)),
         };
         match standing(&edge, certificate) {
             Standing::Stands => Ok(()),
@@ -71,6 +72,6 @@ fn standing(edge: &Edge, certificate: &EdgeCertificate) -> Standing {
     }
 }
 
-fn unavailable(error: StoreError) -> Refusal {
+fn unavailable(error: &StoreError) -> Refusal {
     Refusal::Unavailable(error.to_string())
 }

@@ -163,8 +163,9 @@ impl Manifests {
             // Content that changed without a change of its own, such as secrets that were sealed anew.
             position.revision = revision;
         }
-        if newest.as_ref().is_some_and(|newest| newest.position() >= position) {
-            // Another process is ahead; what it knows comes here, too.
+        if let Some(newest) = newest.as_ref().filter(|newest| newest.position() >= position) {
+            // Another process is ahead, or of another version: what it published counts here, too.
+            self.adopt(newest.clone(), round);
             return Ok(());
         }
         let parent = newest.map(|newest| newest.digest());
@@ -179,8 +180,18 @@ impl Manifests {
             round.adopted += usize::from(counts != manifest);
             self.are_stored(namespace, content);
             self.heads.set(counts, content);
+        } else {
+            self.adopt(counts, round);
         }
         Ok(())
+    }
+
+    /// Serves what another process published; its blobs are in the store.
+    fn adopt(&self, counts: VerifiedManifest, round: &mut Round) {
+        if self.heads.newest(counts.namespace()).as_ref() != Some(&counts) {
+            round.adopted += 1;
+            self.heads.set(counts, &Content::default());
+        }
     }
 
     /// What edges got is no longer there, or is another one there.

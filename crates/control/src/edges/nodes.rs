@@ -14,7 +14,17 @@ use tokio::sync::watch;
 
 impl Fleet for Edges {
     fn nodes(&self) -> Vec<NodeReport> {
-        self.0.table.nodes()
+        let desired = self.control().subscribe().borrow().clone();
+        let mut nodes = self.0.table.nodes();
+        for node in &mut nodes {
+            let Some(edge) = self.0.table.known(node.id.as_str()) else { continue };
+            // It speaks of nothing that it does not see.
+            node.plugins.retain(|plugin| {
+                let namespace = desired.namespace_of(plugin.id);
+                namespace.is_global() || namespace == edge.namespace
+            });
+        }
+        nodes
     }
 
     fn changes(&self) -> BoxStream<'static, ()> {

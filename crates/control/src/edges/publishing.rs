@@ -65,7 +65,7 @@ impl Publishing {
         let mut is_failing = false;
         loop {
             let (whole, head) = (desired.borrow_and_update().clone(), *stored.borrow_and_update());
-            let outcome = self.round(&whole, head).await;
+            let outcome = self.round(&whole).await;
             match outcome {
                 Ok(()) => {
                     if std::mem::take(&mut is_failing) {
@@ -88,17 +88,15 @@ impl Publishing {
         }
     }
 
-    async fn round(
-        &mut self,
-        whole: &Arc<Snapshot>,
-        head: Option<StoredHead>,
-    ) -> Result<(), PublishError> {
+    async fn round(&mut self, whole: &Arc<Snapshot>) -> Result<(), PublishError> {
         let began = Instant::now();
         self.table.set_known(self.store.all_edges().await?);
         let mut namespaces = self.known_namespaces().await?;
         namespaces.extend(self.table.namespaces());
         // What edges need comes before heads that need it.
-        self.trust.refresh(&namespaces, head).await?;
+        // Looked for now: a change of ours is here before its head was.
+        let stored = self.store.stored_head().await?;
+        self.trust.refresh(&namespaces, stored).await?;
         let Some((whole, specs)) = self.with_specs(whole.clone()).await? else { return Ok(()) };
         let outcome = self.manifests.publish(&whole, &namespaces, specs).await;
         let round = *outcome.as_ref().unwrap_or(&Round::default());

@@ -74,7 +74,13 @@ pub(crate) async fn keep_heard(
 ) {
     let mut last = 0;
     loop {
-        let pause = match hear(&store, &table, &mut last).await {
+        // All up to this can be read by now; what of it is not there belonged to edges that are gone.
+        let seen = stored.borrow_and_update().map_or(0, |head| head.reports);
+        let outcome = hear(&store, &table, &mut last).await;
+        if outcome.is_ok() {
+            last = last.max(seen);
+        }
+        let pause = match outcome {
             Ok(()) if table.has_edges_elsewhere() => LOOK_EVERY,
             Ok(()) => LOOK_SELDOM,
             Err(error) => {

@@ -49,26 +49,33 @@ impl TrustLines {
     pub(crate) async fn refresh(
         &mut self,
         namespaces: &BTreeSet<Namespace>,
-        head: Option<StoredHead>,
+        head: StoredHead,
     ) -> Result<(), PublishError> {
         let same = |made: StoredHead, now: StoredHead| {
             (made.revision, made.fleet_changes) == (now.revision, now.fleet_changes)
         };
-        let is_same = matches!((self.made_of, head), (Some(made), Some(now)) if same(made, now));
+        let is_same = self.made_of.is_some_and(|made| same(made, head));
         if !is_same {
             self.authorities.refresh().await?;
         }
         for namespace in namespaces {
             let is_known = self.lines().get(namespace).is_some_and(|line| line.borrow().is_some());
             if !is_same || !is_known {
-                self.of(namespace).await?;
+                let bytes = self.of(namespace).await?;
+                let line = self.lines().entry(namespace.clone()).or_default().clone();
+                line.send_if_modified(|known| {
+                    let is_new = known.as_ref() != Some(&bytes);
+                    *known = Some(bytes);
+                    is_new
+                });
             }
         }
-        self.made_of = head;
+        self.made_of = Some(head);
         Ok(())
     }
 
-    /// What edges of a namespace are to trust, as it is stored now.
+    /// What edges of a namespace are to trust, as it is stored now. Streams hear of it by [`Self::refresh`] only, in the
+    /// order in which things are published.
     ///
     /// # Errors
     /// Why it cannot be told.
@@ -89,14 +96,7 @@ impl TrustLines {
         let (number, _) = digest.as_bytes().split_first_chunk().expect("a digest has 32 bytes");
         bundle.version = u64::from_be_bytes(*number);
         let bytes = TrustBytes::new(bundle.encode());
-        let bytes = bytes.map_err(|e| PublishError::Content(namespace.clone(), e.to_string()))?;
-        let line = self.lines().entry(namespace.clone()).or_default().clone();
-        line.send_if_modified(|known| {
-            let is_new = known.as_ref() != Some(&bytes);
-            *known = Some(bytes.clone());
-            is_new
-        });
-        Ok(bytes)
+        bytes.map_err(|e| PublishError::Content(namespace.clone(), e.to_string()))
     }
 
     async fn data_keys(&self, namespace: &Namespace) -> Result<Vec<DataKey>, StoreError> {

@@ -154,6 +154,12 @@ impl Store {
         new: &NewFleetKey,
     ) -> Result<FleetKey, StoreError> {
         let mut write = self.begin_write().await?;
+        let known = load(&mut write.tx, purpose, self.keys.outer()).await?;
+        let is_next = |key: &FleetKey| state == KeyState::Next && key.state == state;
+        if let Some(next) = known.into_iter().find(is_next) {
+            // Two at once are one: edges are told of one at a time.
+            return Ok(next);
+        }
         let key = self.insert(&mut write, (purpose, state), new).await?;
         let change = change(&key, "was made, and is made known first");
         write.changed_fleet(key, change).await

@@ -5,6 +5,7 @@ use crate::error::StoreError;
 use crate::keys::DataKeys;
 use crate::sql::Tx;
 use crate::store::Store;
+use crate::versions::AppRow;
 use sidegate_model::app::App;
 use sidegate_model::audit::{Audited, Thing};
 use sidegate_model::namespace::Namespace;
@@ -113,8 +114,8 @@ pub(super) fn between(
         if before == after {
             continue;
         }
-        let before = before.map(|row| row.app()).transpose()?;
-        let after = after.map(|row| row.app()).transpose()?;
+        let before = before.map(AppRow::app).transpose()?;
+        let after = after.map(AppRow::app).transpose()?;
         if content_of(before.as_ref()) != content_of(after.as_ref()) {
             let [before, after] = [before, after].map(|app| app.map(Versioned::App));
             differences.push(Difference { before, after });

@@ -97,9 +97,17 @@ async fn plan(
             // How often it was reloaded is no content that one goes back to.
             Some(now) => {
                 row.reloads = now.reloads;
+                // Decisions about rights are no content: what was revoked since stays revoked.
+                row.public_endpoints = now.public_endpoints.clone();
+                row.service_scopes = now.service_scopes.clone();
                 now.sealed()?.secret_settings
             }
-            None => <_>::default(),
+            None => {
+                // It came back: what it may do without a token, and ask of the gateway, is to be decided anew.
+                row.public_endpoints = Some("[]".to_owned());
+                row.service_scopes = "[]".to_owned();
+                <_>::default()
+            }
         };
         *row = row.sealed_anew(more, keys)?;
     }

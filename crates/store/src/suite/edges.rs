@@ -38,7 +38,7 @@ pub(super) async fn an_edge_is_saved_found_listed_and_forgotten(store: &Store) {
     assert_eq!((saved.namespace.as_str(), saved.joined, saved.revoked_at), ("berlin", None, None));
     assert_eq!(store.edge(saved.id).await.unwrap(), saved);
     assert_eq!(store.edge_by_name("berlin-1").await.unwrap(), saved);
-    assert_eq!(store.all_edges().await.unwrap(), [saved.clone()]);
+    assert_eq!(store.all_edges().await.unwrap(), std::slice::from_ref(&saved));
     let taken = store.create_edge(&new_edge("berlin-1", "")).await.unwrap_err();
     assert!(taken.to_string().contains("\"berlin-1\" is taken by edge 1"), "{taken}");
     for bad in ["", "Berlin", "a/b", "7"] {

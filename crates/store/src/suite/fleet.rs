@@ -23,6 +23,7 @@ pub(super) async fn keys_are_made_once_and_sealed_by_the_key_from_outside(store:
     let mut tx = store.begin_read().await.unwrap();
     let row = tx.first("SELECT sealed FROM sealed_keys", params![]).await.unwrap().unwrap();
     let sealed: Vec<u8> = row.of("key").get("sealed").unwrap();
+    drop(tx);
     assert!(!sealed.windows(9).any(|part| part == one[0].secret));
     assert!(super::keys().open("signing key", &sealed).is_ok());
     let namespace = Namespace::global();

@@ -9,7 +9,6 @@ use sidegate_model::audit::Audited;
 use sidegate_model::namespace::Namespace;
 use sidegate_model::plugin::PluginDraft;
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Few, so that they meet: what is refused is no change.
 const NAMES: [&str; 4] = ["a", "b", "c", "d"];
@@ -71,7 +70,7 @@ async fn change(store: &Store, random: &mut Random, namespace: &Namespace) {
         (0 | 1, _) | (_, None) => drop(store.create_plugin(&plugin_draft(random, namespace)).await),
         (2, _) => drop(store.create_app(&app_draft(random, namespace)).await),
         (3, Some(("plugin", id))) => {
-            drop(store.delete_plugin(sidegate_model::plugin::PluginId(id), any).await)
+            drop(store.delete_plugin(sidegate_model::plugin::PluginId(id), any).await);
         }
         (3, Some((_, id))) => drop(store.delete_app(sidegate_model::app::AppId(id), any).await),
         (4, _) => drop(store.rotate_data_keys(std::slice::from_ref(namespace)).await.unwrap()),
@@ -106,7 +105,7 @@ fn keys_of(differences: &[Difference]) -> BTreeSet<(&'static str, u32)> {
 }
 
 pub(super) async fn whatever_was_written_can_be_gone_back_to(store: &Store) {
-    let seed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos() as u64 | 1;
+    let seed = sidegate_model::clock::now_millis().unsigned_abs() | 1;
     eprintln!("seed {seed}");
     let mut random = Random(seed);
     let namespaces = [Namespace::global(), made(store, "berlin").await, made(store, "oslo").await];

@@ -69,6 +69,9 @@ async fn rows(store: &impl Keeper) -> i64 {
 
 /// Puts in many small entries at once, as nobody else may.
 async fn fill(store: &impl Keeper, plugin: PluginId, keys: usize, expires_at: Option<UnixMillis>) {
+    // An edge knows a plugin by what it keeps.
+    store.write(plugin, "first", b"", None).await.unwrap();
+    store.delete(plugin, "first").await.unwrap();
     let mut tx = store.entries().backend.begin_write().await.unwrap();
     for i in 0..keys {
         let sql = "INSERT INTO plugin_kv (plugin_id, key, bytes, expires_at, updated_at, value) \
