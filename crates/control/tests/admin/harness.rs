@@ -301,8 +301,12 @@ impl Admin {
         let until = async {
             let _ = ended.await;
         };
-        let parts =
-            AdminParts { control: control.clone(), fleet: plane.clone(), probes: plane.clone(), edges: None };
+        let parts = AdminParts {
+            control: control.clone(),
+            fleet: plane.clone(),
+            probes: plane.clone(),
+            edges: None,
+        };
         let serving = serve(listener, settings, parts, until);
         let server = tokio::spawn(serving);
         let client = reqwest::Client::builder().timeout(Duration::from_secs(20)).build().unwrap();
