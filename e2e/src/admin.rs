@@ -24,13 +24,18 @@ impl Admin {
         Self { addr, token, secrets }
     }
 
+    /// The same at another address, where it listens after a restart.
+    pub(crate) fn at(&self, addr: SocketAddr) -> Self {
+        Self { addr, ..self.clone() }
+    }
+
     /// Where it listens.
     pub fn addr(&self) -> SocketAddr {
         self.addr
     }
 
     /// The token that it asks with.
-    pub(crate) fn token(&self) -> &str {
+    pub fn token(&self) -> &str {
         &self.token
     }
 

@@ -37,7 +37,9 @@ impl Need {
             Self::Mount => "this machine does not let us mount (root may)",
             Self::Unshare => "this machine does not let us unshare processes (root may)",
             Self::Postgres => "PostgreSQL is not installed",
-            Self::Schemathesis => "schemathesis is not installed (scripts/schemathesis.sh --version gets it)",
+            Self::Schemathesis => {
+                "schemathesis is not installed (scripts/schemathesis.sh --version gets it)"
+            }
         }
     }
 

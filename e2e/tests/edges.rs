@@ -356,7 +356,7 @@ fn on_its_own_machine_an_edge_tells_and_takes_no_orders() {
             let refused = asked("GET", path).await.expect(404).json();
             assert!(refused["error"].as_str().unwrap().contains("control plane"), "{refused}");
         }
-        let said = gateway.cli().fails(1, &["plugin", "list"]).await;
+        let said = gateway.cli().fails(4, &["plugin", "list"]).await;
         assert!(said.contains("this is an edge"), "{said}");
         assert!(gateway.cli().ok(&["status"]).await.contains("berlin-1"));
         assert!(!gateway.data_dir().join("sidegate.db").exists());

@@ -20,6 +20,7 @@ mod edges;
 mod error_table;
 mod examples;
 mod explain;
+mod fleet;
 mod forwarded;
 mod framing;
 mod full_disk;
