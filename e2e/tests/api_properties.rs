@@ -1,7 +1,9 @@
 //! The admin API against a tester that knows nothing of it but its document.
 
 use sidegate_api::operations::OperationId;
-use sidegate_e2e::{Gateway, Need, long_story, schemathesis, search_path, within};
+use sidegate_e2e::{ControlPlane, Gateway, Need, long_story, schemathesis, search_path, within};
+use std::net::SocketAddr;
+use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 use tokio::process::Command;
@@ -17,6 +19,28 @@ const SEED: &str = "20261129";
 /// How long all of them may take.
 const WITHIN: Duration = Duration::from_secs(240);
 
+/// Lets the tester ask everything it can think of, so many times at most for each operation.
+async fn held_against_its_document(tester: &Path, admin: SocketAddr, data: &Path, examples: &str) {
+    let mut command = Command::new(tester);
+    command.env_clear().env("PATH", search_path()).current_dir(data);
+    let origin = format!("http://{admin}");
+    let token = std::fs::read_to_string(data.join("admin.token")).unwrap();
+    command.args(["run", &format!("{origin}/api/v1/openapi.json"), "--url", &origin]);
+    command.args(["-H", &format!("Authorization: Bearer {}", token.trim())]);
+    command.args(["--checks", CHECKS, "--seed", SEED, "--max-examples", examples]);
+    command.args(["--phases", "coverage,fuzzing,stateful", "--continue-on-failure"]);
+    command.args(["--generation-database", "none"]);
+    command.args(["--request-timeout", "10", "--workers", "2", "--no-color"]);
+    let tested = command.stdin(Stdio::null()).kill_on_drop(true).output();
+    let tested = within(WITHIN, "an end of the tester", tested).await.unwrap();
+    let told = String::from_utf8_lossy(&tested.stdout);
+    let failed = String::from_utf8_lossy(&tested.stderr);
+    assert!(tested.status.success(), "{told}{failed}");
+    // All but the document itself, which it has read already.
+    let all = format!("{} selected", OperationId::ALL.len() - 1);
+    assert!(told.contains(&all), "{all}: {told}");
+}
+
 #[test]
 fn whatever_is_asked_of_the_admin_api_is_answered_as_its_document_says() {
     let Some(tester) = Need::Schemathesis.or_skip(schemathesis()) else { return };
@@ -25,27 +49,26 @@ fn whatever_is_asked_of_the_admin_api_is_answered_as_its_document_says() {
         // No command that is made up is anything that could be started.
         let nothing = builder.folder().join("no-plugins");
         std::fs::create_dir(&nothing).unwrap();
-        let gateway = builder.env("PLUGIN_DIRS", &nothing).start().await;
-        let mut command = Command::new(tester);
-        command.env_clear().env("PATH", search_path()).current_dir(gateway.folder());
-        let origin = format!("http://{}", gateway.admin().addr());
-        let token = std::fs::read_to_string(gateway.data_dir().join("admin.token")).unwrap();
-        command.args(["run", &format!("{origin}/api/v1/openapi.json"), "--url", &origin]);
-        command.args(["-H", &format!("Authorization: Bearer {}", token.trim())]);
-        command.args(["--checks", CHECKS, "--seed", SEED, "--max-examples", "20"]);
-        command.args(["--phases", "coverage,fuzzing,stateful", "--continue-on-failure"]);
-        command.args(["--generation-deterministic", "--generation-database", "none"]);
-        command.args(["--request-timeout", "10", "--workers", "2", "--no-color"]);
-        let tested = command.stdin(Stdio::null()).kill_on_drop(true).output();
-        let tested = within(WITHIN, "an end of the tester", tested).await.unwrap();
-        let told = String::from_utf8_lossy(&tested.stdout);
-        let failed = String::from_utf8_lossy(&tested.stderr);
-        assert!(tested.status.success(), "{told}{failed}");
-        let all = format!("{} selected", OperationId::ALL.len());
-        assert!(told.contains(&all), "{all}: {told}");
+        let builder = builder.env("PLUGIN_DIRS", &nothing).env_remove("SIDEGATE_ADMIN_TOKEN");
+        let gateway = builder.start().await;
+        let (admin, data) = (gateway.admin(), gateway.data_dir());
+        held_against_its_document(&tester, admin.addr(), &data, "20").await;
         // Not only refused: things were made, of which others could ask.
-        let made = gateway.admin().get("audit?kind=app&outcome=done").await;
-        assert_ne!(made.as_array().map(Vec::len), Some(0), "{told}");
+        let made = admin.get("audit?kind=app&outcome=done").await;
+        assert_ne!(made.as_array().map(Vec::len), Some(0));
         gateway.get("/health").send().await.expect(200);
+    });
+}
+
+#[test]
+fn whatever_is_asked_of_a_control_plane_is_answered_as_its_document_says() {
+    let Some(tester) = Need::Schemathesis.or_skip(schemathesis()) else { return };
+    long_story(WITHIN, async {
+        let control = ControlPlane::start_with(None, &[]).await;
+        // The file of a token that is in the environment is the story's to write.
+        std::fs::write(control.data_dir().join("admin.token"), control.admin().token()).unwrap();
+        held_against_its_document(&tester, control.admin().addr(), &control.data_dir(), "5").await;
+        let made = control.admin().get("audit?kind=edge&outcome=done").await;
+        assert_ne!(made.as_array().map(Vec::len), Some(0));
     });
 }
