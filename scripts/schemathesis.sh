@@ -5,7 +5,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 requirements=scripts/schemathesis-requirements.txt
-tools=${CARGO_TARGET_DIR:-$PWD/target}/tools/schemathesis
+tools=${CARGO_TARGET_DIR:-$PWD/target}/schemathesis
 program=$tools/run
 if ! cmp -s "$requirements" "$tools/requirements.txt"; then
   rm -rf "$tools"

@@ -27,6 +27,6 @@ pub fn search_path() -> OsString {
 pub fn schemathesis() -> Option<PathBuf> {
     let test = std::env::current_exe().ok()?;
     let mut folders = test.ancestors().skip(1).take(5);
-    let place = "tools/schemathesis/run";
+    let place = "schemathesis/run";
     folders.find_map(|folder| Some(folder.join(place)).filter(|path| path.is_file()))
 }
