@@ -44,11 +44,19 @@ pub const ENV_TMPDIR: &str = "TMPDIR";
 pub const ENV_RUNTIME: &str = "PLUGIN_RUNTIME";
 /// Value of [`ENV_RUNTIME`] below a gateway.
 pub const RUNTIME_GATEWAY: &str = "gateway";
+/// Value of [`ENV_RUNTIME`] beside a console.
+pub const RUNTIME_STUDIO: &str = "studio";
 
 /// Key of the configuration under which Initialize carries the plugin's id.
 pub const CONFIG_PLUGIN_ID: &str = "_plugin_id";
 /// Key of the configuration under which Initialize carries the broker id of the host services.
 pub const CONFIG_SERVICE_BROKER_ID: &str = "_service_broker_id";
+/// The same as [`CONFIG_PLUGIN_ID`], as it is called beside a console.
+pub const CONFIG_STUDIO_PLUGIN_ID: &str = "plugin_id";
+/// The same as [`CONFIG_SERVICE_BROKER_ID`], as it is called beside a console.
+pub const CONFIG_STUDIO_SERVICE_BROKER_ID: &str = "service_broker_id";
+/// Key of the configuration that says, beside a console, that there are host services.
+pub const CONFIG_HAS_SERVICE_API: &str = "has_service_api";
 
 /// Feature: headers travel as an ordered list of names and raw values.
 pub const FEATURE_HEADER_LIST: &str = "header_list";
@@ -56,6 +64,10 @@ pub const FEATURE_HEADER_LIST: &str = "header_list";
 pub const FEATURE_RAW_PATH: &str = "raw_path";
 /// Feature: requests above 4 MiB are accepted.
 pub const FEATURE_LARGE_MESSAGES: &str = "large_messages";
+/// Feature: the host keeps entries under conditions, and lists them.
+pub const FEATURE_STORAGE: &str = "storage";
+/// Feature: the host seals bytes for the plugin.
+pub const FEATURE_SEALING: &str = "sealing";
 
 /// How much of an offending line an error repeats, in characters.
 const QUOTE_LIMIT: usize = 200;

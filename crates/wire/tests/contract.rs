@@ -6,7 +6,7 @@ use sidegate_wire::plugin::{
     self, ConnInfo, EndpointRequest, EndpointResponseChunk, HeaderField, InitRequest,
     ObjectHookResponse, conn_info, endpoint_response_chunk::ChunkType,
 };
-use sidegate_wire::{config_provider, handshake, health};
+use sidegate_wire::{config_provider, handshake, health, host, studio};
 
 #[test]
 fn services_keep_their_full_names() {
@@ -19,6 +19,11 @@ fn services_keep_their_full_names() {
             config_provider::config_provider_service_server::SERVICE_NAME,
             "config_provider.ConfigProviderService",
         ),
+        (
+            studio::ai_studio_management_service_server::SERVICE_NAME,
+            "ai_studio_management.AIStudioManagementService",
+        ),
+        (host::sidegate_host_service_server::SERVICE_NAME, "sidegate_host.SidegateHostService"),
         (health::health_server::SERVICE_NAME, "grpc.health.v1.Health"),
     ];
     for (generated, known) in names {

@@ -58,6 +58,8 @@ pub struct RequestParts<'a, S> {
     pub request_id: &'a str,
     /// What [`encode_facts`] made of the facts that are the same for all requests.
     pub facts: &'a [u8],
+    /// The same of facts of this caller alone; empty where there are none.
+    pub caller_facts: &'a [u8],
     /// What [`encode_app`] made of the caller's app.
     pub app: Option<&'a [u8]>,
     /// The scopes of the caller's token, in the order in which they are stored.
@@ -139,7 +141,8 @@ where
         let scopes = self.scopes.iter().map(String::as_str);
         let lists = self.path_segments.clone().chain(scopes);
         let lists: usize = lists.map(|text| text.len() + FIELD_BYTES).sum();
-        let ready = self.host.len() + self.facts.len() + self.app.map_or(0, <[u8]>::len);
+        let facts = self.facts.len() + self.caller_facts.len();
+        let ready = self.host.len() + facts + self.app.map_or(0, <[u8]>::len);
         BASE_BYTES + fixed + lists + headers + ready + put::copied_len(self.body)
     }
 
@@ -151,10 +154,14 @@ where
             put::bytes_len(put::bytes_len(name.len()) + put::bytes_len(value.len()))
         };
         let traced: usize = entries.clone().map(entry_len).sum();
-        let length = put::bytes_len(self.request_id.len()) + self.facts.len() + traced;
+        let length = put::bytes_len(self.request_id.len())
+            + self.facts.len()
+            + self.caller_facts.len()
+            + traced;
         put::delimited(out, CONTEXT, length);
         put::bytes(out, 1, self.request_id.as_bytes());
         out.extend_from_slice(self.facts);
+        out.extend_from_slice(self.caller_facts);
         for (name, value) in entries {
             put::pair(out, TRACE, name.as_bytes(), value.as_bytes());
         }

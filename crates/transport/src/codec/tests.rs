@@ -322,6 +322,7 @@ proptest! {
             protocol: "http",
             request_id: &id,
             facts: &facts,
+            caller_facts: &[],
             app: encoded_app.as_deref(),
             scopes: caller.as_ref().map_or(&[], |(_, _, scopes)| scopes),
             raw_path: if header_list { "/plugins/s/%78" } else { "" },
@@ -414,13 +415,14 @@ fn a_request_has_these_bytes() {
         protocol: "http",
         request_id: "r",
         facts: &encode_facts([("edge_id", "e")]),
+        caller_facts: &encode_facts([("jwt_subject", "u")]),
         app: None,
         scopes: &[],
         raw_path: "",
     };
-    let expected = b"\0\0\0\0\x4f\
+    let expected = b"\0\0\0\0\x61\
         \x0a\x03GET\x12\x0c/plugins/s/a\x1a\x02/a\x22\x01a\x42\x03::1\x4a\x01h\x52\x04http\
-        \x5a\x11\x0a\x01r\x3a\x0c\x0a\x07edge_id\x12\x01e\
+        \x5a\x23\x0a\x01r\x3a\x0c\x0a\x07edge_id\x12\x01e\x3a\x10\x0a\x0bjwt_subject\x12\x01u\
         \xc2\x3e\x0d\x0a\x06Accept\x12\x03*/*\x32\x02hi";
     let encoded = parts.encode().unwrap();
     assert_eq!(encoded.head.escape_ascii().to_string(), expected.escape_ascii().to_string());
