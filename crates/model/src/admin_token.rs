@@ -11,6 +11,11 @@ pub const ROOT: &str = "root";
 /// What the program itself is called where nobody asked it.
 pub const SYSTEM: &str = "system";
 
+/// What stands before the name of a user in the audit log, so that no admin token reads like one.
+pub const USER_PREFIX: &str = "user:";
+/// What stands before the name of a plugin there.
+pub const PLUGIN_PREFIX: &str = "plugin:";
+
 /// Names that mean something else.
 const RESERVED: [&str; 2] = [ROOT, SYSTEM];
 
@@ -77,6 +82,13 @@ pub fn check_name(name: &str) -> Result<(), String> {
     if reads_as_number(name) {
         return Err(format!("{name:?} reads as a number: {NUMBER_AS_NAME}"));
     }
+    for (prefix, others) in [(USER_PREFIX, "users"), (PLUGIN_PREFIX, "plugins")] {
+        if name.to_lowercase().starts_with(prefix) {
+            return Err(format!(
+                "{prefix:?} begins what the audit log calls {others}; choose another"
+            ));
+        }
+    }
     if RESERVED.contains(&name.to_lowercase().as_str()) {
         return Err(format!("{name:?} means somebody else in the audit log; choose another"));
     }
@@ -94,7 +106,9 @@ mod tests {
             assert_eq!(check_name(good), Ok(()), "{good}");
         }
         let longer = "a".repeat(256);
-        for bad in ["", " ", "a\n", " ci", "ci ", "12", "root", "ROOT", "System", &longer] {
+        for bad in
+            ["", " ", "a\n", " ci", "ci ", "12", "root", "ROOT", "System", "user:jane", &longer]
+        {
             assert!(check_name(bad).is_err(), "{bad:?}");
         }
     }

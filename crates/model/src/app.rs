@@ -1,6 +1,7 @@
 //! The app: who calls, with which limits and which operator-defined metadata.
 
 use crate::UnixMillis;
+use crate::issuer_id::IssuerId;
 use crate::managed_by;
 use crate::name::{NUMBER_AS_NAME, reads_as_number};
 use crate::namespace::Namespace;
@@ -16,6 +17,15 @@ impl std::fmt::Display for AppId {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         self.0.fmt(f)
     }
+}
+
+/// Whose app it is that was made on first sight. Set once by the store, so that no app that a person made is taken for one.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct MadeFor {
+    /// The issuer, which may be gone.
+    pub issuer: IssuerId,
+    /// Its client, as its JWTs name it.
+    pub client: String,
 }
 
 /// A registered caller. Tokens belong to an app; its metadata is what plugins base access rules on.
@@ -48,6 +58,9 @@ pub struct App {
     /// is not known.
     #[serde(default)]
     pub managed_by: String,
+    /// The client for which it was made on first sight; `None` where a person made it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub made_for: Option<MadeFor>,
     /// Set once by the store.
     pub created_at: UnixMillis,
     /// When it was last changed; grows with every change, also where the clock does not.
@@ -200,7 +213,7 @@ impl AppDraft {
     }
 }
 
-fn is_email(text: &str) -> bool {
+pub(crate) fn is_email(text: &str) -> bool {
     let Some((name, host)) = text.rsplit_once('@') else {
         return false;
     };

@@ -44,6 +44,8 @@ pub struct AppliedThing {
 pub enum AppliedKind {
     /// An app.
     App,
+    /// An issuer.
+    Issuer,
     /// A plugin.
     Plugin,
 }

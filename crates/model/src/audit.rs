@@ -27,6 +27,8 @@ pub enum ThingKind {
     Plugin,
     /// An app.
     App,
+    /// An issuer of JWTs.
+    Issuer,
     /// A token of an app.
     Token,
     /// An admin token.
@@ -39,19 +41,29 @@ pub enum ThingKind {
     Lineage,
     /// A namespace.
     Namespace,
+    /// A user of the console.
+    User,
+    /// A session of the console.
+    Session,
+    /// A link to the console.
+    ConsoleLink,
 }
 
 impl ThingKind {
     /// Every kind.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 12] = [
         Self::Plugin,
         Self::App,
+        Self::Issuer,
         Self::Token,
         Self::AdminToken,
         Self::Edge,
         Self::Key,
         Self::Lineage,
         Self::Namespace,
+        Self::User,
+        Self::Session,
+        Self::ConsoleLink,
     ];
 
     /// The word of the admin API.
@@ -59,12 +71,16 @@ impl ThingKind {
         match self {
             Self::Plugin => "plugin",
             Self::App => "app",
+            Self::Issuer => "issuer",
             Self::Token => "token",
             Self::AdminToken => "admin-token",
             Self::Edge => "edge",
             Self::Key => "key",
             Self::Lineage => "lineage",
             Self::Namespace => "namespace",
+            Self::User => "user",
+            Self::Session => "session",
+            Self::ConsoleLink => "console-link",
         }
     }
 
@@ -161,6 +177,18 @@ impl Change {
     /// The thing is gone.
     pub fn deleted(thing: &impl Audited) -> Self {
         Self { before: Some(content::digest(thing)), ..Self::of(thing) }
+    }
+
+    /// The thing stays as it is, and something is done with what belongs to it.
+    pub fn touched(thing: &impl Audited) -> Self {
+        Self::of(thing)
+    }
+
+    /// Something is done with a plugin that is not registered.
+    pub fn of_unregistered_plugin(name: &str) -> Self {
+        let thing = Thing { kind: ThingKind::Plugin, id: 0, name: name.to_owned() };
+        let (place, hint) = (Place::Nowhere, None);
+        Self { thing, place, hint, before: None, after: None, fields: Vec::new(), detail: None }
     }
 
     /// Says more of it, within a bound.

@@ -25,6 +25,10 @@ use std::collections::{BTreeSet, HashSet};
 pub const MAX_SCHEMA_BYTES: usize = 256 * 1024;
 /// The setting that is the gateway's, which a schema need not know.
 const SLUG: &str = "slug";
+/// The keyword of what stands for a schema that could not be read.
+const UNREAD: &str = "x-sidegate-unread";
+/// The keyword of what stands for the word of a plugin that it has no schema.
+const NONE: &str = "x-sidegate-none";
 /// Most problems that are told.
 const MAX_PROBLEMS: usize = 50;
 
@@ -81,6 +85,53 @@ impl ConfigSchema {
     /// The settings that it calls secrets, with `format: password`, `writeOnly` or `x-secret`.
     pub fn secrets(&self) -> BTreeSet<SettingPath> {
         secrets::secrets_of(&self.json)
+    }
+
+    /// The settings that it leaves to admins, with `x-admin`: the plugin itself may not change them.
+    pub fn admin_settings(&self) -> BTreeSet<SettingPath> {
+        secrets::admin_settings_of(&self.json)
+    }
+
+    /// Whether more than it marks may count as marked: where a reference leads nowhere in it, or there is too much to look at,
+    /// all that is there counts as a secret and as an admin's.
+    pub fn is_closed(&self) -> bool {
+        secrets::is_cut(&self.json)
+    }
+
+    /// What stands for a schema that could not be read: everything is left to admins until it is known.
+    ///
+    /// ```
+    /// use sidegate_model::config_schema::ConfigSchema;
+    /// let unread = ConfigSchema::unread();
+    /// assert!(unread.is_unread() && unread.admin_settings().len() == 1 && unread.secrets().is_empty());
+    /// let told = ConfigSchema::parse(&unread.as_json().to_string()).unwrap().unwrap();
+    /// assert!(told.is_unread(), "other nodes are told so, too");
+    /// ```
+    pub fn unread() -> Self {
+        Self::of(serde_json::json!({ UNREAD: true, "x-admin": true }))
+    }
+
+    /// Whether it stands for one that could not be read.
+    pub fn is_unread(&self) -> bool {
+        self.json.get(UNREAD) == Some(&Value::Bool(true))
+    }
+
+    /// What stands for the word of a plugin that it has none: that is known, and nothing is left to admins.
+    ///
+    /// ```
+    /// use sidegate_model::config_schema::ConfigSchema;
+    /// let none = ConfigSchema::none();
+    /// assert!(none.is_none() && none.admin_settings().is_empty() && none.secrets().is_empty());
+    /// let told = ConfigSchema::parse(&none.as_json().to_string()).unwrap().unwrap();
+    /// assert!(told.is_none(), "other nodes are told so, too");
+    /// ```
+    pub fn none() -> Self {
+        Self::of(serde_json::json!({ NONE: true }))
+    }
+
+    /// Whether it stands for none.
+    pub fn is_none(&self) -> bool {
+        self.json.get(NONE) == Some(&Value::Bool(true))
     }
 
     /// Why no configuration is held against it, where none is.

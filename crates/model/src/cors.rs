@@ -134,6 +134,11 @@ impl Origins {
     }
 }
 
+/// An origin as browsers write it; `None` where a text is none.
+pub fn read_origin(text: &str) -> Option<String> {
+    origin(text).ok()
+}
+
 /// An origin as browsers write it: in small letters, without the port that goes without saying.
 fn origin(text: &str) -> Result<String, String> {
     let wrong = || {

@@ -3,11 +3,57 @@
 
 use crate::audit::Audited;
 use crate::secret::{SecretPlaces, hide_config, hide_options};
-use serde_json::{Map, Value};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
 
 /// Members whose own members are told one by one.
 const TOLD_WITHIN: [&str; 2] = ["config", "options"];
+
+/// What becomes of a thing from one state to another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ChangeKind {
+    /// It is new, or came back.
+    Created,
+    /// It became another.
+    Changed,
+    /// It is gone.
+    Deleted,
+    /// It was there when the history began.
+    Found,
+}
+
+impl ChangeKind {
+    /// Every kind.
+    pub const ALL: [Self; 4] = [Self::Created, Self::Changed, Self::Deleted, Self::Found];
+
+    /// The lower-case word.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Created => "created",
+            Self::Changed => "changed",
+            Self::Deleted => "deleted",
+            Self::Found => "found",
+        }
+    }
+
+    /// Reads such a word.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == text)
+    }
+
+    /// Of a thing that was there before or not, and is there after or not.
+    pub const fn of(was_there: bool, is_there: bool) -> Self {
+        match (was_there, is_there) {
+            (false, _) => Self::Created,
+            (true, false) => Self::Deleted,
+            (true, true) => Self::Changed,
+        }
+    }
+}
+/// The name in what stands for a secret.
+const SECRET: &str = "$secret";
 
 /// A field that differs.
 #[derive(Debug, Clone, PartialEq)]
@@ -20,6 +66,8 @@ pub struct FieldChange {
     pub after: Value,
     /// Whether a secret in it became another one, which is not told.
     pub secret_changes: bool,
+    /// What it is, with `{"$secret": "changed"}` in the place of secrets that became another one.
+    pub marked: Value,
 }
 
 /// Every field that differs; of a thing that is there on one side only all that are not empty.
@@ -101,7 +149,40 @@ fn change(
     }
     let (before, after) = hidden.of(name);
     let secret_changes = secrets_differ((&clear_before, &clear_after), (&before, &after));
-    Some(FieldChange { field, before, after, secret_changes })
+    let marked = marked((&clear_before, &clear_after), &after);
+    Some(FieldChange { field, before, after, secret_changes, marked })
+}
+
+/// What is hidden of `clear.1`, with a mark of its own wherever it is not what it was.
+fn marked(clear: (&Value, &Value), hidden: &Value) -> Value {
+    if clear.0 == clear.1 || clear.0.is_null() {
+        return hidden.clone();
+    }
+    if clear.1 != hidden && is_mark(hidden) {
+        return json!({SECRET: "changed"});
+    }
+    let member = |value: &Value, name: &str| value.get(name).cloned().unwrap_or_default();
+    match (clear.0, clear.1, hidden) {
+        (Value::Object(_), Value::Object(_), Value::Object(members)) => {
+            let pair = |(name, hidden): (&String, &Value)| {
+                let clear = (&member(clear.0, name), &member(clear.1, name));
+                (name.clone(), marked(clear, hidden))
+            };
+            Value::Object(members.iter().map(pair).collect())
+        }
+        (Value::Array(before), Value::Array(after), Value::Array(hidden))
+            if before.len() == after.len() && after.len() == hidden.len() =>
+        {
+            let items = before.iter().zip(after).zip(hidden);
+            Value::Array(items.map(|(clear, hidden)| marked(clear, hidden)).collect())
+        }
+        _ => hidden.clone(),
+    }
+}
+
+/// Whether it stands in the place of a secret.
+fn is_mark(value: &Value) -> bool {
+    value.as_object().is_some_and(|members| members.len() == 1 && members.contains_key(SECRET))
 }
 
 /// Nothing to tell of one that comes or goes.
@@ -149,7 +230,6 @@ mod tests {
     use super::*;
     use crate::plugin::{Plugin, PluginDraft, PluginId};
     use proptest::prelude::*;
-    use serde_json::json;
 
     fn plugin(config: &Value) -> Plugin {
         let mut draft = PluginDraft::new("p", "file:///p");
@@ -197,6 +277,22 @@ mod tests {
         );
         let gone = told(&json!({"api_key": "hunter2"}), &json!({}));
         assert_eq!(gone, [row("config.api_key", secret, Value::Null, true)]);
+    }
+
+    #[test]
+    fn a_secret_that_becomes_another_one_is_marked_where_it_is_and_no_other_one() {
+        let marked = |before: &Value, after: &Value| {
+            let changes = fields(Some(&plugin(before)), Some(&plugin(after)));
+            changes.into_iter().map(|change| change.marked).collect::<Vec<_>>()
+        };
+        let (set, changed) = (json!({"$secret": "set"}), json!({"$secret": "changed"}));
+        let (one, two) = (json!({"api_key": "1"}), json!({"api_key": "2"}));
+        assert_eq!(marked(&one, &two), std::slice::from_ref(&changed));
+        assert_eq!(marked(&json!({}), &two), std::slice::from_ref(&set));
+        let nested =
+            |token: &str, n: u8| json!({"x": {"l": [{"token": token, "password": "p", "n": n}]}});
+        let expected = json!({"l": [{"token": changed, "password": set, "n": 2}]});
+        assert_eq!(marked(&nested("1", 1), &nested("2", 2)), [expected]);
     }
 
     #[test]

@@ -2,9 +2,13 @@
 //!
 //! Knows names, values and their bounds; what is done with them is the gateway's business.
 
+use crate::authorization::{
+    self, AuthorizationOptions, InvalidAuthorization, RESOURCE_OPTION, SERVERS_OPTION,
+};
 use crate::cors::{self, CorsOptions, InvalidCors};
 use crate::duration::{InvalidDuration, format_duration, parse_duration};
 use crate::name::shortened;
+use crate::own_host::{HOST_OPTION, InvalidHost, OwnHost};
 use crate::policy::{self, InvalidPolicy, PolicyOptions};
 use crate::sealing::SEALED_PREFIX;
 use crate::secret::{InvalidSettingPath, SettingPath};
@@ -72,6 +76,10 @@ pub struct PluginOptions {
     pub stream: StreamOptions,
     /// Who may call it, and how much of it.
     pub policy: PolicyOptions,
+    /// Where clients get tokens for it, where its registrations do not say so.
+    pub authorization: AuthorizationOptions,
+    /// A host at which it is mounted at `/`.
+    pub host: Option<OwnHost>,
     /// Settings of its configuration that are secrets whatever they are called.
     pub secret_settings: BTreeSet<SettingPath>,
     /// Variables the plugin's environment has beside those every plugin has.
@@ -180,9 +188,20 @@ pub enum InvalidOption {
     /// What is wrong with an option of `cors`.
     #[error(transparent)]
     Cors(#[from] InvalidCors),
+    /// What is wrong with an option about tokens of others.
+    #[error("option {name}: {problem}")]
+    Authorization {
+        /// The option.
+        name: &'static str,
+        /// What is wrong.
+        problem: InvalidAuthorization,
+    },
     /// What is wrong with an option of the policy.
     #[error(transparent)]
     Policy(#[from] InvalidPolicy),
+    /// What is no name of a host.
+    #[error("option {HOST_OPTION}: {0}")]
+    Host(#[from] InvalidHost),
     /// A path that names no setting.
     #[error("option secret_settings: {0}")]
     SecretSetting(#[from] InvalidSettingPath),
@@ -275,6 +294,15 @@ impl PluginOptions {
                     })?;
             }
             "stream_recheck" => self.stream.recheck = boolean(name, value)?,
+            SERVERS_OPTION => {
+                let named = authorization::authorization_servers(value);
+                self.authorization.servers = named.map_err(about(SERVERS_OPTION))?;
+            }
+            RESOURCE_OPTION => {
+                let named = authorization::resource(value).map_err(about(RESOURCE_OPTION))?;
+                self.authorization.resource = Some(named);
+            }
+            HOST_OPTION => self.host = Some(OwnHost::parse(value)?),
             "secret_settings" => self.secret_settings = setting_paths(value)?,
             _ => match name.strip_prefix("env.") {
                 Some(variable) => self.set_env(variable, value)?,
@@ -307,11 +335,17 @@ impl PluginOptions {
             cors: self.cors.clone(),
             stream: self.stream.clone(),
             policy: self.policy.clone(),
+            authorization: self.authorization.clone(),
+            host: self.host.clone(),
             secret_settings: self.secret_settings.clone(),
             ..other.clone()
         };
         *self == others
     }
+}
+
+fn about(name: &'static str) -> impl Fn(InvalidAuthorization) -> InvalidOption {
+    move |problem| InvalidOption::Authorization { name, problem }
 }
 
 fn boolean(name: &str, value: &str) -> Result<bool, InvalidOption> {
@@ -418,6 +452,9 @@ const OWN: &[&str] = &[
     "stream_timeout",
     "stream_end",
     "stream_recheck",
+    SERVERS_OPTION,
+    RESOURCE_OPTION,
+    HOST_OPTION,
     "secret_settings",
     "env.NAME",
 ];

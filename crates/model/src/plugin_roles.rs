@@ -6,17 +6,18 @@
 use crate::name::shortened;
 use crate::plugin::{PluginDraft, PluginOptions};
 use crate::role::Role;
+use crate::secret::SettingPath;
 use std::collections::BTreeSet;
 
 /// Fields that only an admin changes, beside some options.
 pub const ADMIN_FIELDS: [&str; 4] = ["command", "hook_type", "hook_types", "managed_by"];
 
-/// Options that only an admin sets: what is run (`sha256`, `env`), how its process is reached (`mtls`), and whether
-/// it is handed credentials of others (`pass_token`).
-pub const ADMIN_OPTIONS: [&str; 4] = ["pass_token", "mtls", "sha256", "env.NAME"];
+/// Options that only an admin sets: what is run (`sha256`, `env`), how its process is reached (`mtls`), whether
+/// it is handed credentials of others (`pass_token`), and whether it answers for a whole host (`host`).
+pub const ADMIN_OPTIONS: [&str; 5] = ["pass_token", "mtls", "sha256", "host", "env.NAME"];
 
 /// Options that an operator sets.
-const OPERATOR_OPTIONS: [&str; 33] = [
+const OPERATOR_OPTIONS: [&str; 38] = [
     "optional_auth",
     "lenient_done",
     "required",
@@ -38,10 +39,15 @@ const OPERATOR_OPTIONS: [&str; 33] = [
     "stream_timeout",
     "stream_end",
     "stream_recheck",
+    "oauth.authorization_servers",
+    "oauth.resource",
     "secret_settings",
     "require_auth",
     "apps",
     "scopes_required",
+    "issuers",
+    "query_token",
+    "allowed_origins",
     "timeout",
     "stream_idle_timeout",
     "max_body",
@@ -106,7 +112,13 @@ pub fn role_of_option(name: &str) -> Role {
 }
 
 /// What really changes from `before` to `after` and is not for this role, by the names that the admin API has for it.
-pub fn changes_beyond(role: Role, before: &PluginDraft, after: &PluginDraft) -> Vec<String> {
+/// `of_admins` are the settings that the plugin's schema leaves to admins.
+pub fn changes_beyond(
+    role: Role,
+    before: &PluginDraft,
+    after: &PluginDraft,
+    of_admins: &BTreeSet<SettingPath>,
+) -> Vec<String> {
     // A new field does not compile without a decision.
     let PluginDraft {
         // It never changes, which is looked after where it is stored.
@@ -136,12 +148,17 @@ pub fn changes_beyond(role: Role, before: &PluginDraft, after: &PluginDraft) -> 
     let beyond =
         |(_, needed, is_changed): &(&str, Role, bool)| *is_changed && !role.covers(*needed);
     let fields = fields.into_iter().filter(beyond).map(|(name, _, _)| name.to_owned());
+    let is_touched =
+        |path: &&SettingPath| !role.covers(Role::Admin) && !path.is_same_in(&before.config, config);
+    let settings = of_admins.iter().filter(is_touched);
+    let settings = settings.map(|path| format!("config{}", path.to_string().replace('/', ".")));
     let named: BTreeSet<_> = before.options.keys().chain(options.keys()).collect();
     let is_beyond = |name: &&String| {
         before.options.get(*name) != options.get(*name) && !role.covers(role_of_option(name))
     };
     let options = named.into_iter().filter(is_beyond);
-    fields.chain(options.map(|name| format!("options.{}", shortened(name)))).collect()
+    let options = options.map(|name| format!("options.{}", shortened(name)));
+    fields.chain(settings).chain(options).collect()
 }
 
 #[cfg(test)]
@@ -187,11 +204,29 @@ mod tests {
             let mut after = draft();
             change(&mut after);
             assert_ne!(after, draft());
-            assert_eq!(changes_beyond(Role::Operator, &draft(), &after), expected);
-            assert_eq!(changes_beyond(Role::Admin, &draft(), &after), [""; 0]);
-            assert!(!changes_beyond(Role::Viewer, &draft(), &after).is_empty());
+            let beyond = |role| changes_beyond(role, &draft(), &after, &BTreeSet::new());
+            assert_eq!(beyond(Role::Operator), expected);
+            assert_eq!(beyond(Role::Admin), [""; 0]);
+            assert!(!beyond(Role::Viewer).is_empty());
         }
-        assert_eq!(changes_beyond(Role::Viewer, &draft(), &draft()), [""; 0]);
+        let same = changes_beyond(Role::Viewer, &draft(), &draft(), &BTreeSet::new());
+        assert_eq!(same, [""; 0]);
+    }
+
+    #[test]
+    fn a_setting_that_the_schema_leaves_to_admins_is_theirs() {
+        let of_admins: BTreeSet<SettingPath> =
+            ["url", "db.dsn"].map(|path| path.parse().unwrap()).into();
+        let beyond = |role, name: &str, value| {
+            let mut after = draft();
+            after.config.insert(name.to_owned(), value);
+            changes_beyond(role, &draft(), &after, &of_admins)
+        };
+        assert_eq!(beyond(Role::Operator, "url", json!("b")), ["config.url"]);
+        assert_eq!(beyond(Role::Operator, "db", json!({"dsn": "d"})), ["config.db.dsn"]);
+        assert_eq!(beyond(Role::Operator, "db", json!({"pool": 1})), [""; 0]);
+        assert_eq!(beyond(Role::Operator, "url", json!("a")), [""; 0]);
+        assert_eq!(beyond(Role::Admin, "url", json!("b")), [""; 0]);
     }
 
     proptest! {
@@ -202,7 +237,7 @@ mod tests {
         ) {
             let [before, after] = [before, after].map(|options| PluginDraft { options, ..draft() });
             let [viewer, operator, admin] =
-                Role::ALL.map(|role| changes_beyond(role, &before, &after));
+                Role::ALL.map(|role| changes_beyond(role, &before, &after, &BTreeSet::new()));
             prop_assert!(admin.is_empty());
             prop_assert!(operator.iter().all(|name| viewer.contains(name)));
             prop_assert_eq!(viewer.is_empty(), before == after);

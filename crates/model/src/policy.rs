@@ -1,6 +1,7 @@
 //! What an operator forces on one plugin: who may call it, and how much of it. Names, values and
 //! their bounds; who is let in and what is counted is the gateway's business.
 
+use crate::allowed_origins::AllowedOrigins;
 use crate::app::{App, MAX_RATE_LIMIT};
 use crate::duration::{format_duration, parse_duration};
 use crate::name::{reads_as_number, shortened};
@@ -39,6 +40,12 @@ pub struct PolicyOptions {
     pub apps: Option<AllowedApps>,
     /// What a token must allow, all of it, on every endpoint.
     pub scopes_required: Vec<String>,
+    /// The issuers whose JWTs are taken, by name; none where nothing is said.
+    pub issuers: BTreeSet<String>,
+    /// No token is taken from the query.
+    pub refuses_query_token: bool,
+    /// Pages of which origins may ask; `None` is all.
+    pub allowed_origins: Option<AllowedOrigins>,
     /// How long a single answer may take.
     pub timeout: Option<Duration>,
     /// How long a stream may pause; zero is no limit.
@@ -148,10 +155,13 @@ pub struct InvalidPolicy {
 }
 
 /// Every option of the policy.
-pub(crate) const NAMES: [&str; 11] = [
+pub(crate) const NAMES: [&str; 14] = [
     "require_auth",
     "apps",
     "scopes_required",
+    "issuers",
+    "query_token",
+    "allowed_origins",
     "timeout",
     "stream_idle_timeout",
     "max_body",
@@ -187,6 +197,16 @@ impl PolicyOptions {
                 true => vec![String::new()],
                 false => Vec::new(),
             }),
+            // A list that cannot be read names nobody.
+            issuers: options.value("issuers", issuers).unwrap_or_default(),
+            // What cannot be read takes none, as the safer one of both.
+            refuses_query_token: !options
+                .value("query_token", flag)
+                .unwrap_or(!denies("query_token")),
+            // A list that cannot be read names no page.
+            allowed_origins: options
+                .value("allowed_origins", AllowedOrigins::read)
+                .or_else(|| denies("allowed_origins").then(AllowedOrigins::default)),
             timeout: options.value("timeout", |text| time(text, SHORTEST, LONGEST)),
             stream_idle_timeout: options
                 .value("stream_idle_timeout", |text| time(text, Duration::ZERO, LONGEST)),
@@ -214,6 +234,9 @@ impl PolicyOptions {
         self.require_auth == other.require_auth
             && self.apps == other.apps
             && self.scopes_required == other.scopes_required
+            && self.issuers == other.issuers
+            && self.refuses_query_token == other.refuses_query_token
+            && self.allowed_origins == other.allowed_origins
     }
 }
 
@@ -248,6 +271,23 @@ fn always(text: &str) -> Result<(), String> {
         return Ok(());
     }
     Err("use true, or remove the option: what the plugin itself demands cannot be weakened".into())
+}
+
+fn flag(text: &str) -> Result<bool, String> {
+    text.parse().map_err(|_| format!("{:?} is not valid: use true or false", shortened(text)))
+}
+
+/// Most issuers that can be named.
+const MOST_ISSUERS: usize = 32;
+
+/// Names with commas between them.
+fn issuers(text: &str) -> Result<BTreeSet<String>, String> {
+    let names: BTreeSet<_> = text.split(',').map(|name| name.trim().to_owned()).collect();
+    match names.contains("") {
+        true => Err("name issuers, with commas between them, or remove the option".into()),
+        false if names.len() > MOST_ISSUERS => Err(format!("name at most {MOST_ISSUERS} issuers")),
+        false => Ok(names),
+    }
 }
 
 /// Scopes with commas or blanks between them.
@@ -328,6 +368,7 @@ mod tests {
             namespace: <_>::default(),
             max_staleness: None,
             managed_by: String::new(),
+            made_for: None,
             created_at: 0,
             updated_at: 0,
         }
@@ -364,6 +405,20 @@ mod tests {
             let (policy, problems) = read(&[("scopes_required", text)]);
             assert_eq!((problems.len(), policy.scopes_required.len()), (1, 1), "{text:?}");
         }
+    }
+
+    #[test]
+    fn issuers_and_the_query_that_cannot_be_read_let_nobody_in() {
+        let (policy, problems) = read(&[("issuers", "corp, lab"), ("query_token", "false")]);
+        assert_eq!(problems, [""; 0]);
+        assert!(policy.issuers.iter().eq(["corp", "lab"]) && policy.refuses_query_token);
+        for text in ["", "a,", ","] {
+            let (policy, problems) = read(&[("issuers", text), ("query_token", text)]);
+            assert_eq!(problems.len(), 2, "{text:?}");
+            assert!(policy.issuers.is_empty() && policy.refuses_query_token, "{text:?}");
+        }
+        let (policy, problems) = read(&[("query_token", "true")]);
+        assert!(problems.is_empty() && policy == PolicyOptions::default());
     }
 
     #[test]

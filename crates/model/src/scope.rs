@@ -5,13 +5,17 @@
 pub const MAX_SCOPES: usize = 64;
 
 /// Every scope that a host service demands, in the order of names.
-pub const SERVICE_SCOPES: [&str; 7] = [
+pub const SERVICE_SCOPES: [&str; 11] = [
     "apps.read",
+    "apps.write",
     "budget.read",
     "control.send",
     "credentials.validate",
     "kv.readwrite",
     "llms.read",
+    "plugins.config",
+    "plugins.read",
+    "plugins.write",
     "pricing.read",
 ];
 

@@ -17,6 +17,9 @@ const ID_BYTES: usize = 8;
 /// The form of sealed bytes: this byte, id of the key, nonce, ciphertext with its tag.
 const FORM: u8 = 1;
 
+/// What a digest is for that is a key itself.
+const DERIVED: &str = "derived key";
+
 /// Which key it is: the beginning of a SHA-256 of it, which tells nothing about it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct KeyId([u8; ID_BYTES]);
@@ -87,11 +90,11 @@ impl SealingKey {
     }
 
     /// Seals bytes for one use: they can be opened only where the same `context` is named.
-    pub fn seal(&self, context: &str, clear: &[u8]) -> Vec<u8> {
+    pub fn seal(&self, context: impl AsRef<[u8]>, clear: &[u8]) -> Vec<u8> {
         let mut text = clear.to_vec();
         let nonce = self
             .cipher
-            .seal_in_place_append_tag(Aad::from(context), &mut text)
+            .seal_in_place_append_tag(Aad::from(context.as_ref()), &mut text)
             .expect("what is sealed is far shorter than AES-GCM allows");
         [&[FORM][..], &self.id.0, nonce.as_ref(), &text].concat()
     }
@@ -106,7 +109,7 @@ impl SealingKey {
         digest.sign().as_ref().try_into().expect("an HMAC-SHA-256 has 32 bytes")
     }
 
-    fn open(&self, context: &str, nonce: [u8; NONCE_LEN], text: &[u8]) -> Option<Vec<u8>> {
+    fn open(&self, context: &[u8], nonce: [u8; NONCE_LEN], text: &[u8]) -> Option<Vec<u8>> {
         let mut text = text.to_vec();
         let nonce = Nonce::assume_unique_for_key(nonce);
         let clear = self.cipher.open_in_place(nonce, Aad::from(context), &mut text).ok()?;
@@ -181,15 +184,22 @@ impl Keyring {
         self.keys.values()
     }
 
+    /// Other keys, one made of each of these, for one purpose. Nobody finds the way back, nor from one purpose to another.
+    #[must_use]
+    pub fn derived(&self, purpose: &str) -> Self {
+        let derived = |key: &SealingKey| SealingKey::new(key.digest(DERIVED, purpose.as_bytes()));
+        Self::new(derived(self.current()), self.keys().map(derived))
+    }
+
     /// Opens what [`SealingKey::seal`] made.
     ///
     /// # Errors
     /// Why it cannot be read.
-    pub fn open(&self, context: &str, sealed: &[u8]) -> Result<Vec<u8>, CannotOpen> {
+    pub fn open(&self, context: impl AsRef<[u8]>, sealed: &[u8]) -> Result<Vec<u8>, CannotOpen> {
         let (id, rest) = key_of(sealed).ok_or(CannotOpen::Damaged)?;
         let (nonce, text) = rest.split_first_chunk().ok_or(CannotOpen::Damaged)?;
         let key = self.keys.get(&id).ok_or(CannotOpen::UnknownKey(id))?;
-        key.open(context, *nonce, text).ok_or(CannotOpen::Damaged)
+        key.open(context.as_ref(), *nonce, text).ok_or(CannotOpen::Damaged)
     }
 
     /// Seals a text as a text.

@@ -4,6 +4,7 @@
 //! It knows by which words people name secrets; it cannot know what a value means. Which others there are is said
 //! by the plugin's schema and by the operator.
 
+mod guesses;
 mod hiding;
 mod places;
 mod restore;
@@ -11,6 +12,7 @@ mod sealed;
 #[cfg(test)]
 mod tests;
 
+pub use guesses::{is_guessed, with_other_secrets, with_other_variables};
 pub use hiding::{HIDDEN_TEXT, for_people, hidden, hide_config, hide_options};
 pub use places::{InvalidSettingPath, MAX_STEPS, SecretPlaces, SettingPath};
 pub use restore::{restore_config, restore_options};

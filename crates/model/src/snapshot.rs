@@ -2,6 +2,7 @@
 
 use crate::UnixMillis;
 use crate::app::{App, AppId};
+use crate::issuer::{Issuer, IssuerId};
 use crate::namespace::Namespace;
 use crate::plugin::{PluginId, PluginSpec};
 use crate::sharded::{Keyed, ShardKey, Sharded};
@@ -26,6 +27,8 @@ pub struct Snapshot {
     pub registered: Arc<BTreeMap<PluginId, UnixMillis>>,
     /// In which namespace each registered plugin is that is not in the global one.
     pub elsewhere: Arc<BTreeMap<PluginId, Namespace>>,
+    /// All issuers, inactive ones too.
+    pub issuers: Arc<BTreeMap<IssuerId, Arc<Issuer>>>,
     /// All apps, inactive ones too.
     pub apps: AppTable,
     /// All tokens that were not revoked.
@@ -74,6 +77,17 @@ impl Snapshot {
         self.elsewhere.get(&id).cloned().unwrap_or_default()
     }
 
+    /// The next snapshot with one issuer set or, with `None`, removed.
+    #[must_use]
+    pub fn with_issuer(mut self, id: IssuerId, issuer: Option<Issuer>) -> Self {
+        let issuers = Arc::make_mut(&mut self.issuers);
+        match issuer {
+            Some(issuer) => issuers.insert(id, Arc::new(issuer)),
+            None => issuers.remove(&id),
+        };
+        self
+    }
+
     /// The next snapshot with one app set or, with `None`, removed. Its tokens stay.
     #[must_use]
     pub fn with_app(mut self, id: AppId, app: Option<App>) -> Self {
@@ -107,11 +121,13 @@ impl Snapshot {
         };
         let registered = self.registered.iter().filter(|(id, _)| is_registered(id));
         let elsewhere = self.elsewhere.iter().filter(|(_, namespace)| is_seen(namespace));
+        let issuers = self.issuers.iter().filter(|(_, issuer)| is_seen(&issuer.draft.namespace));
         let mut seen = Self {
             revision: self.revision,
             plugins: Arc::new(plugins.map(|(id, spec)| (*id, spec.clone())).collect()),
             registered: Arc::new(registered.map(|(id, since)| (*id, *since)).collect()),
             elsewhere: Arc::new(elsewhere.map(|(id, name)| (*id, name.clone())).collect()),
+            issuers: Arc::new(issuers.map(|(id, issuer)| (*id, issuer.clone())).collect()),
             apps: before.map(|(_, seen)| seen.apps.clone()).unwrap_or_default(),
             tokens: before.map(|(_, seen)| seen.tokens.clone()).unwrap_or_default(),
         };
@@ -206,6 +222,7 @@ impl Hasher for AlreadyRandom {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::issuer::IssuerDraft;
     use crate::last_use::LastUse;
     use crate::token::TokenId;
 
@@ -222,6 +239,7 @@ mod tests {
             metadata: <_>::default(),
             max_staleness: None,
             managed_by: String::new(),
+            made_for: None,
             created_at: 0,
             updated_at: 0,
         }
@@ -243,6 +261,12 @@ mod tests {
         }
     }
 
+    fn issuer(id: u32, namespace: &str) -> Issuer {
+        let namespace = Namespace::parse(namespace).unwrap();
+        let draft = IssuerDraft { namespace, ..IssuerDraft::new("i", "https://i") };
+        Issuer { id: IssuerId(id), draft, created_at: 0, updated_at: 0 }
+    }
+
     fn plugin(snapshot: Snapshot, id: u32, namespace: &str) -> Snapshot {
         let (id, namespace) = (PluginId(id), Namespace::parse(namespace).unwrap());
         let spec =
@@ -259,6 +283,7 @@ mod tests {
         for (id, namespace) in [(1, ""), (2, "berlin"), (3, "oslo")] {
             all = plugin(all, id, namespace).with_app(AppId(id), Some(app(id, namespace)));
             all = all.with_token(token(id));
+            all = all.with_issuer(IssuerId(id), Some(issuer(id, namespace)));
         }
         let seen = ["", "berlin"].map(|name| Namespace::parse(name).unwrap());
         let first = all.within(&seen, None);
@@ -266,6 +291,7 @@ mod tests {
         assert_eq!(first.registered.len(), 2);
         assert_eq!((first.apps.len(), first.tokens.len()), (2, 2));
         assert!(first.tokens.get(&token(3).hash).is_none());
+        assert_eq!(first.issuers.keys().collect::<Vec<_>>(), [&IssuerId(1), &IssuerId(2)]);
 
         let mut later = all.clone();
         later.tokens.remove(&token(2).hash);

@@ -66,6 +66,8 @@ pub struct PluginStatus {
     pub next_start_at: Option<UnixMillis>,
     /// Since when the instance serves; `None` where none does.
     pub ready_since: Option<UnixMillis>,
+    /// The instance that serves is of before the desired state that the node has; another one is to take its place.
+    pub is_outdated: bool,
     /// Hooks its manifest names, or else those it is registered for.
     pub hooks: Vec<String>,
     /// What its manifest wishes to ask of the host, granted or not.

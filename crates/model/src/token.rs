@@ -14,6 +14,9 @@ pub const TOKEN_PREFIX: &str = "sgt_";
 /// What the admin API's token starts with; as long as [`TOKEN_PREFIX`].
 pub const ADMIN_TOKEN_PREFIX: &str = "sga_";
 
+/// What the secret of a session of the console starts with, and that of a link into it; as long as [`TOKEN_PREFIX`].
+pub const CONSOLE_PREFIX: &str = "sgc_";
+
 /// Number of a token, by which it is listed and revoked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -68,6 +71,22 @@ impl NewToken {
     /// Fails when the operating system gives no randomness.
     pub fn generate_admin() -> Result<Self, getrandom::Error> {
         Self::with_prefix(ADMIN_TOKEN_PREFIX)
+    }
+
+    /// Draws the secret of a session of the console, or of a link into it.
+    ///
+    /// # Errors
+    /// Fails when the operating system gives no randomness.
+    pub fn generate_console() -> Result<Self, getrandom::Error> {
+        Self::with_prefix(CONSOLE_PREFIX)
+    }
+
+    /// Draws the key of a session of the console, which comes beside its cookie. It opens nothing by itself.
+    ///
+    /// # Errors
+    /// Fails when the operating system gives no randomness.
+    pub fn generate_console_key() -> Result<Self, getrandom::Error> {
+        Self::with_prefix("")
     }
 
     fn with_prefix(prefix: &str) -> Result<Self, getrandom::Error> {

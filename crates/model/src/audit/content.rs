@@ -4,13 +4,16 @@
 use super::{Place, Thing, ThingKind};
 use crate::admin_token::AdminToken;
 use crate::app::App;
+use crate::console_session::{ConsoleLink, ConsoleSession};
 use crate::edge::Edge;
+use crate::issuer::{Issuer, IssuerDraft};
 use crate::name::shortened;
 use crate::namespace::KnownNamespace;
 use crate::plugin::{Plugin, PluginDraft};
 use crate::secret::{SecretPlaces, hide_config, hide_options};
 use crate::sha256::Sha256;
 use crate::token::Token;
+use crate::user::User;
 use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256 as Hasher};
 use std::collections::BTreeSet;
@@ -121,10 +124,11 @@ impl Audited for App {
             metadata,
             max_staleness,
             managed_by,
+            made_for,
             created_at: _,
             updated_at: _,
         } = self;
-        object(json!({
+        let mut content = object(json!({
             "namespace": namespace,
             "name": name,
             "description": description,
@@ -134,6 +138,63 @@ impl Audited for App {
             "rate_limit": rate_limit,
             "metadata": metadata,
             "max_staleness": max_staleness,
+            "managed_by": managed_by,
+        }));
+        // Of all others digests stay what they were before there were such.
+        if let Some(made_for) = made_for {
+            content.insert("made_for".to_owned(), json!(made_for));
+        }
+        content
+    }
+}
+
+impl Audited for Issuer {
+    fn thing(&self) -> Thing {
+        Thing { kind: ThingKind::Issuer, id: self.id.0, name: self.draft.name.clone() }
+    }
+
+    fn place(&self) -> Place {
+        Place::Namespace(self.draft.namespace.clone())
+    }
+
+    fn content(&self) -> Map<String, Value> {
+        let Self { id: _, draft, created_at: _, updated_at: _ } = self;
+        let IssuerDraft {
+            namespace,
+            name,
+            url,
+            jwks_uri,
+            audiences,
+            algorithms,
+            client_claims,
+            token_types,
+            scopes,
+            clients,
+            newcomers,
+            is_active,
+            allow_private,
+            leeway,
+            keys_max_age,
+            managed_by,
+        } = draft;
+        object(json!({
+            "namespace": namespace,
+            "name": name,
+            "url": url,
+            "jwks_uri": jwks_uri,
+            "audiences": audiences,
+            "algorithms": algorithms,
+            "client_claims": client_claims,
+            "token_types": token_types,
+            "scopes": scopes,
+            "clients": clients,
+            "create_apps": newcomers.as_ref().map_or(0, |said| said.max),
+            "create_apps_owner": newcomers.as_ref().map(|said| &said.owner_email),
+            "create_apps_rate_limit": newcomers.as_ref().map(|said| said.rate_limit),
+            "is_active": is_active,
+            "allow_private": allow_private,
+            "leeway": leeway,
+            "keys_max_age": keys_max_age,
             "managed_by": managed_by,
         }))
     }
@@ -195,6 +256,72 @@ impl Audited for AdminToken {
             "role": role.as_str(),
             "expires_at": expires_at,
         }))
+    }
+}
+
+impl Audited for User {
+    fn thing(&self) -> Thing {
+        Thing { kind: ThingKind::User, id: self.id.0, name: self.name.clone() }
+    }
+
+    fn place(&self) -> Place {
+        Place::Nowhere
+    }
+
+    /// Of a password only when it was given: what is kept of it could be guessed at.
+    fn content(&self) -> Map<String, Value> {
+        let Self {
+            id: _,
+            name,
+            role,
+            is_enabled,
+            password: _,
+            identity,
+            password_changed_at,
+            last_signed_in_at: _,
+            created_at: _,
+            updated_at: _,
+        } = self;
+        object(json!({
+            "name": name,
+            "role": role.as_str(),
+            "enabled": is_enabled,
+            "password": password_changed_at,
+            "issuer": identity.as_ref().map(|identity| &identity.issuer),
+        }))
+    }
+}
+
+impl Audited for ConsoleSession {
+    fn thing(&self) -> Thing {
+        let name = self.who.name().to_owned();
+        Thing { kind: ThingKind::Session, id: self.id.0, name }
+    }
+
+    fn place(&self) -> Place {
+        Place::Nowhere
+    }
+
+    fn content(&self) -> Map<String, Value> {
+        let Self { via, created_at, expires_at, .. } = self;
+        object(json!({
+            "via": via.as_str(), "created_at": created_at, "expires_at": expires_at,
+        }))
+    }
+}
+
+impl Audited for ConsoleLink {
+    fn thing(&self) -> Thing {
+        let name = self.who.name().to_owned();
+        Thing { kind: ThingKind::ConsoleLink, id: self.id, name }
+    }
+
+    fn place(&self) -> Place {
+        Place::Nowhere
+    }
+
+    fn content(&self) -> Map<String, Value> {
+        object(json!({ "expires_at": self.expires_at }))
     }
 }
 

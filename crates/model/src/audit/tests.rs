@@ -106,6 +106,7 @@ fn secrets_in_the_metadata_of_apps_are_no_part_of_a_digest_either() {
         namespace: <_>::default(),
         max_staleness: None,
         managed_by: String::new(),
+        made_for: None,
         created_at: 1,
         updated_at: 1,
     };

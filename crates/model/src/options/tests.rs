@@ -38,7 +38,11 @@ fn every_known_name_is_read() {
             | "max_concurrent"
             | "max_concurrent.queue" => "7",
             "stream_end" => "abort",
-            "stream_recheck" => "false",
+            "oauth.authorization_servers" => "plugin:oidc",
+            "oauth.resource" => "https://api.example.com",
+            "allowed_origins" => "same",
+            "host" => "id.example.com",
+            "stream_recheck" | "query_token" => "false",
             "sha256" => "ab00000000000000000000000000000000000000000000000000000000000000",
             _ => "1s",
         };
@@ -137,6 +141,7 @@ fn a_process_does_for_other_options_where_only_the_gateway_heeds_them() {
         ("stream_end", "abort"),
         ("stream_recheck", "false"),
         ("apps", "billing"),
+        ("oauth.authorization_servers", "plugin:oidc"),
         ("max_concurrent", "4"),
     ] {
         assert!(plain.same_process(&with(name, value)), "{name}");
@@ -150,7 +155,7 @@ proptest! {
     #[test]
     fn nothing_that_is_written_makes_reading_panic(name in "\\PC{0,20}", value in "\\PC{0,20}") {
         let (options, problems) = PluginOptions::read(&raw(&[(&name, &value)]));
-        let denies = ["sha256", "require_auth", "apps", "scopes_required"];
+        let denies = ["sha256", "require_auth", "apps", "scopes_required", "query_token"];
         prop_assert!(denies.contains(&name.as_str()) || problems.is_empty() || options == PluginOptions::default());
     }
 }

@@ -2,8 +2,10 @@
 //! one that is added does not compile before it has its line.
 
 use super::{PluginOptions, RestartOptions};
+use crate::authorization::{AuthorizationOptions, RESOURCE_OPTION, SERVERS_OPTION};
 use crate::cors::{CorsOptions, Origins};
 use crate::duration::format_duration;
+use crate::own_host::HOST_OPTION;
 use crate::policy::{ConcurrencyOptions, PolicyOptions};
 use crate::stream_options::StreamOptions;
 use std::collections::BTreeMap;
@@ -36,6 +38,8 @@ impl PluginOptions {
             cors,
             stream,
             policy,
+            authorization,
+            host,
             secret_settings,
             env,
         } = self;
@@ -57,6 +61,8 @@ impl PluginOptions {
         }
         texts.stream(stream);
         texts.policy(policy);
+        texts.authorization(authorization);
+        texts.value(HOST_OPTION, host.as_ref());
         let paths: Vec<_> = secret_settings.iter().map(ToString::to_string).collect();
         texts.value("secret_settings", (!paths.is_empty()).then(|| paths.join(",")));
         for (name, value) in env.iter() {
@@ -107,6 +113,13 @@ impl Texts {
         self.time("cors.max_age", *max_age);
     }
 
+    fn authorization(&mut self, authorization: &AuthorizationOptions) {
+        let AuthorizationOptions { servers, resource } = authorization;
+        let named: Vec<_> = servers.iter().map(ToString::to_string).collect();
+        self.value(SERVERS_OPTION, (!named.is_empty()).then(|| named.join(",")));
+        self.value(RESOURCE_OPTION, resource.as_ref());
+    }
+
     fn stream(&mut self, stream: &StreamOptions) {
         let StreamOptions { timeout, end, recheck } = stream;
         self.time("stream_timeout", *timeout);
@@ -119,6 +132,9 @@ impl Texts {
             require_auth,
             apps,
             scopes_required,
+            issuers,
+            refuses_query_token,
+            allowed_origins,
             timeout,
             stream_idle_timeout,
             max_body,
@@ -141,6 +157,10 @@ impl Texts {
             "scopes_required",
             (!scopes_required.is_empty()).then(|| scopes_required.join(",")),
         );
+        let names: Vec<_> = issuers.iter().map(String::as_str).collect();
+        self.value("issuers", (!names.is_empty()).then(|| names.join(",")));
+        self.value("query_token", refuses_query_token.then_some(false));
+        self.value("allowed_origins", allowed_origins.as_ref());
         self.time("timeout", *timeout);
         self.time("stream_idle_timeout", *stream_idle_timeout);
         self.value("max_body", *max_body);
@@ -181,7 +201,9 @@ mod tests {
                 "a.read,b",
                 "",
                 "https://a.example, app://x",
+                "same,http://b.example",
                 "X-A, x-b",
+                "ID.example.com.",
                 "none",
             ])
             .prop_map(str::to_owned),

@@ -1,6 +1,6 @@
 //! Which settings are secrets, and what is shown in their place.
 
-use super::places::{Place, SecretPlaces};
+use super::places::{Place, SLUG, SecretPlaces};
 use serde_json::{Map, Value, json};
 
 /// A key with one of these in it names a secret; compared in lower case.
@@ -56,7 +56,8 @@ pub(super) struct Hidden<'a> {
 impl<'a> Hidden<'a> {
     /// What is hidden of a setting at the top of a configuration.
     pub(super) fn of_setting(key: &str, places: &'a SecretPlaces) -> Self {
-        let place = Some(places.root());
+        // Everybody who asks the plugin something knows where it is mounted.
+        let place = (key != SLUG).then(|| places.root());
         Self { texts: false, numbers: false, declared: false, place }.below(key)
     }
 
