@@ -8,7 +8,7 @@ use crate::sql::{Param, Row, Tx, json_text, params};
 use crate::store::Store;
 use crate::uniqueness::{self, Noun};
 use crate::versions::AppRow;
-use sidegate_model::app::{App, AppDraft, AppId};
+use sidegate_model::app::{App, AppDraft, AppId, MadeFor};
 use sidegate_model::audit::Change;
 use sidegate_model::namespace::Namespace;
 use sidegate_model::token::TokenHash;
@@ -39,12 +39,40 @@ impl Store {
     /// # Errors
     /// [`StoreError::Invalid`], [`StoreError::Conflict`] when the name is taken.
     pub async fn create_app(&self, draft: &AppDraft) -> Result<Written<App>, StoreError> {
+        self.insert_app(draft, None).await
+    }
+
+    /// Saves a new app that is made for a client on first sight.
+    ///
+    /// # Errors
+    /// [`StoreError::Invalid`], [`StoreError::Conflict`] when the name is taken, or the client has one.
+    pub async fn create_app_for(
+        &self,
+        draft: &AppDraft,
+        made_for: &MadeFor,
+    ) -> Result<Written<App>, StoreError> {
+        self.insert_app(draft, Some(made_for)).await
+    }
+
+    async fn insert_app(
+        &self,
+        draft: &AppDraft,
+        made_for: Option<&MadeFor>,
+    ) -> Result<Written<App>, StoreError> {
         draft.validate().map_err(|problems| StoreError::invalid("app", &problems))?;
         let mut write = self.begin_write().await?;
         uniqueness::require_namespace(&mut write.tx, &draft.namespace).await?;
         require_free_name(&mut write.tx, draft, None).await?;
+        if let Some(made_for) = made_for {
+            require_first(&mut write.tx, made_for).await?;
+        }
         let mut params = draft_params(draft);
-        params.extend(params![write.now, draft.namespace.as_str()]);
+        params.extend(params![
+            write.now,
+            draft.namespace.as_str(),
+            made_for.map(|it| i64::from(it.issuer.0)),
+            made_for.map(|it| it.client.clone()),
+        ]);
         let row = write.tx.first(INSERT, params).await?;
         let app = read(row.as_ref().expect("an insert returns its row"))?;
         let change = Change::created(&app);
@@ -179,8 +207,9 @@ pub(crate) async fn require(tx: &mut Tx, id: AppId) -> Result<App, StoreError> {
 }
 
 const INSERT: &str = "INSERT INTO apps (name, description, owner_email, is_active, \
-     monthly_budget, rate_limit, metadata, max_staleness, managed_by, created_at, updated_at, namespace) \
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10, $11) RETURNING *";
+     monthly_budget, rate_limit, metadata, max_staleness, managed_by, created_at, updated_at, namespace, \
+     made_for_issuer, made_for_client) \
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10, $11, $12, $13) RETURNING *";
 
 /// Touches the row only when something differs.
 const UPDATE: &str = "UPDATE apps SET name = $1, description = $2, owner_email = $3, \
@@ -225,6 +254,19 @@ async fn require_free_name(
     let holders = tx.all(HOLDERS, params![draft.name.as_str()]).await?;
     uniqueness::require_free(&Noun::of_app(draft, own), &holders)
 }
+
+/// A client has one app that was made for it.
+async fn require_first(tx: &mut Tx, made_for: &MadeFor) -> Result<(), StoreError> {
+    let MadeFor { issuer, client } = made_for;
+    let Some(row) = tx.first(OF_CLIENT, params![issuer.0, client.as_str()]).await? else {
+        return Ok(());
+    };
+    let app: i64 = row.of("app").get("id")?;
+    let detail = format!("app {app} was made for client {client:?} of issuer {issuer}");
+    Err(StoreError::Conflict { what: "app", detail })
+}
+
+const OF_CLIENT: &str = "SELECT id FROM apps WHERE made_for_issuer = $1 AND made_for_client = $2";
 
 const HOLDERS: &str =
     "SELECT id, namespace, name, NULL AS slug FROM apps WHERE name = $1 ORDER BY id";

@@ -1,7 +1,7 @@
 //! The audit log: listed newest first, refusals added to it, and rid of what is old. Entries of changes are written
 //! with the changes themselves, see `revision`.
 
-use crate::audit_rows::{NewRow, count, insert, read};
+use crate::audit_rows::{NewRow, add, count, insert, read};
 use crate::error::StoreError;
 use crate::page::Page;
 use crate::revision::Write;
@@ -28,6 +28,10 @@ pub struct AuditFilter {
     pub until: Option<UnixMillis>,
     /// Only those with this outcome.
     pub outcome: Option<Outcome>,
+    /// Only those by this operation.
+    pub operation: Option<String>,
+    /// Only those about things that were called so.
+    pub thing_name: Option<String>,
 }
 
 /// Some entries, newest first.
@@ -61,12 +65,11 @@ pub struct Refusal {
 const LIST: &str = "SELECT * FROM audit WHERE id < $1 AND at >= $2 AND at < $3 \
      AND actor_name = coalesce($4, actor_name) AND thing_kind = coalesce($5, thing_kind) \
      AND coalesce(thing_id, -1) BETWEEN $6 AND $7 AND outcome = coalesce($8, outcome) \
-     ORDER BY id DESC LIMIT $9";
+     AND operation = coalesce($9, operation) AND thing_name = coalesce($10, thing_name) \
+     ORDER BY id DESC LIMIT $11";
 
 const REMOVE_OLD: &str = "DELETE FROM audit WHERE id IN (SELECT id FROM audit WHERE at < $1 \
      ORDER BY at LIMIT $2) RETURNING id";
-
-const ADD: &str = "UPDATE audit SET times = times + $2 WHERE id = $1 RETURNING id";
 
 impl Store {
     /// The newest entries that pass `filter`, older than the one with the number `before` where that is said;
@@ -93,6 +96,8 @@ impl Store {
             low,
             high,
             filter.outcome.map(|outcome| outcome.as_str().to_owned()),
+            filter.operation.clone(),
+            filter.thing_name.clone(),
             // One more tells whether there is a next page.
             size + 1,
         ];
@@ -102,6 +107,15 @@ impl Store {
         entries.truncate(size as usize);
         let next_before = entries.last().filter(|_| has_more).map(|entry| entry.id);
         Ok(AuditPage { entries, next_before })
+    }
+
+    /// Adds that something was done which changes nothing that is stored.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn note_done(&self, detail: &str) -> Result<(), StoreError> {
+        let _turn = self.turn(Writer::Audit).await?;
+        self.begin_write().await?.done_elsewhere(detail).await
     }
 
     /// Adds what was refused, all of it or nothing; tells the entry of each.
@@ -135,11 +149,10 @@ impl Store {
 }
 
 async fn note(write: &mut Write, refusal: &Refusal) -> Result<u64, StoreError> {
-    if let Some(entry) = refusal.entry {
-        let added = write.tx.first(ADD, params![count(entry), count(refusal.times)]).await?;
-        if added.is_some() {
-            return Ok(entry);
-        }
+    if let Some(entry) = refusal.entry
+        && add(&mut write.tx, entry, refusal.times).await?
+    {
+        return Ok(entry);
     }
     let row = NewRow {
         at: refusal.at,

@@ -4,7 +4,6 @@ use crate::error::StoreError;
 use crate::sql::{Fields, Row, Tx, json_text, params};
 use sidegate_model::UnixMillis;
 use sidegate_model::actor::{AuditContext, Who};
-use sidegate_model::admin_token::AdminTokenId;
 use sidegate_model::audit::{AuditEntry, Change, Outcome, Thing, ThingKind};
 use sidegate_model::sha256::Sha256;
 use sidegate_model::snapshot::Revision;
@@ -63,7 +62,7 @@ pub(crate) async fn insert(tx: &mut Tx, row: NewRow<'_>) -> Result<u64, StoreErr
     let params = params![
         row.at,
         row.who.map_or(UNKNOWN, Who::kind),
-        row.who.and_then(Who::admin_token).map(|id| i64::from(id.0)),
+        row.who.and_then(Who::number).map(i64::from),
         row.who.map_or("", Who::name),
         row.peer.map(|peer| peer.to_string()),
         row.operation,
@@ -80,6 +79,13 @@ pub(crate) async fn insert(tx: &mut Tx, row: NewRow<'_>) -> Result<u64, StoreErr
     ];
     let inserted = tx.first(INSERT, params).await?;
     inserted.as_ref().expect("an insert returns its row").of(WHAT).number("id")
+}
+
+const ADD: &str = "UPDATE audit SET times = times + $2 WHERE id = $1 RETURNING id";
+
+/// Counts what a row tells so many times more; says whether the row is there.
+pub(crate) async fn add(tx: &mut Tx, entry: u64, times: u64) -> Result<bool, StoreError> {
+    Ok(tx.first(ADD, params![count(entry), count(times)]).await?.is_some())
 }
 
 /// How errors call a row.
@@ -112,16 +118,16 @@ pub(crate) fn read(row: &Row) -> Result<AuditEntry, StoreError> {
 }
 
 fn who(row: &Fields<'_>) -> Result<Option<Who>, StoreError> {
+    let is_unknown = row.get::<String>("actor_kind")? == UNKNOWN;
+    if is_unknown { Ok(None) } else { actor(row).map(Some) }
+}
+
+/// Whoever a row names.
+pub(crate) fn actor(row: &Fields<'_>) -> Result<Who, StoreError> {
     let number: Option<i64> = row.get("actor_id")?;
-    if number.is_some() {
-        let (id, name) = (AdminTokenId(row.number("actor_id")?), row.get("actor_name")?);
-        return Ok(Some(Who::AdminToken { id, name }));
-    }
-    let without_number = [None, Some(Who::Root), Some(Who::System)];
-    let is_it = |kind: &str| {
-        without_number.into_iter().find(|who| who.as_ref().map_or(UNKNOWN, Who::kind) == kind)
-    };
-    row.word("actor_kind", is_it)
+    let number = number.map(|_| row.number("actor_id")).transpose()?;
+    let name: String = row.get("actor_name")?;
+    row.word("actor_kind", |kind| Who::read(kind, number, name.clone()))
 }
 
 fn thing(row: &Fields<'_>) -> Result<Option<Thing>, StoreError> {

@@ -64,9 +64,11 @@ const TABLES: &[Table] = &[
         id, namespace Text, sealed Blob, created_at Int, retired_at Int),
     table!("namespaces", "$1, $2, $3, $4":
         id, name Text, description Text, created_at Int),
-    table!("apps", "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13":
+    table!("apps", "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15":
         id, namespace Text, max_staleness Int, managed_by Text, name Text, description Text, owner_email Text, is_active Bool, monthly_budget Real,
-        rate_limit Int, metadata Text, created_at Int, updated_at Int),
+        rate_limit Int, metadata Text, created_at Int, updated_at Int, made_for_issuer Int, made_for_client Text),
+    table!("issuers", "$1, $2, $3, $4, $5, $6, $7":
+        id, namespace Text, name Text, content Text, managed_by Text, created_at Int, updated_at Int),
     table!("tokens", "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11":
         id, app_id Int, name Text, hash Blob, hint Text, scopes Text, expires_at Int,
         created_at Int, last_used_at Int, replaced_by Int, updated_at Int),
@@ -74,9 +76,13 @@ const TABLES: &[Table] = &[
         id, namespace Text, managed_by Text, name Text, description Text, command Text, slug Text, config Text, options Text,
         hook_type Text, hook_types Text, is_active Bool, reloads Int, created_at Int,
         updated_at Int, service_scopes Text, public_endpoints Text, secret_settings Text),
+    table!("admin_settings", "$1, $2, $3": id, plugin_id Int, settings Text),
     table!("admin_tokens", "$1, $2, $3, $4, $5, $6, $7, $8":
         id, name Text, hash Blob, hint Text, role Text, expires_at Int, last_used_at Int,
         created_at Int),
+    table!("users", "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11":
+        id, name Text, role Text, is_enabled Bool, password Text, password_changed_at Int,
+        last_signed_in_at Int, created_at Int, updated_at Int, identity_issuer Text, identity_subject Text),
     table!("audit", "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17":
         id, at Int, actor_kind Text, actor_id Int, actor_name Text, peer Text, operation Text,
         outcome Text, thing_kind Text, thing_id Int, thing_name Text, digest_before Text,
@@ -98,10 +104,18 @@ const TABLES: &[Table] = &[
         content Text),
 ];
 
-/// What is made anew of all else, or is of processes that run.
+/// What is made anew of all else, or is of processes that run, or ends with the other database.
 #[cfg(test)]
-pub(crate) const NOT_COPIED: [&str; 5] =
-    ["fleet_state", "published_manifests", "published_blobs", "replicas", "edge_reports"];
+pub(crate) const NOT_COPIED: [&str; 8] = [
+    "fleet_state",
+    "published_manifests",
+    "published_blobs",
+    "replicas",
+    "edge_reports",
+    "edge_questions",
+    "console_sessions",
+    "console_links",
+];
 
 impl LockedStore {
     /// Copies everything to another database that has nothing in it yet, all of it or nothing; tells

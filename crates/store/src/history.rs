@@ -8,5 +8,5 @@ mod retention;
 mod rollback;
 
 pub use difference::{Difference, Versioned};
-pub use list::{RevisionEntry, RevisionFilter, RevisionPage, ThingChange};
+pub use list::{RevisionEntry, RevisionFilter, RevisionPage, ThingChange, ThingFilter};
 pub use rollback::RolledBack;

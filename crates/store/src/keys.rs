@@ -12,6 +12,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 /// What a key of the data is sealed for.
 const CONTEXT: &str = "data key";
+/// Where the key of digests lies among them. No namespace is called so: no edge ever gets it, and it is not replaced with
+/// the keys of one, so that a digest of what did not change stays the same.
+const DIGESTS: &str = "_digests";
 
 /// The keys as they were seen last, and what opens those that another process makes.
 #[derive(Debug)]
@@ -59,6 +62,8 @@ pub(crate) struct DataKeys {
     /// Whether each is sealed by the key from outside that seals now.
     pub(crate) is_current: bool,
     rings: BTreeMap<Namespace, Keyring>,
+    /// None in a database of before, until it is opened for writing.
+    digests: Option<SealingKey>,
 }
 
 impl DataKeys {
@@ -67,9 +72,17 @@ impl DataKeys {
         self.rings.get(namespace).ok_or_else(none)
     }
 
-    /// Those of the global one.
-    pub(crate) fn global(&self) -> Result<&Keyring, StoreError> {
-        self.of(&Namespace::global())
+    /// What digests are made with.
+    pub(crate) fn digests(&self) -> Result<&SealingKey, StoreError> {
+        match &self.digests {
+            Some(key) => Ok(key),
+            None => Ok(self.of(&Namespace::global())?.current()),
+        }
+    }
+
+    /// Whether nothing is to be made or sealed anew.
+    pub(crate) fn are_complete(&self) -> bool {
+        self.is_current && self.digests.is_some()
     }
 }
 
@@ -81,7 +94,7 @@ pub(crate) async fn are_there(tx: &mut Tx) -> Result<bool, StoreError> {
 /// The keys of the data, if there are any.
 pub(crate) async fn load(tx: &mut Tx, outer: &Keyring) -> Result<Option<DataKeys>, StoreError> {
     let rows = tx.all(ALL, params![]).await?;
-    let (mut is_current, mut newest) = (true, (0, Vec::new()));
+    let (mut is_current, mut newest, mut digests) = (true, (0, Vec::new()), None);
     let mut keys = BTreeMap::<Namespace, Vec<SealingKey>>::new();
     for row in &rows {
         let row = row.of("data key");
@@ -91,7 +104,11 @@ pub(crate) async fn load(tx: &mut Tx, outer: &Keyring) -> Result<Option<DataKeys
         if id > newest.0 {
             newest = (id, sealed.to_vec());
         }
-        keys.entry(uniqueness::namespace(&row)?).or_default().push(opened(sealed, outer)?);
+        let key = opened(sealed, outer)?;
+        match row.get::<&str>("namespace")? {
+            DIGESTS => digests = Some(key),
+            _ => keys.entry(uniqueness::namespace(&row)?).or_default().push(key),
+        }
     }
     let ring = |(namespace, keys): (Namespace, Vec<SealingKey>)| {
         // The one in use comes first.
@@ -99,7 +116,7 @@ pub(crate) async fn load(tx: &mut Tx, outer: &Keyring) -> Result<Option<DataKeys
         keys.next().map(|current| (namespace, Keyring::new(current, keys)))
     };
     let rings: BTreeMap<_, _> = keys.into_iter().filter_map(ring).collect();
-    Ok((!rings.is_empty()).then_some(DataKeys { newest, is_current, rings }))
+    Ok((!rings.is_empty()).then_some(DataKeys { newest, is_current, rings, digests }))
 }
 
 /// The keys of the data, made where there are none. Those that a replaced key has sealed are sealed anew.
@@ -110,8 +127,12 @@ pub(crate) async fn load_or_make(
 ) -> Result<DataKeys, StoreError> {
     let Some(known) = load(tx, outer).await? else {
         make(tx, now, &Namespace::global(), outer).await?;
+        insert(tx, now, DIGESTS, outer).await?;
         return load(tx, outer).await?.ok_or_else(none);
     };
+    if known.digests.is_none() {
+        insert(tx, now, DIGESTS, outer).await?;
+    }
     for row in tx.all(ALL, params![]).await? {
         let row = row.of("data key");
         let sealed: &[u8] = row.get("sealed")?;
@@ -122,7 +143,9 @@ pub(crate) async fn load_or_make(
             tx.all(sql, params![anew.as_slice(), id]).await?;
         }
     }
-    Ok(known)
+    // Whether each was sealed by the key of now is told as it was found.
+    let after = load(tx, outer).await?.ok_or_else(none)?;
+    Ok(DataKeys { is_current: known.is_current, ..after })
 }
 
 /// Makes a key that seals in a namespace from now on; the one before can still be read.
@@ -133,10 +156,18 @@ pub(crate) async fn make(
     outer: &Keyring,
 ) -> Result<(), StoreError> {
     retire(tx, now, namespace).await?;
+    insert(tx, now, namespace.as_str(), outer).await
+}
+
+async fn insert(
+    tx: &mut Tx,
+    now: UnixMillis,
+    place: &str,
+    outer: &Keyring,
+) -> Result<(), StoreError> {
     let key = SealingKey::generate().map_err(|e| no_randomness(&e))?;
     let sealed = outer.current().seal(CONTEXT, key.bytes());
-    let params = params![namespace.as_str(), sealed.as_slice(), now];
-    tx.all(INSERT, params).await.map(drop)
+    tx.all(INSERT, params![place, sealed.as_slice(), now]).await.map(drop)
 }
 
 /// Lets nothing be sealed any more by the key of a namespace.
@@ -180,7 +211,7 @@ fn none() -> StoreError {
     StoreError::Keys { problem }
 }
 
-fn cannot_open(error: &CannotOpen) -> StoreError {
+pub(crate) fn cannot_open(error: &CannotOpen) -> StoreError {
     let problem = match error {
         CannotOpen::UnknownKey(id) => format!(
             "the secrets in the database are sealed with key {id}, which was not given; give the file with that key, or restore it from a backup"
@@ -194,4 +225,32 @@ fn cannot_open(error: &CannotOpen) -> StoreError {
 
 fn no_randomness(error: &getrandom::Error) -> StoreError {
     StoreError::Keys { problem: format!("the system gives no randomness for a new key: {error}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Store;
+
+    #[tokio::test]
+    async fn a_restored_database_with_another_key_by_the_same_number_is_not_read_by_the_one_before()
+    {
+        let outer = Keyring::single([7; 32]);
+        let store = Store::open("sqlite::memory:", &outer).await.unwrap();
+        let global = Namespace::global();
+        store.rotate_data_keys(std::slice::from_ref(&global)).await.unwrap();
+        let before = store.data_keys(&global).await.unwrap();
+        // As if it had been restored to before that, and another process had made another key since.
+        let other = SealingKey::new([9; 32]);
+        let sealed = outer.current().seal(CONTEXT, other.bytes());
+        let mut write = store.begin_write().await.unwrap();
+        let row = write.tx.first(NEWEST, params![]).await.unwrap().unwrap();
+        let id: i64 = row.of("data key").get("id").unwrap();
+        let sql = "UPDATE data_keys SET sealed = $1 WHERE id = $2";
+        write.tx.all(sql, params![sealed.as_slice(), id]).await.unwrap();
+        write.aside(()).await.unwrap();
+        let after = store.data_keys(&global).await.unwrap();
+        assert_eq!(after.current().id(), other.id());
+        assert!(after.get(before.current().id()).is_none());
+    }
 }

@@ -2,26 +2,19 @@
 //! no write here grows the revision; who may ask for what is not known here.
 
 use crate::error::StoreError;
-use crate::sql::{Param, Tx, params};
+use crate::sql::{Param, Row, Tx, params};
 use crate::store::{Backend, Store};
 use crate::turns::{Turns, Writer};
 use sidegate_model::UnixMillis;
 use sidegate_model::clock::now_millis;
-use sidegate_model::kv::{KvError, MAX_KEYS, MAX_TOTAL_BYTES, check};
+use sidegate_model::kv::{
+    Condition, Kept, KvError, MAX_KEYS, MAX_TOTAL_BYTES, NewEntry, Written, check,
+};
 use sidegate_model::plugin::PluginId;
 use std::error::Error;
 
 /// How many expired entries of its plugin a write removes.
 const EXPIRED_AT_ONCE: u32 = 100;
-
-/// An entry to be kept.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Entry<'a> {
-    pub(crate) key: &'a str,
-    pub(crate) value: &'a [u8],
-    /// `None` is never.
-    pub(crate) expires_at: Option<UnixMillis>,
-}
 
 /// The entries in some database.
 #[derive(Clone, Copy)]
@@ -59,9 +52,47 @@ macro_rules! keeps_for_plugins {
                 value: &'a [u8],
                 expires_at: Option<sidegate_model::UnixMillis>,
             ) -> sidegate_model::kv::KvFuture<'a, bool> {
-                let entry = $crate::kv::Entry { key, value, expires_at };
+                let entry = sidegate_model::kv::NewEntry { key, value, expires_at };
                 let now = sidegate_model::clock::now_millis();
                 Box::pin(self.entries().write_entry(plugin, entry, now))
+            }
+
+            fn find<'a>(
+                &'a self,
+                plugin: sidegate_model::plugin::PluginId,
+                key: &'a str,
+            ) -> sidegate_model::kv::KvFuture<'a, Option<sidegate_model::kv::Kept>> {
+                let now = sidegate_model::clock::now_millis();
+                Box::pin(self.entries().find(plugin, key, now))
+            }
+
+            fn write_if<'a>(
+                &'a self,
+                plugin: sidegate_model::plugin::PluginId,
+                entry: sidegate_model::kv::NewEntry<'a>,
+                condition: sidegate_model::kv::Condition<'a>,
+            ) -> sidegate_model::kv::KvFuture<'a, sidegate_model::kv::Written> {
+                let clock = sidegate_model::clock::now_millis;
+                Box::pin(self.entries().write_if(plugin, entry, condition, clock))
+            }
+
+            fn take<'a>(
+                &'a self,
+                plugin: sidegate_model::plugin::PluginId,
+                key: &'a str,
+                condition: sidegate_model::kv::Condition<'a>,
+            ) -> sidegate_model::kv::KvFuture<'a, Option<sidegate_model::kv::Kept>> {
+                let clock = sidegate_model::clock::now_millis;
+                Box::pin(self.entries().take(plugin, key, condition, clock))
+            }
+
+            fn list<'a>(
+                &'a self,
+                plugin: sidegate_model::plugin::PluginId,
+                range: sidegate_model::kv::KvRange<'a>,
+            ) -> sidegate_model::kv::KvFuture<'a, sidegate_model::kv::KvPage> {
+                let now = sidegate_model::clock::now_millis();
+                Box::pin(self.entries().list(plugin, range, now))
             }
 
             fn delete<'a>(
@@ -134,12 +165,32 @@ impl Entries<'_> {
     pub(crate) async fn write_entry(
         self,
         plugin: PluginId,
-        entry: Entry<'_>,
+        entry: NewEntry<'_>,
         now: UnixMillis,
     ) -> Result<bool, KvError> {
+        let written = self.write_if(plugin, entry, Condition::None, || now).await?;
+        Ok(matches!(written, Written::Kept { is_new: true }))
+    }
+
+    /// The clock is asked once nobody else can write: what expired while this waited is not there.
+    pub(crate) async fn write_if(
+        self,
+        plugin: PluginId,
+        entry: NewEntry<'_>,
+        condition: Condition<'_>,
+        clock: impl FnOnce() -> UnixMillis + Send,
+    ) -> Result<Written, KvError> {
         check(entry.key, entry.value)?;
         let _turn = self.turns.take(Writer::Plugin(plugin.0)).await?;
         let mut tx = self.backend.begin_write().await?;
+        let now = clock();
+        if condition != Condition::None {
+            let there = find(&mut tx, plugin, entry.key, now).await?;
+            if !condition.holds(there.as_ref()) {
+                let there = there.as_ref().map(Kept::version);
+                return Ok(Written::Refused { there });
+            }
+        }
         if self.takes_any_plugin {
             tx.all(KNOW, params![plugin.0]).await?;
         }
@@ -148,7 +199,39 @@ impl Entries<'_> {
             Put::Kept { is_new } => is_new,
         };
         tx.commit().await?;
-        Ok(is_new)
+        Ok(Written::Kept { is_new })
+    }
+
+    pub(crate) async fn find(
+        self,
+        plugin: PluginId,
+        key: &str,
+        now: UnixMillis,
+    ) -> Result<Option<Kept>, KvError> {
+        check(key, b"")?;
+        let mut tx = self.backend.begin_read().await?;
+        Ok(find(&mut tx, plugin, key, now).await?)
+    }
+
+    /// Whoever is first gets it: writes come one after another, in whatever process.
+    pub(crate) async fn take(
+        self,
+        plugin: PluginId,
+        key: &str,
+        condition: Condition<'_>,
+        clock: impl FnOnce() -> UnixMillis + Send,
+    ) -> Result<Option<Kept>, KvError> {
+        check(key, b"")?;
+        let _turn = self.turns.take(Writer::Plugin(plugin.0)).await?;
+        let mut tx = self.backend.begin_write().await?;
+        let there = find(&mut tx, plugin, key, clock()).await?;
+        let Some(kept) = there.filter(|kept| condition.holds(Some(kept))) else {
+            return Ok(None);
+        };
+        tx.all(DELETE, params![plugin.0, stored(key)]).await?;
+        // Only what is surely gone is given away.
+        tx.commit().await?;
+        Ok(Some(kept))
     }
 
     pub(crate) async fn delete_entry(
@@ -174,6 +257,20 @@ pub(crate) fn stored(key: &str) -> Param {
     Param::Key(key.to_owned())
 }
 
+async fn find(
+    tx: &mut Tx,
+    plugin: PluginId,
+    key: &str,
+    now: UnixMillis,
+) -> Result<Option<Kept>, StoreError> {
+    let row = tx.first(FIND, params![plugin.0, stored(key), now]).await?;
+    let kept = |row: Row| {
+        let row = row.of("entry");
+        Ok(Kept { value: row.get("value")?, expires_at: row.get("expires_at")? })
+    };
+    row.map(kept).transpose()
+}
+
 enum Put {
     Kept { is_new: bool },
     Full,
@@ -182,7 +279,7 @@ enum Put {
 async fn put(
     tx: &mut Tx,
     plugin: PluginId,
-    entry: Entry<'_>,
+    entry: NewEntry<'_>,
     now: UnixMillis,
 ) -> Result<Put, StoreError> {
     let bytes = i64::try_from(entry.key.len() + entry.value.len()).unwrap_or(i64::MAX);
@@ -232,6 +329,9 @@ fn exceeds(amount: i64, most: usize) -> bool {
 const KNOW: &str = "INSERT INTO plugins (id) VALUES ($1) ON CONFLICT (id) DO NOTHING";
 
 const READ: &str = "SELECT value FROM plugin_kv WHERE plugin_id = $1 AND key = $2 AND \
+     (expires_at IS NULL OR expires_at > $3)";
+
+const FIND: &str = "SELECT value, expires_at FROM plugin_kv WHERE plugin_id = $1 AND key = $2 AND \
      (expires_at IS NULL OR expires_at > $3)";
 
 const BEFORE: &str = "SELECT entry.bytes, entry.expires_at FROM plugins \

@@ -100,7 +100,7 @@ impl LockedStore {
         let mut tx = self.backend.begin_read().await?;
         let known = keys::load(&mut tx, outer).await?;
         let is_done = match &known {
-            Some(known) if known.is_current => {
+            Some(known) if known.are_complete() => {
                 versions::has_begun(&mut tx).await?
                     && fleet_keys::are_current(&mut tx, outer).await?
                     && secret_settings::is_all_sealed(&mut tx, known).await?

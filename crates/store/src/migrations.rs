@@ -14,7 +14,7 @@ struct Step {
     postgres: &'static str,
 }
 
-const STEPS: [Step; 9] = [
+const STEPS: [Step; 16] = [
     Step {
         number: 1,
         since: "0.1.0",
@@ -77,6 +77,55 @@ const STEPS: [Step; 9] = [
         what: "what files named that were applied",
         sqlite: include_str!("../migrations/sqlite/0009_applied_files.sql"),
         postgres: include_str!("../migrations/postgres/0009_applied_files.sql"),
+    },
+    Step {
+        number: 10,
+        since: "0.5.0",
+        what: "questions to edges that are connected elsewhere",
+        sqlite: include_str!("../migrations/sqlite/0010_edge_questions.sql"),
+        postgres: include_str!("../migrations/postgres/0010_edge_questions.sql"),
+    },
+    Step {
+        number: 11,
+        since: "0.5.0",
+        what: "users and sessions of the console",
+        sqlite: include_str!("../migrations/sqlite/0011_console.sql"),
+        postgres: include_str!("../migrations/postgres/0011_console.sql"),
+    },
+    Step {
+        number: 12,
+        since: "0.5.0",
+        what: "keys of sessions of the console",
+        sqlite: include_str!("../migrations/sqlite/0012_console_session_keys.sql"),
+        postgres: include_str!("../migrations/postgres/0012_console_session_keys.sql"),
+    },
+    Step {
+        number: 13,
+        since: "0.5.0",
+        what: "settings that are left to admins",
+        sqlite: include_str!("../migrations/sqlite/0013_admin_settings.sql"),
+        postgres: include_str!("../migrations/postgres/0013_admin_settings.sql"),
+    },
+    Step {
+        number: 14,
+        since: "0.5.0",
+        what: "issuers of JWTs",
+        sqlite: include_str!("../migrations/sqlite/0014_issuers.sql"),
+        postgres: include_str!("../migrations/postgres/0014_issuers.sql"),
+    },
+    Step {
+        number: 15,
+        since: "0.5.0",
+        what: "users of the console who are people of an OpenID Connect provider",
+        sqlite: include_str!("../migrations/sqlite/0015_console_identities.sql"),
+        postgres: include_str!("../migrations/postgres/0015_console_identities.sql"),
+    },
+    Step {
+        number: 16,
+        since: "0.5.0",
+        what: "clients for which apps were made on first sight",
+        sqlite: include_str!("../migrations/sqlite/0016_apps_of_clients.sql"),
+        postgres: include_str!("../migrations/postgres/0016_apps_of_clients.sql"),
     },
 ];
 

@@ -7,13 +7,13 @@ use crate::plugins::read as read_plugin;
 use crate::precondition::Precondition;
 use crate::revision::{Changes, Write, Written};
 use crate::secret_settings::seal;
+use crate::snapshot::sealed;
 use crate::sql::{Row, Tx, params};
 use crate::store::Store;
 use crate::uniqueness::require_namespace;
-use crate::versions::PluginRow;
 use sidegate_model::audit::Change;
 use sidegate_model::namespace::{KnownNamespace, MAX_DESCRIPTION_CHARS, Namespace, NamespaceId};
-use sidegate_model::plugin::{PluginId, PluginOptions, PluginSpec};
+use sidegate_model::plugin::{PluginId, PluginSpec};
 use sidegate_model::sealing::Keyring;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -23,6 +23,7 @@ const INSERT: &str =
 /// What is in a namespace, for people.
 const INSIDE: &str = "SELECT 'plugin' AS kind, id, name FROM plugins WHERE namespace = $1 \
      UNION ALL SELECT 'app' AS kind, id, name FROM apps WHERE namespace = $1 \
+     UNION ALL SELECT 'issuer' AS kind, id, name FROM issuers WHERE namespace = $1 \
      UNION ALL SELECT 'edge' AS kind, id, name FROM edges WHERE namespace = $1 ORDER BY kind, id LIMIT 4";
 
 impl Store {
@@ -145,25 +146,7 @@ impl Store {
         }
     }
 
-    /// What the data plane needs of plugins, with their secrets as they are sealed by the keys of their namespaces:
-    /// settings and options that are secrets are sealed texts. Of numbers that are no plugins there is nothing.
-    ///
-    /// # Errors
-    /// [`StoreError::Unavailable`], [`StoreError::Damaged`].
-    pub async fn sealed_specs(&self, ids: &[PluginId]) -> Result<Vec<PluginSpec>, StoreError> {
-        let mut tx = self.begin_read().await?;
-        let keys = self.keys.seen_by(&mut tx).await?;
-        let mut specs = Vec::new();
-        for id in ids {
-            let sql = "SELECT * FROM plugins WHERE id = $1";
-            if let Some(row) = tx.first(sql, params![id.0]).await? {
-                specs.push(sealed_spec(&row, &keys)?);
-            }
-        }
-        Ok(specs)
-    }
-
-    /// The same of every active plugin in a namespace.
+    /// What the active plugins of a namespace are, with their secrets sealed.
     ///
     /// # Errors
     /// Those of [`Store::sealed_specs`].
@@ -175,7 +158,7 @@ impl Store {
         let keys = self.keys.seen_by(&mut tx).await?;
         let sql = "SELECT * FROM plugins WHERE namespace = $1 AND is_active = $2";
         let rows = tx.all(sql, params![namespace.as_str(), true]).await?;
-        let spec = |row| sealed_spec(row, &keys).map(|spec| (spec.id, spec));
+        let spec = |row| sealed(row, &keys).map(|spec| (spec.id, spec));
         rows.iter().map(spec).collect()
     }
 }
@@ -199,17 +182,6 @@ async fn seal_row(
     let Some(after) = seal(write, row, BTreeSet::new(), keys).await? else { return Ok(None) };
     let (before, after) = (read_plugin(row, keys)?, read_plugin(&after, keys)?);
     Ok(Some(Change::changed(&before, &after).detail("sealed by the new key")))
-}
-
-fn sealed_spec(row: &Row, keys: &DataKeys) -> Result<PluginSpec, StoreError> {
-    let row = PluginRow::read(row)?;
-    let sealed = row.sealed()?;
-    let plugin = row.plugin(keys)?;
-    Ok(PluginSpec {
-        config: sealed.sealed_config().clone(),
-        options: PluginOptions::read(&sealed.sealed_options()).0,
-        ..plugin.spec()
-    })
 }
 
 fn told(inside: &[Row]) -> Result<String, StoreError> {

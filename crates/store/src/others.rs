@@ -2,9 +2,11 @@
 
 use crate::error::StoreError;
 use crate::postgres::Listener;
-use crate::revision;
+use crate::revision::{self, Stamp};
 use crate::sql::{Tx, params};
 use crate::store::{Backend, Store};
+use crate::versions::signed;
+use sidegate_model::UnixMillis;
 use sidegate_model::snapshot::Revision;
 
 /// How far what is stored has come; read to find out whether others changed something.
@@ -12,12 +14,16 @@ use sidegate_model::snapshot::Revision;
 pub struct StoredHead {
     /// Of desired state.
     pub revision: Revision,
+    /// How it is told from another one by its number; `None` where nobody wrote that down.
+    pub stamp: Option<Stamp>,
     /// Of what is published.
     pub lineage: u64,
     /// Grows with every change of edges, keys and the lineage.
     pub fleet_changes: u64,
     /// Grows with every report of an edge.
     pub reports: i64,
+    /// Grows with every question to an edge that is connected elsewhere, and with every answer.
+    pub questions: i64,
 }
 
 /// Hints that other processes changed something.
@@ -43,7 +49,10 @@ pub struct Alone {
     _tx: Option<Tx>,
 }
 
-const HEAD: &str = "SELECT lineage, changes, reports FROM fleet_state";
+/// What a revision changed in several namespaces it changed at one time.
+const HEAD: &str = "SELECT lineage, changes, reports, questions, (SELECT min(at) FROM revisions \
+     WHERE revision = (SELECT value FROM revision)) AS at FROM fleet_state";
+const STAMP: &str = "SELECT min(at) AS at FROM revisions WHERE revision = $1";
 
 /// The numbers of all locks of ours begin with "SGAT".
 const LOCKS: i64 = 0x5347_4154_0000_0000;
@@ -60,12 +69,26 @@ impl Store {
         let row = tx.first(HEAD, params![]).await?;
         let row = row.ok_or_else(|| StoreError::not_found("fleet state", 1))?;
         let row = row.of("fleet state");
+        let at: Option<UnixMillis> = row.get("at")?;
         Ok(StoredHead {
             revision,
+            stamp: at.map(|at| Stamp { revision, at }),
             lineage: row.number("lineage")?,
             fleet_changes: row.number("changes")?,
             reports: row.get("reports")?,
+            questions: row.get("questions")?,
         })
+    }
+
+    /// How a revision is told from another one by its number; `None` where that is not known, or not any more.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn stamp(&self, revision: Revision) -> Result<Option<Stamp>, StoreError> {
+        let mut tx = self.begin_read().await?;
+        let row = tx.first(STAMP, params![signed(revision)]).await?;
+        let at: Option<UnixMillis> = row.map_or(Ok(None), |row| row.of("revision").get("at"))?;
+        Ok(at.map(|at| Stamp { revision, at }))
     }
 
     /// Listens for hints that others changed something; `None` where the database gives none.
@@ -85,10 +108,11 @@ impl Store {
     /// # Errors
     /// [`StoreError::Unavailable`].
     pub async fn alone(&self, chore: Chore) -> Result<Option<Alone>, StoreError> {
-        if let Backend::Sqlite(_) = &self.backend {
-            return Ok(Some(Alone { _tx: None }));
-        }
-        let mut tx = self.begin_read().await?;
+        let mut tx = match &self.backend {
+            Backend::Sqlite(_) => return Ok(Some(Alone { _tx: None })),
+            // It is held for as long as the chore lasts, which readers are not to wait for.
+            Backend::Postgres(postgres) => Tx::Postgres(postgres.begin_chore().await?),
+        };
         let row = tx.first(LOCK, params![LOCKS + chore as i64]).await?;
         let is_ours = row.map_or(Ok(false), |row| row.of("lock").get("is_ours"))?;
         Ok(is_ours.then_some(Alone { _tx: Some(tx) }))

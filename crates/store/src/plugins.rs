@@ -2,6 +2,7 @@
 
 use crate::error::StoreError;
 use crate::keys::DataKeys;
+use crate::own_hosts;
 use crate::page::{Listing, Page};
 use crate::precondition::Precondition;
 use crate::revision::{Write, Written};
@@ -13,7 +14,7 @@ use crate::versions::{self, PluginRow};
 use sidegate_model::UnixMillis;
 use sidegate_model::audit::Change;
 use sidegate_model::namespace::Namespace;
-use sidegate_model::plugin::{Plugin, PluginDraft, PluginId};
+use sidegate_model::plugin::{Plugin, PluginDraft, PluginId, PluginOptions};
 use sidegate_model::scope::check_service;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -146,6 +147,30 @@ impl Store {
         precondition.check("plugin", id, &before.version())?;
         let draft = amend(&before)?;
         Ok(self.replace(write, Stored { row, plugin: before, keys }, &draft).await?)
+    }
+
+    /// Says whether a plugin could be given the content that `amend` makes of what is stored. Nothing is changed.
+    ///
+    /// # Errors
+    /// Those of [`Store::amend_plugin`].
+    pub async fn plan_plugin<E, M>(
+        &self,
+        id: PluginId,
+        precondition: &Precondition,
+        amend: M,
+    ) -> Result<(), E>
+    where
+        E: From<StoreError>,
+        M: FnOnce(&Plugin) -> Result<PluginDraft, E>,
+    {
+        let mut tx = self.begin_read().await?;
+        let keys = self.keys.seen_by(&mut tx).await?;
+        let before = require(&mut tx, id, &keys).await?;
+        precondition.check("plugin", id, &before.version())?;
+        let draft = amend(&before)?;
+        let slug = checked_slug(&draft)?;
+        uniqueness::require_same_namespace("plugin", &before.draft.namespace, &draft.namespace)?;
+        Ok(require_free(&mut tx, &draft, slug.as_deref(), Some(id)).await?)
     }
 
     /// Grants scopes or takes them back; what is so already changes nothing. Nothing comes between
@@ -282,9 +307,8 @@ fn require_known<'a>(scopes: impl Iterator<Item = &'a String>) -> Result<(), Sto
 }
 
 /// Every active plugin, for the snapshot.
-pub(crate) async fn active(tx: &mut Tx, keys: &DataKeys) -> Result<Vec<Plugin>, StoreError> {
-    let sql = "SELECT * FROM plugins WHERE is_active = $1";
-    tx.all(sql, params![true]).await?.iter().map(|row| read(row, keys)).collect()
+pub(crate) async fn active(tx: &mut Tx) -> Result<Vec<Row>, StoreError> {
+    tx.all("SELECT * FROM plugins WHERE is_active = $1", params![true]).await
 }
 
 /// When each plugin was registered, and in which namespace.
@@ -378,7 +402,10 @@ async fn require_free(
     own: Option<PluginId>,
 ) -> Result<(), StoreError> {
     let holders = tx.all(HOLDERS, params![draft.name.as_str(), slug.map(str::to_owned)]).await?;
-    uniqueness::require_free(&Noun::of_plugin(draft, slug, own), &holders)
+    uniqueness::require_free(&Noun::of_plugin(draft, slug, own), &holders)?;
+    let host = PluginOptions::read(&draft.options).0.host;
+    let is_own = |id, _: &Namespace| own.is_some_and(|own| own.0 == id);
+    own_hosts::require_free(tx, &draft.namespace, host.as_ref(), is_own).await
 }
 
 /// A row as the plugin that it is, with its secrets in clear.

@@ -22,6 +22,8 @@ use schema::Trouble;
 /// Writers of one process queue here, so that only one of them waits for other processes.
 const WRITERS: u32 = 1;
 const READERS: u32 = 4;
+/// One for each thing that one process does for all: each may last.
+const CHORES: u32 = 5;
 
 /// What every transaction is limited to, said anew in each: behind a pooler the next one may be in another
 /// session, and a pooler refuses settings it does not know when we connect.
@@ -53,6 +55,7 @@ pub(crate) const SET_LAST_NUMBER: &str =
 pub(crate) struct PostgresBackend {
     writer: Connections,
     readers: Connections,
+    chores: Connections,
 }
 
 impl PostgresBackend {
@@ -60,18 +63,24 @@ impl PostgresBackend {
     pub(crate) async fn open(address: &Address) -> Result<Self, StoreError> {
         let options = address.options()?;
         let writer = Connections::new(options.clone(), WRITERS);
-        let readers = Connections::new(options, READERS);
+        let readers = Connections::new(options.clone(), READERS);
+        let chores = Connections::new(options, CHORES);
         schema::bring_up_to_date(&writer).await.map_err(|trouble| match trouble {
             Trouble::Store(error) => error.while_opening(address),
             Trouble::Refused(problem) => {
                 StoreError::Open { path: address.to_string(), problem, source: None }
             }
         })?;
-        Ok(Self { writer, readers })
+        Ok(Self { writer, readers, chores })
     }
 
     pub(crate) async fn begin_read(&self) -> Result<PostgresTx, StoreError> {
         PostgresTx::begin(&self.readers, BEGIN_READ).await
+    }
+
+    /// Of one that holds a right for as long as something else lasts.
+    pub(crate) async fn begin_chore(&self) -> Result<PostgresTx, StoreError> {
+        PostgresTx::begin(&self.chores, BEGIN_READ).await
     }
 
     /// Begins with the lock of the one writer in hand.
@@ -85,6 +94,7 @@ impl PostgresBackend {
     }
 
     pub(crate) async fn close(&self) {
+        self.chores.close().await;
         self.readers.close().await;
         self.writer.close().await;
     }

@@ -7,8 +7,9 @@ use crate::error::StoreError;
 use crate::keys::Keys;
 use crate::sql::{Row, Tx, params};
 use crate::versions::{self, Revised};
+use sidegate_model::UnixMillis;
 use sidegate_model::actor::AuditContext;
-use sidegate_model::audit::Change;
+use sidegate_model::audit::{Change, Outcome};
 use sidegate_model::clock::now_millis;
 use sidegate_model::sha256::Sha256;
 use sidegate_model::snapshot::Revision;
@@ -21,6 +22,18 @@ pub struct Written<T> {
     pub value: T,
     /// The revision with this write in it; the one before when the write changed nothing.
     pub revision: Revision,
+    /// How that revision is told from another one by its number; `None` when the write changed nothing.
+    pub stamp: Option<Stamp>,
+}
+
+/// A revision and when it was made. A database that was restored may come to the same number again, by other changes
+/// at another time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stamp {
+    /// The number.
+    pub revision: Revision,
+    /// When it was made.
+    pub at: UnixMillis,
 }
 
 /// What a write changed: at least one thing.
@@ -83,11 +96,12 @@ impl Write {
         let revision = number(row.as_ref())?;
         let changes = changes.into();
         let revised = Revised { revision, at: self.now, context: &self.context };
-        versions::record(&mut self.tx, &revised, &changes.0).await?;
+        let is_recorded = versions::record(&mut self.tx, &revised, &changes.0).await?;
         self.audit(&changes, Some(revision)).await?;
         self.tx.tell_others().await?;
         self.tx.commit().await?;
-        Ok(Written { value, revision })
+        let stamp = is_recorded.then_some(Stamp { revision, at: self.now });
+        Ok(Written { value, revision, stamp })
     }
 
     /// Ends a write that changed what is no desired state, but tells who rules: the revision stays.
@@ -99,6 +113,32 @@ impl Write {
         self.audit(&changes.into(), None).await?;
         self.tx.commit().await?;
         Ok(value)
+    }
+
+    /// Ends a write that only tells of something; gives the number of its entry.
+    pub(crate) async fn noted(mut self, change: &Change) -> Result<u64, StoreError> {
+        let change = &self.with_keyed_digests(change);
+        let row = NewRow::done(&self.context, self.now, change, None);
+        let entry = audit_rows::insert(&mut self.tx, row).await?;
+        self.tx.commit().await?;
+        Ok(entry)
+    }
+
+    /// Ends a write that changed nothing that is stored, but tells what was done elsewhere.
+    pub(crate) async fn done_elsewhere(mut self, detail: &str) -> Result<(), StoreError> {
+        let row = NewRow {
+            at: self.now,
+            who: Some(&self.context.actor.who),
+            peer: self.context.actor.peer,
+            operation: self.context.operation,
+            outcome: Outcome::Done,
+            change: None,
+            revision: None,
+            times: 1,
+            detail: Some(detail),
+        };
+        audit_rows::insert(&mut self.tx, row).await?;
+        self.tx.commit().await
     }
 
     /// The same for what processes of a control plane keep in memory besides desired state.
@@ -121,7 +161,7 @@ impl Write {
 
     /// Ends a write that found everything as it should be.
     pub(crate) async fn unchanged<T>(mut self, value: T) -> Result<Written<T>, StoreError> {
-        Ok(Written { value, revision: read(&mut self.tx).await? })
+        Ok(Written { value, revision: read(&mut self.tx).await?, stamp: None })
     }
 
     async fn audit(
@@ -142,9 +182,8 @@ impl Write {
     /// Settings can turn out to be secrets after they were digested.
     fn with_keyed_digests(&self, change: &Change) -> Change {
         let keyed = |digest: &Sha256| {
-            let keys = self.keys.as_ref()?;
-            let known = keys.known();
-            Some(Sha256(known.global().ok()?.current().digest("audit", &digest.0)))
+            let known = self.keys.as_ref()?.known();
+            Some(Sha256(known.digests().ok()?.digest("audit", &digest.0)))
         };
         let before = change.before.as_ref().and_then(keyed);
         let after = change.after.as_ref().and_then(keyed);

@@ -4,9 +4,8 @@
 use crate::error::StoreError;
 use crate::sql::{Param, Row, json_text, params};
 use serde_json::{Map, Value};
-use sha2::{Digest as _, Sha256};
 use sidegate_model::plugin::{PluginDraft, PluginId, PluginOptions};
-use sidegate_model::sealing::{CannotOpen, Keyring};
+use sidegate_model::sealing::{CannotOpen, Keyring, SealingKey};
 use sidegate_model::secret::{
     Sealer, SecretPlaces, SettingPath, open_config, open_options, seal_config, seal_options,
     sealed_texts,
@@ -153,20 +152,24 @@ impl SealedDraft {
         opened.into_iter().map(text).collect()
     }
 
-    /// Another text whenever a secret became another one; `None` where there is none. What is sealed looks different each
-    /// time, so nobody can find a secret by trying.
-    pub(crate) fn secrets_version(&self) -> Option<String> {
-        let mut digest = Sha256::new();
-        let mut count = 0;
-        for members in [&self.config, &self.options] {
-            for text in sealed_texts(members) {
-                digest.update(text);
-                count += 1;
-            }
+    /// Another text whenever a secret became another one, and the same whoever's key seals it; `None` where there is
+    /// none. It takes a key to make it, so nobody can find a secret by trying.
+    pub(crate) fn secrets_version(
+        &self,
+        id: PluginId,
+        keys: &Keyring,
+        digests: &SealingKey,
+    ) -> Result<Option<String>, CannotOpen> {
+        let context = context(id);
+        let sealed = [&self.config, &self.options].into_iter().flat_map(sealed_texts);
+        let opened = sealed.map(|text| keys.open_text(&context, text));
+        let secrets = opened.collect::<Result<Vec<_>, _>>()?;
+        if secrets.is_empty() {
+            return Ok(None);
         }
-        let digest: [u8; 32] = digest.finalize().into();
-        let text = digest[..8].iter().map(|byte| format!("{byte:02x}")).collect();
-        (count > 0).then_some(text)
+        let digest =
+            digests.digest(&format!("secrets of {context}"), json_text(&secrets).as_bytes());
+        Ok(Some(digest[..8].iter().map(|byte| format!("{byte:02x}")).collect()))
     }
 
     /// `$1` to `$12` of the update of a plugin.

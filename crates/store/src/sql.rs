@@ -162,7 +162,12 @@ pub(crate) enum Row {
 impl Row {
     /// Reads the row as a `what`, which errors will name.
     pub(crate) fn of(&self, what: &'static str) -> Fields<'_> {
-        Fields { row: self, what }
+        Fields { row: self, what, number: "id" }
+    }
+
+    /// Reads the row as what belongs to another one, by whose number, which is in this field, errors will name it.
+    pub(crate) fn of_its(&self, what: &'static str, number: &'static str) -> Fields<'_> {
+        Fields { row: self, what, number }
     }
 
     fn value<'r, T: Value<'r>>(&'r self, field: &str) -> Result<T, sqlx::Error> {
@@ -177,6 +182,8 @@ impl Row {
 pub(crate) struct Fields<'r> {
     row: &'r Row,
     what: &'static str,
+    /// The field with its number.
+    number: &'static str,
 }
 
 impl<'r> Fields<'r> {
@@ -234,7 +241,7 @@ impl<'r> Fields<'r> {
         field: &'static str,
         source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
     ) -> StoreError {
-        let id = self.row.value("id").unwrap_or_default();
+        let id = self.row.value(self.number).unwrap_or_default();
         StoreError::Damaged { what: self.what, id, field, source: source.into() }
     }
 }

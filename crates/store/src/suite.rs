@@ -1,16 +1,22 @@
 //! What every database must keep to. Each promise is a function that gets an empty store; the
 //! macro below runs all of them for each kind of database, so another kind is one more line there.
 
+mod admin_settings;
 mod admin_tokens;
 mod applied;
 mod apps;
+mod apps_of_clients;
 mod audit;
+mod console;
 mod copies;
 mod edges;
 mod fleet;
 mod history;
 mod history_random;
+mod issuers;
+mod kept_entries;
 mod kv;
+mod kv_conditions;
 mod namespaces;
 mod plugins;
 mod public_endpoints;
@@ -66,30 +72,39 @@ macro_rules! for_each_database {
 
 /// The same for what the plugins of an edge keep.
 macro_rules! for_an_edge {
-    ($($promise:ident)+) => {
+    ($($noun:ident: $($promise:ident)+;)+) => {
         mod edge_file {
-            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            $($(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $promise() {
                 let folder = tempfile::tempdir().unwrap();
                 let store = crate::EdgeStore::open(&folder.path().join("kv.db")).await.unwrap();
-                super::kv::$promise(&store).await;
+                super::$noun::$promise(&store).await;
                 store.close().await;
-            })+
+            })+)+
         }
     };
 }
 
 for_an_edge! {
-    a_value_is_kept_replaced_and_removed
-    two_plugins_with_the_same_key_never_meet
-    an_entry_that_has_expired_is_absent_and_makes_room
-    a_write_removes_what_has_expired_a_little_at_a_time
-    whatever_expires_is_removed_in_bounded_steps
-    a_key_or_a_value_that_breaks_the_rule_is_refused
-    ten_thousand_keys_are_the_most
-    all_bytes_together_are_limited
-    writers_at_the_same_time_lose_no_key_and_one_of_them_is_last
-    whatever_is_done_it_behaves_like_a_map
+    kv:
+        a_value_is_kept_replaced_and_removed
+        two_plugins_with_the_same_key_never_meet
+        an_entry_that_has_expired_is_absent_and_makes_room
+        a_write_removes_what_has_expired_a_little_at_a_time
+        whatever_expires_is_removed_in_bounded_steps
+        a_key_or_a_value_that_breaks_the_rule_is_refused
+        ten_thousand_keys_are_the_most
+        all_bytes_together_are_limited
+        writers_at_the_same_time_lose_no_key_and_one_of_them_is_last
+        whatever_is_done_it_behaves_like_a_map;
+    kv_conditions:
+        a_value_is_written_only_where_its_condition_holds
+        what_has_expired_is_neither_compared_nor_taken_nor_listed
+        of_ten_who_take_an_entry_at_once_one_gets_it
+        of_ten_who_create_an_entry_at_once_one_does
+        counting_by_versions_loses_nothing
+        a_key_that_stays_is_listed_once_whatever_is_written_between_pages
+        a_page_is_bounded_by_its_size_and_by_the_bytes_of_its_values;
 }
 
 for_each_database! {
@@ -103,6 +118,9 @@ for_each_database! {
         apps_are_listed_in_pages
         deleting_an_app_deletes_and_returns_its_tokens
         an_app_number_is_never_given_again;
+    apps_of_clients:
+        for_whom_an_app_was_made_is_kept_whatever_becomes_of_it
+        apps_that_were_made_before_there_were_marks_get_them;
     tokens:
         a_token_is_saved_by_its_hash
         a_token_needs_its_app
@@ -110,6 +128,10 @@ for_each_database! {
         an_invalid_token_is_refused_with_every_problem
         tokens_are_listed_by_app_and_name
         a_revoked_token_is_gone;
+    kept_entries:
+        what_a_plugin_keeps_is_listed_in_the_order_of_its_keys
+        an_entry_that_is_removed_by_hand_is_in_the_audit_log_by_its_key
+        a_planned_change_is_refused_as_a_real_one_and_changes_nothing;
     token_life:
         a_use_is_kept_without_a_new_revision_and_only_the_latest_counts
         a_rotated_token_has_a_successor_like_it_and_ends_after_the_overlap
@@ -134,19 +156,35 @@ for_each_database! {
         what_was_never_decided_is_recorded_once
         a_first_decision_begins_with_what_was_offered
         approvals_at_the_same_time_lose_nothing;
+    console:
+        a_user_is_saved_found_changed_and_deleted
+        a_user_without_the_right_name_is_refused
+        a_session_is_as_its_holder_is_and_goes_with_them
+        what_was_proved_must_still_hold_when_a_session_begins
+        a_link_is_burnt_once
+        another_password_or_none_to_sign_in_with_ends_sessions
+        whoever_a_provider_vouches_for_is_known_by_identity
+        one_holder_has_so_many_sessions_and_ended_ones_are_forgotten;
     namespaces:
         a_namespace_is_made_with_a_key_of_its_own_and_goes_when_nothing_is_in_it
         names_and_slugs_are_unique_in_what_one_edge_sees
+        a_host_is_one_plugins_in_what_one_edge_sees
         a_thing_stays_in_its_namespace_and_needs_one_that_is_there
         lists_are_narrowed_by_namespace_and_by_who_looks_after_a_thing
         new_keys_seal_everything_anew_and_the_old_ones_are_still_read
         what_an_edge_gets_is_sealed_and_its_key_opens_it
         a_key_that_another_process_made_is_known_here;
+    issuers:
+        an_issuer_is_found_as_it_was_written_until_it_is_deleted
+        no_two_issuers_that_one_edge_sees_have_one_name
+        issuers_are_gone_back_to_like_everything_else;
     history:
         every_revision_is_listed_with_its_author_and_what_it_changed
+        revisions_are_filtered_by_what_was_done_to_which_thing_and_when
         a_diff_tells_what_differs_and_a_rollback_undoes_it
         going_back_brings_what_was_deleted_back_and_removes_what_is_new
         going_back_to_what_is_there_changes_nothing
+        going_back_brings_no_right_back_that_was_taken_away
         going_back_is_refused_by_name_where_somebody_has_the_name_now
         names_that_were_exchanged_are_exchanged_back
         a_setting_that_turns_out_to_be_a_secret_is_sealed_in_the_history_too
@@ -182,6 +220,7 @@ for_each_database! {
         a_join_token_is_redeemed_once_and_again_by_the_same_key_only
         what_is_wrong_with_a_join_token_is_told_and_changes_nothing
         a_revoked_edge_is_barred_until_it_gets_another_join_token
+        who_bars_an_edge_is_told_of_whoever_joined_until_then
         edges_are_filtered_by_namespace_and_by_where_they_are
         changes_of_edges_are_audited_and_no_desired_state;
     fleet:
@@ -192,7 +231,11 @@ for_each_database! {
         blobs_are_kept_until_nobody_needs_them
         old_manifests_go_but_the_newest_of_each_namespace_stay
         reports_of_edges_are_read_once_by_each_process
-        a_chore_is_done_by_one_process;
+        a_question_to_an_edge_is_answered_once_and_nothing_of_it_stays
+        a_chore_is_done_by_one_process_and_keeps_no_reader_waiting;
+    admin_settings:
+        what_is_left_to_admins_is_kept_as_it_was_told_last
+        what_is_left_to_admins_and_cannot_be_read_is_told_by_its_plugin;
     applied:
         what_files_named_is_kept_by_owner_and_leaves_the_revision_alone
         what_files_cannot_have_named_is_refused_with_every_problem;
@@ -209,6 +252,14 @@ for_each_database! {
         keeping_entries_leaves_the_revision_alone
         writers_at_the_same_time_lose_no_key_and_one_of_them_is_last
         whatever_is_done_it_behaves_like_a_map;
+    kv_conditions:
+        a_value_is_written_only_where_its_condition_holds
+        what_has_expired_is_neither_compared_nor_taken_nor_listed
+        of_ten_who_take_an_entry_at_once_one_gets_it
+        of_ten_who_create_an_entry_at_once_one_does
+        counting_by_versions_loses_nothing
+        a_key_that_stays_is_listed_once_whatever_is_written_between_pages
+        a_page_is_bounded_by_its_size_and_by_the_bytes_of_its_values;
     writes:
         every_write_grows_the_revision_by_one
         a_write_that_changes_nothing_keeps_the_revision

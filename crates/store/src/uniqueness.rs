@@ -4,6 +4,7 @@
 use crate::error::StoreError;
 use crate::sql::{Fields, Row, Tx, params};
 use sidegate_model::app::{AppDraft, AppId};
+use sidegate_model::issuer::{IssuerDraft, IssuerId};
 use sidegate_model::namespace::Namespace;
 use sidegate_model::plugin::{PluginDraft, PluginId};
 
@@ -30,6 +31,11 @@ impl<'a> Noun<'a> {
     pub(crate) fn of_app(draft: &'a AppDraft, own: Option<AppId>) -> Self {
         let own = own.map(|id| id.0);
         Self { what: "app", namespace: &draft.namespace, name: &draft.name, slug: None, own }
+    }
+
+    pub(crate) fn of_issuer(draft: &'a IssuerDraft, own: Option<IssuerId>) -> Self {
+        let own = own.map(|id| id.0);
+        Self { what: "issuer", namespace: &draft.namespace, name: &draft.name, slug: None, own }
     }
 
     pub(crate) fn of_plugin(
@@ -68,7 +74,7 @@ pub(crate) fn require_free(noun: &Noun<'_>, holders: &[Row]) -> Result<(), Store
 }
 
 /// Where a holder is, as far as that is not where one looks anyway.
-fn place(own: &Namespace, its: &Namespace) -> String {
+pub(crate) fn place(own: &Namespace, its: &Namespace) -> String {
     match its.is_global() {
         _ if own == its && own.is_global() => String::new(),
         true => " of the global namespace, which every edge sees".to_owned(),

@@ -1,10 +1,12 @@
-//! Versions: what apps and plugins were at each revision, as the rows that they were, and which revisions there are.
+//! Versions: what apps, issuers and plugins were at each revision, as the rows that they were, and which revisions there are.
 //! They are written within the write that makes a revision, see `revision`; what is done with them is told in `history`.
 
 mod app_row;
+mod issuer_row;
 mod plugin_row;
 
 pub(crate) use app_row::{AppRow, PUT_APP};
+pub(crate) use issuer_row::{PUT_ISSUER, issuer_params, issuer_row};
 pub(crate) use plugin_row::{PUT_PLUGIN, PluginRow};
 
 use crate::error::StoreError;
@@ -12,7 +14,9 @@ use crate::keys::DataKeys;
 use crate::sql::{Row, Tx, json_text, params};
 use sidegate_model::UnixMillis;
 use sidegate_model::actor::AuditContext;
-use sidegate_model::audit::{Change, Place, Thing, ThingKind};
+use sidegate_model::audit::{Audited as _, Change, Place, Thing, ThingKind};
+use sidegate_model::diff::ChangeKind;
+use sidegate_model::issuer::Issuer;
 use sidegate_model::namespace::Namespace;
 use sidegate_model::plugin::Plugin;
 use sidegate_model::snapshot::Revision;
@@ -26,47 +30,6 @@ pub(crate) struct Revised<'a> {
     pub(crate) revision: Revision,
     pub(crate) at: UnixMillis,
     pub(crate) context: &'a AuditContext,
-}
-
-/// What a revision did with a thing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ChangeKind {
-    /// It is new, or came back.
-    Created,
-    /// It became another.
-    Changed,
-    /// It is gone.
-    Deleted,
-    /// It was there when the history began.
-    Found,
-}
-
-impl ChangeKind {
-    /// Every kind.
-    pub const ALL: [Self; 4] = [Self::Created, Self::Changed, Self::Deleted, Self::Found];
-
-    /// The lower-case word.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Created => "created",
-            Self::Changed => "changed",
-            Self::Deleted => "deleted",
-            Self::Found => "found",
-        }
-    }
-
-    /// Reads such a word.
-    pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.as_str() == text)
-    }
-
-    fn of(change: &Change) -> Self {
-        match (&change.before, &change.after) {
-            (None, _) => Self::Created,
-            (Some(_), None) => Self::Deleted,
-            (Some(_), Some(_)) => Self::Changed,
-        }
-    }
 }
 
 /// One row of `versions` to be written.
@@ -90,12 +53,13 @@ const VERSION: &str = "INSERT INTO versions (kind, thing_id, revision, namespace
 const OF_PLUGIN: &str = "SELECT id, content FROM versions \
      WHERE kind = 'plugin' AND thing_id = $1 AND content IS NOT NULL";
 
-/// Writes what a revision changed, as it is now.
+/// Writes what a revision changed, as it is now; tells whether there was anything to write.
 pub(crate) async fn record(
     tx: &mut Tx,
     revised: &Revised<'_>,
     changes: &[Change],
-) -> Result<(), StoreError> {
+) -> Result<bool, StoreError> {
+    let mut is_recorded = false;
     for change in changes {
         let Some(namespace) = namespace_of(tx, &change.place).await? else { continue };
         record_revision(tx, revised, &namespace).await?;
@@ -106,12 +70,13 @@ pub(crate) async fn record(
             revision: revised.revision,
             namespace: &namespace,
             hint: change.hint.clone(),
-            change: ChangeKind::of(change),
+            change: ChangeKind::of(change.before.is_some(), change.after.is_some()),
             content,
         };
         version.write(tx).await?;
+        is_recorded = true;
     }
-    Ok(())
+    Ok(is_recorded)
 }
 
 async fn record_revision(
@@ -125,7 +90,7 @@ async fn record_revision(
         namespace.as_str(),
         revised.at,
         who.kind(),
-        who.admin_token().map(|id| i64::from(id.0)),
+        who.number().map(i64::from),
         who.name(),
         revised.context.operation,
     ];
@@ -151,9 +116,13 @@ async fn content(tx: &mut Tx, thing: &Thing) -> Result<Option<String>, StoreErro
     let row = match thing.kind {
         ThingKind::Plugin => tx.first("SELECT * FROM plugins WHERE id = $1", params![thing.id]),
         ThingKind::App => tx.first("SELECT * FROM apps WHERE id = $1", params![thing.id]),
+        ThingKind::Issuer => tx.first("SELECT * FROM issuers WHERE id = $1", params![thing.id]),
         ThingKind::Token
         | ThingKind::AdminToken
         | ThingKind::Namespace
+        | ThingKind::User
+        | ThingKind::Session
+        | ThingKind::ConsoleLink
         | ThingKind::Edge
         | ThingKind::Key
         | ThingKind::Lineage => return Ok(None),
@@ -161,6 +130,7 @@ async fn content(tx: &mut Tx, thing: &Thing) -> Result<Option<String>, StoreErro
     let row = row.await?;
     row.map(|row| match thing.kind {
         ThingKind::Plugin => PluginRow::read(&row).map(|row| json_text(&row)),
+        ThingKind::Issuer => issuer_row(&row).map(|issuer| json_text(&issuer)),
         _ => AppRow::read(&row).map(|row| json_text(&row)),
     })
     .transpose()
@@ -208,6 +178,11 @@ pub(crate) async fn begin(tx: &mut Tx, now: UnixMillis) -> Result<(), StoreError
         let thing = Thing { kind: ThingKind::App, id: row.id, name: row.name.clone() };
         found(revision, &thing, &row.namespace, json_text(&row)).write(tx).await?;
     }
+    for row in tx.all("SELECT * FROM issuers", params![]).await? {
+        let issuer = issuer_row(&row)?;
+        let (thing, namespace) = (issuer.thing(), &issuer.draft.namespace);
+        found(revision, &thing, namespace, json_text(&issuer)).write(tx).await?;
+    }
     Ok(())
 }
 
@@ -248,6 +223,11 @@ pub(crate) fn read_plugin(row: &Row) -> Result<PluginRow, StoreError> {
 
 /// A version's content as the app that it was.
 pub(crate) fn read_app(row: &Row) -> Result<AppRow, StoreError> {
+    row.of("version").json("content")
+}
+
+/// A version's content as the issuer that it was.
+pub(crate) fn read_issuer(row: &Row) -> Result<Issuer, StoreError> {
     row.of("version").json("content")
 }
 

@@ -4,15 +4,19 @@ use crate::apps::AppFilter;
 use crate::audit::{AuditFilter, AuditPage};
 use crate::error::StoreError;
 use crate::history::{Difference, RevisionEntry, RevisionFilter, RevisionPage};
+use crate::issuers::IssuerFilter;
 use crate::page::{Listing, Page};
 use crate::plugins::PluginFilter;
+use crate::precondition::Precondition;
+use crate::sql::Tx;
 use crate::store::Store;
 use crate::tokens::TokenFilter;
 use sidegate_model::admin_token::{AdminToken, AdminTokenId};
 use sidegate_model::app::{App, AppId};
 use sidegate_model::applied::Applied;
+use sidegate_model::issuer::{Issuer, IssuerId};
 use sidegate_model::namespace::{KnownNamespace, Namespace, NamespaceId};
-use sidegate_model::plugin::{Plugin, PluginId};
+use sidegate_model::plugin::{Plugin, PluginDraft, PluginId};
 use sidegate_model::snapshot::Revision;
 use sidegate_model::token::{Token, TokenHash, TokenId};
 use std::collections::BTreeMap;
@@ -26,7 +30,7 @@ use std::collections::BTreeMap;
 /// ```
 #[derive(Clone, Debug)]
 pub struct StoreView {
-    store: Store,
+    pub(crate) store: Store,
 }
 
 impl Store {
@@ -37,6 +41,11 @@ impl Store {
 }
 
 impl StoreView {
+    /// For files of nouns that only read.
+    pub(crate) async fn begin_read(&self) -> Result<Tx, StoreError> {
+        self.store.begin_read().await
+    }
+
     /// See [`Store::app`].
     ///
     /// # Errors
@@ -63,6 +72,26 @@ impl StoreView {
         page: Page,
     ) -> Result<Listing<App>, StoreError> {
         self.store.list_apps(filter, page).await
+    }
+
+    /// See [`Store::issuer`].
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`], [`StoreError::Unavailable`].
+    pub async fn issuer(&self, id: IssuerId) -> Result<Issuer, StoreError> {
+        self.store.issuer(id).await
+    }
+
+    /// See [`Store::list_issuers`].
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn list_issuers(
+        &self,
+        filter: &IssuerFilter,
+        page: Page,
+    ) -> Result<Listing<Issuer>, StoreError> {
+        self.store.list_issuers(filter, page).await
     }
 
     /// See [`Store::list_namespaces`].
@@ -169,6 +198,23 @@ impl StoreView {
     /// [`StoreError::NotFound`], [`StoreError::Unavailable`].
     pub async fn plugin(&self, id: PluginId) -> Result<Plugin, StoreError> {
         self.store.plugin(id).await
+    }
+
+    /// See [`Store::plan_plugin`].
+    ///
+    /// # Errors
+    /// What `amend` says, [`StoreError::NotFound`], [`StoreError::ChangedMeanwhile`], [`StoreError::Conflict`].
+    pub async fn plan_plugin<E, M>(
+        &self,
+        id: PluginId,
+        precondition: &Precondition,
+        amend: M,
+    ) -> Result<(), E>
+    where
+        E: From<StoreError>,
+        M: FnOnce(&Plugin) -> Result<PluginDraft, E>,
+    {
+        self.store.plan_plugin(id, precondition, amend).await
     }
 
     /// See [`Store::plugin_by_name`].

@@ -28,6 +28,15 @@ pub struct NewEdge {
     pub join_token: JoinToken,
 }
 
+/// An edge that got another join token.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RenewedEdge {
+    /// As it was at that moment: by this is known whether somebody joined as it.
+    pub before: Edge,
+    /// As it is since.
+    pub edge: Edge,
+}
+
 /// Which edges to list; the default is all.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct EdgeFilter {
@@ -160,7 +169,7 @@ impl Store {
         id: EdgeId,
         token: &JoinToken,
         precondition: &Precondition,
-    ) -> Result<Edge, StoreError> {
+    ) -> Result<RenewedEdge, StoreError> {
         let (mut write, before) = self.begin_change(id, precondition).await?;
         let params = params![
             id.0,
@@ -170,7 +179,8 @@ impl Store {
             write.later_than(before.certificates_after),
         ];
         let row = write.tx.first(NEW_TOKEN, params).await?;
-        end_change(write, &before, row.as_ref()).await
+        let edge = end_change(write, &before, row.as_ref()).await?;
+        Ok(RenewedEdge { before, edge })
     }
 
     /// Bars an edge: no certificate and no join token of it counts any more. What is so already changes nothing.

@@ -3,9 +3,11 @@
 
 use super::edges::{self, WHAT};
 use crate::error::StoreError;
-use crate::sql::params;
+use crate::sql::{Tx, params};
 use crate::store::Store;
+use sidegate_model::UnixMillis;
 use sidegate_model::audit::Change;
+use sidegate_model::clock::now_millis;
 use sidegate_model::edge::Edge;
 use sidegate_model::sha256::Sha256;
 
@@ -41,28 +43,78 @@ impl Store {
         secret: &Sha256,
         key: &Sha256,
     ) -> Result<Redeemed, StoreError> {
+        // Whoever has no token that works makes nobody wait who writes.
+        let mut read = self.begin_read().await?;
+        let looked = look(&mut read, token, (secret, key, now_millis())).await?;
+        drop(read);
+        if let Look::Decided(decided) = looked {
+            return Ok(*decided);
+        }
         let mut write = self.begin_write().await?;
-        let sql = "SELECT * FROM edges WHERE join_token_id = $1";
-        let Some(row) = write.tx.first(sql, params![token]).await? else {
-            return Ok(Err(JoinRefusal::Unknown));
+        let now = write.now;
+        let edge = match look(&mut write.tx, token, (secret, key, now)).await? {
+            Look::Decided(decided) => return Ok(*decided),
+            Look::Joins(edge) => edge,
         };
-        let edge = edges::read(&row)?;
-        let Some(stored) = &edge.join_token else { return Ok(Err(JoinRefusal::Unknown)) };
-        // Of hashes of random secrets a difference in time tells nothing.
-        if stored.secret_hash != *secret || edge.revoked_at.is_some() {
-            return Ok(Err(JoinRefusal::Unknown));
-        }
-        if write.now >= stored.expires_at {
-            return Ok(Err(JoinRefusal::Expired));
-        }
-        match edge.joined {
-            Some(joined) if joined.key == *key => return Ok(Ok(edge)),
-            Some(_) => return Ok(Err(JoinRefusal::Used)),
-            None => {}
-        }
         let row = write.tx.first(JOIN, params![edge.id.0, key.0, write.now]).await?;
         let joined = edges::read(&row.ok_or_else(|| StoreError::not_found(WHAT, edge.id))?)?;
-        let change = Change::changed(&edge, &joined).detail("joined by its join token");
+        let change = Change::changed(&*edge, &joined).detail("joined by its join token");
         write.changed_fleet(Ok(joined), change).await
+    }
+}
+
+/// What is to be done about a token.
+enum Look {
+    /// Nothing.
+    Decided(Box<Redeemed>),
+    /// It works, and nobody has used it.
+    Joins(Box<Edge>),
+}
+
+async fn look(
+    tx: &mut Tx,
+    token: &str,
+    (secret, key, now): (&Sha256, &Sha256, UnixMillis),
+) -> Result<Look, StoreError> {
+    let decided = |redeemed: Redeemed| Ok(Look::Decided(Box::new(redeemed)));
+    let sql = "SELECT * FROM edges WHERE join_token_id = $1";
+    let Some(row) = tx.first(sql, params![token]).await? else {
+        return decided(Err(JoinRefusal::Unknown));
+    };
+    let edge = edges::read(&row)?;
+    let Some(stored) = &edge.join_token else { return decided(Err(JoinRefusal::Unknown)) };
+    // Of hashes of random secrets a difference in time tells nothing.
+    if stored.secret_hash != *secret || edge.revoked_at.is_some() {
+        return decided(Err(JoinRefusal::Unknown));
+    }
+    if now >= stored.expires_at {
+        return decided(Err(JoinRefusal::Expired));
+    }
+    match &edge.joined {
+        Some(joined) if joined.key == *key => decided(Ok(edge)),
+        Some(_) => decided(Err(JoinRefusal::Used)),
+        None => Ok(Look::Joins(Box::new(edge))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sidegate_model::sealing::Keyring;
+    use std::time::Duration;
+    use tokio::time::timeout;
+
+    #[tokio::test]
+    async fn whoever_has_no_token_that_works_waits_for_nobody_who_writes() {
+        let folder = tempfile::tempdir().unwrap();
+        let dsn = format!("sqlite://{}/joining.db", folder.path().display());
+        let store = Store::open(&dsn, &Keyring::single([7; 32])).await.unwrap();
+        let writing = store.begin_write().await.unwrap();
+        let (secret, key) = (Sha256([1; 32]), Sha256([2; 32]));
+        let redeemed = store.redeem_join_token("none", &secret, &key);
+        let redeemed = timeout(Duration::from_secs(3), redeemed).await.expect("it waits");
+        assert_eq!(redeemed.unwrap(), Err(JoinRefusal::Unknown));
+        drop(writing);
+        store.close().await;
     }
 }

@@ -4,21 +4,23 @@ use crate::error::StoreError;
 use crate::revision;
 use crate::sql::{Row, Tx, params};
 use crate::uniqueness;
-use crate::versions::{AppRow, PluginRow, read_app, read_plugin, signed};
+use crate::versions::{AppRow, PluginRow, issuer_row, read_app, read_issuer, read_plugin, signed};
 use sidegate_model::audit::ThingKind;
+use sidegate_model::issuer::Issuer;
 use sidegate_model::namespace::Namespace;
 use sidegate_model::snapshot::Revision;
 use std::collections::BTreeMap;
 
-/// Plugins and apps by their numbers, as rows.
+/// Plugins, apps and issuers by their numbers, as rows.
 #[derive(Debug, Default)]
 pub(super) struct Content {
     pub(super) plugins: BTreeMap<u32, PluginRow>,
     pub(super) apps: BTreeMap<u32, AppRow>,
+    pub(super) issuers: BTreeMap<u32, Issuer>,
 }
 
 /// The last version of each thing at a revision, of those that changed within a range of revisions.
-const AT: &str = "SELECT * FROM versions AS v WHERE v.kind IN ('plugin', 'app') AND v.revision <= $1 \
+const AT: &str = "SELECT * FROM versions AS v WHERE v.kind IN ('plugin', 'app', 'issuer') AND v.revision <= $1 \
      AND v.namespace = $2 AND v.content IS NOT NULL AND v.revision = (SELECT max(w.revision) \
      FROM versions AS w WHERE w.kind = v.kind AND w.thing_id = v.thing_id AND w.revision <= $1) \
      AND EXISTS (SELECT 1 FROM versions AS c WHERE c.kind = v.kind AND c.thing_id = v.thing_id \
@@ -56,6 +58,7 @@ async fn read_all(
         let id = fields.number("thing_id")?;
         match fields.word("kind", ThingKind::parse)? {
             ThingKind::Plugin => drop(content.plugins.insert(id, read_plugin(&row)?)),
+            ThingKind::Issuer => drop(content.issuers.insert(id, read_issuer(&row)?)),
             _ => drop(content.apps.insert(id, read_app(&row)?)),
         }
     }
@@ -74,6 +77,11 @@ pub(super) async fn now(tx: &mut Tx, namespace: &Namespace) -> Result<Content, S
     for row in tx.all(sql, params![namespace.as_str()]).await? {
         let row = AppRow::read(&row)?;
         content.apps.insert(row.id, row);
+    }
+    let sql = "SELECT * FROM issuers WHERE namespace = $1";
+    for row in tx.all(sql, params![namespace.as_str()]).await? {
+        let issuer = issuer_row(&row)?;
+        content.issuers.insert(issuer.id.0, issuer);
     }
     Ok(content)
 }

@@ -8,18 +8,21 @@ use crate::store::Store;
 use crate::versions::AppRow;
 use sidegate_model::app::App;
 use sidegate_model::audit::{Audited, Thing};
+use sidegate_model::issuer::Issuer;
 use sidegate_model::namespace::Namespace;
 use sidegate_model::plugin::Plugin;
 use sidegate_model::snapshot::Revision;
 use std::collections::BTreeSet;
 
-/// A plugin or an app as it was, with its secrets in clear: not to be shown as it is.
+/// A plugin, an app or an issuer as it was, with its secrets in clear: not to be shown as it is.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Versioned {
     /// A plugin.
     Plugin(Box<Plugin>),
     /// An app.
-    App(App),
+    App(Box<App>),
+    /// An issuer.
+    Issuer(Box<Issuer>),
 }
 
 impl Versioned {
@@ -28,6 +31,7 @@ impl Versioned {
         match self {
             Self::Plugin(plugin) => plugin.thing(),
             Self::App(app) => app.thing(),
+            Self::Issuer(issuer) => issuer.thing(),
         }
     }
 
@@ -36,6 +40,7 @@ impl Versioned {
         match self {
             Self::Plugin(plugin) => &plugin.draft.namespace,
             Self::App(app) => &app.namespace,
+            Self::Issuer(issuer) => &issuer.draft.namespace,
         }
     }
 }
@@ -117,8 +122,16 @@ pub(super) fn between(
         let before = before.map(AppRow::app).transpose()?;
         let after = after.map(AppRow::app).transpose()?;
         if content_of(before.as_ref()) != content_of(after.as_ref()) {
-            let [before, after] = [before, after].map(|app| app.map(Versioned::App));
-            differences.push(Difference { before, after });
+            let versioned = |app: Option<App>| app.map(Box::new).map(Versioned::App);
+            differences.push(Difference { before: versioned(before), after: versioned(after) });
+        }
+    }
+    let ids: BTreeSet<_> = before.issuers.keys().chain(after.issuers.keys()).collect();
+    for id in ids {
+        let (before, after) = (before.issuers.get(id), after.issuers.get(id));
+        if content_of(before) != content_of(after) {
+            let versioned = |it: Option<&Issuer>| it.cloned().map(Box::new).map(Versioned::Issuer);
+            differences.push(Difference { before: versioned(before), after: versioned(after) });
         }
     }
     Ok(differences)

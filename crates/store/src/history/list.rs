@@ -1,15 +1,17 @@
 //! Revisions as they are listed: when, by whom, and what they changed.
 
+use super::rollback::{ROLL_BACK, read_back_to};
+use crate::audit_rows;
 use crate::error::StoreError;
 use crate::page::Page;
-use crate::sql::{Fields, Row, Tx, params};
+use crate::sql::{Fields, Param, Row, Tx, params};
 use crate::store::Store;
 use crate::uniqueness;
-use crate::versions::{ChangeKind, signed};
+use crate::versions::signed;
 use sidegate_model::UnixMillis;
 use sidegate_model::actor::Who;
-use sidegate_model::admin_token::AdminTokenId;
 use sidegate_model::audit::{Thing, ThingKind};
+use sidegate_model::diff::ChangeKind;
 use sidegate_model::namespace::Namespace;
 use sidegate_model::snapshot::Revision;
 use std::collections::BTreeMap;
@@ -26,6 +28,25 @@ pub struct RevisionFilter {
     pub namespace: Option<Namespace>,
     /// Only those of who is called so.
     pub author: Option<String>,
+    /// Only those made by this operation.
+    pub operation: Option<String>,
+    /// Only those at this time or later.
+    pub since: Option<UnixMillis>,
+    /// Only those before this time.
+    pub until: Option<UnixMillis>,
+    /// Only those that changed such a thing.
+    pub thing: ThingFilter,
+}
+
+/// Which things are looked for; the default is all, and none too.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ThingFilter {
+    /// Only those of this kind.
+    pub kind: Option<ThingKind>,
+    /// Only those with this number.
+    pub id: Option<u32>,
+    /// Only those that are called so afterwards.
+    pub name: Option<String>,
 }
 
 /// A revision, and what it changed.
@@ -39,6 +60,8 @@ pub struct RevisionEntry {
     pub author: Who,
     /// By which operation.
     pub operation: String,
+    /// To which revision it went back, where it did and the audit log still tells it.
+    pub back_to: Option<Revision>,
     /// Where it changed something.
     pub namespaces: Vec<Namespace>,
     /// What it changed; the first of it where it is much.
@@ -73,7 +96,15 @@ pub struct RevisionPage {
 const LIST: &str = "SELECT revision, min(id) AS id, min(at) AS at, min(actor_kind) AS actor_kind, \
      min(actor_id) AS actor_id, min(actor_name) AS actor_name, min(operation) AS operation \
      FROM revisions WHERE revision < $1 AND namespace = coalesce($2, namespace) \
-     AND actor_name = coalesce($3, actor_name) GROUP BY revision ORDER BY revision DESC LIMIT $4";
+     AND actor_name = coalesce($3, actor_name) AND operation = coalesce($4, operation) \
+     AND at >= $5 AND at < $6 AND (NOT $7 OR EXISTS (SELECT 1 FROM versions \
+     WHERE versions.revision = revisions.revision AND change <> 'found' \
+     AND kind = coalesce($8, kind) AND thing_id BETWEEN $9 AND $10 AND name = coalesce($11, name))) \
+     GROUP BY revision ORDER BY revision DESC LIMIT $12";
+
+/// What the audit log says of each thing that going back changed is the same; it was written at the same moment.
+const BACK_TO: &str =
+    "SELECT detail FROM audit WHERE at = $1 AND revision = $2 AND detail IS NOT NULL LIMIT 1";
 
 const NAMESPACES: &str = "SELECT id, revision, namespace FROM revisions \
      WHERE revision BETWEEN $1 AND $2 ORDER BY revision, namespace";
@@ -98,10 +129,9 @@ impl Store {
         size: u32,
     ) -> Result<RevisionPage, StoreError> {
         let size = size.clamp(1, Page::MAX_SIZE);
-        let namespace = filter.namespace.as_ref().map(|namespace| namespace.as_str().to_owned());
         let before = before.map_or(i64::MAX, signed);
         // One more tells whether there is a next page.
-        let params = params![before, namespace, filter.author.clone(), size + 1];
+        let params = filter.params(before, size + 1);
         let mut tx = self.begin_read().await?;
         let rows = tx.all(LIST, params).await?;
         let mut revisions = rows.iter().map(read).collect::<Result<Vec<_>, _>>()?;
@@ -119,8 +149,7 @@ impl Store {
     pub async fn revision_entry(&self, revision: Revision) -> Result<RevisionEntry, StoreError> {
         let mut tx = self.begin_read().await?;
         let before = signed(revision).saturating_add(1);
-        let nothing: Option<String> = None;
-        let row = tx.first(LIST, params![before, nothing.clone(), nothing, 1_i64]).await?;
+        let row = tx.first(LIST, RevisionFilter::default().params(before, 1)).await?;
         let entry = row.as_ref().map(read).transpose()?;
         let entry = entry.filter(|entry| entry.revision == revision);
         let mut entry = [entry.ok_or_else(|| StoreError::not_found("revision", revision))?];
@@ -145,27 +174,39 @@ impl Store {
     }
 }
 
+impl RevisionFilter {
+    /// What [`LIST`] has in it.
+    fn params(&self, before: i64, most: u32) -> Vec<Param> {
+        let ThingFilter { kind, id, name } = &self.thing;
+        let (low, high) = id.map_or((0, u32::MAX), |id| (id, id));
+        params![
+            before,
+            self.namespace.as_ref().map(|namespace| namespace.as_str().to_owned()),
+            self.author.clone(),
+            self.operation.clone(),
+            self.since.unwrap_or(UnixMillis::MIN),
+            self.until.unwrap_or(UnixMillis::MAX),
+            self.thing != ThingFilter::default(),
+            kind.map(|kind| kind.as_str().to_owned()),
+            low,
+            high,
+            name.clone(),
+            most,
+        ]
+    }
+}
+
 fn read(row: &Row) -> Result<RevisionEntry, StoreError> {
     let row = row.of("revision");
     Ok(RevisionEntry {
         revision: row.number("revision")?,
         at: row.get("at")?,
-        author: author(&row)?,
+        author: audit_rows::actor(&row)?,
         operation: row.get("operation")?,
+        back_to: None,
         namespaces: Vec::new(),
         changes: Vec::new(),
         total: 0,
-    })
-}
-
-fn author(row: &Fields<'_>) -> Result<Who, StoreError> {
-    let number: Option<i64> = row.get("actor_id")?;
-    if number.is_some() {
-        let (id, name) = (AdminTokenId(row.number("actor_id")?), row.get("actor_name")?);
-        return Ok(Who::AdminToken { id, name });
-    }
-    row.word("actor_kind", |kind| {
-        [Who::Root, Who::System].into_iter().find(|who| who.kind() == kind)
     })
 }
 
@@ -175,6 +216,12 @@ async fn tell(tx: &mut Tx, revisions: &mut [RevisionEntry], most: i64) -> Result
         return Ok(());
     };
     let (low, high) = (signed(oldest.revision), signed(newest.revision));
+    for entry in revisions.iter_mut().filter(|entry| entry.operation == ROLL_BACK) {
+        let params = params![entry.at, signed(entry.revision)];
+        let row = tx.first(BACK_TO, params).await?;
+        let detail = row.map(|row| row.of(audit_rows::WHAT).get::<String>("detail")).transpose()?;
+        entry.back_to = detail.as_deref().and_then(read_back_to);
+    }
     let mut known: BTreeMap<_, _> =
         revisions.iter_mut().map(|entry| (entry.revision, entry)).collect();
     for row in tx.all(NAMESPACES, params![low, high]).await? {

@@ -5,13 +5,15 @@ use super::content::{self, Content};
 use super::difference::{self, Difference, Versioned};
 use crate::error::StoreError;
 use crate::keys::DataKeys;
+use crate::own_hosts;
 use crate::revision::{Changes, Write, Written};
 use crate::sql::{Row, Tx, params};
 use crate::store::Store;
 use crate::uniqueness::{self, Noun};
-use crate::versions::{PUT_APP, PUT_PLUGIN};
+use crate::versions::{PUT_APP, PUT_ISSUER, PUT_PLUGIN, issuer_params};
 use sidegate_model::app::AppId;
 use sidegate_model::audit::{Audited, Change};
+use sidegate_model::issuer::IssuerId;
 use sidegate_model::namespace::Namespace;
 use sidegate_model::plugin::PluginId;
 use sidegate_model::snapshot::Revision;
@@ -43,7 +45,7 @@ impl Store {
         difference::between(&plan.now, &plan.then, &keys)
     }
 
-    /// Gives the plugins and apps of a namespace the content that they had at a revision: what was deleted since
+    /// Gives the plugins, apps and issuers of a namespace the content that they had at a revision: what was deleted since
     /// comes back with its old number, and what is new since is deleted. Where nothing differs nothing is changed.
     ///
     /// # Errors
@@ -65,7 +67,7 @@ impl Store {
         let token_hashes = plan.remove_what_is_new(&mut write).await?;
         free_names(&mut write, &differences).await?;
         let differences = plan.put(&mut write, differences, &keys).await?;
-        let told = format!("back to revision {revision}");
+        let told = tell_back_to(revision);
         let changes = differences.iter().filter_map(|difference| change(difference, &told));
         let changes = Changes::all(changes.collect());
         let value = RolledBack { differences, token_hashes };
@@ -74,6 +76,20 @@ impl Store {
             None => write.unchanged(value).await,
         }
     }
+}
+
+/// The operation by which one goes back, as the API names it.
+pub(super) const ROLL_BACK: &str = "roll_back";
+/// How the audit log begins to tell it; earlier versions left out the word before it.
+const BACK_TO: &str = "back to revision ";
+
+fn tell_back_to(revision: Revision) -> String {
+    format!("rolled {BACK_TO}{revision}")
+}
+
+/// To which revision an entry of the audit log says that one went back.
+pub(super) fn read_back_to(detail: &str) -> Option<Revision> {
+    detail.strip_prefix("rolled ").unwrap_or(detail).strip_prefix(BACK_TO)?.parse().ok()
 }
 
 /// How it is and how it shall be.
@@ -111,11 +127,19 @@ async fn plan(
         };
         *row = row.sealed_anew(more, keys)?;
     }
+    for (id, row) in &mut then.apps {
+        // For whom an app was made is no content: it never changes.
+        if let Some(now) = now.apps.get(id) {
+            row.made_for = now.made_for.clone();
+        }
+    }
     Ok(Plan { now, then })
 }
 
 const PLUGIN_HOLDERS: &str = "SELECT id, namespace, name, slug FROM plugins \
      WHERE (name = $1 OR slug = $2) AND namespace <> $3 ORDER BY id";
+const ISSUER_HOLDERS: &str = "SELECT id, namespace, name, NULL AS slug FROM issuers \
+     WHERE name = $1 AND namespace <> $2 ORDER BY id";
 const APP_HOLDERS: &str = "SELECT id, namespace, name, NULL AS slug FROM apps \
      WHERE name = $1 AND namespace <> $2 ORDER BY id";
 
@@ -127,11 +151,20 @@ impl Plan {
             let holders = tx.all(PLUGIN_HOLDERS, params).await?;
             let noun = Noun::new("plugin", namespace, &row.name, row.slug.as_deref());
             uniqueness::require_free(&noun, &holders)?;
+            let host = own_hosts::host_of(&serde_json::from_str(&row.options).unwrap_or_default());
+            let is_own = |_, its: &Namespace| its == namespace;
+            own_hosts::require_free(tx, namespace, host.as_ref(), is_own).await?;
         }
         for row in self.then.apps.values() {
             let params = params![row.name.as_str(), namespace.as_str()];
             let holders = tx.all(APP_HOLDERS, params).await?;
             let noun = Noun::new("app", namespace, &row.name, None);
+            uniqueness::require_free(&noun, &holders)?;
+        }
+        for issuer in self.then.issuers.values() {
+            let name = issuer.draft.name.as_str();
+            let holders = tx.all(ISSUER_HOLDERS, params![name, namespace.as_str()]).await?;
+            let noun = Noun::new("issuer", namespace, name, None);
             uniqueness::require_free(&noun, &holders)?;
         }
         Ok(())
@@ -140,6 +173,9 @@ impl Plan {
     async fn remove_what_is_new(&self, write: &mut Write) -> Result<Vec<TokenHash>, StoreError> {
         for id in self.now.plugins.keys().filter(|id| !self.then.plugins.contains_key(id)) {
             write.tx.all("DELETE FROM plugins WHERE id = $1", params![*id]).await?;
+        }
+        for id in self.now.issuers.keys().filter(|id| !self.then.issuers.contains_key(id)) {
+            write.tx.all("DELETE FROM issuers WHERE id = $1", params![*id]).await?;
         }
         let mut hashes = Vec::new();
         for id in self.now.apps.keys().filter(|id| !self.then.apps.contains_key(id)) {
@@ -167,6 +203,7 @@ impl Plan {
                     Some(self.put_plugin(write, plugin.id, keys).await?)
                 }
                 Some(Versioned::App(app)) => Some(self.put_app(write, app.id).await?),
+                Some(Versioned::Issuer(issuer)) => Some(self.put_issuer(write, issuer.id).await?),
             };
             stored.push(Difference { before, after });
         }
@@ -193,7 +230,19 @@ impl Plan {
         let mut row = then.clone();
         row.updated_at = write.later_than(now.max(then.updated_at));
         write.tx.all(PUT_APP, row.params()).await?;
-        Ok(Versioned::App(row.app()?))
+        Ok(Versioned::App(Box::new(row.app()?)))
+    }
+
+    async fn put_issuer(
+        &self,
+        write: &mut Write,
+        IssuerId(id): IssuerId,
+    ) -> Result<Versioned, StoreError> {
+        let mut issuer = self.then.issuers[&id].clone();
+        let now = self.now.issuers.get(&id).map_or(i64::MIN, |now| now.updated_at);
+        issuer.updated_at = write.later_than(now.max(issuer.updated_at));
+        write.tx.all(PUT_ISSUER, issuer_params(&issuer)).await?;
+        Ok(Versioned::Issuer(Box::new(issuer)))
     }
 }
 
@@ -206,6 +255,7 @@ async fn free_names(write: &mut Write, differences: &[Difference]) -> Result<(),
         let sql = match before {
             Versioned::Plugin(_) => "UPDATE plugins SET name = $1, slug = NULL WHERE id = $2",
             Versioned::App(_) => "UPDATE apps SET name = $1 WHERE id = $2",
+            Versioned::Issuer(_) => "UPDATE issuers SET name = $1 WHERE id = $2",
         };
         write.tx.all(sql, params![format!("\u{7f}{id}"), id]).await?;
     }
@@ -227,11 +277,16 @@ fn change(difference: &Difference, told: &str) -> Option<Change> {
         _ => None,
     };
     let app = |thing: &Option<Versioned>| match thing {
-        Some(Versioned::App(app)) => Some(app.clone()),
+        Some(Versioned::App(app)) => Some((**app).clone()),
+        _ => None,
+    };
+    let issuer = |thing: &Option<Versioned>| match thing {
+        Some(Versioned::Issuer(issuer)) => Some((**issuer).clone()),
         _ => None,
     };
     let Difference { before, after } = difference;
     let of_plugin = of(plugin(before).as_ref(), plugin(after).as_ref());
     let change = of_plugin.or_else(|| of(app(before).as_ref(), app(after).as_ref()));
+    let change = change.or_else(|| of(issuer(before).as_ref(), issuer(after).as_ref()));
     change.map(|change| change.detail(told))
 }

@@ -30,7 +30,7 @@ fn peer(last: u16) -> IpAddr {
     IpAddr::from([0x2001, 0xdb8, 0, 0, 0, 0, 0, last])
 }
 
-async fn all(store: &Store) -> Vec<AuditEntry> {
+pub(super) async fn all(store: &Store) -> Vec<AuditEntry> {
     listed(store, &AuditFilter::default(), None, 100).await.entries
 }
 
@@ -200,6 +200,10 @@ pub(super) async fn entries_are_filtered(store: &Store) {
         (AuditFilter { kind: Some(ThingKind::App), ..any() }, &[2, 1]),
         (AuditFilter { thing_id: Some(1), ..any() }, &[3, 1]),
         (AuditFilter { kind: Some(ThingKind::App), thing_id: Some(1), ..any() }, &[1]),
+        (AuditFilter { thing_name: Some("b".to_owned()), ..any() }, &[2]),
+        (AuditFilter { thing_name: Some("B".to_owned()), ..any() }, &[]),
+        (AuditFilter { operation: Some("create_plugin".to_owned()), ..any() }, &[3]),
+        (AuditFilter { operation: Some("sign_in".to_owned()), ..any() }, &[4]),
         (AuditFilter { outcome: Some(Outcome::Refused), ..any() }, &[4]),
         (AuditFilter { outcome: Some(Outcome::Done), ..any() }, &[3, 2, 1]),
         (AuditFilter { until: Some(6), ..any() }, &[4]),

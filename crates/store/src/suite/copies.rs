@@ -2,15 +2,16 @@
 
 use super::admin_tokens::admin_token;
 use super::edges::{new_edge, new_key};
+use super::issuers::issuer;
 use super::{app, keys, plugin, token};
-use crate::{KeyPurpose, Precondition, Store, StoreError, copy};
+use crate::{KeyPurpose, NewUser, Precondition, Store, StoreError, copy};
 use sidegate_e2e::{Need, Postgres};
 use sidegate_model::kv::Kv as _;
 use sidegate_model::namespace::Namespace;
 use sidegate_model::plugin::PluginId;
 use sidegate_model::role::Role;
 use sidegate_model::token::TokenHash;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A store with something in every table, of which the last of each is gone again.
 async fn fill(dsn: &str) {
@@ -23,12 +24,15 @@ async fn fill(dsn: &str) {
     for (key, value) in [("k", &b"v"[..]), ("\0", b""), ("\u{e4}", b"\xff\0")] {
         store.write(PluginId(1), key, value, None).await.unwrap();
     }
+    store.create_issuer(&issuer("corp")).await.unwrap();
     store.create_edge(&new_edge("here", "berlin")).await.unwrap();
     store.fleet_keys_or(KeyPurpose::Signer, new_key).await.unwrap();
     store.create_admin_token(&admin_token("joe", Role::Viewer)).await.unwrap();
+    store.create_user(&NewUser::new("jane", Role::Admin)).await.unwrap();
     let berlin = Namespace::parse("berlin").unwrap();
     store.create_namespace(&berlin, "edges in Berlin").await.unwrap();
     store.keep_applied("team", &[]).await.unwrap();
+    store.keep_admin_settings(&BTreeMap::from([(PluginId(1), BTreeSet::new())])).await.unwrap();
     let gone = store.create_app(&app("gone")).await.unwrap().value.id;
     store.delete_app(gone, &Precondition::None).await.unwrap();
     let gone = store.create_plugin(&plugin("gone", None)).await.unwrap().value.id;

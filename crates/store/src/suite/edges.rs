@@ -10,9 +10,12 @@ use sidegate_model::clock::now_millis;
 use sidegate_model::edge::{Edge, EdgeId, EdgeState, JoinToken};
 use sidegate_model::namespace::Namespace;
 use sidegate_model::sha256::Sha256;
+use std::time::Duration;
 
 const SECRET: Sha256 = Sha256([3; 32]);
 const KEY: Sha256 = Sha256([4; 32]);
+/// Long enough for a task to come as far as it gets.
+const A_WHILE: Duration = Duration::from_millis(100);
 
 fn join_token(id: &str, expires_at: i64) -> JoinToken {
     JoinToken { id: id.to_owned(), secret_hash: SECRET, expires_at }
@@ -97,7 +100,9 @@ pub(super) async fn a_revoked_edge_is_barred_until_it_gets_another_join_token(st
     let refused = store.redeem_join_token("t-a", &SECRET, &KEY).await.unwrap();
     assert_eq!(refused, Err(JoinRefusal::Unknown));
     let token = join_token("new", now_millis() + 60_000);
-    let back = store.renew_join_token(edge.id, &token, &Precondition::None).await.unwrap();
+    let renewed = store.renew_join_token(edge.id, &token, &Precondition::None).await.unwrap();
+    assert_eq!(renewed.before, revoked);
+    let back = renewed.edge;
     assert_eq!(
         (back.revoked_at, back.joined, back.join_token.as_ref()),
         (None, None, Some(&token))
@@ -105,6 +110,35 @@ pub(super) async fn a_revoked_edge_is_barred_until_it_gets_another_join_token(st
     assert!(back.certificates_after > revoked.certificates_after);
     assert_ne!(back.version(), revoked.version());
     assert!(store.redeem_join_token("new", &SECRET, &KEY).await.unwrap().is_ok());
+}
+
+/// Whoever bars an edge replaces the keys that it knows, and so has to hear of somebody who joins as it at that moment.
+pub(super) async fn who_bars_an_edge_is_told_of_whoever_joined_until_then(store: &Store) {
+    for barring in ["another join token", "forgetting"] {
+        let edge = store.create_edge(&new_edge("a", "")).await.unwrap();
+        // Both have come, and looked at what they look at beforehand, when the first of them may write.
+        let held = store.begin_write().await.unwrap();
+        let by = store.clone();
+        let joining =
+            tokio::spawn(async move { by.redeem_join_token("t-a", &SECRET, &KEY).await.unwrap() });
+        tokio::time::sleep(A_WHILE).await;
+        let by = store.clone();
+        let barred = tokio::spawn(async move {
+            let always = Precondition::None;
+            if barring == "forgetting" {
+                return by.delete_edge(edge.id, &always).await.unwrap();
+            }
+            let token = join_token("another", now_millis() + 60_000);
+            by.renew_join_token(edge.id, &token, &always).await.unwrap().before
+        });
+        tokio::time::sleep(A_WHILE).await;
+        drop(held);
+        let (joined, told) = (joining.await.unwrap(), barred.await.unwrap());
+        assert_eq!(told.joined.is_some(), joined.is_ok(), "{barring}: {joined:?}");
+        if barring != "forgetting" {
+            store.delete_edge(edge.id, &Precondition::None).await.unwrap();
+        }
+    }
 }
 
 pub(super) async fn edges_are_filtered_by_namespace_and_by_where_they_are(store: &Store) {

@@ -3,8 +3,8 @@
 use super::edges::{new_edge, new_key};
 use crate::sql::params;
 use crate::{
-    Chore, EdgeReport, KeyPurpose, KeyState, NewFleetKey, PublishedBlob, PublishedManifest,
-    Retention, Store, StoreError,
+    Chore, EdgeQuestion, EdgeReport, KeyPurpose, KeyState, NewFleetKey, PublishedBlob,
+    PublishedManifest, Retention, Store, StoreError,
 };
 use sidegate_model::namespace::Namespace;
 
@@ -58,6 +58,52 @@ pub(super) async fn the_lineage_only_grows_and_who_asks_for_the_same_gets_the_sa
     let beyond = store.raise_lineage(u64::MAX, "a test").await.unwrap();
     assert_eq!(store.lineage().await.unwrap(), beyond);
     assert_eq!(store.next_lineage("a test").await.unwrap(), beyond);
+}
+
+pub(super) async fn a_question_to_an_edge_is_answered_once_and_nothing_of_it_stays(store: &Store) {
+    let within = std::time::Duration::from_secs(5);
+    let before = store.stored_head().await.unwrap().questions;
+    let id = store.ask_edge("berlin-1", b"what is it", within).await.unwrap().unwrap();
+    assert!(store.stored_head().await.unwrap().questions > before, "others see that there is one");
+    let open = store.open_edge_questions(9).await.unwrap();
+    assert_eq!(
+        open,
+        [EdgeQuestion { id, edge: "berlin-1".into(), question: b"what is it".into() }]
+    );
+    assert_eq!(store.edge_answer(id).await.unwrap(), None);
+    let mut tx = store.begin_read().await.unwrap();
+    let row = tx.first("SELECT question FROM edge_questions", params![]).await.unwrap().unwrap();
+    let sealed: Vec<u8> = row.of("question").get("question").unwrap();
+    drop(tx);
+    assert!(!sealed.windows(4).any(|part| part == b"what"), "it is sealed");
+    store.answer_for_edge(id, b"this").await.unwrap();
+    store.answer_for_edge(id, b"that").await.unwrap();
+    assert_eq!(store.edge_answer(id).await.unwrap().as_deref(), Some(&b"this"[..]));
+    assert_eq!(store.open_edge_questions(9).await.unwrap(), []);
+    store.forget_edge_question(id).await.unwrap();
+    assert!(matches!(store.edge_answer(id).await, Err(StoreError::NotFound { .. })));
+    store.answer_for_edge(id, b"late").await.unwrap();
+    // Whoever asked may have ended: a sweep removes what is old, and so does another question.
+    for is_swept in [true, false] {
+        let ended = store.ask_edge("berlin-1", b"x", within).await.unwrap().unwrap();
+        store.sweep_edge_questions().await.unwrap();
+        assert_eq!(store.edge_answer(ended).await.unwrap(), None, "somebody may still wait");
+        let mut write = store.begin_write().await.unwrap();
+        write.tx.all("UPDATE edge_questions SET expires_at = 0", params![]).await.unwrap();
+        write.aside(()).await.unwrap();
+        match is_swept {
+            true => store.sweep_edge_questions().await.unwrap(),
+            false => {
+                let next = store.ask_edge("berlin-1", b"x", within).await.unwrap().unwrap();
+                store.forget_edge_question(next).await.unwrap();
+            }
+        }
+        assert!(matches!(store.edge_answer(ended).await, Err(StoreError::NotFound { .. })));
+    }
+    for _ in 0..256 {
+        assert!(store.ask_edge("berlin-1", b"x", within).await.unwrap().is_some());
+    }
+    assert_eq!(store.ask_edge("berlin-1", b"x", within).await.unwrap(), None, "no more fit");
 }
 
 fn manifest(namespace: &str, revision: u64, bytes: &[u8]) -> PublishedManifest {
@@ -144,10 +190,28 @@ pub(super) async fn reports_of_edges_are_read_once_by_each_process(store: &Store
     assert_eq!(store.replicas().await.unwrap().into_keys().collect::<Vec<_>>(), ["r2"]);
 }
 
-pub(super) async fn a_chore_is_done_by_one_process(store: &Store) {
-    let alone = store.alone(Chore::Expiry).await.unwrap();
-    assert!(alone.is_some());
-    // Of another kind.
-    assert!(store.alone(Chore::AuditRetention).await.unwrap().is_some());
-    drop(alone);
+pub(super) async fn a_chore_is_done_by_one_process_and_keeps_no_reader_waiting(store: &Store) {
+    let chores = [
+        Chore::Expiry,
+        Chore::AuditRetention,
+        Chore::Publications,
+        Chore::AuthorityRotation,
+        Chore::HistoryRetention,
+    ];
+    let mut held = Vec::new();
+    for chore in chores {
+        let alone = store.alone(chore).await.unwrap();
+        assert!(alone.is_some(), "{chore:?}");
+        held.push(alone);
+    }
+    // As long as all of them last: they end by themselves after ten seconds without a word.
+    let reads = async {
+        for _ in 0..20 {
+            let read = || store.stored_head();
+            let (one, two, three, four) = tokio::join!(read(), read(), read(), read());
+            assert!(one.is_ok() && two.is_ok() && three.is_ok() && four.is_ok());
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_secs(4), reads).await.unwrap();
+    drop(held);
 }

@@ -4,16 +4,20 @@ use super::namespaces::{made, named};
 use super::{app, page, plugin, saved_app, token};
 use crate::sql::params;
 use crate::{
-    AppFilter, ChangeKind, Difference, PluginFilter, Precondition, RevisionFilter, Store,
-    StoreError, Versioned,
+    AppFilter, Difference, PluginFilter, Precondition, PublicChange, RevisionFilter, ScopeChange,
+    Store, StoreError, ThingFilter, Versioned,
 };
 use serde_json::json;
 use sidegate_model::actor::{Actor, AuditContext, Who};
 use sidegate_model::app::AppDraft;
+use sidegate_model::audit::ThingKind;
 use sidegate_model::clock::now_millis;
+use sidegate_model::diff::ChangeKind;
+use sidegate_model::endpoint::Method;
 use sidegate_model::kv::Kv as _;
 use sidegate_model::namespace::Namespace;
 use sidegate_model::plugin::PluginDraft;
+use sidegate_model::public_endpoints::PublicEndpoints;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// How differences are told in these tests.
@@ -57,14 +61,52 @@ pub(super) async fn every_revision_is_listed_with_its_author_and_what_it_changed
     let missing = store.revision_entry(6).await.unwrap_err();
     assert!(matches!(missing, StoreError::NotFound { .. }), "{missing}");
 
-    let filter = RevisionFilter { namespace: Some(berlin), author: None };
+    let filter = RevisionFilter { namespace: Some(berlin), ..RevisionFilter::default() };
     let narrowed = store.list_revisions(&filter, None, 1).await.unwrap();
     assert_eq!((narrowed.revisions.len(), narrowed.next_before), (1, Some(5)));
     let rest = store.list_revisions(&filter, narrowed.next_before, 1).await.unwrap();
     assert_eq!((rest.revisions[0].revision, rest.next_before), (4, None));
-    let filter = RevisionFilter { author: Some("root".to_owned()), namespace: None };
+    let filter = RevisionFilter { author: Some("root".to_owned()), ..RevisionFilter::default() };
     let of_root = store.list_revisions(&filter, None, 10).await.unwrap();
     assert_eq!(of_root.revisions, std::slice::from_ref(app));
+}
+
+pub(super) async fn revisions_are_filtered_by_what_was_done_to_which_thing_and_when(store: &Store) {
+    let by = |operation| {
+        store.by(AuditContext { actor: Actor { who: Who::Root, peer: None }, operation })
+    };
+    let id = by("create_app").create_app(&app("a")).await.unwrap().value.id;
+    by("create_plugin").create_plugin(&plugin("a", None)).await.unwrap();
+    let changed = AppDraft { description: "other".to_owned(), ..app("a") };
+    by("change_app").update_app(id, &changed).await.unwrap();
+    by("roll_back").roll_back(1, &Namespace::global()).await.unwrap();
+    let entry = store.revision_entry(4).await.unwrap();
+    assert_eq!((entry.back_to, entry.total), (Some(1), 2));
+
+    let of = |thing| RevisionFilter { thing, ..RevisionFilter::default() };
+    let any = ThingFilter::default;
+    let operation = |name: &str| RevisionFilter { operation: Some(name.to_owned()), ..of(any()) };
+    let (app, plugin) = (Some(ThingKind::App), Some(ThingKind::Plugin));
+    let named = |name: &str| Some(name.to_owned());
+    let soon = now_millis() + 60_000;
+    for (filter, expected) in [
+        (of(any()), &[4, 3, 2, 1, 0][..]),
+        (operation("change_app"), &[3]),
+        (operation("change"), &[]),
+        (of(ThingFilter { kind: app, ..any() }), &[4, 3, 1]),
+        (of(ThingFilter { kind: plugin, ..any() }), &[4, 2]),
+        (of(ThingFilter { id: Some(1), ..any() }), &[4, 3, 2, 1]),
+        (of(ThingFilter { id: Some(2), ..any() }), &[]),
+        (of(ThingFilter { name: named("a"), kind: plugin, id: None }), &[4, 2]),
+        (of(ThingFilter { name: named("A"), ..any() }), &[]),
+        (RevisionFilter { until: Some(soon), ..operation("create_app") }, &[1]),
+        (RevisionFilter { since: Some(soon), ..of(any()) }, &[]),
+        (RevisionFilter { until: Some(1), ..of(any()) }, &[]),
+    ] {
+        let page = store.list_revisions(&filter, None, 100).await.unwrap();
+        let found: Vec<_> = page.revisions.iter().map(|entry| entry.revision).collect();
+        assert_eq!((&found[..], page.next_before), (expected, None), "{filter:?}");
+    }
 }
 
 pub(super) async fn a_diff_tells_what_differs_and_a_rollback_undoes_it(store: &Store) {
@@ -99,7 +141,9 @@ pub(super) async fn a_diff_tells_what_differs_and_a_rollback_undoes_it(store: &S
     assert_eq!(store.read(id, "k").await.unwrap().unwrap(), b"v"[..], "what it keeps stays");
     assert_eq!(told(&store.diff(2, newest + 1, None).await.unwrap()), [""; 0]);
     let audited = store.list_audit(&<_>::default(), None, 2).await.unwrap().entries;
-    assert!(audited.iter().all(|entry| entry.detail.as_deref() == Some("back to revision 2")));
+    assert!(
+        audited.iter().all(|entry| entry.detail.as_deref() == Some("rolled back to revision 2"))
+    );
     for beyond in
         [store.diff(0, 99, None).await.map(drop), store.roll_back(99, &global).await.map(drop)]
     {
@@ -135,6 +179,51 @@ pub(super) async fn going_back_brings_what_was_deleted_back_and_removes_what_is_
     assert_eq!(store.list_apps(&filter, page(1, 9)).await.unwrap().total, 1, "others stay");
     let next = store.create_plugin(&plugin("next", None)).await.unwrap().value.id;
     assert!(next > new_plugin, "no number is given again");
+}
+
+pub(super) async fn going_back_brings_no_right_back_that_was_taken_away(store: &Store) {
+    let offered: PublicEndpoints = [(Method::Get, "/hello")].into_iter().collect();
+    let scopes = || BTreeSet::from(["kv.readwrite".to_owned()]);
+    let mut ids = Vec::new();
+    for name in ["stays", "comes-back"] {
+        let id = store.create_plugin(&plugin(name, None)).await.unwrap().value.id;
+        let change = PublicChange {
+            approve: offered.clone(),
+            revoke: PublicEndpoints::default(),
+            undecided: PublicEndpoints::default(),
+        };
+        store.change_public_endpoints(id, &change, &Precondition::None).await.unwrap();
+        let grant = ScopeChange::Grant(scopes());
+        let written = store.change_scopes(id, &grant, &Precondition::None).await.unwrap();
+        assert_eq!(written.value.draft.service_scopes, scopes());
+        assert_eq!(written.value.public_endpoints, Some(offered.clone()));
+        ids.push(id);
+    }
+    let app_id = saved_app(store, "a").await;
+    let revoked = store.create_token(&token(app_id, "t")).await.unwrap().value;
+    let then = store.revision().await.unwrap();
+
+    let [stays, comes_back] = [ids[0], ids[1]];
+    let nothing = PublicEndpoints::default;
+    let change = PublicChange { approve: nothing(), revoke: offered.clone(), undecided: nothing() };
+    store.change_public_endpoints(stays, &change, &Precondition::None).await.unwrap();
+    store.change_scopes(stays, &ScopeChange::RevokeAll, &Precondition::None).await.unwrap();
+    store
+        .update_plugin(stays, &PluginDraft { description: "d".into(), ..plugin("stays", None) })
+        .await
+        .unwrap();
+    store.delete_plugin(comes_back, &Precondition::None).await.unwrap();
+    store.revoke_token(revoked.id, &Precondition::None).await.unwrap();
+
+    store.roll_back(then, &Namespace::global()).await.unwrap();
+    for id in ids {
+        let plugin = store.plugin(id).await.unwrap();
+        assert_ne!(plugin.draft.description, "d", "it was gone back to");
+        assert_eq!(plugin.draft.service_scopes, BTreeSet::new(), "{}", plugin.draft.name);
+        assert_eq!(plugin.public_endpoints, Some(nothing()), "{}", plugin.draft.name);
+    }
+    assert!(store.token(revoked.id).await.is_err(), "a revoked token stays revoked");
+    assert!(store.load_snapshot().await.unwrap().tokens.get(&revoked.hash).is_none());
 }
 
 pub(super) async fn going_back_to_what_is_there_changes_nothing(store: &Store) {

@@ -92,7 +92,8 @@ async fn change(store: &Store, random: &mut Random, namespace: &Namespace) {
 fn keys_of(differences: &[Difference]) -> BTreeSet<(&'static str, u32)> {
     let content = |thing: &Versioned| match thing {
         Versioned::Plugin(plugin) => comparable(&**plugin),
-        Versioned::App(app) => comparable(app),
+        Versioned::App(app) => comparable(&**app),
+        Versioned::Issuer(issuer) => comparable(&**issuer),
     };
     let key = |difference: &Difference| {
         let Difference { before, after } = difference;

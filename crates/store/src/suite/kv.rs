@@ -1,16 +1,19 @@
 //! The promises about what plugins keep. See the parent for where they run.
 
 use super::plugin;
-use crate::kv::{Entries, Entry, stored};
+use crate::kv::{Entries, stored};
 use crate::sql::params;
 use crate::{EdgeStore, Precondition, Store};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
 use proptest::test_runner::TestRunner;
 use sidegate_model::UnixMillis;
-use sidegate_model::kv::{Kv, KvError, MAX_KEY_BYTES, MAX_KEYS, MAX_TOTAL_BYTES, MAX_VALUE_BYTES};
+use sidegate_model::kv::{
+    Condition, Kept, Kv, KvError, KvRange, MAX_KEY_BYTES, MAX_KEYS, MAX_TOTAL_BYTES,
+    MAX_VALUE_BYTES, NewEntry, Version, Written,
+};
 use sidegate_model::plugin::PluginId;
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
@@ -43,12 +46,16 @@ impl Keeper for EdgeStore {
     }
 }
 
-async fn saved_plugin(store: &impl Keeper, name: &str) -> PluginId {
+pub(super) async fn saved_plugin(store: &impl Keeper, name: &str) -> PluginId {
     store.saved_plugin(name).await
 }
 
-fn entry<'a>(key: &'a str, value: &'a [u8], expires_at: Option<UnixMillis>) -> Entry<'a> {
-    Entry { key, value, expires_at }
+pub(super) fn entry<'a>(
+    key: &'a str,
+    value: &'a [u8],
+    expires_at: Option<UnixMillis>,
+) -> NewEntry<'a> {
+    NewEntry { key, value, expires_at }
 }
 
 /// How many rows there are, expired ones too.
@@ -267,23 +274,57 @@ pub(super) async fn writers_at_the_same_time_lose_no_key_and_one_of_them_is_last
 #[derive(Debug, Clone)]
 enum Deed {
     Write(String, Vec<u8>, Option<UnixMillis>),
+    /// Where what is there was like this: nothing, that value, or that version.
+    WriteIf(String, Vec<u8>, Option<UnixMillis>, Wanted),
     Read(String),
+    Take(String),
     Delete(String),
+    List(String, u32),
     Sweep,
+}
+
+#[derive(Debug, Clone)]
+enum Wanted {
+    Nothing,
+    Value(Vec<u8>),
+    Version(Vec<u8>, Option<UnixMillis>),
+}
+
+impl Wanted {
+    fn condition(&self) -> Condition<'_> {
+        match self {
+            Self::Nothing => Condition::Absent,
+            Self::Value(value) => Condition::Value(value),
+            Self::Version(value, end) => Condition::Version(Version::of(value, *end)),
+        }
+    }
 }
 
 /// Few keys, and expiries around the time of the deeds, so that they meet.
 fn deeds() -> impl Strategy<Value = Vec<(u32, Deed)>> {
-    let key = || "[a-c]";
-    let value = prop::collection::vec(any::<u8>(), 0..4);
+    let key = || "[a-c]{1,2}";
+    // Few values, so that conditions hold now and then.
+    let value = || prop::collection::vec(0..2_u8, 0..2);
+    let end = || prop::option::of((0..6_i64).prop_map(|end| end * 10));
+    let wanted = prop_oneof![
+        Just(Wanted::Nothing),
+        value().prop_map(Wanted::Value),
+        (value(), end()).prop_map(|(value, end)| Wanted::Version(value, end)),
+    ];
     let deed = prop_oneof![
-        4 => (key(), value, prop::option::of(0..60_i64)).prop_map(|(k, v, e)| Deed::Write(k, v, e)),
+        3 => (key(), value(), end()).prop_map(|(k, v, e)| Deed::Write(k, v, e)),
+        4 => (key(), value(), end(), wanted).prop_map(|(k, v, e, w)| Deed::WriteIf(k, v, e, w)),
         3 => key().prop_map(Deed::Read),
-        2 => key().prop_map(Deed::Delete),
+        2 => key().prop_map(Deed::Take),
+        1 => key().prop_map(Deed::Delete),
+        2 => ("[a-c]{0,2}", 1..4_u32).prop_map(|(prefix, size)| Deed::List(prefix, size)),
         1 => Just(Deed::Sweep),
     ];
-    prop::collection::vec((1..3_u32, deed), 50)
+    prop::collection::vec((1..3_u32, deed), 80)
 }
+
+/// What should be there: by plugin and key, values with their ends.
+type Expected = BTreeMap<(PluginId, String), Kept>;
 
 pub(super) async fn whatever_is_done_it_behaves_like_a_map(store: &impl Keeper) {
     let mut runner = TestRunner::deterministic();
@@ -292,37 +333,85 @@ pub(super) async fn whatever_is_done_it_behaves_like_a_map(store: &impl Keeper) 
             saved_plugin(store, &format!("a{round}")).await,
             saved_plugin(store, &format!("b{round}")).await,
         ];
-        let mut map: HashMap<(PluginId, String), (Vec<u8>, Option<UnixMillis>)> = HashMap::new();
+        let mut map = Expected::new();
         let deeds = deeds().new_tree(&mut runner).unwrap().current();
         for (now, (plugin, deed)) in (0_i64..).zip(deeds) {
-            map.retain(|_, (_, expires_at)| expires_at.is_none_or(|at| at > now));
-            let id = ids[plugin as usize - 1];
+            map.retain(|_, kept| kept.expires_at.is_none_or(|at| at > now));
             match deed {
-                Deed::Write(key, value, expires_at) => {
-                    let written =
-                        store.entries().write_entry(id, entry(&key, &value, expires_at), now).await;
-                    let before = map.insert((id, key), (value, expires_at));
-                    assert_eq!(written, Ok(before.is_none()));
-                }
-                Deed::Read(key) => {
-                    let read = store.entries().read_entry(id, &key, now).await.unwrap();
-                    assert_eq!(read.as_ref(), map.get(&(id, key)).map(|(value, _)| value));
-                }
-                Deed::Delete(key) => {
-                    let deleted = store.entries().delete_entry(id, &key, now).await.unwrap();
-                    assert_eq!(deleted, map.remove(&(id, key)).is_some());
-                }
                 Deed::Sweep => {
                     store.entries().remove_expired(now, 100).await.unwrap();
-                    let alive = map.values().filter(|(_, at)| at.is_none_or(|at| at > now));
+                    let alive =
+                        map.values().filter(|kept| kept.expires_at.is_none_or(|at| at > now));
                     assert_eq!(rows(store).await, i64::try_from(alive.count()).unwrap());
                 }
+                deed => done(store, &mut map, (ids[plugin as usize - 1], now), deed).await,
             }
         }
         for id in ids {
-            for key in ["a", "b", "c"] {
-                store.delete(id, key).await.unwrap();
+            for (owner, key) in map.keys() {
+                if *owner == id {
+                    store.delete(id, key).await.unwrap();
+                }
+            }
+            store.entries().remove_expired(i64::MAX, 1000).await.unwrap();
+        }
+    }
+}
+
+/// Does the same to both, and looks whether it comes to the same.
+async fn done(
+    store: &impl Keeper,
+    map: &mut Expected,
+    (id, now): (PluginId, UnixMillis),
+    deed: Deed,
+) {
+    let entries = store.entries();
+    match deed {
+        Deed::Write(key, value, expires_at) => {
+            let written = entries.write_entry(id, entry(&key, &value, expires_at), now).await;
+            let before = map.insert((id, key), Kept { value, expires_at });
+            assert_eq!(written, Ok(before.is_none()));
+        }
+        Deed::WriteIf(key, value, expires_at, wanted) => {
+            let (new, condition) = (entry(&key, &value, expires_at), wanted.condition());
+            let written = entries.write_if(id, new, condition, || now).await;
+            let there = map.get(&(id, key.clone()));
+            if condition.holds(there) {
+                assert_eq!(written, Ok(Written::Kept { is_new: there.is_none() }));
+                map.insert((id, key), Kept { value, expires_at });
+            } else {
+                let there = there.map(Kept::version);
+                assert_eq!(written, Ok(Written::Refused { there }));
             }
         }
+        Deed::Read(key) => {
+            let there = map.get(&(id, key.clone()));
+            let read = entries.read_entry(id, &key, now).await.unwrap();
+            assert_eq!(read.as_ref(), there.map(|kept| &kept.value));
+            assert_eq!(entries.find(id, &key, now).await.unwrap().as_ref(), there);
+        }
+        Deed::Take(key) => {
+            let taken = entries.take(id, &key, Condition::None, || now).await.unwrap();
+            assert_eq!(taken, map.remove(&(id, key)));
+        }
+        Deed::Delete(key) => {
+            let deleted = entries.delete_entry(id, &key, now).await.unwrap();
+            assert_eq!(deleted, map.remove(&(id, key)).is_some());
+        }
+        Deed::List(prefix, size) => {
+            let range = KvRange { prefix: &prefix, after: "", size, with_values: true };
+            let page = entries.list(id, range, now).await.unwrap();
+            let all =
+                map.iter().filter(|((owner, key), _)| *owner == id && key.starts_with(&prefix));
+            assert_eq!(page.has_more, all.clone().count() > size as usize);
+            let all: Vec<_> = all.take(size as usize).collect();
+            assert_eq!(page.entries.len(), all.len());
+            for (listed, ((_, key), kept)) in page.entries.iter().zip(all) {
+                assert_eq!((&listed.key, listed.expires_at), (key, kept.expires_at));
+                assert_eq!(listed.value.as_ref(), Some(&kept.value));
+                assert_eq!(listed.value_bytes, kept.value.len() as u64);
+            }
+        }
+        Deed::Sweep => unreachable!("it is of no plugin"),
     }
 }

@@ -4,6 +4,7 @@ use super::{app, keys, page, plugin, token};
 use crate::{AppFilter, PluginFilter, Precondition, Store, StoreError, TokenFilter};
 use serde_json::Value;
 use sidegate_model::app::AppDraft;
+use sidegate_model::audit::{AuditEntry, ThingKind};
 use sidegate_model::namespace::Namespace;
 use sidegate_model::plugin::PluginDraft;
 use sidegate_model::sealing::{Keyring, SEALED_PREFIX, SealingKey};
@@ -43,6 +44,10 @@ pub(super) async fn a_namespace_is_made_with_a_key_of_its_own_and_goes_when_noth
     let refused = store.delete_namespace(berlin.id, &Precondition::None).await.unwrap_err();
     assert!(refused.to_string().contains("app 1 (\"a\") is in the namespace"), "{refused}");
     store.delete_app(id, &Precondition::None).await.unwrap();
+    let edge = store.create_edge(&super::edges::new_edge("b-1", "berlin")).await.unwrap();
+    let refused = store.delete_namespace(berlin.id, &Precondition::None).await.unwrap_err();
+    assert!(refused.to_string().contains("edge 1 (\"b-1\") is in the namespace"), "{refused}");
+    store.delete_edge(edge.id, &Precondition::None).await.unwrap();
     store.delete_namespace(berlin.id, &Precondition::None).await.unwrap();
     assert_eq!(store.list_namespaces().await.unwrap(), []);
     let gone = store.delete_namespace(berlin.id, &Precondition::None).await.unwrap_err();
@@ -82,6 +87,31 @@ pub(super) async fn names_and_slugs_are_unique_in_what_one_edge_sees(store: &Sto
     store.create_app(&of(&oslo)).await.unwrap();
     let refused = store.create_app(&of(&Namespace::global())).await.unwrap_err();
     assert!(refused.to_string().contains("app 1 of the namespace \"berlin\""), "{refused}");
+}
+
+pub(super) async fn a_host_is_one_plugins_in_what_one_edge_sees(store: &Store) {
+    let (berlin, oslo) = (made(store, "berlin").await, made(store, "oslo").await);
+    let with = |namespace: &Namespace, name: &str, host: &str| PluginDraft {
+        namespace: namespace.clone(),
+        options: [("host".to_owned(), host.to_owned())].into(),
+        ..plugin(name, Some(name))
+    };
+    let first = store.create_plugin(&with(&berlin, "a", "id.example")).await.unwrap().value;
+    store.create_plugin(&with(&oslo, "b", "id.example")).await.unwrap();
+    for (namespace, told) in [
+        (&berlin, "the host id.example is that of plugin 1 (\"a\")"),
+        (&Namespace::global(), "of the namespace \"berlin\"; choose another"),
+    ] {
+        let refused = store.create_plugin(&with(namespace, "c", "ID.example.")).await.unwrap_err();
+        assert!(matches!(&refused, StoreError::Conflict { .. }), "{refused}");
+        assert!(refused.to_string().contains(told), "{refused}");
+    }
+    store.update_plugin(first.id, &with(&berlin, "a", "Id.Example")).await.unwrap();
+    let other = store.create_plugin(&with(&berlin, "c", "other.example")).await.unwrap().value;
+    let refused = store.update_plugin(other.id, &with(&berlin, "c", "id.example")).await;
+    assert!(matches!(refused, Err(StoreError::Conflict { .. })), "{refused:?}");
+    store.delete_plugin(first.id, &Precondition::None).await.unwrap();
+    store.update_plugin(other.id, &with(&berlin, "c", "id.example")).await.unwrap();
 }
 
 pub(super) async fn a_thing_stays_in_its_namespace_and_needs_one_that_is_there(store: &Store) {
@@ -134,20 +164,38 @@ pub(super) async fn new_keys_seal_everything_anew_and_the_old_ones_are_still_rea
     let elsewhere = store.create_plugin(&secret_plugin("g", &Namespace::global())).await.unwrap();
     let plain = PluginDraft { namespace: berlin.clone(), ..plugin("plain", None) };
     store.create_plugin(&plain).await.unwrap();
-    let before = store.sealed_specs(&[id, elsewhere.value.id]).await.unwrap();
+    let (_, before) = store.sealed_specs().await.unwrap();
+    let shown = store.plugin(id).await.unwrap();
     let old = store.data_keys(&berlin).await.unwrap();
 
     let written = store.rotate_data_keys(std::slice::from_ref(&berlin)).await.unwrap();
     assert_eq!((written.value, written.revision), (vec![id], 5));
-    let after = store.sealed_specs(&[id, elsewhere.value.id]).await.unwrap();
-    assert_ne!(after[0].config["api_key"], before[0].config["api_key"]);
-    assert_eq!(after[1], before[1], "another namespace keeps what it has");
+    let (revision, after) = store.sealed_specs().await.unwrap();
+    assert_eq!(revision, 5);
+    assert_ne!(after[&id].config["api_key"], before[&id].config["api_key"]);
+    let other = elsewhere.value.id;
+    assert_eq!(after[&other], before[&other], "another namespace keeps what it has");
     let new = store.data_keys(&berlin).await.unwrap();
     assert_ne!(new.current().id(), old.current().id());
     assert!(new.get(old.current().id()).is_some());
     assert_eq!(store.plugin(id).await.unwrap().draft.config["api_key"], "hunter2");
-    let sealed = after[0].config["api_key"].as_str().unwrap();
+    let sealed = after[&id].config["api_key"].as_str().unwrap();
     assert!(old.open_text(&format!("plugin {id}"), sealed).is_err(), "the old key reads nothing");
+    let again = store.plugin(id).await.unwrap();
+    assert!(shown.secrets_version.is_some());
+    assert_eq!(again.secrets_version, shown.secrets_version, "no secret became another one");
+    let entries = super::audit::all(store).await;
+    let of_plugin = |entry: &&AuditEntry| {
+        entry
+            .thing
+            .as_ref()
+            .is_some_and(|thing| thing.kind == ThingKind::Plugin && thing.id == id.0)
+    };
+    let [sealed, made] = &*entries.iter().filter(of_plugin).collect::<Vec<_>>() else {
+        panic!("two entries: {entries:?}")
+    };
+    assert!(made.after.is_some());
+    assert_eq!((sealed.before, sealed.after), (made.after, made.after), "nothing of it changed");
     let refused = store.rotate_data_keys(&[named("nowhere")]).await.unwrap_err();
     assert!(matches!(refused, StoreError::Invalid { .. }), "{refused}");
 }
@@ -158,11 +206,12 @@ pub(super) async fn what_an_edge_gets_is_sealed_and_its_key_opens_it(store: &Sto
     let ring = store.data_keys(&berlin).await.unwrap();
     let alone = Keyring::new(SealingKey::new(*ring.current().bytes()), []);
     let specs = store.sealed_specs_within(&berlin).await.unwrap();
-    let [spec] = &*store.sealed_specs(&[id, sidegate_model::plugin::PluginId(99)]).await.unwrap()
-    else {
-        panic!("one of them is there")
-    };
-    assert_eq!(specs.get(&id), Some(spec));
+    let spec = &specs[&id];
+    let (snapshot, sealed) = store.load_snapshot_with_sealed().await.unwrap();
+    assert_eq!((snapshot.revision, sealed.len()), (2, 1));
+    assert_eq!(*sealed[&id], *spec);
+    assert_eq!(snapshot.plugins[&id].config["api_key"], "hunter2");
+    assert_eq!(store.sealed_specs().await.unwrap(), (2, sealed));
     assert_eq!(spec.namespace, berlin);
     assert!(!format!("{spec:?}").contains("hunter"));
     let sealed = spec.config["api_key"].as_str().unwrap();
@@ -183,8 +232,8 @@ pub(super) async fn a_key_that_another_process_made_is_known_here(store: &Store)
     let mut changed = secret_plugin("p", &berlin);
     changed.config.insert("api_key".to_owned(), "hunter4".into());
     other.update_plugin(id, &changed).await.unwrap();
-    let sealed = store.sealed_specs(&[id]).await.unwrap();
-    let sealed = sealed[0].config["api_key"].as_str().unwrap();
+    let (_, sealed) = store.sealed_specs().await.unwrap();
+    let sealed = sealed[&id].config["api_key"].as_str().unwrap();
     let ring = store.data_keys(&berlin).await.unwrap();
     assert!(ring.is_current(sealed), "it seals with the newest key, too");
 }

@@ -1,11 +1,12 @@
 //! An app as it lies in its table, which is what history keeps of it.
 
 use crate::error::StoreError;
-use crate::sql::{Param, Row, params};
+use crate::sql::{Fields, Param, Row, params};
 use crate::versions::damaged;
 use serde::{Deserialize, Serialize};
 use sidegate_model::UnixMillis;
-use sidegate_model::app::{App, AppId};
+use sidegate_model::app::{App, AppId, MadeFor};
+use sidegate_model::issuer::IssuerId;
 use sidegate_model::namespace::Namespace;
 
 const WHAT: &str = "app";
@@ -26,6 +27,8 @@ pub(crate) struct AppRow {
     pub(crate) metadata: String,
     pub(crate) max_staleness: Option<u64>,
     pub(crate) managed_by: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) made_for: Option<MadeFor>,
     pub(crate) created_at: UnixMillis,
     pub(crate) updated_at: UnixMillis,
 }
@@ -43,10 +46,11 @@ mod exact {
     }
 }
 
-/// Puts a row in the place of the one with its number, or adds it.
+/// Puts a row in the place of the one with its number, or adds it. For whom it was made never changes.
 pub(crate) const PUT_APP: &str = "INSERT INTO apps (id, namespace, name, description, owner_email, \
-     is_active, monthly_budget, rate_limit, metadata, max_staleness, managed_by, created_at, updated_at) \
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) \
+     is_active, monthly_budget, rate_limit, metadata, max_staleness, managed_by, created_at, updated_at, \
+     made_for_issuer, made_for_client) \
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) \
      ON CONFLICT (id) DO UPDATE SET name = excluded.name, description = excluded.description, \
      owner_email = excluded.owner_email, is_active = excluded.is_active, \
      monthly_budget = excluded.monthly_budget, rate_limit = excluded.rate_limit, \
@@ -69,6 +73,7 @@ impl AppRow {
             metadata: row.get("metadata")?,
             max_staleness: max_staleness.map(|_| row.number("max_staleness")).transpose()?,
             managed_by: row.get("managed_by")?,
+            made_for: read_made_for(&row)?,
             created_at: row.get("created_at")?,
             updated_at: row.get("updated_at")?,
         })
@@ -90,6 +95,7 @@ impl AppRow {
             metadata: metadata.map_err(|e| damaged(WHAT, row.id, "metadata", e))?,
             max_staleness: row.max_staleness,
             managed_by: row.managed_by,
+            made_for: row.made_for,
             created_at: row.created_at,
             updated_at: row.updated_at,
         })
@@ -111,6 +117,15 @@ impl AppRow {
             self.managed_by.as_str(),
             self.created_at,
             self.updated_at,
+            self.made_for.as_ref().map(|made_for| i64::from(made_for.issuer.0)),
+            self.made_for.as_ref().map(|made_for| made_for.client.clone()),
         ]
     }
+}
+
+fn read_made_for(row: &Fields<'_>) -> Result<Option<MadeFor>, StoreError> {
+    let client: Option<String> = row.get("made_for_client")?;
+    let made_for = client
+        .map(|client| Ok(MadeFor { issuer: IssuerId(row.number("made_for_issuer")?), client }));
+    made_for.transpose()
 }

@@ -80,7 +80,7 @@ impl PluginRow {
     /// The plugin that it is, with its secrets in clear.
     pub(crate) fn plugin(&self, keys: &DataKeys) -> Result<Plugin, StoreError> {
         let id = PluginId(self.id);
-        let keys = keys.of(&self.namespace)?;
+        let (digests, keys) = (keys.digests()?, keys.of(&self.namespace)?);
         let sealed = self.sealed()?;
         let row = self.clone();
         let public = row.public_endpoints.as_deref();
@@ -103,7 +103,9 @@ impl PluginRow {
                 is_active: row.is_active,
                 managed_by: row.managed_by,
             },
-            secrets_version: sealed.secrets_version(),
+            secrets_version: sealed
+                .secrets_version(id, keys, digests)
+                .map_err(|e| damaged(WHAT, self.id, "config", e))?,
             secret_settings: sealed.secret_settings,
             created_at: row.created_at,
             updated_at: row.updated_at,

@@ -2,7 +2,9 @@
 
 use crate::support::{app, keys, opened, refusal};
 use sidegate_e2e::{Need, Postgres};
-use sidegate_store::Store;
+use sidegate_store::{Page, Store};
+use std::fs;
+use std::path::Path;
 use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
 
@@ -161,4 +163,35 @@ async fn a_server_is_spoken_to_over_tls_and_only_where_its_certificate_is_right(
         let told = refusal(&dsn).await;
         assert!(told.contains("no TLS with the server; check sslmode"), "{told}");
     }
+}
+
+/// The statements of the first steps of the schema.
+fn first_steps(count: usize) -> String {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations/postgres");
+    let mut steps: Vec<_> =
+        fs::read_dir(folder).unwrap().map(|step| step.unwrap().path()).collect();
+    steps.sort();
+    steps.iter().take(count).map(|step| fs::read_to_string(step).unwrap()).collect()
+}
+
+#[tokio::test]
+async fn sessions_of_the_console_from_before_they_had_keys_are_over() {
+    let Some(server) = Need::Postgres.or_skip(Postgres::shared()) else { return };
+    let (dsn, today) = (server.schema(), server.schema());
+    opened(&today).await.close().await;
+    let (name, today) = (schema(&dsn), schema(&today));
+    server.tell(&format!("SET search_path TO {name}; {}", first_steps(11)));
+    // As a database is that had these steps and no more.
+    server.tell(&format!(
+        "CREATE TABLE {name}._sqlx_migrations (LIKE {today}._sqlx_migrations INCLUDING ALL); \
+         INSERT INTO {name}._sqlx_migrations SELECT * FROM {today}._sqlx_migrations WHERE version <= 11; \
+         INSERT INTO {name}.console_sessions (hash, via, root_hash, created_at, last_used_at, expires_at) \
+         VALUES (decode(repeat('01', 32), 'hex'), 'link', decode(repeat('02', 32), 'hex'), 1, \
+         4102444800000, 4102444800000)"
+    ));
+    let store = opened(&dsn).await;
+    let left = store.view().list_console_sessions(0, 0, Page::default()).await.unwrap();
+    assert_eq!(left.total, 0);
+    store.close().await;
+    assert_eq!(server.tell(&format!("SELECT count(*) FROM {name}.console_sessions")), "0");
 }
