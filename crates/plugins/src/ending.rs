@@ -15,6 +15,8 @@ pub enum Ending {
     Drained = 1,
     /// The gateway stops, and its drain is over.
     Stopping,
+    /// An operator ended this one thing.
+    ByOperator,
     /// The operator, or the plugin, demands more of callers than this one has.
     Forbidden,
     /// The caller's token expired.
@@ -26,9 +28,10 @@ pub enum Ending {
 }
 
 impl Ending {
-    const ALL: [Self; 6] = [
+    const ALL: [Self; 7] = [
         Self::Drained,
         Self::Stopping,
+        Self::ByOperator,
         Self::Forbidden,
         Self::Expired,
         Self::Inactive,
@@ -40,6 +43,7 @@ impl Ending {
         match self {
             Self::Drained => "the drain of the plugin's old process was over",
             Self::Stopping => "the gateway stopped",
+            Self::ByOperator => "an operator ended it",
             Self::Forbidden => "the caller may not call this any more",
             Self::Expired => "the caller's token expired",
             Self::Inactive => "the caller's app was switched off",
@@ -47,9 +51,9 @@ impl Ending {
         }
     }
 
-    /// Whether the caller may not go on: then nothing more reaches it.
+    /// Whether it may not go on: then nothing more reaches its caller.
     pub fn is_refusal(self) -> bool {
-        self >= Self::Forbidden
+        self >= Self::ByOperator
     }
 }
 

@@ -5,15 +5,18 @@
 
 use crate::app_identity::AppIdentity;
 use crate::instance::Instance;
+use crate::issuer_table::IssuerTable;
 use crate::limits::PluginLimits;
 use rustc_hash::FxBuildHasher;
 use sidegate_model::app::AppId;
 use sidegate_model::endpoint::EndpointTable;
+use sidegate_model::issuer::{Issuer, IssuerId};
+use sidegate_model::own_host::OwnHost;
 use sidegate_model::plugin::{PluginId, PluginSpec, Slug};
 use sidegate_model::sharded::Sharded;
 use sidegate_model::snapshot::{AppTable, Revision, Snapshot, TokenTable};
 use sidegate_model::token::Token;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use tokio::sync::Semaphore;
 
@@ -35,6 +38,11 @@ pub struct Mount {
 }
 
 impl Mount {
+    /// The host at which it is mounted at `/`.
+    pub fn own_host(&self) -> Option<&OwnHost> {
+        self.plugin.options.host.as_ref()
+    }
+
     /// Whether both are of one plugin and demand the same of their callers.
     fn demands_as(&self, other: &Self) -> bool {
         let (own, others) = (&self.plugin, &other.plugin);
@@ -65,11 +73,17 @@ pub struct Generation {
     /// The snapshot it was made from.
     pub revision: Revision,
     mounts: HashMap<Box<str>, Arc<Mount>, FxBuildHasher>,
+    /// The plugins that have a host of their own, by its name; hardly ever any.
+    hosts: HashMap<Arc<str>, Arc<Mount>>,
     /// Tokens by hash.
     pub tokens: TokenTable,
     /// The apps it was made from, and what requests need of them.
     apps: AppTable,
     identities: Identities,
+    /// The issuers whose JWTs are taken.
+    pub issuers: Arc<IssuerTable>,
+    /// What that was made of.
+    all_issuers: Issuers,
     /// Another one as soon as a plugin demands anything else of its callers.
     demands: Demands,
 }
@@ -78,6 +92,7 @@ pub struct Generation {
 #[derive(Clone)]
 pub struct Callers {
     tokens: TokenTable,
+    issuers: Arc<IssuerTable>,
     identities: Identities,
     demands: Demands,
 }
@@ -86,12 +101,14 @@ impl Callers {
     /// Whether both are one and the same.
     pub fn is_same(&self, other: &Self) -> bool {
         self.tokens.is_same(&other.tokens)
+            && Arc::ptr_eq(&self.issuers, &other.issuers)
             && self.identities.is_same(&other.identities)
             && Arc::ptr_eq(&self.demands, &other.demands)
     }
 }
 
 type Identities = Sharded<AppIdentity>;
+type Issuers = Arc<BTreeMap<IssuerId, Arc<Issuer>>>;
 
 /// What all plugins demand of their callers, at one moment: its place in memory is all there is to it.
 type Demands = Arc<()>;
@@ -112,13 +129,26 @@ impl Generation {
             true => self.demands.clone(),
             false => Arc::default(),
         };
-        let mounts = mounts.into_iter().map(|m| (m.slug.as_str().into(), Arc::new(m))).collect();
+        let mounts: Vec<_> = mounts.into_iter().map(Arc::new).collect();
+        let with_host = mounts.iter().filter_map(|m| Some((m.own_host()?.shared(), m.clone())));
+        let hosts = with_host.collect();
+        let mounts = mounts.into_iter().map(|m| (m.slug.as_str().into(), m)).collect();
         let apps = snapshot.apps.clone();
+        let is_same = snapshot.issuers == self.all_issuers
+            && (snapshot.issuers.is_empty()
+                || apps.is_same(&self.apps) && self.issuers.are_plugins_same(snapshot));
+        let issuers = match is_same {
+            true => self.issuers.clone(),
+            false => Arc::new(IssuerTable::new(snapshot)),
+        };
         Self {
             revision: snapshot.revision,
             mounts,
+            hosts,
             tokens: snapshot.tokens.clone(),
             identities: apps.derive(&self.apps, &self.identities, AppIdentity::next),
+            issuers,
+            all_issuers: snapshot.issuers.clone(),
             apps,
             demands,
         }
@@ -131,9 +161,12 @@ impl Generation {
         Self {
             revision: self.revision,
             mounts: self.mounts.clone(),
+            hosts: self.hosts.clone(),
             tokens,
             apps: self.apps.clone(),
             identities: self.identities.clone(),
+            issuers: self.issuers.clone(),
+            all_issuers: self.all_issuers.clone(),
             demands: self.demands.clone(),
         }
     }
@@ -141,6 +174,16 @@ impl Generation {
     /// The plugin mounted under a slug.
     pub fn mount(&self, slug: &str) -> Option<&Arc<Mount>> {
         self.mounts.get(slug)
+    }
+
+    /// Whether any plugin has a host of its own.
+    pub fn has_own_hosts(&self) -> bool {
+        !self.hosts.is_empty()
+    }
+
+    /// The plugin whose own host this is, by its name in small letters.
+    pub fn mount_at(&self, host: &str) -> Option<&Arc<Mount>> {
+        self.hosts.get(host)
     }
 
     /// Where a plugin is mounted that was found under this slug, under whichever it is now.
@@ -157,7 +200,8 @@ impl Generation {
     /// Who may call.
     pub fn callers(&self) -> Callers {
         let (tokens, identities) = (self.tokens.clone(), self.identities.clone());
-        Callers { tokens, identities, demands: self.demands.clone() }
+        let issuers = self.issuers.clone();
+        Callers { tokens, issuers, identities, demands: self.demands.clone() }
     }
 
     /// An app by its number.
@@ -188,6 +232,7 @@ mod tests {
             namespace: <_>::default(),
             max_staleness: None,
             managed_by: String::new(),
+            made_for: None,
             created_at: 0,
             updated_at: 0,
         }
@@ -259,6 +304,7 @@ mod tests {
         assert!(!is_same(vec![mount(&[("require_auth", "true")], "/a")]));
         assert!(!is_same(vec![mount(&[("apps", "1")], "/a")]));
         assert!(!is_same(vec![mount(&[("scopes_required", "x")], "/a")]));
+        assert!(!is_same(vec![mount(&[("issuers", "x")], "/a")]));
         assert!(!is_same(vec![mount(&[], "/b")]));
         let without = before.next(&snapshot, vec![]);
         let again = without.next(&snapshot, vec![mount(&[("apps", "1")], "/a")]);

@@ -9,7 +9,8 @@
 //! `schema` of its configuration and its `open_session`), `broker` (how it reaches the host services: each its `services_socket`, and when to `announce`
 //! them), `logs` and `line` (what it prints)
 //! and `recorder` (what ran, and why it died; `oom` knows whether memory was the cause).
-//! `launch` makes a program a process, through a `guard`, which outlives us just long enough to
+//! `inspect` starts one once, to see what it is; `console` runs a second one of a plugin for its page (`runtime` says what each is
+//! told that it is). `launch` makes a program a process, through a `guard`, which outlives us just long enough to
 //! leave nothing; `sealed` makes sure of its bytes.
 //! Knows nothing of HTTP: it meets the edge in the generation and in the instance only.
 
@@ -19,6 +20,7 @@ mod assignment;
 mod broker;
 mod claims;
 mod connect;
+mod console;
 mod desired_plugins;
 mod exit;
 mod fault;
@@ -27,9 +29,12 @@ mod final_output;
 #[doc(hidden)]
 pub mod fuzzing;
 mod guard;
+mod handle;
 #[expect(clippy::module_inception, reason = "the host's own task inside the host's folder")]
 mod host;
+mod inspect;
 mod kept_records;
+mod known;
 mod launch;
 mod line;
 mod local;
@@ -47,6 +52,7 @@ mod recorder;
 mod remote;
 mod run_dir;
 mod runner;
+mod runtime;
 mod schema;
 mod sealed;
 mod services_socket;
@@ -58,10 +64,14 @@ mod supervisor;
 mod view;
 mod watched;
 
+pub use console::{ConsoleInstances, ConsoleSettings};
 pub use guard::reentered;
-pub use host::{HostHandle, start};
+pub use handle::HostHandle;
+pub use host::start;
+pub use inspect::Inspector;
 pub use peer::is_of_ours;
 pub use permitted::Permitted;
 pub use publisher::GenerationReader;
+pub use recorder::PrintedSince;
 pub use run_dir::HostError;
 pub use settings::{CallerFacts, HostLimits, HostSettings, RestartLimits};

@@ -10,9 +10,11 @@ mod ending;
 mod generation;
 pub mod host;
 mod instance;
+mod issuer_plugin;
+mod issuer_table;
 mod limits;
+mod process_families;
 mod process_figures;
-mod rate_limited_log;
 mod roster;
 mod services;
 
@@ -24,11 +26,16 @@ pub use instance::{
     Answer, AnswerBody, AskError, CallError, CallLimits, Canceller, ComingBody, End, Instance,
     NodeFacts, Piece, Pieces, Question, RequestBody, RequestFields, Scheme,
 };
+pub use issuer_plugin::IssuerPlugin;
+pub use issuer_table::{IssuerTable, KnownIssuer};
 pub use limits::{
     ClientQuotas, ConcurrencyFigures, ConcurrencyLimit, Entry, PluginBusy, PluginLimits, Ticket,
     Waiting,
 };
+pub use process_families::{FamilyFigures, ProcessFamilies};
 pub use process_figures::ProcessFigures;
-pub use rate_limited_log::{RateLimitedLog, RateLimitedLogs};
 pub use roster::{Entered, Roster};
-pub use services::HostServices;
+pub use services::{HostServices, Keepers};
+pub use sidegate_model::rate_limited_log::{RateLimitedLog, RateLimitedLogs};
+
+use sidegate_model::rate_limited_log;

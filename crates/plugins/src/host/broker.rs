@@ -238,7 +238,7 @@ mod tests {
         fn open() -> Self {
             let dir = tempfile::tempdir().unwrap();
             let snapshots = watch::channel(Arc::default()).1;
-            let services = HostServices::new(Arc::new(NoStorage), snapshots, String::new());
+            let services = HostServices::new(NoStorage::keepers(), snapshots, String::new());
             let family = Family::of(std::process::id());
             let handler = ConnectionHandler::new(PluginId(1), services, family, None);
             let (announcements, announced) = mpsc::channel(1);

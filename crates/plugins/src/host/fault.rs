@@ -100,6 +100,8 @@ pub(super) enum Fault {
     Call { call: &'static str, code: tonic::Code, message: String },
     #[error("refused its configuration: {0}")]
     Refused(String),
+    #[error("could not be asked within {limit:?}{words}")]
+    NotAsked { limit: Duration, words: String },
     #[error("reports itself unhealthy")]
     Unhealthy,
     #[error("{exit}{words}")]

@@ -5,50 +5,32 @@
 use super::assignment::Setup;
 use super::claims::Claims;
 use super::desired_plugins::DesiredPlugins;
-use super::kept_records::{KeptRecords, Registered, load};
-use super::logs::KEPT_LINES;
-use super::publisher::{self, GenerationPublisher, GenerationReader};
+use super::handle::HostHandle;
+use super::kept_records::load;
+use super::known::{Keeper, Known};
+use super::publisher::{self, GenerationPublisher};
 use super::recorder::PluginRecorder;
 use super::run_dir::{HostError, RunDir};
 use super::settings::{CallerFacts, HostSettings};
 use super::supervisor::{DesiredRun, Supervisor, Update};
 use super::view::{View, with_policy_of};
-use crate::generation::Mount;
+use crate::generation::{Mount, Target};
 use crate::services::HostServices;
-use futures_util::Stream;
 use sidegate_model::plugin::{PluginId, PluginSpec};
 use sidegate_model::policy::PolicyOptions;
-use sidegate_model::record::{InstanceRecord, LoggedLine};
 use sidegate_model::snapshot::{Revision, Snapshot};
-use sidegate_model::status::{PluginState, PluginStatus};
+use sidegate_model::status::PluginStatus;
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 use tokio::sync::{Semaphore, mpsc, watch};
-use tokio::task::{Id, JoinError, JoinSet, spawn_blocking};
-use tokio::time::{sleep, timeout};
+use tokio::task::{Id, JoinError, JoinSet};
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 /// How many plugins that do not run any more keep their records.
 const KEPT_RECORDERS: usize = 32;
-
-/// How often changed records are written.
-const KEEP_EVERY: Duration = Duration::from_secs(2);
-/// How long the last records may take at the end.
-const KEEP_LAST: Duration = Duration::from_secs(2);
-
-/// What is known of plugins, by their number.
-#[derive(Default)]
-struct Known {
-    /// Whether any desired state was taken up.
-    settled: bool,
-    statuses: BTreeMap<PluginId, PluginStatus>,
-    /// Also of some that do not run any more.
-    recorders: BTreeMap<PluginId, Arc<PluginRecorder>>,
-    registered: Registered,
-}
 
 /// Starts the host on the current tokio runtime. It runs what the snapshots want for whoever `calls`, and
 /// offers `services` to what it runs, until
@@ -110,8 +92,7 @@ pub fn start(
         let applied = host.run(snapshots, stopped).await;
         keeping.shutdown().await;
         if let Some(keeper) = keeper {
-            // What is not written by then is not kept.
-            let _ = timeout(KEEP_LAST, keeper.save(&known)).await;
+            keeper.save_at_last(&known).await;
         }
         // Whoever waits for the end of the host waits for this.
         drop(applied);
@@ -119,144 +100,6 @@ pub fn start(
     let (services, generations, keeper) = (asked, reader, kept);
     let (applied, known) = (applied_seen, known_seen);
     Ok(HostHandle { stop, closing, services, generations, applied, known, keeps, keeper })
-}
-
-/// Writes down what is known of plugins, on threads where waiting is allowed.
-#[derive(Clone)]
-struct Keeper {
-    records: Arc<Mutex<KeptRecords>>,
-    /// Whether they are ours to write.
-    keeps: Arc<AtomicBool>,
-}
-
-impl Keeper {
-    fn new(folder: PathBuf, keeps: Arc<AtomicBool>) -> Self {
-        Self { records: Arc::new(Mutex::new(KeptRecords::new(folder))), keeps }
-    }
-
-    async fn keep(self, known: watch::Receiver<Arc<Known>>) {
-        loop {
-            sleep(KEEP_EVERY).await;
-            self.save(&known).await;
-        }
-    }
-
-    async fn save(&self, known: &watch::Receiver<Arc<Known>>) {
-        if !self.keeps.load(Ordering::Relaxed) {
-            return;
-        }
-        let (records, known) = (self.records.clone(), known.borrow().clone());
-        if !known.settled {
-            return;
-        }
-        let saving = spawn_blocking(move || {
-            let mut records = records.lock().unwrap_or_else(PoisonError::into_inner);
-            records.save(&known.recorders, &known.registered);
-        });
-        // It panics only with a bug, which is logged by then.
-        let _ = saving.await;
-    }
-}
-
-/// The running host. Dropping it lets the host stop all plugins in the background.
-pub struct HostHandle {
-    stop: watch::Sender<bool>,
-    closing: CancellationToken,
-    services: HostServices,
-    generations: GenerationReader,
-    applied: watch::Receiver<Revision>,
-    known: watch::Receiver<Arc<Known>>,
-    keeps: Arc<AtomicBool>,
-    keeper: Option<Keeper>,
-}
-
-impl HostHandle {
-    /// Whether it writes records of plugins down, as it does from its start: of two gateways on the
-    /// same folder one alone may, or the one overwrites what the other knows.
-    pub fn keep_records(&self, keeps: bool) {
-        self.keeps.store(keeps, Ordering::Relaxed);
-    }
-
-    /// What serves: the generations that this host publishes.
-    pub fn generations(&self) -> GenerationReader {
-        self.generations.clone()
-    }
-
-    /// Writes down at once what is known of plugins, for another gateway that is about to read it.
-    pub async fn save_records(&self) {
-        if let Some(keeper) = &self.keeper {
-            // What is not written by then is not kept.
-            let _ = timeout(KEEP_LAST, keeper.save(&self.known)).await;
-        }
-    }
-
-    /// What each plugin is doing, by its number; also those that were removed and still drain.
-    pub fn statuses(&self) -> Vec<PluginStatus> {
-        self.settled_statuses().unwrap_or_default()
-    }
-
-    /// [`HostHandle::statuses`], or `None` before the first generation was published.
-    pub fn settled_statuses(&self) -> Option<Vec<PluginStatus>> {
-        let known = self.known.borrow().clone();
-        if !known.settled {
-            return None;
-        }
-        let in_flight =
-            |id: &PluginId| known.recorders.get(id).map_or(0, |recorder| recorder.in_flight());
-        let statuses = known.statuses.iter();
-        let now = |(id, status): (&PluginId, &PluginStatus)| {
-            let mut status = status.clone();
-            status.in_flight = in_flight(id);
-            if status.state == PluginState::Ready {
-                status.warnings.extend(self.services.refused(*id));
-            }
-            status
-        };
-        Some(statuses.map(now).collect())
-    }
-
-    /// What is known of the processes of a plugin, newest first: of those that run and of the last
-    /// few that ended, each with at most so many of its last lines.
-    pub fn records(&self, id: PluginId, lines: usize) -> Vec<InstanceRecord> {
-        let recorder = self.known.borrow().recorders.get(&id).cloned();
-        recorder.map(|recorder| recorder.records(lines)).unwrap_or_default()
-    }
-
-    /// What the latest process of a plugin printed last, oldest first.
-    pub fn recent_output(&self, id: PluginId) -> Vec<LoggedLine> {
-        let recorder = self.known.borrow().recorders.get(&id).cloned();
-        recorder.map(|recorder| recorder.latest_lines(KEPT_LINES)).unwrap_or_default()
-    }
-
-    /// Yields whenever [`HostHandle::statuses`] may tell something else; ends with the host.
-    pub fn changes(&self) -> impl Stream<Item = ()> + Send + 'static {
-        let known = self.known.clone();
-        futures_util::stream::unfold(known, async |mut known| {
-            known.changed().await.ok()?;
-            Some(((), known))
-        })
-    }
-
-    /// The revision whose identities and routes lead requests by now.
-    pub fn applied(&self) -> watch::Receiver<Revision> {
-        self.applied.clone()
-    }
-
-    /// Starts no process any more. What runs serves on until [`HostHandle::shutdown`], and a process that
-    /// ends by the signal that told the gateway to stop has not failed.
-    pub fn start_no_more(&self) {
-        self.closing.cancel();
-    }
-
-    /// Stops all plugins at once, in order and within their deadlines. Open requests are not waited
-    /// for. When it returns, no process of a plugin is left.
-    pub async fn shutdown(&self) {
-        self.start_no_more();
-        self.stop.send_replace(true);
-        let mut applied = self.applied.clone();
-        // The host drops its end last of all.
-        while applied.changed().await.is_ok() {}
-    }
 }
 
 /// One plugin in the host's care.
@@ -415,15 +258,27 @@ impl Host {
         self.heed_limits();
         let mounts = self.mounts();
         self.generations.publish(&self.snapshot, mounts);
-        let required = |id| self.desired.get(id).is_some_and(|spec| spec.options.required);
         let supervised = self.supervised.iter();
-        let mut statuses: BTreeMap<_, _> = supervised
-            .map(|(id, s)| (*id, PluginStatus { required: required(id), ..s.view.status.clone() }))
-            .collect();
+        let mut statuses: BTreeMap<_, _> =
+            supervised.map(|(id, s)| (*id, self.status(*id, &s.view))).collect();
         statuses.extend(self.refused.iter().map(|status| (status.id, status.clone())));
         let (recorders, registered) = (self.recorders.clone(), self.snapshot.registered.clone());
         let known = Known { settled: true, statuses, recorders, registered };
         self.known.send_replace(Arc::new(known));
+    }
+
+    /// What is told of a plugin: held against what is wanted of it, which its supervisor may not know yet.
+    fn status(&self, id: PluginId, view: &View) -> PluginStatus {
+        let wanted = self.desired.get(&id);
+        let is_outdated = |wanted: &Arc<PluginSpec>| match &view.target {
+            Some(Target::Ready(instance)) => !instance.plugin().same_process(wanted),
+            _ => false,
+        };
+        PluginStatus {
+            required: wanted.is_some_and(|spec| spec.options.required),
+            is_outdated: wanted.is_some_and(is_outdated),
+            ..view.status.clone()
+        }
     }
 
     /// What is mounted now; of several plugins that claim a slug the lower number comes first.

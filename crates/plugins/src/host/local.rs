@@ -9,7 +9,7 @@ use super::assignment::{
 use super::exit::Exit;
 use super::fault::{Fault, quoted};
 use super::oom::MemoryWatch;
-use super::process::{OrderedEnd, Process};
+use super::process::{OrderedEnd, Process, Program};
 use super::recorder::Recording;
 use super::session::Session;
 use super::start::{Established, Start};
@@ -150,7 +150,7 @@ impl Local<'_> {
         let recent = recording.recent().clone();
         let process = match Process::spawn(
             &self.assignment.spec,
-            self.program,
+            Program::of_gateway(self.program),
             run_dir,
             &setup.settings,
             recent,
@@ -387,7 +387,7 @@ async fn broken_with(instance: &InstanceControl) -> usize {
 }
 
 /// Where the process has ended, that explains a failed call better than the call does.
-async fn explain(fault: Fault, process: &mut Process) -> Fault {
+pub(super) async fn explain(fault: Fault, process: &mut Process) -> Fault {
     if !matches!(fault, Fault::Call { .. } | Fault::Dial { .. } | Fault::Internal(_)) {
         return fault;
     }

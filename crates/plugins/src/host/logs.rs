@@ -11,6 +11,7 @@ use sidegate_model::record::LoggedLine;
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::watch;
 use tracing::Level;
 
 /// How many lines of an instance are kept.
@@ -39,24 +40,37 @@ impl Stream {
 /// Numbers the lines of a plugin. They begin with the time in microseconds, so that they grow on
 /// after a restart of the gateway.
 #[derive(Debug, Default)]
-pub(super) struct LineNumbers(AtomicU64);
+pub(super) struct LineNumbers {
+    last: AtomicU64,
+    /// Tells whoever follows the plugin that there is another line.
+    printed: watch::Sender<()>,
+}
 
 impl LineNumbers {
     /// Goes on behind this number.
     pub(super) fn behind(last: u64) -> Self {
-        Self(AtomicU64::new(last))
+        Self { last: AtomicU64::new(last), printed: watch::Sender::default() }
     }
 
     /// The last one.
     pub(super) fn last(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
+        self.last.load(Ordering::Relaxed)
+    }
+
+    /// Changes with every line.
+    pub(super) fn printed(&self) -> watch::Receiver<()> {
+        self.printed.subscribe()
     }
 
     fn next(&self, at: UnixMillis) -> u64 {
         let time = u64::try_from(at).unwrap_or_default().saturating_mul(1000);
         let next = |last: u64| (last + 1).max(time);
         let update = |last| Some(next(last));
-        next(self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, update).unwrap_or_default())
+        next(
+            self.last
+                .fetch_update(Ordering::Relaxed, Ordering::Relaxed, update)
+                .unwrap_or_default(),
+        )
     }
 }
 
@@ -65,22 +79,35 @@ impl LineNumbers {
 pub(super) struct RecentLines {
     numbers: Arc<LineNumbers>,
     lines: Mutex<VecDeque<LoggedLine>>,
+    /// The number of the last line that is not kept any more.
+    last_dropped: AtomicU64,
 }
 
 impl RecentLines {
     /// These lines, and those to come with the next numbers.
     pub(super) fn new(numbers: Arc<LineNumbers>, lines: Vec<LoggedLine>) -> Self {
-        Self { numbers, lines: Mutex::new(lines.into()) }
+        Self { numbers, lines: Mutex::new(lines.into()), last_dropped: AtomicU64::new(0) }
     }
 
     /// Takes a line and numbers it.
     pub(super) fn push(&self, line: LoggedLine) {
         let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
         if lines.len() == KEPT_LINES {
-            lines.pop_front();
+            let dropped = lines.pop_front().map_or(0, |line| line.number);
+            self.last_dropped.store(dropped, Ordering::Relaxed);
         }
         let number = self.numbers.next(line.at);
         lines.push_back(LoggedLine { number, ..line });
+        drop(lines);
+        self.numbers.printed.send_replace(());
+    }
+
+    /// Those of the lines that are kept whose number is higher, oldest first; and whether there were more of them.
+    pub(super) fn after(&self, number: u64) -> (Vec<LoggedLine>, bool) {
+        let lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        let begin = lines.partition_point(|line| line.number <= number);
+        let dropped = self.last_dropped.load(Ordering::Relaxed);
+        (lines.iter().skip(begin).cloned().collect(), dropped > number)
     }
 
     /// The last ones of those that are kept, oldest first.
@@ -214,5 +241,11 @@ mod tests {
         }
         assert_eq!(recent.last(KEPT_LINES + 1).len(), KEPT_LINES);
         assert_eq!(recent.last(1)[0].message, "249");
+        let (newest, is_cut) = recent.after(recent.last(3)[0].number);
+        assert_eq!(
+            newest.iter().map(|line| line.message.as_str()).collect::<Vec<_>>(),
+            ["248", "249"]
+        );
+        assert!(!is_cut && recent.after(0).1, "50 lines are gone");
     }
 }

@@ -64,6 +64,15 @@ impl Manifest {
         }
     }
 
+    /// What was told of it: its JSON, nothing, or why that cannot be read.
+    pub(super) fn told(json: &Result<Option<String>, String>) -> Self {
+        match json {
+            Ok(Some(json)) => Self::parse(json),
+            Ok(None) => Self::default(),
+            Err(why) => Self::unreadable(why),
+        }
+    }
+
     /// Whether it could be read.
     pub(super) fn is_readable(&self) -> bool {
         self.problem.is_none()

@@ -11,6 +11,7 @@ use super::logs::{LineWriter, LogSink, RecentLines, Stream};
 use super::peer::Family;
 use super::private_dir::PrivateDir;
 use super::run_dir::RunDir;
+use super::runtime::Runtime;
 use super::sealed::digest_of;
 use super::settings::HostSettings;
 use rustix::process::Signal;
@@ -61,6 +62,22 @@ pub(super) struct OrderedEnd {
     pub(super) killed: bool,
 }
 
+/// What is started.
+#[derive(Clone, Copy)]
+pub(super) struct Program<'a> {
+    /// Where it is.
+    pub(super) path: &'a Path,
+    /// Which kind of host it is told that it has.
+    pub(super) runtime: Runtime,
+}
+
+impl<'a> Program<'a> {
+    /// One that serves requests.
+    pub(super) fn of_gateway(path: &'a Path) -> Self {
+        Self { path, runtime: Runtime::Gateway }
+    }
+}
+
 /// A running plugin. Dropping it kills it and what it started.
 pub(super) struct Process {
     pid: u32,
@@ -81,7 +98,7 @@ impl Process {
     /// Starts a program for `spec` in a fresh folder of `run_dir`.
     pub(super) async fn spawn(
         spec: &Arc<PluginSpec>,
-        program: &Path,
+        Program { path: program, runtime }: Program<'_>,
         run_dir: &RunDir,
         settings: &HostSettings,
         recent: Arc<RecentLines>,
@@ -94,7 +111,8 @@ impl Process {
         });
         let dir = run_dir.private_dir()?;
         let identity = spec.options.mtls.then(Identity::generate).transpose()?;
-        let mut environment = environment_for(dir.path(), &settings.environment, &spec.options.env);
+        let mut environment =
+            environment_for(dir.path(), &settings.environment, &spec.options.env, runtime);
         environment.extend(identity.as_ref().map(client_certificate));
         let open_files = settings.open_files;
         let launch = Launch { program, checksum, dir: dir.path(), open_files, environment };
@@ -217,7 +235,8 @@ impl Process {
     }
 }
 
-fn check_program(path: &Path) -> Result<(), Fault> {
+/// Whether this can be started at all.
+pub(super) fn check_program(path: &Path) -> Result<(), Fault> {
     let found =
         fs::metadata(path).map_err(|source| Fault::Missing { path: path.to_owned(), source })?;
     if !found.is_file() {
@@ -235,6 +254,7 @@ fn environment_for(
     dir: &Path,
     ours: &[(OsString, OsString)],
     extra: &ExtraEnv,
+    runtime: Runtime,
 ) -> Vec<(OsString, OsString)> {
     let may_know = |name: &OsStr| {
         name.to_str().is_some_and(|n| INHERITED.contains(&n) || n.starts_with(INHERITED_PREFIX))
@@ -245,7 +265,7 @@ fn environment_for(
         (names::ENV_PROTOCOL_VERSIONS, names::APP_PROTOCOL.to_string().into()),
         (names::ENV_MIN_PORT, "10000".into()),
         (names::ENV_MAX_PORT, "25000".into()),
-        (names::ENV_RUNTIME, names::RUNTIME_GATEWAY.into()),
+        (names::ENV_RUNTIME, runtime.as_str().into()),
         (names::ENV_TMPDIR, dir.as_os_str().to_owned()),
         (names::ENV_UNIX_SOCKET_DIR, dir.as_os_str().to_owned()),
     ];

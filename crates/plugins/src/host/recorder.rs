@@ -11,6 +11,7 @@ use std::collections::VecDeque;
 use std::hash::{Hash as _, Hasher as _};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use tokio::sync::watch;
 
 /// How many processes that ended are remembered.
 const KEPT_ENDED: usize = 5;
@@ -117,6 +118,15 @@ impl Drop for Recording {
     }
 }
 
+/// A process, and what it printed since somebody looked.
+#[derive(Debug, Clone)]
+pub struct PrintedSince {
+    /// The process, with the lines that are kept.
+    pub record: InstanceRecord,
+    /// There were more lines, which are not kept any more.
+    pub is_cut: bool,
+}
+
 /// What is known of one plugin's processes; newest last.
 pub(super) struct PluginRecorder {
     /// When the plugin was registered.
@@ -188,6 +198,24 @@ impl PluginRecorder {
                 record.end.is_none() || ended <= KEPT_ENDED
             })
             .collect()
+    }
+
+    /// All records, newest first, each with those of its lines whose number is higher than this; and whether there were
+    /// more lines of it.
+    pub(super) fn since(&self, number: u64) -> Vec<PrintedSince> {
+        let processes: Vec<_> = self.processes().iter().rev().cloned().collect();
+        let told = |process: &Arc<ProcessRecord>| {
+            let mut record = process.record().clone();
+            let (lines, is_cut) = process.recent.after(number);
+            record.lines = lines;
+            PrintedSince { record, is_cut }
+        };
+        processes.iter().map(told).collect()
+    }
+
+    /// Changes with every line.
+    pub(super) fn printed(&self) -> watch::Receiver<()> {
+        self.numbers.printed()
     }
 
     /// What the latest process printed last, oldest first.

@@ -65,7 +65,7 @@ impl Remote<'_> {
             node_max_body: (!features.large_messages).then_some(node_max_body),
             endpoints,
             manifest: offer.manifest.clone(),
-            config_schema: offer.schema.known.clone(),
+            config_schema: offer.schema.told(),
             pid: None,
             recipient: None,
             sha256: None,

@@ -236,7 +236,7 @@ mod tests {
     async fn who_connects_and_never_agrees_on_tls_takes_few_places_only() {
         let dir = tempfile::tempdir().unwrap();
         let snapshots = watch::channel(Arc::default()).1;
-        let services = HostServices::new(Arc::new(NoStorage), snapshots, String::new());
+        let services = HostServices::new(NoStorage::keepers(), snapshots, String::new());
         let (ours, theirs) = (Identity::generate().unwrap(), Identity::generate().unwrap());
         let peer = PeerCertificate::from_der(theirs.certificate_der()).unwrap();
         let tls = Some(Acceptor::new(&ours, &peer));

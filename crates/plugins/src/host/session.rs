@@ -8,6 +8,7 @@ use super::fault::Fault;
 use super::logs::{LogSink, Stream};
 use super::manifest::Manifest;
 use super::open_session::keep_open;
+use super::runtime::Runtime;
 use super::schema::Schema;
 use super::settings::HostLimits;
 use sidegate_model::clock::now_millis;
@@ -16,6 +17,7 @@ use sidegate_model::convert::plugin_config;
 use sidegate_model::plugin::PluginSpec;
 use sidegate_wire::handshake::{
     CONFIG_SERVICE_BROKER_ID, FEATURE_HEADER_LIST, FEATURE_LARGE_MESSAGES, FEATURE_RAW_PATH,
+    FEATURE_SEALING, FEATURE_STORAGE,
 };
 use sidegate_wire::plugin as wire;
 use std::sync::Arc;
@@ -35,13 +37,21 @@ const MAX_ANSWER_BYTES: usize = 64 * 1024 * 1024;
 const MAX_MANIFEST_BYTES: usize = 1024 * 1024;
 
 /// What the gateway can do beyond the original contract.
-const FEATURES: [&str; 3] = [FEATURE_HEADER_LIST, FEATURE_RAW_PATH, FEATURE_LARGE_MESSAGES];
+const FEATURES: [&str; 5] = [
+    FEATURE_HEADER_LIST,
+    FEATURE_RAW_PATH,
+    FEATURE_LARGE_MESSAGES,
+    FEATURE_STORAGE,
+    FEATURE_SEALING,
+];
 
 /// The connection over which the host looks after one process.
 pub(super) struct Session {
     plugin: PluginServiceClient<Channel>,
     controller: GrpcControllerClient<Channel>,
     limits: HostLimits,
+    /// Which kind of host the plugin was told that it has.
+    runtime: Runtime,
     /// `None` for a plugin that cannot reach the host services.
     broker: Option<Broker>,
     /// What lasts as long as the process: reading its output, and its sessions.
@@ -68,7 +78,13 @@ impl Session {
         let plugin =
             PluginServiceClient::new(channel.clone()).max_decoding_message_size(MAX_ANSWER_BYTES);
         let controller = GrpcControllerClient::new(channel);
-        Self { plugin, controller, limits, broker: None, lasting: JoinSet::new() }
+        let (runtime, lasting) = (Runtime::Gateway, JoinSet::new());
+        Self { plugin, controller, limits, runtime, broker: None, lasting }
+    }
+
+    /// The same for a process of this runtime.
+    pub(super) fn within(self, runtime: Runtime) -> Self {
+        Self { runtime, ..self }
     }
 
     /// Gives the plugin its configuration and returns the features it announced. Once per process.
@@ -76,9 +92,8 @@ impl Session {
         let mut config = plugin_config(spec.id, &spec.config);
         // Our own word, whatever an operator wrote there: without a broker there must be none.
         config.remove(CONFIG_SERVICE_BROKER_ID);
-        config.extend(
-            self.broker.as_ref().map(|_| (CONFIG_SERVICE_BROKER_ID.into(), BROKER_ID.to_string())),
-        );
+        let has_broker = self.broker.is_some();
+        config.extend(self.runtime.reserved(spec.id, has_broker));
         let request = wire::InitRequest { config, features: FEATURES.map(str::to_owned).into() };
         let mut plugin = self.plugin.clone();
         let limit = self.limits.initialize;
@@ -112,16 +127,22 @@ impl Session {
 
     /// What its manifest says. A plugin without one, or without an answer in time, has nothing to say.
     pub(super) async fn manifest(&self) -> Manifest {
+        Manifest::told(&self.manifest_json().await)
+    }
+
+    /// The JSON of its manifest.
+    ///
+    /// # Errors
+    /// Why it cannot be read.
+    pub(super) async fn manifest_json(&self) -> Result<Option<String>, String> {
         let mut plugin = self.plugin.clone().max_decoding_message_size(MAX_MANIFEST_BYTES);
         let request = wire::GetManifestRequest {};
         let answer = call("GetManifest", self.limits.manifest, request, |r| plugin.get_manifest(r));
         match answer.await {
-            Ok(answer) if answer.success => Manifest::parse(&answer.manifest_json),
+            Ok(answer) if answer.success => Ok(Some(answer.manifest_json)),
             // That is how a message that is too large is refused.
-            Err(FailedCall { fault, code: Some(Code::OutOfRange) }) => {
-                Manifest::unreadable(&fault.to_string())
-            }
-            _ => Manifest::default(),
+            Err(FailedCall { fault, code: Some(Code::OutOfRange) }) => Err(fault.to_string()),
+            _ => Ok(None),
         }
     }
 
@@ -140,7 +161,10 @@ impl Session {
             Err(FailedCall { fault, code: Some(Code::OutOfRange) }) => {
                 Schema::unreadable(&fault.to_string())
             }
-            _ => Schema::default(),
+            Err(FailedCall { code: Some(Code::Unimplemented), .. }) => Schema::none(),
+            // It answered, and failed to say it.
+            Ok(_) | Err(FailedCall { code: Some(Code::Unknown), .. }) => Schema::default(),
+            Err(_) => Schema::unheard(),
         }
     }
 

@@ -77,7 +77,7 @@ impl Start<'_> {
             endpoints,
             manifest,
             recipient: Some(recipient),
-            config_schema: schema.known,
+            config_schema: schema.told(),
             pid: Some(process.pid()),
             sha256: process.sha256().await,
             start_duration: begun.elapsed(),

@@ -13,6 +13,7 @@ use super::view::{PluginRecord, View};
 use sidegate_model::UnixMillis;
 use sidegate_model::clock::now_millis;
 use sidegate_model::plugin::{PluginId, PluginSpec};
+use sidegate_model::plugin_effect::Effect;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -136,30 +137,31 @@ impl Supervisor {
     fn note_wish(&mut self) {
         let wish = self.wishes.borrow_and_update().clone();
         match wish {
-            DesiredRun::Run(spec) if self.life.is_wanted() && spec == self.record.spec => {}
-            DesiredRun::Run(spec) if self.does_for(&spec) => {
-                self.heed(spec);
-                // Nothing happens to the plugin, but what is shown of it changes.
-                self.pending.push_back(LifecycleEvent::Tick);
-            }
-            DesiredRun::Run(spec) => {
-                self.heed(spec);
-                self.attended |= self.edition.0 > 0;
-                self.edition.0 += 1;
-                self.pending.push_back(LifecycleEvent::Wanted(self.edition));
-            }
+            DesiredRun::Run(spec) => match self.effect_of(&spec) {
+                Effect::None => {}
+                Effect::Live => {
+                    self.heed(spec);
+                    // Nothing happens to the plugin, but what is shown of it changes.
+                    self.pending.push_back(LifecycleEvent::Tick);
+                }
+                Effect::Reload | Effect::Start | Effect::Stop => {
+                    self.heed(spec);
+                    self.attended |= self.edition.0 > 0;
+                    self.edition.0 += 1;
+                    self.pending.push_back(LifecycleEvent::Wanted(self.edition));
+                }
+            },
             DesiredRun::Stop => self.pending.push_back(LifecycleEvent::Unwanted),
             DesiredRun::Quit => self.quit(),
         }
     }
 
-    /// Whether what serves or is being started does for this spec as well: nothing has changed but
-    /// what the gateway itself heeds.
-    fn does_for(&self, spec: &PluginSpec) -> bool {
-        let serves = self.record.serving.as_ref().map(|(ready, _)| ready.instance.plugin());
-        self.life.is_wanted()
-            && self.record.spec.same_process(spec)
-            && (self.life.is_starting() || serves.is_some_and(|serves| serves.same_process(spec)))
+    /// What the wish for this spec means for what serves or is being started.
+    fn effect_of(&self, spec: &PluginSpec) -> Effect {
+        let wished = self.life.is_wanted().then_some(&*self.record.spec);
+        let serves = self.record.serving.as_ref().map(|(ready, _)| &**ready.instance.plugin());
+        let runs = if self.life.is_starting() { wished } else { serves };
+        Effect::of(wished, runs, Some(spec))
     }
 
     fn heed(&mut self, spec: Arc<PluginSpec>) {

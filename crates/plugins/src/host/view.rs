@@ -214,6 +214,7 @@ fn blank_status(spec: &PluginSpec, state: PluginState) -> PluginStatus {
         restarts: 0,
         next_start_at: None,
         ready_since: None,
+        is_outdated: false,
         hooks: Vec::new(),
         requested_scopes: Vec::new(),
         config_schema: None,

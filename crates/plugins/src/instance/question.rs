@@ -97,6 +97,8 @@ pub struct Question<'a> {
     pub facts: &'a NodeFacts,
     /// The app that calls, if it is known.
     pub app: Option<&'a AppIdentity>,
+    /// What [`encode_facts`] made of what else is known of the caller.
+    pub caller_facts: &'a [u8],
     /// The scopes of its token.
     pub scopes: &'a [String],
     /// Whether its endpoint answers with a stream.

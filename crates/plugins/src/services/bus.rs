@@ -5,6 +5,7 @@
 //! one has subscribed, the newest before it that has; where none leads, the newest that has subscribed.
 
 use super::detached::detached;
+use super::event_log::Reach;
 use crate::rate_limited_log::RateLimitedLogs;
 use futures_util::Stream;
 use sidegate_model::plugin::PluginId;
@@ -144,11 +145,11 @@ pub(super) struct Bus {
 }
 
 impl Bus {
-    /// Gives an event to all who want it; waits for nobody. All subscribers see the events of one
+    /// Gives an event to all who want it, and tells to how many; waits for nobody. All subscribers see the events of one
     /// topic in the same order.
-    pub(super) fn publish(&self, mut event: EventMessage) {
+    pub(super) fn publish(&self, mut event: EventMessage) -> Reach {
         event.payload = detached(event.payload);
-        let (mut lost, mut newly_slow) = (0, Vec::new());
+        let (mut reached, mut lost, mut newly_slow) = (0, 0, Vec::new());
         let mut subscribers = self.lock();
         let interests = [Interest::Everything, Interest::Topic(event.topic.clone())];
         let receivers = subscribers.receivers(&interests);
@@ -159,7 +160,7 @@ impl Bus {
                     continue;
                 }
                 match subscriber.offer(&event) {
-                    Fate::Taken => {}
+                    Fate::Taken => reached += 1,
                     Fate::Lost => lost += 1,
                     Fate::FirstLost => {
                         lost += 1;
@@ -169,7 +170,7 @@ impl Bus {
             }
         }
         drop(subscribers);
-        self.lost.fetch_add(lost, Ordering::Relaxed);
+        self.lost.fetch_add(u64::from(lost), Ordering::Relaxed);
         for plugin in newly_slow {
             let Some(times) = self.slow.due(plugin) else { continue };
             tracing::warn!(
@@ -179,6 +180,7 @@ impl Bus {
                 "a plugin reads its events too slowly; it loses what its queue cannot hold"
             );
         }
+        Reach { reached, lost }
     }
 
     /// Adds a subscriber, which gets whatever is published from now on. `place` is given back when

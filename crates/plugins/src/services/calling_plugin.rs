@@ -9,11 +9,15 @@ use tokio::sync::watch;
 use tonic::Status;
 
 pub(super) const APPS_READ: &str = "apps.read";
+pub(super) const APPS_WRITE: &str = "apps.write";
 pub(super) const BUDGET_READ: &str = "budget.read";
 pub(super) const CONTROL_SEND: &str = "control.send";
 pub(super) const CREDENTIALS_VALIDATE: &str = "credentials.validate";
 pub(super) const KV_READWRITE: &str = "kv.readwrite";
 pub(super) const LLMS_READ: &str = "llms.read";
+pub(super) const PLUGINS_CONFIG: &str = "plugins.config";
+pub(super) const PLUGINS_READ: &str = "plugins.read";
+pub(super) const PLUGINS_WRITE: &str = "plugins.write";
 pub(super) const PRICING_READ: &str = "pricing.read";
 
 /// Who is at the other end of a connection.
@@ -38,6 +42,21 @@ impl CallingPlugin {
 
     pub(super) fn key(&self) -> ProcessKey {
         ProcessKey { plugin: self.id, process: self.process }
+    }
+
+    /// Checks that one of two scopes is granted right now; where none is, the first is said to be missing.
+    pub(super) fn granted_either(
+        &self,
+        scope: &'static str,
+        other: &'static str,
+    ) -> Result<Arc<Snapshot>, Status> {
+        let has_other = self
+            .snapshots
+            .borrow()
+            .plugins
+            .get(&self.id)
+            .is_some_and(|spec| spec.service_scopes.contains(other));
+        self.granted(if has_other { other } else { scope })
     }
 
     /// Checks that the scope is granted right now, and gives the snapshot that says so: a call is
@@ -81,11 +100,15 @@ mod tests {
     fn every_scope_that_can_be_granted_is_asked_for_here_and_no_other() {
         let asked = [
             APPS_READ,
+            APPS_WRITE,
             BUDGET_READ,
             CONTROL_SEND,
             CREDENTIALS_VALIDATE,
             KV_READWRITE,
             LLMS_READ,
+            PLUGINS_CONFIG,
+            PLUGINS_READ,
+            PLUGINS_WRITE,
             PRICING_READ,
         ];
         assert_eq!(asked, SERVICE_SCOPES);

@@ -4,13 +4,17 @@
 use super::events::Events;
 use super::limiter::{MAX_CALLS, MAX_MESSAGE_BYTES, ServiceLimiter};
 use super::management::Management;
+use super::sidegate::Sidegate;
+use super::studio::{Studio, UPDATE_CONFIG, not_offered};
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use hyper::body::Incoming;
 use sidegate_model::plugin::PluginId;
 use sidegate_wire::events::plugin_event_service_server as events;
+use sidegate_wire::host::sidegate_host_service_server as sidegate;
 use sidegate_wire::management::microgateway_management_service_server as management;
+use sidegate_wire::studio::ai_studio_management_service_server as studio;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -23,6 +27,8 @@ use tower::Service as _;
 
 /// How long a call may take until its answer begins, the sending of the question included.
 const DEADLINE: Duration = Duration::from_secs(10);
+/// The same for a configuration, whose answer waits until it serves.
+const CONFIG_DEADLINE: Duration = Duration::from_secs(30);
 /// The only call that is meant to last.
 const SUBSCRIBE: &str = "/plugin_events.PluginEventService/Subscribe";
 
@@ -32,15 +38,32 @@ pub(super) struct Calls {
     plugin: PluginId,
     limiter: Arc<ServiceLimiter>,
     management: management::MicrogatewayManagementServiceServer<Management>,
+    /// Beside a console only.
+    studio: Option<studio::AiStudioManagementServiceServer<Studio>>,
+    sidegate: sidegate::SidegateHostServiceServer<Sidegate>,
     events: events::PluginEventServiceServer<Events>,
 }
 
 impl Calls {
-    pub(super) fn new(management: Management, events: Events) -> Self {
+    pub(super) fn new(
+        management: Management,
+        studio: Option<Studio>,
+        sidegate: Sidegate,
+        events: Events,
+    ) -> Self {
+        let studio = studio.map(|studio| {
+            studio::AiStudioManagementServiceServer::new(studio)
+                .max_decoding_message_size(MAX_MESSAGE_BYTES)
+                .max_encoding_message_size(MAX_MESSAGE_BYTES)
+        });
         Self {
             plugin: management.calling_plugin.id,
             limiter: events.limiter.clone(),
             management: management::MicrogatewayManagementServiceServer::new(management)
+                .max_decoding_message_size(MAX_MESSAGE_BYTES)
+                .max_encoding_message_size(MAX_MESSAGE_BYTES),
+            studio,
+            sidegate: sidegate::SidegateHostServiceServer::new(sidegate)
                 .max_decoding_message_size(MAX_MESSAGE_BYTES)
                 .max_encoding_message_size(MAX_MESSAGE_BYTES),
             events: events::PluginEventServiceServer::new(events)
@@ -67,10 +90,12 @@ impl Calls {
             ))
         })?;
         let lasting = request.uri().path() == SUBSCRIBE;
-        let response = timeout(DEADLINE, self.dispatched(request)).await.map_err(|_| {
+        let is_config = request.uri().path() == UPDATE_CONFIG;
+        let deadline = if is_config { CONFIG_DEADLINE } else { DEADLINE };
+        let response = timeout(deadline, self.dispatched(request)).await.map_err(|_| {
             Status::deadline_exceeded(format!(
                 "the call took longer than {} seconds",
-                DEADLINE.as_secs()
+                deadline.as_secs()
             ))
         })?;
         // Subscriptions have a bound of their own, and an answer without a body is over.
@@ -81,10 +106,17 @@ impl Calls {
     }
 
     async fn dispatched(mut self, request: Request<Incoming>) -> Response<Body> {
-        let service = request.uri().path().split('/').nth(1).unwrap_or_default();
-        let answered = match service {
-            management::SERVICE_NAME => self.management.call(request).await,
-            events::SERVICE_NAME => self.events.call(request).await,
+        let mut names = request.uri().path().split('/').skip(1);
+        let (service, method) =
+            (names.next().unwrap_or_default(), names.next().unwrap_or_default());
+        let answered = match (service, &mut self.studio) {
+            (studio::SERVICE_NAME, Some(studio)) => match not_offered(method) {
+                Some(status) => Ok(status.into_http()),
+                None => studio.call(request).await,
+            },
+            (management::SERVICE_NAME, _) => self.management.call(request).await,
+            (sidegate::SERVICE_NAME, _) => self.sidegate.call(request).await,
+            (events::SERVICE_NAME, _) => self.events.call(request).await,
             _ => Ok(Status::unimplemented("this gateway does not offer this service").into_http()),
         };
         answered.unwrap_or_else(|never| match never {})

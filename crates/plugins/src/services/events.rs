@@ -3,7 +3,9 @@
 
 use super::bus::{Bus, Interest, Subscription};
 use super::calling_plugin::CallingPlugin;
+use super::event_log::{EventLog, remembered};
 use super::limiter::{MAX_SUBSCRIPTIONS, ServiceLimiter};
+use sidegate_model::clock::now_millis;
 use sidegate_wire::events::plugin_event_service_server::PluginEventService;
 use sidegate_wire::events::{
     EventMessage, PublishRequest, PublishResponse, SubscribeRequest, UnsubscribeRequest,
@@ -23,6 +25,7 @@ pub(super) struct Events {
     pub(super) calling_plugin: CallingPlugin,
     pub(super) limiter: Arc<ServiceLimiter>,
     pub(super) bus: Arc<Bus>,
+    pub(super) log: Arc<EventLog>,
     /// The name of this gateway, which every event carries.
     pub(super) node: Arc<str>,
 }
@@ -94,7 +97,10 @@ impl Events {
         let id = unique_id().map_err(|_| "no id could be made for the event".to_owned())?;
         let origin = format!("plugin:{}@{}", self.calling_plugin.id, self.node);
         let direction = if (0..=2).contains(&direction) { direction } else { 0 };
-        self.bus.publish(EventMessage { id: id.clone(), topic, origin, direction, payload });
+        let event = EventMessage { id: id.clone(), topic, origin, direction, payload };
+        let noted = remembered(&event, now_millis());
+        let reach = self.bus.publish(event);
+        self.log.note(self.calling_plugin.id, noted, reach);
         Ok(id)
     }
 }

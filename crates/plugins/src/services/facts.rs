@@ -4,7 +4,6 @@ use super::limiter::MAX_MESSAGE_BYTES;
 use jiff::ToSpan as _;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
-use prost::Message as _;
 use prost_types::Timestamp;
 use sidegate_model::UnixMillis;
 use sidegate_model::app::{App, AppId};
@@ -33,18 +32,25 @@ pub(super) fn list_apps(
     let wanted = request.is_active.unwrap_or(true);
     let mut all: Vec<_> = snapshot.apps.iter().filter(|app| app.is_active == wanted).collect();
     all.sort_unstable_by_key(|app| app.id);
-    let positive = |number: i32| usize::try_from(number).ok().filter(|number| *number > 0);
     let page = positive(request.page).unwrap_or(1);
     let limit = positive(request.limit).unwrap_or(DEFAULT_PAGE).min(MAX_PAGE);
     let start = (page - 1).saturating_mul(limit);
     Ok(ListAppsResponse {
-        apps: within_a_message(all.iter().skip(start).take(limit).copied())?,
+        apps: within_a_message(all.iter().skip(start).take(limit).copied(), info)?,
         total_count: i64::try_from(all.len()).unwrap_or(i64::MAX),
     })
 }
 
+/// A number of a message that means something from 1 on.
+pub(super) fn positive(number: i32) -> Option<usize> {
+    usize::try_from(number).ok().filter(|number| *number > 0)
+}
+
 /// Refuses what would not fit, before all of it is made.
-fn within_a_message<'a>(apps: impl Iterator<Item = &'a Arc<App>>) -> Result<Vec<AppInfo>, Status> {
+pub(super) fn within_a_message<'a, M: prost::Message>(
+    apps: impl Iterator<Item = &'a Arc<App>>,
+    info: impl Fn(&App) -> M,
+) -> Result<Vec<M>, Status> {
     // What a list adds to each entry is a few bytes.
     const FRAME: usize = 16;
     let (mut infos, mut bytes) = (Vec::new(), FRAME);
@@ -139,7 +145,7 @@ fn info(app: &App) -> AppInfo {
     }
 }
 
-fn timestamp(at: UnixMillis) -> Timestamp {
+pub(super) fn timestamp(at: UnixMillis) -> Timestamp {
     let nanos = i32::try_from(at.rem_euclid(1000) * 1_000_000).unwrap_or_default();
     Timestamp { seconds: at.div_euclid(1000), nanos }
 }

@@ -4,16 +4,24 @@
 use super::bus::{Bus, ProcessKey};
 use super::calling_plugin::{CallingPlugin, callable};
 use super::calls::Calls;
+use super::event_log::EventLog;
 use super::events::Events;
 use super::limiter::{MAX_CONNECTIONS, ServiceLimiter, ServiceLimiters};
 use super::management::Management;
+use super::page_calls::PageCalls;
 use super::recipient::EventRecipient;
 use super::refusals::Refusals;
+use super::save_rate::SaveRate;
+use super::sidegate::Sidegate;
+use super::studio::Studio;
 use hyper::server::conn::http2;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use sidegate_model::kv::Kv;
+use sidegate_model::own_changes::OwnChanges;
 use sidegate_model::plugin::PluginId;
+use sidegate_model::plugin_event::PluginEvents;
+use sidegate_model::plugin_sealing::NamespaceKeys;
 use sidegate_model::snapshot::Snapshot;
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -33,15 +41,37 @@ pub struct HostServices {
     parts: Arc<Parts>,
     /// Who gets the events, where they are offered to one process only.
     recipient: Option<Arc<EventRecipient>>,
+    /// What pages ask the process, where it is one beside the console.
+    page_calls: Option<Arc<PageCalls>>,
 }
 
 struct Parts {
-    kv: Arc<dyn Kv>,
+    /// Who changes what is stored on behalf of plugins; none beside a gateway.
+    changes: Option<Arc<dyn OwnChanges>>,
+    keepers: Keepers,
     snapshots: watch::Receiver<Arc<Snapshot>>,
     node: Arc<str>,
     bus: Arc<Bus>,
+    log: Arc<EventLog>,
     limiters: ServiceLimiters,
+    save_rate: Arc<SaveRate>,
     refusals: Arc<Refusals>,
+}
+
+/// Where plugins keep something, and what seals for them.
+#[derive(Clone)]
+pub struct Keepers {
+    /// Their storage.
+    pub kv: Arc<dyn Kv>,
+    /// The keys of their namespaces.
+    pub keys: Arc<dyn NamespaceKeys>,
+}
+
+impl Keepers {
+    /// These ones.
+    pub fn new(kv: impl Kv, keys: impl NamespaceKeys) -> Self {
+        Self { kv: Arc::new(kv), keys: Arc::new(keys) }
+    }
 }
 
 /// One of the connections that a plugin may have; free again when it is dropped.
@@ -54,18 +84,53 @@ pub(crate) struct ConnectionSlot {
 impl HostServices {
     /// Offers this storage and the facts of the current snapshot. `node` is the name of this
     /// gateway, which every event carries.
-    pub fn new(kv: Arc<dyn Kv>, snapshots: watch::Receiver<Arc<Snapshot>>, node: String) -> Self {
-        let (bus, limiters, refusals) =
-            (Arc::default(), ServiceLimiters::default(), Arc::default());
-        let parts = Parts { kv, snapshots, node: node.into(), bus, limiters, refusals };
-        Self { parts: Arc::new(parts), recipient: None }
+    pub fn new(keepers: Keepers, snapshots: watch::Receiver<Arc<Snapshot>>, node: String) -> Self {
+        let (bus, log, limiters, refusals) =
+            (Arc::default(), Arc::default(), ServiceLimiters::default(), Arc::default());
+        let (changes, node) = (None, node.into());
+        let save_rate = Arc::new(SaveRate::new());
+        let parts =
+            Parts { changes, keepers, snapshots, node, bus, log, limiters, save_rate, refusals };
+        Self { parts: Arc::new(parts), recipient: None, page_calls: None }
+    }
+
+    /// What processes beside the console are offered: the same, with events of their own kind only, and the admin side.
+    pub fn beside_console(
+        keepers: Keepers,
+        snapshots: watch::Receiver<Arc<Snapshot>>,
+        node: String,
+        changes: Arc<dyn OwnChanges>,
+    ) -> Self {
+        let (bus, log, limiters, refusals) =
+            (Arc::default(), Arc::default(), ServiceLimiters::default(), Arc::default());
+        let (changes, node) = (Some(changes), node.into());
+        let save_rate = Arc::new(SaveRate::new());
+        let parts =
+            Parts { changes, keepers, snapshots, node, bus, log, limiters, save_rate, refusals };
+        Self { parts: Arc::new(parts), recipient: None, page_calls: None }
+    }
+
+    /// The same services for one process of this plugin beside the console, of which pages ask this.
+    pub(crate) fn of_page_process(
+        &self,
+        plugin: PluginId,
+        calls: Arc<PageCalls>,
+    ) -> (Self, Arc<EventRecipient>) {
+        let (services, recipient) = self.of_process(plugin);
+        (Self { page_calls: Some(calls), ..services }, recipient)
     }
 
     /// The same services for one process of this plugin, and who gets the events for it.
     pub(crate) fn of_process(&self, plugin: PluginId) -> (Self, Arc<EventRecipient>) {
         let (bus, refusals) = (self.parts.bus.clone(), self.parts.refusals.clone());
         let recipient = Arc::new(EventRecipient::begin(plugin, bus, refusals));
-        (Self { parts: self.parts.clone(), recipient: Some(recipient.clone()) }, recipient)
+        let (parts, page_calls) = (self.parts.clone(), None);
+        (Self { parts, recipient: Some(recipient.clone()), page_calls }, recipient)
+    }
+
+    /// What is configured.
+    pub(crate) fn snapshots(&self) -> watch::Receiver<Arc<Snapshot>> {
+        self.parts.snapshots.clone()
     }
 
     /// What a plugin asked for and is not granted, in words for an operator.
@@ -128,6 +193,11 @@ impl HostServices {
         }
     }
 
+    /// What a plugin published last, newest first, with what was in it where that is wanted.
+    pub fn events(&self, plugin: PluginId, with_payload: bool) -> PluginEvents {
+        self.parts.log.read(plugin, with_payload)
+    }
+
     /// How many events plugins have lost because they read them too slowly.
     pub fn lost_events(&self) -> u64 {
         self.parts.bus.lost()
@@ -146,10 +216,19 @@ impl HostServices {
         let key = key.unwrap_or(ProcessKey { plugin, process: 0 });
         let calling_plugin =
             CallingPlugin::new(key, parts.snapshots.clone(), parts.refusals.clone());
-        let management =
-            Management { calling_plugin: calling_plugin.clone(), kv: parts.kv.clone() };
-        let events =
-            Events { calling_plugin, limiter, bus: parts.bus.clone(), node: parts.node.clone() };
-        Calls::new(management, events)
+        let Keepers { kv, keys } = parts.keepers.clone();
+        let management = Management { calling_plugin: calling_plugin.clone(), kv: kv.clone() };
+        let sidegate = Sidegate { calling_plugin: calling_plugin.clone(), kv: kv.clone(), keys };
+        let changes = parts.changes.clone().zip(self.page_calls.clone());
+        let studio = changes.map(|(changes, page_calls)| Studio {
+            calling_plugin: calling_plugin.clone(),
+            kv,
+            changes,
+            page_calls,
+            save_rate: parts.save_rate.clone(),
+        });
+        let (bus, log, node) = (parts.bus.clone(), parts.log.clone(), parts.node.clone());
+        let events = Events { calling_plugin, limiter, bus, log, node };
+        Calls::new(management, studio, sidegate, events)
     }
 }

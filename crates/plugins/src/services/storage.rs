@@ -66,7 +66,8 @@ pub(super) async fn delete(
 /// Any call can find it so, and a plugin calls as often as it likes.
 static UNREACHABLE: RateLimitedLogs<PluginId> = RateLimitedLogs::new();
 
-fn refusal(plugin: PluginId, error: KvError) -> Status {
+/// Why the storage did not do it, in words for the plugin.
+pub(super) fn refusal(plugin: PluginId, error: KvError) -> Status {
     match error {
         KvError::Key(_) | KvError::Value(_) => Status::invalid_argument(error.to_string()),
         KvError::Full => Status::resource_exhausted(error.to_string()),

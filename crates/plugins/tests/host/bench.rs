@@ -7,14 +7,15 @@ use http::HeaderMap;
 use serde_json::Value;
 use sidegate_model::path::PluginPath;
 use sidegate_model::plugin::{PluginId, PluginSpec, Slug};
+use sidegate_model::plugin_sealing::NoKeys;
 use sidegate_model::snapshot::Snapshot;
 use sidegate_model::status::PluginStatus;
 use sidegate_plugins::host::{
     self, CallerFacts, HostHandle, HostLimits, HostSettings, RestartLimits,
 };
 use sidegate_plugins::{
-    Answer, AnswerBody, CallLimits, End, HostServices, Instance, Mount, NodeFacts, Question,
-    RequestBody, RequestFields, Scheme, Target,
+    Answer, AnswerBody, CallLimits, End, HostServices, Instance, Keepers, Mount, NodeFacts,
+    Question, RequestBody, RequestFields, Scheme, Target,
 };
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -86,7 +87,8 @@ impl Bench {
             limits,
         };
         let kv = Arc::new(Memory::default());
-        let services = HostServices::new(kv.clone(), received.clone(), "bench".to_owned());
+        let keepers = Keepers { kv: kv.clone(), keys: Arc::new(NoKeys) };
+        let services = HostServices::new(keepers, received.clone(), "bench".to_owned());
         let calls = CallerFacts { shards: 1, max_body_bytes: 1024 * 1024 };
         let host = host::start(settings, calls, services, received).unwrap();
         Self { dir, host, kv, snapshots }
@@ -238,6 +240,7 @@ async fn ask(instance: &Instance, target: &str, streams: bool) -> Result<Answer,
         request_id: "",
         plugin: instance.plugin(),
         facts: &facts,
+        caller_facts: &[],
         app: None,
         scopes: &[],
         streams,

@@ -3,10 +3,14 @@
 use crate::memory::Memory;
 use hyper_util::rt::TokioIo;
 use sidegate_model::app::{App, AppId};
+use sidegate_model::namespace::Namespace;
 use sidegate_model::plugin::{PluginId, PluginSpec};
+use sidegate_model::plugin_sealing::{KeysFuture, Look, NamespaceKeys};
+use sidegate_model::sealing::Keyring;
 use sidegate_model::snapshot::Snapshot;
-use sidegate_plugins::HostServices;
+use sidegate_plugins::{HostServices, Keepers};
 use sidegate_wire::events::plugin_event_service_client::PluginEventServiceClient;
+use sidegate_wire::host::sidegate_host_service_client::SidegateHostServiceClient;
 use sidegate_wire::management::PluginContext;
 use sidegate_wire::management::microgateway_management_service_client::MicrogatewayManagementServiceClient;
 use std::io;
@@ -16,6 +20,15 @@ use tokio::net::UnixStream;
 use tokio::sync::watch;
 use tokio_util::task::AbortOnDropHandle;
 use tonic::transport::{Channel, Endpoint};
+
+/// The same key for each namespace.
+struct OneKey;
+
+impl NamespaceKeys for OneKey {
+    fn keys<'a>(&'a self, _: &'a Namespace, _: Look) -> KeysFuture<'a> {
+        Box::pin(std::future::ready(Some(Arc::new(Keyring::single([7; 32])))))
+    }
+}
 
 /// A gateway as far as plugins may ask it.
 pub(crate) struct Harness {
@@ -27,7 +40,8 @@ pub(crate) struct Harness {
 impl Harness {
     pub(crate) fn new() -> Self {
         let (kv, snapshots) = (Arc::new(Memory::default()), watch::Sender::default());
-        let services = HostServices::new(kv.clone(), snapshots.subscribe(), "here".into());
+        let keepers = Keepers { kv: kv.clone(), keys: Arc::new(OneKey) };
+        let services = HostServices::new(keepers, snapshots.subscribe(), "here".into());
         Self { services, kv, snapshots }
     }
 
@@ -64,6 +78,7 @@ impl Harness {
         Plugin {
             management: MicrogatewayManagementServiceClient::new(channel.clone()),
             events: PluginEventServiceClient::new(channel.clone()),
+            sidegate: SidegateHostServiceClient::new(channel.clone()),
             channel,
             serving: AbortOnDropHandle::new(serving),
         }
@@ -86,6 +101,7 @@ where
 pub(crate) struct Plugin {
     pub(crate) management: MicrogatewayManagementServiceClient<Channel>,
     pub(crate) events: PluginEventServiceClient<Channel>,
+    pub(crate) sidegate: SidegateHostServiceClient<Channel>,
     pub(crate) channel: Channel,
     /// The gateway's end; the connection breaks when this is dropped.
     pub(crate) serving: AbortOnDropHandle<()>,
@@ -115,6 +131,7 @@ pub(crate) fn app(id: u32) -> App {
         namespace: <_>::default(),
         max_staleness: None,
         managed_by: String::new(),
+        made_for: None,
         created_at: 1_500,
         updated_at: 2_000,
     }

@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod bounds;
+mod conditions;
 mod events;
 #[path = "../../../../e2e/src/eventually.rs"]
 mod eventually;

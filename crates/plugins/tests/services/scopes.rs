@@ -6,6 +6,7 @@ use sidegate_model::scope::SERVICE_SCOPES;
 use sidegate_wire::events::PublishRequest;
 use sidegate_wire::health::HealthCheckRequest;
 use sidegate_wire::health::health_client::HealthClient;
+use sidegate_wire::host;
 use sidegate_wire::management as wire;
 use tonic::{Code, Status};
 
@@ -32,6 +33,20 @@ async fn ask_everything(plugin: &mut Plugin) -> Vec<(&'static str, &'static str,
         "pricing.read" list_model_prices ListModelPricesRequest
         "pricing.read" get_model_price GetModelPriceRequest
     }
+    macro_rules! ask_sidegate {
+        ($($method:ident $request:ident)+) => {$(
+            let answer = plugin.sidegate.$method(host::$request::default()).await;
+            answers.push(("kv.readwrite", stringify!($method), answer.err()));
+        )+};
+    }
+    ask_sidegate! {
+        read_entry ReadEntryRequest
+        write_entry WriteEntryRequest
+        take_entry TakeEntryRequest
+        list_entries ListEntriesRequest
+        seal SealRequest
+        open OpenRequest
+    }
     answers
 }
 
@@ -42,7 +57,7 @@ async fn each_scope_opens_its_methods_and_no_other() {
     for granted in SERVICE_SCOPES {
         harness.grant(7, &[granted]);
         let answers = ask_everything(&mut plugin).await;
-        assert_eq!(answers.len(), 12);
+        assert_eq!(answers.len(), 18);
         for (scope, method, refused) in answers {
             let denied = refused.is_some_and(|status| status.code() == Code::PermissionDenied);
             assert_eq!(denied, scope != granted, "{method} with {granted}");

@@ -1,12 +1,16 @@
 //! The headers of a plugin's answer: what must not cross to the client.
 
 use super::super::answer_names;
-use http::{HeaderMap, HeaderValue, header};
+use http::{HeaderMap, HeaderName, HeaderValue, header};
+use sidegate_model::console_cookie;
 use sidegate_transport::codec::Fields;
 
 /// Most headers of an answer, and most bytes of them: what ordinary clients take.
 const MAX_ANSWER_HEADERS: usize = 500;
 const MAX_ANSWER_HEADER_BYTES: usize = 64 * 1024;
+/// It would let a script of one plugin answer for pages of all others.
+const SERVICE_WORKER_ALLOWED: HeaderName = HeaderName::from_static("service-worker-allowed");
+const CLEAR_SITE_DATA: HeaderName = HeaderName::from_static("clear-site-data");
 /// How many the gateway adds, so that there is room for them.
 const OUR_HEADERS: usize = 5;
 
@@ -45,6 +49,23 @@ pub(crate) fn response(fields: &Fields) -> Result<HeaderMap, TooMany> {
             named_by_connection.extend(named.split(',').map(|n| n.trim().to_owned()));
         }
         if !is_reserved && let Some(value) = clean(fields, value) {
+            if name == SERVICE_WORKER_ALLOWED {
+                continue;
+            }
+            // Browsers keep it for the admin port of this host, too.
+            if name == header::SET_COOKIE && console_cookie::is_set_by(value.as_bytes()) {
+                continue;
+            }
+            // And they would forget it for that port.
+            let value = if name == CLEAR_SITE_DATA {
+                let left = console_cookie::left_to_clear(value.as_bytes());
+                let Some(left) = left.and_then(|left| HeaderValue::from_bytes(&left).ok()) else {
+                    continue;
+                };
+                left
+            } else {
+                value
+            };
             headers.append(name, value);
         }
     }
@@ -117,6 +138,45 @@ mod tests {
         let out = response(&fields(&[("Set-Cookie", "a=1")], &list)).unwrap();
         assert_eq!(out.get_all("set-cookie").iter().count(), 2);
         assert_eq!(out["x-empty"], "");
+    }
+
+    #[test]
+    fn a_plugin_cannot_set_the_cookie_of_the_console() {
+        let list = [
+            ("Set-Cookie", &b"__Host-sidegate_console=x; Secure; Path=/"[..]),
+            ("SET-COOKIE", b" \x01__host-Sidegate_Console =x;secure"),
+            ("set-cookie", b"=__Host-sidegate_console=x"),
+            ("set-cookie", b"mine=__Host-sidegate_console"),
+        ];
+        let map = [("Set-Cookie", "\"__Host-sidegate_console\"=x")];
+        for fields in [fields(&[], &list), fields(&map, &[])] {
+            let out = response(&fields).unwrap();
+            let set: Vec<_> = out.get_all("set-cookie").iter().collect();
+            assert!(set.iter().all(|value| *value == "mine=__Host-sidegate_console"), "{set:?}");
+        }
+        assert_eq!(response(&fields(&[], &list)).unwrap().len(), 1);
+    }
+
+    #[test]
+    fn a_plugin_cannot_let_its_script_answer_for_pages_of_others() {
+        for name in ["Service-Worker-Allowed", "service-worker-allowed"] {
+            let list = [(name, &b"/"[..]), ("x-kept", b"1")];
+            let out = response(&fields(&[], &list)).unwrap();
+            assert_eq!(out.keys().collect::<Vec<_>>(), ["x-kept"]);
+        }
+    }
+
+    #[test]
+    fn a_plugin_cannot_make_browsers_forget_the_cookie_of_the_console() {
+        let list = [
+            ("Clear-Site-Data", &b"\"cookies\""[..]),
+            ("clear-site-data", b"\"storage\", \"cookies\""),
+            ("CLEAR-SITE-DATA", b"\"\x01*\""),
+        ];
+        let out = response(&fields(&[], &list)).unwrap();
+        let left: Vec<_> = out.get_all("clear-site-data").iter().collect();
+        assert_eq!(left, ["\"storage\"", "\"cache\", \"storage\""]);
+        assert!(response(&fields(&[("clear-site-data", "cookies")], &[])).unwrap().is_empty());
     }
 
     #[test]

@@ -32,6 +32,7 @@ pub(super) fn encode(
         protocol: "http",
         request_id: question.request_id,
         facts: question.facts.grpc(question.scheme),
+        caller_facts: question.caller_facts,
         app: question.app.map(|app| &*app.encoded),
         scopes: question.scopes,
         raw_path: if features.raw_path { question.raw_path } else { "" },
