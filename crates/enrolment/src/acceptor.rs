@@ -2,13 +2,15 @@
 //! service that syncs, for which it needs a certificate that stands, or to that of enrolment. What they show and
 //! whom they trust follows the authorities at every connection, and nothing has to be started anew.
 //!
-//! Handshakes are bounded in number and time. When there are as many as there can be, further clients wait in the
-//! queue of the operating system.
+//! Handshakes are bounded in number and time, also of each address: whoever opens all that it may holds up nobody
+//! else. When there are as many clients as there can be, further ones wait in the queue of the operating system.
 
+mod addresses;
 mod doors;
 mod enrolling;
 mod verifier;
 
+pub(crate) use addresses::network;
 pub use enrolling::{EnrolmentIo, EnrolmentPeer};
 pub use verifier::{EdgeRegistry, Standing};
 
@@ -16,6 +18,7 @@ use crate::certificate::EdgeCertificate;
 use crate::clock::Clock;
 use crate::names::{ENROL_NAME, SYNC_NAME};
 use crate::rotation::AuthoritySet;
+use addresses::{Addresses, Place};
 use doors::Doors;
 use rustls::ServerConfig;
 use rustls::server::Acceptor;
@@ -27,7 +30,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, copy, sink};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
+use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{Instant, sleep, timeout};
 use tokio_rustls::server::TlsStream;
@@ -39,15 +42,30 @@ const QUEUE: usize = 64;
 /// How much is read of whoever is refused.
 const UNREAD_BYTES: u64 = 64 * 1024;
 
+/// The fatal alert of TLS to whoever asks for another name than those of the doors (RFC 6066): a client that took this for
+/// another port can say so.
+const UNRECOGNISED_NAME: [u8; 7] = [21, 3, 3, 0, 2, 2, 112];
+
+/// How many times as long as a handshake may take a client waits until it may begin with its own.
+const TURNS_WITHIN: u32 = 3;
+
 /// How much clients that have not proved anything may cost.
 #[derive(Debug, Clone, Copy)]
 pub struct AcceptorLimits {
+    /// Clients that are in a handshake or wait for their turn.
+    pub clients: usize,
+    /// How many of those may be of one address; further ones are closed at once.
+    pub clients_of_address: usize,
     /// Handshakes at one time.
     pub handshakes: usize,
+    /// How many of those may be of one address; further ones wait for their turn.
+    pub handshakes_of_address: usize,
     /// From the first byte to the end of the handshake, and until the connection is served.
     pub handshake_within: Duration,
     /// Connections for enrolment at one time.
     pub enrolling: usize,
+    /// How many of those may be of one address.
+    pub enrolling_of_address: usize,
     /// How long one of those may last.
     pub enrolling_within: Duration,
 }
@@ -55,9 +73,13 @@ pub struct AcceptorLimits {
 impl Default for AcceptorLimits {
     fn default() -> Self {
         Self {
+            clients: 4096,
+            clients_of_address: 512,
             handshakes: 512,
+            handshakes_of_address: 64,
             handshake_within: Duration::from_secs(10),
-            enrolling: 256,
+            enrolling: 1024,
+            enrolling_of_address: 256,
             enrolling_within: Duration::from_secs(30),
         }
     }
@@ -108,7 +130,9 @@ impl EdgeAcceptor {
             limits: self.limits,
             to_sync,
             to_enrolment,
+            handshakes: Semaphore::new(self.limits.handshakes),
             enrolling: Arc::new(Semaphore::new(self.limits.enrolling)),
+            enrolling_by_address: Addresses::new(self.limits.enrolling_of_address, 0),
         };
         let accepting = tokio::spawn(accept(listener, Arc::new(hall), stop));
         let (edges, enrolling) = (ReceiverStream::new(edges), ReceiverStream::new(enrolling));
@@ -122,12 +146,16 @@ struct Hall {
     limits: AcceptorLimits,
     to_sync: mpsc::Sender<io::Result<EdgeIo>>,
     to_enrolment: mpsc::Sender<io::Result<EnrolmentIo>>,
+    handshakes: Semaphore,
     /// Places for enrolment.
     enrolling: Arc<Semaphore>,
+    enrolling_by_address: Arc<Addresses>,
 }
 
 async fn accept(listener: TcpListener, hall: Arc<Hall>, mut stop: watch::Receiver<bool>) {
-    let places = Arc::new(Semaphore::new(hall.limits.handshakes));
+    let AcceptorLimits { clients, clients_of_address, handshakes_of_address, .. } = hall.limits;
+    let places = Arc::new(Semaphore::new(clients));
+    let by_address = Addresses::new(clients_of_address, handshakes_of_address);
     let mut handshakes = JoinSet::new();
     let mut pauses = Backoff::new(Duration::from_millis(10), Duration::from_secs(1));
     let mut jitter = Jitter::new(0);
@@ -139,7 +167,13 @@ async fn accept(listener: TcpListener, hall: Arc<Hall>, mut stop: watch::Receive
             match listener.accept().await {
                 Ok((socket, address)) => {
                     pauses.succeeded();
-                    handshakes.spawn(welcome(hall.clone(), socket, address, place));
+                    match by_address.take(address.ip()) {
+                        Some(own) => {
+                            let client = Client { socket, address, own, _place: place };
+                            handshakes.spawn(welcome(hall.clone(), client));
+                        }
+                        None => tracing::debug!(%address, "too many clients come from one address"),
+                    }
                 }
                 // No file descriptor is free, most likely: that passes.
                 Err(error) => {
@@ -157,22 +191,41 @@ async fn accept(listener: TcpListener, hall: Arc<Hall>, mut stop: watch::Receive
     }
 }
 
-/// One client, from its first byte to the service that it wants.
-async fn welcome(
-    hall: Arc<Hall>,
+/// A client that has not proved anything.
+struct Client {
     socket: TcpStream,
     address: SocketAddr,
+    /// Among those of its address.
+    own: Place,
     _place: OwnedSemaphorePermit,
-) {
-    let refused = match timeout(hall.limits.handshake_within, hall.let_in(socket, address)).await {
-        Ok(Ok(())) => return,
-        Ok(Err(refused)) => refused.to_string(),
-        Err(_) => format!("it did not come in within {:?}", hall.limits.handshake_within),
-    };
-    tracing::debug!(%address, refused, "a client was not let in as an edge");
+}
+
+/// One client, from its first byte to the service that it wants.
+async fn welcome(hall: Arc<Hall>, client: Client) {
+    let address = client.address;
+    let Err(refused) = hall.let_in_turn(client).await else { return };
+    tracing::debug!(%address, %refused, "a client was not let in as an edge");
 }
 
 impl Hall {
+    /// First those of one address take turns, then all: who waits for its own kind keeps nobody else waiting.
+    async fn let_in_turn(&self, client: Client) -> io::Result<()> {
+        let Client { socket, address, own, .. } = client;
+        let within = self.limits.handshake_within;
+        // Whoever waits for those that say nothing has its own time once they are cut.
+        let turns = async {
+            Ok::<_, AcquireError>((own.turns.acquire().await?, self.handshakes.acquire().await?))
+        };
+        let turns = timeout(within * TURNS_WITHIN, turns).await;
+        let _turns = turns
+            .map_err(|_| io::Error::other("it did not get its turn"))?
+            .map_err(io::Error::other)?;
+        let let_in = timeout(within, self.let_in(socket, address)).await;
+        let_in.unwrap_or_else(|_| {
+            Err(io::Error::other(format!("it did not come in within {within:?}")))
+        })
+    }
+
     async fn let_in(&self, socket: TcpStream, address: SocketAddr) -> io::Result<()> {
         socket.set_nodelay(true)?;
         let start = LazyConfigAcceptor::new(Acceptor::default(), socket).await?;
@@ -184,7 +237,11 @@ impl Hall {
                 let edge = presented(&stream).ok_or_else(|| io::Error::other("no certificate"))?;
                 let edge = IdentifiedIo::new(
                     stream,
-                    AdmittedEdge { peer: edge.peer, issued_at: edge.issued_at },
+                    AdmittedEdge {
+                        peer: edge.peer,
+                        issued_at: edge.issued_at,
+                        expires_at: edge.expires_at,
+                    },
                 );
                 self.to_sync.send(Ok(edge)).await.map_err(|_| nobody_serves())
             }
@@ -192,13 +249,20 @@ impl Hall {
                 // Who syncs must not wait for those who enrol: it comes again.
                 let place = self.enrolling.clone().try_acquire_owned();
                 let place = place.map_err(|_| io::Error::other("too many enrol at one time"))?;
+                let own = self.enrolling_by_address.take(address.ip());
+                let own = own.ok_or_else(|| io::Error::other("too many of one address enrol"))?;
                 let stream = Box::pin(encrypt(start, &shown.enrol)).await?;
                 let peer = EnrolmentPeer { certificate: presented(&stream), address };
                 let until = Instant::now() + self.limits.enrolling_within;
-                let io = EnrolmentIo::new(stream, peer, until, place);
+                let io = EnrolmentIo::new(stream, peer, until, (place, own));
                 self.to_enrolment.send(Ok(io)).await.map_err(|_| nobody_serves())
             }
-            other => Err(io::Error::other(format!("it asks for {other:?}, and not as an edge"))),
+            other => {
+                let mut socket = start.io;
+                socket.write_all(&UNRECOGNISED_NAME).await?;
+                hang_up(socket).await?;
+                Err(io::Error::other(format!("it asks for {other:?}, and not as an edge")))
+            }
         }
     }
 }
@@ -209,14 +273,20 @@ async fn encrypt(
     config: &Arc<ServerConfig>,
 ) -> io::Result<TlsStream<TcpStream>> {
     let ended = start.into_stream(config.clone()).into_fallible().await;
-    let (refused, mut socket) = match ended {
+    let (refused, socket) = match ended {
         Ok(stream) => return Ok(stream),
         Err(refused) => refused,
     };
-    // A socket that is closed with something unread in it takes back what was sent last.
+    hang_up(socket).await?;
+    Err(refused)
+}
+
+/// Closes a connection so that what was sent last is read.
+async fn hang_up(mut socket: TcpStream) -> io::Result<()> {
+    // A socket that is closed with something unread in it takes that back.
     socket.shutdown().await?;
     copy(&mut socket.take(UNREAD_BYTES), &mut sink()).await?;
-    Err(refused)
+    Ok(())
 }
 
 /// What the certificate says that the handshake has checked.

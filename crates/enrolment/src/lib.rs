@@ -41,7 +41,7 @@ pub use join_token::{InvalidJoinToken, JOIN_TOKEN_PREFIX, JoinToken, JoinTokenId
 pub use names::{ENROL_NAME, InvalidEdgeName, SYNC_NAME, check_edge_name};
 pub use request::{CertificateRequest, InvalidRequest};
 pub use rotation::{AuthoritySet, AuthorityState, RotationError};
-pub use service::{Claim, Enroller, EnrolmentService, Refusal};
+pub use service::{Claim, Enroller, EnrolmentService, Redeemed, Refusal};
 pub use trust_bundle::{
     DataKey, InvalidTrustBundle, MAX_AUTHORITIES, MAX_TRUST_BUNDLE_BYTES, TrustBundle,
 };

@@ -4,7 +4,9 @@
 pub use sidegate_model::explain::HashedRequest;
 
 use crate::message::{self, command::Body};
+use prost::Message as _;
 use sidegate_model::explain::ImaginedRequest;
+use sidegate_model::observation::ObservationQuestion;
 use sidegate_model::plugin::PluginId;
 use sidegate_model::token::TokenHash;
 
@@ -36,9 +38,21 @@ pub enum EdgeCommand {
     },
     /// Starts a new process of a plugin in place of the one that runs. No answer but that it is done.
     Reload(PluginId),
+    /// What moves on the edge. As many answers as the question says.
+    Observe(ObservationQuestion),
 }
 
 impl EdgeCommand {
+    /// As bytes, for another process of the control plane.
+    pub fn encode(&self) -> Vec<u8> {
+        message::Command { id: 0, body: Some(self.to_body()), within_ms: 0 }.encode_to_vec()
+    }
+
+    /// From bytes; `None` for what is none, or was made by a later version.
+    pub fn decode(bytes: &[u8]) -> Option<Self> {
+        Self::read(message::Command::decode(bytes).ok()?.body)
+    }
+
     /// As a message.
     pub(crate) fn to_body(&self) -> Body {
         match self {
@@ -69,6 +83,11 @@ impl EdgeCommand {
             Self::Reload(plugin) => {
                 Body::ReloadPlugin(message::ReloadPlugin { plugin_id: plugin.0 })
             }
+            Self::Observe(question) => {
+                // There is nothing in it that JSON cannot say.
+                let question = serde_json::to_vec(question).unwrap_or_default();
+                Body::Observe(message::Observe { question })
+            }
         }
     }
 
@@ -97,6 +116,9 @@ impl EdgeCommand {
                 lines: follow.max_lines,
             }),
             Body::ReloadPlugin(reload) => Some(Self::Reload(PluginId(reload.plugin_id))),
+            Body::Observe(observe) => {
+                serde_json::from_slice(&observe.question).ok().map(Self::Observe)
+            }
             Body::Cancel(_) | Body::More(_) => None,
         }
     }
@@ -120,7 +142,9 @@ mod tests {
             EdgeCommand::Records { plugin, most: 3, lines: 4 },
             EdgeCommand::FollowLogs { plugin, after: 5, lines: 6 },
             EdgeCommand::Reload(plugin),
+            EdgeCommand::Observe(ObservationQuestion::EndRequest(7)),
         ] {
+            assert_eq!(EdgeCommand::decode(&command.encode()).as_ref(), Some(&command));
             assert_eq!(EdgeCommand::read(Some(command.to_body())), Some(command));
         }
     }

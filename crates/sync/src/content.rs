@@ -1,7 +1,9 @@
 //! The content of a namespace as its control plane has it: a snapshot, cut into the blobs that carry it. What
 //! did not change is not encoded again.
 
-use crate::object::{AppShard, Blob, Object, ObjectName, PluginObject, TokenShard, TooLarge};
+use crate::object::{
+    AppShard, Blob, IssuerObject, Object, ObjectName, PluginObject, TokenShard, TooLarge,
+};
 use sidegate_model::plugin::PluginId;
 use sidegate_model::snapshot::Snapshot;
 use std::collections::{BTreeMap, BTreeSet};
@@ -41,6 +43,13 @@ impl Content {
             let is_same = self.has_same_plugin(snapshot, id);
             let object = (!is_same).then(|| Object::Plugin(plugin_of(snapshot, id)));
             put(ObjectName::plugin(id), object)?;
+        }
+        for (id, issuer) in &*snapshot.issuers {
+            let name = ObjectName::issuer(*id);
+            let before = self.snapshot.issuers.get(id);
+            let is_same = before.is_some_and(|before| Arc::ptr_eq(before, issuer));
+            let object = (!is_same).then(|| Object::Issuer(IssuerObject(issuer.clone())));
+            put(name, object)?;
         }
         for shard in 0..=u8::MAX {
             let is_same = snapshot.apps.is_same_part(&self.snapshot.apps, shard);

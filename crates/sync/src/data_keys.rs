@@ -4,6 +4,7 @@
 use crate::object::{Object, PluginObject};
 use crate::sealed_settings;
 use sidegate_model::namespace::Namespace;
+use sidegate_model::plugin_sealing::{KeysFuture, Look, NamespaceKeys};
 use sidegate_model::sealing::Keyring;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -72,5 +73,12 @@ impl DataKeys {
             format!("its secret settings cannot be opened with the keys of namespace {namespace}: {problem}")
         })?;
         Ok(Object::Plugin(PluginObject { spec: Some(Arc::new(spec)), ..plugin }))
+    }
+}
+
+/// Those that an edge has are the newest that it can have: also where nobody can be asked.
+impl NamespaceKeys for DataKeys {
+    fn keys<'a>(&'a self, namespace: &'a Namespace, _: Look) -> KeysFuture<'a> {
+        Box::pin(std::future::ready(self.0.borrow().get(namespace).cloned()))
     }
 }

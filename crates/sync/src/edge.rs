@@ -5,20 +5,24 @@
 mod apply;
 mod client;
 mod commands;
+mod config;
 mod downloads;
 mod machine;
 mod namespace_state;
+mod newest;
 mod replica;
 mod snapshot_host;
 #[cfg(test)]
 mod tests;
 mod trust_keeper;
+mod upward;
 
 pub use apply::{Applied, ApplyError, Host, Store, apply};
 pub use client::{Contact, Dial, Surroundings, run};
 pub use commands::{CommandRunner, NoCommands};
+pub use config::EdgeConfig;
 pub(crate) use machine::PROTOCOLS;
-pub use machine::{Action, EdgeConfig, Event, Machine, Start};
+pub use machine::{Action, Event, Machine, Start};
 pub use replica::Replica;
 pub use snapshot_host::{Checking, Inspection, Opening, SnapshotHost};
 pub use trust_keeper::TrustKeeper;

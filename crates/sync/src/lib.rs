@@ -59,6 +59,7 @@
 //! ```
 
 pub mod backoff;
+mod boot_time;
 pub mod bootstrap;
 pub mod canonical_json;
 pub mod command;
@@ -74,6 +75,7 @@ mod manifest;
 pub mod message;
 mod mutation;
 pub mod object;
+mod parts;
 pub mod report;
 pub mod sealed_settings;
 pub mod server;
@@ -84,6 +86,7 @@ mod simulation;
 mod testing;
 mod trust;
 
+pub use boot_time::BootTime;
 pub use content::Content;
 pub use data_keys::{DataKeys, Keyrings};
 pub use digest::Digest;

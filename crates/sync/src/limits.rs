@@ -20,8 +20,14 @@ pub const MAX_AUTHOR_BYTES: usize = 1024;
 pub const CHUNK_BYTES: usize = 256 * 1024;
 /// Largest message from a control plane, in bytes: a head.
 pub const MAX_DOWNWARD_BYTES: usize = MAX_MANIFEST_BYTES + 64 * 1024;
-/// Largest message from an edge, in bytes: a manifest that proves something.
-pub const MAX_UPWARD_BYTES: usize = MAX_MANIFEST_BYTES + 64 * 1024;
+/// Largest message from an edge, in bytes: an answer to a command. What can be longer comes in parts.
+pub const MAX_UPWARD_BYTES: usize = MAX_ANSWER_BYTES + 4 * 1024;
+/// Most bytes of a part of something that an edge says.
+pub const PART_BYTES: usize = 128 * 1024;
+/// Most bytes of a report.
+pub const MAX_REPORT_BYTES: usize = 3 * 1024 * 1024;
+/// Most bytes of a proof: a manifest and its signature.
+pub const MAX_PROOF_BYTES: usize = MAX_MANIFEST_BYTES + 1024;
 /// Largest trust bundle, in bytes.
 pub const MAX_TRUST_BYTES: usize = 1024 * 1024;
 /// Commands that one edge carries out at one time.
@@ -41,12 +47,20 @@ pub const WINDOW_BLOBS: usize = 64;
 pub const WINDOW_BYTES: u64 = 8 * 1024 * 1024;
 /// Rejected objects that are told one by one.
 pub const MAX_REJECTED: usize = 256;
-/// Longest reason that is told, in characters.
-pub const MAX_REASON_CHARS: usize = 500;
+/// Longest reason that is told, in bytes.
+pub const MAX_REASON_BYTES: usize = 500;
+// All that is told of one namespace fits into one message.
+const _: () =
+    assert!(MAX_REJECTED * (MAX_REASON_BYTES + 2 * MAX_NAME_BYTES + 16) < MAX_UPWARD_BYTES);
 /// Manifests that last good versions of rejected objects are kept from.
 pub const MAX_KEPT_MANIFESTS: usize = 32;
 
 /// A reason that is not too long to be told.
 pub(crate) fn told(reason: &str) -> String {
-    reason.chars().take(MAX_REASON_CHARS).collect()
+    beginning(reason, MAX_REASON_BYTES).to_owned()
+}
+
+/// So many bytes of a text, or fewer where a character does not end there.
+pub(crate) fn beginning(text: &str, bytes: usize) -> &str {
+    &text[..text.floor_char_boundary(bytes)]
 }

@@ -1,7 +1,8 @@
-//! Objects: what an edge needs of one plugin, or of the apps or tokens of one shard, and the blobs that
+//! Objects: what an edge needs of one plugin, of one issuer, or of the apps or tokens of one shard, and the blobs that
 //! carry them. Equal objects have equal blobs; what was encoded is decoded to the same.
 
 mod app;
+mod issuer;
 mod name;
 mod plugin;
 #[cfg(test)]
@@ -9,6 +10,7 @@ mod tests;
 mod token;
 
 pub use app::AppShard;
+pub use issuer::IssuerObject;
 pub use name::{Kind, ObjectName};
 pub use plugin::PluginObject;
 pub use token::TokenShard;
@@ -36,6 +38,8 @@ pub enum Object {
     Apps(AppShard),
     /// Some of the tokens.
     Tokens(TokenShard),
+    /// An issuer of JWTs.
+    Issuer(IssuerObject),
 }
 
 /// An object as bytes.
@@ -85,6 +89,7 @@ impl Object {
             Self::Plugin(plugin) => ObjectName::plugin(plugin.id),
             Self::Apps(shard) => ObjectName::apps(shard.shard),
             Self::Tokens(shard) => ObjectName::tokens(shard.shard),
+            Self::Issuer(issuer) => ObjectName::issuer(issuer.0.id),
         }
     }
 
@@ -103,6 +108,9 @@ impl Object {
                 }
             }
             Self::Tokens(_) => {}
+            Self::Issuer(issuer) => {
+                Arc::make_mut(&mut issuer.0).draft.namespace = namespace.clone();
+            }
         }
         self
     }
@@ -112,7 +120,7 @@ impl Object {
     fn required_features(&self) -> BTreeSet<String> {
         let is_sealed = match self {
             Self::Plugin(plugin) => plugin.spec.as_deref().is_some_and(sealed_settings::is_sealed),
-            Self::Apps(_) | Self::Tokens(_) => false,
+            Self::Apps(_) | Self::Tokens(_) | Self::Issuer(_) => false,
         };
         is_sealed.then(|| sealed_settings::FEATURE.to_owned()).into_iter().collect()
     }
@@ -120,7 +128,7 @@ impl Object {
     /// Why parts of it are not served by, although it is.
     pub fn left_out(&self) -> Option<String> {
         let left_out = match self {
-            Self::Plugin(_) => return None,
+            Self::Plugin(_) | Self::Issuer(_) => return None,
             Self::Apps(shard) => &shard.left_out,
             Self::Tokens(shard) => &shard.left_out,
         };
@@ -138,6 +146,7 @@ impl Object {
             Self::Plugin(plugin) => Body::Plugin(plugin.to_message()),
             Self::Apps(shard) => Body::Apps(shard.to_message()),
             Self::Tokens(shard) => Body::Tokens(shard.to_message()),
+            Self::Issuer(issuer) => Body::Issuer(issuer.to_message()),
         };
         let object = message::Object {
             required_features: required_features.iter().cloned().collect(),
@@ -163,6 +172,7 @@ impl Object {
             Some(Body::Plugin(plugin)) => Self::Plugin(PluginObject::from_message(plugin)?),
             Some(Body::Apps(shard)) => Self::Apps(AppShard::from_message(shard, known)?),
             Some(Body::Tokens(shard)) => Self::Tokens(TokenShard::from_message(shard, known)?),
+            Some(Body::Issuer(issuer)) => Self::Issuer(IssuerObject::from_message(issuer)?),
             None => return Err(Rejection::UnknownKind),
         };
         match read.name() == *name {

@@ -2,16 +2,18 @@
 //! can go wrong, from one seed. After each step every edge is looked at; at the end, when nothing goes
 //! wrong any more, every edge has the newest revision.
 
+mod counts;
 mod edge;
 mod history;
 mod random;
 mod world;
 
 use crate::mutation::{Check, leave_out};
+use counts::Counts;
 use world::World;
 
 /// What a run of one seed came to: why a promise is broken, if one is.
-fn run(seed: u64) -> Result<world::Counts, String> {
+fn run(seed: u64) -> Result<Counts, String> {
     World::new(seed).run()
 }
 
@@ -21,7 +23,7 @@ fn seeds() -> std::ops::Range<u64> {
 
 #[test]
 fn an_edge_serves_by_one_published_revision_and_finally_by_the_newest() {
-    let mut total = world::Counts::default();
+    let mut total = Counts::default();
     for seed in seeds() {
         match run(seed) {
             Ok(counts) => total.add(&counts),

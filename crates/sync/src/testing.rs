@@ -9,6 +9,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use serde_json::{Map, Value};
 use sidegate_model::app::{App, AppId};
+use sidegate_model::issuer::{Issuer, IssuerDraft, IssuerId};
 use sidegate_model::last_use::LastUse;
 use sidegate_model::namespace::Namespace;
 use sidegate_model::plugin::{PluginId, PluginOptions, PluginSpec, Slug};
@@ -57,10 +58,15 @@ fn options() -> impl Strategy<Value = PluginOptions> {
         ("apps", "7,billing"),
         ("apps", "?,"),
         ("scopes_required", "b.read,a"),
+        ("issuers", "corp,lab"),
+        ("query_token", "false"),
+        ("allowed_origins", "same,https://a.example"),
         ("restart.base", "1500ms"),
         ("stream_recheck", "false"),
+        ("oauth.authorization_servers", "plugin:oidc,https://id.example.com"),
         ("sha256", "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"),
         ("sha256", "none"),
+        ("host", "id.example.com"),
         ("env.MODE", "a=b, c"),
         ("cors.origins", "https://a.example,http://localhost:1"),
         ("max_concurrent", "7"),
@@ -69,6 +75,15 @@ fn options() -> impl Strategy<Value = PluginOptions> {
     vec(option, 0..6).prop_map(|options| {
         let raw = options.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned()));
         PluginOptions::read(&raw.collect()).0
+    })
+}
+
+pub(crate) fn issuer() -> impl Strategy<Value = Issuer> {
+    let clients = btree_map("[a-z]{1,4}", "[a-z]{1,4}", 0..3);
+    (0..600_u32, "[a-z]{1,8}", clients, 0..300_000_u64).prop_map(|(id, name, clients, leeway)| {
+        let draft = IssuerDraft::new(&name, &format!("https://{name}.example"));
+        let draft = IssuerDraft { audiences: vec![name], clients, leeway, ..draft };
+        Issuer { id: IssuerId(id), draft, created_at: 1, updated_at: i64::from(id) }
     })
 }
 
@@ -119,6 +134,7 @@ pub(crate) fn simple_app(id: u32) -> App {
         namespace: <_>::default(),
         max_staleness: None,
         managed_by: String::new(),
+        made_for: None,
         created_at: 1,
         updated_at: 2,
     }

@@ -1,7 +1,7 @@
 //! What is shown at each door and who may pass, made of the authorities as they are; made anew when those change or
 //! the certificates grow old.
 
-use super::verifier::{Door, EdgeRegistry, EdgeVerifier};
+use super::verifier::{Door, EdgeRegistry, EdgeVerifier, Refusals};
 use crate::authority::ServerCertificate;
 use crate::clock::Clock;
 use crate::names::ALPN;
@@ -21,6 +21,7 @@ use tokio::sync::watch;
 pub(super) struct Doors {
     authorities: watch::Receiver<Arc<AuthoritySet>>,
     registry: Arc<dyn EdgeRegistry>,
+    refusals: Arc<Refusals>,
     clock: Clock,
     shown: ArcSwapOption<Shown>,
     /// Held by the one that makes them anew.
@@ -44,7 +45,14 @@ impl Doors {
         registry: Arc<dyn EdgeRegistry>,
         clock: Clock,
     ) -> Self {
-        Self { authorities, registry, clock, shown: <_>::default(), making: <_>::default() }
+        Self {
+            authorities,
+            registry,
+            refusals: <_>::default(),
+            clock,
+            shown: <_>::default(),
+            making: <_>::default(),
+        }
     }
 
     /// What holds now.
@@ -93,7 +101,8 @@ impl Doors {
         of: &AuthoritySet,
         certificates: Arc<Certificates>,
     ) -> Result<Arc<ServerConfig>, rustls::Error> {
-        let verifier = EdgeVerifier::new(door, &of.trusted(), self.registry.clone())?;
+        let verifier =
+            EdgeVerifier::new(door, &of.trusted(), (self.registry.clone(), self.refusals.clone()))?;
         let mut config =
             ServerConfig::builder_with_details(provider(), Arc::new(self.clock.clone()))
                 .with_protocol_versions(VERSIONS)?

@@ -1,5 +1,6 @@
 //! Connections for enrolment: of anybody, so they have a place and an end.
 
+use super::addresses::Place;
 use crate::certificate::EdgeCertificate;
 use std::future::Future as _;
 use std::io;
@@ -27,7 +28,8 @@ pub struct EnrolmentIo {
     io: TlsStream<TcpStream>,
     peer: EnrolmentPeer,
     until: Pin<Box<Sleep>>,
-    _place: OwnedSemaphorePermit,
+    /// Among all, and among those of its address.
+    _places: (OwnedSemaphorePermit, Place),
 }
 
 impl EnrolmentIo {
@@ -35,9 +37,9 @@ impl EnrolmentIo {
         io: TlsStream<TcpStream>,
         peer: EnrolmentPeer,
         until: Instant,
-        place: OwnedSemaphorePermit,
+        places: (OwnedSemaphorePermit, Place),
     ) -> Self {
-        Self { io, peer, until: Box::pin(sleep_until(until)), _place: place }
+        Self { io, peer, until: Box::pin(sleep_until(until)), _places: places }
     }
 }
 

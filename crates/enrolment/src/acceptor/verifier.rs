@@ -12,6 +12,7 @@ use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::{CertificateError, DigitallySignedStruct, DistinguishedName, Error, SignatureScheme};
 use rustls_pki_types::{CertificateDer, UnixTime};
 use sidegate_model::UnixMillis;
+use sidegate_model::rate_limited_log::RateLimitedLogs;
 use std::fmt;
 use std::sync::Arc;
 
@@ -45,18 +46,23 @@ pub(super) struct EdgeVerifier {
     door: Door,
     inner: Arc<dyn ClientCertVerifier>,
     registry: Arc<dyn EdgeRegistry>,
+    refusals: Arc<Refusals>,
 }
+
+/// Edges that were not let in, each told once a minute: one that was revoked comes again and again. Only names are in
+/// it that an authority of ours has certified.
+pub(super) type Refusals = RateLimitedLogs<String>;
 
 impl EdgeVerifier {
     pub(super) fn new(
         door: Door,
         trusted: &TrustedAuthorities,
-        registry: Arc<dyn EdgeRegistry>,
+        (registry, refusals): (Arc<dyn EdgeRegistry>, Arc<Refusals>),
     ) -> Result<Self, Error> {
         let roots = Arc::new(trusted.roots()?);
         let inner = WebPkiClientVerifier::builder_with_provider(roots, provider()).build();
         let inner = inner.map_err(|error| Error::General(error.to_string()))?;
-        Ok(Self { door, inner, registry })
+        Ok(Self { door, inner, registry, refusals })
     }
 
     /// The moment at which a certificate has to be valid.
@@ -97,7 +103,9 @@ impl ClientCertVerifier for EdgeVerifier {
         };
         let EdgeCertificate { peer, serial, .. } = certificate;
         let (edge, namespace) = (peer.edge, peer.namespace);
-        tracing::info!(edge, %namespace, %serial, ?refused, "an edge is not let in");
+        if let Some(times) = self.refusals.due(edge.clone()) {
+            tracing::info!(edge, %namespace, %serial, ?refused, times, "an edge is not let in");
+        }
         Err(refused.into())
     }
 
@@ -127,5 +135,81 @@ impl ClientCertVerifier for EdgeVerifier {
 impl fmt::Debug for EdgeVerifier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "EdgeVerifier({:?})", self.door)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::authority::CertificateAuthority;
+    use crate::clock::Clock;
+    use crate::request::{CertificateRequest, EdgeKey};
+    use crate::rotation::AuthoritySet;
+    use sidegate_sync::Namespace;
+    use sidegate_sync::server::PeerIdentity;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use tracing::span;
+
+    struct Nobody;
+
+    impl EdgeRegistry for Nobody {
+        fn standing(&self, _: &EdgeCertificate) -> Standing {
+            Standing::Revoked
+        }
+    }
+
+    /// Counts lines.
+    #[derive(Clone, Default)]
+    struct Lines(Arc<AtomicUsize>);
+
+    impl tracing::Subscriber for Lines {
+        fn enabled(&self, metadata: &tracing::Metadata<'_>) -> bool {
+            metadata.target().starts_with("sidegate_enrolment")
+        }
+
+        fn new_span(&self, _: &span::Attributes<'_>) -> span::Id {
+            span::Id::from_u64(1)
+        }
+
+        fn record(&self, _: &span::Id, _: &span::Record<'_>) {}
+
+        fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
+
+        fn event(&self, _: &tracing::Event<'_>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+
+        fn enter(&self, _: &span::Id) {}
+
+        fn exit(&self, _: &span::Id) {}
+    }
+
+    #[test]
+    fn a_revoked_edge_that_comes_again_and_again_fills_no_log_and_hides_no_other() {
+        let clock = Clock::of(|| 1_790_000_000_000);
+        let authority = CertificateAuthority::generate(&clock).unwrap();
+        let certificate = |edge: &str| {
+            let request = EdgeKey::generate().unwrap().request().unwrap();
+            let request = CertificateRequest::read(&request).unwrap();
+            let peer = PeerIdentity { edge: edge.to_owned(), namespace: Namespace::global() };
+            authority.issue_client(&request, &peer, &clock).unwrap().der
+        };
+        let [one, other] = ["one", "other"].map(certificate);
+        let authorities = AuthoritySet::new(authority);
+        let registry: Arc<dyn EdgeRegistry> = Arc::new(Nobody);
+        let refusals = Arc::new(Refusals::new());
+        let lines = Lines::default();
+        tracing::subscriber::with_default(lines.clone(), || {
+            for door in [Door::Sync, Door::Enrol] {
+                let beside = (registry.clone(), refusals.clone());
+                let verifier = EdgeVerifier::new(door, &authorities.trusted(), beside).unwrap();
+                let now = unix_time(clock.now());
+                for certificate in std::iter::repeat_n(&one, 100).chain([&other]) {
+                    let refused = verifier.verify_client_cert(certificate, &[], now).unwrap_err();
+                    assert_eq!(refused, CertificateError::Revoked.into());
+                }
+            }
+        });
+        assert_eq!(lines.0.load(Ordering::Relaxed), 2);
     }
 }

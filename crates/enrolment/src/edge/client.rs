@@ -2,7 +2,7 @@
 
 use super::control_planes::ControlPlanes;
 use super::dialer::encrypt;
-use super::server::{Believed, client_config};
+use super::server::{Believed, Stranger, client_config};
 use crate::clock::Clock;
 use crate::control_url::ControlUrl;
 use crate::message::enrolment_client::EnrolmentClient;
@@ -32,6 +32,9 @@ pub enum EnrolError {
     /// The control plane cannot answer now; that passes.
     #[error("the control plane cannot answer now: {0}")]
     Busy(String),
+    /// Whoever answers is not the control plane that the join token pins, and will not become it.
+    #[error("{0}")]
+    Stranger(String),
     /// The control plane refused, and would again.
     #[error("{0}")]
     Refused(String),
@@ -40,7 +43,7 @@ pub enum EnrolError {
 impl EnrolError {
     /// Whether it makes sense to ask again.
     pub fn is_temporary(&self) -> bool {
-        !matches!(self, Self::Refused(_))
+        matches!(self, Self::Unreachable(_) | Self::Busy(_))
     }
 }
 
@@ -62,7 +65,12 @@ pub(super) enum Question {
 
 impl Asking<'_> {
     pub(super) async fn ask(self, question: Question) -> Result<Enrolled, EnrolError> {
-        let unreachable = |error: io::Error| EnrolError::Unreachable(error.to_string());
+        // One that is known may change its certificate; one that is pinned does not.
+        let is_pinned = matches!(self.believed, Believed::Pinned(_));
+        let unreachable = |error: io::Error| match is_pinned && Stranger::is_cause_of(&error) {
+            true => EnrolError::Stranger(error.to_string()),
+            false => EnrolError::Unreachable(error.to_string()),
+        };
         let config = client_config(self.believed, self.identity, self.clock);
         let config = config.map_err(|error| unreachable(io::Error::other(error)))?;
         let reach = |socket| encrypt(socket, &config, ENROL_NAME);

@@ -1,6 +1,7 @@
 //! Where an edge's control planes are, and a way to one of them: each in its turn, through a proxy if there is one.
 
 use super::proxy::{Proxy, connect_tcp};
+use super::server::Stranger;
 use crate::control_url::ControlUrl;
 use std::future::Future;
 use std::io;
@@ -46,6 +47,7 @@ impl ControlPlanes {
     }
 
     /// Tries each once until one can be used, beginning where the last one was not. `more` are known beside them.
+    /// The error is a [`Stranger`] where each of them is one.
     pub(super) async fn each<T, F>(
         &self,
         more: &[ControlUrl],
@@ -57,6 +59,7 @@ impl ControlPlanes {
         let more = more.iter().filter(|url| !self.0.urls.contains(url));
         let urls: Vec<&ControlUrl> = self.0.urls.iter().chain(more).collect();
         let mut failed = String::new();
+        let mut are_strangers = true;
         for _ in 0..urls.len() {
             // It moves on before it is tried, since whoever waits may give up.
             let turn = self.0.next.fetch_add(1, Ordering::Relaxed);
@@ -68,13 +71,22 @@ impl ControlPlanes {
             });
             let problem = match reached.await {
                 Ok(Ok(reached)) => return Ok(reached),
-                Ok(Err(error)) => error.to_string(),
-                Err(_) => format!("no answer within {REACH_WITHIN:?}"),
+                Ok(Err(error)) => {
+                    are_strangers &= Stranger::is_cause_of(&error);
+                    error.to_string()
+                }
+                Err(_) => {
+                    are_strangers = false;
+                    format!("no answer within {REACH_WITHIN:?}")
+                }
             };
             let separator = if failed.is_empty() { "" } else { "; " };
             failed.push_str(&format!("{separator}{url}: {problem}"));
         }
-        Err(io::Error::other(failed))
+        Err(match are_strangers {
+            true => Stranger(failed).into(),
+            false => io::Error::other(failed),
+        })
     }
 
     async fn connect(&self, url: &ControlUrl) -> io::Result<TcpStream> {

@@ -2,7 +2,7 @@
 
 use super::control_planes::ControlPlanes;
 use super::identity::EdgeIdentity;
-use super::server::{Believed, client_config};
+use super::server::{Believed, Stranger, client_config};
 use crate::names::SYNC_NAME;
 use rustls::{AlertDescription, ClientConfig, Error};
 use rustls_pki_types::ServerName;
@@ -78,7 +78,12 @@ fn explained(error: io::Error) -> io::Error {
             "the control plane knows no edge of this name: it was deleted, or the database was restored; join again with a new token"
         }
         Some(Error::InvalidCertificate(rustls::CertificateError::UnknownIssuer)) => {
-            "whoever answers is not the control plane that this edge knows: its certificate is of another authority"
+            let told = "whoever answers is not the control plane that this edge knows: its certificate is of another authority (a mistyped join token looks the same)";
+            return Stranger(told.to_owned()).into();
+        }
+        Some(Error::InvalidMessage(_)) => {
+            let told = "whoever answers there speaks no TLS: it is not the port for edges (SIDEGATE_SYNC_PORT), but another one, such as the admin API's";
+            return io::Error::new(error.kind(), told);
         }
         _ => return error,
     };

@@ -17,6 +17,7 @@ use rustls::{
     SignatureScheme,
 };
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
+use std::io;
 use std::sync::Arc;
 
 /// Whom an edge believes that it is its control plane.
@@ -26,6 +27,23 @@ pub(super) enum Believed {
     Trusted(TrustedAuthorities),
     /// Who has a certificate of the authority with this key, and shows that one's certificate, too.
     Pinned(KeyDigest),
+}
+
+/// Whoever answers is somebody else, and how that was found out.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(super) struct Stranger(pub(super) String);
+
+impl Stranger {
+    pub(super) fn is_cause_of(error: &io::Error) -> bool {
+        error.get_ref().is_some_and(<dyn std::error::Error + Send + Sync>::is::<Self>)
+    }
+}
+
+impl From<Stranger> for io::Error {
+    fn from(stranger: Stranger) -> Self {
+        Self::new(io::ErrorKind::PermissionDenied, stranger)
+    }
 }
 
 /// How an edge connects to whom it believes; with this certificate, if with any.

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use sidegate_enrolment::{
     AcceptorLimits, AuthoritySet, CertificateAuthority, Claim, ControlUrl, DataKey, EdgeAcceptor,
     EdgeCertificate, EdgeRegistry, Enroller, EnrolmentService, JoinToken, JoinTokenId, KeyDigest,
-    Refusal, SecretHash, Standing, TrustBundle,
+    Redeemed, Refusal, SecretHash, Standing, TrustBundle,
 };
 use sidegate_model::snapshot::Snapshot;
 use sidegate_sync::server::{
@@ -17,9 +17,11 @@ use sidegate_sync::{
 };
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
 struct Token {
     secret: SecretHash,
@@ -41,7 +43,11 @@ pub(crate) struct Memory {
     leave: watch::Sender<Option<String>>,
     attached: watch::Sender<Vec<PeerIdentity>>,
     issued: watch::Sender<Vec<EdgeCertificate>>,
+    /// Happens while a certificate is being issued.
+    meanwhile: Mutex<Option<Meanwhile>>,
 }
+
+type Meanwhile = Box<dyn FnOnce(&Memory) + Send>;
 
 impl Published for Memory {
     fn head(&self, namespace: &Namespace) -> watch::Receiver<Option<VerifiedManifest>> {
@@ -62,6 +68,11 @@ impl Published for Memory {
 
     fn said(&self, _: &PeerIdentity, _: Said) {}
 
+    fn looked(&self, _: &Namespace) -> watch::Receiver<Option<Instant>> {
+        // What is in memory can be looked at at any time.
+        watch::channel(Some(Instant::now() + Duration::from_secs(3600))).1
+    }
+
     fn attached(&self, edge: &AdmittedEdge, _: EdgeCommands) -> Attachment {
         self.attached.send_modify(|all| all.push(edge.peer.clone()));
         Attachment { leave: self.leave.subscribe(), guard: Box::new(()) }
@@ -79,7 +90,7 @@ impl EdgeRegistry for Memory {
 }
 
 impl Enroller for Memory {
-    async fn redeem(&self, claim: &Claim) -> Result<PeerIdentity, Refusal> {
+    async fn redeem(&self, claim: &Claim) -> Result<Redeemed, Refusal> {
         let mut tokens = self.tokens.lock().unwrap();
         let token = tokens.get_mut(&claim.token).ok_or(Refusal::NotValid)?;
         if token.secret != claim.secret {
@@ -91,18 +102,23 @@ impl Enroller for Memory {
         if *token.used_by.get_or_insert(claim.key) != claim.key {
             return Err(Refusal::Used);
         }
-        self.edges.lock().unwrap().entry(token.peer.edge.clone()).or_insert(0);
-        Ok(token.peer.clone())
+        let mut edges = self.edges.lock().unwrap();
+        let until = edges.entry(token.peer.edge.clone()).or_insert(0);
+        Ok(Redeemed { peer: token.peer.clone(), certificates_after: *until + 1 })
     }
 
-    async fn renew(&self, certificate: &EdgeCertificate, _: KeyDigest) -> Result<(), Refusal> {
-        match self.standing(certificate) {
-            Standing::Stands => Ok(()),
+    async fn renew(&self, certificate: &EdgeCertificate, _: KeyDigest) -> Result<i64, Refusal> {
+        match (self.standing(certificate), self.edges.lock().unwrap().get(&certificate.peer.edge)) {
+            (Standing::Stands, Some(until)) => Ok(*until + 1),
             _ => Err(Refusal::Revoked),
         }
     }
 
     async fn trust_bundle(&self, peer: &PeerIdentity) -> Result<Vec<u8>, String> {
+        let meanwhile = self.meanwhile.lock().unwrap().take();
+        if let Some(meanwhile) = meanwhile {
+            meanwhile(self);
+        }
         Ok(self.bundle(&peer.namespace).encode())
     }
 
@@ -112,6 +128,11 @@ impl Enroller for Memory {
 }
 
 impl Memory {
+    /// No certificate of this edge counts that was issued up to this moment.
+    pub(crate) fn bar(&self, edge: &str, until: i64) {
+        self.edges.lock().unwrap().insert(edge.to_owned(), until);
+    }
+
     pub(crate) fn bundle(&self, namespace: &Namespace) -> TrustBundle {
         let key = |number| DataKey { number, bytes: [3; 32] };
         TrustBundle {
@@ -152,6 +173,7 @@ impl ControlPlane {
             leave: <_>::default(),
             attached: <_>::default(),
             issued: <_>::default(),
+            meanwhile: <_>::default(),
         });
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("https://{}", listener.local_addr().unwrap());
@@ -160,8 +182,10 @@ impl ControlPlane {
         let acceptor = EdgeAcceptor::new(authorities.clone(), memory.clone(), clock.clone());
         let accepted = acceptor.with_limits(limits).start(listener, stopped.clone());
         let sync = SyncService::new(memory.clone(), "1.0", stopped.clone());
+        let now = time.clone();
+        let sync = sync.with_clock(move || now.now());
         let enrolment = EnrolmentService::new(memory.clone(), authorities, clock);
-        let enrolment = enrolment.with_joins_a_minute(joins);
+        let enrolment = enrolment.with_joins_a_minute(joins, joins);
         let sync = tokio::spawn(async move { sync.serve(accepted.edges).await.unwrap() });
         let enrolment = tokio::spawn(async move {
             enrolment.serve(accepted.enrolling, stopped).await.unwrap();
@@ -203,8 +227,13 @@ impl ControlPlane {
 
     /// All that was issued to an edge up to now counts no more, and it is sent away.
     pub(crate) fn revoke(&self, edge: &str) {
-        self.memory.edges.lock().unwrap().insert(edge.to_owned(), self.time.now());
+        self.memory.bar(edge, self.time.now());
         self.memory.leave.send_replace(Some("this edge was revoked".to_owned()));
+    }
+
+    /// Does this in the middle of what is issued next.
+    pub(crate) fn meanwhile(&self, does: impl FnOnce(&Memory) + Send + 'static) {
+        *self.memory.meanwhile.lock().unwrap() = Some(Box::new(does));
     }
 
     pub(crate) fn forget(&self, edge: &str) {

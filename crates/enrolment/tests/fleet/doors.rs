@@ -10,7 +10,7 @@ use sidegate_enrolment::edge::{ControlPlanes, Proxy};
 use sidegate_enrolment::{AcceptorLimits, ENROL_NAME, SYNC_NAME};
 use std::time::Duration;
 use tokio::io::AsyncReadExt as _;
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
 
 pub(crate) fn address(control: &ControlPlane) -> String {
@@ -100,4 +100,45 @@ async fn an_edge_joins_and_syncs_through_a_proxy_that_wants_a_password() {
         told.contains("wants a user and a password (407)") && !told.contains("wrong"),
         "{told}"
     );
+}
+
+/// Connects from this address of the machine.
+async fn connect_from(address: &str, control: &ControlPlane) -> TcpStream {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind(format!("{address}:0").parse().unwrap()).unwrap();
+    socket.connect(self::address(control).parse().unwrap()).await.unwrap()
+}
+
+#[tokio::test]
+async fn one_address_locks_out_no_other_however_many_connections_it_opens() {
+    let limits = AcceptorLimits {
+        handshakes: 4,
+        handshakes_of_address: 2,
+        clients_of_address: 8,
+        handshake_within: 2 * DEADLINE,
+        ..<_>::default()
+    };
+    let control = ControlPlane::start_with(&Time::new(), limits, 600).await;
+    let site = Site::new(&control);
+    let identity = site.joined(&control, "one").await;
+    let mut silent = Vec::new();
+    for _ in 0..9 {
+        silent.push(connect_from("127.0.0.2", &control).await);
+    }
+    // The ninth is one too many of its address, and closed at once.
+    let read = timeout(DEADLINE, silent[8].read(&mut [0; 1])).await.expect("it is closed");
+    assert!(matches!(read, Ok(0) | Err(_)));
+    // The others hold what their address has, and that is not everything.
+    site.dial(&identity).await.unwrap();
+    site.joined(&control, "two").await;
+}
+
+#[tokio::test]
+async fn one_address_takes_no_more_than_its_places_for_enrolment() {
+    let limits = AcceptorLimits { enrolling: 4, enrolling_of_address: 1, ..<_>::default() };
+    let control = ControlPlane::start_with(&Time::new(), limits, 600).await;
+    let held = knock(&control, ENROL_NAME).await.unwrap();
+    assert!(knock(&control, ENROL_NAME).await.is_err());
+    drop(held);
+    eventually("there is a place again", async || knock(&control, ENROL_NAME).await.ok()).await;
 }

@@ -89,6 +89,7 @@ impl Edge {
             trust: None,
             version: "1.0".to_owned(),
             boot_id: [7; 16],
+            connections_before: 0,
             seed: peer.edge.bytes().map(u64::from).sum(),
         };
         let namespaces = BTreeSet::from([Namespace::global(), peer.namespace]);

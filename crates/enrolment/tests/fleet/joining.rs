@@ -3,7 +3,7 @@
 use crate::control_plane::ControlPlane;
 use crate::edge::{Edge, Site, snapshot};
 use crate::{DAY, DEADLINE, HOUR, Time};
-use sidegate_enrolment::edge::{ControlPlanes, EdgeIdentity, keep_joining};
+use sidegate_enrolment::edge::{ControlPlanes, EdgeIdentity, EnrolError, JoinError, keep_joining};
 use sidegate_enrolment::{AcceptorLimits, ControlUrl, JoinToken};
 use sidegate_sync::Namespace;
 use std::os::unix::fs::PermissionsExt as _;
@@ -62,8 +62,17 @@ async fn a_token_does_not_reach_a_control_plane_that_it_does_not_pin() {
         refused.to_string().contains("is not the control plane that this edge knows"),
         "{refused}"
     );
-    // It may be a wrong address, which is mended.
-    assert!(refused.is_temporary());
+    // That does not get better, and is told at once.
+    let (_stop, stopped) = watch::channel(false);
+    let token = ours.token("two", "");
+    let folder = site.identity_folder();
+    let joining = keep_joining(&folder, &site.control, &token, time.clock(), stopped);
+    let ended = timeout(DEADLINE, Box::pin(joining)).await.expect("it is not tried for ever");
+    assert!(matches!(ended, Err(JoinError::Enrol(EnrolError::Stranger(_)))), "{ended:?}");
+    // Where another one may be the right one, it is tried again.
+    let nowhere = ControlUrl::parse("https://127.0.0.1:1").unwrap();
+    let both = Site::with(ControlPlanes::new(vec![other.url(), nowhere], None).unwrap());
+    assert!(both.join(&ours, &token).await.unwrap_err().is_temporary());
     assert!(other.issued().borrow().is_empty());
 }
 

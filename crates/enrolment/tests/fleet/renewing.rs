@@ -3,9 +3,11 @@
 use crate::control_plane::ControlPlane;
 use crate::edge::{Edge, Site, snapshot};
 use crate::eventually::eventually;
-use crate::{DAY, Time};
+use crate::{DAY, DEADLINE, Time};
 use sidegate_enrolment::edge::keep_renewed;
+use sidegate_sync::server::PeerIdentity;
 use tokio::sync::watch;
+use tokio::time::timeout;
 
 #[tokio::test]
 async fn an_edge_renews_its_certificate_and_dials_by_the_newest() {
@@ -111,4 +113,79 @@ async fn a_trust_bundle_is_on_the_disk_before_anybody_sees_it() {
     bundle.version = 2;
     assert!(identity.store_bundle(&bundle.encode()).unwrap());
     assert_eq!(identity.trust().borrow().version, 2);
+}
+
+#[tokio::test]
+async fn an_edge_that_is_barred_while_its_certificate_is_made_gets_nothing() {
+    let control = ControlPlane::start(&Time::new()).await;
+    let site = Site::new(&control);
+    let identity = site.joined(&control, "one").await;
+    let issued = control.issued().borrow().len();
+    control.time.pass(DAY / 4 * 3);
+    let now = control.time.now();
+    control.meanwhile(move |memory| memory.bar("one", now + 1));
+    let told = site.renew(&identity).await.unwrap_err();
+    assert!(told.contains("this edge was revoked"), "{told}");
+    // Nor does one that joins.
+    let (other, token) = (Site::new(&control), control.token("two", ""));
+    control.meanwhile(move |memory| memory.bar("two", now + 1));
+    let told = other.join(&control, &token).await.unwrap_err().to_string();
+    assert!(told.contains("this edge was revoked"), "{told}");
+    assert_eq!(control.issued().borrow().len(), issued);
+    assert!(!other.identity_folder().join("trust-bundle").exists(), "nor any key");
+}
+
+#[tokio::test]
+async fn a_certificate_counts_from_the_moment_at_which_it_was_decided_on() {
+    let control = ControlPlane::start(&Time::new()).await;
+    let site = Site::new(&control);
+    let identity = site.joined(&control, "one").await;
+    control.time.pass(DAY / 4 * 3);
+    let (decided_at, time) = (control.time.now(), control.time.clone());
+    control.meanwhile(move |_| time.pass(5_000));
+    site.renew(&identity).await.unwrap();
+    assert_eq!(identity.certificate().issued_at, decided_at);
+}
+
+#[tokio::test]
+async fn an_edge_joins_and_renews_at_a_replica_whose_clock_runs_behind() {
+    let control = ControlPlane::start(&Time::new()).await;
+    // Another replica barred what was there before, a minute ahead of this one.
+    let barred_until = control.time.now() + 60_000;
+    control.memory.bar("one", barred_until);
+    let site = Site::new(&control);
+    let identity = site.joined(&control, "one").await;
+    assert_eq!(identity.certificate().issued_at, barred_until + 1);
+    site.dial(&identity).await.unwrap();
+    site.renew(&identity).await.unwrap();
+    site.dial(&identity).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_stream_ends_with_its_certificate_and_goes_on_by_the_one_that_was_renewed_in_time() {
+    let control = ControlPlane::start(&Time::new()).await;
+    control.publish("", 1, &snapshot(1));
+    let (site, late) = (Site::new(&control), Site::new(&control));
+    let identity = site.joined(&control, "one").await;
+    let mut edge = Edge::start(&site, &identity);
+    edge.serves(1).await;
+    control.time.pass(DAY / 4 * 3);
+    site.renew(&identity).await.unwrap();
+    let never_renewed = late.joined(&control, "two").await;
+    let mut other = Edge::start(&late, &never_renewed);
+    other.serves(1).await;
+    let mut attached = control.attached();
+    attached.borrow_and_update();
+    // That by which the first one came in has ended, the other two have not.
+    control.time.pass(DAY / 2);
+    let is_back = |all: &Vec<PeerIdentity>| all.iter().filter(|p| p.edge == "one").count() == 2;
+    timeout(DEADLINE, attached.wait_for(is_back)).await.expect("it comes back").unwrap();
+    control.publish("", 2, &snapshot(2));
+    edge.serves(2).await;
+    other.serves(2).await;
+    // Now both have.
+    control.time.pass(DAY);
+    other.loses_contact("it is renewed within 90 days").await;
+    edge.stop().await;
+    other.stop().await;
 }

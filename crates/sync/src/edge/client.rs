@@ -5,6 +5,7 @@ use super::apply::Host;
 use super::commands::{CommandRunner, Commands};
 use super::machine::{Action, Event, Machine};
 use super::replica::Replica;
+use crate::boot_time::BootTime;
 use crate::data_keys::{DataKeys, Keyrings};
 use crate::limits::{MAX_DOWNWARD_BYTES, MAX_UPWARD_BYTES};
 use crate::message::edge_message::Body;
@@ -27,11 +28,14 @@ use tonic::transport::{Endpoint, Uri};
 
 /// From the first packet to a stream.
 const CONNECT_WITHIN: Duration = Duration::from_secs(15);
-/// How often a silent connection is asked whether it is still there, and how long it may take to answer.
-const PING_EVERY: Duration = Duration::from_secs(30);
+/// How often a silent connection is asked whether it is still there, and how long it may take to answer: longer than at
+/// the other end, for what this one says at length may go over a slow line.
+const PING_EVERY: Duration = Duration::from_secs(10);
 const PING_WITHIN: Duration = Duration::from_secs(20);
 /// Messages that wait to be sent.
 const SEND_QUEUE: usize = 4;
+/// Questions of which it is remembered when they were asked.
+const QUESTIONS: usize = 16;
 
 /// How connections to a control plane are made: through which proxy, with which certificate.
 pub trait Dial: Send + Sync + 'static {
@@ -47,8 +51,9 @@ pub trait Dial: Send + Sync + 'static {
 pub enum Contact {
     /// There is a stream.
     Connected,
-    /// There is one, and by all that was told on it is served.
-    UpToDate,
+    /// There is one, and the newest is served by, as of this moment: the control plane was asked then, and has looked
+    /// since. Silence, and a stream that only seems to be there, leave the moment as it is.
+    UpToDate(BootTime),
     /// There is none, and why.
     Lost(String),
 }
@@ -88,6 +93,7 @@ pub async fn run<D: Dial, H: Host + Send + 'static>(
         surroundings,
         work: VecDeque::new(),
         working: None,
+        asked: VecDeque::new(),
         link: Link::Down,
         has_reports: true,
         has_keys: true,
@@ -122,6 +128,8 @@ struct Client<D, H> {
     /// What it is to do next. Within the bounds of what the machine waits for.
     work: VecDeque<Action>,
     working: Option<Worked<H>>,
+    /// The last questions whether what is had is the newest, and when each was asked.
+    asked: VecDeque<(u64, BootTime)>,
     link: Link,
     has_reports: bool,
     has_keys: bool,
@@ -182,10 +190,11 @@ impl<D: Dial, H: Host + Send + 'static> Client<D, H> {
 
     /// Nothing, where there is no stream: that is told as soon as it is known.
     fn tell_whether_up_to_date(&self) {
-        let now = match self.machine.is_up_to_date() {
-            true => Contact::UpToDate,
-            false => Contact::Connected,
-        };
+        let answered = self.machine.is_up_to_date_as_of();
+        let asked_at = answered.and_then(|answered| {
+            self.asked.iter().find(|(number, _)| *number == answered).map(|(_, at)| *at)
+        });
+        let now = asked_at.map_or(Contact::Connected, Contact::UpToDate);
         self.surroundings.contact.send_if_modified(|contact| {
             let is_other = self.machine.is_connected() && *contact != now;
             if is_other {
@@ -201,6 +210,7 @@ impl<D: Dial, H: Host + Send + 'static> Client<D, H> {
             match action {
                 Action::Connect => self.link = Link::Connecting(self.connect()),
                 Action::Disconnect(reason) => {
+                    tracing::info!(reason, "the connection to the control plane is over");
                     self.link = Link::Down;
                     self.commands.end();
                     self.surroundings.contact.send_replace(Contact::Lost(reason));
@@ -235,7 +245,13 @@ impl<D: Dial, H: Host + Send + 'static> Client<D, H> {
                     let message = self.machine.next_message(self.started.elapsed());
                     let answer = || self.commands.next_answer().map(Body::CommandAnswer);
                     match message.or_else(answer) {
-                        Some(body) => place.send(EdgeMessage { body: Some(body) }),
+                        Some(body) => {
+                            if let Body::Ask(ask) = &body {
+                                self.asked.truncate(QUESTIONS - 1);
+                                self.asked.push_front((ask.number, BootTime::now()));
+                            }
+                            place.send(EdgeMessage { body: Some(body) });
+                        }
                         None => return false,
                     }
                 }

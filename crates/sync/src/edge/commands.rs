@@ -11,6 +11,7 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::{BoxStream, StreamExt as _};
 use serde_json::Value;
 use sidegate_model::explain::HashedRequest;
+use sidegate_model::observation::ObservationQuestion;
 use sidegate_model::plugin::PluginId;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -48,6 +49,9 @@ pub trait CommandRunner: Send + Sync + 'static {
 
     /// Starts a new process of a plugin in place of the one that runs; resolves when it serves.
     fn reload(&self, plugin: PluginId) -> BoxFuture<'static, Result<(), String>>;
+
+    /// What moves here: as many answers as the question says.
+    fn observe(&self, question: ObservationQuestion) -> BoxStream<'static, Result<Value, String>>;
 }
 
 /// Carries out nothing.
@@ -79,6 +83,10 @@ impl CommandRunner for NoCommands {
 
     fn reload(&self, _: PluginId) -> BoxFuture<'static, Result<(), String>> {
         Box::pin(std::future::ready(none()))
+    }
+
+    fn observe(&self, _: ObservationQuestion) -> BoxStream<'static, Result<Value, String>> {
+        Box::pin(futures_util::stream::once(std::future::ready(none())))
     }
 }
 
@@ -290,5 +298,12 @@ async fn carry_out(
             Ok(())
         }
         EdgeCommand::Reload(plugin) => runner.reload(plugin).await,
+        EdgeCommand::Observe(question) => {
+            let mut answers = runner.observe(question);
+            while let Some(answer) = answers.next().await {
+                sink.put_json(&answer?).await?;
+            }
+            Ok(())
+        }
     }
 }

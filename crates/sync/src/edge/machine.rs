@@ -5,12 +5,14 @@
 //! control plane that reads slowly costs no memory. Messages can come twice, late, or not at all.
 
 use super::apply::{Applied, ApplyError};
+use super::config::EdgeConfig;
 use super::downloads::Piece;
 use super::namespace_state::{Active, NamespaceState};
+use super::newest::Newest;
+use super::upward::{Kind, Upward};
 use crate::backoff::{Backoff, Jitter};
 use crate::digest::Digest;
 use crate::edge_content::Rejected;
-use crate::features::Features;
 use crate::limits::{CHUNK_BYTES, told};
 use crate::manifest::Manifest;
 use crate::message::{self, control_message, edge_message};
@@ -19,6 +21,7 @@ use crate::object::ObjectName;
 use crate::signature::{PinnedSigners, VerifiedManifest};
 use crate::trust::TrustBytes;
 use bytes::Bytes;
+use prost::Message as _;
 use sidegate_model::namespace::Namespace;
 use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::time::Duration;
@@ -32,6 +35,8 @@ const RECONNECT_MOST: Duration = Duration::from_secs(15);
 const HEALTHY_AFTER: Duration = Duration::from_secs(10);
 /// How often an edge says what it has although nothing happened: whatever was lost is sent again then.
 const HELLO_EVERY: Duration = Duration::from_secs(30);
+/// How often it is asked whether what is had is the newest.
+const ASK_EVERY: Duration = Duration::from_secs(2);
 /// The longest that an edge stays away because it was told to.
 const LONGEST_ABSENCE: Duration = Duration::from_secs(600);
 /// Between two attempts to keep a trust bundle.
@@ -39,23 +44,6 @@ const TRUST_LEAST: Duration = Duration::from_secs(1);
 const TRUST_MOST: Duration = Duration::from_secs(60);
 /// Most heads that wait until a trust bundle is kept.
 const MAX_HELD: usize = 4;
-
-/// Who an edge is.
-#[derive(Debug, Clone)]
-pub struct EdgeConfig {
-    /// Whose manifests it takes, until a trust bundle says otherwise.
-    pub signers: PinnedSigners,
-    /// The trust bundle that it keeps.
-    pub trust: Option<Digest>,
-    /// What it understands.
-    pub features: Features,
-    /// Its version.
-    pub version: String,
-    /// Another one for each start of the process.
-    pub boot_id: [u8; 16],
-    /// Makes its pauses others than those of other edges.
-    pub seed: u64,
-}
 
 /// What an edge has of one namespace when it starts.
 #[derive(Debug, Clone, Default)]
@@ -117,6 +105,7 @@ enum Link {
     Up {
         since: Duration,
         hello_at: Duration,
+        ask_at: Duration,
     },
     /// It is to be closed, and the next one opened not before this long.
     Closing {
@@ -147,10 +136,14 @@ pub struct Machine {
     link: Link,
     /// The control plane has answered on this stream.
     is_welcome: bool,
+    /// The number of the last stream.
+    connection: u64,
     backoff: Backoff,
     jitter: Jitter,
     report: Option<message::NodeReport>,
     report_is_new: bool,
+    upward: Upward,
+    newest: Newest,
     actions: VecDeque<Action>,
 }
 
@@ -166,10 +159,13 @@ impl Machine {
             namespaces: start.into_iter().map(state).collect(),
             link: Link::Down { retry_at: Duration::ZERO },
             is_welcome: false,
+            connection: config.connections_before,
             backoff: Backoff::new(RECONNECT_LEAST, RECONNECT_MOST),
             jitter: Jitter::new(config.seed),
             report: None,
             report_is_new: false,
+            upward: Upward::default(),
+            newest: Newest::default(),
             actions: VecDeque::new(),
             trust: Trust {
                 keeping: None,
@@ -221,7 +217,7 @@ impl Machine {
 
     /// What is to be said next, if anything; to be asked while there is a stream with room.
     pub fn next_message(&mut self, now: Duration) -> Option<edge_message::Body> {
-        let Link::Up { hello_at, .. } = &mut self.link else { return None };
+        let Link::Up { hello_at, ask_at, .. } = &mut self.link else { return None };
         if *hello_at <= now {
             *hello_at = match leaves_out(Check::Repeat) {
                 true => Duration::MAX,
@@ -229,6 +225,10 @@ impl Machine {
             };
             self.namespaces.values_mut().for_each(NamespaceState::tell);
             return Some(edge_message::Body::Hello(self.hello()));
+        }
+        if *ask_at <= now {
+            *ask_at = now + self.jitter.around(ASK_EVERY);
+            return Some(edge_message::Body::Ask(self.newest.ask()));
         }
         for state in self.namespaces.values_mut() {
             if let Some(applied) = state.report() {
@@ -239,19 +239,22 @@ impl Machine {
                 return Some(edge_message::Body::Want(message::Want { blobs }));
             }
         }
-        if let Some(proof) = self.namespaces.values_mut().find_map(NamespaceState::proof) {
-            return Some(edge_message::Body::Proof(proof));
-        }
-        let is_new = std::mem::take(&mut self.report_is_new);
-        let report = self.report.clone().filter(|_| is_new)?;
-        Some(edge_message::Body::Report(report))
+        let Self { namespaces, report, report_is_new, upward, .. } = self;
+        upward.next(|| {
+            if let Some(proof) = namespaces.values_mut().find_map(NamespaceState::proof) {
+                return Some((proof.encode_to_vec(), edge_message::Body::Proof as Kind));
+            }
+            let is_new = std::mem::take(report_is_new);
+            let report = report.as_ref().filter(|_| is_new)?;
+            Some((report.encode_to_vec(), edge_message::Body::Report as Kind))
+        })
     }
 
     /// When [`Event::Tick`] is due, although nothing happens.
     pub fn next_wakeup(&self, now: Duration) -> Option<Duration> {
         let link = match self.link {
             Link::Down { retry_at } => Some(retry_at),
-            Link::Up { hello_at, .. } => Some(hello_at),
+            Link::Up { hello_at, ask_at, .. } => Some(hello_at.min(ask_at)),
             Link::Connecting | Link::Closing { .. } => None,
         };
         let is_connected = matches!(self.link, Link::Up { .. });
@@ -264,11 +267,11 @@ impl Machine {
         matches!(self.link, Link::Up { .. })
     }
 
-    /// Whether everything is served by that the control plane has told, and it would tell of anything newer.
-    pub fn is_up_to_date(&self) -> bool {
-        self.is_connected()
-            && self.is_welcome
-            && self.namespaces.values().all(NamespaceState::is_settled)
+    /// The question as of which the newest of everything is served by, where that is so: the control plane has said on
+    /// this stream what is the newest, and that is served by.
+    pub fn is_up_to_date_as_of(&self) -> Option<u64> {
+        let is_heard = self.is_connected() && self.is_welcome;
+        self.newest.as_of(&self.namespaces).filter(|_| is_heard)
     }
 
     fn hello(&self) -> message::Hello {
@@ -283,23 +286,24 @@ impl Machine {
                 let (digest, reason) = (digest.as_bytes().to_vec(), reason.clone());
                 message::RefusedTrust { digest, reason }
             }),
+            connection: self.connection,
         }
     }
 
     fn connected(&mut self, now: Duration) {
-        self.link = Link::Up { since: now, hello_at: now };
+        self.link = Link::Up { since: now, hello_at: now, ask_at: now };
         self.is_welcome = false;
+        self.connection = self.connection.saturating_add(1);
+        self.upward.reconnected();
+        self.newest.reconnected();
         self.trust.number = 0;
         self.report_is_new = self.report.is_some();
         self.namespaces.values_mut().for_each(NamespaceState::reconnected);
     }
 
     fn disconnected(&mut self, retry_after: Option<Duration>, now: Duration) {
+        self.was_healthy(now);
         let asked = match self.link {
-            Link::Up { since, .. } if now.saturating_sub(since) >= HEALTHY_AFTER => {
-                self.backoff.succeeded();
-                None
-            }
             Link::Closing { stay_away } => Some(stay_away),
             // It is known already.
             Link::Down { .. } => return,
@@ -311,6 +315,14 @@ impl Machine {
         let away = asked.map_or(Duration::ZERO, |asked| asked + self.jitter.around(asked / 2));
         self.link = Link::Down { retry_at: now + pause.max(away) };
         self.trust.held.clear();
+    }
+
+    /// A good stream makes up for failures before, however it ends.
+    fn was_healthy(&mut self, now: Duration) {
+        if matches!(self.link, Link::Up { since, .. } if now.saturating_sub(since) >= HEALTHY_AFTER)
+        {
+            self.backoff.succeeded();
+        }
     }
 
     fn message(&mut self, message: control_message::Body, now: Duration) {
@@ -337,7 +349,9 @@ impl Machine {
                     self.namespaces.values_mut().for_each(|state| state.is_missing(&digest, now));
                 }
             }
+            control_message::Body::Current(current) => self.newest.answered(current),
             control_message::Body::Goodbye(goodbye) => {
+                self.was_healthy(now);
                 self.close(&goodbye.reason, Duration::from_millis(goodbye.retry_after_ms));
             }
             control_message::Body::Prove(prove) => {
@@ -415,6 +429,7 @@ impl Machine {
         match self.verify(&signed) {
             Ok(manifest) => {
                 if let Some(state) = self.namespaces.get_mut(manifest.namespace()) {
+                    self.newest.told(&manifest);
                     state.head(manifest, now);
                 }
             }

@@ -97,6 +97,11 @@ impl NamespaceState {
         })
     }
 
+    /// Whether this manifest is served by.
+    pub(super) fn serves(&self, digest: &Digest) -> bool {
+        self.active.as_ref().is_some_and(|active| active.manifest.digest() == *digest)
+    }
+
     /// Whether the newest manifest that was told is served by.
     pub(super) fn is_settled(&self) -> bool {
         self.target.is_none() && self.applying.is_none() && self.refused.is_none()

@@ -2,7 +2,8 @@
 //! called, what the machine wants done with them.
 
 use super::apply::{Applied, ApplyError, Host, apply};
-use super::machine::{Action, EdgeConfig, Event, Start};
+use super::config::EdgeConfig;
+use super::machine::{Action, Event, Start};
 use super::trust_keeper::TrustKeeper;
 use crate::bootstrap::{self, BootstrapError, Trust};
 use crate::data_keys::DataKeys;
@@ -12,7 +13,7 @@ use crate::manifest::Entry;
 use crate::object::{Object, ObjectName};
 use crate::signature::VerifiedManifest;
 use sidegate_model::namespace::Namespace;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
@@ -68,7 +69,7 @@ impl<H: Host> Replica<H> {
     }
 
     /// Takes over a bootstrap file, and serves by it. What is on the disk already, and is newer, stays. The keys are
-    /// those by which the host opens what is sealed.
+    /// those by which the host opens what is sealed. Tells the namespaces of the file that this edge does not serve.
     ///
     /// # Errors
     /// [`BootstrapError`] says what is wrong or missing; everything is as before then.
@@ -76,7 +77,7 @@ impl<H: Host> Replica<H> {
         &mut self,
         file: &mut impl Read,
         keys: &DataKeys,
-    ) -> Result<(), BootstrapError> {
+    ) -> Result<BTreeSet<Namespace>, BootstrapError> {
         let signers = self.config.signers.clone();
         let trust = Trust { signers: Some(&signers), has_key: &|namespace| keys.has(namespace) };
         let manifests = bootstrap::read(file, &trust, &mut |manifests, digest, bytes| {
@@ -87,10 +88,14 @@ impl<H: Host> Replica<H> {
             }
             Ok(())
         })?;
+        let mut left = BTreeSet::new();
         for manifest in manifests {
+            if !self.namespaces.contains_key(manifest.namespace()) {
+                left.insert(manifest.namespace().clone());
+            }
             self.take_over(manifest).map_err(|error| BootstrapError::Sink(error.into()))?;
         }
-        Ok(())
+        Ok(left)
     }
 
     /// What the machine begins with.

@@ -1,16 +1,18 @@
 //! What the edge's machine says and does, step by step.
 
 use super::apply::Applied;
-use super::machine::{Action, EdgeConfig, Event, Machine, Start};
+use super::config::EdgeConfig;
+use super::machine::{Action, Event, Machine, Start};
 use crate::digest::Digest;
 use crate::edge_content::Rejected;
 use crate::features::Features;
-use crate::limits::{CHUNK_BYTES, WINDOW_BLOBS};
+use crate::limits::{CHUNK_BYTES, PART_BYTES, WINDOW_BLOBS};
 use crate::message::{self, control_message, edge_message};
 use crate::object::Blob;
 use crate::signature::{PinnedSigners, Signer, VerifiedManifest};
 use crate::testing::{plugins, published};
 use crate::trust::TrustBytes;
+use prost::Message as _;
 use sidegate_model::namespace::Namespace;
 use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
@@ -34,6 +36,7 @@ impl Bench {
             features: Features::default(),
             version: "1".to_owned(),
             boot_id: [0; 16],
+            connections_before: 0,
             seed: 7,
         };
         let machine = Machine::new(config, BTreeMap::from([(Namespace::global(), start)]));
@@ -45,8 +48,24 @@ impl Bench {
         let mut bench = Self::new(start);
         assert_eq!(bench.actions(), [Action::Connect]);
         bench.event(Event::Connected);
-        assert!(matches!(bench.messages()[0], edge_message::Body::Hello(_)));
+        let messages = bench.messages();
+        let [edge_message::Body::Hello(_), edge_message::Body::Ask(ask), ..] = &messages[..] else {
+            panic!("it says who it is, and asks: {messages:?}")
+        };
+        assert_eq!(ask.number, 1);
         bench
+    }
+
+    /// An answer to a question: this is the newest.
+    fn current(&mut self, number: u64, manifest: &VerifiedManifest) {
+        let manifest_digest = manifest.digest().as_bytes().to_vec();
+        let newest = vec![message::Have { namespace: String::new(), manifest_digest }];
+        self.hear(control_message::Body::Current(message::Current { number, newest }));
+    }
+
+    fn welcome(&mut self) {
+        let welcome = message::Welcome { protocol: 1, control_version: "1".to_owned() };
+        self.hear(control_message::Body::Welcome(welcome));
     }
 
     fn event(&mut self, event: Event) {
@@ -251,7 +270,9 @@ fn reports_are_said_once_and_only_the_last() {
     let report = message::NodeReport { revision: 3, ..<_>::default() };
     bench.event(Event::Report(message::NodeReport::default()));
     bench.event(Event::Report(report.clone()));
-    assert_eq!(bench.messages(), [edge_message::Body::Report(report)]);
+    let messages = bench.messages();
+    let [edge_message::Body::Report(part)] = messages.as_slice() else { panic!("{messages:?}") };
+    assert_eq!(message::NodeReport::decode(&*part.bytes), Ok(report));
     assert_eq!(bench.messages(), []);
 }
 
@@ -395,5 +416,82 @@ fn an_edge_proves_where_it_is_by_what_it_serves_by() {
     bench.hear(prove(""));
     bench.hear(prove(""));
     let proof = message::Proof { manifest: Some(serving.to_message()) };
-    assert_eq!(bench.messages(), [edge_message::Body::Proof(proof)]);
+    let messages = bench.messages();
+    let [edge_message::Body::Proof(part)] = messages.as_slice() else { panic!("{messages:?}") };
+    assert_eq!(message::Proof::decode(&*part.bytes), Ok(proof));
+}
+
+#[test]
+fn a_long_report_goes_up_in_parts_that_are_cut_off_with_the_stream() {
+    let mut bench = Bench::connected(Start::default());
+    let node_id = "x".repeat(2 * PART_BYTES);
+    let report = message::NodeReport { node_id, ..<_>::default() };
+    bench.event(Event::Report(report.clone()));
+    let part = |body: &edge_message::Body| match body {
+        edge_message::Body::Report(part) => (part.number, part.offset, part.bytes.len()),
+        other => panic!("{other:?}"),
+    };
+    let first = bench.machine.next_message(bench.now).unwrap();
+    assert_eq!(part(&first), (1, 0, PART_BYTES));
+    bench.event(Event::Disconnected(None));
+    bench.now += seconds(1);
+    assert_eq!(bench.actions(), [Action::Connect]);
+    bench.event(Event::Connected);
+    let messages = bench.messages();
+    let [_, _, all @ ..] = &messages[..] else { panic!("it says who it is, and asks") };
+    let parts: Vec<_> = all.iter().map(part).collect();
+    assert_eq!(parts.len(), 3, "{parts:?}");
+    assert!(parts.iter().all(|(number, ..)| *number == 2));
+    assert_eq!(parts.iter().map(|(.., bytes)| bytes).sum::<usize>(), report.encoded_len());
+}
+
+#[test]
+fn an_edge_is_up_to_date_as_of_its_question_and_only_where_that_was_answered() {
+    let signer = Signer::from_seed(&[1; 32]).unwrap();
+    let (serving, _) = published(&signer, (1, 1), &plugins(&[], 1));
+    let (newer, _) = published(&signer, (1, 2), &plugins(&[], 2));
+    let mut bench = Bench::connected(Start { manifest: Some(serving.clone()), ..Start::default() });
+    let as_of = |bench: &Bench| bench.machine.is_up_to_date_as_of();
+    bench.welcome();
+    assert_eq!(as_of(&bench), None, "a stream alone says nothing");
+    bench.current(1, &serving);
+    assert_eq!(as_of(&bench), Some(1));
+    // It asks again and again, and silence makes nothing fresh.
+    bench.now += seconds(5);
+    assert_eq!(bench.messages(), [edge_message::Body::Ask(message::Ask { number: 2 })]);
+    assert_eq!(as_of(&bench), Some(1));
+    bench.current(3, &serving);
+    assert_eq!(as_of(&bench), Some(1), "that was never asked");
+    bench.current(2, &newer);
+    assert_eq!(as_of(&bench), None, "something newer is published");
+    bench.head(&newer);
+    assert_eq!(bench.actions(), [Action::Apply(newer.clone())]);
+    assert_eq!(as_of(&bench), None);
+    let (rejected, needed) = (BTreeMap::new(), HashSet::new());
+    bench.event(Event::Applied(Namespace::global(), Ok(Applied { rejected, needed })));
+    assert_eq!(as_of(&bench), Some(2));
+    bench.current(1, &serving);
+    assert_eq!(as_of(&bench), Some(2), "a late answer says nothing new");
+    bench.event(Event::Disconnected(None));
+    assert_eq!(as_of(&bench), None);
+    bench.now += seconds(1);
+    assert_eq!(bench.actions(), [Action::Connect]);
+    bench.event(Event::Connected);
+    bench.welcome();
+    assert_eq!(as_of(&bench), None, "nothing was said on this stream");
+}
+
+#[test]
+fn a_stream_that_ends_in_order_is_no_failure() {
+    let mut bench = Bench::connected(Start::default());
+    for _ in 0..20 {
+        bench.now += seconds(3600);
+        let goodbye = message::Goodbye { reason: "its time is up".to_owned(), retry_after_ms: 0 };
+        bench.hear(control_message::Body::Goodbye(goodbye));
+        assert!(matches!(bench.actions()[..], [Action::Disconnect(_)]));
+        bench.event(Event::Disconnected(None));
+        bench.now += Duration::from_millis(20);
+        assert_eq!(bench.actions(), [Action::Connect], "it comes back at once, every time");
+        bench.event(Event::Connected);
+    }
 }

@@ -76,6 +76,14 @@ impl Assembly {
                 let snapshot = std::mem::take(&mut self.snapshot).with_registered(id, since);
                 self.snapshot = snapshot.with_namespace(id, &namespace);
             }
+            Kind::Issuer(id) => {
+                let issuer = self.versions(&ObjectName::issuer(id)).pop();
+                let issuers = Arc::make_mut(&mut self.snapshot.issuers);
+                match issuer.as_deref() {
+                    Some(Object::Issuer(issuer)) => issuers.insert(id, issuer.0.clone()),
+                    _ => issuers.remove(&id),
+                };
+            }
             Kind::Apps(shard) => {
                 let versions = self.versions(&ObjectName::apps(shard));
                 let apps = versions.iter().flat_map(|object| match &**object {

@@ -4,7 +4,7 @@ pub struct Object {
     /// Names of what an edge must know so that it understands this object; sorted.
     #[prost(string, repeated, tag = "1")]
     pub required_features: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
-    #[prost(oneof = "object::Body", tags = "2, 3, 4")]
+    #[prost(oneof = "object::Body", tags = "2, 3, 4, 5")]
     pub body: ::core::option::Option<object::Body>,
 }
 /// Nested message and enum types in `Object`.
@@ -15,9 +15,10 @@ pub mod object {
         Plugin(super::PluginObject),
         #[prost(message, tag = "3")]
         Apps(super::AppShard),
-        /// 5 is for issuers.
         #[prost(message, tag = "4")]
         Tokens(super::TokenShard),
+        #[prost(message, tag = "5")]
+        Issuer(super::Issuer),
     }
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -108,6 +109,16 @@ pub struct App {
     /// requires the feature `max_staleness`.
     #[prost(uint64, optional, tag = "12")]
     pub max_staleness: ::core::option::Option<u64>,
+    /// The client of an issuer for which it was made on first sight; absent where a person made it.
+    #[prost(message, optional, tag = "13")]
+    pub made_for: ::core::option::Option<MadeFor>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct MadeFor {
+    #[prost(uint32, tag = "1")]
+    pub issuer: u32,
+    #[prost(string, tag = "2")]
+    pub client: ::prost::alloc::string::String,
 }
 /// The tokens whose hash begins with this byte, sorted by hash.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -143,6 +154,20 @@ pub struct Token {
     /// As of an app: nobody gets in by a token that is not understood.
     #[prost(string, repeated, tag = "11")]
     pub required_features: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}
+/// Whose JWTs are taken. Nothing in it is secret.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Issuer {
+    #[prost(uint32, tag = "1")]
+    pub id: u32,
+    /// A JSON object, written like `PluginSpec.config`. What is added to it, and must not be overlooked, gets a name in
+    /// the `required_features` of the object.
+    #[prost(bytes = "vec", tag = "2")]
+    pub content: ::prost::alloc::vec::Vec<u8>,
+    #[prost(int64, tag = "3")]
+    pub created_at: i64,
+    #[prost(int64, tag = "4")]
+    pub updated_at: i64,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Manifest {
@@ -215,7 +240,7 @@ pub struct ObjectName {
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct EdgeMessage {
-    #[prost(oneof = "edge_message::Body", tags = "1, 2, 3, 4, 5, 6")]
+    #[prost(oneof = "edge_message::Body", tags = "1, 2, 3, 5, 16, 17, 18")]
     pub body: ::core::option::Option<edge_message::Body>,
 }
 /// Nested message and enum types in `EdgeMessage`.
@@ -228,14 +253,40 @@ pub mod edge_message {
         Want(super::Want),
         #[prost(message, tag = "3")]
         Applied(super::Applied),
-        #[prost(message, tag = "4")]
-        Report(super::NodeReport),
         #[prost(message, tag = "5")]
         CommandAnswer(super::CommandAnswer),
         /// 7 to 15 are for what edges count, keep for later and send upward.
-        #[prost(message, tag = "6")]
-        Proof(super::Proof),
+        /// A `NodeReport`.
+        #[prost(message, tag = "16")]
+        Report(super::Part),
+        /// A `Proof`.
+        #[prost(message, tag = "17")]
+        Proof(super::Part),
+        #[prost(message, tag = "18")]
+        Ask(super::Ask),
     }
+}
+/// A part of the bytes of something that may be too long for one message.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Part {
+    /// Grows with each thing that this edge says in parts.
+    #[prost(uint64, tag = "1")]
+    pub number: u64,
+    /// Bytes of the whole.
+    #[prost(uint64, tag = "2")]
+    pub total: u64,
+    /// Where in the whole its bytes begin.
+    #[prost(uint64, tag = "3")]
+    pub offset: u64,
+    #[prost(bytes = "bytes", tag = "4")]
+    pub bytes: ::prost::bytes::Bytes,
+}
+/// The edge wants to know whether it has the newest.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Ask {
+    /// Grows with each question.
+    #[prost(uint64, tag = "1")]
+    pub number: u64,
 }
 /// The first message, and again now and then: control answers with each head that is not had.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -259,6 +310,9 @@ pub struct Hello {
     /// A trust bundle that it does not keep, and why.
     #[prost(message, optional, tag = "7")]
     pub refused_trust: ::core::option::Option<RefusedTrust>,
+    /// Grows with each stream that this edge opens, over starts of its process, too; nothing where it does not say so.
+    #[prost(uint64, tag = "8")]
+    pub connection: u64,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct RefusedTrust {
@@ -332,7 +386,7 @@ pub struct Proof {
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ControlMessage {
-    #[prost(oneof = "control_message::Body", tags = "1, 2, 3, 4, 5, 6, 7, 8")]
+    #[prost(oneof = "control_message::Body", tags = "1, 2, 3, 4, 5, 6, 7, 8, 16")]
     pub body: ::core::option::Option<control_message::Body>,
 }
 /// Nested message and enum types in `ControlMessage`.
@@ -353,9 +407,11 @@ pub mod control_message {
         Command(super::Command),
         #[prost(message, tag = "7")]
         Trust(super::Trust),
-        /// 9 to 15 are for acknowledgements, limits and storage of a fleet.
         #[prost(message, tag = "8")]
         Prove(super::Prove),
+        /// 9 to 15 are for acknowledgements, limits and storage of a fleet.
+        #[prost(message, tag = "16")]
+        Current(super::Current),
     }
 }
 /// Whom and what an edge trusts: certificates of authorities, signers, data keys of its namespaces. Comes before
@@ -371,6 +427,16 @@ pub struct Trust {
     /// Counts those of one stream, from 1 on: an earlier one that comes late is not taken.
     #[prost(uint64, tag = "3")]
     pub number: u64,
+}
+/// The answer to `Ask`: these manifests are the newest, as the database says that was looked at after the question came.
+/// A control plane that cannot look says nothing.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Current {
+    /// Of the question.
+    #[prost(uint64, tag = "1")]
+    pub number: u64,
+    #[prost(message, repeated, tag = "2")]
+    pub newest: ::prost::alloc::vec::Vec<Have>,
 }
 /// The edge says that it is ahead of what is published in a namespace, and is to show the manifest.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -426,7 +492,7 @@ pub struct Command {
     /// How long it may take, from its arrival on.
     #[prost(uint64, tag = "8")]
     pub within_ms: u64,
-    #[prost(oneof = "command::Body", tags = "2, 3, 4, 5, 6, 7")]
+    #[prost(oneof = "command::Body", tags = "2, 3, 4, 5, 6, 7, 9")]
     pub body: ::core::option::Option<command::Body>,
 }
 /// Nested message and enum types in `Command`.
@@ -447,6 +513,8 @@ pub mod command {
         /// There is room for more of its answers.
         #[prost(message, tag = "7")]
         More(super::MoreAnswers),
+        #[prost(message, tag = "9")]
+        Observe(super::Observe),
     }
 }
 /// Lines of a plugin as it writes them, after those that are there already. One answer is one line.
@@ -500,6 +568,13 @@ pub struct HeaderField {
 pub struct ReloadPlugin {
     #[prost(uint32, tag = "1")]
     pub plugin_id: u32,
+}
+/// What moves on the edge: its open requests, what it counted, requests as they end. Question and answers are JSON, of the
+/// forms that are in `observation.rs` of the model.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Observe {
+    #[prost(bytes = "vec", tag = "1")]
+    pub question: ::prost::alloc::vec::Vec<u8>,
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct CancelCommand {}
@@ -562,6 +637,9 @@ pub struct NodeReport {
     pub readiness_reasons: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
     #[prost(message, repeated, tag = "12")]
     pub positions: ::prost::alloc::vec::Vec<NamespacePosition>,
+    /// Where its sockets for clients listen, as in `<http://0.0.0.0:8081`.>
+    #[prost(string, optional, tag = "13")]
+    pub client_url: ::core::option::Option<::prost::alloc::string::String>,
 }
 /// By which revision of a namespace an edge serves.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -617,6 +695,9 @@ pub struct PluginStatus {
     pub start_duration_ms: ::core::option::Option<u64>,
     #[prost(uint64, tag = "20")]
     pub in_flight: u64,
+    /// What serves is of before the desired state that the edge has.
+    #[prost(bool, tag = "21")]
+    pub is_outdated: bool,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct EndpointStatus {

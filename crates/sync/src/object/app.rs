@@ -4,7 +4,8 @@ use super::{MAX_TOLD, Rejection, invalid, shard};
 use crate::canonical_json;
 use crate::features::{self, Features};
 use crate::message;
-use sidegate_model::app::{App, AppId};
+use sidegate_model::app::{App, AppId, MadeFor};
+use sidegate_model::issuer::IssuerId;
 use sidegate_model::namespace::Namespace;
 use sidegate_model::sharded::ShardKey as _;
 use std::sync::Arc;
@@ -74,6 +75,7 @@ fn app_message(app: &App) -> message::App {
         max_staleness,
         // For whoever edits it.
         managed_by: _,
+        made_for,
         created_at,
         updated_at,
     } = app;
@@ -91,6 +93,10 @@ fn app_message(app: &App) -> message::App {
         updated_at: *updated_at,
         required_features: needs_clock.into_iter().collect(),
         max_staleness: *max_staleness,
+        made_for: made_for.as_ref().map(|MadeFor { issuer, client }| message::MadeFor {
+            issuer: issuer.0,
+            client: client.clone(),
+        }),
     }
 }
 
@@ -109,6 +115,9 @@ fn read_app(app: message::App) -> Result<Arc<App>, Rejection> {
         namespace: Namespace::global(),
         max_staleness: app.max_staleness,
         managed_by: String::new(),
+        made_for: app
+            .made_for
+            .map(|made_for| MadeFor { issuer: IssuerId(made_for.issuer), client: made_for.client }),
         created_at: app.created_at,
         updated_at: app.updated_at,
     }))

@@ -2,12 +2,14 @@
 //! are carried along.
 
 use crate::limits::MAX_NAME_BYTES;
+use sidegate_model::issuer::IssuerId;
 use sidegate_model::plugin::PluginId;
 use std::fmt;
 
 const PLUGIN: &str = "plugin";
 const APPS: &str = "apps";
 const TOKENS: &str = "tokens";
+const ISSUER: &str = "issuer";
 
 /// The name of an object within a namespace. In order: by kind, then by key.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -25,6 +27,8 @@ pub enum Kind {
     Apps(u8),
     /// The tokens of a shard.
     Tokens(u8),
+    /// An issuer.
+    Issuer(IssuerId),
 }
 
 impl ObjectName {
@@ -41,6 +45,11 @@ impl ObjectName {
     /// Of the tokens of a shard.
     pub fn tokens(shard: u8) -> Self {
         Self { kind: TOKENS.to_owned(), key: format!("{shard:02x}") }
+    }
+
+    /// Of an issuer.
+    pub fn issuer(id: IssuerId) -> Self {
+        Self { kind: ISSUER.to_owned(), key: id.to_string() }
     }
 
     /// Any name: printable ASCII within its bounds.
@@ -68,6 +77,7 @@ impl ObjectName {
             PLUGIN => Kind::Plugin(PluginId(self.key.parse().ok()?)),
             APPS => Kind::Apps(u8::from_str_radix(&self.key, 16).ok()?),
             TOKENS => Kind::Tokens(u8::from_str_radix(&self.key, 16).ok()?),
+            ISSUER => Kind::Issuer(IssuerId(self.key.parse().ok()?)),
             _ => return None,
         };
         // One object has one name: `+7` and `007` are none.
@@ -75,6 +85,7 @@ impl ObjectName {
             Kind::Plugin(id) => Self::plugin(id),
             Kind::Apps(shard) => Self::apps(shard),
             Kind::Tokens(shard) => Self::tokens(shard),
+            Kind::Issuer(id) => Self::issuer(id),
         };
         (name == *self).then_some(kind)
     }

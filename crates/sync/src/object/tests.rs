@@ -4,7 +4,7 @@ use super::*;
 use crate::content::Content;
 use crate::manifest::{Manifest, Position, Publication};
 use crate::signature::{PinnedSigners, Signer, VerifyError};
-use crate::testing::{app, plugin, token};
+use crate::testing::{app, issuer, plugin, token};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::Index;
@@ -20,6 +20,7 @@ fn any_object() -> impl Strategy<Value = Object> {
             let (id, spec) = (spec.id, (spec.reloads % 3 != 0).then(|| Arc::new(spec)));
             Object::Plugin(PluginObject { id, registered_at, spec })
         }),
+        issuer().prop_map(|issuer| Object::Issuer(IssuerObject(Arc::new(issuer)))),
         vec(app(), 0..5).prop_map(|apps| {
             let mut table = Snapshot::default().apps;
             apps.into_iter().for_each(|app| table.insert(app));

@@ -107,8 +107,8 @@ impl EdgeCommands {
         Ok(Answers { shared, id, within, until, changed })
     }
 
-    /// The next message to the edge.
-    pub(super) fn take(&self) -> Option<message::Command> {
+    /// The next message to the edge, for whoever has its stream.
+    pub fn take(&self) -> Option<message::Command> {
         let mut table = self.0.table();
         let (id, body, within) = table.open.iter_mut().find_map(|(id, open)| {
             let (body, within) = open.next_message()?;
@@ -122,12 +122,12 @@ impl EdgeCommands {
     }
 
     /// Resolves when there may be something to send.
-    pub(super) async fn changed(&self) {
+    pub async fn changed(&self) {
         self.0.to_send.notified().await;
     }
 
     /// The edge answered. Answers to what nobody waits for are of no interest.
-    pub(super) fn answered(&self, answer: message::CommandAnswer) {
+    pub fn answered(&self, answer: message::CommandAnswer) {
         let mut table = self.0.table();
         let Some(open) = table.open.get_mut(&answer.id) else { return };
         open.answered(answer.body, answer.is_last);

@@ -26,6 +26,8 @@ pub struct AdmittedEdge {
     /// When the certificate was issued that its connection was opened with: what is revoked later counts for all
     /// streams on that connection, however late they begin.
     pub issued_at: UnixMillis,
+    /// When that certificate ends, and with it every stream of its connection.
+    pub expires_at: UnixMillis,
 }
 
 /// A connection of an edge that proved who it is. Only acceptors make one.

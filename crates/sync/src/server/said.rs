@@ -18,7 +18,7 @@ pub enum Said {
     Hello(EdgeHello),
     /// What it serves by.
     Applied(AppliedState),
-    /// How it is doing, see [`crate::report::from_message`].
+    /// How it is doing, see [`crate::report::bounded`].
     Report(message::NodeReport),
     /// It serves by this manifest, which is ahead of the newest one that this stream was told of, and is signed by us: a
     /// database was restored, or this replica is behind it. Whoever publishes looks at the database, and where that is
@@ -39,6 +39,8 @@ pub struct EdgeHello {
     pub trust: Option<Digest>,
     /// One that it does not keep, and why.
     pub refused_trust: Option<(Digest, String)>,
+    /// Grows with each stream that it opens, by its own count; 0 where it does not say so.
+    pub connection: u64,
 }
 
 /// What an edge serves by in one namespace.
@@ -66,6 +68,7 @@ impl EdgeHello {
             refused_trust: hello.refused_trust.as_ref().and_then(|refused| {
                 Some((Digest::from_slice(&refused.digest)?, told(&refused.reason)))
             }),
+            connection: hello.connection,
         }
     }
 }

@@ -5,6 +5,7 @@ use super::commands::EdgeCommands;
 use super::peer::{AdmittedEdge, PeerIdentity};
 use super::said::Said;
 use super::session::{Output, Session, SessionEvent};
+use crate::backoff::Jitter;
 use crate::digest::Digest;
 use crate::limits::{MAX_DOWNWARD_BYTES, MAX_UPWARD_BYTES};
 use crate::message::edge_sync_server::{EdgeSync, EdgeSyncServer};
@@ -13,30 +14,44 @@ use crate::signature::{PinnedSigners, VerifiedManifest};
 use crate::trust::TrustBytes;
 use bytes::Bytes;
 use futures_util::Stream;
+use sidegate_model::UnixMillis;
+use sidegate_model::clock::now_millis;
+use sidegate_model::keyed_quotas::KeyedQuotas;
 use sidegate_model::namespace::Namespace;
 use sidegate_model::quota::{Quota, Verdict};
+use sidegate_model::rate_limited_log::RateLimitedLogs;
 use std::future::Future;
+use std::hash::{BuildHasher as _, RandomState};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tonic::transport::Server;
 use tonic::transport::server::Connected;
 use tonic::{Request, Response, Status, Streaming};
 
-/// How often a silent connection is asked whether it is still there, and how long it may take to answer.
-const PING_EVERY: Duration = Duration::from_secs(30);
-const PING_WITHIN: Duration = Duration::from_secs(20);
+/// How often a silent connection is asked whether it is still there, and how long it may take to answer. An edge asks
+/// something every two seconds, so one that is silent for this long has most likely lost it; until that is noticed what
+/// is asked of the edge goes nowhere.
+const PING_EVERY: Duration = Duration::from_secs(5);
+const PING_WITHIN: Duration = Duration::from_secs(10);
 /// How long reading a blob may take; an edge asks again.
 const LOAD_WITHIN: Duration = Duration::from_secs(10);
 /// Edges that may come in a minute. After an outage all of them come at once; those beyond this come later.
 const EDGES_A_MINUTE: u32 = 6000;
+/// How often one edge may come in a minute, so that one that comes again and again sends nobody else away.
+const TIMES_OF_EDGE_A_MINUTE: u32 = 60;
+/// How often it is looked whether the certificate of a stream has ended: clocks are set, and machines sleep.
+const LOOK_AT_CLOCK_EVERY: Duration = Duration::from_secs(10);
 /// When edges come back that were sent away because the process stops: another replica takes them.
 const ELSEWHERE_AFTER: Duration = Duration::from_millis(100);
 /// When edges may come back that were told to leave; whoever was revoked comes no further than the handshake.
 const BACK_AFTER: Duration = Duration::from_secs(5);
+/// When edges come back, at the latest, whose certificate has ended; at the earliest after half of it. Those that joined
+/// together end together, and are not to come back as one.
+const BACK_BY_ANOTHER_CERTIFICATE: Duration = Duration::from_secs(4);
 
 /// What is published, and who wants to hear of edges. All calls of one edge come one after the other.
 pub trait Published: Send + Sync + 'static {
@@ -55,6 +70,10 @@ pub trait Published: Send + Sync + 'static {
         namespace: &Namespace,
         digest: &Digest,
     ) -> impl Future<Output = Result<Option<Bytes>, String>> + Send;
+
+    /// When it was last begun to look at the database for what is published, with the outcome that all of it that edges
+    /// of this namespace get is in [`Self::head`]; from now on. Nothing new while nobody can look: then edges do not hear that they are fresh.
+    fn looked(&self, namespace: &Namespace) -> watch::Receiver<Option<Instant>>;
 
     /// An edge said something. It is called on a thread that serves others, too, and must not wait.
     fn said(&self, peer: &PeerIdentity, said: Said);
@@ -78,15 +97,35 @@ pub struct SyncService<P> {
     stop: watch::Receiver<bool>,
     admitted: Quota,
     edges_a_minute: u32,
+    admitted_each: KeyedQuotas<String>,
+    clock: WallClock,
+    warnings: Arc<RateLimitedLogs<String>>,
     started: Instant,
 }
+
+/// Says what time it is.
+type WallClock = Arc<dyn Fn() -> UnixMillis + Send + Sync>;
 
 impl<P: Published> SyncService<P> {
     /// Serves what is published until `stop` becomes true; then edges are told to go elsewhere.
     pub fn new(published: Arc<P>, version: &str, stop: watch::Receiver<bool>) -> Self {
-        let (version, admitted) = (version.to_owned(), Quota::default());
-        let edges_a_minute = EDGES_A_MINUTE;
-        Self { published, version, stop, admitted, edges_a_minute, started: Instant::now() }
+        Self {
+            published,
+            version: version.to_owned(),
+            stop,
+            admitted: Quota::default(),
+            edges_a_minute: EDGES_A_MINUTE,
+            admitted_each: KeyedQuotas::new(),
+            clock: Arc::new(now_millis),
+            warnings: Arc::default(),
+            started: Instant::now(),
+        }
+    }
+
+    /// Judges by this clock whether a certificate has ended.
+    #[must_use]
+    pub fn with_clock(self, clock: impl Fn() -> UnixMillis + Send + Sync + 'static) -> Self {
+        Self { clock: Arc::new(clock), ..self }
     }
 
     /// Lets so many edges in within a minute, and sends others away for a while.
@@ -122,9 +161,14 @@ impl<P: Published> SyncService<P> {
     }
 
     /// How long an edge has to stay away, if there are too many of them just now.
-    fn crowded(&self) -> Option<Duration> {
+    fn crowded(&self, edge: &str) -> Option<Duration> {
         let now = u64::try_from(self.started.elapsed().as_nanos()).unwrap_or(u64::MAX);
-        match self.admitted.take(self.edges_a_minute, now) {
+        let own = self.admitted_each.take(&edge.to_owned(), TIMES_OF_EDGE_A_MINUTE, now);
+        let verdict = match own {
+            Verdict::Refuse { .. } => own,
+            Verdict::Pass(_) | Verdict::Unlimited => self.admitted.take(self.edges_a_minute, now),
+        };
+        match verdict {
             Verdict::Refuse { retry_after_seconds, .. } => {
                 Some(Duration::from_secs(retry_after_seconds))
             }
@@ -168,6 +212,13 @@ struct EdgeStream<P> {
     is_commands_turn: bool,
     /// Somebody says (still) what is to be trusted.
     has_trust: bool,
+    looked: watch::Receiver<Option<Instant>>,
+    /// Somebody looks (still).
+    has_looks: bool,
+    /// When the certificate ends that it came in by.
+    expires_at: UnixMillis,
+    clock: WallClock,
+    warnings: Arc<RateLimitedLogs<String>>,
     stop: watch::Receiver<bool>,
     is_leaving: bool,
     ended: bool,
@@ -189,6 +240,12 @@ impl Head {
         }
         std::future::pending().await
     }
+
+    /// A newest manifest that was not told yet.
+    fn news(&mut self) -> Option<VerifiedManifest> {
+        let receiver = self.0.as_mut().filter(|head| head.has_changed().unwrap_or(false))?;
+        receiver.borrow_and_update().clone()
+    }
 }
 
 impl<P: Published> EdgeStream<P> {
@@ -198,7 +255,7 @@ impl<P: Published> EdgeStream<P> {
         let peer = edge.peer.clone();
         let namespaces = [Namespace::global(), peer.namespace.clone()];
         let mut session = Session::new(&service.version, namespaces, Duration::ZERO);
-        if let Some(away) = service.crowded() {
+        if let Some(away) = service.crowded(&peer.edge) {
             let reason = "too many edges come at once".to_owned();
             session.handle(SessionEvent::Leave(reason, away), Duration::ZERO);
         }
@@ -211,6 +268,9 @@ impl<P: Published> EdgeStream<P> {
         let has_own = !peer.namespace.is_global();
         let mut trust = published.trust(&peer.namespace);
         session.handle(SessionEvent::Trust(trust.borrow_and_update().clone()), Duration::ZERO);
+        let mut looked = published.looked(&peer.namespace);
+        // Of before this stream it says nothing, but somebody may know of what comes.
+        looked.mark_changed();
         let commands = EdgeCommands::default();
         Self {
             session,
@@ -221,6 +281,11 @@ impl<P: Published> EdgeStream<P> {
             commands,
             is_commands_turn: false,
             has_trust: true,
+            looked,
+            has_looks: true,
+            expires_at: edge.expires_at,
+            clock: service.clock.clone(),
+            warnings: service.warnings.clone(),
             stop: service.stop.clone(),
             is_leaving: false,
             ended: false,
@@ -252,13 +317,7 @@ impl<P: Published> EdgeStream<P> {
                 }
                 Some(Output::Load(namespace, digest)) => self.load(&namespace, digest).await,
                 Some(Output::Tell(said)) => self.published.said(&self.peer, said),
-                Some(Output::Warn(problem)) => {
-                    tracing::warn!(
-                        edge = self.peer.edge,
-                        problem,
-                        "an edge is not as it should be"
-                    );
-                }
+                Some(Output::Warn(problem)) => self.warn(&problem),
                 Some(Output::Close) => return None,
                 None => match self.next_command() {
                     Some(command) => return Some(command),
@@ -269,12 +328,37 @@ impl<P: Published> EdgeStream<P> {
         None
     }
 
-    fn leave_if_told(&mut self) {
-        let reason = self.attached.leave.borrow().clone();
-        if let Some(reason) = reason.filter(|_| !self.is_leaving) {
-            self.is_leaving = true;
-            self.tell(SessionEvent::Leave(reason, BACK_AFTER));
+    fn warn(&self, problem: &str) {
+        let edge = &*self.peer.edge;
+        if let Some(times) = self.warnings.due(edge.to_owned()) {
+            tracing::warn!(edge, problem, times, "an edge is not as it should be");
         }
+    }
+
+    fn leave_if_told(&mut self) {
+        if self.is_leaving {
+            return;
+        }
+        let told = self.attached.leave.borrow().clone();
+        let (reason, back_after) = match told {
+            Some(reason) => (reason, BACK_AFTER),
+            // It comes back by the one that took its place, or not at all.
+            None if self.expires_at <= (self.clock)() => {
+                let seed = RandomState::new().hash_one(&self.peer.edge);
+                let back_after = Jitter::new(seed).around(BACK_BY_ANOTHER_CERTIFICATE);
+                ("the certificate that this stream came in by has ended".to_owned(), back_after)
+            }
+            None => return,
+        };
+        self.is_leaving = true;
+        self.tell(SessionEvent::Leave(reason, back_after));
+    }
+
+    /// When it is to be looked whether the certificate has ended.
+    fn look_in(&self) -> Duration {
+        let left = self.expires_at.saturating_sub((self.clock)());
+        let left = Duration::from_millis(u64::try_from(left).unwrap_or_default());
+        left.min(LOOK_AT_CLOCK_EVERY)
     }
 
     fn next_command(&self) -> Option<ControlMessage> {
@@ -296,6 +380,7 @@ impl<P: Published> EdgeStream<P> {
     /// Waits until something happens.
     async fn wait(&mut self) {
         let wakeup = self.session.next_wakeup();
+        let look_in = self.look_in();
         let event = tokio::select! {
             message = self.inbound.message() => match message {
                 Ok(Some(EdgeMessage { body: Some(edge_message::Body::CommandAnswer(answer)) })) => {
@@ -313,6 +398,16 @@ impl<P: Published> EdgeStream<P> {
                 self.has_trust = changed.is_ok();
                 SessionEvent::Trust(self.trust.borrow_and_update().clone())
             }
+            changed = self.looked.changed(), if self.has_looks => {
+                self.has_looks = changed.is_ok();
+                let looked_at = *self.looked.borrow_and_update();
+                match looked_at.and_then(|at| at.checked_duration_since(self.started)) {
+                    Some(at) => SessionEvent::Looked(at),
+                    // Before this stream, in whose time that has no name.
+                    None => return,
+                }
+            }
+            () = sleep(look_in), if !self.is_leaving => return,
             () = self.commands.changed() => return,
             Some(head) = self.global.next() => SessionEvent::Head(head),
             Some(head) = self.own.next() => SessionEvent::Head(head),
@@ -323,8 +418,18 @@ impl<P: Published> EdgeStream<P> {
             Ok(_) = self.attached.leave.wait_for(Option::is_some), if !self.is_leaving => return,
             () = sleep_until(self.started + wakeup.unwrap_or_default()), if wakeup.is_some() => return,
         };
-        if let SessionEvent::Message(edge_message::Body::Proof(_)) = &event {
-            self.session.set_signers(self.published.signers());
+        match &event {
+            SessionEvent::Message(edge_message::Body::Proof(_)) => {
+                self.session.set_signers(self.published.signers());
+            }
+            // The heads were there before somebody said that they are the newest, and are told first: an edge is not to
+            // hear that it has the newest while a newer one waits here.
+            SessionEvent::Looked(_) => {
+                for head in [self.global.news(), self.own.news()].into_iter().flatten() {
+                    self.tell(SessionEvent::Head(head));
+                }
+            }
+            _ => {}
         }
         self.tell(event);
     }

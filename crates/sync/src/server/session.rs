@@ -8,11 +8,14 @@ use super::line::{COALESCE, Line};
 use super::said::{AppliedState, EdgeHello, Said};
 use crate::digest::Digest;
 use crate::edge::PROTOCOLS;
-use crate::limits::{CHUNK_BYTES, WINDOW_BLOBS};
+use crate::limits::{CHUNK_BYTES, MAX_PROOF_BYTES, MAX_REPORT_BYTES, WINDOW_BLOBS};
 use crate::message::{self, control_message, edge_message};
+use crate::parts::Incoming;
+use crate::report;
 use crate::signature::{PinnedSigners, VerifiedManifest};
 use crate::trust::TrustBytes;
 use bytes::Bytes;
+use prost::Message as _;
 use sidegate_model::namespace::Namespace;
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
@@ -25,6 +28,9 @@ const UPGRADE_FIRST: Duration = Duration::from_secs(300);
 const MAX_QUEUED: usize = 2 * WINDOW_BLOBS;
 /// Answers that there is no such blob which wait to be sent.
 const MAX_MISSING: usize = 2 * WINDOW_BLOBS;
+/// Questions whether an edge has the newest which wait for somebody to look.
+const MAX_ASKED: usize = 16;
+
 /// What happened.
 #[derive(Debug, Clone)]
 pub enum SessionEvent {
@@ -36,6 +42,8 @@ pub enum SessionEvent {
     Trust(Option<TrustBytes>),
     /// See [`Output::Load`]; `None` where there is no such blob.
     Loaded(Digest, Option<Bytes>),
+    /// The heads were the newest at this moment, as the database says. One before this stream says nothing.
+    Looked(Duration),
     /// The edge is to go elsewhere, and to come back here not before this time.
     Leave(String, Duration),
 }
@@ -83,6 +91,13 @@ pub struct Session {
     missing: VecDeque<Digest>,
     said: VecDeque<Said>,
     warning: Option<String>,
+    reports: Incoming,
+    proofs: Incoming,
+    /// Questions whether the edge has the newest, and when each came, the oldest first. A new one does not take the place
+    /// of an old one: where looking takes longer than the edge waits between two, none would be answered.
+    asked: VecDeque<(u64, Duration)>,
+    /// See [`SessionEvent::Looked`].
+    looked_at: Option<Duration>,
     /// Whose manifests are a proof.
     signers: Option<PinnedSigners>,
     trust: Option<TrustBytes>,
@@ -111,6 +126,10 @@ impl Session {
             missing: VecDeque::new(),
             said: VecDeque::new(),
             warning: None,
+            reports: Incoming::new(MAX_REPORT_BYTES),
+            proofs: Incoming::new(MAX_PROOF_BYTES),
+            asked: VecDeque::new(),
+            looked_at: None,
             signers: None,
             trust: None,
             trust_told: None,
@@ -136,6 +155,7 @@ impl Session {
             SessionEvent::Head(manifest) => self.head(manifest, now),
             SessionEvent::Trust(trust) => self.trust = trust,
             SessionEvent::Loaded(digest, bytes) => self.loaded(digest, bytes),
+            SessionEvent::Looked(at) => self.looked_at = Some(at),
             SessionEvent::Leave(reason, retry_after) => {
                 self.goodbye = Some((reason, retry_after));
             }
@@ -182,6 +202,9 @@ impl Session {
         if let Some(head) = self.lines.values_mut().find_map(|line| line.due(now)) {
             return Some(Output::Send(control_message::Body::Head(head)));
         }
+        if let Some(current) = self.current() {
+            return Some(Output::Send(control_message::Body::Current(current)));
+        }
         if let Some(prove) = self.lines.iter_mut().find_map(|(name, line)| line.prove(name)) {
             return Some(Output::Send(control_message::Body::Prove(prove)));
         }
@@ -190,6 +213,19 @@ impl Session {
             return Some(Output::Send(control_message::Body::MissingBlob(missing)));
         }
         self.next_chunk()
+    }
+
+    /// What is the newest, once somebody has looked since the edge asked.
+    fn current(&mut self) -> Option<message::Current> {
+        let looked_at = self.looked_at?;
+        let answered = self.asked.iter().rposition(|(_, asked_at)| *asked_at <= looked_at)?;
+        // Those before are answered by it, too.
+        let (number, _) = self.asked.drain(..=answered).next_back()?;
+        let newest = |(namespace, line): (&Namespace, &Line)| {
+            let manifest_digest = line.newest.as_ref()?.digest().as_bytes().to_vec();
+            Some(message::Have { namespace: namespace.as_str().to_owned(), manifest_digest })
+        };
+        Some(message::Current { number, newest: self.lines.iter().filter_map(newest).collect() })
     }
 
     /// When [`Self::next`] is to be asked although nothing happens.
@@ -217,11 +253,50 @@ impl Session {
                     self.tell(Said::Applied(applied));
                 }
             }
-            edge_message::Body::Report(report) => self.tell(Said::Report(report)),
-            edge_message::Body::Proof(proof) => self.proof(proof),
+            edge_message::Body::Report(part) => self.report(&part),
+            edge_message::Body::Proof(part) => self.proof_part(&part),
+            edge_message::Body::Ask(ask) => {
+                // The oldest are answered first, and the newest is answered whatever comes.
+                self.asked.truncate(MAX_ASKED - 1);
+                self.asked.push_back((ask.number, now));
+            }
             // Of whoever gave the command, see `commands.rs`.
             edge_message::Body::CommandAnswer(_) => {}
         }
+    }
+
+    fn report(&mut self, part: &message::Part) {
+        let whole = self.reports.take(part).map_err(|error| error.to_string());
+        let read = whole.and_then(|whole| {
+            let read = whole.map(|bytes| report::bounded(&bytes));
+            read.transpose().map_err(|error| error.to_string())
+        });
+        match read {
+            Ok(Some(report)) => self.tell(Said::Report(report)),
+            Ok(None) => {}
+            Err(problem) => {
+                self.warning = Some(format!("its report of itself is not taken: {problem}"));
+            }
+        }
+    }
+
+    /// A part of a manifest that was asked for; of another one nothing is kept.
+    fn proof_part(&mut self, part: &message::Part) {
+        if !self.lines.values().any(Line::is_asked) {
+            return;
+        }
+        match self.proofs.take(part) {
+            Ok(Some(bytes)) => self.proof(message::Proof::decode(&*bytes).unwrap_or_default()),
+            Ok(None) => {}
+            Err(problem) => self.not_proven(&problem.to_string()),
+        }
+    }
+
+    fn not_proven(&mut self, problem: &str) {
+        self.lines.values_mut().for_each(Line::not_proven);
+        self.warning = Some(format!(
+            "it says that it is ahead of what is published here, and does not prove it: {problem}"
+        ));
     }
 
     /// Looks at a manifest that was asked for, and at no other.
@@ -239,12 +314,7 @@ impl Session {
                     self.tell(Said::Ahead(manifest));
                 }
             }
-            Err(problem) => {
-                self.lines.values_mut().for_each(Line::not_proven);
-                self.warning = Some(format!(
-                    "it says that it is ahead of what is published here, and does not prove it: {problem}"
-                ));
-            }
+            Err(problem) => self.not_proven(&problem),
         }
     }
 

@@ -3,13 +3,16 @@
 use super::said::Said;
 use super::session::{Output, Session, SessionEvent};
 use crate::digest::Digest;
-use crate::limits::{CHUNK_BYTES, MAX_REASON_CHARS, MAX_REJECTED};
+use crate::limits::{CHUNK_BYTES, MAX_REASON_BYTES, MAX_REJECTED};
 use crate::message::{self, control_message, edge_message};
 use crate::object::Blob;
+use crate::parts::Outgoing;
 use crate::signature::{PinnedSigners, Signer, VerifiedManifest};
 use crate::testing::{plugins, published};
 use crate::trust::TrustBytes;
+use prost::Message as _;
 use sidegate_model::namespace::Namespace;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 struct Bench {
@@ -81,6 +84,29 @@ fn hello(protocols: &[u32], have: Option<&VerifiedManifest>) -> message::Hello {
 fn want(digest: Digest, offset: u64) -> edge_message::Body {
     let blob = message::WantedBlob { digest: digest.as_bytes().to_vec(), offset };
     edge_message::Body::Want(message::Want { blobs: vec![blob] })
+}
+
+/// With a field behind it that only a later version knows.
+fn of_later_version(mut message: Vec<u8>) -> Vec<u8> {
+    message.extend([0xba, 0x06, 3, b'n', b'e', b'w']);
+    message
+}
+
+#[test]
+fn what_a_later_version_says_beside_is_left_out_and_its_protocol_is_spoken() {
+    let mut bench = Bench::new();
+    let hello = of_later_version(hello(&[1, 2], None).encode_to_vec());
+    let wrapped = [&[0x0a, u8::try_from(hello.len()).unwrap()], hello.as_slice()].concat();
+    let message = message::EdgeMessage::decode(&*of_later_version(wrapped)).unwrap();
+    bench.say(message.body.unwrap());
+    let sent = bench.sent();
+    let [control_message::Body::Welcome(message::Welcome { protocol: 1, .. })] = &sent[..] else {
+        panic!("{sent:?}");
+    };
+    // Messages of a kind that is not known are none, at both ends.
+    let unknown = of_later_version(vec![]);
+    assert_eq!(message::EdgeMessage::decode(&*unknown).unwrap().body, None);
+    assert_eq!(message::ControlMessage::decode(&*unknown).unwrap().body, None);
 }
 
 #[test]
@@ -211,7 +237,7 @@ fn of_what_an_edge_says_the_last_of_each_kind_is_told_within_bounds() {
     let [Output::Tell(Said::Applied(applied))] = outputs.as_slice() else { panic!("{outputs:?}") };
     assert_eq!(applied.manifest.unwrap().0.revision, 3);
     assert_eq!(applied.rejected.len(), MAX_REJECTED);
-    assert!(applied.rejected.values().all(|rejected| rejected.reason.len() == MAX_REASON_CHARS));
+    assert!(applied.rejected.values().all(|rejected| rejected.reason.len() == MAX_REASON_BYTES));
 }
 
 #[test]
@@ -259,7 +285,11 @@ fn says_it_has(manifest: &VerifiedManifest) -> edge_message::Body {
 }
 
 fn proof(manifest: &VerifiedManifest) -> edge_message::Body {
-    edge_message::Body::Proof(message::Proof { manifest: Some(manifest.to_message()) })
+    let proof = message::Proof { manifest: Some(manifest.to_message()) };
+    // A higher number than any before.
+    static NUMBER: AtomicU64 = AtomicU64::new(1);
+    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+    edge_message::Body::Proof(Outgoing::new(number, proof.encode_to_vec()).next().0)
 }
 
 impl Bench {
@@ -335,4 +365,85 @@ fn without_a_good_proof_nothing_happens_but_a_warning() {
     assert!(other.is_asked(&ahead));
     other.say(proof(&behind));
     assert_eq!(other.ahead(), []);
+}
+
+fn report(number: u64, bytes: Vec<u8>) -> Vec<edge_message::Body> {
+    let mut outgoing = Outgoing::new(number, bytes);
+    let mut parts = Vec::new();
+    loop {
+        let (part, is_last) = outgoing.next();
+        parts.push(edge_message::Body::Report(part));
+        if is_last {
+            return parts;
+        }
+    }
+}
+
+#[test]
+fn a_report_that_costs_too_much_is_refused_with_the_reason_and_the_next_one_is_taken() {
+    let mut bench = Bench::with_edge();
+    // Two bytes for a plugin with nothing, which takes hundreds when it is read.
+    let heavy = [4 << 3 | 2, 0].repeat(200_000);
+    let long = vec![0; 4 * 1024 * 1024];
+    for (number, wrong, why) in [(1, heavy, "more plugins"), (2, long, "4194304 bytes")] {
+        report(number, wrong).into_iter().for_each(|part| bench.say(part));
+        let outputs = bench.outputs();
+        let [Output::Warn(problem)] = outputs.as_slice() else { panic!("{outputs:?}") };
+        assert!(problem.contains(why), "{problem}");
+    }
+    let good = message::NodeReport { revision: 7, ..<_>::default() };
+    report(3, good.encode_to_vec()).into_iter().for_each(|part| bench.say(part));
+    let outputs = bench.outputs();
+    let [Output::Tell(Said::Report(told))] = outputs.as_slice() else { panic!("{outputs:?}") };
+    assert_eq!(told.revision, 7);
+}
+
+#[test]
+fn whether_an_edge_has_the_newest_is_said_once_somebody_has_looked_since_it_asked() {
+    let mut bench = Bench::with_edge();
+    let (newest, _) = bench.publish(1);
+    bench.now = Duration::from_secs(10);
+    bench.outputs();
+    let ask = |number| edge_message::Body::Ask(message::Ask { number });
+    bench.say(ask(1));
+    assert_eq!(bench.sent(), []);
+    // A database that is away: what was seen before the question is no answer to it.
+    bench.session.handle(SessionEvent::Looked(Duration::from_secs(9)), bench.now);
+    assert_eq!(bench.sent(), []);
+    bench.say(ask(2));
+    bench.now = Duration::from_secs(11);
+    bench.session.handle(SessionEvent::Looked(Duration::from_secs(11)), bench.now);
+    let manifest_digest = newest.digest().as_bytes().to_vec();
+    let newest = vec![message::Have { namespace: String::new(), manifest_digest }];
+    let current = control_message::Body::Current(message::Current { number: 2, newest });
+    assert_eq!(bench.sent(), [current]);
+    assert_eq!(bench.sent(), []);
+}
+
+#[test]
+fn an_edge_that_asks_more_often_than_somebody_looks_is_answered_all_the_same() {
+    let mut bench = Bench::with_edge();
+    bench.publish(1);
+    bench.now = Duration::from_secs(10);
+    bench.outputs();
+    let mut answered = Vec::new();
+    for second in 11..100 {
+        bench.now = Duration::from_secs(second);
+        bench.say(edge_message::Body::Ask(message::Ask { number: second }));
+        // What is seen is always of before the last two questions.
+        let looked = SessionEvent::Looked(Duration::from_secs(second - 2));
+        bench.session.handle(looked, bench.now);
+        answered.extend(bench.sent().into_iter().filter_map(|body| match body {
+            control_message::Body::Current(current) => Some(current.number),
+            _ => None,
+        }));
+    }
+    assert_eq!(answered, (11..98).collect::<Vec<_>>());
+    // Nobody looks for long: the oldest and the newest are kept.
+    for number in 200..300 {
+        bench.say(edge_message::Body::Ask(message::Ask { number }));
+    }
+    bench.session.handle(SessionEvent::Looked(bench.now), bench.now);
+    let [control_message::Body::Current(current)] = &*bench.sent() else { panic!() };
+    assert_eq!(current.number, 299);
 }

@@ -330,6 +330,7 @@ fn machine(
         features: Features::of_this_version(),
         version: "1".to_owned(),
         boot_id: [boot as u8; 16],
+        connections_before: boot << 32,
         seed: boot,
     };
     Machine::new(config, start)

@@ -1,14 +1,17 @@
 //! Time, the network and chance: what happens next, to whom, and what goes wrong with it.
 
+use super::counts::Counts;
 use super::edge::{DiskMood, Edge, mood};
 use super::history::{History, bundle};
 use super::random::Random;
 use crate::digest::Digest;
 use crate::edge::{Action, Event};
 use crate::message::{control_message, edge_message};
+use crate::parts::Outgoing;
 use crate::server::{Output, Said, Session, SessionEvent};
 use crate::signature::VerifiedManifest;
 use bytes::Bytes;
+use prost::Message as _;
 use sidegate_model::namespace::Namespace;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -18,48 +21,6 @@ const CALM_AT: Duration = Duration::from_secs(90);
 const END_AT: Duration = Duration::from_secs(90 + 180);
 /// More than any run takes: a machine that is never done is found.
 const MAX_STEPS: u64 = 60_000;
-
-/// What happened in a run.
-#[derive(Debug, Default, Clone, Copy)]
-pub(super) struct Counts {
-    steps: u64,
-    applied: u64,
-    lost: u64,
-    doubled: u64,
-    changed: u64,
-    cuts: u64,
-    restarts: u64,
-    full: u64,
-    rotated: u64,
-    kept: u64,
-    restored: u64,
-    raised: u64,
-}
-
-impl Counts {
-    pub(super) fn add(&mut self, other: &Self) {
-        self.steps += other.steps;
-        self.applied += other.applied;
-        self.lost += other.lost;
-        self.doubled += other.doubled;
-        self.changed += other.changed;
-        self.cuts += other.cuts;
-        self.restarts += other.restarts;
-        self.full += other.full;
-        self.rotated += other.rotated;
-        self.kept += other.kept;
-        self.restored += other.restored;
-        self.raised += other.raised;
-    }
-
-    pub(super) fn is_eventful(&self) -> bool {
-        let on_the_way = [self.lost, self.doubled, self.changed, self.cuts];
-        let of_edges = [self.applied, self.restarts, self.full];
-        let of_trust = [self.rotated, self.kept, self.restored, self.raised];
-        let counts = on_the_way.into_iter().chain(of_edges).chain(of_trust);
-        counts.min() > Some(100)
-    }
-}
 
 #[derive(Debug, Clone)]
 enum Happening {
@@ -314,7 +275,9 @@ impl World {
             5 => {
                 let (namespace, link) = (&self.edges[edge].namespaces[1], self.edges[edge].link);
                 let manifest = Some(self.history.foreign(namespace).to_message());
-                let proof = edge_message::Body::Proof(crate::message::Proof { manifest });
+                let proof = crate::message::Proof { manifest }.encode_to_vec();
+                let (part, _) = Outgoing::new(u64::MAX, proof).next();
+                let proof = edge_message::Body::Proof(part);
                 self.say(edge, link, SessionEvent::Message(proof));
                 self.cut(edge);
             }

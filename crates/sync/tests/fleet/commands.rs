@@ -7,6 +7,7 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::{self, BoxStream, StreamExt as _};
 use serde_json::{Value, json};
 use sidegate_model::explain::{HashedRequest, ImaginedRequest};
+use sidegate_model::observation::ObservationQuestion;
 use sidegate_model::plugin::PluginId;
 use sidegate_sync::command::EdgeCommand;
 use sidegate_sync::edge::CommandRunner;
@@ -82,6 +83,10 @@ impl CommandRunner for Runner {
         let is_known = plugin.0 == 1;
         let done = if is_known { Ok(()) } else { Err(format!("there is no plugin {plugin}")) };
         Box::pin(std::future::ready(done))
+    }
+
+    fn observe(&self, question: ObservationQuestion) -> BoxStream<'static, Result<Value, String>> {
+        stream::once(std::future::ready(Ok(json!(question)))).boxed()
     }
 }
 

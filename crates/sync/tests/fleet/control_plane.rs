@@ -17,10 +17,12 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 use tokio::io::AsyncReadExt as _;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 use tokio_stream::wrappers::ReceiverStream;
 
 type Heads = HashMap<Namespace, watch::Sender<Option<VerifiedManifest>>>;
@@ -34,6 +36,7 @@ pub(crate) struct Memory {
     signers: PinnedSigners,
     commands: watch::Sender<Option<EdgeCommands>>,
     said: watch::Sender<Vec<(PeerIdentity, Said)>>,
+    looked: watch::Sender<Option<Instant>>,
 }
 
 impl Memory {
@@ -47,8 +50,14 @@ impl Memory {
             blobs_read: AtomicUsize::default(),
             leave: watch::Sender::new(None),
             said: watch::Sender::new(Vec::new()),
+            looked: watch::Sender::new(always()),
         }
     }
+}
+
+/// What is in memory can be looked at at any time.
+fn always() -> Option<Instant> {
+    Some(Instant::now() + Duration::from_secs(3600))
 }
 
 impl Published for Memory {
@@ -71,6 +80,10 @@ impl Published for Memory {
 
     fn signers(&self) -> Option<PinnedSigners> {
         Some(self.signers.clone())
+    }
+
+    fn looked(&self, _: &Namespace) -> watch::Receiver<Option<Instant>> {
+        self.looked.subscribe()
     }
 
     fn attached(&self, _: &AdmittedEdge, commands: EdgeCommands) -> Attachment {
@@ -98,6 +111,16 @@ impl ControlPlane {
         let address = "127.0.0.1:0".parse().unwrap();
         let signer = Signer::from_seed(&seed).unwrap().key();
         Self::listen(address, Arc::new(Memory::new(signer)), (seed, edges)).await
+    }
+
+    /// Whether its database is there.
+    pub(crate) fn can_look(&self, can_look: bool) {
+        self.memory.looked.send_replace(always().filter(|_| can_look));
+    }
+
+    /// Somebody looks now, for the first time since it could not be looked.
+    pub(crate) fn look(&self) {
+        self.memory.looked.send_replace(Some(Instant::now()));
     }
 
     /// What edges are to trust from now on.
@@ -253,5 +276,5 @@ async fn identify(mut socket: TcpStream) -> io::Result<IdentifiedIo<TcpStream>> 
     let (edge, namespace) = line.split_once(' ').unwrap();
     let namespace = Namespace::parse(namespace).unwrap();
     let peer = PeerIdentity { edge: edge.to_owned(), namespace };
-    Ok(IdentifiedIo::new(socket, AdmittedEdge { peer, issued_at: 0 }))
+    Ok(IdentifiedIo::new(socket, AdmittedEdge { peer, issued_at: 0, expires_at: i64::MAX }))
 }

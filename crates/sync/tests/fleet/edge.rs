@@ -10,7 +10,8 @@ use sidegate_sync::edge::{
 };
 use sidegate_sync::report::EdgeReport;
 use sidegate_sync::{
-    DataKeys, Digest, Features, Namespace, PinnedSigners, SignerKey, TrustBytes, message, report,
+    BootTime, DataKeys, Digest, Features, Namespace, PinnedSigners, SignerKey, TrustBytes, message,
+    report,
 };
 use std::collections::BTreeSet;
 use std::io;
@@ -159,6 +160,7 @@ impl Edge {
             features: plan.features,
             version: "1.0".to_owned(),
             boot_id: [7; 16],
+            connections_before: 0,
             seed: name.bytes().map(u64::from).sum(),
         };
         let (host, snapshots) = SnapshotHost::new(Inspection::with_keys(&keys));
@@ -197,6 +199,17 @@ impl Edge {
         let lost = Contact::Lost(reason.to_owned());
         let told = timeout(DEADLINE, self.contact.wait_for(|contact| *contact == lost)).await;
         told.expect("it is told in time").unwrap();
+    }
+
+    /// Waits until it has the newest as of a moment after this one, and gives that.
+    pub(crate) async fn is_up_to_date(&mut self, after: BootTime) -> BootTime {
+        let since = |contact: &Contact| match contact {
+            Contact::UpToDate(as_of) if *as_of > after => Some(*as_of),
+            _ => None,
+        };
+        let told = self.contact.wait_for(|contact| since(contact).is_some());
+        let told = timeout(DEADLINE, told).await.expect("it is told in time").unwrap();
+        since(&told).unwrap()
     }
 
     pub(crate) fn snapshot(&self) -> Arc<Snapshot> {

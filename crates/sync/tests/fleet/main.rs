@@ -5,21 +5,25 @@
 mod commands;
 mod control_plane;
 mod edge;
+mod raw;
 mod trust;
 
 use control_plane::ControlPlane;
 use edge::{Edge, Plan};
+use raw::Raw;
 use sidegate_model::app::{App, AppId};
 use sidegate_model::node::{NodeId, NodeReport};
 use sidegate_model::plugin::{PluginId, PluginSpec};
 use sidegate_model::public_endpoints::PublicMode;
 use sidegate_model::sealing::Keyring;
 use sidegate_model::snapshot::Snapshot;
+use sidegate_sync::message::{Ask, control_message, edge_message};
 use sidegate_sync::report::{EdgeCondition, EdgeReport, Readiness, from_message};
 use sidegate_sync::server::{AppliedState, Said};
-use sidegate_sync::{Features, Namespace, Position, sealed_settings};
+use sidegate_sync::{BootTime, Features, Namespace, Position, sealed_settings};
 use std::time::Duration;
 use tempfile::TempDir;
+use tokio::time::timeout;
 
 /// More than anything takes on a busy machine.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
@@ -109,6 +113,7 @@ async fn a_changed_app_moves_a_256th_and_leaves_all_other_parts_as_they_were() {
         namespace: <_>::default(),
         max_staleness: None,
         managed_by: String::new(),
+        made_for: None,
         created_at: 0,
         updated_at: 0,
     };
@@ -130,6 +135,82 @@ async fn a_changed_app_moves_a_256th_and_leaves_all_other_parts_as_they_were() {
 }
 
 #[tokio::test]
+async fn a_control_plane_that_cannot_look_at_its_database_keeps_no_edge_fresh() {
+    let control = ControlPlane::start().await;
+    control.can_look(false);
+    control.publish("", 1, &snapshot(&[(1, "file:///a")]));
+    let folder = TempDir::new().unwrap();
+    let mut edge = Edge::start(&control, "one", "", folder.path());
+    edge.serves(|snapshot| snapshot.plugins.len() == 1).await;
+    // It is connected, serves by all that it was told, and asks; there is no answer.
+    let silent = timeout(Duration::from_secs(3), edge.is_up_to_date(BootTime::of(Duration::ZERO)));
+    assert!(silent.await.is_err());
+    control.can_look(true);
+    let asked_at = edge.is_up_to_date(BootTime::of(Duration::ZERO)).await;
+    // And again and again; what was heard once is not heard twice.
+    assert!(edge.is_up_to_date(asked_at).await > asked_at);
+}
+
+#[tokio::test]
+async fn nobody_hears_what_is_the_newest_as_of_a_time_before_a_newer_one_that_was_there_already() {
+    let control = ControlPlane::start().await;
+    control.can_look(false);
+    let mut raw = Raw::connect(&control, "one").await;
+    // Which of two pieces of news is looked at first is left to chance.
+    for number in 1..=24 {
+        raw.say(edge_message::Body::Ask(Ask { number })).await;
+        raw.is_heard().await;
+        control.publish("", number, &snapshot(&[(1, "file:///a")]));
+        control.look();
+        let current = loop {
+            if let control_message::Body::Current(current) = raw.hear().await {
+                break current;
+            }
+        };
+        let newest = control.head("").unwrap().digest();
+        assert_eq!((current.number, current.newest.len()), (number, 1));
+        assert_eq!(current.newest[0].manifest_digest, newest.as_bytes(), "question {number}");
+    }
+}
+
+#[tokio::test]
+async fn each_stream_of_an_edge_has_a_higher_number() {
+    let control = ControlPlane::start().await;
+    let folder = TempDir::new().unwrap();
+    let edge = Edge::start(&control, "one", "", folder.path());
+    let mut last = 0;
+    let mut control = control;
+    for _ in 0..3 {
+        let number = control.said(|_, said| match said {
+            Said::Hello(hello) if hello.connection > last => Some(hello.connection),
+            _ => None,
+        });
+        last = number.await;
+        let address = control.stop().await;
+        control = control.start_again(address).await;
+    }
+    edge.stop().await;
+}
+
+#[tokio::test]
+async fn an_edge_that_comes_again_and_again_is_sent_away_and_keeps_nobody_else_out() {
+    let control = ControlPlane::start().await;
+    let mut came = 0;
+    let goodbye = loop {
+        assert!(came < 200, "it is never sent away");
+        match Raw::connect(&control, "one").await.hear().await {
+            control_message::Body::Welcome(_) => came += 1,
+            control_message::Body::Goodbye(goodbye) => break goodbye,
+            other => panic!("{other:?}"),
+        }
+    };
+    assert!(came >= 60, "{came} times");
+    assert!(goodbye.reason.contains("too many edges come at once") && goodbye.retry_after_ms > 0);
+    let first = Raw::connect(&control, "two").await.hear().await;
+    assert!(matches!(first, control_message::Body::Welcome(_)), "{first:?}");
+}
+
+#[tokio::test]
 async fn reports_reach_the_control_plane() {
     let control = ControlPlane::start().await;
     let folder = TempDir::new().unwrap();
@@ -144,7 +225,7 @@ async fn reports_reach_the_control_plane() {
         readiness: Readiness::Fresh,
         positions: [(Namespace::global(), Position { lineage: 1, revision: 7 })].into(),
     };
-    let node = NodeReport { id, revision: 7, public_mode, plugins: Vec::new() };
+    let node = NodeReport { id, revision: 7, clients: None, public_mode, plugins: Vec::new() };
     edge.report(&EdgeReport { node, edge: condition.clone() });
     let arrived = control.said(|_, said| match said {
         Said::Report(report) => Some(from_message(report.clone())),

@@ -2,10 +2,12 @@
 
 use crate::control_plane::ControlPlane;
 use crate::edge::Edge;
+use crate::raw::Raw;
 use crate::{commands, snapshot};
 use sidegate_model::plugin::{PluginId, PluginOptions, PluginSpec};
 use sidegate_model::sealing::Keyring;
 use sidegate_model::snapshot::Snapshot;
+use sidegate_sync::message::control_message::Body;
 use sidegate_sync::server::{AppliedState, Said};
 use sidegate_sync::{Namespace, sealed_settings};
 use std::path::Path;
@@ -137,4 +139,22 @@ async fn an_edge_of_a_restored_control_plane_proves_what_it_has_and_then_follows
     assert_eq!((proof.lineage, proof.revision), (1, 2));
     control.publish_at("", (2, 1), &snapshot(&[(1, "file:///a")]));
     edge.serves(|snapshot| commands(snapshot) == [(1, "file:///a".to_owned())]).await;
+}
+
+#[tokio::test]
+async fn whoever_is_barred_is_not_sent_the_keys_that_are_made_because_of_it() {
+    let control = ControlPlane::start().await;
+    control.trust("7");
+    let mut edge = Raw::connect(&control, "one").await;
+    // Until it has all that was there before.
+    edge.is_heard().await;
+    // In one moment for the stream, as when the process of the control plane has much to do.
+    control.trust("8");
+    control.publish("", 1, &sealed("", 8));
+    control.send_away("this edge was revoked");
+    match edge.hear().await {
+        Body::Goodbye(goodbye) => assert_eq!(goodbye.reason, "this edge was revoked"),
+        other => panic!("it is told of what is new: {other:?}"),
+    }
+    assert!(edge.is_over().await, "and nothing after");
 }
