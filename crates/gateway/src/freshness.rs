@@ -42,6 +42,13 @@ pub struct Knowledge {
     pub certificate_expiry: Option<i64>,
 }
 
+impl Knowledge {
+    /// The newest of the revisions by which is served; 0 while there is none.
+    pub fn newest_revision(&self) -> u64 {
+        self.positions.iter().map(|at| at.revision).max().unwrap_or_default()
+    }
+}
+
 /// Where it is told, and asked for.
 #[derive(Debug)]
 pub struct Freshness {

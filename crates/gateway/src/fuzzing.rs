@@ -7,6 +7,7 @@ pub use crate::edge::forwarded::ForwardedInfo;
 pub use crate::edge::framing::Framing;
 pub use crate::edge::guarded_io::GuardedIo;
 pub use crate::edge::head::HeadLimits;
+pub use crate::identity::jwt::{Claims, Head};
 pub use crate::metrics::ShardMetrics;
 pub use crate::route::lookup::{Found, Miss, lookup};
 pub use sidegate_plugins::Scheme;

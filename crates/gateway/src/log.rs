@@ -2,18 +2,20 @@
 //!
 //! Reading order: [`queue`] keeps what waits, within a bound; [`writer`] is the thread that takes it
 //! to an [`output`]; [`access`] is the log of requests, written line by line as [`line`](mod@line)
-//! says, with the time from [`stamp`]. Knows no request and no plugin.
+//! says, with the time from [`stamp`], and told to [`watchers`] while there are any. Knows no request and no plugin.
 
 mod access;
 mod line;
 mod output;
 mod queue;
 mod stamp;
+mod watchers;
 mod writer;
 
 pub use access::AccessLog;
 pub use line::{AccessLine, Form};
 pub use output::Output;
+pub use watchers::TrafficWatch;
 pub use writer::{LogSender, LogWriter};
 
 use std::sync::Arc;

@@ -4,6 +4,8 @@
 //! Each shard counts for itself and without locks; a scrape adds up.
 
 mod exposition;
+mod history;
+mod issuer_keys;
 mod knowledge;
 mod plugin_metrics;
 mod policy_limit;
@@ -12,19 +14,21 @@ mod report;
 mod route_meter;
 mod tally;
 
+pub(crate) use issuer_keys::NamedKeys;
 pub(crate) use plugin_metrics::CallFigures;
 pub(crate) use policy_limit::PolicyLimit;
 pub(crate) use route_meter::{RouteMeter, RouteName, UNMATCHED};
 
 use crate::freshness::Knowledge;
 use exposition::announce;
+use history::HistoryKeeper;
 use removed_series::RemovedSeries;
 use report::Report;
 use route_meter::RouteMeters;
 use sidegate_model::status::PluginStatus;
 use sidegate_plugins::ProcessFigures;
 use std::fmt::Write as _;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
@@ -35,13 +39,22 @@ pub struct ShardMetrics {
     unmatched: Arc<RouteMeter>,
     in_flight: AtomicI64,
     connections: AtomicI64,
+    certificates_shown: AtomicU64,
+    certificates_refused: AtomicU64,
 }
 
 impl Default for ShardMetrics {
     fn default() -> Self {
         let routes = RouteMeters::default();
         let unmatched = routes.of(UNMATCHED);
-        Self { routes, unmatched, in_flight: AtomicI64::new(0), connections: AtomicI64::new(0) }
+        Self {
+            routes,
+            unmatched,
+            in_flight: AtomicI64::new(0),
+            connections: AtomicI64::new(0),
+            certificates_shown: AtomicU64::new(0),
+            certificates_refused: AtomicU64::new(0),
+        }
     }
 }
 
@@ -75,6 +88,16 @@ impl ShardMetrics {
     pub fn connection_closed(&self) {
         self.connections.fetch_sub(1, Ordering::Relaxed);
     }
+
+    /// A client showed a certificate that an authority vouches for.
+    pub fn certificate_shown(&self) {
+        self.certificates_shown.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A client showed a certificate that nobody vouches for, and was sent away.
+    pub fn certificate_refused(&self) {
+        self.certificates_refused.fetch_add(1, Ordering::Relaxed);
+    }
 }
 
 /// What is known of plugins at one moment.
@@ -91,6 +114,7 @@ pub(crate) struct Plugins<'a> {
 pub(crate) struct Metrics {
     shards: Box<[Arc<ShardMetrics>]>,
     removed_series: Mutex<RemovedSeries>,
+    history: HistoryKeeper,
     /// When the certificate that is shown to clients ends; 0 where there is none.
     certificate_expiry: Arc<AtomicI64>,
 }
@@ -99,7 +123,12 @@ impl Metrics {
     /// Nothing counted yet, by so many shards.
     pub(crate) fn new(shards: usize) -> Self {
         let shards = (0..shards.max(1)).map(|_| Arc::default()).collect();
-        Self { shards, removed_series: Mutex::default(), certificate_expiry: Arc::default() }
+        Self {
+            shards,
+            removed_series: Mutex::default(),
+            history: HistoryKeeper::default(),
+            certificate_expiry: Arc::default(),
+        }
     }
 
     /// The counts of a shard.
@@ -114,14 +143,16 @@ impl Metrics {
     }
 
     /// Everything in the text format, with what is known of plugins, the lines that the log had to
-    /// drop, and what an edge knows.
+    /// drop, the keys of issuers, and what an edge knows.
     pub(crate) fn render(
         &self,
         plugins: Plugins<'_>,
         dropped_lines: u64,
+        issuers: &[NamedKeys],
         knowledge: Option<&Knowledge>,
     ) -> String {
         let mut out = self.render_at(plugins, dropped_lines, Instant::now());
+        issuer_keys::write(&mut out, issuers);
         if let Some(knowledge) = knowledge {
             knowledge::write(&mut out, knowledge);
         }
@@ -153,6 +184,7 @@ impl Metrics {
         // Writing to a text cannot fail.
         let _ = writeln!(out, "{dropped}_total {dropped_lines}");
         self.write_certificate_expiry(&mut out);
+        self.write_client_certificates(&mut out);
         plugin_metrics::write(&mut out, plugins, ProcessFigures::read);
         plugin_metrics::write_calls(&mut out, calls);
         out
@@ -165,6 +197,24 @@ impl Metrics {
         if expiry > 0 {
             announce(out, NAME, "gauge", "When the certificate for clients ends");
             let _ = writeln!(out, "{NAME} {expiry}");
+        }
+    }
+
+    /// Absent until a client shows one.
+    fn write_client_certificates(&self, out: &mut String) {
+        const NAME: &str = "sidegate_tls_client_certificates";
+        let sum = |of: fn(&ShardMetrics) -> &AtomicU64| -> u64 {
+            self.shards.iter().map(|shard| of(shard).load(Ordering::Relaxed)).sum()
+        };
+        let shown = sum(|shard| &shard.certificates_shown);
+        let refused = sum(|shard| &shard.certificates_refused);
+        if shown + refused == 0 {
+            return;
+        }
+        announce(out, NAME, "counter", "Handshakes in which a client showed a certificate");
+        for (outcome, count) in [("accepted", shown), ("refused", refused)] {
+            // Writing to a text cannot fail.
+            let _ = writeln!(out, "{NAME}_total{{outcome=\"{outcome}\"}} {count}");
         }
     }
 

@@ -4,23 +4,34 @@
 use crate::edge::body_memory::BodyMemory;
 use crate::edge::context::{Edge, EdgeLimits};
 use crate::edge::explain::explain;
+use crate::edge::inside_settings::InsideSettings;
+use crate::edge::listed_requests::{self, ListedRequests};
 use crate::edge::listener::Shard;
 use crate::edge::open_streams::OpenStreams;
 use crate::edge::operations;
 pub use crate::edge::operations::METRICS_TYPE;
 use crate::edge::proxies::Proxies;
+use crate::edge::public_urls::PublicUrls;
+use crate::edge::sampling::keep_history;
 use crate::edge::tls::{ShownIdentity, TlsIdentity};
 use crate::freshness::Freshness;
-use crate::log::Logs;
+use crate::identity::jwt::{Jwts, keep_keys};
+use crate::identity::newcomers::{NewcomerSender, Newcomers};
+use crate::log::{Logs, TrafficWatch};
+use crate::loopback::Loopback;
 use crate::metrics::Metrics;
 use serde_json::Value;
+use sidegate_model::clock::now_millis;
 use sidegate_model::explain::{Explanation, HashedRequest, ImaginedRequest};
-use sidegate_model::kv::Kv;
+use sidegate_model::issuer_keys::IssuerKeysReport;
+use sidegate_model::metrics_history::{History, HistoryOf, HistorySpan};
+use sidegate_model::node::ClientAddress;
 use sidegate_model::public_endpoints::PublicMode;
 use sidegate_model::snapshot::{Revision, Snapshot};
 use sidegate_model::status::PluginStatus;
+use sidegate_model::traffic::{OpenRequestFilter, OpenRequests, TrafficFilter};
 use sidegate_plugins::host::{CallerFacts, HostError, HostHandle, HostSettings};
-use sidegate_plugins::{HostServices, NodeFacts};
+use sidegate_plugins::{HostServices, Keepers, NodeFacts};
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -28,6 +39,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use tokio::sync::{Semaphore, oneshot, watch};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 
 /// Everything the gateway must be told.
 #[derive(Clone)]
@@ -42,6 +54,8 @@ pub struct GatewaySettings {
     pub limits: EdgeLimits,
     /// Proxies whose word about clients is believed.
     pub proxies: Proxies,
+    /// Where clients reach the gateway, for documents that name it.
+    pub public_urls: PublicUrls,
     /// Name of this node, for plugins.
     pub edge_id: String,
     /// Namespace of this node, for plugins.
@@ -56,6 +70,8 @@ pub struct GatewaySettings {
     pub logs: Logs,
     /// How old what it knows is.
     pub freshness: Arc<Freshness>,
+    /// Where clients go that speak for no app yet; without it none is ever made.
+    pub newcomers: Option<NewcomerSender>,
 }
 
 /// Why the gateway cannot start.
@@ -148,9 +164,13 @@ pub struct Gateway {
     stop: CancellationToken,
     close: CancellationToken,
     shards: Vec<oneshot::Receiver<()>>,
+    /// Looks at the counters now and then.
+    _history: AbortOnDropHandle<()>,
+    /// Fetches the keys of issuers.
+    _keys: AbortOnDropHandle<()>,
 }
 
-/// Starts the gateway on these listeners; `kv` is where plugins keep what they want kept. It accepts
+/// Starts the gateway on these listeners; `keepers` keep what plugins want kept. It accepts
 /// nobody before [`Gateway::accept`]. The tokio runtime that it is awaited on carries the host then.
 ///
 /// # Errors
@@ -158,23 +178,27 @@ pub struct Gateway {
 pub async fn start(
     settings: GatewaySettings,
     listeners: Listeners,
-    kv: Arc<dyn Kv>,
+    keepers: Keepers,
     snapshots: watch::Receiver<Arc<Snapshot>>,
 ) -> Result<Gateway, GatewayError> {
     let shards = settings.shards.max(1);
     let addr = listeners.addr;
     let listen = |source| GatewayError::Listen { addr, source };
     let spread = listeners.try_clone().and_then(|l| l.spread(shards)).map_err(listen)?;
-    let services = HostServices::new(kv, snapshots.clone(), settings.edge_id.clone());
-    let calls = CallerFacts { shards, max_body_bytes: settings.limits.max_body_bytes };
+    let issuers = snapshots.clone();
+    let services = HostServices::new(keepers, snapshots.clone(), settings.edge_id.clone());
+    // One more than there are shards, for what the gateway asks itself: its calls are none of a shard's thread.
+    let calls = CallerFacts { shards: shards + 1, max_body_bytes: settings.limits.max_body_bytes };
     let host = sidegate_plugins::host::start(settings.host, calls, services, snapshots)?;
     // Nobody is served yet, perhaps because another process serves.
     host.keep_records(false);
     let host = Arc::new(host);
     let source = host.clone();
+    let first = listed_requests::first_number(now_millis());
     let edge = Arc::new(Edge {
         generations: host.generations(),
         proxies: settings.proxies,
+        public_urls: settings.public_urls,
         facts: NodeFacts::new(&settings.edge_id, &settings.edge_namespace),
         // Room for a few of the largest ones in any case.
         body_memory: BodyMemory::new(
@@ -183,6 +207,7 @@ pub async fn start(
         metrics: Metrics::new(shards),
         logs: settings.logs,
         streams: (0..shards).map(|_| OpenStreams::new(settings.public_endpoints)).collect(),
+        listed: (0..shards).map(|shard| ListedRequests::new(shard, shards, first)).collect(),
         statuses: Arc::new(move || source.settled_statuses()),
         started: Instant::now(),
         stopping: AtomicBool::new(false),
@@ -190,15 +215,23 @@ pub async fn start(
         public_endpoints: settings.public_endpoints,
         handed_over: AtomicBool::new(false),
         freshness: settings.freshness,
+        jwts: Jwts::default(),
+        client_authorities: Arc::default(),
+        newcomers: Newcomers::new(settings.newcomers),
+        inside: InsideSettings::new(shards, addr, settings.tls.is_some()),
         limits: settings.limits,
     });
     let tls = settings.tls.map(|identity| {
-        Arc::new(ShownIdentity::new(identity, edge.metrics.certificate_expiry().clone()))
+        let (expiry, clients) = (edge.metrics.certificate_expiry(), &edge.client_authorities);
+        Arc::new(ShownIdentity::new(identity, expiry.clone(), clients.clone()))
     });
     let [accept, stop, close] = [(); 3].map(|()| CancellationToken::new());
     let places = Arc::new(Semaphore::new(edge.limits.max_connections));
+    let _history = AbortOnDropHandle::new(tokio::spawn(keep_history(edge.clone())));
+    let _keys = AbortOnDropHandle::new(tokio::spawn(keep_keys(edge.clone(), issuers)));
     let shards = Vec::new();
-    let mut gateway = Gateway { addr, listeners, accept, edge, host, tls, stop, close, shards };
+    let mut gateway =
+        Gateway { addr, listeners, accept, edge, host, tls, stop, close, shards, _history, _keys };
     for (number, listeners) in spread.into_iter().enumerate() {
         match run_shard(gateway.shard(number, places.clone()), listeners).await {
             Ok(ended) => gateway.shards.push(ended),
@@ -222,6 +255,16 @@ impl Gateway {
     /// Where clients connect.
     pub fn local_addr(&self) -> SocketAddr {
         self.addr
+    }
+
+    /// The same, and whether they come over TLS.
+    pub fn client_address(&self) -> ClientAddress {
+        ClientAddress { is_tls: self.tls.is_some(), addr: self.addr }
+    }
+
+    /// A client of its own port, for what operators try out.
+    pub fn loopback(&self) -> Loopback {
+        Loopback::new(self.client_address(), self.tls.clone())
     }
 
     /// The sockets on which clients come in, for whoever takes over.
@@ -306,6 +349,31 @@ impl Probes {
     /// The same for a request that came here without its token; the explanation is the same, too.
     pub fn explain_hashed(&self, hashed: &HashedRequest) -> Explanation {
         explain(&self.0, &hashed.request, hashed.token)
+    }
+
+    /// The oldest of the requests that are open.
+    pub fn open_requests(&self, filter: &OpenRequestFilter) -> OpenRequests {
+        listed_requests::oldest(&self.0.listed, filter, now_millis())
+    }
+
+    /// Ends the open request with this number; tells whether there was one.
+    pub fn end_request(&self, number: u64) -> bool {
+        listed_requests::end(&self.0.listed, &self.0.streams, number)
+    }
+
+    /// Requests that end from now on.
+    pub fn watch_traffic(&self, filter: TrafficFilter) -> TrafficWatch {
+        self.0.logs.access.watch(filter)
+    }
+
+    /// What was counted over the last hours.
+    pub fn history(&self, span: HistorySpan, of: &HistoryOf) -> History {
+        self.0.metrics.history().read(span, of, now_millis())
+    }
+
+    /// What is known of the keys of the issuers that plugins name.
+    pub fn issuer_keys(&self) -> Vec<IssuerKeysReport> {
+        operations::issuer_reports(&self.0)
     }
 
     /// Everything that is counted, as [`METRICS_TYPE`].

@@ -12,10 +12,14 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use sidegate_gateway::log::Logs;
 use sidegate_gateway::{EdgeLimits, GatewayError, GatewaySettings, Listeners, Proxies, start};
 use sidegate_model::UnixMillis;
-use sidegate_model::kv::{Kv, KvError, KvFuture};
+use sidegate_model::kv::{
+    Condition, Kept, Kv, KvError, KvFuture, KvPage, KvRange, NewEntry, Written,
+};
 use sidegate_model::plugin::{PluginId, PluginSpec};
+use sidegate_model::plugin_sealing::NoKeys;
 use sidegate_model::public_endpoints::PublicMode;
 use sidegate_model::snapshot::Snapshot;
+use sidegate_plugins::Keepers;
 use sidegate_plugins::host::{HostLimits, HostSettings, Permitted};
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -48,6 +52,27 @@ impl Kv for Nowhere {
     fn delete<'a>(&'a self, _: PluginId, _: &'a str) -> KvFuture<'a, bool> {
         Box::pin(async { Ok(false) })
     }
+
+    fn find<'a>(&'a self, _: PluginId, _: &'a str) -> KvFuture<'a, Option<Kept>> {
+        Box::pin(async { Ok(None) })
+    }
+
+    fn write_if<'a>(
+        &'a self,
+        _: PluginId,
+        _: NewEntry<'a>,
+        _: Condition<'a>,
+    ) -> KvFuture<'a, Written> {
+        Box::pin(async { Err(KvError::Full) })
+    }
+
+    fn take<'a>(&'a self, _: PluginId, _: &'a str, _: Condition<'a>) -> KvFuture<'a, Option<Kept>> {
+        Box::pin(async { Ok(None) })
+    }
+
+    fn list<'a>(&'a self, _: PluginId, _: KvRange<'a>) -> KvFuture<'a, KvPage> {
+        Box::pin(async { Ok(KvPage::default()) })
+    }
 }
 
 fn settings(folder: &Path) -> GatewaySettings {
@@ -57,6 +82,7 @@ fn settings(folder: &Path) -> GatewaySettings {
         tls: None,
         limits: EdgeLimits::default(),
         proxies: Proxies::default(),
+        public_urls: <_>::default(),
         edge_id: "start".to_owned(),
         edge_namespace: String::new(),
         public_probes: true,
@@ -73,6 +99,7 @@ fn settings(folder: &Path) -> GatewaySettings {
         },
         logs: Logs::none(),
         freshness: std::sync::Arc::default(),
+        newcomers: None,
     }
 }
 
@@ -125,7 +152,8 @@ async fn attempt(spare: u64) -> Result<(), GatewayError> {
     let listeners = Listeners::open(settings.addr, SHARDS).unwrap();
     let all = getrlimit(Resource::Nofile).current.unwrap();
     permit(limit_with(spare));
-    let started = start(settings, listeners, Arc::new(Nowhere), snapshots).await;
+    let keepers = Keepers::new(Nowhere, NoKeys);
+    let started = start(settings, listeners, keepers, snapshots).await;
     permit(all);
     let outcome = match started {
         Ok(gateway) => {

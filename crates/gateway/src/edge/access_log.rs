@@ -1,19 +1,23 @@
 //! One event and one set of counts for each request, written when its last byte is gone.
 
-use super::connection::OpenRequest;
+use super::connection::{ClientConnection, OpenRequest};
+use super::connection_requests::{Left, RequestHead};
 use super::context::RequestContext;
 use super::head::MAX_METHOD;
-use super::request_id::RequestId;
+use super::listed_requests::found_route;
 use super::stream::Aborted;
 use crate::log::AccessLine;
 use crate::metrics::{PolicyLimit, RouteMeter, RouteName};
 use http::request::Parts;
 use http::{Method, StatusCode};
+use sidegate_model::clock::now_millis;
 use sidegate_model::cors::CorsOptions;
 use sidegate_model::plugin::PluginSpec;
-use sidegate_plugins::EndSignal;
+use sidegate_model::traffic::{EndedFacts, EndedRequest};
+use sidegate_plugins::{EndSignal, Ending};
 use sidegate_wire::ErrorCode;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::time::Instant;
 
 /// What is known of a request when its answer begins; reports itself when dropped.
@@ -23,9 +27,9 @@ pub(crate) struct RequestRecord {
     /// `None` where it matched no route.
     meter: Option<Arc<RouteMeter>>,
     /// The app that called, if known.
-    pub app: Option<u32>,
+    app: Option<u32>,
     /// Status of the answer; 499 until there is one.
-    pub status: StatusCode,
+    status: StatusCode,
     /// Code and internal text of the error, if it was one.
     pub error: Option<(ErrorCode, String)>,
     bytes: u64,
@@ -35,16 +39,10 @@ pub(crate) struct RequestRecord {
     cors: Option<Arc<PluginSpec>>,
     /// That plugin is known, whatever its operator says.
     is_plugin_known: bool,
-    /// What only the log tells; nothing where nobody reads it.
-    logged: Option<Box<LoggedRequest>>,
-}
-
-struct LoggedRequest {
-    id: RequestId,
-    /// Where it is not the peer.
-    client: Option<Arc<str>>,
-    method: Method,
-    path: Box<str>,
+    /// Whether the log tells it.
+    is_logged: bool,
+    /// Its place among those that are open on its connection.
+    place: usize,
 }
 
 /// How much of a path is told, in characters.
@@ -62,13 +60,21 @@ impl RequestRecord {
     pub(crate) fn new(context: &RequestContext, open: OpenRequest, head: &Parts) -> Box<Self> {
         let metrics = &open.connection().metrics;
         metrics.request_began();
-        let logged = open.connection().access.is_on().then(|| {
-            let path = beginning(head.uri.path()).into();
-            let (id, client) = (context.id.clone(), context.origin.client.clone());
-            Box::new(LoggedRequest { id, client, method: logged_method(&head.method), path })
-        });
+        let is_logged = open.connection().access.is_on();
+        let head = RequestHead {
+            id: context.id.clone(),
+            client: context.origin.client.clone(),
+            method: logged_method(&head.method),
+            path: beginning(head.uri.path()).into(),
+            start: context.start,
+        };
+        let connection = open.connection();
+        let number = context.edge.listed_requests(connection.shard).number();
+        let place = connection.requests.enter(number, head, open.stream().cloned());
         Box::new(Self {
             start: context.start,
+            is_logged,
+            place,
             meter: None,
             app: None,
             status: client_gone(),
@@ -78,7 +84,6 @@ impl RequestRecord {
             signal: None,
             cors: None,
             is_plugin_known: false,
-            logged,
             open,
         })
     }
@@ -106,6 +111,38 @@ impl RequestRecord {
     /// The answer may be told to end; where it is cut before it could heed that, this is why.
     pub(crate) fn may_be_told_to_end(&mut self, signal: Arc<EndSignal>) {
         self.signal = Some(signal);
+    }
+
+    /// The connection it came on, and its place there.
+    pub(crate) fn place(&self) -> (&Arc<ClientConnection>, usize) {
+        (self.open.connection(), self.place)
+    }
+
+    /// Its answer has this status.
+    pub(crate) fn answers(&mut self, status: StatusCode) {
+        self.status = status;
+    }
+
+    /// Its answer begins; heeds that an operator has ended it just before.
+    pub(crate) fn begin_answer(&mut self) {
+        let requests = &self.open.connection().requests;
+        if !requests.answered(self.place, self.status, self.signal.as_ref()) {
+            return;
+        }
+        match &self.signal {
+            Some(signal) => _ = signal.send(Ending::ByOperator),
+            None => self.must_end_by(Instant::now()),
+        }
+    }
+
+    /// All is known of it that can be before it is asked: operators see it.
+    pub(crate) fn settled(&self) {
+        self.open.connection().requests.settled(self.place, self.meter.as_ref(), self.app);
+    }
+
+    /// It is known which app calls.
+    pub(crate) fn called_by(&mut self, app: u32) {
+        self.app = Some(app);
     }
 
     fn meter(&self) -> &RouteMeter {
@@ -162,7 +199,33 @@ impl RequestRecord {
         }
     }
 
-    fn log(&self, logged: &LoggedRequest, now: Instant, aborted: Option<&'static str>) {
+    /// Tells whoever watches requests end.
+    fn tell_watchers(&self, head: &RequestHead, took: Duration, aborted: Option<&'static str>) {
+        let (meter, connection) = (self.meter(), self.open.connection());
+        let facts = EndedFacts {
+            plugin: meter.name().plugin,
+            app: self.app,
+            status: self.status.as_u16(),
+            path: head.path.as_str(),
+            duration: took,
+        };
+        connection.access.tell_watchers(&facts, || EndedRequest {
+            at: now_millis(),
+            request_id: head.id.to_string(),
+            client: head.client.as_deref().unwrap_or(&connection.peer_text).to_owned(),
+            method: head.method.to_string(),
+            path: head.path.as_str().to_owned(),
+            route: found_route(meter),
+            app: self.app,
+            status: self.status.as_u16(),
+            error_code: self.error.as_ref().map(|(code, _)| code.as_str().into()),
+            aborted: aborted.map(Into::into),
+            duration: took,
+            bytes_out: self.bytes,
+        });
+    }
+
+    fn log(&self, logged: &RequestHead, now: Instant, aborted: Option<&'static str>) {
         let (code, cause) = match &self.error {
             Some((code, cause)) => {
                 (Some(code.as_str()), Some(cause.as_str()).filter(|c| !c.is_empty()))
@@ -181,7 +244,7 @@ impl RequestRecord {
             client,
             peer,
             method: logged.method.as_str(),
-            path: &logged.path,
+            path: logged.path.as_str(),
             status: self.status.as_u16(),
             duration_us: u64::try_from((now - self.start).as_micros()).unwrap_or(u64::MAX),
             bytes: self.bytes,
@@ -228,11 +291,15 @@ impl Drop for RequestRecord {
     fn drop(&mut self) {
         let now = Instant::now();
         let took = now - self.start;
+        let connection = self.open.connection();
+        let left = connection.requests.leave(self.place, &connection.deadlines);
+        let is_told_to_end = left.as_ref().is_some_and(|left| left.is_told_to_end);
         if let (End::Open, Some(ending)) = (&self.end, self.signal.take().and_then(|s| s.get())) {
             self.aborted(ending.into());
         }
         let aborted = match self.end {
             End::Aborted(reason) => Some(reason),
+            End::Open if is_told_to_end => Some(Ending::ByOperator.reason()),
             End::Open if self.open.is_late(now) => Some("the client did not take it in time"),
             End::Open => Some("the client went away"),
             End::Complete => None,
@@ -246,8 +313,13 @@ impl Drop for RequestRecord {
         if aborted.is_some() {
             meter.cut();
         }
-        if let Some(logged) = &self.logged {
-            self.log(logged, now, aborted);
+        if let Some(Left { head, .. }) = &left {
+            if self.is_logged {
+                self.log(head, now, aborted);
+            }
+            if self.open.connection().access.is_watched() {
+                self.tell_watchers(head, took, aborted);
+            }
         }
         self.open.ended_at(now);
     }

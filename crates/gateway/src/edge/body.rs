@@ -126,6 +126,7 @@ impl EdgeBody {
                 record.must_end_by(Instant::now() + limit);
             }
         }
+        record.begin_answer();
         self.piece = if version == Version::HTTP_2 { HTTP2_PIECE } else { usize::MAX };
         self.record = Some(record);
     }

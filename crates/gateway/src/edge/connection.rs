@@ -1,13 +1,15 @@
 //! What is known of one client connection, shared between its socket and its requests.
 
+use super::connection_requests::ConnectionRequests;
 use super::deadlines::{Deadlines, Ticket};
+use crate::identity::client_certificate::ClientCertificate;
 use crate::log::AccessLog;
 use crate::metrics::ShardMetrics;
 use futures_util::task::AtomicWaker;
 use sidegate_plugins::{Scheme, StreamTask};
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::task::Waker;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -28,8 +30,11 @@ pub struct ClientConnection {
     pub metrics: Arc<ShardMetrics>,
     /// Where its requests are told.
     pub access: Arc<AccessLog>,
+    certificate: OnceLock<Arc<ClientCertificate>>,
     /// When plugins must have answered, and answers must have left, at the latest.
     pub deadlines: Deadlines,
+    /// Its requests that are open, as an operator sees them.
+    pub(crate) requests: ConnectionRequests,
     /// Requests that have not been answered to the last byte.
     open: AtomicUsize,
     /// Requests that ever began.
@@ -147,7 +152,9 @@ impl ClientConnection {
             shard,
             metrics,
             access,
+            certificate: OnceLock::new(),
             deadlines: Deadlines::default(),
+            requests: ConnectionRequests::default(),
             open: AtomicUsize::new(0),
             begun: AtomicUsize::new(0),
             opened: Instant::now(),
@@ -161,6 +168,17 @@ impl ClientConnection {
             wrote: AtomicBool::new(false),
             fragment: AtomicBool::new(false),
         })
+    }
+
+    /// The client has shown this in its handshake, before its first request.
+    pub(crate) fn shows(&self, certificate: ClientCertificate) {
+        // There is one handshake.
+        let _ = self.certificate.set(Arc::new(certificate));
+    }
+
+    /// What the client has shown in its handshake, where somebody vouches for it.
+    pub(crate) fn certificate(&self) -> Option<&Arc<ClientCertificate>> {
+        self.certificate.get()
     }
 
     /// Counts a request until the result is dropped; what carries it where that is not all of the

@@ -5,15 +5,23 @@ use super::body_memory::BodyMemory;
 use super::connection::ClientConnection;
 use super::connection_timeouts::ConnectionTimeouts;
 use super::head::HeadLimits;
+use super::inside_settings::InsideSettings;
+use super::listed_requests::ListedRequests;
 use super::open_streams::OpenStreams;
 use super::origin::Origin;
 use super::proxies::Proxies;
+use super::public_urls::PublicUrls;
 use super::request_id::RequestId;
 use crate::freshness::Freshness;
 use crate::identity::authenticate::Known;
+use crate::identity::client_authority::ClientAuthorities;
+use crate::identity::client_certificate::ClientCertificate;
+use crate::identity::jwt::Jwts;
+use crate::identity::newcomers::Newcomers;
 use crate::log::Logs;
 use crate::metrics::Metrics;
 use http::Version;
+use sidegate_model::own_host::OwnHost;
 use sidegate_model::public_endpoints::PublicMode;
 use sidegate_model::status::PluginStatus;
 use sidegate_plugins::{Generation, GenerationReader, NodeFacts, StreamTask};
@@ -110,6 +118,8 @@ pub(crate) struct Edge {
     pub limits: EdgeLimits,
     /// Proxies whose word about clients is believed.
     pub proxies: Proxies,
+    /// Where clients reach the gateway.
+    pub public_urls: PublicUrls,
     /// What every request tells plugins of this node.
     pub facts: NodeFacts,
     /// Memory for the bodies of requests.
@@ -120,6 +130,8 @@ pub(crate) struct Edge {
     pub logs: Logs,
     /// The streams that are open, by shard.
     pub streams: Box<[OpenStreams]>,
+    /// The requests that are open, by shard.
+    pub listed: Box<[ListedRequests]>,
     /// What the plugins do.
     pub statuses: StatusSource,
     /// The zero of the clock that quotas use.
@@ -134,6 +146,14 @@ pub(crate) struct Edge {
     pub handed_over: AtomicBool,
     /// How old what it knows is.
     pub freshness: Arc<Freshness>,
+    /// What JWTs are verified by.
+    pub jwts: Jwts,
+    /// Clients that speak for no app yet.
+    pub newcomers: Arc<Newcomers>,
+    /// Who vouches for certificates of clients.
+    pub client_authorities: Arc<ClientAuthorities>,
+    /// How it asks plugins itself.
+    pub inside: InsideSettings,
 }
 
 impl Edge {
@@ -142,10 +162,24 @@ impl Edge {
         &self.streams[shard % self.streams.len()]
     }
 
-    /// What requests are decided by under a generation.
+    /// The requests that a shard has open.
+    pub(crate) fn listed_requests(&self, shard: usize) -> &ListedRequests {
+        &self.listed[shard % self.listed.len()]
+    }
+
+    /// What requests are decided by under a generation, where no proxy tells another host.
     pub(crate) fn rules<'a>(&'a self, generation: &'a Generation) -> Rules<'a> {
-        let public_endpoints = self.public_endpoints;
-        Rules { generation, public_endpoints, freshness: &self.freshness }
+        Rules {
+            generation,
+            public_endpoints: self.public_endpoints,
+            freshness: &self.freshness,
+            jwts: &self.jwts,
+            newcomers: None,
+            certificate: None,
+            public_urls: &self.public_urls,
+            told_host: None,
+            own_host: None,
+        }
     }
 
     /// A moment on the clock that quotas use.
@@ -173,12 +207,25 @@ pub(crate) struct Rules<'a> {
     pub public_endpoints: PublicMode,
     /// How old what is known is.
     pub freshness: &'a Freshness,
+    /// What JWTs are verified by.
+    pub jwts: &'a Jwts,
+    /// Who makes apps for clients that have none; nobody where it is only asked what would be.
+    pub newcomers: Option<&'a Arc<Newcomers>>,
+    /// What the client has shown in its handshake.
+    pub certificate: Option<&'a Arc<ClientCertificate>>,
+    /// Where clients reach the gateway.
+    pub public_urls: &'a PublicUrls,
+    /// The host that the client named to a proxy, where one tells.
+    pub told_host: Option<&'a [u8]>,
+    /// The host of its plugin's own at which it asks.
+    pub own_host: Option<&'a OwnHost>,
 }
 
 impl Rules<'_> {
     /// What callers are identified by.
     pub(crate) fn known(&self) -> Known<'_> {
-        Known { generation: self.generation, freshness: self.freshness }
+        let Self { generation, freshness, jwts, newcomers, certificate, .. } = *self;
+        Known { generation, freshness, jwts, newcomers, certificate }
     }
 }
 
@@ -192,6 +239,8 @@ pub(crate) struct RequestContext {
     pub stream: Option<StreamTask>,
     /// Who asks.
     pub origin: Origin,
+    /// The host of its plugin's own at which it asks.
+    pub own_host: Option<OwnHost>,
     /// Its protocol version.
     pub version: Version,
     /// When its head was complete.
@@ -203,6 +252,17 @@ pub(crate) struct RequestContext {
 }
 
 impl RequestContext {
+    /// What this request is decided by under a generation.
+    pub(crate) fn rules<'a>(&'a self, generation: &'a Generation) -> Rules<'a> {
+        Rules {
+            told_host: self.origin.host.as_deref(),
+            own_host: self.own_host.as_ref(),
+            newcomers: Some(&self.edge.newcomers),
+            certificate: self.connection.certificate(),
+            ..self.edge.rules(generation)
+        }
+    }
+
     /// The client's address.
     pub(crate) fn client(&self) -> &str {
         self.origin.client.as_deref().unwrap_or(&self.connection.peer_text)

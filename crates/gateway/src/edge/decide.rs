@@ -2,8 +2,8 @@
 //! caller may. Pure, so that what is explained to operators is what happens to clients.
 
 use super::context::Rules;
-use super::cors;
 use super::error::EdgeError;
+use super::{cors, page_origin};
 use crate::identity::access::may_call;
 use crate::identity::approval::awaits_approval;
 use crate::identity::authenticate::Caller;
@@ -57,6 +57,7 @@ pub(crate) fn decide(
         Ok(Found::Match(matched)) => matched,
         Ok(Found::Options(allow, mount)) => {
             observer.found_plugin(&mount);
+            page_origin::check(rules, &mount, head)?;
             return Ok(Decision::Options(allow));
         }
         Err(Miss::Unknown(mount)) => return waits(mount),
@@ -67,6 +68,7 @@ pub(crate) fn decide(
     };
     observer.found_plugin(&matched.mount);
     let mount = &matched.mount;
+    page_origin::check(rules, mount, head)?;
     let awaits_approval = awaits_approval(rules.public_endpoints, &matched, &mount.plugin);
     // It never has credentials. Where the operator says who may ask, nobody else is needed.
     let is_ours = matched.require_auth || awaits_approval || mount.plugin.options.cors.is_some();

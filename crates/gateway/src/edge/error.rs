@@ -6,6 +6,7 @@ pub(crate) use causes::allow_value;
 
 use super::body::EdgeBody;
 use super::rejected_request::RejectedRequest;
+use crate::identity::unidentified::Awaited;
 use crate::metrics::PolicyLimit;
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Response, StatusCode, header};
@@ -30,6 +31,8 @@ pub(crate) struct EdgeError {
     pub status: Option<StatusCode>,
     /// The limit that was exceeded, where an operator has set it.
     pub limit: Option<PolicyLimit>,
+    /// What has to be there before it can be decided on who asks.
+    pub awaits: Option<Awaited>,
     /// Further headers of the answer.
     pub headers: Vec<(HeaderName, HeaderValue)>,
 }
@@ -55,6 +58,7 @@ impl EdgeError {
             internal: Cow::Borrowed(""),
             status: None,
             limit: None,
+            awaits: None,
             headers: Vec::new(),
         }
     }

@@ -6,11 +6,13 @@ use super::decide::{Decision, Observer, decide};
 use super::error::EdgeError;
 use super::forwarded::ForwardedInfo;
 use super::operations;
+use super::own_hosts;
 use super::sanity;
 use super::upload::BodyLimit;
+use super::well_known::{self, Place};
 use crate::identity::admit::{Counted, each_quota, passed};
-use crate::identity::authenticate::{Caller, authenticate, presented};
-use crate::route::lookup::{Found, Match, lookup};
+use crate::identity::authenticate::{Caller, Proof, authenticate, presented};
+use crate::route::lookup::{Found, Match, Miss, lookup};
 use http::request::Parts;
 use http::{HeaderValue, Request, StatusCode, header};
 use sidegate_model::clock::now_millis;
@@ -81,6 +83,7 @@ impl Story {
             ("forbidden", _) => "apps",
             ("insufficient_scope", _) => "scopes",
             ("not_approved", _) => "approval",
+            ("origin_not_allowed", _) => "origin",
             ("plugin_unavailable" | "plugin_starting", _) => "process",
             _ => self.stage.unwrap_or("request"),
         };
@@ -98,6 +101,9 @@ impl Observer for Story {
     }
 
     fn found_route(&mut self, matched: &Match) {
+        if matched.mount.plugin.options.policy.allowed_origins.is_some() {
+            self.pass("origin", "it is of no page, or of one that may ask");
+        }
         let method = matched.method.as_str();
         let via = if matched.via_get { ", by which HEAD is answered" } else { "" };
         self.pass("route", format!("it names {method} {}{via}", matched.endpoint.path));
@@ -136,7 +142,17 @@ impl Story {
             Caller::Anonymous => self.pass("token", "none is demanded here"),
             Caller::App(known) => {
                 let (app, token) = (&known.identity.app, &known.token);
-                let told = format!("token {} of app {} ({})", token.id, app.name, app.id);
+                let told = match &known.proof {
+                    Proof::Token => format!("token {} of app {} ({})", token.id, app.name, app.id),
+                    Proof::Certificate(known) => format!(
+                        "a client certificate, which is {:?} at issuer {} and speaks for app {} ({})",
+                        known.client, known.issuer_name, app.name, app.id
+                    ),
+                    Proof::Jwt(jwt) => format!(
+                        "a JWT of issuer {}, whose client {:?} speaks for app {} ({})",
+                        jwt.issuer_name, jwt.client, app.name, app.id
+                    ),
+                };
                 self.pass("token", told);
             }
         }
@@ -150,11 +166,15 @@ fn outcome(
     story: &mut Story,
 ) -> Result<Outcome, EdgeError> {
     story.stage = Some("request");
-    let head = head(request)?;
+    let mut head = head(request)?;
     sanity::check(&head, &edge.limits.head())?;
     let body = announced(&head)?;
     story.pass("request", "it is well-formed");
-    if let Some(status) = operations::own_status(edge, &head.method, head.uri.path()) {
+    let served = edge.generations.load();
+    let own = own_hosts::asked(&served, None, &head);
+    if own.is_none()
+        && let Some(status) = operations::own_status(edge, &head.method, head.uri.path())
+    {
         story.pass("route", "it is one of the gateway's own addresses");
         return Ok(Outcome::Gateway { status: status.as_u16() });
     }
@@ -162,10 +182,29 @@ fn outcome(
     if let Some(stale) = edge.freshness.knowledge().and_then(|known| known.stale_because.clone()) {
         story.pass("freshness", stale);
     }
-    let generation = edge.generations.load();
+    let generation = served.clone();
     let with_hidden = token.and_then(|hash| with_hidden_token(&generation, &head, hash));
     let generation = with_hidden.as_ref().unwrap_or(&generation);
-    let rules = edge.rules(generation);
+    let place = match own {
+        Some(mount) => {
+            story.pass("host", format!("it is that of plugin {} alone", mount.plugin.name));
+            Some(own_hosts::look(&served, mount, &head.uri).ok_or(Miss::NotFound)?)
+        }
+        None => well_known::look(generation, &head.uri),
+    };
+    match place {
+        Some(Place::Resource(_)) => {
+            story.pass("route", "it is the gateway's document about who gives tokens");
+            return Ok(Outcome::Gateway { status: StatusCode::OK.as_u16() });
+        }
+        Some(Place::Plugin(uri)) => {
+            story.pass("route", format!("it stands for {}", uri.path()));
+            head.uri = uri;
+        }
+        None => {}
+    }
+    let own_host = own.and_then(|mount| mount.own_host());
+    let rules = Rules { own_host, ..edge.rules(generation) };
     let decision = decide(&rules, &head, now_millis, story);
     let (matched, caller) = match decision {
         Ok(Decision::Call { matched, caller, .. }) => (matched, caller),
@@ -194,7 +233,7 @@ fn outcome(
 
 /// A moment in which the text that stands for a hidden token opens what the token does.
 fn with_hidden_token(generation: &Generation, head: &Parts, hash: TokenHash) -> Option<Generation> {
-    let presented = presented(&head.headers, head.uri.query()).ok()?;
+    let presented = presented(&head.headers, head.uri.query()).ok()?.text;
     let token = generation.tokens.get(&hash).filter(|_| HashedRequest::is_hidden(&presented))?;
     let stand_in = Token { hash: TokenHash::of(&presented), ..(**token).clone() };
     Some(generation.with_token(stand_in))
@@ -429,7 +468,7 @@ mod tests {
         let generation = Generation::new(&snapshot, vec![]);
         let opens = |asked: &HashedRequest| {
             let head = head(&asked.request).unwrap();
-            let presented = presented(&head.headers, head.uri.query()).unwrap().into_owned();
+            let presented = presented(&head.headers, head.uri.query()).unwrap().text.into_owned();
             let moment = with_hidden_token(&generation, &head, asked.token.unwrap());
             assert!(!presented.contains("hunter"), "{presented}");
             moment?.tokens.get(&TokenHash::of(&presented)).map(|token| token.id)

@@ -1,11 +1,12 @@
 //! The header fields of a request as its plugin gets them: without what belongs to one connection
-//! (RFC 9110 7.6.1), without the gateway's own tokens, and without words about the client that
+//! (RFC 9110 7.6.1), without the gateway's own tokens and the console's cookie, and without words about the client that
 //! nobody vouches for.
 //!
 //! Nearly always all that goes are fields that are known by name; only then is nothing copied.
 
 use super::own_tokens;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
+use sidegate_model::console_cookie;
 use std::borrow::Cow;
 
 /// The fields for a plugin.
@@ -20,8 +21,15 @@ pub(crate) struct Fields<'a> {
     pub forwarded: bool,
 }
 
+impl Fields<'_> {
+    /// The plugin does not get the credentials, whatever they are.
+    pub(crate) fn withhold_credentials(&mut self) {
+        self.withheld = is_withheld_with_token;
+    }
+}
+
 /// What a plugin never gets as it was sent: framing, what has a field of its own in the message, what
-/// belongs to the connection, credentials for a proxy, and where the request comes from.
+/// belongs to the connection, credentials for a proxy, where the request comes from, and the key of a session of the console.
 fn is_withheld(name: &HeaderName) -> bool {
     matches!(
         name.as_str(),
@@ -38,6 +46,7 @@ fn is_withheld(name: &HeaderName) -> bool {
             | "x-forwarded-proto"
             | "x-real-ip"
             | "forwarded"
+            | "x-sidegate-session"
     )
 }
 
@@ -85,13 +94,21 @@ impl Passing {
                 "authorization" => {
                     seen.token |= !self.tokens && own_tokens::within_credentials(bytes);
                 }
+                "cookie" => {
+                    seen.edit |= console_cookie::is_within(bytes) || self.holds_token(bytes);
+                }
                 "x-real-ip" => seen.real_ip = true,
                 "forwarded" => seen.forwarded = true,
                 name if !self.vouched(name) => seen.edit = true,
-                _ => seen.edit |= !self.tokens && own_tokens::within(bytes),
+                _ => seen.edit |= self.holds_token(bytes),
             }
         }
         seen
+    }
+
+    /// Whether a value holds a token that the plugin may not see.
+    fn holds_token(self, value: &[u8]) -> bool {
+        !self.tokens && own_tokens::within(value)
     }
 
     /// Whether somebody vouches for what a field of this name says.
@@ -128,8 +145,17 @@ impl Passing {
             let trailers = codings.any(|coding| coding.eq_ignore_ascii_case(TRAILERS));
             return trailers.then_some(HeaderValue::from_static("trailers"));
         }
+        if *name == header::COOKIE && console_cookie::is_within(bytes) {
+            let left = console_cookie::removed_from(bytes);
+            let left = if self.holds_token(&left) {
+                own_tokens::removed_from_cookies(&left)
+            } else {
+                left
+            };
+            return HeaderValue::from_bytes(&left).ok().filter(|left| !left.is_empty());
+        }
         // Credentials that hold one are withheld by their name.
-        if self.tokens || *name == header::AUTHORIZATION || !own_tokens::within(bytes) {
+        if *name == header::AUTHORIZATION || !self.holds_token(bytes) {
             return Some(value.clone());
         }
         let left = (*name == header::COOKIE).then(|| own_tokens::removed_from_cookies(bytes));
@@ -236,6 +262,21 @@ mod tests {
         assert_eq!(passed(STRICT, &sent), ["x-api-key: mine", "cookie: a=1; b=2"]);
         assert_eq!(passed(Passing { tokens: true, ..STRICT }, &sent).len(), 5);
         assert_eq!(passed(STRICT, &[("authorization", "Bearer of.others")]).len(), 1);
+    }
+
+    #[test]
+    fn the_cookie_of_the_console_reaches_nobody_and_its_neighbours_stay_as_they_are() {
+        let sent = [
+            ("cookie", "a=1;  b=\"2\" ; __Host-sidegate_console=sgc_x;c"),
+            ("cookie", "__Host-sidegate_console=sgc_x"),
+            ("x-other", "__Host-sidegate_console=sgc_x"),
+        ];
+        let kept = ["cookie: a=1;  b=\"2\" ;c", "x-other: __Host-sidegate_console=sgc_x"];
+        for tokens in [false, true] {
+            assert_eq!(passed(Passing { is_proxy: true, tokens }, &sent), kept);
+        }
+        let both = format!("t={TOKEN}; __Host-sidegate_console=x; a=1");
+        assert_eq!(passed(STRICT, &[("cookie", &both)]), ["cookie: a=1"]);
     }
 
     #[test]

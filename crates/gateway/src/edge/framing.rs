@@ -11,6 +11,8 @@ use super::rejected_request::RejectedRequest;
 const MAX_EMPTY_LINES: usize = 4;
 /// Longest line of a chunk size with its extensions, in bytes.
 const MAX_CHUNK_LINE: usize = 256;
+/// Most bytes of extensions within the size lines of one body. The HTTP library breaks off what has more.
+const MAX_EXTENSION_BYTES: usize = 16 * 1024;
 /// Most bytes of trailers after a chunked body.
 const MAX_TRAILER_BYTES: usize = 8 * 1024;
 
@@ -21,7 +23,7 @@ enum Phase {
     ChunkSize,
     ChunkData(u64),
     ChunkEnd,
-    Trailers { seen: usize },
+    Trailers { bytes: usize, fields: usize },
 }
 
 /// The position within the messages of one connection.
@@ -33,12 +35,14 @@ pub struct Framing {
     scanned: usize,
     /// The request line is among them.
     has_line: bool,
+    /// Bytes of extensions in the size lines of the body so far.
+    extensions: usize,
 }
 
 impl Framing {
     /// At the start of a connection.
     pub fn new(limits: HeadLimits) -> Self {
-        Self { limits, phase: Phase::Head, scanned: 0, has_line: false }
+        Self { limits, phase: Phase::Head, scanned: 0, has_line: false, extensions: 0 }
     }
 
     /// Whether the last message is complete and the next has not begun.
@@ -109,7 +113,7 @@ impl Framing {
             }
             Phase::ChunkSize => self.chunk_size(bytes),
             Phase::ChunkEnd => self.chunk_end(bytes),
-            Phase::Trailers { seen } => self.trailer(bytes, seen),
+            Phase::Trailers { bytes: seen, fields } => self.trailer(bytes, seen, fields),
         }
     }
 
@@ -132,6 +136,7 @@ impl Framing {
             BodyKind::Sized(n) => Phase::Sized(n),
             BodyKind::Chunked => Phase::ChunkSize,
         };
+        self.extensions = 0;
         Ok(empty + end)
     }
 
@@ -146,10 +151,19 @@ impl Framing {
         if !(1..=15).contains(&digits) || !extension_ok {
             return Err(RejectedRequest::invalid("a chunk of the body has a broken size line"));
         }
+        self.extensions += rest.len();
+        if self.extensions > MAX_EXTENSION_BYTES {
+            return Err(RejectedRequest::invalid(
+                "the chunks of the body have too many extensions",
+            ));
+        }
         let size = line[..digits].iter().fold(0_u64, |sum, digit| {
             sum << 4 | u64::from(char::from(*digit).to_digit(16).unwrap_or_default())
         });
-        self.phase = if size == 0 { Phase::Trailers { seen: 0 } } else { Phase::ChunkData(size) };
+        self.phase = match size {
+            0 => Phase::Trailers { bytes: 0, fields: 0 },
+            size => Phase::ChunkData(size),
+        };
         Ok(line.len() + 2)
     }
 
@@ -164,7 +178,13 @@ impl Framing {
         Ok(2)
     }
 
-    fn trailer(&mut self, bytes: &[u8], seen: usize) -> Result<usize, RejectedRequest> {
+    /// As many trailers as a head may have fields: the HTTP library breaks off what has more.
+    fn trailer(
+        &mut self,
+        bytes: &[u8],
+        seen: usize,
+        fields: usize,
+    ) -> Result<usize, RejectedRequest> {
         let left = MAX_TRAILER_BYTES.saturating_sub(seen);
         let Some(line) = take_line(bytes, left)? else {
             return Ok(0);
@@ -172,9 +192,11 @@ impl Framing {
         let taken = line.len() + 2;
         if line.is_empty() {
             self.phase = Phase::Head;
+        } else if fields == self.limits.max_headers {
+            return Err(RejectedRequest::invalid("the body has too many trailers"));
         } else {
             check_trailer(line)?;
-            self.phase = Phase::Trailers { seen: seen + taken };
+            self.phase = Phase::Trailers { bytes: seen + taken, fields: fields + 1 };
         }
         Ok(taken)
     }

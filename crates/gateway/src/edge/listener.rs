@@ -15,12 +15,14 @@ use super::socket::{ClientSocket, SocketIo};
 use super::stopping::{closed, nothing_left, unless_stopped};
 use super::stream_tasks::StreamTasks;
 use super::tls::ShownIdentity;
+use crate::identity::client_certificate::ClientCertificate;
 use bytes::BytesMut;
 use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use rustls::pki_types::CertificateDer;
 use sidegate_plugins::{Ending, RateLimitedLog, Scheme};
 use std::convert::Infallible;
 use std::future::poll_fn;
@@ -102,12 +104,13 @@ impl Shard {
             let shard = shard.clone();
             connections.spawn(async move {
                 connection.metrics.connection_opened();
+                let listed = shard.edge.listed_requests(shard.number).connect(&connection);
                 let ended = shard.connection(socket, &connection).await;
                 if let Err(error) = ended {
                     tracing::debug!(client = %connection.peer_text, %error, "connection ended");
                 }
                 connection.metrics.connection_closed();
-                drop(place);
+                drop((listed, place));
             });
         }
         drop(listeners);
@@ -179,7 +182,7 @@ impl Shard {
         connection: &Arc<ClientConnection>,
     ) -> Result<(), Ended> {
         tcp.set_nodelay(true)?;
-        let opening = unless_stopped(&self.close, self.open(tcp));
+        let opening = unless_stopped(&self.close, self.open(tcp, connection));
         match opening.await {
             Some(opened) => self.serve_opened(opened?, connection).await,
             None => Ok(()),
@@ -211,7 +214,11 @@ impl Shard {
     }
 
     /// Finds out what the client speaks.
-    async fn open(&self, tcp: TcpStream) -> Result<Opened<ClientSocket>, Ended> {
+    async fn open(
+        &self,
+        tcp: TcpStream,
+        connection: &ClientConnection,
+    ) -> Result<Opened<ClientSocket>, Ended> {
         let limit = self.edge.limits.header_read_timeout;
         let (socket, is_h2) = match &self.tls {
             None => (ClientSocket::Plain(tcp), false),
@@ -219,12 +226,39 @@ impl Shard {
                 return Ok(Opened::WithoutTls(ClientSocket::Plain(tcp)));
             }
             Some(tls) => {
-                let tls = timeout(limit, tls.acceptor().accept(tcp)).await??;
-                let is_h2 = tls.get_ref().1.alpn_protocol() == Some(b"h2");
+                let accepted = timeout(limit, tls.acceptor().accept(tcp)).await?;
+                let tls = accepted.inspect_err(|error| self.note_refused(error))?;
+                let session = tls.get_ref().1;
+                if let Some(chain) = session.peer_certificates() {
+                    self.note_shown(chain, session.server_name(), connection);
+                }
+                let is_h2 = session.alpn_protocol() == Some(b"h2");
                 (ClientSocket::Tls(Box::new(tls)), is_h2)
             }
         };
         self.sniffed(socket, is_h2).await
+    }
+
+    /// Keeps what a client has shown in its handshake, and to which host.
+    fn note_shown(
+        &self,
+        chain: &[CertificateDer<'_>],
+        shown_to: Option<&str>,
+        connection: &ClientConnection,
+    ) {
+        let authorities = &self.edge.client_authorities;
+        if let Some(certificate) = ClientCertificate::of(chain, shown_to, authorities) {
+            connection.shows(certificate);
+            connection.metrics.certificate_shown();
+        }
+    }
+
+    /// Counts a handshake that failed for the certificate that the client showed.
+    fn note_refused(&self, error: &io::Error) {
+        let error = error.get_ref().and_then(|error| error.downcast_ref::<rustls::Error>());
+        if matches!(error, Some(rustls::Error::InvalidCertificate(_))) {
+            self.edge.metrics.shard(self.number).certificate_refused();
+        }
     }
 
     /// Finds out by the first bytes, where TLS did not say that it is HTTP/2.

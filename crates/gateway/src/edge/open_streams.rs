@@ -146,6 +146,15 @@ impl OpenStreams {
         self.all.each(|member| member.end(ending));
     }
 
+    /// Tells one to end.
+    pub(crate) fn end_one(&self, signal: &Arc<EndSignal>, ending: Ending) {
+        self.all.each(|member| {
+            if Arc::ptr_eq(&member.signal, signal) {
+                member.end(ending);
+            }
+        });
+    }
+
     /// Looks at callers again whenever it may matter. Never returns.
     pub(crate) async fn watch(&self, generations: &GenerationReader) {
         let mut published = generations.published();

@@ -3,13 +3,19 @@
 use super::body::EdgeBody;
 use super::context::{Edge, RequestContext};
 use crate::freshness::{Knowledge, ServedPosition};
-use crate::metrics::{CallFigures, Plugins};
+use crate::metrics::{CallFigures, NamedKeys, Plugins};
 use http::{HeaderValue, Method, Response, StatusCode, header};
 use serde_json::{Value, json};
+use sidegate_model::issuer_keys::IssuerKeysReport;
 use sidegate_model::snapshot::Revision;
 use sidegate_model::status::{PluginState, PluginStatus};
 use sidegate_plugins::{Generation, Mount};
+use std::collections::BTreeSet;
 use std::sync::Arc;
+
+/// Why nobody comes in by a client certificate, for operators.
+const NO_AUTHORITY: &str =
+    "no authority vouches for certificates of clients here: set SIDEGATE_TLS_CLIENT_CA_PATH";
 
 /// The media type of [`metrics_text`].
 pub const METRICS_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -96,6 +102,8 @@ fn tell_knowledge(knowledge: &Knowledge, body: &mut serde_json::Map<String, Valu
         (true, stale) => stale.clone(),
     };
     body.extend([
+        // What is counted here begins anew with each process; this is the count of the control plane.
+        ("revision".to_owned(), json!(knowledge.newest_revision())),
         ("positions".to_owned(), json!(positions)),
         ("staleness_seconds".to_owned(), json!(knowledge.staleness.as_secs())),
         ("connected".to_owned(), json!(knowledge.is_connected)),
@@ -109,7 +117,33 @@ pub(crate) fn metrics_text(edge: &Edge) -> String {
     let calls = call_figures(&edge.generations.load());
     let plugins = Plugins { statuses: &statuses, calls: &calls };
     let knowledge = edge.freshness.knowledge();
-    edge.metrics.render(plugins, edge.logs.dropped_lines(), knowledge.as_deref())
+    let issuers = issuer_keys(edge);
+    edge.metrics.render(plugins, edge.logs.dropped_lines(), &issuers, knowledge.as_deref())
+}
+
+/// What is known of the keys of the issuers that plugins name; of those whose callers show certificates, of the authorities
+/// that vouch for these.
+pub(crate) fn issuer_reports(edge: &Edge) -> Vec<IssuerKeysReport> {
+    let (generation, count) = (edge.generations.load(), edge.client_authorities.count());
+    let named = generation.mounts().flat_map(|mount| &mount.plugin.options.policy.issuers);
+    let named: BTreeSet<_> = named.cloned().collect();
+    let of_certificates =
+        generation.issuers.of_certificates(&named).map(|known| IssuerKeysReport {
+            issuer: Some(known.issuer.id),
+            keys: count,
+            are_good: count > 0,
+            error: (count == 0).then(|| NO_AUTHORITY.to_owned()),
+            ..IssuerKeysReport::default()
+        });
+    edge.jwts.keys.reports().into_iter().chain(of_certificates).collect()
+}
+
+/// The keys of the issuers that plugins name, by their names.
+fn issuer_keys(edge: &Edge) -> Vec<NamedKeys> {
+    let generation = edge.generations.load();
+    let name = |id| Some(generation.issuers.get(id)?.issuer.draft.name.clone());
+    let reports = issuer_reports(edge).into_iter();
+    reports.filter_map(|report| Some((name(report.issuer?)?, report))).collect()
 }
 
 /// The calls of plugins that take only so many at one time.

@@ -5,6 +5,7 @@ use super::forwarded::ForwardedInfo;
 use super::proxies::Proxies;
 use http::HeaderMap;
 use sidegate_plugins::Scheme;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 /// Who asks, and how.
@@ -16,6 +17,12 @@ pub(crate) struct Origin {
     pub scheme: Scheme,
     /// The host it named to the proxy, where that one tells.
     pub host: Option<Vec<u8>>,
+}
+
+/// The client's address: what a trusted proxy tells of whom it asks for, or else the peer's.
+pub fn client_of(peer: IpAddr, headers: &HeaderMap, proxies: &Proxies) -> IpAddr {
+    let told = || ForwardedInfo::read(headers, proxies).client;
+    if proxies.trust(peer) { told().unwrap_or(peer) } else { peer }
 }
 
 impl Origin {

@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use percent_encoding::percent_decode;
-use sidegate_model::token::{ADMIN_TOKEN_PREFIX, TOKEN_PREFIX};
+use sidegate_model::token::{ADMIN_TOKEN_PREFIX, CONSOLE_PREFIX, TOKEN_PREFIX};
 use std::borrow::Cow;
 
 /// How many characters after the prefix make a token. All have 43; one with so many left out that
@@ -14,32 +14,38 @@ use std::borrow::Cow;
 const LEAST_CHARACTERS: usize = 32;
 /// Nothing shorter holds a token.
 const LEAST_BYTES: usize = TOKEN_PREFIX.len() + LEAST_CHARACTERS;
-// A token of either kind lies over one of the bytes that are probed.
-const _: () = assert!(ADMIN_TOKEN_PREFIX.len() >= TOKEN_PREFIX.len());
+/// What each prefix ends with. It is rare, so nearly all of a text need not be looked at.
+const PREFIX_END: u8 = b'_';
+const _: () = {
+    let all = [TOKEN_PREFIX.as_bytes(), ADMIN_TOKEN_PREFIX.as_bytes(), CONSOLE_PREFIX.as_bytes()];
+    let mut at = 0;
+    while at < all.len() {
+        assert!(
+            all[at].len() == TOKEN_PREFIX.len() && all[at][TOKEN_PREFIX.len() - 1] == PREFIX_END
+        );
+        at += 1;
+    }
+};
 
 /// Whether a text holds a token of the gateway: a word that begins like one and is long enough. A
 /// longer word that only ends like one is somebody else's.
 pub(crate) fn within(text: &[u8]) -> bool {
-    // No token fits between two of these, so nearly all of a text need not be looked at.
-    let mut probe = LEAST_BYTES - 1;
-    while let Some(byte) = text.get(probe) {
-        let mut next = probe;
-        if is_character(byte) {
-            let before = text[..probe].iter().rev().take_while(|byte| is_character(byte)).count();
-            let after = text[probe..].iter().take_while(|byte| is_character(byte)).count();
-            if is_token(&text[probe - before..probe + after]) {
-                return true;
-            }
-            next += after - 1;
-        }
-        probe = next + LEAST_BYTES;
+    if text.len() < LEAST_BYTES {
+        return false;
     }
-    false
+    memchr::memchr_iter(PREFIX_END, text).any(|end| {
+        let begin = (end + 1).checked_sub(TOKEN_PREFIX.len());
+        begin.is_some_and(|begin| {
+            let is_first = begin == 0 || !is_character(&text[begin - 1]);
+            let begun = text.get(begin..begin + LEAST_BYTES);
+            is_first && begun.is_some_and(|begun| is_token(begun) && begun.iter().all(is_character))
+        })
+    })
 }
 
 /// Whether a word is a token, or most of one.
 fn is_token(word: &[u8]) -> bool {
-    let prefixes = [TOKEN_PREFIX, ADMIN_TOKEN_PREFIX];
+    let prefixes = [TOKEN_PREFIX, ADMIN_TOKEN_PREFIX, CONSOLE_PREFIX];
     let rest = prefixes.iter().find_map(|prefix| word.strip_prefix(prefix.as_bytes()));
     rest.is_some_and(|rest| rest.len() >= LEAST_CHARACTERS)
 }

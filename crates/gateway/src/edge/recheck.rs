@@ -51,7 +51,7 @@ pub(crate) async fn recheck(
 ) -> Result<(), EdgeError> {
     let Waited { matched, permit, moment, instance } = waited;
     moment.generation = context.edge.generations.load();
-    let rules = context.edge.rules(&moment.generation);
+    let rules = context.rules(&moment.generation);
     match decide(&rules, head, now_millis, &mut Unobserved)? {
         Decision::Call { matched: now, caller, instance: serves } if is_same(matched, &now) => {
             permit.renew(caller)?;
@@ -60,7 +60,7 @@ pub(crate) async fn recheck(
         // It is being started again: whoever answered before has gone, or is asked in vain.
         Decision::Wait(mount) if mount.plugin.id == matched.mount.plugin.id => {
             *instance = settle::replacement(context, moment, matched, None).await?;
-            let rules = context.edge.rules(&moment.generation);
+            let rules = context.rules(&moment.generation);
             let caller = settle::identify(&rules.known(), matched, head)?;
             permit.renew(caller)?;
         }

@@ -4,10 +4,15 @@ use super::context::RequestContext;
 use super::fields::{Fields, Passing};
 use super::{own_tokens, sanity};
 use crate::identity::admit::Permit;
+use crate::identity::authenticate::{Proof, has_jwt, is_jwt_parameter};
 use crate::route::lookup::Match;
 use http::request::Parts;
 use sidegate_plugins::{Instance, Question, RequestFields};
+use sidegate_transport::codec::encode_facts;
 use std::sync::Arc;
+
+/// By which a plugin is told that it is asked at a host of its own, and at which.
+pub(crate) const OWN_HOST_FACT: &str = "own_host";
 
 /// A request that may pass.
 pub(crate) struct Admitted {
@@ -31,6 +36,12 @@ pub(crate) struct PluginRequest<'a> {
     forwarded: Option<String>,
     /// The query, where it is not the one that was sent.
     query: Option<String>,
+    /// What is known of the caller and of the plugin's own host, where it is asked there.
+    #[expect(
+        clippy::box_collection,
+        reason = "hardly any request has it, and each takes the room"
+    )]
+    facts: Option<Box<Vec<u8>>>,
 }
 
 /// The fields that the gateway adds, by name.
@@ -45,10 +56,37 @@ pub(crate) fn build<'a>(
     let Admitted { matched, permit, instance } = admitted;
     let tokens = matched.mount.plugin.options.pass_token;
     let passing = Passing { is_proxy: context.connection.is_proxy, tokens };
-    let fields = passing.of(&head.headers);
-    let query = head.uri.query().filter(|_| !tokens).and_then(own_tokens::removed_from_query);
+    let mut fields = passing.of(&head.headers);
+    // It was meant for the gateway, also where that has not taken it.
+    let takes_jwts = !tokens && !matched.mount.plugin.options.policy.issuers.is_empty();
+    // Whoever is known was read from the same credentials before.
+    let is_jwt = || {
+        let known = permit.app().map(|app| matches!(app.proof, Proof::Jwt(_)));
+        known.unwrap_or_else(|| has_jwt(&head.headers))
+    };
+    if takes_jwts && is_jwt() {
+        fields.withhold_credentials();
+    }
+    let query = head.uri.query().filter(|_| !tokens).and_then(|sent| {
+        let left = own_tokens::removed_from_query(sent);
+        match takes_jwts {
+            true => without_jwts(left.as_deref().unwrap_or(sent)).or(left),
+            false => left,
+        }
+    });
     let forwarded = fields.forwarded.then(|| forwarded(context, head));
-    (PluginRequest { permit, matched, head, fields, forwarded, query }, instance)
+    let facts = context.own_host.as_ref().map(|host| {
+        let caller = permit.app().map(|known| known.proof.facts());
+        let own = encode_facts([(OWN_HOST_FACT, host.as_str())]);
+        Box::new([caller.unwrap_or_default(), &own].concat())
+    });
+    (PluginRequest { permit, matched, head, fields, forwarded, query, facts }, instance)
+}
+
+/// What is left of a query without JWTs as tokens; `None` where there are none.
+fn without_jwts(query: &str) -> Option<String> {
+    let kept: Vec<_> = query.split('&').filter(|part| !is_jwt_parameter(part)).collect();
+    (kept.len() < query.split('&').count()).then(|| kept.join("&"))
 }
 
 impl PluginRequest<'_> {
@@ -85,6 +123,10 @@ impl PluginRequest<'_> {
             request_id: context.id.as_str(),
             plugin: &self.matched.mount.plugin,
             facts: &context.edge.facts,
+            caller_facts: match &self.facts {
+                Some(facts) => facts,
+                None => app.map_or(&[], |known| known.proof.facts()),
+            },
             app: app.map(|known| &*known.identity),
             scopes: app.map_or(&[], |known| &known.token.scopes),
             streams: self.matched.endpoint.stream_response,

@@ -3,7 +3,7 @@
 
 use super::access_log::RequestRecord;
 use super::body::EdgeBody;
-use super::connection::OpenRequest;
+use super::connection::{ClientConnection, OpenRequest};
 use super::context::{Edge, RequestContext};
 use super::error::EdgeError;
 use super::handle::handle;
@@ -11,7 +11,9 @@ use super::origin::Origin;
 use super::request_id::{REQUEST_ID, RequestId};
 use super::response::has_no_content;
 use super::upload::Upload;
-use super::{cors, operations, sanity};
+use super::well_known::Place;
+use super::{cors, operations, own_hosts, sanity, well_known};
+use crate::route::lookup::Miss;
 use http::request::Parts;
 use http::{HeaderValue, Method, Request, Response, Version, header};
 use hyper::body::Incoming;
@@ -52,7 +54,9 @@ pub(crate) fn respond(
     // In a box, so that the future is empty when it is moved to where it runs.
     let mut asked = Box::new(Asked::new(edge, open, request));
     async move {
-        let answered = caught(pin!(answer(&mut asked))).await;
+        let (connection, place) = asked.record.place();
+        let place = (connection.clone(), place);
+        let answered = caught(place, pin!(answer(&mut asked))).await;
         Ok(asked.finish(answered))
     }
 }
@@ -64,20 +68,59 @@ async fn answer(asked: &mut Asked) -> Answered {
     if context.connection.saw_fragment() {
         sanity::check_mark(head)?;
     }
-    if let Some(answer) = operations::answer(context, &head.method, head.uri.path()) {
+    if let Some(answer) = answer_of_ours(context, head)? {
         return Ok(answer);
     }
     handle(context, head, body, record).await
 }
 
-/// A panic ends one request, never the process.
-async fn caught(mut handling: Pin<&mut impl Future<Output = Answered>>) -> Answered {
+/// What the gateway answers itself, by the host and the path that are asked; where that is nothing, the request is one to a
+/// plugin from here on. Apart from the rest, so that nothing of it takes room while a request waits.
+fn answer_of_ours(
+    context: &mut RequestContext,
+    head: &mut Parts,
+) -> Result<Option<Response<EdgeBody>>, EdgeError> {
+    let own = own_hosts::asked(&context.generation, context.origin.host.as_deref(), head).cloned();
+    if own_hosts::is_misdirected(context, own.as_ref()) {
+        return Err(EdgeError::misdirected());
+    }
+    let place = match own {
+        None => {
+            if let Some(answer) = operations::answer(context, &head.method, head.uri.path()) {
+                return Ok(Some(answer));
+            }
+            well_known::look(&context.generation, &head.uri)
+        }
+        Some(mount) => {
+            own_hosts::enter(context, &mount);
+            let place = own_hosts::look(&context.generation, &mount, &head.uri);
+            Some(place.ok_or(Miss::NotFound)?)
+        }
+    };
+    match place {
+        Some(Place::Resource(resource)) => {
+            return well_known::answer(context, head, &resource).map(Some);
+        }
+        Some(Place::Plugin(uri)) => head.uri = uri,
+        None => {}
+    }
+    Ok(None)
+}
+
+/// A panic ends one request, never the process, and so does an operator who wants it to end.
+fn caught(
+    (connection, place): (Arc<ClientConnection>, usize),
+    mut handling: Pin<&mut impl Future<Output = Answered>>,
+) -> impl Future<Output = Answered> {
     let panicked = |_| Poll::Ready(Err(EdgeError::panicked()));
-    poll_fn(|cx| {
+    poll_fn(move |cx| {
         let polled = catch_unwind(AssertUnwindSafe(|| handling.as_mut().poll(cx)));
-        polled.unwrap_or_else(panicked)
+        let polled = polled.unwrap_or_else(panicked);
+        if polled.is_pending() && connection.requests.listen(place, cx.waker()) {
+            return Poll::Ready(Err(EdgeError::ended_by_operator()));
+        }
+        polled
     })
-    .await
 }
 
 impl Asked {
@@ -93,6 +136,7 @@ impl Asked {
             version: head.version,
             start,
             generation: edge.generations.load(),
+            own_host: None,
             edge,
         };
         let record = RequestRecord::new(&context, open, &head);
@@ -103,12 +147,16 @@ impl Asked {
     fn finish(mut self: Box<Self>, answered: Answered) -> Response<EdgeBody> {
         let unread = !self.body.has_ended();
         let mut response = match answered {
-            Ok(response) => response,
+            Ok(mut response) => {
+                well_known::complete(&self.context, &self.head, &mut response);
+                response
+            }
             Err(error) => self.fail(error),
         };
         if let Some(cors) = self.record.cors() {
             cors::tell(cors, &self.head.headers, response.headers_mut());
         }
+        own_hosts::keep_cookies_apart(&self.context.generation, response.headers_mut());
         response.headers_mut().insert(REQUEST_ID, self.context.id.to_header());
         if has_no_content(response.status()) {
             response.body_mut().leave_out();
@@ -129,7 +177,7 @@ impl Asked {
         } else if unread {
             tokio::spawn(self.body.take_rest());
         }
-        self.record.status = response.status();
+        self.record.answers(response.status());
         let stall_timeout = self.context.edge.limits.answer_timeout();
         response.body_mut().owning(self.record, version, stall_timeout);
         response
@@ -146,7 +194,7 @@ impl Asked {
         }
     }
 
-    fn fail(&mut self, error: EdgeError) -> Response<EdgeBody> {
+    fn fail(&mut self, mut error: EdgeError) -> Response<EdgeBody> {
         self.find_plugin();
         let id = &self.context.id;
         // Each of them is in the access log as well.
@@ -161,6 +209,7 @@ impl Asked {
         if let Some(limit) = error.limit {
             self.record.refused_by(limit);
         }
+        well_known::tell(&self.context, &self.head, &mut error);
         self.record.error = Some((error.code, error.internal.to_string()));
         error.into_response(id.as_str())
     }

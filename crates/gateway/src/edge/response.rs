@@ -81,8 +81,7 @@ pub(crate) fn build(
             {
                 stream.end_between_events();
             }
-            let token = permit.app().map(|app| &app.token);
-            let standing = recheck.then(|| Standing::of(form.matched, token));
+            let standing = recheck.then(|| Standing::of(form.matched, permit.app()));
             enter(context, form.moment, &mut stream, standing);
             EdgeBody::stream(stream)
         }

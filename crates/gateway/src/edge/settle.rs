@@ -9,11 +9,14 @@ use super::wall_clock;
 use crate::identity::access::may_call;
 use crate::identity::approval::awaits_approval;
 use crate::identity::authenticate::{Caller, Known};
+use crate::identity::newcomers::WAIT as NEWCOMER_WAIT;
+use crate::identity::unidentified::Awaited;
 use crate::metrics::RouteName;
 use crate::route::lookup::Match;
 use http::request::Parts;
 use sidegate_model::clock::now_millis;
 use sidegate_model::endpoint::{Method, MethodSet, Resolution};
+use sidegate_model::issuer::IssuerId;
 use sidegate_plugins::{Instance, Mount, Target};
 use std::sync::Arc;
 use std::time::Duration;
@@ -83,9 +86,30 @@ pub(crate) async fn settle(
     record: &mut RequestRecord,
 ) -> Result<Destination, EdgeError> {
     let (mut wait, mut moment) = (Wait::default(), Moment::first(context));
+    let (mut has_asked, mut newcomers_until) = (false, None);
     loop {
-        let rules = context.edge.rules(&moment.generation);
-        let mount = match decide(&rules, head, now_millis, record)? {
+        // Not kept where it waits: it is room that each open request takes.
+        let decision = decide(&context.rules(&moment.generation), head, now_millis, record);
+        record.settled();
+        match decision.as_ref().err().and_then(|error| error.awaits) {
+            Some(Awaited::Keys(issuer)) if !has_asked => {
+                has_asked = true;
+                // In a box, because hardly any request needs the room for it.
+                Box::pin(context.edge.jwts.keys.ask(issuer)).await;
+                moment = now(context);
+                continue;
+            }
+            Some(Awaited::App(issuer, done)) => {
+                let until = *newcomers_until.get_or_insert_with(|| Instant::now() + NEWCOMER_WAIT);
+                let waited = newcomer(context, &moment, (issuer, done));
+                if Box::pin(timeout_at(until, waited)).await == Ok(true) {
+                    moment = now(context);
+                    continue;
+                }
+            }
+            _ => {}
+        }
+        let mount = match decision? {
             Decision::Call { matched, caller, instance } => {
                 if let Caller::App(known) = &caller {
                     let now = wall_clock::millis_at(context.start.into_std());
@@ -100,6 +124,26 @@ pub(crate) async fn settle(
     }
 }
 
+/// What serves now.
+fn now(context: &RequestContext) -> Moment {
+    Moment { generation: context.edge.generations.load(), now: Instant::now() }
+}
+
+/// Waits until the app of a new client may be there, or is known not to come; not where too many wait.
+async fn newcomer(
+    context: &RequestContext,
+    moment: &Moment,
+    (issuer, done): (IssuerId, u64),
+) -> bool {
+    let edge = &context.edge;
+    let Some(_place) = edge.newcomers.place(issuer) else { return false };
+    tokio::select! {
+        _ = edge.generations.after(&moment.generation) => {}
+        () = edge.newcomers.another(done) => {}
+    }
+    true
+}
+
 impl Observer for RequestRecord {
     fn found_plugin(&mut self, mount: &Arc<Mount>) {
         self.asks(&mount.plugin);
@@ -111,7 +155,7 @@ impl Observer for RequestRecord {
 
     fn found_caller(&mut self, _: &Match, caller: &Caller) {
         if let Caller::App(known) = caller {
-            self.app = Some(known.identity.app.id.0);
+            self.called_by(known.identity.app.id.0);
         }
     }
 }

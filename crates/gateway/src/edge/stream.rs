@@ -50,7 +50,7 @@ impl Aborted {
 impl From<Ending> for Aborted {
     fn from(ending: Ending) -> Self {
         let code = match ending {
-            Ending::Drained | Ending::Stopping => None,
+            Ending::Drained | Ending::Stopping | Ending::ByOperator => None,
             Ending::Forbidden => Some(ErrorCode::Forbidden),
             Ending::Expired | Ending::Inactive | Ending::Revoked => Some(ErrorCode::Unauthorized),
         };

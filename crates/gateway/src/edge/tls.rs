@@ -1,6 +1,7 @@
 //! The gateway's own certificate, from PEM text to a TLS acceptor, and its renewal while clients come.
 
-use super::validity::not_after;
+use crate::identity::client_authority::{ClientAuthorities, ClientAuthority};
+use crate::identity::validity::not_after;
 use arc_swap::ArcSwap;
 use rustls::ServerConfig;
 use rustls::pki_types::pem::PemObject as _;
@@ -13,6 +14,10 @@ use tokio_rustls::TlsAcceptor;
 #[derive(Clone)]
 pub struct TlsIdentity {
     config: Arc<ServerConfig>,
+    /// The first of its chain.
+    certificate: CertificateDer<'static>,
+    /// Who vouches for certificates of clients, where they are asked for any.
+    clients: Option<Arc<ClientAuthority>>,
     /// When the certificate ends, in seconds since the Unix epoch.
     expires_at: Option<i64>,
 }
@@ -21,6 +26,7 @@ pub struct TlsIdentity {
 /// there keep the one they began with.
 pub struct ShownIdentity {
     now: ArcSwap<TlsIdentity>,
+    clients: Arc<ClientAuthorities>,
     expiry: Arc<AtomicI64>,
 }
 
@@ -33,35 +39,47 @@ pub enum TlsIdentityError {
     /// No private key in the text.
     #[error("the key file has no readable PEM private key")]
     Key,
+    /// No authority in the text that clients' certificates could be trusted by.
+    #[error("the file of authorities for clients has none that can be used: {0}")]
+    Clients(String),
     /// The two do not fit together.
     #[error("certificate and key cannot be used together: {0}")]
     Pair(String),
 }
 
 impl TlsIdentity {
-    /// Reads a certificate chain and its private key; offers HTTP/2 and HTTP/1.1.
+    /// Reads a certificate chain and its private key; offers HTTP/2 and HTTP/1.1. Where there are authorities for clients,
+    /// these are asked for a certificate, which they need not have.
     ///
     /// # Errors
     /// [`TlsIdentityError`]; its text never holds key material.
-    pub fn from_pem(certificates: &[u8], key: &[u8]) -> Result<Self, TlsIdentityError> {
+    pub fn from_pem(
+        certificates: &[u8],
+        key: &[u8],
+        clients: Option<&[u8]>,
+    ) -> Result<Self, TlsIdentityError> {
         let chain = CertificateDer::pem_slice_iter(certificates)
             .collect::<Result<Vec<_>, _>>()
             .map_err(|e| TlsIdentityError::Certificate(e.to_string()))?;
         if chain.is_empty() {
             return Err(TlsIdentityError::Certificate("none was found".to_owned()));
         }
-        let expires_at = not_after(&chain[0]);
+        let (certificate, expires_at) = (chain[0].clone(), not_after(&chain[0]));
         let key = PrivateKeyDer::from_pem_slice(key).map_err(|_| TlsIdentityError::Key)?;
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let pair = |e: rustls::Error| TlsIdentityError::Pair(e.to_string());
-        let mut config = ServerConfig::builder_with_provider(provider)
+        let clients = clients.map(ClientAuthority::from_pem).transpose();
+        let clients = clients.map_err(TlsIdentityError::Clients)?.map(Arc::new);
+        let config = ServerConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
-            .map_err(pair)?
-            .with_no_client_auth()
-            .with_single_cert(chain, key)
             .map_err(pair)?;
+        let config = match &clients {
+            Some(authority) => config.with_client_cert_verifier(authority.verifier()),
+            None => config.with_no_client_auth(),
+        };
+        let mut config = config.with_single_cert(chain, key).map_err(pair)?;
         config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec(), b"http/1.0".to_vec()];
-        Ok(Self { config: Arc::new(config), expires_at })
+        Ok(Self { config: Arc::new(config), certificate, clients, expires_at })
     }
 
     /// When the certificate ends, in seconds since the Unix epoch, as far as it says so.
@@ -71,9 +89,13 @@ impl TlsIdentity {
 }
 
 impl ShownIdentity {
-    /// Shows this one first, and tells in `expiry` when the one that is shown ends.
-    pub fn new(identity: TlsIdentity, expiry: Arc<AtomicI64>) -> Self {
-        let shown = Self { now: ArcSwap::from_pointee(identity.clone()), expiry };
+    /// Shows this one first, tells in `expiry` when the one that is shown ends, and in `clients` who vouches for clients.
+    pub fn new(
+        identity: TlsIdentity,
+        expiry: Arc<AtomicI64>,
+        clients: Arc<ClientAuthorities>,
+    ) -> Self {
+        let shown = Self { now: ArcSwap::from_pointee(identity.clone()), clients, expiry };
         shown.show(identity);
         shown
     }
@@ -81,7 +103,19 @@ impl ShownIdentity {
     /// Shows another one from the next connection on.
     pub fn show(&self, identity: TlsIdentity) {
         self.expiry.store(identity.expires_at.unwrap_or_default(), Ordering::Relaxed);
+        // First, so that nobody is let in by those of before.
+        self.clients.set(identity.clients.clone());
         self.now.store(Arc::new(identity));
+    }
+
+    /// When the certificate that is shown ends, see [`TlsIdentity::expires_at`].
+    pub fn expires_at(&self) -> Option<i64> {
+        self.now.load().expires_at
+    }
+
+    /// The certificate that the next client is shown.
+    pub(crate) fn certificate(&self) -> CertificateDer<'static> {
+        self.now.load().certificate.clone()
     }
 
     /// The acceptor for the next socket.

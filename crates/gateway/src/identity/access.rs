@@ -1,7 +1,8 @@
 //! Whether whoever calls may call what is named: by the plugin's word and by the operator's, of which
 //! neither weakens the other.
 
-use super::authenticate::{self, Caller, Known, Unidentified, authenticate};
+use super::authenticate::{self, Caller, Known, KnownApp, Proof, authenticate};
+use super::unidentified::Unidentified;
 use crate::route::lookup::Match;
 use http::HeaderMap;
 use sidegate_model::UnixMillis;
@@ -13,7 +14,6 @@ use sidegate_model::public_endpoints::{PublicMode, is_approved};
 use sidegate_model::token::Token;
 use sidegate_plugins::{Ending, Generation};
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 /// Why a caller is refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -82,8 +82,8 @@ fn permits(
 
 /// By what the caller of something that stays open was let in, so that it can be asked for again.
 pub(crate) struct Standing {
-    /// What it showed, if anything.
-    token: Option<Arc<Token>>,
+    /// Who it is and what it showed, if anything.
+    shown: Option<KnownApp>,
     plugin: PluginId,
     slug: Slug,
     method: Method,
@@ -92,10 +92,10 @@ pub(crate) struct Standing {
 }
 
 impl Standing {
-    /// Of a caller that was let in with this token, or without one.
-    pub(crate) fn of(matched: &Match, token: Option<&Arc<Token>>) -> Self {
+    /// Of a caller that was let in as this app, or as nobody in particular.
+    pub(crate) fn of(matched: &Match, shown: Option<&KnownApp>) -> Self {
         Self {
-            token: token.cloned(),
+            shown: shown.cloned(),
             plugin: matched.mount.plugin.id,
             slug: matched.mount.slug.clone(),
             method: matched.method,
@@ -105,7 +105,7 @@ impl Standing {
 
     /// Takes up what its token is now: its end may come earlier than it did.
     pub(crate) fn renew(&mut self, generation: &Generation) {
-        let Some(token) = &mut self.token else { return };
+        let Some(KnownApp { token, proof: Proof::Token, .. }) = &mut self.shown else { return };
         if let Some(known) = generation.tokens.get(&token.hash).filter(|it| it.id == token.id) {
             known.clone_into(token);
         }
@@ -113,7 +113,7 @@ impl Standing {
 
     /// When its token expires.
     pub(crate) fn expires_at(&self) -> Option<UnixMillis> {
-        self.token.as_ref()?.expires_at
+        self.shown.as_ref()?.token.expires_at
     }
 
     /// Why it would not be let in now, if that is so. What is not mounted any more, or has another
@@ -124,11 +124,13 @@ impl Standing {
         mode: PublicMode,
         now: UnixMillis,
     ) -> Option<Ending> {
-        let token = self.token.as_deref();
-        if let Some(ending) = token.and_then(|it| authenticate::ending(generation, it, now)) {
+        let (shown, mount) =
+            (self.shown.as_ref(), generation.mount_of(self.plugin, self.slug.as_str()));
+        let at = mount.map(|mount| &**mount);
+        if let Some(ending) = shown.and_then(|it| authenticate::ending(generation, at, it, now)) {
             return Some(ending);
         }
-        let mount = generation.mount_of(self.plugin, self.slug.as_str())?;
+        let mount = mount?;
         let policy = &mount.plugin.options.policy;
         let named = match mount.endpoints.resolve(Some(self.method), &self.path) {
             Resolution::Endpoint(named) => Some(named),
@@ -146,7 +148,7 @@ impl Standing {
         if waits {
             return Some(Ending::Forbidden);
         }
-        let is_permitted = match token {
+        let is_permitted = match shown.map(|shown| &shown.token) {
             None => is_public,
             // Whoever has none was told above.
             Some(token) => generation.app(token.app_id).is_some_and(|known| {

@@ -1,6 +1,7 @@
 //! Whether a known caller may call now.
 
-use super::authenticate::{Caller, INVALID, KnownApp, Unidentified};
+use super::authenticate::{Caller, KnownApp};
+use super::unidentified::{INVALID, Unidentified};
 use crate::metrics::PolicyLimit;
 use sidegate_model::UnixMillis;
 use sidegate_model::quota::{Quota, QuotaState, Verdict};

@@ -23,6 +23,7 @@ fn status(id: u32, name: &str) -> PluginStatus {
         restarts: id,
         next_start_at: None,
         ready_since: None,
+        is_outdated: false,
         hooks: Vec::new(),
         requested_scopes: Vec::new(),
         config_schema: None,
@@ -58,7 +59,7 @@ fn text(plugins: &[PluginStatus]) -> String {
     let waited = Duration::from_millis(1500);
     let now = ConcurrencyFigures { inside: 4, waiting: 2, waits: 3, waited };
     let calls = [CallFigures { plugin: "a".to_owned(), now }];
-    metrics.render(Plugins { statuses: plugins, calls: &calls }, 0, None)
+    metrics.render(Plugins { statuses: plugins, calls: &calls }, 0, &[], None)
 }
 
 #[test]

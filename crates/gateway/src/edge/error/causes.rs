@@ -6,7 +6,7 @@ use crate::edge::quota_headers::quota_headers;
 use crate::edge::rejected_request::RejectedRequest;
 use crate::identity::access::Refused;
 use crate::identity::admit::{OverQuota, QuotaOf};
-use crate::identity::authenticate::Unidentified;
+use crate::identity::unidentified::Unidentified;
 use crate::metrics::PolicyLimit;
 use crate::route::lookup::Miss;
 use http::{HeaderValue, header};
@@ -43,9 +43,26 @@ impl EdgeError {
         Self::new(ErrorCode::NotApproved).with(header::WWW_AUTHENTICATE, challenge)
     }
 
+    /// A page makes a browser ask, and it is none of those that may.
+    pub(crate) fn origin_not_allowed() -> Self {
+        Self::new(ErrorCode::OriginNotAllowed)
+    }
+
+    /// What the client has shown in its handshake was for another host.
+    pub(crate) fn misdirected() -> Self {
+        Self::new(ErrorCode::Misdirected)
+            .because("its client certificate was shown to another host than the one that it asks")
+    }
+
     /// There is no room for one more: of those that wait for a start, or in the memory for bodies.
     pub(crate) fn overloaded() -> Self {
         Self::new(ErrorCode::Overloaded)
+    }
+
+    /// An operator wants it to end.
+    pub(crate) fn ended_by_operator() -> Self {
+        Self::public(ErrorCode::Overloaded, "this request was ended by an operator of the gateway")
+            .because("an operator ended it")
     }
 
     /// The bodies of those that wait for the plugin leave no room for one more.
@@ -166,7 +183,8 @@ fn lacks_scope(required: &[String]) -> EdgeError {
 
 impl From<Unidentified> for EdgeError {
     fn from(refused: Unidentified) -> Self {
-        let error = Self::public(refused.code, refused.public);
+        let mut error = Self::public(refused.code, refused.public).because(refused.internal);
+        error.awaits = refused.awaits;
         if refused.code != ErrorCode::Unauthorized {
             return error;
         }

@@ -3,9 +3,12 @@
 use super::super::body_memory::BodyMemory;
 use super::super::context::EdgeLimits;
 use super::super::guarded_io::test_socket::{TestClient, TestSocket, pair};
+use super::super::inside_settings::InsideSettings;
+use super::super::listed_requests::ListedRequests;
 use super::super::open_streams::OpenStreams;
 use super::super::proxies::Proxies;
 use super::*;
+use crate::identity::newcomers::Newcomers;
 use crate::log::Logs;
 use crate::metrics::Metrics;
 use sidegate_model::public_endpoints::PublicMode;
@@ -21,17 +24,23 @@ fn edge() -> Arc<Edge> {
     Arc::new(Edge {
         generations: GenerationReader::fixed(Generation::default()),
         proxies: Proxies::default(),
+        public_urls: <_>::default(),
         facts: NodeFacts::new("test", ""),
         body_memory: BodyMemory::new(limits.body_memory_bytes),
         metrics: Metrics::new(1),
         logs: Logs::none(),
         streams: [OpenStreams::new(PublicMode::Allow)].into(),
+        listed: [ListedRequests::new(0, 1, 0)].into(),
         statuses: Arc::new(|| None),
         started: std::time::Instant::now(),
         stopping: AtomicBool::new(false),
         public_probes: true,
         public_endpoints: PublicMode::Allow,
         handed_over: AtomicBool::new(false),
+        jwts: <_>::default(),
+        client_authorities: <_>::default(),
+        newcomers: Newcomers::new(None),
+        inside: InsideSettings::new(1, ([127, 0, 0, 1], 1).into(), false),
         freshness: Arc::default(),
         limits,
     })

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::freshness::Freshness;
+use crate::identity::jwt::Jwts;
 use crate::route::lookup::{Found, lookup};
 use http::{HeaderValue, header};
 use sidegate_model::app::AppId;
@@ -15,6 +16,7 @@ use sidegate_plugins::{Mount, Target};
 use sidegate_wire::ErrorCode;
 use sidegate_wire::plugin::EndpointRegistration;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use tokio::sync::Semaphore;
 
 fn app(id: u32, name: &str) -> App {
@@ -30,6 +32,7 @@ fn app(id: u32, name: &str) -> App {
         namespace: <_>::default(),
         max_staleness: None,
         managed_by: String::new(),
+        made_for: None,
         created_at: 0,
         updated_at: 0,
     }
@@ -105,6 +108,13 @@ fn found(generation: &Generation, path: &str) -> Match {
     }
 }
 
+/// A caller that showed this token.
+fn shown(generation: &Generation, text: &str) -> Option<KnownApp> {
+    let token = generation.tokens.get(&TokenHash::of(text))?.clone();
+    let identity = generation.app(token.app_id)?.clone();
+    Some(KnownApp { identity, token, proof: Proof::Token })
+}
+
 /// What a request with this token comes to: the app that is let in, 0 for nobody in particular.
 fn asked(generation: &Generation, path: &str, token: Option<&str>) -> Result<u32, Refused> {
     let mut headers = HeaderMap::new();
@@ -112,7 +122,8 @@ fn asked(generation: &Generation, path: &str, token: Option<&str>) -> Result<u32
         let value = HeaderValue::from_str(&format!("Bearer {token}")).unwrap();
         headers.insert(header::AUTHORIZATION, value);
     }
-    let by = Known { generation, freshness: &Freshness::own() };
+    let (freshness, jwts) = (&Freshness::own(), &Jwts::default());
+    let by = Known { generation, freshness, jwts, newcomers: None, certificate: None };
     let caller = may_call(&by, &found(generation, path), &headers, None, || 0)?;
     Ok(match caller {
         Caller::App(known) => known.identity.app.id.0,
@@ -194,8 +205,8 @@ fn stay(
     let after = generation(vec![mount(after.0, vec![after.1])]);
     let matched = found(&before, &path);
     [None, Some("bare"), Some("good"), Some("other")].map(|text| {
-        let token = text.map(|text| before.tokens.get(&TokenHash::of(text)).unwrap());
-        Standing::of(&matched, token).ending(&after, PublicMode::Allow, 0)
+        let shown = text.map(|text| shown(&before, text).unwrap());
+        Standing::of(&matched, shown.as_ref()).ending(&after, PublicMode::Allow, 0)
     })
 }
 
@@ -227,7 +238,7 @@ fn whoever_would_not_be_let_in_any_more_may_not_stay() {
 fn a_token_that_is_valid_no_more_outweighs_what_it_lacks() {
     let before = generation(vec![mount(&[], vec![endpoint("/x", true, None)])]);
     let matched = found(&before, "/x");
-    let standing = Standing::of(&matched, before.tokens.get(&TokenHash::of("good")));
+    let standing = Standing::of(&matched, shown(&before, "good").as_ref());
     let mounts = vec![mount(&[("apps", "two")], vec![endpoint("/x", true, None)])];
     let after = Generation::new(&Snapshot::default(), mounts);
     assert_eq!(standing.ending(&after, PublicMode::Allow, 0), Some(Ending::Revoked));
