@@ -3,6 +3,7 @@
 
 use crate::operation::Fields;
 use crate::role::Role;
+use crate::session::Via;
 use crate::token::ExpiresIn;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -61,15 +62,27 @@ pub struct AdminTokenQuery {
     pub name: Option<String>,
 }
 
-/// Who asks, by the token that came with the request.
+/// Who asks, by the token or the session that came with the request.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct WhoamiAttributes {
-    /// What they are called: the name of their admin token, or `root`.
+    /// What the audit log calls them: the name of their admin token, `user:` and the name of a user, or `root`.
     pub name: String,
     /// What they may do.
     pub role: Role,
-    /// The number of their admin token; `null` for `root`.
+    /// How that was proved.
+    #[serde(default)]
+    pub via: Via,
+    /// The number of their admin token; `null` where they have none.
     pub admin_token_id: Option<u32>,
-    /// Until when their token is valid; `null` for one without end.
+    /// The number of the user; `null` where it is none.
+    #[serde(default)]
+    pub user_id: Option<u32>,
+    /// The number of the session; `null` where the token came with the request.
+    #[serde(default)]
+    pub session_id: Option<u32>,
+    /// Whether they may only read here, whatever their role is.
+    #[serde(default)]
+    pub read_only: bool,
+    /// Until when their token or session is valid; `null` for one without end.
     pub expires_at: Option<String>,
 }

@@ -66,10 +66,22 @@ pub struct AppAttributes {
     /// Who looks after it; empty for nobody in particular.
     #[serde(default)]
     pub managed_by: String,
+    /// For which client of which issuer it was made on first sight; absent where a person made it. Never changes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub made_for: Option<MadeForClient>,
     /// When it was registered; UTC, RFC 3339.
     pub created_at: String,
     /// When it was last changed.
     pub updated_at: String,
+}
+
+/// A client of an issuer.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct MadeForClient {
+    /// The number of the issuer, which may be gone.
+    pub issuer: String,
+    /// The client, as its JWTs name it.
+    pub client: String,
 }
 
 /// How a list of apps can be narrowed.

@@ -12,6 +12,8 @@ pub enum AppliedKind {
     /// An app.
     #[default]
     App,
+    /// An issuer.
+    Issuer,
     /// A plugin.
     Plugin,
 }
@@ -57,6 +59,7 @@ impl From<model::AppliedThing> for AppliedThing {
         let model::AppliedThing { kind, namespace, name, fields } = thing;
         let kind = match kind {
             model::AppliedKind::App => AppliedKind::App,
+            model::AppliedKind::Issuer => AppliedKind::Issuer,
             model::AppliedKind::Plugin => AppliedKind::Plugin,
         };
         Self { kind, namespace, name, fields }
@@ -68,6 +71,7 @@ impl From<AppliedThing> for model::AppliedThing {
         let AppliedThing { kind, namespace, name, fields } = thing;
         let kind = match kind {
             AppliedKind::App => model::AppliedKind::App,
+            AppliedKind::Issuer => model::AppliedKind::Issuer,
             AppliedKind::Plugin => model::AppliedKind::Plugin,
         };
         Self { kind, namespace, name, fields }

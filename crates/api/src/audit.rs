@@ -10,11 +10,14 @@ use sidegate_model::audit::{Outcome as ModelOutcome, ThingKind as ModelKind};
 pub struct AuditAttributes {
     /// When it happened, for the first time where it happened several times; UTC, RFC 3339.
     pub at: String,
-    /// Who did it: the name of an admin token, `root`, or `system` for the gateway itself; `null` where nobody was
-    /// recognised.
+    /// Who did it: the name of an admin token, `user:` and the name of a user, `plugin:` and the name of a plugin, with ` for ` and a
+    /// user where that is certain, `root`, or `system` for the gateway itself; `null` where nobody was recognised.
     pub actor: Option<String>,
     /// The number of the admin token they came with.
     pub admin_token_id: Option<u32>,
+    /// The number of the user.
+    #[serde(default)]
+    pub user_id: Option<u32>,
     /// The address of the other end of the connection.
     pub peer: Option<String>,
     /// By which operation, as this document names it, that of a chore of the gateway, or `sign_in`.
@@ -58,6 +61,8 @@ pub enum ThingKind {
     Plugin,
     /// An app.
     App,
+    /// An issuer of JWTs.
+    Issuer,
     /// A token of an app.
     Token,
     /// An admin token.
@@ -70,6 +75,12 @@ pub enum ThingKind {
     Lineage,
     /// A namespace.
     Namespace,
+    /// A user of the console.
+    User,
+    /// A session of the console.
+    Session,
+    /// A link to the console.
+    ConsoleLink,
 }
 
 impl From<ModelKind> for ThingKind {
@@ -77,12 +88,16 @@ impl From<ModelKind> for ThingKind {
         match kind {
             ModelKind::Plugin => Self::Plugin,
             ModelKind::App => Self::App,
+            ModelKind::Issuer => Self::Issuer,
             ModelKind::Token => Self::Token,
             ModelKind::AdminToken => Self::AdminToken,
             ModelKind::Edge => Self::Edge,
             ModelKind::Key => Self::Key,
             ModelKind::Lineage => Self::Lineage,
             ModelKind::Namespace => Self::Namespace,
+            ModelKind::User => Self::User,
+            ModelKind::Session => Self::Session,
+            ModelKind::ConsoleLink => Self::ConsoleLink,
         }
     }
 }
@@ -92,12 +107,16 @@ impl From<ThingKind> for ModelKind {
         match kind {
             ThingKind::Plugin => Self::Plugin,
             ThingKind::App => Self::App,
+            ThingKind::Issuer => Self::Issuer,
             ThingKind::Token => Self::Token,
             ThingKind::AdminToken => Self::AdminToken,
             ThingKind::Edge => Self::Edge,
             ThingKind::Key => Self::Key,
             ThingKind::Lineage => Self::Lineage,
             ThingKind::Namespace => Self::Namespace,
+            ThingKind::User => Self::User,
+            ThingKind::Session => Self::Session,
+            ThingKind::ConsoleLink => Self::ConsoleLink,
         }
     }
 }
@@ -150,6 +169,10 @@ pub struct AuditQuery {
     pub until: Option<String>,
     /// Only what was done, or only what was refused.
     pub outcome: Option<Outcome>,
+    /// Only what was done or wanted by this operation, as this document names it, or by this chore of the gateway.
+    pub operation: Option<String>,
+    /// Only what is about things that were called exactly so then.
+    pub name: Option<String>,
 }
 
 /// Some entries of the audit log.

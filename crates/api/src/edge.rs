@@ -97,7 +97,7 @@ pub struct EdgeAttributes {
     pub revoked_at: Option<String>,
     /// Until when its join token can be redeemed; `null` where it has none.
     pub join_token_expires_at: Option<String>,
-    /// When it was last connected, to within a minute.
+    /// When it was last connected, to within a minute; now while it is connected, `null` if it never was.
     pub last_seen_at: Option<String>,
     /// Its version; `null` while it never came.
     pub version: Option<String>,
@@ -105,6 +105,9 @@ pub struct EdgeAttributes {
     pub replica: Option<String>,
     /// Since when it is connected.
     pub connected_since: Option<String>,
+    /// Where it listens for clients, as in `http://0.0.0.0:8081`; `null` while it does not say so.
+    #[serde(default)]
+    pub client_url: Option<String>,
     /// For how long it had not heard from its control plane when it said something last.
     pub stale_for_seconds: Option<u64>,
     /// When its certificate ends, which it renews by itself.

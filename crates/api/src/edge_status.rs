@@ -1,8 +1,60 @@
 //! How an edge is doing, as it tells on its own machine, without a token: no configuration, no secrets.
 
+use crate::operation::{Answer, Content, Method, Operation, Shape};
+use crate::operations::METRICS_TYPE;
+use crate::probe::{Health, PluginReadiness};
 use crate::state::State;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+/// Everything that is told there. A document of its own describes it: it is another server, and a client that was made of
+/// the admin API's would find nothing of that here.
+pub fn edge_operations() -> Vec<Operation<&'static str>> {
+    let at = |name, path, summary| Operation::new(name, Method::Get, path, summary);
+    let readiness =
+        |status, meaning| Answer::new(status, meaning, Content::Json(Shape::of::<EdgeReadiness>()));
+    let rows = [
+        at("show_edge_status", "/api/v1/status", "Say how the edge is doing.")
+            .shows::<EdgeStatusAnswer>("How it is doing."),
+        at("api_health", "/api/v1/health", "Say that the edge answers.")
+            .shows::<Health>("It answers."),
+        at("health", "/health", "Say that the edge answers.").shows::<Health>("It answers."),
+        at("ready", "/ready", "Say whether the edge is ready, and why not.")
+            .answer(readiness(200, "It serves: `fresh`, or `stale` with a reason."))
+            .answer(readiness(503, "Something is missing.")),
+        at("metrics", "/metrics", "Show everything that is counted.").answer(Answer::new(
+            200,
+            "Everything that is counted, in the OpenMetrics format.",
+            Content::Text(METRICS_TYPE),
+        )),
+    ];
+    rows.map(|row| row.tag("edge").open().ignores_query()).into()
+}
+
+/// Whether an edge is ready.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct EdgeReadiness {
+    /// `fresh`, `stale` or `not ready`.
+    #[schemars(extend("enum" = ["fresh", "stale", "not ready"]))]
+    pub status: String,
+    /// Always `sidegate`.
+    #[schemars(extend("const" = "sidegate"))]
+    pub service: String,
+    /// The newest of `positions`; 0 while there is none.
+    pub revision: u64,
+    /// Names of plugins that must serve and do not.
+    pub missing: Vec<String>,
+    /// Every plugin that is to run.
+    pub plugins: Vec<PluginReadiness>,
+    /// Whether the control plane is connected.
+    pub connected: bool,
+    /// Why it is not `fresh`.
+    pub reason: Option<String>,
+    /// Seconds since it was last known that nothing newer is published.
+    pub staleness_seconds: u64,
+    /// By what is served, for each namespace.
+    pub positions: Vec<EdgePosition>,
+}
 
 /// How an edge is doing.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -33,6 +85,8 @@ pub struct EdgeStatus {
     pub plugins: Vec<EdgePlugin>,
     /// When the certificate for the control plane ends.
     pub certificate_expires_at: Option<String>,
+    /// What looks wrong with how it was started, in words.
+    pub warnings: Vec<String>,
 }
 
 /// The whole answer.

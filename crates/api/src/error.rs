@@ -13,10 +13,16 @@ use serde::{Deserialize, Serialize};
 pub enum ErrorCode {
     /// The body, a field, a parameter or a header is wrong; one entry for each problem.
     InvalidRequest,
-    /// No admin token, or one that is not valid. It comes before anything else is looked at.
+    /// No admin token or session, or one that is not valid. It comes before anything else is looked at.
     Unauthorized,
     /// The role of the token is too weak; the detail names the one that is needed, and nothing happened.
     InsufficientRole,
+    /// A session's cookie came from a page of another origin, or from no page; it counts as if it had not come.
+    CrossSite,
+    /// Sessions of the console may only read here, whatever their role is.
+    ReadOnly,
+    /// A sign-in came over plain HTTP from another machine, where everybody between could read it.
+    InsecureTransport,
     /// There is no such thing or path.
     NotFound,
     /// The path takes other methods; `Allow` names them.
@@ -27,12 +33,16 @@ pub enum ErrorCode {
     Conflict,
     /// The thing was changed since the version in `If-Match` was read; nothing happened.
     ChangedMeanwhile,
-    /// The body is larger than 2 MiB.
+    /// The body is larger than 2 MiB, or than its address takes.
     BodyTooLarge,
     /// The body is not declared as JSON.
     UnsupportedMediaType,
+    /// Too much of this is going on already; `Retry-After` says when to try again.
+    TooManyRequests,
     /// A bug; the gateway's log has more under the request's id.
     Internal,
+    /// A plugin did not do what its page wanted of it; the detail has its own words.
+    PluginFailed,
     /// It cannot be served now, for example because the database cannot be read or written, or the
     /// deadline of a call has passed. `Retry-After` says when to try again.
     Unavailable,
@@ -40,10 +50,13 @@ pub enum ErrorCode {
 
 impl ErrorCode {
     /// Every code there is, by status.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 17] = [
         Self::InvalidRequest,
         Self::Unauthorized,
         Self::InsufficientRole,
+        Self::CrossSite,
+        Self::ReadOnly,
+        Self::InsecureTransport,
         Self::NotFound,
         Self::MethodNotAllowed,
         Self::RequestTimeout,
@@ -51,16 +64,20 @@ impl ErrorCode {
         Self::ChangedMeanwhile,
         Self::BodyTooLarge,
         Self::UnsupportedMediaType,
+        Self::TooManyRequests,
         Self::Internal,
+        Self::PluginFailed,
         Self::Unavailable,
     ];
 
-    /// The HTTP status; no two codes share one.
+    /// The HTTP status.
     pub const fn status(self) -> u16 {
         match self {
             Self::InvalidRequest => 400,
             Self::Unauthorized => 401,
-            Self::InsufficientRole => 403,
+            Self::InsufficientRole | Self::CrossSite | Self::ReadOnly | Self::InsecureTransport => {
+                403
+            }
             Self::NotFound => 404,
             Self::MethodNotAllowed => 405,
             Self::RequestTimeout => 408,
@@ -68,7 +85,9 @@ impl ErrorCode {
             Self::ChangedMeanwhile => 412,
             Self::BodyTooLarge => 413,
             Self::UnsupportedMediaType => 415,
+            Self::TooManyRequests => 429,
             Self::Internal => 500,
+            Self::PluginFailed => 502,
             Self::Unavailable => 503,
         }
     }
@@ -77,16 +96,29 @@ impl ErrorCode {
     pub const fn meaning(self) -> &'static str {
         match self {
             Self::InvalidRequest => "The body, a field, a parameter or a header is wrong.",
-            Self::Unauthorized => "No admin token, or one that is not valid.",
+            Self::Unauthorized => "No admin token or session, or one that is not valid.",
             Self::InsufficientRole => "The role of the token is too weak.",
+            Self::CrossSite => {
+                "A session's cookie came from a page of another origin, or from no page."
+            }
+            Self::ReadOnly => "Sessions of the console may only read here.",
+            Self::InsecureTransport => "A sign-in came over plain HTTP from another machine.",
             Self::NotFound => "There is no such thing or path.",
             Self::MethodNotAllowed => "The path takes other methods; Allow names them.",
             Self::RequestTimeout => "The body did not come in time.",
             Self::Conflict => "It contradicts what there is.",
             Self::ChangedMeanwhile => "It was changed since the version in If-Match was read.",
-            Self::BodyTooLarge => "The body is larger than 2 MiB.",
+            Self::BodyTooLarge => {
+                "The body is larger than 2 MiB, than 1 MiB for a plugin, or than 8 KiB where somebody signs in."
+            }
             Self::UnsupportedMediaType => "The body is not declared as JSON.",
+            Self::TooManyRequests => {
+                "Too much of this is going on already; Retry-After says when to try again."
+            }
             Self::Internal => "A bug; the gateway's log has more under the request's id.",
+            Self::PluginFailed => {
+                "A plugin did not do what its page wanted; the detail has its own words."
+            }
             Self::Unavailable => "It cannot be served now; Retry-After says when to try again.",
         }
     }
@@ -96,7 +128,9 @@ impl ErrorCode {
         match self {
             Self::InvalidRequest => "Bad Request",
             Self::Unauthorized => "Unauthorized",
-            Self::InsufficientRole => "Forbidden",
+            Self::InsufficientRole | Self::CrossSite | Self::ReadOnly | Self::InsecureTransport => {
+                "Forbidden"
+            }
             Self::NotFound => "Not Found",
             Self::MethodNotAllowed => "Method Not Allowed",
             Self::RequestTimeout => "Request Timeout",
@@ -104,7 +138,9 @@ impl ErrorCode {
             Self::ChangedMeanwhile => "Precondition Failed",
             Self::BodyTooLarge => "Payload Too Large",
             Self::UnsupportedMediaType => "Unsupported Media Type",
+            Self::TooManyRequests => "Too Many Requests",
             Self::Internal => "Internal Server Error",
+            Self::PluginFailed => "Bad Gateway",
             Self::Unavailable => "Service Unavailable",
         }
     }
@@ -208,9 +244,9 @@ mod tests {
     use std::collections::BTreeSet;
 
     #[test]
-    fn every_code_has_a_status_of_its_own_and_is_in_the_list() {
-        let statuses: BTreeSet<_> = ErrorCode::ALL.iter().map(|code| code.status()).collect();
-        assert_eq!(statuses.len(), ErrorCode::ALL.len());
+    fn every_code_is_in_the_list_once_and_by_its_status() {
+        let codes: BTreeSet<_> = ErrorCode::ALL.into_iter().collect();
+        assert_eq!(codes.len(), ErrorCode::ALL.len());
         assert!(ErrorCode::ALL.is_sorted_by_key(|code| code.status()));
     }
 

@@ -3,22 +3,29 @@
 use crate::audit::ThingKind;
 use crate::operation::Fields;
 use crate::resource::Resource;
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use sidegate_model::diff::FieldChange as ModelChange;
+use sidegate_model::diff::{ChangeKind, FieldChange as ModelChange};
 
 /// A revision: one change of what is stored.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct RevisionAttributes {
     /// When it was made; UTC, RFC 3339.
     pub at: String,
-    /// Who made it: the name of an admin token, `root`, or `system` for the gateway itself.
+    /// Who made it: the name of an admin token, `user:` and the name of a user, `plugin:` and the name of a plugin, with ` for ` and a
+    /// user where that is certain, `root`, or `system` for the gateway itself.
     pub author: String,
     /// The number of the admin token they came with.
     pub admin_token_id: Option<u32>,
+    /// The number of the user.
+    #[serde(default)]
+    pub user_id: Option<u32>,
     /// By which operation, as this document names it, or that of a chore of the gateway.
     pub operation: String,
+    /// To which revision it went back, where it did; `null` too once the audit log does not tell it any more.
+    #[serde(default)]
+    pub rolled_back_to: Option<u64>,
     /// The namespaces in which it changed something; an empty text is the global one.
     pub namespaces: Vec<String>,
     /// What it changed: the first five things in a list, the first thousand of one revision.
@@ -31,6 +38,7 @@ pub struct RevisionAttributes {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ThingChange {
     /// What was done.
+    #[schemars(schema_with = "change_kind")]
     pub change: ChangeKind,
     /// What kind of thing it is.
     #[serde(rename = "type")]
@@ -45,18 +53,10 @@ pub struct ThingChange {
     pub hint: Option<String>,
 }
 
-/// What is done with a thing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum ChangeKind {
-    /// It is new, or came back.
-    Created,
-    /// It became another.
-    Changed,
-    /// It is gone.
-    Deleted,
-    /// It was there when the history began.
-    Found,
+/// The words for what is done with a thing.
+fn change_kind(_: &mut SchemaGenerator) -> Schema {
+    let words = ChangeKind::ALL.map(ChangeKind::as_str);
+    json_schema!({"type": "string", "enum": words})
 }
 
 /// How the list of revisions can be narrowed, and which part of it is wanted.
@@ -69,8 +69,20 @@ pub struct RevisionQuery {
     pub limit: Option<u32>,
     /// Only those that changed something in this namespace; an empty text is the global one.
     pub namespace: Option<String>,
-    /// Only those of this author: the name of an admin token, `root` or `system`.
+    /// Only those of this author: the name of an admin token, `user:` and that of a user, `root` or `system`.
     pub author: Option<String>,
+    /// Only those made by this operation, as this document names it, or by this chore of the gateway.
+    pub operation: Option<String>,
+    /// Only those that changed things of this kind.
+    pub kind: Option<ThingKind>,
+    /// Only those that changed things with this number; best together with `kind`.
+    pub id: Option<u32>,
+    /// Only those that changed things which were called exactly so afterwards.
+    pub name: Option<String>,
+    /// Only those made at this time or later; as in `2030-01-31T12:00:00Z`.
+    pub since: Option<String>,
+    /// Only those made before this time.
+    pub until: Option<String>,
 }
 
 /// Some revisions.
@@ -117,6 +129,7 @@ pub struct DiffAttributes {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Difference {
     /// What becomes of it on the way.
+    #[schemars(schema_with = "change_kind")]
     pub change: ChangeKind,
     /// What kind of thing it is.
     #[serde(rename = "type")]
@@ -146,7 +159,7 @@ pub struct FieldChange {
 
 impl From<ModelChange> for FieldChange {
     fn from(change: ModelChange) -> Self {
-        let ModelChange { field, before, after, secret_changes } = change;
+        let ModelChange { field, before, after, secret_changes, marked: _ } = change;
         Self { field, before, after, secret_changes }
     }
 }

@@ -41,7 +41,7 @@ pub struct Shape(fn(&mut SchemaGenerator) -> Schema);
 
 impl Shape {
     /// That of `T`.
-    pub fn of<T: JsonSchema>() -> Self {
+    pub const fn of<T: JsonSchema>() -> Self {
         Self(SchemaGenerator::subschema_for::<T>)
     }
 
@@ -86,6 +86,10 @@ pub enum Content {
     Json(Shape),
     /// A text of this media type.
     Text(&'static str),
+    /// Bytes of any media type.
+    Bytes,
+    /// Server-sent events: their names, and of which shape the JSON in their data is. See [`crate::event_stream`].
+    Events(&'static [(&'static str, Shape)]),
     /// Nothing.
     Nothing,
 }
@@ -105,12 +109,15 @@ pub struct Answer {
     pub change: bool,
     /// Whether `Location` says where the new thing is.
     pub located: bool,
+    /// Whether the cookie of a new session comes along.
+    pub begins_session: bool,
 }
 
 impl Answer {
     /// One of this status that brings this.
     pub const fn new(status: u16, meaning: &'static str, content: Content) -> Self {
-        Self { status, meaning, content, versioned: false, change: false, located: false }
+        let (versioned, change, located, begins_session) = (false, false, false, false);
+        Self { status, meaning, content, versioned, change, located, begins_session }
     }
 }
 
@@ -139,6 +146,8 @@ pub struct Operation<Id> {
     pub query: Query,
     /// What a request brings.
     pub body: Option<Body>,
+    /// Whether a request may bring any JSON object, or nothing.
+    pub any_json: bool,
     /// What it answers where it is not refused.
     pub answers: Vec<Answer>,
     /// How it can be refused, beside what holds for every operation.
@@ -149,7 +158,7 @@ impl<Id> Operation<Id> {
     /// One that needs a token and takes nothing. Whoever only looks needs the weakest role; all else is an admin's,
     /// unless it is said otherwise.
     pub fn new(id: Id, method: Method, path: &'static str, summary: &'static str) -> Self {
-        let (token, conditional) = (true, false);
+        let (token, conditional, any_json) = (true, false, false);
         let (query, body, tag) = (Query::Refused, None, "");
         let (answers, refusals, role_note) = (Vec::new(), Vec::new(), None);
         let role = if method == Method::Get { Role::Viewer } else { Role::Admin };
@@ -165,6 +174,7 @@ impl<Id> Operation<Id> {
             conditional,
             query,
             body,
+            any_json,
             answers,
             refusals,
         };
@@ -221,6 +231,12 @@ impl<Id> Operation<Id> {
         .fold(Self { body, ..self }, Self::refused)
     }
 
+    /// Takes any JSON object, or nothing.
+    #[must_use]
+    pub fn any_json(self) -> Self {
+        Self { any_json: true, ..self }
+    }
+
     /// Takes a merge patch too.
     #[must_use]
     pub fn merges(self) -> Self {
@@ -257,6 +273,20 @@ impl<Id> Operation<Id> {
         self.answer(Answer::new(200, meaning, Content::Json(Shape::of::<T>())))
     }
 
+    /// Answers 200 with events of these names and shapes, for as long as somebody reads them. An event without a name
+    /// is called [`MESSAGE_EVENT`](crate::event_stream::MESSAGE_EVENT).
+    #[must_use]
+    pub fn streams(self, events: &'static [(&'static str, Shape)], meaning: &'static str) -> Self {
+        self.answer(Answer::new(200, meaning, Content::Events(events)))
+    }
+
+    /// Answers 200 with JSON and the cookie of a new session.
+    #[must_use]
+    pub fn begins_session<T: JsonSchema>(self, meaning: &'static str) -> Self {
+        let shown = Answer::new(200, meaning, Content::Json(Shape::of::<T>()));
+        self.answer(Answer { begins_session: true, ..shown })
+    }
+
     /// Answers 200 with a thing and its version.
     #[must_use]
     pub fn shows_version<T: JsonSchema>(self, meaning: &'static str) -> Self {
@@ -285,22 +315,26 @@ impl<Id> Operation<Id> {
         self.answer(Answer { change: true, ..gone })
     }
 
-    /// Every status in which it can be answered, refusals that hold for every operation included.
+    /// Every way in which it can be refused, by status, with those that hold for every operation.
     pub fn refusal_codes(&self) -> Vec<ErrorCode> {
         let general = [ErrorCode::Internal, ErrorCode::Unavailable];
-        let signed_in = [ErrorCode::Unauthorized, ErrorCode::InsufficientRole];
-        let token = signed_in.into_iter().filter(|code| match code {
-            // Every token that is valid has at least the weakest role.
-            ErrorCode::InsufficientRole => {
-                self.token && (self.role > Role::Viewer || self.role_note.is_some())
-            }
-            _ => self.token,
-        });
+        // Every token that is valid has at least the weakest role.
+        let needs_role = self.role > Role::Viewer || self.role_note.is_some();
+        let looks = self.method == Method::Get;
+        let signed_in = [
+            (ErrorCode::Unauthorized, true),
+            (ErrorCode::InsufficientRole, needs_role),
+            (ErrorCode::CrossSite, true),
+            (ErrorCode::ReadOnly, !looks),
+            (ErrorCode::UnsupportedMediaType, !looks),
+        ];
+        let token = signed_in.into_iter().filter(|(_, is_possible)| self.token && *is_possible);
+        let token = token.map(|(code, _)| code);
         let looks_at_query = !matches!(self.query, Query::Ignored);
         let query = looks_at_query.then_some(ErrorCode::InvalidRequest);
         let own = self.refusals.iter().copied();
         let mut codes: Vec<_> = own.chain(token).chain(query).chain(general).collect();
-        codes.sort_unstable_by_key(|code| code.status());
+        codes.sort_unstable_by_key(|code| (code.status(), *code));
         codes.dedup();
         // Where an operation answers such a status in a form of its own, that form holds.
         codes.retain(|code| self.answers.iter().all(|answer| answer.status != code.status()));

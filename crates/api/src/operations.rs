@@ -1,7 +1,12 @@
 //! The table of the admin API: every operation there is. Routers, the OpenAPI document and the checks
 //! of the tests are made of it; a new operation begins here.
 
+mod console;
 mod fleet;
+mod issuers;
+mod live;
+mod pages;
+mod plugins;
 
 use crate::admin_token::{
     AdminTokenAttributes, AdminTokenFields, AdminTokenQuery, WhoamiAttributes,
@@ -11,20 +16,15 @@ use crate::audit::{AuditList, AuditQuery};
 use crate::error::ErrorCode;
 use crate::explain::{ExplainFields, ExplanationAttributes};
 use crate::logging::{LoggingAttributes, LoggingFields};
+use crate::need::NeedAttributes;
+use crate::node::NodeAttributes;
 use crate::operation::{Answer, Content, Method, Operation, Shape};
-use crate::plugin::{
-    ApprovalFields, ChangeQuery, PluginAttributes, PluginFields, PluginQuery, SchemaAttributes,
-    ScopeFields, WholeStatusAttributes,
-};
 use crate::probe::{Health, Readiness};
-use crate::public_endpoints::PublicEndpointFields;
-use crate::record::{RecordAttributes, RecordQuery};
 use crate::resource::{ListOf, PageOf, Shown};
 use crate::role::Role;
 use crate::route::RouteAttributes;
 use crate::token::{RotationFields, TokenAttributes, TokenFields, TokenQuery};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use sidegate_model::plugin_roles::{ADMIN_FIELDS, ADMIN_OPTIONS};
 use std::borrow::Cow;
 
 /// Where every path of the API proper begins.
@@ -76,24 +76,64 @@ operation_ids! {
     ChangePublic         "change_public_endpoints" "Approve what a plugin offers without a token, or take that back."
     ShowPluginStatus     "show_plugin_status"     "Show how a plugin is doing and what it serves."
     ShowConfigSchema     "show_config_schema"     "Show what a plugin says of its configuration."
+    InspectPlugin        "inspect_plugin"         "Start a program once, without serving, and say what it is."
+    TryPlugin            "try_plugin"             "Make a request to a plugin as a client would, and show the answer."
+    ListPluginStorage    "list_plugin_storage"    "List what a plugin keeps, without the values."
+    ShowPluginStorage    "show_plugin_storage"    "Show an entry of a plugin's storage, with its value."
+    DeletePluginStorage  "delete_plugin_storage"  "Remove an entry of a plugin's storage."
+    ListPluginEvents     "list_plugin_events"     "List what a plugin published last, newest first."
     ListPluginRecords    "list_plugin_records"    "List what is known of a plugin's processes, newest first."
+    FollowPluginLog      "follow_plugin_log"      "Follow what a plugin prints, as it comes."
+    ListPluginPages      "list_plugin_pages"      "List the pages that a plugin brings for the console."
+    ShowPluginAsset      "show_plugin_asset"      "Fetch a file of a plugin's page."
+    ShowAssetOfPlugin    "show_asset_of_plugin"   "Fetch a file of a plugin's page, at the address of the existing system."
+    CallPlugin           "call_plugin"            "Ask a plugin something, as its page does."
+    ListUiRegistry       "list_ui_registry"       "List all pages of plugins, in the shape of the existing system."
+    ShowSidebarMenu      "show_sidebar_menu"      "Show what plugins add to the menu, in the shape of the existing system."
+    ValidateAndLoad      "validate_and_load"      "Start the program of a plugin once and say what it is, in the shape of the existing system."
     ListApps             "list_apps"              "List apps."
     CreateApp            "create_app"             "Register an app."
     ShowApp              "show_app"               "Show an app."
     ChangeApp            "change_app"             "Change an app."
     DeleteApp            "delete_app"             "Delete an app with all its tokens."
+    ListIssuers          "list_issuers"           "List issuers, whose JWTs are taken beside the gateway's own tokens."
+    CreateIssuer         "create_issuer"          "Register an issuer of JWTs."
+    ShowIssuer           "show_issuer"            "Show an issuer."
+    ChangeIssuer         "change_issuer"          "Change an issuer; it counts at once."
+    DeleteIssuer         "delete_issuer"          "Delete an issuer, whose JWTs are refused from then on."
     ListTokens           "list_tokens"            "List tokens, without their texts."
     CreateToken          "create_token"           "Make a token; its text is shown this one time."
     ShowToken            "show_token"             "Show a token, without its text."
     RotateToken          "rotate_token"           "Make a token in the place of another, which ends after a while."
     RevokeToken          "revoke_token"           "Make a token invalid for good."
     ListRoutes           "list_routes"            "List the routes that plugins serve now."
+    ListNodes            "list_nodes"             "List the nodes that serve clients, and where each listens for them."
     Explain              "explain_request"        "Say what would happen to a request, and why; nothing is executed or counted."
+    WatchChanges         "watch_changes"          "Tell in an event stream that something changed: what is stored, plugins, edges."
+    WatchTraffic         "watch_traffic"          "Tell requests of clients in an event stream, as they end."
+    ListOpenRequests     "list_open_requests"     "List requests of clients that are open now, oldest first."
+    EndOpenRequest       "end_open_request"       "End a request that is open: its client gets an error, or its stream is cut."
+    ShowMetricsHistory   "show_metrics_history"   "Show requests, errors, durations, memory and processor time of the last hours."
     Whoami               "whoami"                 "Say who asks, and with which role."
     ListAdminTokens      "list_admin_tokens"      "List admin tokens, without their texts."
     CreateAdminToken     "create_admin_token"     "Make an admin token; its text is shown this one time."
     ShowAdminToken       "show_admin_token"       "Show an admin token, without its text."
     RevokeAdminToken     "revoke_admin_token"     "Make an admin token invalid for good, one's own too."
+    ListNeeds            "list_needs"             "List what waits for an operator, most urgent first."
+    ListUsers            "list_users"             "List users of the console."
+    CreateUser           "create_user"            "Register a user of the console."
+    ShowUser             "show_user"              "Show a user."
+    ChangeUser           "change_user"            "Change a user; it counts at once where they are signed in."
+    DeleteUser           "delete_user"            "Forget a user and end their sessions."
+    SetPassword          "set_password"           "Give a user another password and end their other sessions."
+    SignIn               "sign_in"                "Begin a session of the console; its cookie authenticates from then on."
+    ShowSignInWays       "show_sign_in_ways"      "Say in which ways people sign in to the console."
+    BeginSignIn          "begin_sign_in"          "Begin to sign in by way of an OpenID Connect provider."
+    ShowSession          "show_session"           "Show the session of the cookie."
+    SignOut              "sign_out"               "End the session of the cookie, or all of the same user."
+    ListSessions         "list_sessions"          "List who is signed in to the console, newest first."
+    EndSession           "end_session"            "End a session."
+    CreateConsoleLink    "create_console_link"    "Make a link that lets somebody into the console once, as whoever asks."
     ListAudit            "list_audit"             "List who changed what and what was refused, newest first."
     ListEdges            "list_edges"             "List the edges of a control plane, with what each said last."
     CreateEdge           "create_edge"            "Register an edge; its join token is shown this one time."
@@ -111,7 +151,7 @@ operation_ids! {
     DeleteNamespace      "delete_namespace"       "Forget a namespace that nothing is in."
     ListRevisions        "list_revisions"         "List the revisions of what is stored, newest first."
     DiffRevisions        "diff_revisions"         "Say what differs between two revisions."
-    RollBack             "roll_back"              "Give a namespace the plugins and apps that it had at a revision."
+    RollBack             "roll_back"              "Give a namespace the plugins, apps and issuers that it had at a revision."
     ShowRevision         "show_revision"          "Show a revision and what it changed."
     ShowApplied          "show_applied"           "Show which fields the files of an owner named when they were applied."
     KeepApplied          "keep_applied"           "Keep which fields the files of an owner name."
@@ -127,12 +167,19 @@ operation_ids! {
 /// Every operation, in the order of [`OperationId::ALL`].
 pub fn operations() -> Vec<Operation<OperationId>> {
     let groups = [
-        plugins(),
-        plugin_deeds(),
+        plugins::plugins(),
+        plugins::plugin_deeds(),
+        plugins::plugin_insides(),
+        pages::pages(),
         apps(),
+        issuers::issuers(),
         tokens(),
         routes(),
+        live::live(),
         rulers(),
+        console::users(),
+        console::sessions(),
+        audit(),
         fleet::edges(),
         fleet::namespaces(),
         fleet::history(),
@@ -164,96 +211,6 @@ impl JsonSchema for OpenApi {
 
 fn at(id: OperationId, method: Method, path: &'static str) -> Operation<OperationId> {
     Operation::new(id, method, path, id.summary())
-}
-
-fn lines_note() -> String {
-    format!(
-        "What processes printed needs the role `{}`; others are shown no lines.",
-        Role::Operator
-    )
-}
-
-/// What of a change needs a stronger role; decided by what is really different.
-fn fields_note() -> String {
-    let quoted = |names: &[&str]| {
-        names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
-    };
-    let (fields, options) = (quoted(&ADMIN_FIELDS), quoted(&ADMIN_OPTIONS));
-    let admin = Role::Admin;
-    format!("A change of {fields}, or of one of the options {options}, needs the role `{admin}`.")
-}
-
-fn plugins() -> Vec<Operation<OperationId>> {
-    use OperationId as Id;
-    let rows =
-        [
-            at(Id::ListPlugins, Method::Get, "/api/v1/plugins")
-                .query::<PluginQuery>()
-                .shows::<PageOf<PluginAttributes>>("A page of plugins."),
-            at(Id::CreatePlugin, Method::Post, "/api/v1/plugins")
-                .body::<PluginFields>()
-                .refused(ErrorCode::Conflict)
-                .creates::<PluginAttributes>("The new plugin, which may not serve yet."),
-            at(Id::ShowPlugin, Method::Get, "/api/v1/plugins/{id}")
-                .shows_version::<Shown<PluginAttributes>>("The plugin."),
-            at(Id::ChangePlugin, Method::Patch, "/api/v1/plugins/{id}")
-                .role(Role::Operator)
-                .role_note(fields_note())
-                .query::<ChangeQuery>()
-                .body::<PluginFields>()
-                .merges()
-                .conditional()
-                .refused(ErrorCode::Conflict)
-                .changes::<PluginAttributes>("The plugin as it is now."),
-            at(Id::DeletePlugin, Method::Delete, "/api/v1/plugins/{id}").conditional().deletes(),
-        ];
-    rows.map(|row| row.tag("plugins")).into()
-}
-
-fn plugin_deeds() -> Vec<Operation<OperationId>> {
-    use OperationId as Id;
-    const CHANGED: &str = "The plugin as it is now.";
-    let rows =
-        [
-            at(Id::ReloadPlugin, Method::Post, "/api/v1/plugins/{id}/reload")
-                .role(Role::Operator)
-                .conditional()
-                .changes::<PluginAttributes>(CHANGED),
-            at(Id::GrantScopes, Method::Post, "/api/v1/plugins/{id}/grant")
-                .role(Role::Operator)
-                .body::<ScopeFields>()
-                .conditional()
-                .changes::<PluginAttributes>(CHANGED),
-            at(Id::RevokeScopes, Method::Post, "/api/v1/plugins/{id}/revoke")
-                .role(Role::Operator)
-                .body::<ScopeFields>()
-                .conditional()
-                .changes::<PluginAttributes>(CHANGED),
-            at(Id::ApproveScopes, Method::Post, "/api/v1/plugins/{id}/approve-scopes")
-                .role(Role::Operator)
-                .body::<ApprovalFields>()
-                .conditional()
-                .refused(ErrorCode::Conflict)
-                .changes::<PluginAttributes>(CHANGED),
-            at(Id::ChangePublic, Method::Post, "/api/v1/plugins/{id}/public-endpoints")
-                .role(Role::Operator)
-                .body::<PublicEndpointFields>()
-                .conditional()
-                .refused(ErrorCode::Conflict)
-                .changes::<PluginAttributes>(CHANGED),
-            at(Id::ShowPluginStatus, Method::Get, "/api/v1/plugins/{id}/status").shows::<Shown<
-                WholeStatusAttributes,
-            >>(
-                "How it is doing.",
-            ),
-            at(Id::ShowConfigSchema, Method::Get, "/api/v1/plugins/{id}/config-schema")
-                .shows::<Shown<SchemaAttributes>>("What it says of its configuration."),
-            at(Id::ListPluginRecords, Method::Get, "/api/v1/plugins/{id}/records")
-                .role_note(lines_note())
-                .query::<RecordQuery>()
-                .shows::<ListOf<RecordAttributes>>("Its processes, newest first."),
-        ];
-    rows.map(|row| row.tag("plugins")).into()
 }
 
 fn apps() -> Vec<Operation<OperationId>> {
@@ -317,6 +274,8 @@ fn routes() -> Vec<Operation<OperationId>> {
     let rows = [
         at(Id::ListRoutes, Method::Get, "/api/v1/routes")
             .shows::<ListOf<RouteAttributes>>("Every route that is served now."),
+        at(Id::ListNodes, Method::Get, "/api/v1/nodes")
+            .shows::<ListOf<NodeAttributes>>("Every node, by name."),
         at(Id::Explain, Method::Post, "/api/v1/explain")
             .role(Role::Viewer)
             .refused(ErrorCode::NotFound)
@@ -326,7 +285,7 @@ fn routes() -> Vec<Operation<OperationId>> {
     rows.map(|row| row.tag("routes")).into()
 }
 
-/// Who rules, and what they did.
+/// Who rules.
 fn rulers() -> Vec<Operation<OperationId>> {
     use OperationId as Id;
     let rows = [
@@ -345,11 +304,18 @@ fn rulers() -> Vec<Operation<OperationId>> {
         at(Id::RevokeAdminToken, Method::Delete, "/api/v1/admin-tokens/{id}")
             .conditional()
             .deletes(),
-        at(Id::ListAudit, Method::Get, "/api/v1/audit")
-            .query::<AuditQuery>()
-            .shows::<AuditList>("Some entries, newest first."),
+        at(Id::ListNeeds, Method::Get, "/api/v1/needs")
+            .shows::<ListOf<NeedAttributes>>("What waits for an operator."),
     ];
     rows.map(|row| row.tag("access")).into()
+}
+
+fn audit() -> Vec<Operation<OperationId>> {
+    let row = at(OperationId::ListAudit, Method::Get, "/api/v1/audit")
+        .tag("access")
+        .query::<AuditQuery>()
+        .shows::<AuditList>("Some entries, newest first.");
+    vec![row]
 }
 
 fn others() -> Vec<Operation<OperationId>> {
@@ -396,6 +362,9 @@ mod tests {
     use super::*;
     use std::collections::BTreeSet;
 
+    const SIGN_IN: [OperationId; 3] =
+        [OperationId::SignIn, OperationId::ShowSignInWays, OperationId::BeginSignIn];
+
     #[test]
     fn every_operation_has_one_row_with_an_address_and_an_answer_of_its_own() {
         let rows = operations();
@@ -405,19 +374,39 @@ mod tests {
         assert_eq!(addresses.len(), rows.len());
         for row in rows {
             assert!(!row.tag.is_empty() && !row.answers.is_empty(), "{:?}", row.id);
-            assert!(row.token || row.tag == "probes", "{:?}", row.id);
+            let is_open = row.tag == "probes" || SIGN_IN.contains(&row.id);
+            assert_eq!(row.token, !is_open, "{:?}", row.id);
         }
     }
 
     #[test]
+    fn what_is_read_as_a_set_may_be_sent_with_the_same_twice() {
+        let document = crate::document::document();
+        let shapes = document["components"]["schemas"].as_object().unwrap();
+        let sent = |name: &str| name.ends_with("Fields") || name.ends_with("Patch");
+        let strict: Vec<_> =
+            shapes.iter().filter(|(name, shape)| sent(name) && is_strict(shape)).collect();
+        assert!(strict.is_empty(), "{strict:#?}");
+        let twice = r#"{"scopes": ["kv.readwrite", "kv.readwrite"]}"#;
+        let read: crate::plugin::ScopeFields = serde_json::from_str(twice).unwrap();
+        assert_eq!(read.scopes.unwrap().len(), 1);
+    }
+
+    fn is_strict(shape: &serde_json::Value) -> bool {
+        shape.to_string().contains("\"uniqueItems\":true")
+    }
+
+    #[test]
     fn who_only_views_changes_nothing_and_who_decides_on_code_or_rulers_is_an_admin() {
+        use OperationId as Id;
         for row in operations().into_iter().filter(|row| row.token) {
             let looks = row.method == Method::Get || row.id == OperationId::Explain;
             let changes = row.answers.iter().any(|answer| answer.change);
             assert!(!(looks && changes), "{:?}", row.id);
-            assert!(looks || row.role > Role::Viewer, "{:?}", row.id);
+            // One's own session and one's own password.
+            let is_own = [Id::SignOut, Id::SetPassword].contains(&row.id);
+            assert!(looks || is_own || row.role > Role::Viewer, "{:?}", row.id);
         }
-        use OperationId as Id;
         let of_admins: Vec<_> = operations()
             .into_iter()
             .filter(|row| row.token && row.role == Role::Admin)
@@ -426,10 +415,24 @@ mod tests {
         let expected = [
             Id::CreatePlugin,
             Id::DeletePlugin,
+            Id::InspectPlugin,
+            Id::ShowPluginStorage,
+            Id::ValidateAndLoad,
+            Id::CreateIssuer,
+            Id::ChangeIssuer,
+            Id::DeleteIssuer,
             Id::ListAdminTokens,
             Id::CreateAdminToken,
             Id::ShowAdminToken,
             Id::RevokeAdminToken,
+            Id::ListUsers,
+            Id::CreateUser,
+            Id::ShowUser,
+            Id::ChangeUser,
+            Id::DeleteUser,
+            Id::ListSessions,
+            Id::EndSession,
+            Id::CreateConsoleLink,
             Id::CreateEdge,
             Id::RenewJoinToken,
             Id::RevokeEdge,

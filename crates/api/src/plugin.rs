@@ -31,7 +31,8 @@ pub struct PluginFields {
     pub hook_type: Option<String>,
     /// All hooks. Those besides `custom_endpoint` are kept and not acted upon.
     pub hook_types: Option<Vec<String>>,
-    /// What it may ask of the gateway; replaced as a whole.
+    /// What it may ask of the gateway; replaced as a whole. The same twice is the same once.
+    #[schemars(with = "Option<Vec<String>>")]
     pub service_scopes: Option<BTreeSet<String>>,
     /// Whether it runs; `true` where nothing is said.
     pub is_active: Option<bool>,
@@ -244,7 +245,8 @@ pub struct SchemaAttributes {
 pub struct ScopeFields {
     /// One scope.
     pub scope: Option<String>,
-    /// Several.
+    /// Several; the same twice is the same once.
+    #[schemars(with = "Option<Vec<String>>")]
     pub scopes: Option<BTreeSet<String>>,
 }
 
@@ -297,10 +299,20 @@ pub struct PluginQuery {
     pub managed_by: Option<String>,
 }
 
+/// Where a plugin is reloaded.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ReloadQuery {
+    /// Only on this node, which has a new process when it is answered. Nothing is stored, and `If-Match` does not count.
+    pub node: Option<String>,
+}
+
 /// How a plugin is changed.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ChangeQuery {
     /// Whether its configuration is held against its schema; `check` where nothing is said.
     pub schema: Option<SchemaCheck>,
+    /// `true` changes nothing, and says what would be changed and what would happen to its processes.
+    pub dry_run: Option<bool>,
 }

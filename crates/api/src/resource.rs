@@ -15,21 +15,55 @@ pub enum ResourceType {
     PluginStatus,
     /// What a plugin says of its configuration.
     PluginConfigSchema,
+    /// A page that a plugin brings for the console.
+    PluginPage,
+    /// What the program of a plugin says of itself, in the shape of the existing system.
+    PluginMetadata,
+    /// What a change of a plugin would do.
+    PluginPreview,
+    /// What a program says of itself that was started once.
+    Inspection,
+    /// A request that was tried out on a plugin.
+    Trial,
+    /// An event that a plugin published.
+    PluginEvent,
+    /// An entry of a plugin's storage.
+    StorageEntry,
+    /// Something that waits for an operator.
+    Need,
     /// One process of a plugin.
     #[serde(alias = "plugin-records")]
     PluginRecord,
     /// An app.
     #[serde(alias = "apps")]
     App,
+    /// An issuer of JWTs.
+    #[serde(alias = "issuers")]
+    Issuer,
     /// A token of an app.
     #[serde(alias = "tokens")]
     Token,
     /// An endpoint of a plugin, mounted.
     #[serde(alias = "routes")]
     Route,
+    /// A node that serves clients.
+    #[serde(alias = "nodes")]
+    Node,
     /// An admin token.
     #[serde(alias = "admin-tokens")]
     AdminToken,
+    /// A user of the console.
+    #[serde(alias = "users")]
+    User,
+    /// A session of the console.
+    #[serde(alias = "sessions")]
+    Session,
+    /// A link to the console.
+    ConsoleLink,
+    /// In which ways people sign in.
+    SignInWays,
+    /// A sign-in that has begun.
+    SignInFlow,
     /// A namespace.
     Namespace,
     /// A revision of what is stored.
@@ -49,6 +83,10 @@ pub enum ResourceType {
     Logging,
     /// What would happen to a request.
     Explanation,
+    /// A request of a client that is open.
+    OpenRequest,
+    /// What was counted over the last hours.
+    MetricsHistory,
     /// An edge of a control plane.
     Edge,
     /// An authority of edges' certificates.

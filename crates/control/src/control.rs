@@ -1,33 +1,27 @@
 //! Desired state and everything that may be done to it: each change is stored and published in one
 //! turn, on behalf of somebody. Knows what a change means for the snapshot, and nothing of HTTP.
 
-use crate::audit_retention;
-use crate::expiry::keep_swept;
-use crate::fleet::{Fleet, Overview};
 use crate::hints::keep_listening;
-use crate::history_retention;
 use crate::named_apps::KnownApps;
 use crate::publish::{Published, Publisher};
 use crate::sign_ins::SignIns;
+use crate::sweeping::{Sweep, keep_swept};
+use crate::tasks::{Ended, Tasks};
 use crate::token_use::TokenUses;
 use sidegate_model::actor::AuditContext;
 use sidegate_model::admin_token::{AdminToken, AdminTokenId};
-use sidegate_model::app::{App, AppDraft, AppId};
+use sidegate_model::app::{App, AppDraft, AppId, MadeFor};
 use sidegate_model::applied::{Applied, AppliedThing};
-use sidegate_model::plugin::{Plugin, PluginDraft, PluginId, PluginSpec};
-use sidegate_model::public_endpoints::PublicEndpoints;
+use sidegate_model::plugin::{Plugin, PluginDraft, PluginId};
 use sidegate_model::snapshot::{Revision, Snapshot};
-use sidegate_model::status::PluginState;
 use sidegate_model::token::{Token, TokenId};
 use sidegate_store::{
     DeletedApp, NewAdminToken, NewTokenRow, Precondition, PublicChange, Rotated, Rotation,
     ScopeChange, Store, StoreError, StoreView,
 };
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
-use tokio::task::JoinSet;
 
 /// The control plane of one installation. Copies act on the same state.
 #[derive(Clone)]
@@ -37,8 +31,9 @@ pub struct Control {
     publisher: Publisher,
     token_uses: TokenUses,
     sign_ins: SignIns,
+    ended: Ended,
     /// What is done beside; ends with the last copy.
-    _tasks: Arc<JoinSet<()>>,
+    _tasks: Arc<Tasks>,
 }
 
 /// The same on behalf of somebody, whom the audit log names with every change: the only way to change what is
@@ -52,6 +47,13 @@ impl AuditedControl {
     /// What changes are stored and published with, and on whose behalf.
     pub(crate) fn into_parts(self) -> (Publisher, AuditContext) {
         (self.control.publisher, self.context)
+    }
+}
+
+impl AuditedControl {
+    /// The store on their behalf, for what is no desired state.
+    pub(crate) fn into_store(self) -> Store {
+        self.control.store.by(self.context)
     }
 }
 
@@ -75,15 +77,23 @@ impl Control {
         let publisher = Publisher::start(store.clone()).await?;
         let (desired, view) = (publisher.subscribe_global(), store.view());
         let token_uses = TokenUses::new(store.clone(), publisher.subscribe());
-        let mut tasks = JoinSet::new();
+        let ended = Ended::default();
+        let mut tasks = Tasks::new(ended.clone());
         let sign_ins = SignIns::new(store.clone());
-        tasks.spawn(keep_swept(store.clone()));
-        tasks.spawn(publisher.clone().follow());
-        tasks.spawn(keep_listening(store.clone(), publisher.clone()));
-        tasks.spawn(sign_ins.clone().keep_written());
+        let swept = keep_swept(store.clone(), Sweep::ExpiredEntries, Duration::ZERO);
+        tasks.spawn("removes what plugins kept long enough", swept);
+        tasks.spawn("follows what others store", publisher.clone().follow());
+        let listening = keep_listening(store.clone(), publisher.clone());
+        tasks.spawn("listens for hints of the database", listening);
+        tasks.spawn("notes whom the admin API refused", sign_ins.clone().keep_written());
         let tasks = Arc::new(tasks);
-        let control = Self { store, view, publisher, token_uses, sign_ins, _tasks: tasks };
+        let control = Self { store, view, publisher, token_uses, sign_ins, ended, _tasks: tasks };
         Ok((control, desired))
+    }
+
+    /// Where it is told that a task ended without which nothing goes on.
+    pub fn ended(&self) -> &Ended {
+        &self.ended
     }
 
     /// Follows the desired state of all namespaces.
@@ -126,7 +136,7 @@ impl Control {
 
     /// Removes entries of the audit log once they are as old as this, until it is dropped.
     pub async fn keep_audit_swept(self, retention: Duration) {
-        audit_retention::keep_swept(self.store.clone(), retention).await;
+        keep_swept(self.store.clone(), Sweep::AuditLog, retention).await;
     }
 
     /// Who publishes what is stored.
@@ -141,7 +151,7 @@ impl Control {
 
     /// Removes what is older from the history, until it is dropped.
     pub async fn keep_history_swept(self, retention: Duration) {
-        history_retention::keep_swept(self.store.clone(), retention).await;
+        keep_swept(self.store.clone(), Sweep::History, retention).await;
     }
 
     /// Where the admin API notes whom it refused and who came with which token.
@@ -163,69 +173,6 @@ impl Control {
     pub(crate) fn apps(&self) -> KnownApps {
         KnownApps::new(self.publisher.current().apps.clone())
     }
-
-    /// Records as approved what those plugins offer without a token that serve now, and of which nobody
-    /// has decided yet. Does nothing while another process runs the plugins.
-    ///
-    /// # Errors
-    /// Those of [`Store::record_public_endpoints`].
-    pub async fn record_public_endpoints(&self, fleet: &dyn Fleet) -> Result<(), StoreError> {
-        let offered = self.undecided_offers(fleet);
-        if offered.is_empty() || self.publisher.follows_callers_only() {
-            return Ok(());
-        }
-        let write =
-            move |store: Store| async move { store.record_public_endpoints(&offered).await };
-        let apply = |snapshot, plugins: &Vec<Plugin>| plugins.iter().fold(snapshot, with_plugin);
-        let context = AuditContext::system("record_public_endpoints");
-        for plugin in self.publisher.change(context, write, apply).await?.value {
-            let endpoints = plugin.public_endpoints.unwrap_or_default().to_string();
-            let plugin = plugin.draft.name;
-            tracing::info!(plugin, endpoints, "what is public already counts as approved");
-        }
-        Ok(())
-    }
-
-    /// Records which settings the schemas of those plugins call secrets that the fleet knows, and that were not
-    /// known as such: they are sealed and hidden from then on. Does nothing while another process runs the plugins.
-    ///
-    /// # Errors
-    /// Those of [`Store::record_secret_settings`].
-    pub async fn record_secret_settings(&self, fleet: &dyn Fleet) -> Result<(), StoreError> {
-        let desired = self.desired();
-        let overview = Overview::of(fleet, self.apps());
-        let new = |spec: &Arc<PluginSpec>| {
-            let schema = overview.summary(spec.id)?.config_schema.clone()?;
-            let mut settings = schema.secrets();
-            settings.retain(|setting| !spec.secret_settings.contains(setting));
-            (!settings.is_empty()).then_some((spec.id, settings))
-        };
-        let called_so: BTreeMap<_, _> = desired.plugins.values().filter_map(new).collect();
-        if called_so.is_empty() || self.publisher.follows_callers_only() {
-            return Ok(());
-        }
-        let write =
-            move |store: Store| async move { store.record_secret_settings(&called_so).await };
-        let apply = |snapshot, plugins: &Vec<Plugin>| plugins.iter().fold(snapshot, with_plugin);
-        let context = AuditContext::system("record_secret_settings");
-        for plugin in self.publisher.change(context, write, apply).await?.value {
-            let plugin = plugin.draft.name;
-            tracing::info!(plugin, "settings that its schema calls secrets are sealed and hidden");
-        }
-        Ok(())
-    }
-
-    /// What those plugins offer without a token that serve now, and of which nobody has decided yet.
-    fn undecided_offers(&self, fleet: &dyn Fleet) -> BTreeMap<PluginId, PublicEndpoints> {
-        let desired = self.desired();
-        let is_undecided = |spec: &&Arc<PluginSpec>| spec.public_endpoints.is_none();
-        let mut undecided = desired.plugins.values().filter(is_undecided).peekable();
-        if undecided.peek().is_none() {
-            return BTreeMap::new();
-        }
-        let overview = Overview::of(fleet, self.apps());
-        undecided.filter_map(|spec| Some((spec.id, offered(&overview, spec)?))).collect()
-    }
 }
 
 impl AuditedControl {
@@ -235,6 +182,19 @@ impl AuditedControl {
     /// Those of [`Store::create_app`].
     pub async fn create_app(self, draft: AppDraft) -> Result<Published<App>, StoreError> {
         let write = |store: Store| async move { store.create_app(&draft).await };
+        self.control.publisher.change(self.context, write, with_app).await
+    }
+
+    /// Registers an app that is made for a client on first sight.
+    ///
+    /// # Errors
+    /// Those of [`Store::create_app_for`].
+    pub(crate) async fn create_app_for(
+        self,
+        draft: AppDraft,
+        made_for: MadeFor,
+    ) -> Result<Published<App>, StoreError> {
+        let write = |store: Store| async move { store.create_app_for(&draft, &made_for).await };
         self.control.publisher.change(self.context, write, with_app).await
     }
 
@@ -413,6 +373,14 @@ impl AuditedControl {
         self.control.publisher.change(self.context, write, apply).await
     }
 
+    /// Notes in the audit log what is done that changes nothing that is stored.
+    ///
+    /// # Errors
+    /// Those of [`Store::note_done`].
+    pub async fn note_done(self, detail: &str) -> Result<(), StoreError> {
+        self.control.store.by(self.context).note_done(detail).await
+    }
+
     /// Keeps what the files of an owner name now.
     ///
     /// # Errors
@@ -444,13 +412,6 @@ impl AuditedControl {
     ) -> Result<AdminToken, StoreError> {
         self.control.store.by(self.context).revoke_admin_token(id, precondition).await
     }
-}
-
-/// What a plugin offers without a token, where it serves.
-fn offered(overview: &Overview, spec: &PluginSpec) -> Option<PublicEndpoints> {
-    let mut known = overview.on_each(spec.id).filter_map(|(_, status)| status);
-    let serves = known.find(|status| status.state == PluginState::Ready)?;
-    Some(PublicEndpoints::offered(&serves.endpoints, &spec.options))
 }
 
 pub(crate) fn with_app(snapshot: Snapshot, app: &App) -> Snapshot {

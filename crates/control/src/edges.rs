@@ -4,7 +4,7 @@
 //! Reading order: `partition` (desired state by namespaces), `manifests` (signed and stored), `heads` (what is
 //! published now), `publishing` (when), `signers`, `authorities`, `trust` (by which keys), `table` (which edges there
 //! are), `status` (what one said), `sharing` (with other processes), `coverage` (how far a change has come), `enrolling` (who may come),
-//! `asking` (commands to one), `changing` (what is done to them), `nodes` (as a fleet), `metrics`, `retention` (what is forgotten), `bootstrap` (all of it as a file).
+//! `asking` (commands to one), `elsewhere` (to one that is connected to another process), `changing` (what is done to them), `nodes` (as a fleet), `metrics`, `retention` (what is forgotten), `bootstrap` (all of it as a file).
 //!
 //! Knows no socket: who accepts connections is told elsewhere.
 
@@ -13,11 +13,13 @@ mod authorities;
 mod bootstrap;
 mod changing;
 mod coverage;
+mod elsewhere;
 mod enrolling;
 mod heads;
 mod manifests;
 mod metrics;
 mod nodes;
+mod observing;
 mod partition;
 mod publishing;
 mod retention;
@@ -32,12 +34,13 @@ mod trust;
 pub(crate) use bootstrap::BootstrapError;
 
 use crate::control::Control;
+use crate::tasks::Tasks;
 use authorities::{Announced, Authorities};
 use bytes::Bytes;
 use enrolling::Enrolling;
 use heads::Heads;
 use manifests::Manifests;
-use publishing::{Counts, Publishing};
+use publishing::{Counts, Looked, Publishing};
 use sidegate_enrolment::{AuthoritySet, ControlUrl, EdgeRegistry, Enroller};
 use sidegate_model::actor::AuditContext;
 use sidegate_model::namespace::Namespace;
@@ -48,13 +51,12 @@ use sidegate_sync::server::{
 };
 use sidegate_sync::{Digest, PinnedSigners, Position, SignerKey, TrustBytes, VerifiedManifest};
 use signers::{PublishError, Signers};
-pub(crate) use status::EdgeStatus;
+pub(crate) use status::{EdgeStatus, Told};
 use std::sync::Arc;
 use std::time::Instant;
 use table::EdgeTable;
 pub(crate) use table::SeenEdge;
 use tokio::sync::watch;
-use tokio::task::JoinSet;
 use trust::TrustLines;
 
 /// How a control plane is to be to its edges.
@@ -83,6 +85,9 @@ struct Inner {
     table: EdgeTable,
     counts: Counts,
     published: watch::Sender<Revision>,
+    /// Whether the first look at everything is over.
+    begun: watch::Sender<bool>,
+    looked: Looked,
     /// Manifests that edges have and the database may not.
     ahead: watch::Sender<Option<VerifiedManifest>>,
     timings: metrics::Timings,
@@ -98,7 +103,7 @@ impl Edges {
     pub async fn start(
         control: Control,
         settings: EdgesSettings,
-    ) -> Result<(Self, JoinSet<()>), EdgesError> {
+    ) -> Result<(Self, Tasks), EdgesError> {
         let store = control.store().clone();
         let signers = Arc::new(Signers::of(&store).await.map_err(EdgesError)?);
         let authorities = Authorities::of(store.clone()).await.map_err(EdgesError)?;
@@ -116,6 +121,8 @@ impl Edges {
             table,
             counts: Counts::default(),
             published: watch::Sender::default(),
+            begun: watch::Sender::default(),
+            looked: <_>::default(),
             ahead: watch::Sender::default(),
             timings: <_>::default(),
             started: Instant::now(),
@@ -126,7 +133,7 @@ impl Edges {
         Ok((edges.clone(), edges.tasks()))
     }
 
-    fn tasks(&self) -> JoinSet<()> {
+    fn tasks(&self) -> Tasks {
         let inner = &self.0;
         let manifests =
             Manifests::new(inner.store.clone(), inner.signers.clone(), inner.heads.clone());
@@ -138,19 +145,29 @@ impl Edges {
             manifests,
             counts: inner.counts.clone(),
             published: inner.published.clone(),
+            begun: inner.begun.clone(),
+            done: watch::Sender::default(),
         };
-        let mut tasks = JoinSet::new();
-        tasks.spawn(publishing.keep_published());
-        tasks.spawn(sharing::keep_shared(inner.store.clone(), inner.table.clone()));
-        tasks.spawn(sharing::keep_heard(
-            inner.store.clone(),
-            inner.table.clone(),
-            inner.control.publisher().stored(),
-        ));
-        tasks.spawn(inner.authorities.clone().keep_rotated());
-        tasks.spawn(retention::keep_swept(inner.store.clone()));
-        tasks.spawn(self.clone().keep_ahead());
-        tasks.spawn(self.clone().keep_timed());
+        let mut tasks = Tasks::new(inner.control.ended().clone());
+        let (looks, done) = (inner.control.publisher().looks(), publishing.done.subscribe());
+        let looked = publishing::keep_looked(looks, done, inner.looked.clone());
+        tasks.spawn("tells edges that they have the newest", looked);
+        tasks.spawn("publishes for edges", publishing.keep_published());
+        let (store, table) = (&inner.store, &inner.table);
+        let shared = sharing::keep_shared(store.clone(), table.clone());
+        tasks.spawn("shares what edges say", shared);
+        let stored = inner.control.publisher().stored();
+        let heard = sharing::keep_heard(store.clone(), table.clone(), stored);
+        tasks.spawn("reads what edges say elsewhere", heard);
+        let rotated = inner.authorities.clone().keep_rotated();
+        tasks.spawn("replaces the authority of certificates", rotated);
+        tasks.spawn("removes what was published before", retention::keep_swept(store.clone()));
+        tasks.spawn("looks into edges that are ahead", self.clone().keep_ahead());
+        tasks.spawn("times how soon edges follow", self.clone().keep_timed());
+        // With a database of one process there is nobody else.
+        if inner.store.is_shared() {
+            tasks.spawn("answers for other processes", elsewhere::keep_answering(self.clone()));
+        }
         tasks
     }
 
@@ -172,8 +189,8 @@ impl Edges {
 
     /// The first look at everything is over: edges find what there is to be served by.
     pub async fn ready(&self) {
-        let mut published = self.0.heads.changes();
-        let _ = published.wait_for(|changes| *changes > 0).await;
+        let mut begun = self.0.begun.subscribe();
+        let _ = begun.wait_for(|begun| *begun).await;
     }
 
     /// Tells others that this process ends.
@@ -196,6 +213,11 @@ impl Edges {
     /// One look at an edge.
     pub(crate) fn seen(&self, name: &str) -> Option<SeenEdge> {
         self.0.table.edge(name)
+    }
+
+    /// One look at each edge.
+    pub(crate) fn all_seen(&self) -> Vec<SeenEdge> {
+        self.0.table.edges()
     }
 
     /// Where what is published for a namespace stands.
@@ -295,6 +317,10 @@ impl Published for Edges {
         }
         let stored = self.0.store.published_blob(digest.as_bytes()).await;
         stored.map(|blob| blob.map(Bytes::from)).map_err(|error| error.to_string())
+    }
+
+    fn looked(&self, namespace: &Namespace) -> watch::Receiver<Option<tokio::time::Instant>> {
+        self.0.looked.follow(namespace)
     }
 
     fn said(&self, peer: &PeerIdentity, said: Said) {

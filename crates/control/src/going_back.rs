@@ -1,6 +1,7 @@
 //! Namespaces and their keys, and going back to what was in one. Knows what that means for the snapshot.
 
 use crate::control::{AuditedControl, with_app, with_plugin};
+use crate::issuers::with_issuer;
 use crate::publish::Published;
 use sidegate_model::namespace::{KnownNamespace, Namespace, NamespaceId};
 use sidegate_model::plugin::PluginId;
@@ -58,7 +59,7 @@ impl AuditedControl {
         publisher.change(context, write, apply).await
     }
 
-    /// Gives a namespace the plugins and apps that it had at a revision.
+    /// Gives a namespace the plugins, apps and issuers that it had at a revision.
     ///
     /// # Errors
     /// Those of [`Store::roll_back`].
@@ -78,6 +79,10 @@ fn with_differences(snapshot: Snapshot, rolled_back: &RolledBack) -> Snapshot {
     let apply = |snapshot: Snapshot, difference: &Difference| match difference {
         Difference { after: Some(Versioned::Plugin(plugin)), .. } => with_plugin(snapshot, plugin),
         Difference { after: Some(Versioned::App(app)), .. } => with_app(snapshot, app),
+        Difference { after: Some(Versioned::Issuer(issuer)), .. } => with_issuer(snapshot, issuer),
+        Difference { before: Some(Versioned::Issuer(issuer)), .. } => {
+            snapshot.with_issuer(issuer.id, None)
+        }
         Difference { before: Some(Versioned::Plugin(plugin)), .. } => {
             snapshot.with_plugin(plugin.id, None).with_registered(plugin.id, None)
         }

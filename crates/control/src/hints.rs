@@ -9,13 +9,13 @@ use std::time::Duration;
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 const LONGEST_PAUSE: Duration = Duration::from_secs(15);
 
-/// Listens until it is dropped; returns where the database gives no hints.
+/// Listens until it is dropped; does nothing where the database gives no hints.
 pub(crate) async fn keep_listening(store: Store, publisher: Publisher) {
     let mut pause = FIRST_PAUSE;
     let mut has_checked = false;
     loop {
         match store.listen().await {
-            Ok(None) => return,
+            Ok(None) => std::future::pending().await,
             Ok(Some(mut hints)) => {
                 // Whatever was said before we listened.
                 publisher.hint();

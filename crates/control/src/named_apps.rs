@@ -1,9 +1,11 @@
-//! The apps that the policy of a plugin names: whether they are there. Knows neither HTTP nor who calls.
+//! The apps that the policy of a plugin names: whether they are there, where an edge that runs the plugin may see them.
+//! Knows neither HTTP nor who calls.
 
 use sidegate_model::app::AppId;
+use sidegate_model::namespace::Namespace;
 use sidegate_model::policy::PolicyOptions;
 use sidegate_model::snapshot::AppTable;
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
 use std::sync::OnceLock;
 
@@ -14,7 +16,7 @@ const MOST_TOLD: usize = 10;
 pub(crate) struct KnownApps {
     apps: AppTable,
     /// Found out when it is asked for the first time, which most requests do not.
-    names: OnceLock<HashSet<String>>,
+    names: OnceLock<HashMap<String, Vec<Namespace>>>,
 }
 
 impl KnownApps {
@@ -23,39 +25,66 @@ impl KnownApps {
         Self { apps, names: OnceLock::new() }
     }
 
-    /// What is wrong with the apps that these options name and the ones before did not: what was
-    /// accepted once is in the way of no other change.
+    /// What is wrong with the apps that these options of a plugin in a namespace name and the ones before did not: what
+    /// was accepted once is in the way of no other change.
     pub(crate) fn problem(
         &self,
+        namespace: &Namespace,
         options: &BTreeMap<String, String>,
         before: &BTreeMap<String, String>,
     ) -> Option<String> {
         let before: HashSet<_> = named(before).collect();
-        let missing = self.missing(options).into_iter().filter(|app| !before.contains(app));
-        let told = told(missing)?;
-        Some(format!("there is no app {told}: create it first, or name another one"))
+        let missing = self.missing(namespace, options);
+        let told = told(missing.into_iter().filter(|app| !before.contains(app)))?;
+        let place = place(namespace);
+        Some(format!("there is no app {told}{place}: create it first, or name another one"))
     }
 
-    /// What an operator should know of the apps that these options name.
-    pub(crate) fn warning(&self, options: &BTreeMap<String, String>) -> Option<String> {
-        let told = told(self.missing(options).into_iter())?;
+    /// What an operator should know of the apps that these options of a plugin in a namespace name.
+    pub(crate) fn warning(
+        &self,
+        namespace: &Namespace,
+        options: &BTreeMap<String, String>,
+    ) -> Option<String> {
+        let told = told(self.missing(namespace, options).into_iter())?;
+        let place = place(namespace);
         Some(format!(
-            "option apps names {told}, which does not exist: it lets nobody in until there is such an app; change the option if it is gone for good"
+            "option apps names {told}, which does not exist{place}: it lets nobody in until there is such an app; change the option if it is gone for good"
         ))
     }
 
-    fn missing(&self, options: &BTreeMap<String, String>) -> Vec<NamedApp> {
-        named(options).filter(|app| !self.is_there(app)).collect()
+    fn missing(&self, namespace: &Namespace, options: &BTreeMap<String, String>) -> Vec<NamedApp> {
+        named(options).filter(|app| !self.is_there(namespace, app)).collect()
     }
 
-    fn is_there(&self, app: &NamedApp) -> bool {
+    /// Whether an edge that runs a plugin of this namespace can have the app.
+    fn is_there(&self, namespace: &Namespace, app: &NamedApp) -> bool {
         match app {
-            NamedApp::Number(number) => self.apps.get(&AppId(*number)).is_some(),
+            NamedApp::Number(number) => {
+                let app = self.apps.get(&AppId(*number));
+                app.is_some_and(|app| namespace.meets(&app.namespace))
+            }
             NamedApp::Name(name) => {
-                let names = || self.apps.iter().map(|app| app.name.clone()).collect();
-                self.names.get_or_init(names).contains(name)
+                let places = self.names.get_or_init(|| self.places_by_name()).get(name);
+                places.is_some_and(|places| places.iter().any(|place| namespace.meets(place)))
             }
         }
+    }
+
+    fn places_by_name(&self) -> HashMap<String, Vec<Namespace>> {
+        let mut names = HashMap::<_, Vec<_>>::new();
+        for app in self.apps.iter() {
+            names.entry(app.name.clone()).or_default().push(app.namespace.clone());
+        }
+        names
+    }
+}
+
+/// Where it was looked for, where that is not everywhere.
+fn place(namespace: &Namespace) -> String {
+    match namespace.is_global() {
+        true => String::new(),
+        false => format!(" in namespace {namespace} or the global one"),
     }
 }
 
@@ -102,22 +131,46 @@ mod tests {
     use sidegate_model::app::App;
 
     fn known(apps: &[(u32, &str)]) -> KnownApps {
-        let app = |(id, name): &(u32, &str)| App {
-            id: AppId(*id),
-            name: (*name).to_owned(),
+        let app = |(id, name): &(u32, &str)| app(*id, name, "");
+        KnownApps::new(apps.iter().map(app).collect())
+    }
+
+    fn app(id: u32, name: &str, namespace: &str) -> App {
+        App {
+            id: AppId(id),
+            name: name.to_owned(),
             description: String::new(),
             owner_email: "o@example.com".to_owned(),
             is_active: false,
             monthly_budget: 0.0,
             rate_limit: 0,
             metadata: serde_json::Map::new(),
-            namespace: <_>::default(),
+            namespace: Namespace::parse(namespace).unwrap(),
             max_staleness: None,
             managed_by: String::new(),
+            made_for: None,
             created_at: 0,
             updated_at: 0,
+        }
+    }
+
+    #[test]
+    fn a_plugin_names_apps_that_its_edges_can_have_and_no_others() {
+        let apps = [app(1, "everywhere", ""), app(2, "shop", "berlin"), app(3, "shop", "oslo")];
+        let known = KnownApps::new(apps.into_iter().chain([app(4, "ski", "oslo")]).collect());
+        let none = BTreeMap::new();
+        let problem = |namespace: &str, apps: &str| {
+            known.problem(&Namespace::parse(namespace).unwrap(), &options(apps), &none)
         };
-        KnownApps::new(apps.iter().map(app).collect())
+        for (namespace, fine) in
+            [("berlin", "shop,2,everywhere,1"), ("oslo", "shop,ski,3,4"), ("", "1,2,ski")]
+        {
+            assert_eq!(problem(namespace, fine), None, "{namespace}: {fine}");
+        }
+        let said = "there is no app 3 or \"ski\" in namespace berlin or the global one: create it first, or name another one";
+        assert_eq!(problem("berlin", "shop,ski,3").as_deref(), Some(said));
+        let told = known.warning(&Namespace::parse("berlin").unwrap(), &options("ski")).unwrap();
+        assert!(told.contains("\"ski\", which does not exist in namespace berlin or"), "{told}");
     }
 
     fn options(apps: &str) -> BTreeMap<String, String> {
@@ -127,7 +180,9 @@ mod tests {
     #[test]
     fn apps_that_do_not_exist_are_told_unless_they_were_named_before() {
         let known = known(&[(1, "a"), (2, "b")]);
-        let problem = |apps: &str, before: &str| known.problem(&options(apps), &options(before));
+        let here = Namespace::global();
+        let problem =
+            |apps: &str, before: &str| known.problem(&here, &options(apps), &options(before));
         for fine in ["*", "a", "1", "a,b,2", "not,readable,"] {
             assert_eq!(problem(fine, "*"), None, "{fine}");
         }
@@ -140,13 +195,13 @@ mod tests {
 
     #[test]
     fn a_warning_names_what_is_gone_and_not_too_much_of_it() {
-        let known = known(&[(1, "a")]);
-        assert_eq!(known.warning(&options("a,1")), None);
-        assert_eq!(known.warning(&BTreeMap::new()), None);
-        let said = known.warning(&options("a,b")).unwrap();
+        let (known, here) = (known(&[(1, "a")]), Namespace::global());
+        assert_eq!(known.warning(&here, &options("a,1")), None);
+        assert_eq!(known.warning(&here, &BTreeMap::new()), None);
+        let said = known.warning(&here, &options("a,b")).unwrap();
         assert!(said.starts_with("option apps names \"b\", which does not exist: "), "{said}");
         let many: Vec<_> = (2..=14).map(|n: u32| n.to_string()).collect();
-        let said = known.warning(&options(&many.join(","))).unwrap();
+        let said = known.warning(&here, &options(&many.join(","))).unwrap();
         let begins = "option apps names 2, 3, 4, 5, 6, 7, 8, 9, 10, 11 or 3 more, which ";
         assert!(said.starts_with(begins), "{said}");
     }

@@ -8,12 +8,13 @@
 use sidegate_model::actor::AuditContext;
 use sidegate_model::namespace::Namespace;
 use sidegate_model::snapshot::{Revision, Snapshot};
-use sidegate_store::{Store, StoreError, StoredHead, Written};
+use sidegate_store::{SealedSpecs, Stamp, Store, StoreError, StoredHead, Written};
 use std::future::Future;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::sync::{Notify, OwnedMutexGuard, watch};
+use tokio::time::Instant;
 
 /// Pauses between attempts to read the store again after a change could not be followed.
 const RELOAD_PAUSES: [Duration; 3] =
@@ -31,6 +32,15 @@ pub struct Published<T> {
     pub revision: Revision,
 }
 
+/// What shall be, and how often a restored database was followed until then.
+#[derive(Debug, Clone)]
+pub(crate) struct Desired {
+    /// What shall be.
+    pub(crate) snapshot: Arc<Snapshot>,
+    /// Grows with each database that is not the one of before.
+    pub(crate) restores: u64,
+}
+
 /// Writes to the store and publishes what came of it. Copies share one sequence of snapshots.
 #[derive(Clone)]
 pub struct Publisher {
@@ -43,8 +53,12 @@ pub struct Publisher {
     callers_only: Arc<AtomicBool>,
     /// A database that was restored is followed, too, although its revision is a lower one.
     follows_restores: Arc<AtomicBool>,
+    /// How often a restored database was followed.
+    restores: Arc<AtomicU64>,
     /// How far what is stored has come, as it was last looked for.
     stored: watch::Sender<Option<StoredHead>>,
+    /// The same, also where it has not moved, with when it was begun to look.
+    looks: watch::Sender<Option<Look>>,
     /// Somebody else may have stored something.
     hint: Arc<Notify>,
 }
@@ -55,10 +69,24 @@ pub struct Publisher {
 )]
 type TurnLock = tokio::sync::Mutex<Turn>;
 
+/// How far what is stored had come at some moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Look {
+    /// When it was begun to look: all that was stored before is in it.
+    pub(crate) at: Instant,
+    /// What was found.
+    pub(crate) head: StoredHead,
+    /// Restored databases that were followed until then.
+    pub(crate) restores: u64,
+}
+
 /// The right to write and publish; held by one change at a time.
 struct Turn {
     /// The published snapshot may lack something that is stored.
     is_behind: bool,
+    /// Revisions that were published and that a database must still have which was not restored: the newest that was
+    /// looked for, and the newest that was made here since.
+    stamps: [Option<Stamp>; 2],
 }
 
 impl Publisher {
@@ -70,7 +98,7 @@ impl Publisher {
         let snapshot = store.load_snapshot().await?;
         let (global, _) = watch::channel(Arc::new(snapshot.within(&[Namespace::global()], None)));
         let (sender, _) = watch::channel(Arc::new(snapshot));
-        let turn = Arc::new(TurnLock::new(Turn { is_behind: false }));
+        let turn = Arc::new(TurnLock::new(Turn { is_behind: false, stamps: [None; 2] }));
         Ok(Self {
             store,
             sender,
@@ -78,7 +106,9 @@ impl Publisher {
             turn,
             callers_only: Arc::default(),
             follows_restores: Arc::default(),
+            restores: Arc::default(),
             stored: watch::Sender::default(),
+            looks: watch::Sender::default(),
             hint: Arc::default(),
         })
     }
@@ -146,6 +176,34 @@ impl Publisher {
         Ok(revision)
     }
 
+    /// The same where the secrets of plugins are needed as they are sealed: both are of one revision, and nothing that is
+    /// written meanwhile comes between. `None` where the store has gone back, which [`Publisher::follow`] looks into.
+    ///
+    /// # Errors
+    /// Fails when the store cannot be read; then nothing is published.
+    pub(crate) async fn refresh_with_sealed(
+        &self,
+    ) -> Result<Option<(Desired, SealedSpecs)>, StoreError> {
+        let mut turn = self.turn.clone().lock_owned().await;
+        let (snapshot, specs) = self.store.load_snapshot_with_sealed().await?;
+        snapshot.follow_token_uses(&self.sender.borrow().clone());
+        let revision = snapshot.revision;
+        self.publish(&mut turn, snapshot);
+        let desired = self.desired(&mut self.sender.subscribe());
+        if desired.snapshot.revision != revision {
+            self.hint();
+            return Ok(None);
+        }
+        Ok(Some((desired, specs)))
+    }
+
+    /// What was published last, with the number of restored databases that were followed until then; it counts as seen.
+    pub(crate) fn desired(&self, published: &mut watch::Receiver<Arc<Snapshot>>) -> Desired {
+        let seen = published.borrow_and_update();
+        // Nobody publishes while it is borrowed.
+        Desired { snapshot: seen.clone(), restores: self.restores.load(Ordering::Acquire) }
+    }
+
     /// Publishes what other processes store, soon after they did. Never returns.
     ///
     /// It runs all the time, for nobody can say that there is no other process: at a takeover both write,
@@ -179,6 +237,11 @@ impl Publisher {
         self.stored.subscribe()
     }
 
+    /// Each look at what is stored that succeeded; none while nobody can look.
+    pub(crate) fn looks(&self) -> watch::Receiver<Option<Look>> {
+        self.looks.subscribe()
+    }
+
     /// Lets [`Publisher::follow`] publish a database that was restored: its revision may be a lower one than before.
     pub fn follow_restores(&self) {
         self.follows_restores.store(true, Ordering::Release);
@@ -198,14 +261,37 @@ impl Publisher {
         // Our own changes are published within their turn.
         let mut turn = self.turn.clone().lock_owned().await;
         let current = self.sender.borrow().clone();
+        let at = Instant::now();
         let head = self.store.stored_head().await?;
-        let is_restored =
-            head.revision < current.revision && self.follows_restores.load(Ordering::Acquire);
+        let is_restored = self.follows_restores.load(Ordering::Acquire)
+            && (head.revision < current.revision || self.is_another(&turn, &head).await?);
         if head.revision > current.revision || is_restored {
             self.take_over(&mut turn, &current, is_restored).await?;
         }
+        turn.stamps = [head.stamp, None];
         self.stored.send_if_modified(|known| known.replace(head) != Some(head));
+        // What was published before a restore is not what is stored now.
+        if !is_restored {
+            // None is followed while the turn lasts.
+            let restores = self.restores.load(Ordering::Acquire);
+            self.looks.send_replace(Some(Look { at, head, restores }));
+        }
         Ok(())
+    }
+
+    /// Whether the database has another revision where it had one that was published: it was restored, and has come as
+    /// far again, or further. What is no longer written down tells nothing.
+    async fn is_another(&self, turn: &Turn, head: &StoredHead) -> Result<bool, StoreError> {
+        for known in turn.stamps.into_iter().flatten() {
+            let stored = match head.stamp {
+                Some(newest) if newest.revision == known.revision => Some(newest),
+                _ => self.store.stamp(known.revision).await?,
+            };
+            if stored.is_some_and(|stored| stored != known) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     async fn take_over(
@@ -224,9 +310,16 @@ impl Publisher {
         };
         if is_restored {
             let (before, now) = (current.revision, next.revision);
-            tracing::warn!(before, now, "the database has gone back: it was restored, most likely");
+            tracing::warn!(
+                before,
+                now,
+                "the database is not the one of before: it was restored, most likely"
+            );
             let seen = next.within(&[Namespace::global()], None);
-            self.sender.send_replace(Arc::new(next));
+            self.sender.send_modify(|published| {
+                self.restores.fetch_add(1, Ordering::AcqRel);
+                *published = Arc::new(next);
+            });
             self.global.send_replace(Arc::new(seen));
             turn.is_behind = false;
             return Ok(());
@@ -249,6 +342,9 @@ impl Publisher {
         let was_behind = std::mem::replace(&mut turn.is_behind, true);
         let outcome = write().await;
         let current = self.sender.borrow().clone();
+        if let Some(stamp) = outcome.as_ref().ok().and_then(|written| written.stamp) {
+            turn.stamps[1] = Some(stamp);
+        }
         match &outcome {
             Ok(written) if !was_behind && written.revision == current.revision => {
                 turn.is_behind = false;

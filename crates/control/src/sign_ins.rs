@@ -1,5 +1,5 @@
 //! What the admin API notes of those who come to it, on its way to the database: whom it refused, for the audit log,
-//! and when admin tokens were last used. No request waits for that. Whoever refuses to stop being refused fills
+//! and when admin tokens and sessions of the console were last used. No request waits for that. Whoever refuses to stop being refused fills
 //! neither memory nor database: the same again is counted, and each minute has a bound.
 //!
 //! Knows no request; what is refused, and why, it is told.
@@ -7,6 +7,7 @@
 use sidegate_model::UnixMillis;
 use sidegate_model::actor::Who;
 use sidegate_model::admin_token::AdminTokenId;
+use sidegate_model::console_session::ConsoleSessionId;
 use sidegate_store::{Refusal, Store, StoreError};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -65,7 +66,31 @@ struct Noted {
     refusals: Refusals,
     /// Of minutes before, as far as it is not written.
     late: Refusals,
-    uses: BTreeMap<AdminTokenId, UnixMillis>,
+    uses: Uses,
+}
+
+/// When things were last used.
+#[derive(Debug, Default)]
+struct Uses {
+    admin_tokens: BTreeMap<AdminTokenId, UnixMillis>,
+    sessions: BTreeMap<ConsoleSessionId, UnixMillis>,
+}
+
+impl Uses {
+    fn is_empty(&self) -> bool {
+        self.admin_tokens.is_empty() && self.sessions.is_empty()
+    }
+
+    fn give_back(&mut self, uses: Self) {
+        for (id, time) in uses.admin_tokens {
+            let last = self.admin_tokens.entry(id).or_insert(time);
+            *last = time.max(*last);
+        }
+        for (id, time) in uses.sessions {
+            let last = self.sessions.entry(id).or_insert(time);
+            *last = time.max(*last);
+        }
+    }
 }
 
 /// Notes and writes. Copies share what they have noted.
@@ -138,14 +163,7 @@ impl Noted {
                 None => self.add_late(refused, counted),
             }
         }
-        self.give_back_uses(batch.uses);
-    }
-
-    fn give_back_uses(&mut self, uses: BTreeMap<AdminTokenId, UnixMillis>) {
-        for (id, time) in uses {
-            let last = self.uses.entry(id).or_insert(time);
-            *last = time.max(*last);
-        }
+        self.uses.give_back(batch.uses);
     }
 }
 
@@ -153,7 +171,7 @@ impl Noted {
 struct Batch {
     minute: UnixMillis,
     counted: Vec<(Refused, Counted)>,
-    uses: BTreeMap<AdminTokenId, UnixMillis>,
+    uses: Uses,
 }
 
 impl Batch {
@@ -187,7 +205,14 @@ impl SignIns {
     /// An admin token was used that was used before at `last`. Uses within a minute are one.
     pub(crate) fn used(&self, id: AdminTokenId, last: Option<UnixMillis>, now: UnixMillis) {
         let is_new = last.is_none_or(|last| now.div_euclid(MINUTE) > last.div_euclid(MINUTE));
-        if is_new && self.noted().uses.insert(id, now).is_none() {
+        if is_new && self.noted().uses.admin_tokens.insert(id, now).is_none() {
+            self.due.notify_one();
+        }
+    }
+
+    /// A session was used whose last use is noted anew.
+    pub(crate) fn session_used(&self, id: ConsoleSessionId, now: UnixMillis) {
+        if self.noted().uses.sessions.insert(id, now).is_none() {
             self.due.notify_one();
         }
     }
@@ -216,16 +241,27 @@ impl SignIns {
         self.write_uses(batch.uses).await
     }
 
-    async fn write_uses(&self, uses: BTreeMap<AdminTokenId, UnixMillis>) -> Result<(), StoreError> {
+    async fn write_uses(&self, uses: Uses) -> Result<(), StoreError> {
         if uses.is_empty() {
             return Ok(());
         }
-        let list: Vec<_> = uses.iter().map(|(id, time)| (*id, *time)).collect();
-        let written = self.store.note_admin_token_uses(&list).await;
+        let written = self.store_uses(&uses).await;
         if written.is_err() {
-            self.noted().give_back_uses(uses);
+            self.noted().uses.give_back(uses);
         }
         written
+    }
+
+    async fn store_uses(&self, uses: &Uses) -> Result<(), StoreError> {
+        let tokens: Vec<_> = uses.admin_tokens.iter().map(|(id, time)| (*id, *time)).collect();
+        if !tokens.is_empty() {
+            self.store.note_admin_token_uses(&tokens).await?;
+        }
+        let sessions: Vec<_> = uses.sessions.iter().map(|(id, time)| (*id, *time)).collect();
+        if !sessions.is_empty() {
+            self.store.note_console_session_uses(&sessions).await?;
+        }
+        Ok(())
     }
 
     /// Writes whenever there is something, until it is dropped.

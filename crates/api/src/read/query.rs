@@ -74,7 +74,7 @@ mod tests {
         };
         assert_eq!(read(&pairs), Ok(expected));
         let word = [("schema".to_owned(), "ignore".to_owned())];
-        let expected = ChangeQuery { schema: Some(SchemaCheck::Ignore) };
+        let expected = ChangeQuery { schema: Some(SchemaCheck::Ignore), ..ChangeQuery::default() };
         assert_eq!(read_query::<ChangeQuery>(word).settle(Ok), Ok(expected));
     }
 

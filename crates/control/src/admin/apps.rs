@@ -13,7 +13,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
-use sidegate_api::app::{AppAttributes, AppFields, AppQuery};
+use sidegate_api::app::{AppAttributes, AppFields, AppQuery, MadeForClient};
 use sidegate_api::error::Problem;
 use sidegate_api::read::Members;
 use sidegate_api::resource::ResourceType;
@@ -108,6 +108,9 @@ fn shape(app: App) -> Versioned<AppAttributes> {
         namespace: app.namespace.as_str().to_owned(),
         max_staleness: staleness_text(app.max_staleness),
         managed_by: app.managed_by,
+        made_for: app
+            .made_for
+            .map(|it| MadeForClient { issuer: it.issuer.to_string(), client: it.client }),
         created_at: time_text(app.created_at),
         updated_at: time_text(app.updated_at),
     };
@@ -123,12 +126,8 @@ pub(crate) async fn list(
         let AppQuery { page, limit, page_size, name, namespace, managed_by } = query;
         let mut problems = Vec::new();
         let namespace = namespaces::said(namespace.as_deref(), &mut problems);
-        match (PageQuery { page, limit, page_size }).read() {
-            Ok(page) if problems.is_empty() => {
-                Ok((page, AppFilter { name, namespace, managed_by }))
-            }
-            page => Err(page.err().unwrap_or_default().into_iter().chain(problems).collect()),
-        }
+        let page = PageQuery { page, limit, page_size }.read_with(problems)?;
+        Ok((page, AppFilter { name, namespace, managed_by }))
     })?;
     let listing = state.control.view().list_apps(&filter, page).await?;
     Ok(Json(page_of(listing, shape)).into_response())

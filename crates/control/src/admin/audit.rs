@@ -23,19 +23,17 @@ struct Wanted {
 }
 
 fn wanted(query: AuditQuery) -> Result<Wanted, Vec<Problem>> {
-    let AuditQuery { before, limit, actor, kind, id, since, until, outcome } = query;
+    let AuditQuery { before, limit, actor, kind, id, since, until, outcome, operation, name } =
+        query;
     let mut problems = Vec::new();
     let since = said("since", since, time, &mut problems);
     let until = said("until", until, time, &mut problems);
-    let page = PageQuery { page: None, limit, page_size: None }.read();
-    match page {
-        Ok(page) if problems.is_empty() => {
-            let (kind, outcome) = (kind.map(Into::into), outcome.map(Into::into));
-            let filter = AuditFilter { actor, kind, thing_id: id, since, until, outcome };
-            Ok(Wanted { filter, before, size: page.size() })
-        }
-        page => Err(page.err().unwrap_or_default().into_iter().chain(problems).collect()),
-    }
+    let page = PageQuery { page: None, limit, page_size: None }.read_with(problems)?;
+    let (kind, outcome) = (kind.map(Into::into), outcome.map(Into::into));
+    let (thing_id, thing_name) = (id, name);
+    let filter =
+        AuditFilter { actor, kind, thing_id, since, until, outcome, operation, thing_name };
+    Ok(Wanted { filter, before, size: page.size() })
 }
 
 fn shape(entry: AuditEntry) -> Resource<AuditAttributes> {
@@ -45,6 +43,7 @@ fn shape(entry: AuditEntry) -> Resource<AuditAttributes> {
         at: time_text(entry.at),
         actor: entry.who.as_ref().map(|who| who.name().to_owned()),
         admin_token_id: entry.who.as_ref().and_then(Who::admin_token).map(|id| id.0),
+        user_id: entry.who.as_ref().and_then(Who::user).map(|id| id.0),
         peer: entry.peer.map(|peer| peer.to_string()),
         operation: entry.operation,
         outcome: entry.outcome.into(),

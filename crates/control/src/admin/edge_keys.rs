@@ -2,9 +2,9 @@
 //! starts from without its control plane.
 
 use super::auth::Caller;
-use super::edges::namespace_of;
 use super::error::ApiError;
 use super::extract::{Fields, Query};
+use super::namespaces::said_or_global;
 use super::state::AdminState;
 use super::types::{resource, time_text};
 use axum::Json;
@@ -47,8 +47,7 @@ pub(crate) async fn bootstrap_file(
     State(state): State<AdminState>,
     Query(query): Query<BootstrapFileQuery>,
 ) -> Result<Response, ApiError> {
-    let namespace =
-        query.settle(|query| namespace_of(query.namespace.as_deref().unwrap_or_default()))?;
+    let namespace = query.settle(|query| said_or_global(query.namespace.as_deref()))?;
     let edges = state.edges()?;
     let file = edges.bootstrap_file(&namespace).await?;
     let attributes = BootstrapFileAttributes {
@@ -65,8 +64,7 @@ pub(crate) async fn namespace_key(
     caller: Caller,
     Fields(fields): Fields<NamespaceKeyFields>,
 ) -> Result<Response, ApiError> {
-    let namespace =
-        fields.settle(|fields| namespace_of(fields.namespace.as_deref().unwrap_or_default()))?;
+    let namespace = fields.settle(|fields| said_or_global(fields.namespace.as_deref()))?;
     let edges = state.edges()?;
     let attributes = NamespaceKeyAttributes {
         key_file: edges.key_file(&namespace, caller.context()).await?,

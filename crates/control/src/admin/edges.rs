@@ -5,6 +5,7 @@ use super::auth::Caller;
 use super::error::{ApiError, found};
 use super::extract::{Fields, Id, Query};
 use super::if_match::IfMatch;
+use super::namespaces;
 use super::state::{AdminState, changed_at_once, created_at_once, deleted_at_once, shown};
 use super::types::{PageQuery, Versioned, listing_of, page_of, resource, time_text};
 use crate::edges::{EdgeStatus, Edges, SeenEdge};
@@ -23,7 +24,7 @@ use sidegate_model::duration::parse_duration;
 use sidegate_model::edge::{Edge, EdgeId, EdgeState, JoinToken, check_name};
 use sidegate_model::namespace::Namespace;
 use sidegate_model::sha256::Sha256;
-use sidegate_store::{EdgeFilter, NewEdge};
+use sidegate_store::{EdgeFilter, NewEdge, Page, Store, StoreError};
 use std::time::Duration;
 
 /// Longest life of a join token.
@@ -36,9 +37,10 @@ pub(crate) async fn list(
 ) -> Result<Response, ApiError> {
     let (page, name, filter) = query.settle(|query| {
         let EdgeQuery { page, limit, page_size, name, namespace, state } = query;
-        let namespace = namespace.as_deref().map(namespace_of).transpose()?;
+        let mut problems = Vec::new();
+        let namespace = namespaces::said(namespace.as_deref(), &mut problems);
         let filter = EdgeFilter { namespace, state: state.map(Into::into) };
-        Ok((PageQuery { page, limit, page_size }.read()?, name, filter))
+        Ok((PageQuery { page, limit, page_size }.read_with(problems)?, name, filter))
     })?;
     let edges = state.edges()?;
     let store = state.control.store();
@@ -132,7 +134,7 @@ fn read(
     let EdgeFields { name, namespace, join_token_expires_in } = fields;
     let name = name.unwrap_or_default();
     let name_problem = check_name(&name).err().map(|told| Problem::at("name", told));
-    let namespace = namespace_of(namespace.as_deref().unwrap_or_default());
+    let namespace = namespaces::said_or_global(namespace.as_deref());
     let life = life(edges, join_token_expires_in.as_deref());
     match (name_problem, namespace, life) {
         (None, Ok(namespace), Ok(life)) => {
@@ -144,10 +146,6 @@ fn read(
             Err(problems)
         }
     }
-}
-
-pub(crate) fn namespace_of(text: &str) -> Result<Namespace, Vec<Problem>> {
-    Namespace::parse(text).map_err(|error| vec![Problem::at("namespace", error.to_string())])
 }
 
 fn life(edges: &Edges, said: Option<&str>) -> Result<Duration, Problem> {
@@ -180,6 +178,26 @@ fn with_token(edges: &Edges, edge: Edge, secret: &JoinTokenText) -> Versioned<Ed
     versioned
 }
 
+/// All edges, each with its number, as far as so many pages of them go.
+pub(super) async fn shapes(
+    edges: &Edges,
+    store: &Store,
+    most_pages: u32,
+) -> Result<Vec<(String, EdgeAttributes)>, StoreError> {
+    let mut all = Vec::new();
+    for number in 1..=most_pages {
+        let page = Page::new(number, Page::MAX_SIZE)?;
+        let items = store.list_edges(&EdgeFilter::default(), page).await?.items;
+        let is_last = items.len() < Page::MAX_SIZE as usize;
+        let shaped = items.into_iter().map(|(edge, is)| shape(edges, edge, Some(is)).data);
+        all.extend(shaped.map(|data| (data.id, data.attributes)));
+        if is_last {
+            break;
+        }
+    }
+    Ok(all)
+}
+
 /// What the store says of it, and what it said last.
 fn shape(edges: &Edges, edge: Edge, state: Option<EdgeState>) -> Versioned<EdgeAttributes> {
     let version = edge.version();
@@ -197,19 +215,21 @@ fn shape(edges: &Edges, edge: Edge, state: Option<EdgeState>) -> Versioned<EdgeA
     let status = seen.status.as_ref();
     let here = status.filter(|_| seen.is_connected);
     let condition = status.and_then(EdgeStatus::condition);
+    let last_seen_at = seen.last_seen_at();
     let attributes = EdgeAttributes {
         state: state.into(),
         created_at: time_text(edge.created_at),
         joined_at: edge.joined.map(|joined| time_text(joined.at)),
         revoked_at: edge.revoked_at.map(time_text),
         join_token_expires_at: edge.join_token.map(|token| time_text(token.expires_at)),
-        last_seen_at: edge.last_seen_at.map(time_text),
+        last_seen_at: last_seen_at.map(time_text),
         version: status
             .map(|status| status.told.version.clone())
             .filter(|version| !version.is_empty())
             .or_else(|| Some(edge.last_version.clone()).filter(|version| !version.is_empty())),
         replica: here.map(|status| status.replica.clone()),
         connected_since: here.map(|status| time_text(status.told.attached_at)),
+        client_url: status.and_then(EdgeStatus::clients).map(|at| at.to_string()),
         stale_for_seconds: condition.and_then(|told| told.stale_for).map(|time| time.as_secs()),
         certificate_expires_at: condition
             .and_then(|told| told.certificate_expires_at)

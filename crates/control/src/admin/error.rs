@@ -1,6 +1,7 @@
 //! From what went wrong to a refusal: which code, which words, what goes to the log only. The body
 //! itself, which needs the request's id, is written by `frame`. Knows no route and no noun.
 
+use crate::checked_config::Unchecked;
 use crate::edges::{BootstrapError, EdgesError};
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
@@ -9,6 +10,7 @@ use http::{HeaderValue, StatusCode};
 use sidegate_api::error::{ErrorBody, ErrorCode, Problem};
 use sidegate_model::app::InvalidApp;
 use sidegate_model::plugin::InvalidPlugin;
+use sidegate_model::plugin_page::PageFailure;
 use sidegate_model::role::Role;
 use sidegate_store::StoreError;
 
@@ -17,12 +19,24 @@ use sidegate_store::StoreError;
 pub(crate) struct ApiError {
     code: ErrorCode,
     problems: Vec<Problem>,
+    /// After how many seconds to try again.
+    retry_after: Option<u32>,
 }
 
 impl ApiError {
     /// A refusal for one reason.
     pub(crate) fn new(code: ErrorCode, detail: impl Into<String>) -> Self {
-        Self { code, problems: vec![Problem::from(detail.into())] }
+        Self { code, problems: vec![Problem::from(detail.into())], retry_after: None }
+    }
+
+    /// 429: whoever it is may try again after so many seconds.
+    pub(crate) fn too_many(detail: impl Into<String>, seconds: u32) -> Self {
+        Self { retry_after: Some(seconds), ..Self::new(ErrorCode::TooManyRequests, detail) }
+    }
+
+    /// 503: there is no room for it; it may be tried again after so many seconds.
+    pub(crate) fn unavailable_for(detail: impl Into<String>, seconds: u32) -> Self {
+        Self { retry_after: Some(seconds), ..Self::new(ErrorCode::Unavailable, detail) }
     }
 
     /// 400: the request itself must change.
@@ -43,13 +57,37 @@ impl ApiError {
                 format!("only the role {needed} may change this; nothing was changed"),
             )
         };
-        Self { code: ErrorCode::InsufficientRole, problems: fields.iter().map(problem).collect() }
+        let problems = fields.iter().map(problem).collect();
+        Self { code: ErrorCode::InsufficientRole, problems, retry_after: None }
     }
 
-    /// What is said, where it is refused for a role that is too weak.
-    pub(crate) fn insufficient_role_detail(&self) -> Option<String> {
+    /// The same with one more that is said.
+    pub(crate) fn with(mut self, problem: Problem) -> Self {
+        self.problems.push(problem);
+        self
+    }
+
+    /// What is said, in one text.
+    pub(crate) fn detail(&self) -> String {
         let details: Vec<_> = self.problems.iter().map(|problem| problem.detail.as_str()).collect();
-        (self.code == ErrorCode::InsufficientRole).then(|| details.join("; "))
+        details.join("; ")
+    }
+
+    /// What is said, where it is refused for a role that is too weak, or since nobody may do it here.
+    pub(crate) fn insufficient_role_detail(&self) -> Option<String> {
+        let is_told = [ErrorCode::InsufficientRole, ErrorCode::ReadOnly].contains(&self.code);
+        is_told.then(|| self.detail())
+    }
+
+    /// What is wrong with what was sent, or contradicts what there is: what a preview tells in place of a refusal.
+    ///
+    /// # Errors
+    /// This, where it is refused for anything else.
+    pub(super) fn into_problems_of_content(self) -> Result<Vec<Problem>, Self> {
+        match self.code {
+            ErrorCode::InvalidRequest | ErrorCode::Conflict => Ok(self.problems),
+            _ => Err(self),
+        }
     }
 
     /// 500: our fault. `internal` goes to the log only.
@@ -82,7 +120,7 @@ impl ApiError {
 /// 400 with everything that is wrong, which is at least one thing.
 impl From<Vec<Problem>> for ApiError {
     fn from(problems: Vec<Problem>) -> Self {
-        Self { code: ErrorCode::InvalidRequest, problems }
+        Self { code: ErrorCode::InvalidRequest, problems, retry_after: None }
     }
 }
 
@@ -106,6 +144,40 @@ impl From<StoreError> for ApiError {
             | StoreError::Open { .. }
             | StoreError::Keys { .. }
             | StoreError::Damaged { .. } => Self::internal(Chain(&error)),
+        }
+    }
+}
+
+impl From<Unchecked> for ApiError {
+    fn from(why: Unchecked) -> Self {
+        match why {
+            Unchecked::Broken(problems) => problems.into(),
+            Unchecked::Restless => {
+                Self::unavailable("the configuration became another one whenever it was looked at")
+            }
+            Unchecked::Failed(internal) => Self::internal(internal),
+        }
+    }
+}
+
+impl From<PageFailure> for ApiError {
+    fn from(failure: PageFailure) -> Self {
+        let detail = failure.to_string();
+        match failure {
+            PageFailure::NotHere(_) => Self::new(ErrorCode::Conflict, detail),
+            PageFailure::NotStarted { retry_after, .. } if !retry_after.is_zero() => {
+                let seconds = u32::try_from(retry_after.as_secs() + 1).unwrap_or(u32::MAX);
+                let refusal = Self::new(ErrorCode::Unavailable, detail);
+                Self { retry_after: Some(seconds), ..refusal }
+            }
+            PageFailure::Busy(_) => Self::new(ErrorCode::Unavailable, detail),
+            PageFailure::TooMany(_) => Self::too_many(detail, 1),
+            PageFailure::NoSuchAsset(_) => Self::not_found(detail),
+            PageFailure::NotStarted { .. }
+            | PageFailure::Ended(_)
+            | PageFailure::Late(_)
+            | PageFailure::Unusable(_)
+            | PageFailure::Said(_) => Self::new(ErrorCode::PluginFailed, detail),
         }
     }
 }
@@ -174,7 +246,9 @@ impl IntoResponse for ApiError {
                 WWW_AUTHENTICATE,
                 HeaderValue::from_static("Bearer realm=\"sidegate-admin\""),
             )),
-            ErrorCode::Unavailable => Some((RETRY_AFTER, HeaderValue::from_static("1"))),
+            ErrorCode::Unavailable | ErrorCode::TooManyRequests => {
+                Some((RETRY_AFTER, HeaderValue::from(self.retry_after.unwrap_or(1))))
+            }
             _ => None,
         };
         response.headers_mut().extend(header.map(|(name, value)| (Some(name), value)));

@@ -14,6 +14,7 @@ use sidegate_api::resource::{ResourceType, Shown};
 use sidegate_model::explain::ImaginedRequest;
 use sidegate_model::name::shortened;
 use sidegate_model::node::NodeId;
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 /// A node answers from memory; one that cannot be reached must not hold anybody up.
@@ -72,6 +73,24 @@ fn imagined(fields: ExplainFields) -> Result<(Option<String>, ImaginedRequest), 
         let told = "give the path as it would be sent, from / on, as in /plugins/echo/hello?a=1";
         problems.push(Problem::at("path", told));
     }
+    let all = checked_headers(headers, token, &mut problems);
+    let address = client.as_deref().map(str::parse::<IpAddr>).transpose();
+    if address.is_err() {
+        problems.push(Problem::at("client", "give an IP address, without a port"));
+    }
+    if !problems.is_empty() {
+        return Err(problems);
+    }
+    let client = address.ok().flatten();
+    Ok((node, ImaginedRequest { method, target, headers: all, client }))
+}
+
+/// The headers of a request, with the token as one of them; what is wrong with them is added to the problems.
+pub(super) fn checked_headers(
+    headers: Option<BTreeMap<String, String>>,
+    token: Option<String>,
+    problems: &mut Vec<Problem>,
+) -> Vec<(String, String)> {
     let mut all: Vec<(String, String)> = headers.unwrap_or_default().into_iter().collect();
     if all.len() > MAX_HEADERS {
         problems.push(Problem::at("headers", format!("name at most {MAX_HEADERS}")));
@@ -93,13 +112,5 @@ fn imagined(fields: ExplainFields) -> Result<(Option<String>, ImaginedRequest), 
         }
         all.push(("authorization".to_owned(), value));
     }
-    let address = client.as_deref().map(str::parse::<IpAddr>).transpose();
-    if address.is_err() {
-        problems.push(Problem::at("client", "give an IP address, without a port"));
-    }
-    if !problems.is_empty() {
-        return Err(problems);
-    }
-    let client = address.ok().flatten();
-    Ok((node, ImaginedRequest { method, target, headers: all, client }))
+    all
 }

@@ -93,6 +93,9 @@ fn unreadable(rejection: &BytesRejection) -> ApiError {
     ApiError::bad_request("the body could not be read to its end")
 }
 
+/// What is said of an id that is none.
+const NO_NUMBER: &str = "ids are numbers; find one by name with ?name= on the list";
+
 /// A number in the path. Anything else names nothing, which is 404.
 pub(crate) struct Id(pub(crate) u32);
 
@@ -102,9 +105,22 @@ impl<S: Send + Sync> FromRequestParts<S> for Id {
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
         let text = Path::<String>::from_request_parts(parts, state).await.ok();
         let id = text.as_ref().and_then(|Path(text)| text.parse().ok());
-        id.map(Self).ok_or_else(|| {
-            ApiError::not_found("ids are numbers; find one by name with ?name= on the list")
-        })
+        id.map(Self).ok_or_else(|| ApiError::not_found(NO_NUMBER))
+    }
+}
+
+/// A number in the path, and a key behind it.
+pub(crate) struct IdAndKey(pub(crate) u32, pub(crate) String);
+
+impl<S: Send + Sync> FromRequestParts<S> for IdAndKey {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        let texts = Path::<(String, String)>::from_request_parts(parts, state).await;
+        let Path((id, key)) =
+            texts.map_err(|_| ApiError::bad_request("key: this cannot be decoded"))?;
+        let id = id.parse().map_err(|_| ApiError::not_found(NO_NUMBER))?;
+        Ok(Self(id, key))
     }
 }
 

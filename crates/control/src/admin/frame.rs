@@ -18,6 +18,15 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct RequestDeadline(pub(crate) Duration);
 
+/// The same for what the page of a plugin asks it: its process may have to be started, and then has its time for the answer.
+const PLUGIN_DEADLINE: Duration = Duration::from_secs(90);
+
+/// Whether a request waits for the process of a plugin.
+fn asks_plugin(path: &str) -> bool {
+    let Some(path) = path.strip_prefix("/api/v1/plugins/") else { return false };
+    ["/rpc/", "/assets/"].iter().any(|part| path.contains(part)) || path.starts_with("assets/")
+}
+
 /// Runs a request inside its frame. The query is not logged: it is not ours to judge.
 pub(crate) async fn frame(
     State(RequestDeadline(deadline)): State<RequestDeadline>,
@@ -31,6 +40,7 @@ pub(crate) async fn frame(
     let reads = method.is_safe();
     let span =
         tracing::info_span!("admin", request_id = id.to_str().unwrap_or_default(), %method, path);
+    let deadline = if asks_plugin(&path) { deadline.max(PLUGIN_DEADLINE) } else { deadline };
     let inside = AssertUnwindSafe(next.run(request)).catch_unwind();
     let response = async {
         let response = match tokio::time::timeout(deadline, inside).await {
@@ -53,7 +63,7 @@ pub(crate) async fn frame(
     }
     let headers = response.headers_mut();
     headers.insert(REQUEST_ID, id);
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     response
 }

@@ -6,23 +6,22 @@ use super::error::ApiError;
 use super::extract::{Fields, Id, Query};
 use super::namespaces;
 use super::state::AdminState;
+use super::token_times::{said, time};
 use super::types::{PageQuery, resource, time_text};
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use sidegate_api::error::Problem;
 use sidegate_api::history::{
-    ChangeKind, DiffAttributes, DiffQuery, Difference, RevisionAttributes, RevisionCursor,
-    RevisionList, RevisionQuery, RollbackAttributes, RollbackFields, ThingChange,
+    DiffAttributes, DiffQuery, Difference, RevisionAttributes, RevisionCursor, RevisionList,
+    RevisionQuery, RollbackAttributes, RollbackFields, ThingChange,
 };
 use sidegate_api::resource::{Resource, ResourceType, Shown};
 use sidegate_model::actor::Who;
-use sidegate_model::diff;
+use sidegate_model::diff::{self, ChangeKind};
 use sidegate_model::namespace::Namespace;
 use sidegate_model::snapshot::Revision;
-use sidegate_store::{
-    ChangeKind as StoredKind, Difference as Stored, RevisionEntry, RevisionFilter, Versioned,
-};
+use sidegate_store::{Difference as Stored, RevisionEntry, RevisionFilter, ThingFilter, Versioned};
 
 /// Which part of the history is wanted.
 struct Wanted {
@@ -32,26 +31,16 @@ struct Wanted {
 }
 
 fn wanted(query: RevisionQuery) -> Result<Wanted, Vec<Problem>> {
-    let RevisionQuery { before, limit, namespace, author } = query;
+    let RevisionQuery { before, limit, namespace, author, operation, kind, id, name, since, until } =
+        query;
     let mut problems = Vec::new();
     let namespace = namespaces::said(namespace.as_deref(), &mut problems);
-    let page = PageQuery { page: None, limit, page_size: None }.read();
-    match page {
-        Ok(page) if problems.is_empty() => {
-            let filter = RevisionFilter { namespace, author };
-            Ok(Wanted { filter, before, size: page.size() })
-        }
-        page => Err(page.err().unwrap_or_default().into_iter().chain(problems).collect()),
-    }
-}
-
-fn kind(kind: StoredKind) -> ChangeKind {
-    match kind {
-        StoredKind::Created => ChangeKind::Created,
-        StoredKind::Changed => ChangeKind::Changed,
-        StoredKind::Deleted => ChangeKind::Deleted,
-        StoredKind::Found => ChangeKind::Found,
-    }
+    let since = said("since", since, time, &mut problems);
+    let until = said("until", until, time, &mut problems);
+    let page = PageQuery { page: None, limit, page_size: None }.read_with(problems)?;
+    let thing = ThingFilter { kind: kind.map(Into::into), id, name };
+    let filter = RevisionFilter { namespace, author, operation, since, until, thing };
+    Ok(Wanted { filter, before, size: page.size() })
 }
 
 fn text(namespace: &Namespace) -> String {
@@ -60,7 +49,7 @@ fn text(namespace: &Namespace) -> String {
 
 fn shape(entry: RevisionEntry) -> Resource<RevisionAttributes> {
     let change = |change: sidegate_store::ThingChange| ThingChange {
-        change: kind(change.change),
+        change: change.change,
         kind: change.thing.kind.into(),
         id: change.thing.id.to_string(),
         name: change.thing.name,
@@ -71,7 +60,9 @@ fn shape(entry: RevisionEntry) -> Resource<RevisionAttributes> {
         at: time_text(entry.at),
         author: entry.author.name().to_owned(),
         admin_token_id: Who::admin_token(&entry.author).map(|id| id.0),
+        user_id: Who::user(&entry.author).map(|id| id.0),
         operation: entry.operation,
+        rolled_back_to: entry.back_to,
         namespaces: entry.namespaces.iter().map(text).collect(),
         changes: entry.changes.into_iter().map(change).collect(),
         total_changes: entry.total,
@@ -85,10 +76,15 @@ fn difference(stored: &Stored) -> Option<Difference> {
     let side = after.as_ref().or(before.as_ref())?;
     let fields = match (before, after) {
         (Some(Versioned::App(before)), Some(Versioned::App(after))) => {
-            diff::fields(Some(before), Some(after))
+            diff::fields(Some(&**before), Some(&**after))
         }
-        (Some(Versioned::App(before)), _) => diff::fields(Some(before), None),
-        (_, Some(Versioned::App(after))) => diff::fields(None, Some(after)),
+        (Some(Versioned::App(before)), _) => diff::fields(Some(&**before), None),
+        (_, Some(Versioned::App(after))) => diff::fields(None, Some(&**after)),
+        (Some(Versioned::Issuer(before)), Some(Versioned::Issuer(after))) => {
+            diff::fields(Some(&**before), Some(&**after))
+        }
+        (Some(Versioned::Issuer(before)), _) => diff::fields(Some(&**before), None),
+        (_, Some(Versioned::Issuer(after))) => diff::fields(None, Some(&**after)),
         (Some(Versioned::Plugin(before)), Some(Versioned::Plugin(after))) => {
             diff::fields(Some(&**before), Some(&**after))
         }
@@ -97,13 +93,8 @@ fn difference(stored: &Stored) -> Option<Difference> {
         (None, None) => return None,
     };
     let thing = side.thing();
-    let change = match (before, after) {
-        (None, _) => ChangeKind::Created,
-        (_, None) => ChangeKind::Deleted,
-        _ => ChangeKind::Changed,
-    };
     Some(Difference {
-        change,
+        change: ChangeKind::of(before.is_some(), after.is_some()),
         kind: thing.kind.into(),
         id: thing.id.to_string(),
         name: thing.name,

@@ -6,7 +6,7 @@ use super::error::ApiError;
 use super::extract::{Fields, Id, Query};
 use super::if_match::IfMatch;
 use super::state::{AdminState, shown};
-use super::types::{PageQuery, Versioned, page_of, resource, time_text};
+use super::types::{PageQuery, Versioned, listing_of, page_of, resource, time_text};
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
@@ -15,13 +15,23 @@ use sidegate_api::namespace::{NamespaceAttributes, NamespaceFields, NamespaceQue
 use sidegate_api::resource::ResourceType;
 use sidegate_model::namespace::{KnownNamespace, Namespace, NamespaceId};
 use sidegate_model::snapshot::Revision;
-use sidegate_store::{Listing, Page};
 use std::collections::BTreeMap;
 
 /// The namespace that a field or parameter names, where it was sent.
 pub(super) fn said(text: Option<&str>, problems: &mut Vec<Problem>) -> Option<Namespace> {
     let read = Namespace::parse(text?);
     read.map_err(|problem| problems.push(Problem::at("namespace", problem.to_string()))).ok()
+}
+
+/// The namespace that a field or parameter names; the global one where nothing was sent.
+pub(super) fn said_or_global(text: Option<&str>) -> Result<Namespace, Vec<Problem>> {
+    let mut problems = Vec::new();
+    let namespace = said(text, &mut problems);
+    if problems.is_empty() {
+        Ok(namespace.unwrap_or_else(Namespace::global))
+    } else {
+        Err(problems)
+    }
 }
 
 /// Those of which the newest revision is asked for only where one is shown.
@@ -50,15 +60,8 @@ pub(crate) async fn list(
     let mut all = store.list_namespaces().await?;
     all.retain(|namespace| name.as_ref().is_none_or(|name| namespace.name.as_str() == name));
     let heads = store.heads().await?;
-    Ok(Json(page_of(on_page(all, page), |namespace| shape(namespace, &heads))).into_response())
-}
-
-/// One page of what is there in full: there are few.
-fn on_page<T>(all: Vec<T>, page: Page) -> Listing<T> {
-    let total = all.len() as u64;
-    let size = page.size() as usize;
-    let before = size.saturating_mul(page.number() as usize - 1);
-    Listing { items: all.into_iter().skip(before).take(size).collect(), total, page }
+    let listing = listing_of(all, page);
+    Ok(Json(page_of(listing, |namespace| shape(namespace, &heads))).into_response())
 }
 
 /// `POST /namespaces`

@@ -11,7 +11,9 @@ use sidegate_api::plugin::PluginFields;
 use sidegate_api::read::Members;
 use sidegate_model::merge_patch;
 use sidegate_model::plugin::{CUSTOM_ENDPOINT, Plugin, PluginDraft};
-use sidegate_model::secret::{SecretPlaces, restore_config, restore_options};
+use sidegate_model::secret::{
+    SecretPlaces, restore_config, restore_options, with_other_secrets, with_other_variables,
+};
 use std::collections::BTreeMap;
 
 /// Every hook a plugin can name. Those besides [`CUSTOM_ENDPOINT`] are kept and not acted upon.
@@ -31,7 +33,8 @@ const HOOKS: [&str; 11] = [
 
 /// The plugin a client wants to create.
 pub(crate) fn created(fields: PluginFields, apps: &KnownApps) -> Result<PluginDraft, Vec<Problem>> {
-    let nothing = Stored { draft: PluginDraft::new("", ""), secrets: SecretPlaces::default() };
+    let (draft, secrets) = (PluginDraft::new("", ""), SecretPlaces::default());
+    let nothing = Stored { draft, secrets, other: None };
     amended_by(fields, nothing, apps)
 }
 
@@ -52,11 +55,18 @@ pub(crate) struct Stored {
     draft: PluginDraft,
     /// Which of its settings are secrets whatever they are called.
     secrets: SecretPlaces,
+    /// What is taken for every secret that is sent in clear, where that is not to count for what it is.
+    other: Option<String>,
 }
 
 impl Stored {
     pub(crate) fn of(plugin: &Plugin) -> Self {
-        Self { draft: plugin.draft.clone(), secrets: plugin.secret_places() }
+        Self { draft: plugin.draft.clone(), secrets: plugin.secret_places(), other: None }
+    }
+
+    /// The same to be amended by other secrets than are sent in clear.
+    pub(crate) fn by_other_secrets(self, other: &str) -> Self {
+        Self { other: Some(other.to_owned()), ..self }
     }
 }
 
@@ -67,7 +77,7 @@ fn with_known_apps(
     apps: &KnownApps,
 ) -> Result<PluginDraft, Vec<Problem>> {
     let draft = draft?;
-    match apps.problem(&draft.options, before) {
+    match apps.problem(&draft.namespace, &draft.options, before) {
         None => Ok(draft),
         Some(problem) => Err(vec![Problem::at("options.apps", problem)]),
     }
@@ -121,7 +131,11 @@ fn keep_secrets(
     options: &mut Option<Map<String, Value>>,
     stored: &Stored,
 ) -> Vec<Problem> {
-    let Stored { draft, secrets } = stored;
+    let Stored { draft, secrets, other } = stored;
+    if let Some(other) = other {
+        config.iter_mut().for_each(|config| with_other_secrets(config, secrets, other));
+        options.iter_mut().for_each(|options| with_other_variables(options, other));
+    }
     let config = config.as_mut().map(|config| restore_config(config, &draft.config, secrets));
     let options = options.as_mut().map(|options| restore_options(options, &draft.options));
     let problems = [config, options].into_iter().flatten().filter_map(Result::err).flatten();

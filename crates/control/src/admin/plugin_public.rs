@@ -6,7 +6,7 @@ use super::error::ApiError;
 use super::extract::{Fields, Id};
 use super::if_match::IfMatch;
 use super::state::AdminState;
-use crate::fleet::Overview;
+use crate::fleet::{Offers, Overview};
 use axum::extract::State;
 use axum::response::Response;
 use sidegate_api::error::{ErrorCode, Problem};
@@ -17,7 +17,7 @@ use sidegate_model::endpoint::{Endpoint, Method};
 use sidegate_model::name::callable;
 use sidegate_model::plugin::{Plugin, PluginId, PluginOptions};
 use sidegate_model::public_endpoints::{PublicEndpoints, PublicMode, is_approved};
-use sidegate_model::status::{PluginState, PluginStatus};
+use sidegate_model::status::PluginStatus;
 use sidegate_store::PublicChange;
 
 /// Most endpoints that a text names.
@@ -134,22 +134,23 @@ fn decided(
     overview: &Overview,
     fields: &PublicEndpointFields,
 ) -> Result<PublicChange, ApiError> {
-    let offer = PublicOffer::of(plugin, overview);
+    let options = PluginOptions::read(&plugin.draft.options).0;
+    let offers = overview.offers(plugin.id, &options);
     let (approve, revoke) = (fields.approve.as_deref(), fields.revoke.as_deref());
     let needs_offer = plugin.public_endpoints.is_none() || approve.is_some_and(|it| !it.is_empty());
-    let tells =
-        |status: &PluginStatus| status.state == PluginState::Ready || !status.endpoints.is_empty();
-    if needs_offer && !overview.summary(plugin.id).is_some_and(tells) {
+    if needs_offer && offers.is_none() {
         let name = &plugin.draft.name;
         let detail =
             format!("plugin {name:?} does not run, so what it offers is not known: start it first");
         return Err(ApiError::new(ErrorCode::Conflict, detail));
     }
     let mut problems = Vec::new();
+    let offers = offers.unwrap_or_default();
     let approve = Entries { field: "approve", named: approve.unwrap_or_default() }
-        .among(&offer.offered, &mut problems);
+        .among(&offers, &mut problems);
     // One that is offered no longer must be revocable.
-    let known = offer.offered.union(offer.decided.unwrap_or(&offer.offered));
+    let known = offers.any.union(plugin.public_endpoints.as_ref().unwrap_or(&offers.any));
+    let known = Offers { any: known.clone(), each: known };
     let revoke =
         Entries { field: "revoke", named: revoke.unwrap_or_default() }.among(&known, &mut problems);
     let both = approve.filtered(|method, path| revoke.contains(method, path));
@@ -158,7 +159,7 @@ fn decided(
         problems.push(Problem::at("revoke", what));
     }
     match problems.is_empty() {
-        true => Ok(PublicChange { approve, revoke, undecided: offer.offered }),
+        true => Ok(PublicChange { approve, revoke, undecided: offers.each }),
         false => Err(problems.into()),
     }
 }
@@ -174,7 +175,7 @@ struct Entries<'a> {
 
 impl Entries<'_> {
     /// What they name of these endpoints; tells those that name none.
-    fn among(&self, endpoints: &PublicEndpoints, problems: &mut Vec<Problem>) -> PublicEndpoints {
+    fn among(&self, offers: &Offers, problems: &mut Vec<Problem>) -> PublicEndpoints {
         let mut all = PublicEndpoints::default();
         if self.named.len() > MAX_ENTRIES {
             let what = format!("name at most {MAX_ENTRIES} at once");
@@ -182,9 +183,9 @@ impl Entries<'_> {
             return all;
         }
         for (index, entry) in self.named.iter().enumerate() {
-            let named = named_by(entry, endpoints);
+            let named = named_by(entry, offers);
             if named.is_empty() && entry != "*" {
-                let those = match some(&endpoints.texts()) {
+                let those = match some(&offers.any.texts()) {
                     none if none.is_empty() => "there are none".to_owned(),
                     those => format!("those are {those}"),
                 };
@@ -200,8 +201,10 @@ impl Entries<'_> {
     }
 }
 
-fn named_by(entry: &str, endpoints: &PublicEndpoints) -> PublicEndpoints {
+fn named_by(entry: &str, offers: &Offers) -> PublicEndpoints {
+    if entry == "*" {
+        return offers.each.clone();
+    }
     let exact = PublicEndpoints::parse(entry).ok();
-    endpoints
-        .filtered(|method, path| entry == "*" || entry == path || exact == Some((method, path)))
+    offers.any.filtered(|method, path| entry == path || exact == Some((method, path)))
 }

@@ -12,7 +12,6 @@ use sidegate_api::error::{ErrorCode, Problem};
 use sidegate_api::plugin::{ApprovalFields, ScopeFields};
 use sidegate_model::plugin::PluginId;
 use sidegate_model::scope::check_service;
-use sidegate_model::status::PluginState;
 use sidegate_store::{Precondition, ScopeChange};
 use std::collections::BTreeSet;
 
@@ -67,25 +66,18 @@ pub(crate) async fn approve(
     change(&state, &caller, id, decision, precondition).await
 }
 
-/// What the manifest of a plugin wishes, without what this gateway has no service for. A plugin
+/// What the manifest of a plugin wishes wherever it serves, without what this gateway has no service for. A plugin
 /// that has not been started yet has said nothing, which is not the same as wishing nothing.
 async fn known_wishes(state: &AdminState, id: PluginId) -> Result<BTreeSet<String>, ApiError> {
     let plugin = state.control.view().plugin(id).await?;
-    match state.overview().summary(id) {
-        Some(status)
-            if status.state == PluginState::Ready || !status.requested_scopes.is_empty() =>
-        {
-            let known = status.requested_scopes.iter().cloned();
-            Ok(known.filter(|scope| check_service(scope).is_ok()).collect())
-        }
-        _ => {
-            let name = plugin.draft.name;
-            let detail = format!(
-                "plugin {name:?} does not run, so what it wishes is not known: start it, or grant scopes by name"
-            );
-            Err(ApiError::new(ErrorCode::Conflict, detail))
-        }
-    }
+    let Some(wished) = state.overview().wished_scopes(id) else {
+        let name = plugin.draft.name;
+        let detail = format!(
+            "plugin {name:?} does not run, so what it wishes is not known: start it, or grant scopes by name"
+        );
+        return Err(ApiError::new(ErrorCode::Conflict, detail));
+    };
+    Ok(wished.into_iter().filter(|scope| check_service(scope).is_ok()).collect())
 }
 
 async fn change(

@@ -109,13 +109,15 @@ fn status_of(plugin: &Plugin, overview: &Overview) -> StatusAttributes {
         summary: summary_of(plugin, status),
     };
     let mut summary = summary_of(plugin, own);
-    summary.warnings.extend(overview.apps().warning(&plugin.draft.options));
+    summary
+        .warnings
+        .extend(overview.apps().warning(&plugin.draft.namespace, &plugin.draft.options));
     let public = PublicOffer::of(plugin, overview);
     summary.warnings.extend(public.warning(plugin.id, &plugin.draft.name));
     StatusAttributes {
         summary,
         manifest: own.map(manifest).unwrap_or_default(),
-        nodes: overview.on_each(plugin.id).map(on_node).collect(),
+        nodes: overview.on_each(plugin).map(on_node).collect(),
     }
 }
 

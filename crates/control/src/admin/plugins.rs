@@ -8,17 +8,20 @@ use super::extract::{Fields, Id, Query};
 use super::if_match::IfMatch;
 use super::namespaces;
 use super::plugin_fields::created;
+use super::plugin_preview::preview;
 use super::plugin_schema::{change_checked, schema_of};
 use super::plugin_shape::{shape, whole_status};
 use super::records::records_of;
-use super::state::{AdminState, shown};
+use super::state::{AdminState, changed_at_once, shown};
 use super::target::Target;
 use super::types::{PageQuery, page_of, resource};
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use sidegate_api::plugin::{ChangeQuery, PluginFields, PluginQuery, SchemaCheck};
+use sidegate_api::error::ErrorCode;
+use sidegate_api::plugin::{ChangeQuery, PluginFields, PluginQuery, ReloadQuery, SchemaCheck};
 use sidegate_api::resource::{ResourceType, Shown};
+use sidegate_model::node::NodeId;
 use sidegate_model::plugin::{Plugin, PluginId};
 use sidegate_model::snapshot::Revision;
 use sidegate_store::PluginFilter;
@@ -42,10 +45,7 @@ pub(crate) async fn list(
         let mut problems = Vec::new();
         let namespace = namespaces::said(namespace.as_deref(), &mut problems);
         let filter = PluginFilter { name, namespace, managed_by, is_active, hook_type };
-        match (PageQuery { page, limit, page_size }).read() {
-            Ok(page) if problems.is_empty() => Ok((page, filter)),
-            page => Err(page.err().unwrap_or_default().into_iter().chain(problems).collect()),
-        }
+        Ok((PageQuery { page, limit, page_size }.read_with(problems)?, filter))
     })?;
     let listing = state.control.view().list_plugins(&filter, page).await?;
     let overview = state.overview();
@@ -85,11 +85,15 @@ pub(crate) async fn change(
     Query(query): Query<ChangeQuery>,
     change: Change<PluginFields>,
 ) -> Result<Response, ApiError> {
-    let schema = match query.settle(Ok)?.schema.unwrap_or_default() {
+    let ChangeQuery { schema, dry_run } = query.settle(Ok)?;
+    let schema = match schema.unwrap_or_default() {
         SchemaCheck::Check => schema_of(&state, PluginId(id)),
         SchemaCheck::Ignore => None,
     };
     let target = (PluginId(id), precondition);
+    if dry_run.unwrap_or_default() {
+        return preview(&state, &caller, target, schema, change).await;
+    }
     let published = change_checked(&state, &caller, target, schema, change).await?;
     Ok(state.changed_plugin(published.revision, published.value).await)
 }
@@ -99,11 +103,33 @@ pub(crate) async fn reload(
     State(state): State<AdminState>,
     caller: Caller,
     Id(id): Id,
+    Query(query): Query<ReloadQuery>,
     IfMatch(precondition): IfMatch,
 ) -> Result<Response, ApiError> {
+    if let Some(node) = query.settle(Ok)?.node {
+        return reload_there(&state, &caller, PluginId(id), &NodeId::new(node)).await;
+    }
     let control = state.control.by(caller.context());
     let published = control.reload_plugin(PluginId(id), precondition).await?;
     Ok(state.changed_plugin(published.revision, published.value).await)
+}
+
+/// A new process on one node. Desired state stays as it is.
+async fn reload_there(
+    state: &AdminState,
+    caller: &Caller,
+    id: PluginId,
+    node: &NodeId,
+) -> Result<Response, ApiError> {
+    let plugin = state.control.view().plugin(id).await?;
+    let reached = state.fleet.reach(node).await;
+    reached.map_err(|unreached| ApiError::not_found(unreached.to_string()))?;
+    let detail = format!("{} on {node}", plugin.draft.name);
+    state.control.by(caller.context()).note_done(&detail).await?;
+    tracing::info!(plugin = plugin.draft.name, %node, who = ?caller.who(), "a plugin is reloaded on one node");
+    let reloaded = state.fleet.reload(node, id).await;
+    reloaded.map_err(|why| ApiError::new(ErrorCode::Conflict, why.to_string()))?;
+    Ok(changed_at_once(shape(plugin, &state.overview())))
 }
 
 /// `DELETE /plugins/{id}`
@@ -125,7 +151,7 @@ pub(crate) async fn status(
 ) -> Result<Response, ApiError> {
     let plugin = state.control.view().plugin(PluginId(id)).await?;
     let overview = state.overview();
-    let records = records_of(&state, &overview, plugin.id, (None, 0)).await?;
+    let records = records_of(&state, &overview, &plugin, (None, 0)).await?;
     let attributes = whole_status(&plugin, &overview, &records);
     let data = resource(ResourceType::PluginStatus, plugin.id, attributes);
     Ok(Json(Shown { data }).into_response())

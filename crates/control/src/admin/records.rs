@@ -16,7 +16,7 @@ use sidegate_api::record::{LineAttributes, RecordAttributes, RecordQuery};
 use sidegate_api::resource::{Resource, ResourceType};
 use sidegate_model::clock::now_millis;
 use sidegate_model::node::NodeId;
-use sidegate_model::plugin::PluginId;
+use sidegate_model::plugin::{Plugin, PluginId};
 use sidegate_model::record::{InstanceRecord, LoggedLine, ProcessExit};
 use sidegate_model::role::Role;
 use std::time::Duration;
@@ -43,12 +43,12 @@ pub type NodeRecord = (NodeId, InstanceRecord);
 pub(crate) async fn records_of(
     state: &AdminState,
     overview: &Overview,
-    plugin: PluginId,
+    plugin: &Plugin,
     (node, lines): (Option<&str>, usize),
 ) -> Result<Vec<RecordAttributes>, ApiError> {
     if let Some(name) = node {
         let node = NodeId::new(name);
-        let asked = timeout(ASK_WITHIN, state.fleet.records(&node, plugin, lines)).await;
+        let asked = timeout(ASK_WITHIN, state.fleet.records(&node, plugin.id, lines)).await;
         let told =
             asked.map_err(|_| ApiError::not_found(format!("node {node} does not answer")))?;
         return told.map_err(|unreached| ApiError::not_found(unreached.to_string()));
@@ -56,7 +56,7 @@ pub(crate) async fn records_of(
     let asked = overview
         .on_each(plugin)
         .take(MOST_NODES)
-        .map(|(node, _)| timeout(ASK_WITHIN, state.fleet.records(node, plugin, lines)));
+        .map(|(node, _)| timeout(ASK_WITHIN, state.fleet.records(node, plugin.id, lines)));
     let told = futures_util::future::join_all(asked).await;
     let mut records: Vec<_> = told.into_iter().filter_map(Result::ok).flatten().flatten().collect();
     // Stable: what one node tells keeps its order.
@@ -152,7 +152,7 @@ pub(crate) async fn list(
     }
     let plugin = state.control.view().plugin(PluginId(id)).await?;
     let wanted = (node.as_deref(), lines);
-    let mut records = records_of(&state, &state.overview(), plugin.id, wanted).await?;
+    let mut records = records_of(&state, &state.overview(), &plugin, wanted).await?;
     if let Some(after) = after {
         let newer = |line: &LineAttributes| line.number > after;
         records.iter_mut().for_each(|r| r.lines.iter_mut().for_each(|lines| lines.retain(newer)));

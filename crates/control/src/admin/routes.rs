@@ -1,4 +1,4 @@
-//! The routes that are served now: every mounted endpoint of every plugin. Read only.
+//! What is served now, and where: every mounted endpoint of every plugin, every node. Read only.
 
 use super::effective::{Effective, names};
 use super::plugin_public::PublicOffer;
@@ -7,6 +7,7 @@ use super::types::{list_of, resource};
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
+use sidegate_api::node::NodeAttributes;
 use sidegate_api::public_endpoints::PublicState;
 use sidegate_api::resource::{Resource, ResourceType};
 use sidegate_api::route::RouteAttributes;
@@ -63,4 +64,21 @@ pub(crate) async fn list(State(state): State<AdminState>) -> Response {
         data.extend(status.endpoints.iter().map(shape));
     }
     Json(list_of(data)).into_response()
+}
+
+/// `GET /nodes`
+pub(crate) async fn nodes(State(state): State<AdminState>) -> Response {
+    let is_own = state.fleet.is_own();
+    let mut nodes = state.fleet.nodes();
+    nodes.sort_by(|one, other| one.id.cmp(&other.id));
+    let data = nodes.into_iter().map(|node| {
+        let attributes = NodeAttributes {
+            name: node.id.to_string(),
+            is_own,
+            client_url: node.clients.map(|at| at.to_string()),
+            revision: node.revision,
+        };
+        resource(ResourceType::Node, node.id, attributes)
+    });
+    Json(list_of(data.collect())).into_response()
 }

@@ -2,13 +2,19 @@
 //! finish. Knows HTTP/1.1 (over TLS where it is told so) and nothing of the routes.
 
 use super::auth::Peer;
+use super::event_stream::Connection;
 use super::frame::RequestDeadline;
+use super::plugin_trial::MOST_TRIALS;
 use super::router::{router, without_tls};
-use super::state::{AdminState, ControlSettings};
+use super::state::{AdminState, ControlSettings, MOST_EVENT_STREAMS};
 use super::tls::{AdminTls, Begun};
+use crate::console::SigningIn;
 use crate::control::Control;
 use crate::edges::Edges;
 use crate::fleet::{Fleet, NodeProbes};
+use crate::inspector::Inspector;
+use crate::needs::ShownCertificates;
+use crate::plugin_pages::PluginPages;
 use axum::Router;
 use hyper::Request;
 use hyper::body::Incoming;
@@ -18,10 +24,10 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{Notify, Semaphore, watch};
 use tokio::task::JoinSet;
 use tower::ServiceExt as _;
 
@@ -49,6 +55,12 @@ pub struct AdminParts {
     pub probes: Arc<dyn NodeProbes>,
     /// The edges of a control plane.
     pub edges: Option<Edges>,
+    /// Who starts a program once, to see what it is.
+    pub inspector: Arc<dyn Inspector>,
+    /// Who asks plugins what their pages want.
+    pub pages: Arc<dyn PluginPages>,
+    /// The certificates that ports of this process show now.
+    pub certificates: Arc<dyn ShownCertificates>,
 }
 
 /// Serves the admin API until `shutdown` resolves; then running requests may finish, within
@@ -65,8 +77,27 @@ pub async fn serve(
         shutdown_timeout: settings.shutdown_timeout,
         tls: settings.tls.clone(),
     };
-    let AdminParts { control, fleet, probes, edges } = parts;
-    let state = AdminState { control, fleet, probes, edges, settings: Arc::new(settings) };
+    let AdminParts { control, fleet, probes, edges, inspector, pages, certificates } = parts;
+    let signing_in = SigningIn::new(&settings.console, &settings.sign_in_keys);
+    let settings = Arc::new(settings);
+    let event_streams = Arc::new(Semaphore::new(MOST_EVENT_STREAMS));
+    let state = AdminState {
+        control,
+        fleet,
+        probes,
+        edges,
+        inspector,
+        pages,
+        page_quotas: Arc::default(),
+        page_notes: Arc::default(),
+        page_memory: Arc::default(),
+        started: Instant::now(),
+        certificates,
+        settings,
+        signing_in,
+        event_streams,
+        trials: Arc::new(Semaphore::new(MOST_TRIALS)),
+    };
     serve_router(listener, router(state), limits, shutdown).await;
 }
 
@@ -169,8 +200,11 @@ async fn serve_connection<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     router: Router,
     mut ending: watch::Receiver<bool>,
 ) {
+    let cut = Arc::new(Notify::new());
+    let ours = Connection { ending: ending.clone(), cut: cut.clone() };
     let service = service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(peer);
+        request.extensions_mut().insert(ours.clone());
         Box::pin(router.clone().oneshot(request))
     });
     let mut connection = http1::Builder::new()
@@ -181,12 +215,18 @@ async fn serve_connection<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     let is_ending = async {
         let _ = ending.wait_for(|ending| *ending).await;
     };
-    let outcome = tokio::select! {
-        outcome = poll_fn(|cx| connection.poll_without_shutdown(cx)) => outcome,
-        () = is_ending => {
-            std::pin::Pin::new(&mut connection).graceful_shutdown();
-            poll_fn(|cx| connection.poll_without_shutdown(cx)).await
+    let served = async {
+        tokio::select! {
+            outcome = poll_fn(|cx| connection.poll_without_shutdown(cx)) => return outcome,
+            () = is_ending => {}
         }
+        std::pin::Pin::new(&mut connection).graceful_shutdown();
+        poll_fn(|cx| connection.poll_without_shutdown(cx)).await
+    };
+    let outcome = tokio::select! {
+        outcome = served => outcome,
+        // Whoever reads nothing is not waited for.
+        () = cut.notified() => return,
     };
     match outcome {
         Ok(()) => close(connection.into_parts().io.into_inner()).await,

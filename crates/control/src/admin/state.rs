@@ -3,23 +3,34 @@
 
 use super::error::ApiError;
 use super::if_match::etag;
+use super::page_call_notes::PageCallNotes;
+use super::page_memory::PageMemory;
 use super::tls::AdminTls;
 use super::types::{Versioned, count};
+use crate::clients::ClientAddresses;
+use crate::console::{ConsoleSettings, SigningIn};
 use crate::control::Control;
 use crate::edges::Edges;
 use crate::fleet::{Coverage, Fleet, NodeProbes, Overview, Quorum};
+use crate::inspector::Inspector;
 use crate::logs::LogLevels;
+use crate::needs::ShownCertificates;
+use crate::plugin_pages::PluginPages;
 use crate::publish::Published;
 use axum::Json;
 use axum::response::{IntoResponse, Response};
 use http::header::{ETAG, LOCATION};
-use http::{HeaderName, HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use serde::Serialize;
 use sidegate_api::resource::{ChangeMeta, Changed, NodesMeta, RejectedMeta, Resource, Shown};
+use sidegate_model::keyed_quotas::KeyedQuotas;
+use sidegate_model::sealing::Keyring;
 use sidegate_model::snapshot::Revision;
 use sidegate_model::token::TokenHash;
+use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
+use tokio::sync::Semaphore;
 
 /// Says on every answer to a change whether the change was live when the answer was sent.
 pub(crate) const APPLIED: HeaderName = HeaderName::from_static("x-sidegate-applied");
@@ -45,6 +56,12 @@ pub struct ControlSettings {
     pub logs: Option<Arc<dyn LogLevels>>,
     /// What is shown over TLS; `None` is plain HTTP.
     pub tls: Option<AdminTls>,
+    /// What seals sign-ins that have begun. Every process of one control plane should have the same.
+    pub sign_in_keys: Keyring,
+    /// How the console behaves.
+    pub console: ConsoleSettings,
+    /// Who tells clients from the proxies through which they come; `None` is nobody: a client is who connects.
+    pub clients: Option<Arc<dyn ClientAddresses>>,
 }
 
 impl ControlSettings {
@@ -60,9 +77,16 @@ impl ControlSettings {
             token_expiry: None,
             logs: None,
             tls: None,
+            // Who knows this knows the token's hash, which is told to nobody.
+            sign_in_keys: Keyring::single(admin_token.0),
+            console: ConsoleSettings::default(),
+            clients: None,
         }
     }
 }
+
+/// Most answers that go on at a time, whatever they are about.
+pub(crate) const MOST_EVENT_STREAMS: usize = 64;
 
 /// What handlers share.
 #[derive(Clone)]
@@ -73,10 +97,35 @@ pub(crate) struct AdminState {
     pub(crate) probes: Arc<dyn NodeProbes>,
     /// Of a control plane.
     pub(crate) edges: Option<Edges>,
+    pub(crate) inspector: Arc<dyn Inspector>,
+    pub(crate) pages: Arc<dyn PluginPages>,
+    /// How often each user lets pages ask plugins something.
+    pub(crate) page_quotas: Arc<KeyedQuotas<String>>,
+    /// What the audit log has of what pages ask.
+    pub(crate) page_notes: Arc<PageCallNotes>,
+    /// Memory for what pages are answered.
+    pub(crate) page_memory: Arc<PageMemory>,
+    /// Since when it serves; for what is counted by time.
+    pub(crate) started: Instant,
+    pub(crate) certificates: Arc<dyn ShownCertificates>,
     pub(crate) settings: Arc<ControlSettings>,
+    /// Room for answers that go on.
+    pub(crate) event_streams: Arc<Semaphore>,
+    /// Room for requests that are tried out.
+    pub(crate) trials: Arc<Semaphore>,
+    pub(crate) signing_in: SigningIn,
 }
 
 impl AdminState {
+    /// The address of whoever asks, by which it is counted how often they fail.
+    pub(crate) fn client(&self, peer: Option<IpAddr>, headers: &HeaderMap) -> Option<IpAddr> {
+        let told = |peer| match &self.settings.clients {
+            Some(clients) => clients.client(peer, headers),
+            None => peer,
+        };
+        peer.map(told)
+    }
+
     /// What all nodes say now.
     pub(crate) fn overview(&self) -> Overview {
         Overview::of(&*self.fleet, self.control.apps())
@@ -182,6 +231,13 @@ fn gone(meta: &ChangeMeta) -> Response {
 pub(crate) fn shown<A: Serialize>(thing: Versioned<A>) -> Response {
     let tag = etag(&thing.version);
     tagged(Json(Shown { data: thing.data }).into_response(), tag)
+}
+
+/// 200 with what would become of a thing, and the version that it has.
+pub(crate) fn previewed<A: Serialize>(thing: Versioned<A>) -> Response {
+    let tag = etag(&thing.version);
+    let shown = Json(Shown { data: thing.data });
+    tagged(([(APPLIED, applied_text(false))], shown).into_response(), tag)
 }
 
 fn answer<A: Serialize>(status: StatusCode, meta: ChangeMeta, thing: Versioned<A>) -> Response {

@@ -130,6 +130,16 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn everything_that_is_documented_is_there_without_a_token() {
+        for operation in sidegate_api::edge_status::edge_operations() {
+            let (status, _) = asked(Method::GET, operation.path).await;
+            let statuses: Vec<_> = operation.answers.iter().map(|answer| answer.status).collect();
+            assert!(statuses.contains(&status.as_u16()), "{}: {status}", operation.path);
+            assert!(!operation.token && operation.method.as_str() == "GET");
+        }
+    }
+
+    #[tokio::test]
     async fn an_edge_tells_how_it_is_doing_and_nothing_else() {
         assert_eq!(asked(Method::GET, "/health").await.0, StatusCode::OK);
         assert_eq!(asked(Method::GET, "/metrics").await.0, StatusCode::OK);

@@ -107,7 +107,7 @@ pub(super) fn filter(
 ) -> Result<(Page, TokenFilter), Vec<Problem>> {
     let mut problems = Vec::new();
     let TokenQuery { page, limit, page_size, app_id, name, expired, .. } = query;
-    let page = PageQuery { page, limit, page_size }.read();
+    let page = PageQuery { page, limit, page_size };
     let before = said("expires_before", query.expires_before, time, &mut problems);
     let within = said("expires_within", query.expires_within, duration, &mut problems);
     let since = said("unused_since", query.unused_since, time, &mut problems);
@@ -119,10 +119,7 @@ pub(super) fn filter(
         problems.push(wrong("unused_for", "give this or unused_since, not both"));
     }
     let namespace = namespaces::said(query.namespace.as_deref(), &mut problems);
-    let page = match page {
-        Ok(page) if problems.is_empty() => page,
-        page => return Err(page.err().unwrap_or_default().into_iter().chain(problems).collect()),
-    };
+    let page = page.read_with(problems)?;
     let is_over = now.saturating_add(1);
     let ends = [
         before,

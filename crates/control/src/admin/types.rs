@@ -36,6 +36,17 @@ pub(crate) struct PageQuery {
 }
 
 impl PageQuery {
+    /// The page it means, where nothing else that was asked for is wrong.
+    ///
+    /// # Errors
+    /// What is wrong, of the page first.
+    pub(crate) fn read_with(self, others: Vec<Problem>) -> Result<Page, Vec<Problem>> {
+        match self.read() {
+            Ok(page) if others.is_empty() => Ok(page),
+            page => Err(page.err().unwrap_or_default().into_iter().chain(others).collect()),
+        }
+    }
+
     /// The page it means.
     ///
     /// # Errors
@@ -57,11 +68,13 @@ impl PageQuery {
     }
 }
 
-/// The list of the one thing that was found by its name, or of none.
-pub(crate) fn listing_of<T>(found: Option<T>, page: Page) -> Listing<T> {
-    let total = u64::from(found.is_some());
-    let items = found.into_iter().filter(|_| page.number() == 1).collect();
-    Listing { items, total, page }
+/// One page of what is there in full: the one thing that was found by its name, or few of which all were read.
+pub(crate) fn listing_of<T>(all: impl IntoIterator<Item = T>, page: Page) -> Listing<T> {
+    let all: Vec<_> = all.into_iter().collect();
+    let total = count(all.len());
+    let size = page.size() as usize;
+    let before = size.saturating_mul(page.number() as usize - 1);
+    Listing { items: all.into_iter().skip(before).take(size).collect(), total, page }
 }
 
 /// Shapes a page of a list.

@@ -50,9 +50,18 @@ impl Authorities {
         self.current.subscribe()
     }
 
-    /// Reads them anew.
+    /// Reads them anew. Where none is stored any more, the one that issues is stored again: the database was restored to
+    /// before there was one, and this is the one that edges know.
     pub(crate) async fn refresh(&self) -> Result<(), PublishError> {
-        let stored = set(&self.store.fleet_keys(KeyPurpose::Authority).await?)?;
+        let current = self.current();
+        let make = || {
+            tracing::warn!(
+                "the database has no authority of edges' certificates (any more), as one that was restored to before the \
+                 first start of the control plane: the one of this process is stored in it"
+            );
+            to_be_kept(current.issuing())
+        };
+        let stored = set(&self.store.fleet_keys_or(KeyPurpose::Authority, make).await?)?;
         self.current.send_if_modified(|known| {
             let states = |set: &AuthoritySet| {
                 let state = |(state, one): (AuthorityState, &CertificateAuthority)| {
@@ -89,15 +98,15 @@ impl Authorities {
     pub(crate) async fn keep_rotated(self) {
         loop {
             tokio::time::sleep(LOOK_EVERY).await;
-            if let Err(error) = self.rotate().await {
+            if let Err(error) = self.rotate(now_millis()).await {
                 tracing::warn!(%error, "the authority of edges' certificates is not rotated for now");
             }
         }
     }
 
-    async fn rotate(&self) -> Result<(), StoreError> {
+    /// What is due by now.
+    pub(crate) async fn rotate(&self, now: UnixMillis) -> Result<(), StoreError> {
         let Some(_alone) = self.store.alone(Chore::AuthorityRotation).await? else { return Ok(()) };
-        let now = now_millis();
         for key in self.store.fleet_keys(KeyPurpose::Authority).await? {
             let is_known = key.created_at.saturating_add(ANNOUNCED_FOR_MS) <= now;
             let gone = UnixMillis::try_from(GRACE.as_millis()).unwrap_or(UnixMillis::MAX);
@@ -120,9 +129,12 @@ fn generated() -> Result<CertificateAuthority, PublishError> {
 }
 
 fn made() -> Result<NewFleetKey, PublishError> {
-    let made = generated()?;
-    let public = made.certificate().der().to_vec();
-    Ok(NewFleetKey { public, secret: made.to_pem().into_bytes() })
+    generated().map(|made| to_be_kept(&made))
+}
+
+fn to_be_kept(authority: &CertificateAuthority) -> NewFleetKey {
+    let public = authority.certificate().der().to_vec();
+    NewFleetKey { public, secret: authority.to_pem().into_bytes() }
 }
 
 fn authority(key: &FleetKey) -> Result<CertificateAuthority, PublishError> {

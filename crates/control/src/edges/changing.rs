@@ -46,12 +46,11 @@ impl AuditedEdges {
         token: &JoinToken,
         precondition: &Precondition,
     ) -> Result<Edge, StoreError> {
-        let before = self.store().edge(id).await?;
-        let edge = self.store().renew_join_token(id, token, precondition).await?;
+        let renewed = self.store().renew_join_token(id, token, precondition).await?;
         self.counts().await;
         // Whoever had it before is barred, and knows keys.
-        self.replace_keys(&before).await?;
-        Ok(edge)
+        self.replace_keys(&renewed.before).await?;
+        Ok(renewed.edge)
     }
 
     /// Bars an edge, and replaces the keys that it knew.
@@ -64,9 +63,12 @@ impl AuditedEdges {
         id: EdgeId,
         precondition: &Precondition,
     ) -> Result<Edge, StoreError> {
+        let before = self.store().edge(id).await?;
         let edge = self.store().revoke_edge(id, precondition).await?;
         self.counts().await;
-        self.replace_keys(&edge).await?;
+        // That it was barred says nothing of whether it had joined; that it has joined meanwhile does.
+        let known = if edge.joined.is_some() { &edge } else { &before };
+        self.replace_keys(known).await?;
         Ok(edge)
     }
 
@@ -87,11 +89,13 @@ impl AuditedEdges {
             self.counts().await;
             self.replace_keys(&known).await?;
             store.delete_edge(id, &Precondition::None).await?;
-        } else {
-            store.delete_edge(id, precondition).await?;
+            self.counts().await;
+            return Ok(());
         }
+        let gone = store.delete_edge(id, precondition).await?;
         self.counts().await;
-        Ok(())
+        // It joined after it was looked at.
+        if gone.revoked_at.is_none() { self.replace_keys(&gone).await } else { Ok(()) }
     }
 
     async fn require_namespace(&self, namespace: &Namespace) -> Result<(), StoreError> {

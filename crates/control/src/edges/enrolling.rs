@@ -3,8 +3,9 @@
 use super::table::EdgeTable;
 use super::trust::TrustLines;
 use sidegate_enrolment::{
-    Claim, EdgeCertificate, EdgeRegistry, Enroller, KeyDigest, Refusal, Standing,
+    Claim, EdgeCertificate, EdgeRegistry, Enroller, KeyDigest, Redeemed, Refusal, Standing,
 };
+use sidegate_model::UnixMillis;
 use sidegate_model::actor::{Actor, AuditContext};
 use sidegate_model::edge::Edge;
 use sidegate_model::sha256::Sha256;
@@ -19,7 +20,7 @@ pub(crate) struct Enrolling {
 }
 
 impl Enroller for Enrolling {
-    async fn redeem(&self, claim: &Claim) -> Result<PeerIdentity, Refusal> {
+    async fn redeem(&self, claim: &Claim) -> Result<Redeemed, Refusal> {
         let actor = Actor { peer: Some(claim.address.ip().to_canonical()), ..Actor::system() };
         let store = self.store.by(AuditContext { actor, operation: "join_edge" });
         let token = claim.token.to_string();
@@ -32,18 +33,23 @@ impl Enroller for Enrolling {
                 JoinRefusal::Used => Refusal::Used,
             })?;
         let peer = PeerIdentity { edge: edge.name.clone(), namespace: edge.namespace.clone() };
+        let certificates_after = edge.certificates_after;
         self.table.learn(edge);
-        Ok(peer)
+        Ok(Redeemed { peer, certificates_after })
     }
 
-    async fn renew(&self, certificate: &EdgeCertificate, _: KeyDigest) -> Result<(), Refusal> {
+    async fn renew(
+        &self,
+        certificate: &EdgeCertificate,
+        _: KeyDigest,
+    ) -> Result<UnixMillis, Refusal> {
         let edge = match self.store.edge_by_name(&certificate.peer.edge).await {
             Ok(edge) => edge,
             Err(StoreError::NotFound { .. }) => return Err(Refusal::Revoked),
             Err(error) => return Err(unavailable(&error)),
         };
         match standing(&edge, certificate) {
-            Standing::Stands => Ok(()),
+            Standing::Stands => Ok(edge.certificates_after),
             Standing::Revoked | Standing::Unknown => Err(Refusal::Revoked),
         }
     }

@@ -15,8 +15,6 @@ const IN_MEMORY: usize = 2;
 #[derive(Clone, Default)]
 pub(crate) struct Heads {
     lines: Arc<Mutex<BTreeMap<Namespace, Line>>>,
-    /// Grows with each new head of any namespace.
-    changes: watch::Sender<u64>,
 }
 
 #[derive(Default)]
@@ -57,22 +55,14 @@ impl Heads {
         lines.get(namespace)?.blobs.iter().find_map(|blobs| blobs.get(digest)).cloned()
     }
 
-    /// Grows whenever a head is set.
-    pub(crate) fn changes(&self) -> watch::Receiver<u64> {
-        self.changes.subscribe()
-    }
-
     /// Publishes a manifest with this content.
     pub(crate) fn set(&self, manifest: VerifiedManifest, content: &Content) {
         let blobs = content.blobs().map(|blob| (blob.digest, blob.bytes.clone())).collect();
-        {
-            let mut lines = self.lines();
-            let line = lines.entry(manifest.namespace().clone()).or_default();
-            line.blobs.insert(0, blobs);
-            line.blobs.truncate(IN_MEMORY);
-            line.head.send_replace(Some(manifest));
-        }
-        self.changes.send_modify(|changes| *changes += 1);
+        let mut lines = self.lines();
+        let line = lines.entry(manifest.namespace().clone()).or_default();
+        line.blobs.insert(0, blobs);
+        line.blobs.truncate(IN_MEMORY);
+        line.head.send_replace(Some(manifest));
     }
 
     fn lines(&self) -> MutexGuard<'_, BTreeMap<Namespace, Line>> {

@@ -4,11 +4,12 @@
 //! Knows no edge.
 
 use super::heads::Heads;
-use super::partition::{Partition, SealedSpecs};
+use super::partition::Partition;
 use super::signers::{PublishError, Signers};
+use crate::publish::Desired;
 use sidegate_model::namespace::Namespace;
 use sidegate_model::snapshot::Snapshot;
-use sidegate_store::{PublishedBlob, PublishedManifest, Store};
+use sidegate_store::{PublishedBlob, PublishedManifest, SealedSpecs, Store};
 use sidegate_sync::{Content, Digest, Manifest, Position, Publication, VerifiedManifest};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -29,6 +30,8 @@ pub(crate) struct Manifests {
     lineage: u64,
     /// The revision up to which everything is published.
     published: u64,
+    /// Restored databases that were followed until then.
+    restores: u64,
 }
 
 /// What came of a round.
@@ -44,6 +47,14 @@ pub(crate) struct Round {
     pub(crate) restored: bool,
 }
 
+/// What came of all namespaces.
+#[derive(Debug, Default)]
+pub(crate) struct Outcome {
+    pub(crate) round: Round,
+    /// Those that could not be published, and why; all others are.
+    pub(crate) failed: BTreeMap<Namespace, PublishError>,
+}
+
 impl Manifests {
     /// Nothing is published yet.
     pub(crate) fn new(store: Store, signers: Arc<Signers>, heads: Heads) -> Self {
@@ -56,44 +67,46 @@ impl Manifests {
             stored: BTreeMap::new(),
             lineage: 0,
             published: 0,
+            restores: 0,
         }
     }
 
     /// Publishes this desired state where it is another one than before. What fails is to be tried again.
     ///
     /// # Errors
-    /// Why not all of it is published.
+    /// Why nothing more of it is published; what is wrong with single namespaces is told with what came of it.
     pub(crate) async fn publish(
         &mut self,
-        whole: &Snapshot,
+        desired: &Desired,
         namespaces: &BTreeSet<Namespace>,
         specs: Option<SealedSpecs>,
-    ) -> Result<Round, PublishError> {
+    ) -> Result<Outcome, PublishError> {
         let mut round = Round::default();
-        if whole.revision < self.published {
-            // Whatever it was before: edges have seen more than there is now.
+        let whole = &*desired.snapshot;
+        if whole.revision < self.published || desired.restores > self.restores {
+            // Whatever it was before: edges have seen what is not there now.
             let seen = self.lineage;
-            self.store.raise_lineage(seen + 1, "the revision has gone back").await?;
+            self.store.raise_lineage(seen + 1, "the database was restored").await?;
             self.forget_stored(&mut round);
         }
         self.published = whole.revision;
+        self.restores = desired.restores;
         self.lineage = self.lineage.max(self.store.lineage().await?);
         self.partition = self.partition.followed_by(whole, specs, namespaces);
         let parts: Vec<_> =
             self.partition.parts().map(|(n, part)| (n.clone(), part.clone())).collect();
-        let mut failed = None;
+        let mut failed = BTreeMap::new();
         for (namespace, part) in parts {
             match self.publish_part(&namespace, &part, &mut round).await {
                 Ok(()) => {}
-                // One that is too large keeps nobody else from what is theirs.
-                Err(error @ PublishError::Content(..)) => failed = Some(error),
+                // One that is too large, or damaged, keeps nobody else from what is theirs.
+                Err(error @ (PublishError::Content(..) | PublishError::Stored(..))) => {
+                    failed.insert(namespace, error);
+                }
                 Err(error) => return Err(error),
             }
         }
-        match failed {
-            Some(error) => Err(error),
-            None => Ok(round),
-        }
+        Ok(Outcome { round, failed })
     }
 
     /// Whether the sealed specs are needed to publish this.

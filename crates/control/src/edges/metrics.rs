@@ -93,14 +93,23 @@ impl Edges {
 impl NodeProbes for Edges {
     fn readiness(&self) -> (bool, Value) {
         let positions = self.0.heads.positions();
-        let is_ready = !positions.is_empty();
-        let body = json!({
+        let broken = self.control().ended().reason();
+        // While some of it is published and some is not yet, it is told by neither.
+        let is_ready = *self.0.begun.borrow() && broken.is_none();
+        let published = *self.0.published.borrow();
+        // Where something could not be published from the start.
+        let newest = positions.values().map(|(at, _)| at.revision).max().unwrap_or_default();
+        let revision = if published > 0 { published } else { newest };
+        let mut body = json!({
             "status": if is_ready { "ready" } else { "not ready" },
             "service": "sidegate",
-            "revision": *self.0.published.borrow(),
+            "revision": revision,
             "missing": [],
             "plugins": [],
         });
+        if let Some(reason) = broken {
+            body["reason"] = reason.into();
+        }
         (is_ready, body)
     }
 

@@ -1,15 +1,18 @@
 //! Edges as the fleet of a control plane.
 
 use super::{Edges, coverage};
-use crate::fleet::{Coverage, Fleet, Quorum, Unreached};
+use crate::fleet::{Coverage, Fleet, LogStart, Quorum, Unreached};
 use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
 use sidegate_api::explain::ExplanationAttributes;
+use sidegate_api::plugin_log::LogEvent;
 use sidegate_api::record::RecordAttributes;
 use sidegate_model::explain::ImaginedRequest;
+use sidegate_model::namespace::Namespace;
 use sidegate_model::node::{NodeId, NodeReport};
 use sidegate_model::plugin::PluginId;
 use sidegate_model::snapshot::Revision;
+use std::collections::BTreeMap;
 use tokio::sync::watch;
 
 impl Fleet for Edges {
@@ -25,6 +28,11 @@ impl Fleet for Edges {
             });
         }
         nodes
+    }
+
+    fn places(&self) -> BTreeMap<NodeId, Namespace> {
+        let places = self.0.table.places().into_iter();
+        places.map(|(edge, namespace)| (NodeId::new(edge), namespace)).collect()
     }
 
     fn changes(&self) -> BoxStream<'static, ()> {
@@ -52,6 +60,25 @@ impl Fleet for Edges {
     ) -> BoxFuture<'_, Result<Vec<RecordAttributes>, Unreached>> {
         let node = node.clone();
         Box::pin(async move { self.ask_records(node.as_str(), plugin, lines).await })
+    }
+
+    fn reach(&self, node: &NodeId) -> BoxFuture<'_, Result<(), Unreached>> {
+        let node = node.clone();
+        Box::pin(async move { self.reach_edge(node.as_str()).await })
+    }
+
+    fn reload(&self, node: &NodeId, plugin: PluginId) -> BoxFuture<'_, Result<(), Unreached>> {
+        let node = node.clone();
+        Box::pin(async move { self.ask_reload(node.as_str(), plugin).await })
+    }
+
+    fn follow_log(
+        &self,
+        node: &NodeId,
+        plugin: PluginId,
+        start: LogStart,
+    ) -> BoxStream<'static, Result<LogEvent, Unreached>> {
+        self.follow_edge_log(node.as_str(), plugin, start)
     }
 
     fn applied(&self, revision: Revision, quorum: Quorum) -> BoxFuture<'_, ()> {

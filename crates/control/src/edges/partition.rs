@@ -2,16 +2,15 @@
 //! so that only what changed is encoded anew.
 
 use sidegate_model::app::App;
+use sidegate_model::issuer::Issuer;
 use sidegate_model::namespace::Namespace;
-use sidegate_model::plugin::{PluginId, PluginSpec};
+use sidegate_model::plugin::PluginId;
 use sidegate_model::sharded::{Keyed, Sharded};
 use sidegate_model::snapshot::Snapshot;
 use sidegate_model::token::Token;
+use sidegate_store::SealedSpecs;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-
-/// What active plugins are, with their secrets sealed.
-pub(crate) type SealedSpecs = BTreeMap<PluginId, Arc<PluginSpec>>;
 
 /// Desired state, whole and by namespaces.
 #[derive(Default)]
@@ -51,7 +50,11 @@ impl Partition {
         for id in whole.registered.keys() {
             parts.entry(whole.namespace_of(*id)).or_default();
         }
+        for issuer in whole.issuers.values() {
+            parts.entry(issuer.draft.namespace.clone()).or_default();
+        }
         for (namespace, part) in &mut parts {
+            set_issuers(part, namespace, whole);
             set_plugins(part, namespace, whole, &specs);
             part.revision = whole.revision;
         }
@@ -117,6 +120,20 @@ fn shared(before: &SealedSpecs, mut specs: SealedSpecs) -> SealedSpecs {
         }
     }
     specs
+}
+
+fn set_issuers(part: &mut Snapshot, namespace: &Namespace, whole: &Snapshot) {
+    let is_here = |(_, issuer): &(&_, &Arc<Issuer>)| issuer.draft.namespace == *namespace;
+    let issuers: BTreeMap<_, _> = whole
+        .issuers
+        .iter()
+        .filter(is_here)
+        .map(|(id, issuer)| match part.issuers.get(id).filter(|known| **known == *issuer) {
+            Some(known) => (*id, known.clone()),
+            None => (*id, issuer.clone()),
+        })
+        .collect();
+    part.issuers = Arc::new(issuers);
 }
 
 fn set_plugins(part: &mut Snapshot, namespace: &Namespace, whole: &Snapshot, specs: &SealedSpecs) {

@@ -72,15 +72,10 @@ pub(crate) async fn keep_heard(
     table: EdgeTable,
     mut stored: watch::Receiver<Option<StoredHead>>,
 ) {
-    let mut last = 0;
+    let mut hearing = Hearing::default();
     loop {
-        // All up to this can be read by now; what of it is not there belonged to edges that are gone.
-        let seen = stored.borrow_and_update().map_or(0, |head| head.reports);
-        let outcome = hear(&store, &table, &mut last).await;
-        if outcome.is_ok() {
-            last = last.max(seen);
-        }
-        let pause = match outcome {
+        let seen = *stored.borrow_and_update();
+        let pause = match hearing.look(&store, &table, seen).await {
             Ok(()) if table.has_edges_elsewhere() => LOOK_EVERY,
             Ok(()) => LOOK_SELDOM,
             Err(error) => {
@@ -88,12 +83,39 @@ pub(crate) async fn keep_heard(
                 AFTER_FAILURE
             }
         };
-        let is_news = |head: &Option<StoredHead>| head.is_some_and(|head| head.reports > last);
-        let _ = tokio::time::timeout(pause, stored.wait_for(is_news)).await;
+        let news = stored.wait_for(|head| hearing.is_news(*head));
+        let _ = tokio::time::timeout(pause, news).await;
+    }
+}
+
+/// How far reports were read.
+#[derive(Debug, Default)]
+pub(crate) struct Hearing {
+    last: i64,
+}
+
+impl Hearing {
+    /// Reads what came since, where that much was seen to be there.
+    pub(crate) async fn look(
+        &mut self,
+        store: &Store,
+        table: &EdgeTable,
+        seen: Option<StoredHead>,
+    ) -> Result<(), StoreError> {
+        let seen = seen.map(|head| head.reports);
         // A restored database counts from before.
-        if stored.borrow().is_some_and(|head| head.reports < last) {
-            last = 0;
+        if seen.is_some_and(|seen| seen < self.last) {
+            self.last = 0;
         }
+        hear(store, table, &mut self.last).await?;
+        // All up to this could be read; what of it is not there belonged to edges that are gone.
+        self.last = self.last.max(seen.unwrap_or_default());
+        Ok(())
+    }
+
+    /// Whether there is something that was not read.
+    pub(crate) fn is_news(&self, head: Option<StoredHead>) -> bool {
+        head.is_some_and(|head| head.reports > self.last)
     }
 }
 

@@ -37,9 +37,7 @@ impl Signers {
     pub(crate) async fn of(store: &Store) -> Result<Self, PublishError> {
         // Two may be made and one of them kept.
         let new = Signer::generate().map_err(|e| PublishError::Signer(e.to_string()))?;
-        let make =
-            move || NewFleetKey { public: new.key().to_string().into_bytes(), secret: new.seed() };
-        let keys = store.fleet_keys_or(KeyPurpose::Signer, make).await?;
+        let keys = store.fleet_keys_or(KeyPurpose::Signer, || to_be_kept(&new)).await?;
         let mut current = None;
         let mut known = Vec::new();
         for key in keys {
@@ -54,6 +52,28 @@ impl Signers {
             .map_err(|e| PublishError::Signer(e.to_string()))?;
         let current = current.ok_or_else(|| PublishError::Signer("none is in use".to_owned()))?;
         Ok(Self { current, keys: known, pinned })
+    }
+
+    /// Stores the one in use where none is stored any more: the database was restored to before there was one, and this
+    /// is the one that edges know.
+    pub(crate) async fn keep_stored(&self, store: &Store) -> Result<(), PublishError> {
+        let make = || {
+            tracing::warn!(
+                "the database has no signing key (any more), as one that was restored to before the first start of the \
+                 control plane: the one of this process is stored in it"
+            );
+            to_be_kept(&self.current)
+        };
+        let stored = store.fleet_keys_or(KeyPurpose::Signer, make).await?;
+        let ours = to_be_kept(&self.current).public;
+        match stored.iter().any(|key| key.state == KeyState::Current && key.public == ours) {
+            true => Ok(()),
+            false => Err(PublishError::Signer(
+                "it is another one than this process began with, so the database is that of another control plane: start \
+                 this process anew, and let edges join again that know the key before"
+                    .to_owned(),
+            )),
+        }
     }
 
     /// The key by which edges know the one in use.
@@ -85,4 +105,8 @@ impl Signers {
         let verified = self.pinned.verify(&signed);
         verified.map_err(|error| PublishError::Stored(namespace, error.to_string()))
     }
+}
+
+fn to_be_kept(signer: &Signer) -> NewFleetKey {
+    NewFleetKey { public: signer.key().to_string().into_bytes(), secret: signer.seed() }
 }

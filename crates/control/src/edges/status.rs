@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use sidegate_model::UnixMillis;
 use sidegate_model::namespace::Namespace;
-use sidegate_model::node::{NodeId, NodeReport};
+use sidegate_model::node::{ClientAddress, NodeId, NodeReport};
 use sidegate_store::EdgeReport;
 use sidegate_sync::report::EdgeCondition;
 use sidegate_sync::server::{AppliedState, EdgeHello};
@@ -52,6 +52,12 @@ pub(crate) struct Told {
     pub(crate) version: String,
     /// When it was connected last.
     pub(crate) attached_at: UnixMillis,
+    /// When its last connection ended; processes of another version do not write it.
+    #[serde(default)]
+    pub(crate) left_at: UnixMillis,
+    /// Of its stream, by its own count, which grows; 0 where it did not say so (yet).
+    #[serde(default)]
+    pub(crate) connection: u64,
     /// By namespaces.
     pub(crate) applied: BTreeMap<String, Applied>,
 }
@@ -81,6 +87,7 @@ pub(crate) struct RejectedObject {
 impl EdgeStatus {
     pub(crate) fn hello(&mut self, hello: &EdgeHello) {
         self.told.version.clone_from(&hello.version);
+        self.told.connection = hello.connection;
     }
 
     pub(crate) fn applied(&mut self, state: &AppliedState) {
@@ -105,7 +112,15 @@ impl EdgeStatus {
     /// Of the edge with this name, as others of its kind tell it.
     pub(crate) fn node(&self, edge: &str) -> Option<NodeReport> {
         let report = self.report.as_ref()?;
-        Some(NodeReport { id: NodeId::new(edge), ..report.read.node.clone() })
+        // An edge counts what it applies anew with each start; this is the count of what is published.
+        let positions = self.told.applied.values().filter_map(|applied| applied.position);
+        let revision = positions.map(|(_, revision)| revision).max().unwrap_or_default();
+        Some(NodeReport { id: NodeId::new(edge), revision, ..report.read.node.clone() })
+    }
+
+    /// Where it listens for clients.
+    pub(crate) fn clients(&self) -> Option<ClientAddress> {
+        self.report.as_ref()?.read.node.clients
     }
 
     /// How it is doing as a whole.

@@ -39,7 +39,7 @@ struct Rows {
 #[derive(Default)]
 struct Entry {
     status: EdgeStatus,
-    /// Streams of it that are open here; more than one while an old one is not noticed to be dead.
+    /// Streams of it that are open here. It has one; others are of whoever is barred and about to leave.
     streams: BTreeMap<u64, OpenStream>,
     /// What others are to know is not stored yet.
     is_unwritten: bool,
@@ -63,8 +63,22 @@ pub(crate) struct SeenEdge {
     pub(crate) is_connected: bool,
 }
 
+impl SeenEdge {
+    /// Now, of one that is connected; what is stored of it may be a minute older than what it said.
+    pub(crate) fn last_seen_at(&self) -> Option<UnixMillis> {
+        if self.is_connected {
+            return Some(now_millis());
+        }
+        let heard =
+            self.status.as_ref().map(|status| status.told.attached_at.max(status.told.left_at));
+        self.edge.last_seen_at.max(heard.filter(|at| *at > 0))
+    }
+}
+
 /// Why the edge is told to leave.
 const REVOKED: &str = "the edge was revoked, or is to join anew";
+const CONNECTED_ANEW: &str = "the edge has connected once more, here or to another process of the control plane; if it \
+     runs on two machines, give the second one an edge of its own (`sidegate edge create`)";
 
 impl EdgeTable {
     /// Of this process, without any edge yet.
@@ -101,6 +115,12 @@ impl EdgeTable {
         self.rows().known.values().map(|edge| edge.namespace.clone()).collect()
     }
 
+    /// The namespace of each edge, by its name.
+    pub(crate) fn places(&self) -> BTreeMap<String, Namespace> {
+        let rows = self.rows();
+        rows.known.values().map(|edge| (edge.name.clone(), edge.namespace.clone())).collect()
+    }
+
     /// This is how an edge is from now on.
     pub(crate) fn learn(&self, edge: Edge) {
         let mut rows = self.rows();
@@ -129,11 +149,17 @@ impl EdgeTable {
         let mut rows = self.rows();
         rows.streams += 1;
         let number = rows.streams;
+        let may_stay = rows.may_stay(edge);
         let entry = rows.said.entry(edge.peer.edge.clone()).or_default();
+        if may_stay {
+            // The one before is lost, which may be noticed much later: what is asked over it goes nowhere.
+            entry.leave(CONNECTED_ANEW);
+        }
         entry.streams.insert(number, OpenStream { edge: edge.clone(), leave, commands });
         entry.status.replica = self.replica.to_string();
         entry.status.is_here = true;
         entry.status.told.attached_at = now_millis();
+        entry.status.told.connection = 0;
         entry.is_unwritten = true;
         // It may have been barred since its connection was accepted.
         rows.send_barred_away();
@@ -146,10 +172,14 @@ impl EdgeTable {
     pub(crate) fn detach(&self, edge: &str, number: u64) {
         let mut rows = self.rows();
         let Some(entry) = rows.said.get_mut(edge) else { return };
-        entry.streams.remove(&number);
+        // Another one may have taken its place.
+        if entry.streams.remove(&number).is_none() {
+            return;
+        }
         // Meanwhile it may be elsewhere.
         if entry.streams.is_empty() && *entry.status.replica == *self.replica {
             entry.status.is_here = false;
+            entry.status.told.left_at = now_millis();
             entry.is_unwritten = true;
         }
         drop(rows);
@@ -158,20 +188,30 @@ impl EdgeTable {
 
     /// An edge that is connected here said something.
     pub(crate) fn said(&self, edge: &str, said: Said) {
-        let mut rows = self.rows();
-        let Some(entry) = rows.said.get_mut(edge) else { return };
-        let before = entry.status.told.clone();
         match said {
-            Said::Hello(hello) => entry.status.hello(&hello),
-            Said::Applied(state) => entry.status.applied(&state),
+            Said::Hello(hello) => self.note(edge, |status| status.hello(&hello)),
+            Said::Applied(state) => self.note(edge, |status| status.applied(&state)),
             Said::Report(report) => {
-                entry.status.report = Some(Arc::new(Report::of(report)));
-                entry.is_unwritten = true;
+                // Made before the table is taken, which all edges share: it may be large.
+                let report = Arc::new(Report::of(report));
+                self.note(edge, |status| status.report = Some(report));
             }
             // For whoever publishes.
-            Said::Ahead(_) => return,
+            Said::Ahead(_) => {}
         }
-        entry.is_unwritten |= entry.status.told != before;
+    }
+
+    fn note(&self, edge: &str, change: impl FnOnce(&mut EdgeStatus)) {
+        let mut rows = self.rows();
+        let entry = rows.said.get_mut(edge).filter(|entry| !entry.streams.is_empty());
+        // What comes over a stream that is about to end says nothing of the edge, which is elsewhere.
+        let Some(entry) = entry else { return };
+        let told = entry.status.told.clone();
+        let reported = entry.status.report.as_ref().map(Arc::as_ptr);
+        change(&mut entry.status);
+        // Each report is another one.
+        let has_reported = entry.status.report.as_ref().map(Arc::as_ptr) != reported;
+        entry.is_unwritten |= has_reported || entry.status.told != told;
         drop(rows);
         self.changed();
     }
@@ -182,9 +222,21 @@ impl EdgeTable {
         let unwritten = rows.said.iter_mut().filter(|(_, entry)| entry.is_unwritten);
         let taken = unwritten.take(AT_ONCE).map(|(name, entry)| {
             entry.is_unwritten = false;
-            entry.status.to_row(name)
+            (name.clone(), entry.status.clone())
         });
-        taken.collect()
+        let taken: Vec<_> = taken.collect();
+        drop(rows);
+        taken.iter().map(|(name, status)| status.to_row(name)).collect()
+    }
+
+    /// The database was restored and has lost what was stored of those that are connected here.
+    pub(crate) fn write_all_again(&self) {
+        let mut rows = self.rows();
+        for entry in rows.said.values_mut().filter(|entry| !entry.streams.is_empty()) {
+            entry.is_unwritten = true;
+        }
+        drop(rows);
+        self.changed();
     }
 
     /// It could not be stored.
@@ -199,16 +251,29 @@ impl EdgeTable {
 
     /// What edges told other processes, or told this one before it was started anew.
     pub(crate) fn heard(&self, reports: &[EdgeReport]) {
+        let read: Vec<_> = reports.iter().map(EdgeStatus::from_row).collect();
         let mut rows = self.rows();
         let mut is_news = false;
-        for report in reports {
+        for (report, status) in reports.iter().zip(read) {
             let entry = rows.said.entry(report.edge.clone()).or_default();
-            if !entry.streams.is_empty()
-                || (report.replica == *self.replica && entry.status.is_here)
-            {
+            let is_own = report.replica == *self.replica;
+            let is_lost = !is_own && entry.is_lost_to(&status);
+            if is_lost {
+                let (edge, by) = (&report.edge, &report.replica);
+                tracing::info!(
+                    edge,
+                    by,
+                    "an edge is connected elsewhere by now: its stream here, which it lost, ends"
+                );
+                entry.leave(CONNECTED_ANEW);
+            } else if !entry.streams.is_empty() || (is_own && entry.status.is_here) {
+                // What another one says that has only not noticed yet is not to stay.
+                let is_outdated = !is_own && entry.is_newer_than(&status);
+                entry.is_unwritten |= is_outdated;
+                is_news |= is_outdated;
                 continue;
             }
-            entry.status = EdgeStatus::from_row(report);
+            entry.status = status;
             // Of an earlier process by the same name.
             entry.status.is_here &= report.replica != *self.replica;
             is_news = true;
@@ -271,12 +336,33 @@ impl EdgeTable {
     }
 }
 
+impl Entry {
+    /// Whether the stream here is of before the one that another process tells of.
+    fn is_lost_to(&self, told: &EdgeStatus) -> bool {
+        let (here, there) = (self.status.told.connection, told.told.connection);
+        !self.streams.is_empty() && told.is_here && here > 0 && here < there
+    }
+
+    /// The other way round.
+    fn is_newer_than(&self, told: &EdgeStatus) -> bool {
+        let (here, there) = (self.status.told.connection, told.told.connection);
+        !self.streams.is_empty() && told.is_here && there > 0 && there < here
+    }
+
+    /// Its streams count no more, and end as soon as they can.
+    fn leave(&mut self, reason: &str) {
+        for stream in std::mem::take(&mut self.streams).into_values() {
+            send_away(&stream.leave, reason);
+        }
+    }
+}
+
 impl Rows {
     /// Ends every stream that would not be let in now.
     fn send_barred_away(&self) {
         let streams = self.said.values().flat_map(|entry| entry.streams.values());
         for stream in streams.filter(|stream| !self.may_stay(&stream.edge)) {
-            send_away(&stream.leave);
+            send_away(&stream.leave, REVOKED);
         }
     }
 
@@ -304,6 +390,6 @@ impl Rows {
     }
 }
 
-fn send_away(leave: &watch::Sender<Option<String>>) {
-    leave.send_replace(Some(REVOKED.to_owned()));
+fn send_away(leave: &watch::Sender<Option<String>>, reason: &str) {
+    leave.send_replace(Some(reason.to_owned()));
 }

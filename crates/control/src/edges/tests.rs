@@ -1,11 +1,19 @@
 //! What is promised of publishing for edges, and of what is known of them.
 
+mod authorities;
+mod changing;
+mod elsewhere;
 mod fleet;
 mod publishing;
+mod restores;
 
 use super::heads::Heads;
 use super::manifests::Manifests;
 use super::signers::Signers;
+use super::{Edges, EdgesSettings};
+use crate::control::Control;
+use crate::publish::Desired;
+use crate::tasks::Tasks;
 use sidegate_model::app::{AppDraft, AppId};
 use sidegate_model::namespace::Namespace;
 use sidegate_model::plugin::PluginDraft;
@@ -15,6 +23,7 @@ use sidegate_model::token::TokenHash;
 use sidegate_store::{NewTokenRow, Store};
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 async fn store() -> Store {
     Store::open("sqlite::memory:", &Keyring::single([7; 32])).await.unwrap()
@@ -52,6 +61,37 @@ fn plugin(name: &str, of: &str) -> PluginDraft {
     draft
 }
 
+/// A process of a control plane as it runs, with what is done beside.
+struct Running {
+    control: Control,
+    edges: Edges,
+    _tasks: Tasks,
+}
+
+impl Running {
+    async fn start(store: &Store) -> Self {
+        Self::start_as("one", store).await
+    }
+
+    async fn start_as(replica: &str, store: &Store) -> Self {
+        let (control, _) = Control::start(store.clone()).await.unwrap();
+        let settings = EdgesSettings {
+            replica: replica.to_owned(),
+            control_urls: vec![],
+            join_token_expiry: Duration::from_secs(3600),
+        };
+        let (edges, _tasks) = Edges::start(control.clone(), settings).await.unwrap();
+        edges.ready().await;
+        Self { control, edges, _tasks }
+    }
+
+    /// Lineage and revision of what the global namespace's edges get.
+    fn position(&self) -> (u64, u64) {
+        let position = self.edges.head_position(&namespace("")).unwrap();
+        (position.lineage, position.revision)
+    }
+}
+
 /// A process of a control plane, without what makes it look by itself.
 struct Process {
     store: Store,
@@ -73,10 +113,12 @@ impl Process {
     }
 
     async fn publish_this(&mut self, whole: Snapshot) -> super::manifests::Round {
-        let ids: Vec<_> = whole.plugins.keys().copied().collect();
-        let specs = self.store.sealed_specs(&ids).await.unwrap();
-        let specs = specs.into_iter().map(|spec| (spec.id, Arc::new(spec))).collect();
-        self.manifests.publish(&whole, &namespaces(&["", "berlin"]), Some(specs)).await.unwrap()
+        let (_, specs) = self.store.sealed_specs().await.unwrap();
+        let desired = Desired { snapshot: Arc::new(whole), restores: 0 };
+        let both = namespaces(&["", "berlin"]);
+        let outcome = self.manifests.publish(&desired, &both, Some(specs)).await.unwrap();
+        assert!(outcome.failed.is_empty(), "{:?}", outcome.failed);
+        outcome.round
     }
 
     fn position(&self, of: &str) -> (u64, u64) {

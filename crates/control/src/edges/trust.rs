@@ -52,10 +52,13 @@ impl TrustLines {
         head: StoredHead,
     ) -> Result<(), PublishError> {
         let same = |made: StoredHead, now: StoredHead| {
-            (made.revision, made.fleet_changes) == (now.revision, now.fleet_changes)
+            // By the time of the revision as well: a restored database may have come to the same numbers again.
+            let of = |head: StoredHead| (head.revision, head.stamp, head.fleet_changes);
+            of(made) == of(now)
         };
         let is_same = self.made_of.is_some_and(|made| same(made, head));
         if !is_same {
+            self.signers.keep_stored(&self.store).await?;
             self.authorities.refresh().await?;
         }
         for namespace in namespaces {

@@ -124,5 +124,5 @@ async fn uses_within_a_minute_are_one() {
     noted.used(id, Some(60_000), 119_999);
     assert!(noted.noted().uses.is_empty());
     noted.used(id, Some(60_000), 120_000);
-    assert_eq!(noted.noted().uses, BTreeMap::from([(id, 120_000)]));
+    assert_eq!(noted.noted().uses.admin_tokens, BTreeMap::from([(id, 120_000)]));
 }

@@ -21,7 +21,10 @@ struct Probed {
 /// Every operation of the document.
 fn all() -> Vec<Probed> {
     let document = document();
-    assert_eq!(document["security"], serde_json::json!([{ "admin_token": [] }]));
+    let either = serde_json::json!([
+        { "admin_token": [] }, { "console_session": [], "console_session_key": [] },
+    ]);
+    assert_eq!(document["security"], either);
     let paths = document["paths"].as_object().expect("paths");
     let operations = paths.iter().flat_map(|(path, methods)| {
         let methods = methods.as_object().expect("methods").iter();
@@ -51,6 +54,8 @@ async fn every_operation_of_the_document_refuses_whoever_is_not_let_in() {
     let gone = admin.store.admin_token_by_name("gone").await.unwrap().id;
     send(admin.request(Method::GET, "/api/v1/plugins").bearer_auth(&revoked)).await.expect(200);
     admin.store.revoke_admin_token(gone, &Precondition::None).await.unwrap();
+    let (open, over) = (admin.sign_in().await, admin.sign_in().await);
+    over.ask(&admin, Method::DELETE, "/api/v1/session").await.expect(204);
     let protected: Vec<_> = all().into_iter().filter(|probed| probed.role.is_some()).collect();
     assert!(protected.len() >= 33, "the document is empty?");
     for Probed { method, path, .. } in protected {
@@ -72,10 +77,47 @@ async fn every_operation_of_the_document_refuses_whoever_is_not_let_in() {
             let answer = send(request).await.expect(401);
             assert!(answer.header("www-authenticate").starts_with("Bearer"), "{method} {path}");
         }
+        let request = || admin.request(method.clone(), &path).body("{not json");
+        let foreign = request().header("cookie", &open.cookie);
+        let without_key =
+            request().header("cookie", &open.cookie).header("sec-fetch-site", "same-origin");
+        let wrong_key = admin.request(method.clone(), &path).header("cookie", &open.cookie);
+        let wrong_key = wrong_key.header("sec-fetch-site", "same-origin");
+        let wrong_key = wrong_key.header("x-sidegate-session", &over.key);
+        for (request, code) in [
+            (foreign, "cross_site"),
+            (over.with(request()), "unauthorized"),
+            (without_key, "unauthorized"),
+            (wrong_key, "unauthorized"),
+        ] {
+            let answer = send(request).await;
+            assert_eq!(answer.json["code"], code, "{method} {path}");
+        }
         let by_query = format!("{path}?token={ADMIN_TOKEN}");
         send(admin.request(method.clone(), &by_query)).await.expect(401);
         let answer = admin.call(method.clone(), &path, None).await;
         assert!(![401, 403, 405].contains(&answer.status.as_u16()), "{method} {path}");
+    }
+}
+
+#[tokio::test]
+async fn every_operation_of_the_document_takes_a_session_of_a_page_and_changes_by_json_only() {
+    let admin = Admin::start().await;
+    for Probed { method, path, role, .. } in all() {
+        if role.is_none() {
+            continue;
+        }
+        let session = admin.sign_in().await;
+        let request = || session.with(admin.request(method.clone(), &path));
+        if method != Method::GET {
+            let plain = request().header("content-type", "text/plain").body("{}");
+            send(plain).await.expect(415);
+            send(request()).await.expect(415);
+        }
+        let json = request().header("content-type", "application/json").body("{not json");
+        let answer = send(json).await;
+        let status = answer.status.as_u16();
+        assert!(![401, 403, 405, 415].contains(&status), "{method} {path}: {:?}", answer.json);
     }
 }
 
@@ -113,8 +155,9 @@ async fn every_operation_of_the_document_is_for_its_role_and_every_stronger_one_
 #[tokio::test]
 async fn probes_stay_open_to_everybody() {
     let admin = Admin::start().await;
-    let open: Vec<_> = all().into_iter().filter(|probed| probed.role.is_none()).collect();
-    assert_eq!(open.len(), 4);
+    let is_open = |probed: &Probed| probed.role.is_none() && probed.method == Method::GET;
+    let open: Vec<_> = all().into_iter().filter(is_open).collect();
+    assert_eq!(open.len(), 5);
     for Probed { method, path, .. } in open {
         for token in [None, Some("wrong"), Some(ADMIN_TOKEN)] {
             let mut request = admin.request(method.clone(), &path);
@@ -132,7 +175,7 @@ async fn only_probes_are_open_and_unknown_addresses_tell_strangers_nothing() {
     let admin = Admin::start().await;
     let health = send(admin.request(Method::GET, "/api/v1/health")).await.expect(200);
     assert_eq!(health.json, serde_json::json!({ "status": "ok" }));
-    for path in ["/", "/api/v1", "/api/v1/nothing", "/api/v1/plugins/1/x", "/healthy"] {
+    for path in ["/api", "/api/v1", "/api/v1/nothing", "/api/v1/plugins/1/x", "/healthy"] {
         send(admin.request(Method::GET, path)).await.expect(401);
         admin.get(path).await.expect(404);
     }

@@ -20,8 +20,10 @@ async fn an_admin_token_opens_what_its_role_may_until_it_is_revoked() {
 
     let who = admin.call_as(&token, Method::GET, "/api/v1/whoami", None).await.expect(200);
     let expires = made.attributes()["expires_at"].clone();
-    let expected =
-        json!({"name": "jane", "role": "operator", "admin_token_id": 1, "expires_at": expires});
+    let expected = json!({
+        "name": "jane", "role": "operator", "via": "header", "admin_token_id": 1, "user_id": null,
+        "session_id": null, "read_only": false, "expires_at": expires,
+    });
     assert_eq!(*who.attributes(), expected);
     let app = json!({"name": "a", "owner_email": "a@b"});
     admin.call_as(&token, Method::POST, "/api/v1/apps", Some(app)).await.expect(201);
@@ -44,8 +46,10 @@ async fn an_admin_token_opens_what_its_role_may_until_it_is_revoked() {
 async fn root_is_an_admin_without_a_number_or_an_end() {
     let admin = Admin::start().await;
     let who = admin.get("/api/v1/whoami").await.expect(200);
-    let expected =
-        json!({"name": "root", "role": "admin", "admin_token_id": null, "expires_at": null});
+    let expected = json!({
+        "name": "root", "role": "admin", "via": "header", "admin_token_id": null, "user_id": null,
+        "session_id": null, "read_only": false, "expires_at": null,
+    });
     assert_eq!((who.attributes(), &who.json["data"]["type"]), (&expected, &json!("whoami")));
 }
 

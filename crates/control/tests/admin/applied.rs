@@ -1,8 +1,9 @@
 //! What the files of owners named: kept by owner, paths only.
 
-use crate::harness::Admin;
+use crate::harness::{Admin, send};
 use reqwest::Method;
 use serde_json::{Value, json};
+use sidegate_model::role::Role;
 
 async fn put(admin: &Admin, owner: &str, body: Value) -> crate::harness::Answer {
     admin.call(Method::PUT, &format!("/api/v1/applied/{owner}"), Some(body)).await
@@ -46,4 +47,34 @@ async fn what_is_no_path_is_refused_with_its_place() {
         assert!(refused.details()[0].starts_with(told), "{:?}", refused.json);
     }
     put(&admin, "%0A", json!({"things": []})).await.expect(400);
+}
+
+#[tokio::test]
+async fn fields_that_only_admins_set_are_neither_named_first_nor_forgotten_by_an_operator() {
+    let admin = Admin::start().await;
+    let plugin = json!({"name": "p", "slug": "p", "command": "file:///p"});
+    admin.post("/api/v1/plugins", plugin).await.expect(201);
+    let operator = admin.admin_token("deploy", Role::Operator).await;
+    let things =
+        |fields: Value| json!({"things": [{"kind": "plugin", "name": "p", "fields": fields}]});
+    let put_as = async |token: &str, body: Value| {
+        let request = admin.request(Method::PUT, "/api/v1/applied/team");
+        send(request.bearer_auth(token).json(&body)).await
+    };
+    let fields = json!(["/command", "/description"]);
+    put_as(&operator, things(fields.clone())).await.expect(403);
+    put(&admin, "team", things(fields.clone())).await.expect(200);
+
+    put_as(&operator, things(fields)).await.expect(200);
+    put_as(&operator, things(json!(["/command"]))).await.expect(200);
+    for forgets in [things(json!(["/description"])), json!({"things": []})] {
+        let refused = put_as(&operator, forgets).await.expect(403);
+        let told = refused.json.to_string();
+        assert!(told.contains("naming /command of plugin p no more"), "{told}");
+    }
+    let shown = admin.get("/api/v1/applied/team").await.expect(200);
+    assert_eq!(shown.attributes()["things"][0]["fields"], json!(["/command"]));
+    // Of what is gone nothing is left to be given its default.
+    admin.delete("/api/v1/plugins/1").await.expect(204);
+    put_as(&operator, json!({"things": []})).await.expect(200);
 }

@@ -106,8 +106,13 @@ async fn every_change_answers_with_what_is_shown_afterwards() {
     let rows = [
         ("/api/v1/plugins/{id}", json!({"description": "d", "slug": "s"})),
         ("/api/v1/apps/{id}", json!({"description": "d", "metadata": {"k": "v"}})),
+        ("/api/v1/issuers/{id}", json!({"leeway": "1s", "clients": {"svc": "a"}})),
         ("/api/v1/logging", json!({"level": "warn,access=off"})),
+        ("/api/v1/users/{id}", json!({"role": "operator", "enabled": false})),
     ];
+    admin.post("/api/v1/users", json!({"name": "jane", "role": "viewer"})).await.expect(201);
+    let issuer = json!({"name": "corp", "url": "https://id.example", "audiences": ["a"]});
+    admin.post("/api/v1/issuers", issuer).await.expect(201);
     let document = sidegate_api::document::document();
     let all: BTreeSet<_> = document["paths"]
         .as_object()
@@ -129,10 +134,10 @@ async fn every_change_answers_with_what_is_shown_afterwards() {
             assert_eq!(changed.header("etag"), shown.header("etag"), "{path}");
         }
         if operation["requestBody"]["content"]["application/merge-patch+json"].is_object() {
-            let merged = admin.merge(&path, json!({"description": "e"})).await.expect(200);
+            let merged = admin.merge(&path, json!({"managed_by": "e"})).await.expect(200);
             let shown = admin.get(&path).await.expect(200);
             assert_eq!(merged.json["data"], shown.json["data"], "{path}");
-            assert_eq!(merged.attributes()["description"], "e", "{path}");
+            assert_eq!(merged.attributes()["managed_by"], "e", "{path}");
         }
     }
 }
@@ -168,4 +173,34 @@ async fn every_kind_of_thing_is_named_in_the_singular_and_bodies_may_say_both() 
         admin.delete(&path).await.expect(204);
     }
     assert_eq!(admin.get("/api/v1/plugins").await.json["data"], Value::Array(vec![]));
+}
+
+#[tokio::test]
+async fn every_example_of_the_document_has_all_that_must_be_said() {
+    let admin = Admin::start().await;
+    let document = sidegate_api::document::document();
+    let (mut asked, mut wrong) = (0, Vec::new());
+    for (path, operations) in document["paths"].as_object().unwrap() {
+        for (method, operation) in operations.as_object().unwrap() {
+            let body = &operation["requestBody"]["content"]["application/json"]["example"];
+            if body.is_null() {
+                continue;
+            }
+            let path = path
+                .replace("{id}", "1")
+                .replace("{owner}", "git")
+                .replace("{method}", "get_config");
+            let method = Method::from_bytes(method.to_ascii_uppercase().as_bytes()).unwrap();
+            let answer = admin.call(method, &path, Some(body.clone())).await;
+            // What is not there, or not in this state, may be refused; what is said must be right.
+            // The program that stands for all of them here names no hook, whatever is said of it.
+            let is_program = path.ends_with("/validate-and-load");
+            if !is_program && (answer.status == 400 || answer.status == 415) {
+                wrong.push(format!("{path}: {body}: {:?}", answer.details()));
+            }
+            asked += 1;
+        }
+    }
+    assert_eq!(wrong, [""; 0]);
+    assert!(asked > 20, "{asked}");
 }

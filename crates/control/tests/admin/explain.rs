@@ -1,7 +1,9 @@
 //! Requests that are only thought of: what is asked of a node, and what is refused before.
 
 use crate::harness::Admin;
+use reqwest::Method;
 use serde_json::json;
+use sidegate_model::role::Role;
 
 #[tokio::test]
 async fn a_node_is_asked_about_the_request_as_it_would_be_sent() {
@@ -27,4 +29,19 @@ async fn all_that_is_wrong_with_a_request_to_explain_is_told_at_once() {
     let refused = admin.post("/api/v1/explain", elsewhere).await.expect(404);
     assert!(refused.details()[0].contains("there are node-1"), "{refused:?}");
     admin.post("/api/v1/explain", json!({})).await.expect(400);
+}
+
+#[tokio::test]
+async fn each_node_says_where_it_listens_for_clients() {
+    let admin = Admin::start().await;
+    let viewer = admin.admin_token("eve", Role::Viewer).await;
+    let answer = admin.call_as(&viewer, Method::GET, "/api/v1/nodes", None).await.expect(200);
+    let node = &answer.json["data"][0];
+    assert_eq!((&node["type"], &node["id"]), (&json!("node"), &json!("node-1")));
+    let told = &node["attributes"];
+    assert_eq!(
+        (&told["client_url"], &told["is_own"]),
+        (&json!("http://0.0.0.0:8081"), &json!(true))
+    );
+    assert_eq!(answer.json["meta"]["total_count"], 1);
 }

@@ -3,35 +3,22 @@
 
 #![expect(clippy::unwrap_used, reason = "a harness fails like the test it serves")]
 
-use futures_util::future::BoxFuture;
-use futures_util::stream::BoxStream;
+use crate::fake_plane::FakePlane;
+use bytes::Bytes;
 use reqwest::header::HeaderMap;
 use reqwest::{Method, RequestBuilder, StatusCode};
 use serde_json::Value;
 use sidegate_api::error::ErrorBody;
-use sidegate_api::explain::ExplanationAttributes;
-use sidegate_api::record::RecordAttributes;
-use sidegate_control::{
-    AdminParts, Control, ControlSettings, Coverage, Fleet, NodeProbes, Quorum, Unreached, serve,
-    told_record,
-};
-use sidegate_model::clock::now_millis;
-use sidegate_model::config_schema::ConfigSchema;
-use sidegate_model::endpoint::EndpointTable;
-use sidegate_model::explain::{Check, Explanation, ImaginedRequest, Outcome};
-use sidegate_model::node::{NodeId, NodeReport};
-use sidegate_model::plugin::{PluginId, PluginSpec};
-use sidegate_model::public_endpoints::PublicMode;
-use sidegate_model::record::{InstanceEnd, InstanceRecord, LoggedLine, ProcessExit};
+use sidegate_api::event_stream::EVENT_STREAM_TYPE;
+use sidegate_control::{AdminParts, Control, ControlSettings, serve};
+use sidegate_model::plugin_page::ToldBeside;
 use sidegate_model::role::Role;
 use sidegate_model::sealing::Keyring;
-use sidegate_model::snapshot::{Revision, Snapshot};
-use sidegate_model::status::{PluginState, PluginStatus};
+use sidegate_model::snapshot::Snapshot;
 use sidegate_model::token::TokenHash;
 use sidegate_store::{NewAdminToken, Store};
-use sidegate_wire::plugin::EndpointRegistration;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
@@ -39,203 +26,6 @@ use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 
 pub(crate) const ADMIN_TOKEN: &str = "sga_correct-horse";
-
-/// A data plane that has applied whatever was published, unless it is told to stall.
-pub(crate) struct FakePlane {
-    pub(crate) desired: watch::Receiver<Arc<Snapshot>>,
-    pub(crate) stalls: watch::Sender<bool>,
-    pub(crate) panics: AtomicBool,
-    /// Whether public endpoints wait for approval.
-    pub(crate) approves: AtomicBool,
-}
-
-impl FakePlane {
-    fn plugins(&self) -> Vec<PluginStatus> {
-        assert!(!self.panics.load(Ordering::Relaxed), "told to panic");
-        let snapshot = self.desired.borrow().clone();
-        snapshot.plugins.values().map(|spec| status(spec, &endpoints(spec))).collect()
-    }
-}
-
-fn status(spec: &PluginSpec, endpoints: &EndpointTable) -> PluginStatus {
-    let state = if spec.name == "waits" { PluginState::Backoff } else { PluginState::Ready };
-    PluginStatus {
-        id: spec.id,
-        name: spec.name.clone(),
-        slug: spec.slug.clone(),
-        state,
-        reason: None,
-        warnings: vec!["runs as root".to_owned()],
-        pid: Some(4711),
-        restarts: spec.reloads,
-        next_start_at: (spec.name == "waits").then(|| now_millis() + 3_600_000),
-        ready_since: Some(1_700_000_000_000),
-        hooks: vec!["custom_endpoint".to_owned()],
-        requested_scopes: match spec.name.as_str() {
-            "waits" => vec![],
-            _ => ["kv.readwrite", "apps.read", "analytics.read"].map(str::to_owned).to_vec(),
-        },
-        config_schema: schema(&spec.name),
-        endpoints: endpoints.endpoints().to_vec(),
-        raised: endpoints.raised().to_vec(),
-        demand: spec.options.policy.demand(),
-        required: spec.options.required,
-        start_duration: Some(Duration::from_millis(40)),
-        in_flight: 2,
-    }
-}
-
-/// What plugins offer; those that are called so offer something to everybody, and more once they were
-/// reloaded.
-fn endpoints(spec: &PluginSpec) -> EndpointTable {
-    let endpoint = |path: &str, methods: &[&str]| EndpointRegistration {
-        path: path.to_owned(),
-        methods: methods.iter().map(|&method| method.to_owned()).collect(),
-        ..Default::default()
-    };
-    let files = EndpointRegistration {
-        description: "keeps files".into(),
-        require_auth: true,
-        metadata: [("tier".to_owned(), "gold".to_owned())].into(),
-        ..endpoint("/files/*", &["POST", "GET"])
-    };
-    let open = match (spec.name.as_str(), spec.reloads) {
-        ("open", 0) => vec![endpoint("/hello", &["GET"]), endpoint("/hooks/*", &["POST", "PUT"])],
-        ("open", _) => vec![
-            endpoint("/hello", &["GET"]),
-            endpoint("/hooks/*", &["POST", "PUT"]),
-            endpoint("/new", &["GET"]),
-        ],
-        _ => Vec::new(),
-    };
-    EndpointTable::build([files].into_iter().chain(open).collect())
-}
-
-impl Fleet for FakePlane {
-    fn nodes(&self) -> Vec<NodeReport> {
-        let revision = self.desired.borrow().revision;
-        let public_mode = match self.approves.load(Ordering::Relaxed) {
-            true => PublicMode::Approve,
-            false => PublicMode::Allow,
-        };
-        let (id, plugins) = (NodeId::new("node-1"), self.plugins());
-        vec![NodeReport { id, revision, public_mode, plugins }]
-    }
-
-    fn changes(&self) -> BoxStream<'static, ()> {
-        Box::pin(futures_util::stream::pending())
-    }
-
-    fn explain(
-        &self,
-        node: &NodeId,
-        request: ImaginedRequest,
-    ) -> BoxFuture<'_, Result<ExplanationAttributes, Unreached>> {
-        let told = Explanation {
-            outcome: Outcome::Refused {
-                status: 404,
-                code: "not_found",
-                message: "Nothing is served at this address.".to_owned(),
-            },
-            route: None,
-            rivals: Vec::new(),
-            checks: vec![Check {
-                name: "route",
-                passed: false,
-                detail: format!("{} {} {:?}", request.method, request.target, request.headers),
-            }],
-            limits: Vec::new(),
-        };
-        let told = (node.as_str() == "node-1").then_some(told);
-        let told = told.map(|told| ExplanationAttributes::of("node-1", told));
-        Box::pin(std::future::ready(told.ok_or(Unreached("nobody there".to_owned()))))
-    }
-
-    fn records(
-        &self,
-        node: &NodeId,
-        _: PluginId,
-        lines: usize,
-    ) -> BoxFuture<'_, Result<Vec<RecordAttributes>, Unreached>> {
-        let line = |number: usize| LoggedLine {
-            number: number as u64,
-            at: 1_700_000_000_000,
-            stream: "stderr",
-            level: "error",
-            message: format!("line {number} \u{1b}[31m"),
-            fields: Some(r#"{"n":1}"#.to_owned()),
-            ..LoggedLine::default()
-        };
-        let running = InstanceRecord {
-            started_at: 1_700_000_001_000,
-            pid: Some(4711),
-            sha256: Some("ab".repeat(32)),
-            ready_at: Some(1_700_000_001_040),
-            ..InstanceRecord::default()
-        };
-        let end = InstanceEnd {
-            at: 1_700_000_000_500,
-            exit: Some(ProcessExit::Signal(9)),
-            in_flight: 3,
-            reason: "the process was ended by signal 9 (SIGKILL)".to_owned(),
-            ..InstanceEnd::default()
-        };
-        let ended = InstanceRecord {
-            started_at: 1_700_000_000_000,
-            pid: Some(4710),
-            end: Some(end),
-            lines: (200 - lines..200).map(line).collect(),
-            ..InstanceRecord::default()
-        };
-        let told = |record| told_record(&(node.clone(), record));
-        Box::pin(std::future::ready(Ok([running, ended].map(told).to_vec())))
-    }
-
-    fn applied(&self, revision: Revision, _: Quorum) -> BoxFuture<'_, ()> {
-        let (mut desired, mut stalls) = (self.desired.clone(), self.stalls.subscribe());
-        Box::pin(async move {
-            let _ = stalls.wait_for(|stalls| !stalls).await;
-            let _ = desired.wait_for(|snapshot| snapshot.revision >= revision).await;
-        })
-    }
-
-    fn coverage(&self, revision: Revision) -> Coverage {
-        let applied = self.desired.borrow().revision >= revision;
-        Coverage { applied: usize::from(applied), connected: 1, ..Coverage::default() }
-    }
-}
-
-impl NodeProbes for FakePlane {
-    fn readiness(&self) -> (bool, Value) {
-        let stalls = *self.stalls.borrow();
-        (!stalls, serde_json::json!({"status": if stalls { "not ready" } else { "ready" }}))
-    }
-
-    fn metrics(&self) -> (&'static str, String) {
-        ("text/plain", "counted 1\n".to_owned())
-    }
-}
-
-/// What plugins say of their configuration, where their names end so.
-fn schema(name: &str) -> Option<Arc<ConfigSchema>> {
-    let json = match name.rsplit_once('-')?.1 {
-        "schema" => serde_json::json!({
-            "additionalProperties": false, "required": ["url"], "properties": {
-                "url": {"type": "string"}, "port": {"type": "integer", "maximum": 65535},
-                "api_secret": {"type": "string", "minLength": 8},
-            },
-        }),
-        // It is looked at for as long as anything is.
-        "endless" => {
-            let next = |n| serde_json::json!({"$ref": format!("#/parts/{}", n + 1)});
-            let parts: Vec<_> =
-                (0..60).map(|n| serde_json::json!({"allOf": [next(n), next(n)]})).collect();
-            serde_json::json!({"$ref": "#/parts/0", "parts": parts})
-        }
-        _ => return None,
-    };
-    ConfigSchema::parse(&json.to_string()).unwrap().map(Arc::new)
-}
 
 pub(crate) struct Admin {
     pub(crate) plane: Arc<FakePlane>,
@@ -291,8 +81,16 @@ impl Admin {
         let store = Store::open(&dsn, &Keyring::single([7; 32])).await.unwrap();
         let (control, desired) = Control::start(store.clone()).await.unwrap();
         let stalls = watch::Sender::new(false);
-        let [panics, approves] = [(); 2].map(|()| AtomicBool::new(false));
-        let plane = Arc::new(FakePlane { desired, stalls, panics, approves });
+        let [panics, approves, is_busy, is_of_edges] = [(); 4].map(|()| AtomicBool::new(false));
+        let plane = Arc::new(FakePlane {
+            desired,
+            stalls,
+            panics,
+            approves,
+            is_busy,
+            is_of_edges,
+            beside: ToldBeside::default(),
+        });
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (shutdown, ended) = oneshot::channel::<()>();
@@ -306,6 +104,9 @@ impl Admin {
             fleet: plane.clone(),
             probes: plane.clone(),
             edges: None,
+            inspector: plane.clone(),
+            pages: plane.clone(),
+            certificates: Arc::new(()),
         };
         let serving = serve(listener, settings, parts, until);
         let server = tokio::spawn(serving);
@@ -394,7 +195,9 @@ impl Admin {
 pub(crate) async fn send(request: RequestBuilder) -> Answer {
     let response = request.send().await.unwrap();
     let (status, headers) = (response.status(), response.headers().clone());
-    let body = response.bytes().await.unwrap();
+    // What goes on for as long as somebody reads has no end to wait for.
+    let goes_on = headers.get("content-type").is_some_and(|kind| kind == EVENT_STREAM_TYPE);
+    let body = if goes_on { Bytes::new() } else { response.bytes().await.unwrap() };
     assert!(headers.contains_key("x-request-id"), "{status}");
     assert_eq!(headers["cache-control"], "no-store");
     assert!(!headers.contains_key("access-control-allow-origin"));

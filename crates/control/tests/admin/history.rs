@@ -116,6 +116,8 @@ async fn revisions_are_listed_compared_and_gone_back_to_by_admins() {
     let planned = admin.post(path, plan).await.expect(200).json;
     assert_eq!(planned["data"]["attributes"]["revision"], 3);
     let done = admin.post(path, body).await.expect(200).json;
+    let entry = admin.get("/api/v1/revisions?limit=1&operation=roll_back").await.expect(200).json;
+    assert_eq!(entry["data"][0]["attributes"]["rolled_back_to"], 1);
     assert_eq!(
         (&done["data"]["attributes"]["revision"], &done["meta"]["applied"]),
         (&json!(4), &json!(true))

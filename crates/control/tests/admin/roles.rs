@@ -34,7 +34,7 @@ async fn stored(admin: &Admin) -> Value {
 }
 
 /// A valid value of each option, another than the plugin has, and who may set it.
-const OPTIONS: [(&str, &str, Role); 37] = [
+const OPTIONS: [(&str, &str, Role); 43] = [
     ("optional_auth", "true", Operator),
     ("pass_token", "true", AdminRole),
     ("lenient_done", "true", Operator),
@@ -59,11 +59,17 @@ const OPTIONS: [(&str, &str, Role); 37] = [
     ("stream_timeout", "10m", Operator),
     ("stream_end", "abort", Operator),
     ("stream_recheck", "true", Operator),
+    ("oauth.authorization_servers", "plugin:oidc", Operator),
+    ("oauth.resource", "https://api.example.com", Operator),
+    ("host", "id.example.com", AdminRole),
     ("secret_settings", "n", Operator),
     ("env.NAME", "x", AdminRole),
     ("require_auth", "true", Operator),
     ("apps", "billing", Operator),
     ("scopes_required", "files.read", Operator),
+    ("issuers", "corp", Operator),
+    ("query_token", "false", Operator),
+    ("allowed_origins", "same", Operator),
     ("timeout", "10s", Operator),
     ("stream_idle_timeout", "10s", Operator),
     ("max_body", "1KiB", Operator),
