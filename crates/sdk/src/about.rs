@@ -4,7 +4,9 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use serde_json::{Value, json};
+use serde_json::Value;
+
+use crate::manifest::{Manifest, Source};
 
 /// The unchanging facts about a plugin.
 #[derive(Debug)]
@@ -12,10 +14,14 @@ pub(crate) struct About {
     pub(crate) name: String,
     pub(crate) version: String,
     pub(crate) description: String,
-    pub(crate) manifest: Option<String>,
+    manifest: Source,
     pub(crate) schema: Option<String>,
     /// By path, which starts with a slash.
     pub(crate) assets: BTreeMap<String, Asset>,
+    /// Pages or wishes were added to the manifest that is made of what is known.
+    added: bool,
+    /// They were, and another manifest took its place.
+    lost: bool,
 }
 
 /// A file of the plugin's user interface.
@@ -27,31 +33,40 @@ pub(crate) struct Asset {
 
 impl About {
     pub(crate) fn new(name: String, version: String) -> Self {
+        let manifest = Source::Built(Manifest::new(&*name, &*name, &*version));
         Self {
             name,
             version,
             description: String::new(),
-            manifest: None,
+            manifest,
             schema: None,
             assets: BTreeMap::new(),
+            added: false,
+            lost: false,
+        }
+    }
+
+    /// Takes the author's manifest in place of the one that is made of what is known.
+    pub(crate) fn set_manifest(&mut self, manifest: Source) {
+        self.lost |= self.added;
+        self.manifest = manifest;
+    }
+
+    /// Changes the manifest, where it is not a text.
+    pub(crate) fn add(&mut self, change: impl FnOnce(Manifest) -> Manifest) {
+        self.added = true;
+        match &mut self.manifest {
+            Source::Built(manifest) => *manifest = change(manifest.clone()),
+            Source::Text(_) => self.lost = true,
         }
     }
 
     /// The author's manifest, or one made of what is known.
     pub(crate) fn manifest(&self) -> String {
-        self.manifest.clone().unwrap_or_else(|| {
-            let manifest = json!({
-                "id": self.name,
-                "name": self.name,
-                "version": self.version,
-                "description": self.description,
-                "capabilities": {
-                    "hooks": ["custom_endpoint"],
-                    "primary_hook": "custom_endpoint",
-                },
-            });
-            manifest.to_string()
-        })
+        match &self.manifest {
+            Source::Text(text) => text.clone(),
+            Source::Built(manifest) => manifest.clone().described(&self.description).text(),
+        }
     }
 
     /// The schema of the configuration; `{}` accepts anything.
@@ -75,12 +90,28 @@ impl About {
         if self.name.trim().is_empty() {
             problems.push("the plugin has no name".to_owned());
         }
-        for (what, text) in [("manifest", &self.manifest), ("configuration schema", &self.schema)] {
-            match text.as_deref().map(serde_json::from_str::<Value>) {
+        let manifest = match &self.manifest {
+            Source::Text(text) => Some(text.as_str()),
+            Source::Built(_) => None,
+        };
+        for (what, text) in
+            [("manifest", manifest), ("configuration schema", self.schema.as_deref())]
+        {
+            match text.map(serde_json::from_str::<Value>) {
                 None | Some(Ok(Value::Object(_))) => {}
                 Some(Ok(_)) => problems.push(format!("the {what} is no JSON object")),
                 Some(Err(error)) => problems.push(format!("the {what} is no JSON: {error}")),
             }
+        }
+        if self.lost {
+            let text = "pages and services are given beside a manifest; put them into it";
+            problems.push(text.to_owned());
+        }
+        if let Source::Built(manifest) = &self.manifest {
+            let missing = manifest.entries().filter(|path| self.asset(path).is_none());
+            problems.extend(missing.map(|path| {
+                format!("a page begins with `{path}`, which is no file of the plugin; add it with `asset`")
+            }));
         }
         problems
     }
@@ -93,6 +124,7 @@ fn asset_key(path: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::page::Page;
 
     #[test]
     fn the_manifest_made_of_what_is_known_is_complete() {
@@ -100,10 +132,21 @@ mod tests {
         let manifest: Value = serde_json::from_str(&about.manifest()).unwrap();
         assert_eq!(manifest["capabilities"]["primary_hook"], "custom_endpoint");
         assert_eq!(about.problems(), [""; 0]);
-        about.manifest = Some("[]".to_owned());
+        about.set_manifest(Source::Text("[]".to_owned()));
         about.schema = Some("{".to_owned());
         about.name.clear();
         assert_eq!(about.problems().len(), 3);
+    }
+
+    #[test]
+    fn a_page_needs_its_file_and_is_not_lost_beside_a_manifest() {
+        let mut about = About::new("n".to_owned(), "1".to_owned());
+        about.add(|manifest| manifest.page(Page::element("/n", "n-n", "/ui/n.js")));
+        assert!(about.problems()[0].contains("`/ui/n.js`"), "{:?}", about.problems());
+        about.add_asset("ui/n.js", "text/javascript".to_owned(), b"1");
+        assert_eq!(about.problems(), [""; 0]);
+        about.set_manifest(Source::Text("{}".to_owned()));
+        assert!(about.problems()[0].contains("put them into it"), "{:?}", about.problems());
     }
 
     #[test]

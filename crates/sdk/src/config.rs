@@ -7,14 +7,14 @@ use std::fmt;
 use std::str::FromStr;
 
 use serde::de::DeserializeOwned;
-use sidegate_wire::handshake::{CONFIG_PLUGIN_ID, CONFIG_SERVICE_BROKER_ID};
+use sidegate_wire::handshake::{
+    CONFIG_HAS_SERVICE_API, CONFIG_PLUGIN_ID, CONFIG_SERVICE_BROKER_ID, CONFIG_STUDIO_PLUGIN_ID,
+    CONFIG_STUDIO_SERVICE_BROKER_ID, ENV_RUNTIME, RUNTIME_STUDIO,
+};
 
 use crate::error::{Error, Result};
 use crate::host::Host;
-
-/// The same two keys without the underscore, as other hosts spell them.
-const PLAIN_PLUGIN_ID: &str = "plugin_id";
-const PLAIN_SERVICE_BROKER_ID: &str = "service_broker_id";
+use crate::machine;
 
 /// The configuration a plugin is initialized with. Values are text; lists and objects arrive as
 /// JSON text. Keys that the host adds for itself are hidden.
@@ -34,6 +34,7 @@ pub struct Config {
     values: BTreeMap<String, String>,
     plugin_id: Option<u32>,
     broker_id: Option<u32>,
+    in_console: bool,
     host: Host,
 }
 
@@ -52,14 +53,21 @@ impl Config {
         let broker_id = map.remove(CONFIG_SERVICE_BROKER_ID).and_then(|id| number(&id));
         // Not hidden: an operator may have configured keys of these names.
         let plain = |key| map.get(key).and_then(|id| number(id));
-        let plugin_id = plugin_id.or_else(|| plain(PLAIN_PLUGIN_ID));
-        let broker_id = broker_id.or_else(|| plain(PLAIN_SERVICE_BROKER_ID));
-        Self { values: map.into_iter().collect(), plugin_id, broker_id, host: Host::default() }
+        let plugin_id = plugin_id.or_else(|| plain(CONFIG_STUDIO_PLUGIN_ID));
+        let broker_id = broker_id.or_else(|| plain(CONFIG_STUDIO_SERVICE_BROKER_ID));
+        let says = |key: &str| map.get(key).is_some_and(|value| value == "true");
+        let in_console = says(CONFIG_HAS_SERVICE_API)
+            || machine::text(ENV_RUNTIME).is_some_and(|runtime| runtime == RUNTIME_STUDIO);
+        let values = map.into_iter().collect();
+        Self { values, plugin_id, broker_id, in_console, host: Host::default() }
     }
 
     /// The same, from a host that can be asked.
     pub(crate) fn heard_from(self, host: &Host) -> Self {
         host.learn(self.broker_id.unwrap_or(0), self.plugin_id.unwrap_or(0));
+        if self.in_console {
+            host.is_console();
+        }
         Self { host: host.clone(), ..self }
     }
 
@@ -136,6 +144,12 @@ impl Config {
                 ))),
             },
         }
+    }
+
+    /// Whether this process serves the plugin's page beside a console, and no endpoints: what is kept in its
+    /// memory is not what the processes that serve them have.
+    pub fn in_console(&self) -> bool {
+        self.in_console
     }
 
     /// Every key with its value, sorted.

@@ -5,14 +5,18 @@
 mod apps;
 mod client;
 mod dial;
+mod entries;
 mod error;
 mod events;
 mod kv;
 mod line;
 mod logger;
+mod sealing;
+mod studio;
 
 pub use apps::{AppPage, Apps, Credential};
 pub use client::Host;
+pub use entries::{Entry, EntryPage, List, ListedEntry, Put, Version};
 pub use error::HostError;
 pub use events::{Event, Events, Subscription};
 pub use kv::Kv;

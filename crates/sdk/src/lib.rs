@@ -15,7 +15,7 @@
 //! In reading order: [`Plugin`] describes the program; [`Endpoint`] one address it answers;
 //! [`Request`] and [`Response`] are what a handler gets and gives; a handler that answers piece by
 //! piece writes to a [`ResponseStream`]; [`Config`] is what the operator configured; [`Error`] is
-//! how a handler gives up; [`Host`] is what a plugin may ask back; [`testing`] runs a plugin inside a test, without a gateway.
+//! how a handler gives up; [`Host`] is what a plugin may ask back; a [`Page`] is what it shows in the console; [`testing`] runs a plugin inside a test, without a gateway.
 //!
 //! # Ask the host
 //!
@@ -75,6 +75,8 @@ mod headers;
 mod host;
 mod log;
 mod machine;
+mod manifest;
+mod page;
 mod plugin;
 mod program;
 mod query;
@@ -82,6 +84,7 @@ mod request;
 mod request_builder;
 mod response;
 mod route;
+mod rpc;
 mod serve;
 mod service;
 mod session;
@@ -103,14 +106,23 @@ pub use error::{Error, Result};
 pub use handler::{Handler, IntoResponse, StreamHandler};
 pub use headers::Headers;
 pub use host::{
-    AppPage, Apps, Credential, Event, Events, Host, HostError, Kv, Logger, Subscription,
+    AppPage, Apps, Credential, Entry, EntryPage, Event, Events, Host, HostError, Kv, List,
+    ListedEntry, Logger, Put, Subscription, Version,
 };
 pub use log::HostLog;
+pub use manifest::{Manifest, ManifestSource};
+pub use page::Page;
 pub use plugin::Plugin;
 pub use request::Request;
 pub use request_builder::RequestBuilder;
 pub use response::Response;
+pub use rpc::RpcHandler;
 pub use stream::{Closed, ResponseStream};
+
+/// Compiles the examples of the guide to pages of plugins.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/plugin-pages-authors.md")]
+struct Pages;
 
 /// Compiles the examples of the README.
 #[cfg(doctest)]

@@ -10,7 +10,10 @@ use crate::endpoints::{Endpoints, shorthands};
 use crate::error::Result;
 use crate::handler::{Boxed, Handler, StreamHandler};
 use crate::host::Host;
+use crate::manifest::{Manifest, ManifestSource};
+use crate::page::Page;
 use crate::program::{Hook, Program, Started};
+use crate::rpc::{RpcHandler, Rpcs};
 use crate::serve;
 
 type Initialize<S> = Box<dyn FnOnce(Config) -> Boxed<Result<S>> + Send>;
@@ -48,6 +51,7 @@ pub struct Plugin<S = ()> {
     about: About,
     initialize: Initialize<S>,
     endpoints: Endpoints<S>,
+    rpcs: Rpcs<S>,
     late_endpoints: Option<LateEndpoints<S>>,
     session: Option<Session<S>>,
     session_closing: Option<Session<S>>,
@@ -61,6 +65,7 @@ impl Plugin {
             about: About::new(name.into(), version.into()),
             initialize: Box::new(|_| Box::pin(async { Ok(()) })),
             endpoints: Endpoints::new(),
+            rpcs: Rpcs::new(),
             late_endpoints: None,
             session: None,
             session_closing: None,
@@ -88,6 +93,7 @@ impl Plugin {
             about: self.about,
             initialize: Box::new(|config| Box::pin(initialize(config))),
             endpoints: endpoints.without_state(()),
+            rpcs: self.rpcs.without_state(()),
             late_endpoints: None,
             session: self.session.map(session_without_state),
             session_closing: self.session_closing.map(session_without_state),
@@ -196,9 +202,44 @@ impl<S: Send + Sync + 'static> Plugin<S> {
         self
     }
 
-    /// The manifest, in place of the one that is made of name, version and description.
-    pub fn manifest(mut self, json: impl Into<String>) -> Self {
-        self.about.manifest = Some(json.into());
+    /// The manifest, in place of the one that is made of name, version, description, pages and services: a
+    /// [`Manifest`], or the JSON text of one.
+    pub fn manifest(mut self, manifest: impl Into<ManifestSource>) -> Self {
+        self.about.set_manifest(manifest.into().0);
+        self
+    }
+
+    /// Adds a page of the plugin's own to the console. Its files are added with [`asset`](Self::asset),
+    /// what it calls with [`rpc`](Self::rpc).
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use sidegate_sdk::{Config, Page, Plugin};
+    ///
+    /// Plugin::new("notes", "1.0.0")
+    ///     .page(Page::element("/notes", "notes-page", "/ui/page.js").label("Notes"))
+    ///     .asset("/ui/page.js", "text/javascript", "customElements.define('notes-page', …)")
+    ///     .initialize(async |config: Config| Ok(config.require("greeting")?.to_owned()))
+    ///     .rpc("greet", async |name: String, greeting: Arc<String>| Ok(format!("{greeting}, {name}")));
+    /// ```
+    pub fn page(mut self, page: Page) -> Self {
+        self.about.add(|manifest: Manifest| manifest.page(page));
+        self
+    }
+
+    /// Names scopes in the manifest that the plugin wishes for, such as `kv.readwrite`; an operator grants
+    /// them.
+    pub fn services<T: Into<String>>(mut self, scopes: impl IntoIterator<Item = T>) -> Self {
+        self.about.add(|manifest: Manifest| manifest.services(scopes));
+        self
+    }
+
+    /// Adds a method that the plugin's page calls by this name: see [`RpcHandler`] for its shape.
+    pub fn rpc<H, Shape>(mut self, method: impl Into<String>, handler: H) -> Self
+    where
+        H: RpcHandler<S, Shape>,
+    {
+        self.rpcs.add(method.into(), handler);
         self
     }
 
@@ -237,6 +278,7 @@ impl<S: Send + Sync + 'static> Plugin<S> {
             about,
             initialize,
             endpoints,
+            rpcs,
             late_endpoints,
             session,
             session_closing,
@@ -257,6 +299,7 @@ impl<S: Send + Sync + 'static> Plugin<S> {
                 };
                 Ok(Started {
                     endpoints: endpoints.bind(&state),
+                    methods: rpcs.bind(&state),
                     on_session: session.map(session_hook),
                     on_session_closing: session_closing.map(session_hook),
                     on_shutdown: shutdown.map(|hook| -> Hook { Box::new(move || hook(state)) }),

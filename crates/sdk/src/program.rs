@@ -2,6 +2,7 @@
 //!
 //! The author's state type is gone here; handlers carry it inside. Knows no transport.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -18,6 +19,7 @@ use crate::guard::{Failure, guarded};
 use crate::handler::Boxed;
 use crate::host::Host;
 use crate::route::{self, Routes};
+use crate::rpc::Method;
 
 /// Turns the configuration into a plugin that can answer.
 pub(crate) type Initializer = Box<dyn FnOnce(Config) -> Boxed<Result<Started>> + Send>;
@@ -31,6 +33,7 @@ const SESSION_CLOSING: Duration = Duration::from_secs(3);
 #[derive(Default)]
 pub(crate) struct Started {
     pub(crate) endpoints: Vec<(EndpointRegistration, Answerer)>,
+    pub(crate) methods: BTreeMap<String, Method>,
     pub(crate) on_session: Option<Hook>,
     pub(crate) on_session_closing: Option<Hook>,
     pub(crate) on_shutdown: Option<Hook>,
@@ -61,6 +64,8 @@ struct Initialized {
 /// What requests and the session need of a plugin, once it is initialized.
 pub(crate) struct Ready {
     pub(crate) routes: Routes,
+    /// What the plugin's page may call.
+    pub(crate) methods: BTreeMap<String, Method>,
     /// The host reads headers as a list.
     pub(crate) header_list: bool,
     pub(crate) host: Host,
@@ -111,6 +116,7 @@ impl Program {
         }
         let ready = Ready {
             routes: Routes::new(started.endpoints),
+            methods: started.methods,
             header_list,
             host: self.host.clone(),
             on_session: Mutex::new(started.on_session),

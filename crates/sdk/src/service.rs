@@ -9,6 +9,7 @@ mod connection;
 mod endpoint_calls;
 mod health;
 mod other_calls;
+mod page_calls;
 mod plugin_service;
 mod stdio;
 

@@ -19,6 +19,9 @@
 //! What the plugin asks its host ([`Host`](crate::Host)) is answered from memory: by default
 //! nothing is granted, see [`Start::granting`]; what the plugin kept and told, the test can read.
 //!
+//! The methods and files of the plugin's page are reached with [`Host::call`] and [`Host::asset`]; where the
+//! plugin changes its configuration, it needs [`Start::in_console`].
+//!
 //! Handlers can also be called directly, with a request made by
 //! [`Request::builder`](crate::Request::builder). Nothing here knows how a gateway authenticates or
 //! limits: a test says who calls with [`RequestBuilder::app`](crate::RequestBuilder::app).
@@ -29,8 +32,11 @@ mod folder;
 mod host;
 mod memory;
 mod offer;
+mod pages;
 mod services;
+mod sidegate;
 mod start;
+mod studio;
 
 pub use answer::{Answer, AnswerStream, End};
 pub use host::Host;

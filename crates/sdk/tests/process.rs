@@ -60,7 +60,10 @@ impl Plugin {
     async fn initialize(&self) -> TestResult {
         let answer = self.calls().initialize(InitRequest::default()).await?.into_inner();
         assert!(answer.success, "{answer:?}");
-        assert_eq!(answer.features, ["header_list", "raw_path", "large_messages"]);
+        assert_eq!(
+            answer.features,
+            ["header_list", "raw_path", "large_messages", "storage", "sealing"]
+        );
         Ok(())
     }
 

@@ -91,7 +91,10 @@ async fn several_hosts_with_one_configuration_are_served() -> TestResult {
     );
     for answer in [both.0?, both.1?] {
         assert!(answer.success, "{answer:?}");
-        assert_eq!(answer.features, ["header_list", "raw_path", "large_messages"]);
+        assert_eq!(
+            answer.features,
+            ["header_list", "raw_path", "large_messages", "storage", "sealing"]
+        );
     }
     assert_eq!(plugin.get("/").await?, "probe");
     let other = plugin.initialize(&[("slug", "t")]).await?;

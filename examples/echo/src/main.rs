@@ -1,18 +1,42 @@
 //! `echo`, the example to start from: shows the request as JSON, and a text from its
-//! configuration. Has a manifest and a configuration schema, like any plugin that is shipped.
+//! configuration, which a page of its own in the console changes.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use sidegate_sdk::{App, Config, Endpoint, Plugin, Request, Response};
+use sidegate_sdk::{
+    App, Config, Endpoint, Host, Manifest, Page, Plugin, Request, Response, Result,
+};
 
 const DEFAULT_CONTENT: &str = "Hello from the echo plugin";
 const METHODS: [&str; 6] = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
 
-/// What is left of the configuration.
+/// What is left of the configuration, and whom to ask for another one.
 struct Echo {
+    slug: String,
     custom_content: String,
+    host: Host,
+}
+
+/// What the page shows.
+#[derive(Serialize)]
+struct Shown {
+    slug: String,
+    content: String,
+}
+
+/// What the page saves.
+#[derive(Deserialize)]
+struct Change {
+    content: String,
+}
+
+#[derive(Serialize)]
+struct Saved {
+    success: bool,
+    message: String,
 }
 
 #[tokio::main]
@@ -24,13 +48,38 @@ fn plugin() -> Plugin<Echo> {
     let everything = Endpoint::new("/*").methods(METHODS).description("The request as JSON");
     Plugin::new("echo", env!("CARGO_PKG_VERSION"))
         .description("Shows the request it got, and a text from its configuration")
-        .manifest(include_str!("../manifest.json"))
+        .manifest(manifest())
+        .asset("/ui/editor.js", "text/javascript", include_bytes!("../ui/editor.js"))
         .config_schema(include_str!("../config.schema.json"))
         .initialize(async |config: Config| {
-            let content = config.get("custom_content").unwrap_or(DEFAULT_CONTENT);
-            Ok(Echo { custom_content: content.to_owned() })
+            Ok(Echo {
+                slug: config.slug().unwrap_or_default().to_owned(),
+                custom_content: config.get("custom_content").unwrap_or(DEFAULT_CONTENT).to_owned(),
+                host: config.host().clone(),
+            })
         })
         .endpoint(everything, echo)
+        .rpc("get_config", get_config)
+        .rpc("save_config", save_config)
+}
+
+fn manifest() -> Manifest {
+    let editor = Page::element("/echo/content", "echo-editor", "/ui/editor.js");
+    Manifest::new("com.example.custom-echo-endpoint", "Echo", env!("CARGO_PKG_VERSION"))
+        .services(["plugins.write"])
+        .page(editor.label("Echo").title("Content of the echo"))
+}
+
+/// Called by the page, once it is open.
+async fn get_config(_: Value, plugin: Arc<Echo>) -> Result<Shown> {
+    Ok(Shown { slug: plugin.slug.clone(), content: plugin.custom_content.clone() })
+}
+
+/// Called by the page to save. When the host answers, processes with the new content serve; this one, which
+/// only serves the page, is replaced as well.
+async fn save_config(change: Change, plugin: Arc<Echo>) -> Result<Saved> {
+    let message = plugin.host.update_config(&json!({ "custom_content": change.content })).await?;
+    Ok(Saved { success: true, message })
 }
 
 async fn echo(req: Request, plugin: Arc<Echo>) -> Response {
@@ -69,7 +118,6 @@ fn app(app: &App) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use sidegate_sdk::Result;
     use sidegate_sdk::testing::Host;
 
     use super::*;
@@ -110,8 +158,33 @@ mod tests {
         let host = Host::start(plugin(), Config::default()).await?;
         let manifest = host.manifest().await?;
         assert_eq!(manifest["capabilities"]["primary_hook"], "custom_endpoint");
+        let page = &manifest["ui"]["slots"][0]["items"][0];
+        assert_eq!(
+            (&page["path"], &page["mount"]["tag"]),
+            (&json!("/echo/content"), &json!("echo-editor"))
+        );
+        let (mime_type, script) = host.asset("/ui/editor.js").await?;
+        let script = String::from_utf8_lossy(&script).into_owned();
+        assert!(mime_type == "text/javascript" && script.contains(r#"define("echo-editor""#));
         let schema = host.config_schema().await?;
         assert_eq!(schema["properties"]["custom_content"]["default"], DEFAULT_CONTENT);
+        Ok(())
+    }
+
+    #[tokio::test]
+    async fn the_page_reads_the_content_and_changes_nothing_else() -> Result<()> {
+        let config = [("slug", "my-echo"), ("custom_content", "first"), ("secret", "kept")];
+        let host = Host::start(plugin(), config).granting(["plugins.write"]).in_console().await?;
+        let shown = json!({"slug": "my-echo", "content": "first"});
+        assert_eq!(host.call("get_config", json!({})).await?, shown);
+        let saved = host.call("save_config", json!({"content": "second"})).await?;
+        assert_eq!(saved["success"], true);
+        assert_eq!(host.configured("custom_content"), Some(json!("second")));
+        assert_eq!(host.configured("secret"), Some(json!("kept")));
+        host.revoke("plugins.write");
+        let refused =
+            host.call("save_config", json!({"content": "third"})).await.expect_err("revoked");
+        assert!(refused.to_string().contains("`plugins.write`"), "{refused}");
         Ok(())
     }
 }

@@ -1,17 +1,22 @@
 //! `webhook`: receives webhooks. Senders sign the raw body with HMAC-SHA256 and put the signature,
-//! in hexadecimal, into `X-Webhook-Signature`; the first segment of the path names the event.
+//! in hexadecimal, into `X-Webhook-Signature`; the first segment of the path names the event. A page in the
+//! console shows the last deliveries.
+
+mod deliveries;
 
 use std::sync::Arc;
 
+use deliveries::{Deliveries, Delivery};
 use hmac::{Hmac, Mac as _};
 use serde_json::{Value, json};
 use sha2::Sha256;
-use sidegate_sdk::{Config, Endpoint, Plugin, Request, Response, Result, tracing};
+use sidegate_sdk::{Config, Endpoint, Page, Plugin, Request, Response, Result, tracing};
 use subtle::ConstantTimeEq as _;
 
 /// The key, ready to sign. Without `Debug`, so that no log shows it.
 struct Webhook {
     key: Hmac<Sha256>,
+    deliveries: Deliveries,
 }
 
 #[tokio::main]
@@ -27,12 +32,28 @@ fn plugin() -> Plugin<Webhook> {
         .config_schema(include_str!("../config.schema.json"))
         .initialize(async |config: Config| {
             let secret = config.require("webhook_secret")?;
-            Ok(Webhook { key: Hmac::new_from_slice(secret.as_bytes())? })
+            let key = Hmac::new_from_slice(secret.as_bytes())?;
+            Ok(Webhook { key, deliveries: Deliveries::of(config.host()).await })
         })
         .post(events, receive)
+        .page(
+            Page::element("/webhook/deliveries", "webhook-deliveries", "/ui/deliveries.js")
+                .label("Webhooks"),
+        )
+        .services(["kv.readwrite"])
+        .asset("/ui/deliveries.js", "text/javascript", include_bytes!("../ui/deliveries.js"))
+        .rpc("deliveries", async |_: Value, plugin: Arc<Webhook>| plugin.deliveries.kept().await)
 }
 
+/// Answers, and remembers that it did.
 async fn receive(req: Request, plugin: Arc<Webhook>) -> Response {
+    let response = answer(&req, &plugin);
+    let event = req.segments().first().map_or("", String::as_str);
+    plugin.deliveries.add(Delivery::now(event, response.status(), req.body().len())).await;
+    response
+}
+
+fn answer(req: &Request, plugin: &Webhook) -> Response {
     let signature = req.header("X-Webhook-Signature").unwrap_or_default();
     if !plugin.signed(req.body(), signature) {
         return json_text(401, r#"{"error": "invalid signature"}"#);
@@ -42,8 +63,8 @@ async fn receive(req: Request, plugin: Arc<Webhook>) -> Response {
     };
     tracing::info!(event, body_size = req.body().len(), "webhook received");
     match event.as_str() {
-        "payment" => payment(&req),
-        "user" => user(&req),
+        "payment" => payment(req),
+        "user" => user(req),
         _ => json_text(200, r#"{"status": "acknowledged"}"#),
     }
 }
@@ -152,6 +173,36 @@ mod tests {
         assert_eq!(registrations.len(), 1);
         assert_eq!(registrations[0].methods, ["POST"]);
         assert!(!registrations[0].require_auth && !registrations[0].stream_response);
+        Ok(())
+    }
+
+    #[tokio::test]
+    async fn the_page_shows_the_last_deliveries_of_this_and_earlier_processes() -> Result<()> {
+        let config = [("webhook_secret", SECRET)];
+        let host = Host::start(plugin(), config).granting(["kv.readwrite"]).await?;
+        host.post("/payment", BODY).await;
+        let signed = Request::builder().method("POST").path("/user").body(BODY);
+        host.send(signed.header("X-Webhook-Signature", SIGNATURE)).await;
+        let kept = host.stored("deliveries").expect("deliveries are kept");
+        let console =
+            Host::start(plugin(), config).granting(["kv.readwrite"]).storing("deliveries", kept);
+        let shown = console.in_console().await?.call("deliveries", json!({})).await?;
+        let told = |at: usize| {
+            (shown[at]["event"].clone(), shown[at]["status"].clone(), shown[at]["bytes"].clone())
+        };
+        assert_eq!(told(0), (json!("user"), json!(200), json!(9)));
+        assert_eq!(told(1), (json!("payment"), json!(401), json!(9)));
+        assert_eq!(shown.as_array().map(Vec::len), Some(2));
+        Ok(())
+    }
+
+    #[tokio::test]
+    async fn without_storage_webhooks_are_received_and_the_page_says_what_is_missing() -> Result<()>
+    {
+        let host = host().await?;
+        assert_eq!(host.post("/payment", BODY).await.status(), 401);
+        let refused = host.call("deliveries", json!({})).await.expect_err("no scope");
+        assert!(refused.to_string().contains("`kv.readwrite`"), "{refused}");
         Ok(())
     }
 }

@@ -42,6 +42,8 @@ var packages = map[string]string{
 	"plugin/config_provider.proto":       "proto/config_provider",
 	"host/microgateway_management.proto": "proto/microgateway_management",
 	"host/plugin_events.proto":           "proto/plugin_events",
+	"host/ai_studio_management.proto":    "proto/ai_studio_management",
+	"host/sidegate_host.proto":           "proto/sidegate_host",
 }
 
 // roots are the folders in which protocol files are looked for, seen from this one.

@@ -19,7 +19,7 @@ func build(t *testing.T) string {
 			t.Fatal(err)
 		}
 		sources[filepath.Join(name, "page.go")] = program.source(listings)
-		sources[filepath.Join(name, "beside.go")] = string(beside)
+		sources[filepath.Join(name, "beside.go")] = importPaths.Replace(string(beside))
 	}
 	return compile(t, sources)
 }
@@ -70,6 +70,19 @@ func TestEveryGoListingOfThePageCompiles(t *testing.T) {
 			t.Error(err)
 		}
 	}
+}
+
+func TestThePluginOfTheGuideToPagesCompiles(t *testing.T) {
+	guide, err := os.ReadFile("../../../docs/plugin-pages-authors.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(guide), "```go\n")
+	source, _, isThere := strings.Cut(rest, "```")
+	if !isThere {
+		t.Fatal("the guide has no Go")
+	}
+	compile(t, map[string]string{"guide/main.go": source})
 }
 
 func TestThePluginOfTheReadmeCompiles(t *testing.T) {

@@ -106,6 +106,8 @@ var programs = map[string]program{
 		listings: []string{"mcp"},
 		imports:  []string{importSDK, importProto, importGRPC, `"encoding/json"`, `"fmt"`, `"strings"`, `"sync"`},
 	},
+	// What the page describes without a listing of its own.
+	"echo": {end: "package main\n"},
 	// The page imports a package that it does not use.
 	"webhook": {listings: []string{"webhook"}, end: "\nvar _ = json.Marshal\n"},
 }
@@ -113,6 +115,7 @@ var programs = map[string]program{
 // importPaths are what an author changes: the page's paths and this SDK's.
 var importPaths = strings.NewReplacer(
 	"github.com/TykTechnologies/midsommar/v2/pkg/plugin_sdk", "sidegate.dev/sdk/plugin_sdk",
+	"github.com/TykTechnologies/midsommar/v2/pkg/ai_studio_sdk", "sidegate.dev/sdk/ai_studio_sdk",
 	"github.com/TykTechnologies/midsommar/v2/proto", "sidegate.dev/sdk/proto",
 )
 

@@ -4,6 +4,7 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"os"
 	"strings"
 	"testing"
@@ -19,6 +20,7 @@ func TestThePagesPluginsRunUnderTheGateway(t *testing.T) {
 		"stream":           stream,
 		"access control":   accessControl,
 		"paths":            paths,
+		"echo with a page": echoWithPage,
 	} {
 		t.Run(name, func(t *testing.T) {
 			g := *gateway
@@ -115,4 +117,61 @@ func paths(g *runningGateway, bin string) {
 	if status, _, _ := g.send("GET", "/plugins/paths/other", ""); status != 404 {
 		g.Errorf("other: %d", status)
 	}
+}
+
+func echoWithPage(g *runningGateway, bin string) {
+	g.plugin(bin, "echo", "--set", "custom_content=first", "--set", "other=kept", "--grant", "plugins.write")
+	g.wants(200, "GET first", "GET", "/plugins/echo/", "")
+	id := g.pluginID("echo")
+	at := "/api/v1/plugins/" + id
+
+	g.admits(200, `"tag":"echo-config"`, "GET", at+"/pages", "")
+	g.admits(200, `"component_tag":"echo-config"`, "GET", "/api/v1/plugins/sidebar-menu", "")
+	g.admits(200, "customElements.define('echo-config'", "GET", at+"/assets/ui/echo.js", "")
+	g.admits(404, "asset not found", "GET", at+"/assets/ui/none.js", "")
+	g.admits(200, `{"data":{"content":"first","slug":"echo"}}`, "POST", at+"/rpc/get_config", "{}")
+	g.admits(200, `{"data":"plain words"}`, "POST", at+"/rpc/not_json", "{}")
+	g.admits(502, "slug is required", "POST", at+"/rpc/save_config", `{"content":"second"}`)
+	g.admits(200, `"success":true`, "POST", at+"/rpc/save_config", `{"slug":"echo","content":"second"}`)
+	g.wants(200, "GET second", "GET", "/plugins/echo/", "")
+	g.admits(200, `"other":"kept"`, "GET", at, "")
+}
+
+// admits asks the admin API and wants this in its answer.
+func (g *runningGateway) admits(status int, part, method, path, content string) {
+	g.Helper()
+	got, text := g.ask(method, path, content)
+	if got != status || !strings.Contains(text, part) {
+		g.Errorf("%s %s: %d %s instead of %d with %s", method, path, got, text, status, part)
+	}
+}
+
+// pluginID is the number of a plugin by its name.
+func (g *runningGateway) pluginID(name string) string {
+	g.Helper()
+	_, text := g.ask("GET", "/api/v1/plugins?limit=100", "")
+	var list struct {
+		Data []struct {
+			ID         string
+			Attributes struct{ Name string }
+		}
+	}
+	if err := json.Unmarshal([]byte(text), &list); err != nil {
+		g.Fatal(err)
+	}
+	for _, plugin := range list.Data {
+		if plugin.Attributes.Name == name {
+			return plugin.ID
+		}
+	}
+	g.Fatalf("no plugin %s: %s", name, text)
+	return ""
+}
+
+func (g *runningGateway) ask(method, path, content string) (int, string) {
+	g.Helper()
+	admin := *g
+	admin.url = g.adminURL
+	status, _, text := admin.send(method, path, content, "Authorization: Bearer "+adminToken, "Content-Type: application/json")
+	return status, text
 }

@@ -70,6 +70,9 @@ func (s *server) Call(_ context.Context, req *pb.CallRequest) (*pb.CallResponse,
 	if !is {
 		return &pb.CallResponse{ErrorMessage: "plugin does not provide RPC methods"}, nil
 	}
+	if s.runtime == RuntimeStudio {
+		s.host.identify(0, req.GetServiceBrokerId())
+	}
 	data, err := ui.HandleRPC(req.GetMethod(), []byte(req.GetPayload()))
 	if err != nil {
 		return &pb.CallResponse{ErrorMessage: SanitizeUTF8String(err.Error())}, nil

@@ -13,7 +13,8 @@ type Runtime string
 const (
 	// RuntimeGateway is a host that serves clients.
 	RuntimeGateway Runtime = "gateway"
-	// RuntimeStudio is a host that administers. This SDK offers no host services there.
+	// RuntimeStudio is a host that administers: it runs the plugin for its page and sends it no requests of
+	// clients. What is in the memory of this process is not what those have that serve clients.
 	RuntimeStudio Runtime = "studio"
 )
 

@@ -18,10 +18,16 @@ const (
 	FeatureRawPath = "raw_path"
 	// FeatureLargeMessages is requests above 4 MiB.
 	FeatureLargeMessages = "large_messages"
+	// FeatureStorage is storage with conditions, and lists of keys: see [Entries].
+	FeatureStorage = "storage"
+	// FeatureSealing is sealing: see [Sealer].
+	FeatureSealing = "sealing"
 )
 
 // offeredFeatures is what this SDK can do beyond the original contract.
-var offeredFeatures = []string{FeatureHeaderList, FeatureRawPath, FeatureLargeMessages}
+var offeredFeatures = []string{
+	FeatureHeaderList, FeatureRawPath, FeatureLargeMessages, FeatureStorage, FeatureSealing,
+}
 
 // agreedFeatures is what both sides can do.
 func agreedFeatures(host []string) []string {

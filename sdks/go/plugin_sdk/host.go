@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -39,10 +40,15 @@ type dialer interface {
 // under way at a time, a question that was in vain is asked again, and a connection once made is kept:
 // it renews itself.
 type host struct {
+	// isStudio is a host in the runtime studio, whose services have other names. It is set once.
+	isStudio bool
+
 	mu       sync.Mutex
 	broker   dialer
 	pluginID uint32
 	brokerID uint32
+	// features are the extensions that host and plugin agreed upon.
+	features []string
 	conn     *grpc.ClientConn
 	dial     *dial
 }
@@ -73,6 +79,20 @@ func (h *host) identify(pluginID, brokerID uint32) {
 		h.brokerID = brokerID
 		h.drop()
 	}
+}
+
+// announce takes what the host offers.
+func (h *host) announce(features []string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.features = features
+}
+
+// offers tells whether the host announced a feature.
+func (h *host) offers(feature string) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return slices.Contains(h.features, feature)
 }
 
 // plugin is the plugin's own number; 0 when the host did not tell it.

@@ -23,6 +23,7 @@ import (
 	pb "sidegate.dev/sdk/proto"
 	gw "sidegate.dev/sdk/proto/microgateway_management"
 	pe "sidegate.dev/sdk/proto/plugin_events"
+	sh "sidegate.dev/sdk/proto/sidegate_host"
 )
 
 const (
@@ -44,6 +45,10 @@ func TestMain(m *testing.M) {
 		plugin_sdk.Serve(&bare{})
 	case "full":
 		plugin_sdk.Serve(newFull())
+	case "notes":
+		plugin_sdk.Serve(&notes{BasePlugin: plugin_sdk.NewBasePlugin("notes", "1.0.0", "Keeps notes")})
+	case "keeper":
+		plugin_sdk.Serve(&keeper{BasePlugin: plugin_sdk.NewBasePlugin("keeper", "1.0.0", "Keeps")})
 	case "counter":
 		plugin_sdk.Serve(&counter{BasePlugin: plugin_sdk.NewBasePlugin("counter", "1.0.0", "Counts")})
 	}
@@ -56,14 +61,23 @@ type testHost struct {
 	conn     *grpc.ClientConn
 	broker   *goplugin.GRPCBroker
 	services *fakeServices
+	sidegate *fakeSidegate
+	// features are announced beside those that every host of the tests has.
+	features []string
 	stderr   *lockedBuffer
 }
 
-// start runs a plugin; it ends with the test.
+// start runs a plugin below a gateway; it ends with the test.
 func start(t *testing.T, plugin string, autoMTLS bool) *testHost {
 	t.Helper()
+	return startIn(t, "gateway", plugin, autoMTLS)
+}
+
+// startIn runs a plugin in one of the runtimes.
+func startIn(t *testing.T, runtime, plugin string, autoMTLS bool) *testHost {
+	t.Helper()
 	command := exec.Command(os.Args[0])
-	command.Env = append(os.Environ(), envPlugin+"="+plugin, "PLUGIN_RUNTIME=gateway")
+	command.Env = append(os.Environ(), envPlugin+"="+plugin, "PLUGIN_RUNTIME="+runtime)
 	stderr := &lockedBuffer{}
 	client := goplugin.NewClient(&goplugin.ClientConfig{
 		HandshakeConfig: goplugin.HandshakeConfig{
@@ -94,6 +108,7 @@ func start(t *testing.T, plugin string, autoMTLS bool) *testHost {
 	return &testHost{
 		T: t, PluginServiceClient: pb.NewPluginServiceClient(side.conn), conn: side.conn,
 		broker: side.broker, services: newFakeServices(), stderr: stderr,
+		sidegate: &fakeSidegate{entries: map[string]*sh.WriteEntryRequest{}},
 	}
 }
 
@@ -114,6 +129,7 @@ func (h *testHost) offerServices() *grpc.Server {
 		server := grpc.NewServer(options...)
 		gw.RegisterMicrogatewayManagementServiceServer(server, h.services)
 		pe.RegisterPluginEventServiceServer(server, h.services)
+		sh.RegisterSidegateHostServiceServer(server, h.sidegate)
 		made <- server
 		return server
 	})
@@ -128,7 +144,8 @@ func (h *testHost) initialize(more map[string]string) *pb.InitResponse {
 		config[key] = value
 	}
 	answer, err := h.Initialize(h.Context(), &pb.InitRequest{
-		Config: config, Features: []string{"header_list", "raw_path", "large_messages", "of_the_future"},
+		Config:   config,
+		Features: append([]string{"header_list", "raw_path", "large_messages", "of_the_future"}, h.features...),
 	})
 	if err != nil {
 		h.Fatal(err)

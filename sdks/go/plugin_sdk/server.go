@@ -12,6 +12,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	"sidegate.dev/sdk/internal/process"
 	pb "sidegate.dev/sdk/proto"
 )
 
@@ -41,10 +42,12 @@ type server struct {
 
 func newServer(plugin Plugin, log logger) *server {
 	life, endLife := context.WithCancel(context.Background())
-	host := &host{}
+	runtime := detectRuntime()
+	host := &host{isStudio: runtime == RuntimeStudio}
+	process.Set(shared{host})
 	return &server{
 		plugin:   plugin,
-		runtime:  detectRuntime(),
+		runtime:  runtime,
 		log:      log,
 		host:     host,
 		events:   newEvents(life, host, log),
@@ -80,6 +83,7 @@ func (s *server) Initialize(_ context.Context, req *pb.InitRequest) (*pb.InitRes
 	s.host.identify(number(config, keysPluginID), number(config, keysBrokerID))
 	s.host.warmUp(s.life)
 	features := agreedFeatures(req.GetFeatures())
+	s.host.announce(features)
 	s.mu.Lock()
 	s.features = features
 	s.mu.Unlock()

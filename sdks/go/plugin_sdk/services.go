@@ -6,6 +6,7 @@ import (
 	"errors"
 	"time"
 
+	st "sidegate.dev/sdk/proto/ai_studio_management"
 	gw "sidegate.dev/sdk/proto/microgateway_management"
 )
 
@@ -28,8 +29,10 @@ type ServiceBroker interface {
 	KV() KVService
 	// Events carries messages between plugins and nodes.
 	Events() EventService
-	// Gateway tells about apps, budgets and models.
+	// Gateway tells about apps, budgets and models, in the runtime gateway.
 	Gateway() GatewayServices
+	// Studio changes what is administered, in the runtime studio; nil in the other.
+	Studio() StudioServices
 }
 
 // Logger writes structured lines: a message, then keys and values in turn. Log no bodies, tokens or
@@ -50,7 +53,7 @@ type Logger interface {
 // A key has 1 to [MaxKeyBytes], a value at most [MaxValueBytes]; what breaks this fails with the code
 // InvalidArgument and is not sent. Under Sidegate a plugin holds at most 10,000 keys and 64 MiB; what
 // is beyond fails with the code ResourceExhausted. The last write wins, also between the old and the new
-// process during a reload.
+// process during a reload; [Entries] is the same storage with conditions.
 type KVService interface {
 	// Read returns the value; [ErrNotFound] is in the error's chain when there is none.
 	Read(ctx context.Context, key string) ([]byte, error)
@@ -61,7 +64,8 @@ type KVService interface {
 	WriteWithTTL(ctx context.Context, key string, value []byte, ttl time.Duration) (created bool, err error)
 	// Delete removes a value and tells whether there was one.
 	Delete(ctx context.Context, key string) (deleted bool, err error)
-	// List is not offered by gateways and always fails, with [errors.ErrUnsupported] in the chain.
+	// List returns the keys that begin with the prefix, in order. Hosts without [FeatureStorage] do not offer it; then it
+	// fails with [errors.ErrUnsupported] in the chain.
 	List(ctx context.Context, prefix string) ([]string, error)
 }
 
@@ -136,6 +140,29 @@ type GatewayServices interface {
 	SendToControlJSON(ctx context.Context, value any, correlationID string, metadata map[string]string) (pendingCount int64, err error)
 }
 
+// StudioServices is what a plugin may ask of the host that runs it for its page.
+type StudioServices interface {
+	// UpdatePluginConfig merges the keys of a JSON object into the configuration of the plugin itself: those that
+	// are not named stay, those that are null are removed. It returns when the change is served; success is false,
+	// and the message says why, where it is not made. Scope plugins.write.
+	UpdatePluginConfig(ctx context.Context, pluginID uint32, configJSON string) (success bool, message string, err error)
+	// GetApp returns a *GetAppResponse. Scope apps.read.
+	GetApp(ctx context.Context, appID uint32) (StudioAppResponse, error)
+	// ListApps returns a *ListAppsResponse with a page of the active apps; pages begin with 1. Scope apps.read.
+	ListApps(ctx context.Context, page, limit int32) (StudioAppsResponse, error)
+}
+
+// Answers of [StudioServices].
+type (
+	// StudioAppResponse holds an app.
+	StudioAppResponse interface{ GetApp() *st.AppInfo }
+	// StudioAppsResponse holds apps.
+	StudioAppsResponse interface {
+		GetApps() []*st.AppInfo
+		GetTotalCount() int64
+	}
+)
+
 // Answers of [GatewayServices].
 type (
 	// AppResponse holds an app.
@@ -191,3 +218,10 @@ func (s *services) Logger() Logger           { return s.log }
 func (s *services) KV() KVService            { return kv{s.host} }
 func (s *services) Events() EventService     { return s.events }
 func (s *services) Gateway() GatewayServices { return gateway{s.host} }
+
+func (s *services) Studio() StudioServices {
+	if !s.host.isStudio {
+		return nil
+	}
+	return studio{s.host}
+}

@@ -55,6 +55,12 @@ pub enum HostError {
     /// What the host has is not JSON of the expected shape, or what it was given is none.
     #[error("no JSON of the expected shape: {0}")]
     Json(String),
+    /// The host understood a change, and does not make it.
+    #[error("the host refused: {0}")]
+    Refused(String),
+    /// What was to be changed is not what it was expected to be any more. Nothing was changed.
+    #[error("it was changed meanwhile: {0}")]
+    Changed(String),
     /// Anything else, in the host's words.
     #[error("the host failed: {0}")]
     Other(String),
@@ -75,6 +81,7 @@ impl HostError {
             Code::ResourceExhausted => Self::Full(text),
             Code::Unavailable | Code::DeadlineExceeded | Code::Cancelled => Self::Unavailable(text),
             Code::Unimplemented => Self::Unsupported(text),
+            Code::Aborted => Self::Changed(text),
             code => Self::Other(format!("{code:?}: {text}")),
         }
     }

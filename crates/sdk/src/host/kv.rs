@@ -8,13 +8,17 @@ use bytes::Bytes;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sidegate_wire::management::microgateway_management_service_client::MicrogatewayManagementServiceClient as Client;
-use sidegate_wire::management::{DeletePluginKvRequest, ReadPluginKvRequest, WritePluginKvRequest};
+use sidegate_wire::management::{
+    DeletePluginKvRequest, PluginContext, ReadPluginKvRequest, WritePluginKvRequest,
+};
+use sidegate_wire::studio as console;
+use sidegate_wire::studio::ai_studio_management_service_client::AiStudioManagementServiceClient as Console;
 
 use super::error::HostError;
 use super::line::{Again, Line};
 use crate::machine;
 
-const SCOPE: &str = "kv.readwrite";
+pub(super) const SCOPE: &str = "kv.readwrite";
 /// The longest key and the largest value, in bytes.
 const KEY_BYTES: usize = 512;
 const VALUE_BYTES: usize = 1024 * 1024;
@@ -23,8 +27,8 @@ const FOR_EVER: Duration = Duration::from_secs(1000 * 365 * 24 * 60 * 60);
 
 /// Key-value storage of this plugin's own, made by [`Host::kv`](crate::Host::kv).
 ///
-/// The last write wins, also between two processes of the same plugin, as during a reload; there
-/// is no way to change a value only if nobody else did. A key has 1 to 512 bytes, a value at most
+/// The last write wins, also between two processes of the same plugin, as during a reload; [`put`](Self::put) changes a
+/// value only if nobody else did, [`take`](Self::take) gives it to one alone. A key has 1 to 512 bytes, a value at most
 /// 1 MiB, and a plugin at most 10,000 keys and 64 MiB, under Sidegate.
 #[derive(Clone, Debug)]
 pub struct Kv {
@@ -36,20 +40,36 @@ impl Kv {
         Self { line }
     }
 
+    pub(super) fn line(&self) -> Arc<Line> {
+        Arc::clone(&self.line)
+    }
+
     /// The value of a key; `None` where there is none or it has expired.
     ///
     /// # Errors
     /// See [`HostError`].
     pub async fn get(&self, key: &str) -> Result<Option<Bytes>, HostError> {
         self.check(key, &[])?;
-        let message =
-            ReadPluginKvRequest { context: self.line.context(SCOPE), key: key.to_owned() };
+        let context = self.line.context(SCOPE);
+        let message = ReadPluginKvRequest { context, key: key.to_owned() };
+        let asks_console = self.line.asks_console();
         let call = |channel| {
             let message = message.clone();
-            async move { Client::new(channel).read_plugin_kv(message).await }
+            async move {
+                if asks_console {
+                    let message = console::ReadPluginKvRequest {
+                        context: context_of(message.context),
+                        key: message.key,
+                    };
+                    let answer = Console::new(channel).read_plugin_kv(message).await?;
+                    return Ok(answer.map(|answer| answer.value));
+                }
+                let answer = Client::new(channel).read_plugin_kv(message).await?;
+                Ok(answer.map(|answer| answer.value))
+            }
         };
         match self.line.ask(SCOPE, Again::Yes, call).await {
-            Ok(answer) => Ok(Some(answer.value)),
+            Ok(value) => Ok(Some(value)),
             Err(HostError::NotFound(_)) => Ok(None),
             Err(error) => Err(error),
         }
@@ -84,14 +104,26 @@ impl Kv {
     /// See [`HostError`].
     pub async fn delete(&self, key: &str) -> Result<bool, HostError> {
         self.check(key, &[])?;
-        let message =
-            DeletePluginKvRequest { context: self.line.context(SCOPE), key: key.to_owned() };
+        let context = self.line.context(SCOPE);
+        let message = DeletePluginKvRequest { context, key: key.to_owned() };
+        let asks_console = self.line.asks_console();
         let call = |channel| {
             let message = message.clone();
-            async move { Client::new(channel).delete_plugin_kv(message).await }
+            async move {
+                if asks_console {
+                    let message = console::DeletePluginKvRequest {
+                        context: context_of(message.context),
+                        key: message.key,
+                    };
+                    let answer = Console::new(channel).delete_plugin_kv(message).await?;
+                    return Ok(answer.map(|answer| answer.deleted));
+                }
+                let answer = Client::new(channel).delete_plugin_kv(message).await?;
+                Ok(answer.map(|answer| answer.deleted))
+            }
         };
         // Asked twice, the second answer would be "no".
-        Ok(self.line.ask(SCOPE, Again::No, call).await?.deleted)
+        self.line.ask(SCOPE, Again::No, call).await
     }
 
     /// The value of a key, read as JSON.
@@ -126,15 +158,24 @@ impl Kv {
             value,
             expire_at: until.map(Into::into),
         };
+        let asks_console = self.line.asks_console();
         let call = |channel| {
             let message = message.clone();
-            async move { Client::new(channel).write_plugin_kv(message).await }
+            async move {
+                if asks_console {
+                    let WritePluginKvRequest { context, key, value, expire_at } = message;
+                    let context = context_of(context);
+                    let message = console::WritePluginKvRequest { context, key, value, expire_at };
+                    return Ok(Console::new(channel).write_plugin_kv(message).await?.map(drop));
+                }
+                Ok(Client::new(channel).write_plugin_kv(message).await?.map(drop))
+            }
         };
-        self.line.ask(SCOPE, Again::Yes, call).await.map(drop)
+        self.line.ask(SCOPE, Again::Yes, call).await
     }
 
     /// Refuses what the host would refuse, in its words, before it is sent.
-    fn check(&self, key: &str, value: &[u8]) -> Result<(), HostError> {
+    pub(super) fn check(&self, key: &str, value: &[u8]) -> Result<(), HostError> {
         // Without a host that is what the author has to hear.
         self.line.channel()?;
         let text = match (key.len(), value.len()) {
@@ -146,4 +187,10 @@ impl Kv {
         };
         Err(HostError::Invalid(text))
     }
+}
+
+/// The same to a console.
+fn context_of(context: Option<PluginContext>) -> Option<console::PluginContext> {
+    let PluginContext { plugin_id, method_scope } = context?;
+    Some(console::PluginContext { plugin_id, method_scope })
 }

@@ -3,11 +3,12 @@
 //! Calls that come at once share one dial; after a lost connection the next call dials again.
 
 use std::future::Future;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use hyper_util::rt::TokioIo;
+use sidegate_wire::handshake::{FEATURE_SEALING, FEATURE_STORAGE};
 use sidegate_wire::management::PluginContext;
 use sidegate_wire::plugin::ConnInfo;
 use tokio::time::timeout;
@@ -34,9 +35,23 @@ pub(super) enum Again {
     No,
 }
 
+/// What a host may offer beyond the original contract.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Feature {
+    /// Entries under conditions, taken and listed.
+    Storage,
+    /// Sealing.
+    Sealing,
+}
+
 #[derive(Debug, Default)]
 pub(super) struct Line {
     plugin_id: AtomicU32,
+    /// The services are those of a console.
+    console: AtomicBool,
+    /// What the host offers beyond the original contract.
+    storage: AtomicBool,
+    sealing: AtomicBool,
     dialer: Arc<Dialer>,
     channel: OnceLock<Channel>,
     ended: CancellationToken,
@@ -57,6 +72,34 @@ impl Line {
 
     pub(super) fn encrypt(&self, tls: HostTls) {
         self.dialer.encrypt(tls);
+    }
+
+    pub(super) fn is_console(&self) {
+        self.console.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the services have the names that they have beside a console.
+    pub(super) fn asks_console(&self) -> bool {
+        self.console.load(Ordering::Relaxed)
+    }
+
+    /// Notes what the host announced.
+    pub(super) fn offers(&self, features: &[String]) {
+        let has = |name: &str| features.iter().any(|feature| feature == name);
+        self.storage.store(has(FEATURE_STORAGE), Ordering::Relaxed);
+        self.sealing.store(has(FEATURE_SEALING), Ordering::Relaxed);
+    }
+
+    /// Fails where the host did not announce it.
+    pub(super) fn require(&self, feature: Feature) -> Result<(), HostError> {
+        let (is_offered, what) = match feature {
+            Feature::Storage => (&self.storage, "storage under conditions, and lists of keys"),
+            Feature::Sealing => (&self.sealing, "sealing"),
+        };
+        match is_offered.load(Ordering::Relaxed) {
+            true => Ok(()),
+            false => Err(HostError::Unsupported(what.to_owned())),
+        }
     }
 
     pub(super) fn has_host(&self) -> bool {
@@ -98,8 +141,22 @@ impl Line {
     where
         Fut: Future<Output = Result<Response<T>, Status>>,
     {
+        self.ask_within(DEADLINE, scope, again, call).await
+    }
+
+    /// The same within another deadline.
+    pub(super) async fn ask_within<T, Fut>(
+        &self,
+        deadline: Duration,
+        scope: &'static str,
+        again: Again,
+        call: impl Fn(Channel) -> Fut,
+    ) -> Result<T, HostError>
+    where
+        Fut: Future<Output = Result<Response<T>, Status>>,
+    {
         let channel = self.channel()?;
-        let asked = timeout(DEADLINE, async {
+        let asked = timeout(deadline, async {
             match call(channel.clone()).await {
                 Err(status) if again == Again::Yes && lost(&status) => call(channel).await,
                 outcome => outcome,
@@ -110,7 +167,7 @@ impl Line {
             Ok(Err(status)) => Err(HostError::of(&status, scope)),
             Err(_) => Err(HostError::Unavailable(format!(
                 "it did not answer within {} s",
-                DEADLINE.as_secs()
+                deadline.as_secs()
             ))),
         }
     }

@@ -5,20 +5,28 @@
 
 use std::sync::Arc;
 
-use sidegate_wire::handshake::{FEATURE_HEADER_LIST, FEATURE_LARGE_MESSAGES, FEATURE_RAW_PATH};
+use sidegate_wire::handshake::{
+    FEATURE_HEADER_LIST, FEATURE_LARGE_MESSAGES, FEATURE_RAW_PATH, FEATURE_SEALING, FEATURE_STORAGE,
+};
 use sidegate_wire::plugin as wire;
 use sidegate_wire::plugin::plugin_service_server::PluginService;
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status};
 
-use super::{Master, Streamed};
+use super::{Master, Streamed, page_calls};
 use crate::config::Config;
 use crate::guard::Failure;
 use crate::program::Program;
 use crate::session::Sessions;
 
 /// What this SDK can do beyond the original contract.
-const FEATURES: [&str; 3] = [FEATURE_HEADER_LIST, FEATURE_RAW_PATH, FEATURE_LARGE_MESSAGES];
+const FEATURES: [&str; 5] = [
+    FEATURE_HEADER_LIST,
+    FEATURE_RAW_PATH,
+    FEATURE_LARGE_MESSAGES,
+    FEATURE_STORAGE,
+    FEATURE_SEALING,
+];
 
 /// Endpoint calls are answered before they come here, see `connection`.
 const ELSEWHERE: &str = "endpoint calls do not come this way";
@@ -51,6 +59,7 @@ impl PluginService for PluginCalls {
         let outcome = match self.master {
             Master::Host => {
                 let config = config.heard_from(&self.program.host);
+                self.program.host.offers(&features);
                 self.program.initialize(config, header_list).await
             }
             // Hosts come and go, and may be on other machines: there is none to ask.
@@ -152,47 +161,24 @@ impl PluginService for PluginCalls {
         &self,
         request: Request<wire::GetAssetRequest>,
     ) -> Answer<wire::GetAssetResponse> {
-        let about = &self.program.about;
-        Ok(Response::new(match about.asset(&request.get_ref().asset_path) {
-            Some(asset) => wire::GetAssetResponse {
-                success: true,
-                content: asset.content.clone(),
-                mime_type: asset.mime_type.clone(),
-                content_length: length(&asset.content),
-                ..Default::default()
-            },
-            None if about.assets.is_empty() => wire::GetAssetResponse {
-                error_message: "plugin does not provide UI assets".to_owned(),
-                ..Default::default()
-            },
-            None => wire::GetAssetResponse {
-                error_message: "asset not found".to_owned(),
-                ..Default::default()
-            },
-        }))
+        let path = &request.get_ref().asset_path;
+        Ok(Response::new(page_calls::asset(&self.program.about, path)))
     }
 
     async fn list_assets(
         &self,
         request: Request<wire::ListAssetsRequest>,
     ) -> Answer<wire::ListAssetsResponse> {
-        let assets = &self.program.about.assets;
-        if assets.is_empty() {
-            let error_message = "plugin does not provide UI assets".to_owned();
-            return Ok(Response::new(wire::ListAssetsResponse {
-                error_message,
-                ..Default::default()
-            }));
+        let prefix = &request.get_ref().path_prefix;
+        Ok(Response::new(page_calls::assets(&self.program.about, prefix)))
+    }
+
+    async fn call(&self, request: Request<wire::CallRequest>) -> Answer<wire::CallResponse> {
+        let request = request.into_inner();
+        if self.master == Master::Host {
+            self.program.host.learn(request.service_broker_id, 0);
         }
-        let prefix = request.get_ref().path_prefix.trim_start_matches('/');
-        let listed = assets.iter().filter(|(path, _)| path[1..].starts_with(prefix));
-        let assets = listed.map(|(path, asset)| wire::AssetInfo {
-            path: path.clone(),
-            mime_type: asset.mime_type.clone(),
-            size: length(&asset.content),
-        });
-        let assets = assets.collect();
-        Ok(Response::new(wire::ListAssetsResponse { success: true, assets, ..Default::default() }))
+        Ok(Response::new(page_calls::call(&self.program, request).await))
     }
 
     async fn get_manifest(
@@ -302,13 +288,6 @@ impl PluginService for PluginCalls {
         Ok(Response::new(wire::DataCollectionResponse { success: true, ..Default::default() }))
     }
 
-    async fn call(&self, _: Request<wire::CallRequest>) -> Answer<wire::CallResponse> {
-        Ok(Response::new(wire::CallResponse {
-            error_message: NOT_OFFERED.to_owned(),
-            ..Default::default()
-        }))
-    }
-
     async fn portal_call(
         &self,
         _: Request<wire::PortalCallRequest>,
@@ -405,8 +384,4 @@ impl PluginService for PluginCalls {
     ) -> Answer<wire::ExecuteScheduledTaskResponse> {
         Err(Status::unknown(NOT_OFFERED))
     }
-}
-
-fn length(content: &[u8]) -> i64 {
-    i64::try_from(content.len()).expect("no file in memory is that large")
 }

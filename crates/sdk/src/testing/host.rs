@@ -7,11 +7,13 @@ use bytes::Bytes;
 use serde_json::Value;
 use sidegate_wire::calls::CONNECTION_WINDOW_BYTES;
 use sidegate_wire::handshake::{
-    CONFIG_PLUGIN_ID, CONFIG_SERVICE_BROKER_ID, FEATURE_HEADER_LIST, FEATURE_RAW_PATH,
+    CONFIG_HAS_SERVICE_API, CONFIG_PLUGIN_ID, CONFIG_SERVICE_BROKER_ID, CONFIG_STUDIO_PLUGIN_ID,
+    CONFIG_STUDIO_SERVICE_BROKER_ID, FEATURE_HEADER_LIST, FEATURE_RAW_PATH, FEATURE_SEALING,
+    FEATURE_STORAGE,
 };
 use sidegate_wire::plugin::plugin_service_client::PluginServiceClient;
 use sidegate_wire::plugin::{
-    CloseSessionRequest, EndpointRegistration, GetAssetRequest, GetConfigSchemaRequest,
+    CloseSessionRequest, EndpointRegistration, GetConfigSchemaRequest,
     GetEndpointRegistrationsRequest, GetManifestRequest, InitRequest, ShutdownRequest,
 };
 use tokio::net::UnixListener;
@@ -103,16 +105,25 @@ impl Host {
     }
 
     async fn initialize(&self, config: &Config) -> Result<()> {
-        let known = [FEATURE_HEADER_LIST, FEATURE_RAW_PATH];
+        let known = [FEATURE_HEADER_LIST, FEATURE_RAW_PATH, FEATURE_STORAGE, FEATURE_SEALING];
         let features = known.iter().filter(|_| self.extensions()).map(|&name| name.to_owned());
         let pairs = config.iter().map(|(key, value)| (key.to_owned(), value.to_owned()));
-        let id = (CONFIG_PLUGIN_ID.to_owned(), "1".to_owned());
-        let broker_id = (CONFIG_SERVICE_BROKER_ID.to_owned(), offer::BROKER_ID.to_string());
-        let broker_id = self.offer.is_some().then_some(broker_id);
-        let request = InitRequest {
-            config: pairs.chain([id]).chain(broker_id).collect(),
-            features: features.collect(),
+        let in_console = self.memory().is_some_and(|memory| memory.in_console);
+        let own: &[(&str, String)] = &match (in_console, self.offer.is_some()) {
+            (true, _) => vec![
+                (CONFIG_STUDIO_PLUGIN_ID, "1".to_owned()),
+                (CONFIG_STUDIO_SERVICE_BROKER_ID, offer::BROKER_ID.to_string()),
+                (CONFIG_HAS_SERVICE_API, "true".to_owned()),
+            ],
+            (false, true) => vec![
+                (CONFIG_PLUGIN_ID, "1".to_owned()),
+                (CONFIG_SERVICE_BROKER_ID, offer::BROKER_ID.to_string()),
+            ],
+            (false, false) => vec![(CONFIG_PLUGIN_ID, "1".to_owned())],
         };
+        let own = own.iter().map(|(key, value)| ((*key).to_owned(), value.clone()));
+        let request =
+            InitRequest { config: pairs.chain(own).collect(), features: features.collect() };
         let answer = self
             .client()
             .initialize(timed(request))
@@ -186,21 +197,6 @@ impl Host {
         Ok(serde_json::from_str(&answer.map_err(|status| failed(&status))?.get_ref().schema_json)?)
     }
 
-    /// Type and content of a file of the plugin's user interface.
-    ///
-    /// # Errors
-    /// When the plugin has no such file.
-    pub async fn asset(&self, path: &str) -> Result<(String, Bytes)> {
-        let request = timed(GetAssetRequest { asset_path: path.to_owned() });
-        let answer =
-            self.client().get_asset(request).await.map_err(|status| failed(&status))?.into_inner();
-        if answer.success {
-            Ok((answer.mime_type, answer.content))
-        } else {
-            Err(Error::new(answer.error_message))
-        }
-    }
-
     /// What the plugin keeps under a key. `None` from a plain host.
     pub fn stored(&self, key: &str) -> Option<Bytes> {
         self.memory()?.read(key)
@@ -210,6 +206,14 @@ impl Host {
     pub fn store(&self, key: &str, value: impl Into<Bytes>) {
         if let Some(mut memory) = self.memory() {
             memory.write(key, value.into(), None);
+        }
+    }
+
+    /// From now on the storage, and the keys to seal with, cannot be reached, as when the disk of a gateway is full; or
+    /// they can be reached again.
+    pub fn set_storage_away(&self, is_away: bool) {
+        if let Some(mut memory) = self.memory() {
+            memory.is_away = is_away;
         }
     }
 
@@ -262,7 +266,7 @@ impl Host {
         }
     }
 
-    fn memory(&self) -> Option<MutexGuard<'_, Memory>> {
+    pub(super) fn memory(&self) -> Option<MutexGuard<'_, Memory>> {
         self.offer.as_ref().map(|offer| offer.services().memory())
     }
 
@@ -303,12 +307,12 @@ impl std::fmt::Debug for Host {
 }
 
 /// A call with a deadline.
-fn timed<T>(message: T) -> Call<T> {
+pub(super) fn timed<T>(message: T) -> Call<T> {
     let mut call = Call::new(message);
     call.set_timeout(DEADLINE);
     call
 }
 
-fn failed(status: &Status) -> Error {
+pub(super) fn failed(status: &Status) -> Error {
     Error::new(status.message()).context(format!("the plugin answered {:?}", status.code()))
 }

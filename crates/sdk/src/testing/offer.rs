@@ -5,10 +5,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use sidegate_wire::events::plugin_event_service_server::PluginEventServiceServer;
+use sidegate_wire::host::sidegate_host_service_server::SidegateHostServiceServer;
 use sidegate_wire::management::microgateway_management_service_server::MicrogatewayManagementServiceServer;
 use sidegate_wire::plugin::grpc_broker_client::GrpcBrokerClient;
 use sidegate_wire::plugin::plugin_service_client::PluginServiceClient;
 use sidegate_wire::plugin::{ConnInfo, OpenSessionRequest, open_session_response::CloseReason};
+use sidegate_wire::studio::ai_studio_management_service_server::AiStudioManagementServiceServer;
 use tokio::net::UnixListener;
 use tokio::sync::mpsc;
 use tokio_stream::StreamExt as _;
@@ -133,9 +135,15 @@ fn listen(path: &Path, services: &Services, count: &Arc<AtomicU32>) -> Result<Li
         count.fetch_add(1, Ordering::Relaxed);
         connection.map(|stream| Cuttable::new(stream, each.clone().cancelled_owned()))
     });
+    // A gateway and a console offer different services; events are with both.
+    let in_console = services.memory().in_console;
+    let console = in_console.then(|| AiStudioManagementServiceServer::new(services.clone()));
+    let gateway = (!in_console).then(|| MicrogatewayManagementServiceServer::new(services.clone()));
     let server = Server::builder()
-        .add_service(MicrogatewayManagementServiceServer::new(services.clone()))
+        .add_optional_service(console)
+        .add_optional_service(gateway)
         .add_service(PluginEventServiceServer::new(services.clone()))
+        .add_service(SidegateHostServiceServer::new(services.clone()))
         .serve_with_incoming(incoming);
     let server = tokio::spawn(async move {
         if let Err(error) = server.await {

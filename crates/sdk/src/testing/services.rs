@@ -5,6 +5,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
+use bytes::Bytes;
 use futures_util::{Stream, StreamExt as _};
 use sidegate_wire::events as wire_events;
 use sidegate_wire::events::plugin_event_service_server::PluginEventService;
@@ -19,11 +20,11 @@ use super::memory::Memory;
 const ORIGIN: &str = "plugin:1@test";
 /// The longest key and the largest value, in bytes, as Sidegate has them.
 const KEY_BYTES: usize = 512;
-const VALUE_BYTES: usize = 1024 * 1024;
+pub(super) const VALUE_BYTES: usize = 1024 * 1024;
 /// The size of a page where the caller names none.
 const PAGE: usize = 10;
 
-type Answer<T> = Result<Response<T>, Status>;
+pub(super) type Answer<T> = Result<Response<T>, Status>;
 
 /// Both services on one memory.
 #[derive(Clone, Default)]
@@ -43,17 +44,40 @@ impl Services {
         Err(Status::permission_denied(format!("insufficient scope: {scope} (plugin: 1)")))
     }
 
-    fn values(&self, key: &str) -> Result<MutexGuard<'_, Memory>, Status> {
+    pub(super) fn values(&self, key: &str) -> Result<MutexGuard<'_, Memory>, Status> {
         let memory = self.granted("kv.readwrite")?;
         if key.is_empty() || key.len() > KEY_BYTES {
             let text = format!("a key has 1 to {KEY_BYTES} bytes, this one has {}", key.len());
             return Err(Status::invalid_argument(text));
         }
+        if memory.is_away {
+            return Err(Status::unavailable("the storage cannot be reached right now"));
+        }
         Ok(memory)
     }
 }
 
-fn not_here<T>() -> Answer<T> {
+impl Services {
+    /// Keeps a value; tells whether its key is new.
+    pub(super) fn keep(
+        &self,
+        key: &str,
+        value: Bytes,
+        until: Option<SystemTime>,
+    ) -> Result<bool, Status> {
+        let mut memory = self.values(key)?;
+        if value.len() > VALUE_BYTES {
+            return Err(Status::invalid_argument(format!("{VALUE_BYTES} bytes are the most")));
+        }
+        Ok(memory.write(key, value, until))
+    }
+
+    pub(super) fn kept(&self, key: &str) -> Result<Bytes, Status> {
+        self.values(key)?.read(key).ok_or_else(|| Status::not_found("key not found"))
+    }
+}
+
+pub(super) fn not_here<T>() -> Answer<T> {
     Err(Status::unimplemented("a testing host does not offer this"))
 }
 
@@ -64,13 +88,9 @@ impl MicrogatewayManagementService for Services {
         request: Request<wire::WritePluginKvRequest>,
     ) -> Answer<wire::WritePluginKvResponse> {
         let message = request.into_inner();
-        let mut memory = self.values(&message.key)?;
-        if message.value.len() > VALUE_BYTES {
-            return Err(Status::invalid_argument(format!("{VALUE_BYTES} bytes are the most")));
-        }
         let until = message.expire_at.map(SystemTime::try_from).transpose();
         let until = until.map_err(|error| Status::invalid_argument(error.to_string()))?;
-        let created = memory.write(&message.key, message.value, until);
+        let created = self.keep(&message.key, message.value, until)?;
         Ok(Response::new(wire::WritePluginKvResponse { created }))
     }
 
@@ -78,9 +98,7 @@ impl MicrogatewayManagementService for Services {
         &self,
         request: Request<wire::ReadPluginKvRequest>,
     ) -> Answer<wire::ReadPluginKvResponse> {
-        let key = request.into_inner().key;
-        let value = self.values(&key)?.read(&key);
-        let value = value.ok_or_else(|| Status::not_found("key not found"))?;
+        let value = self.kept(&request.into_inner().key)?;
         Ok(Response::new(wire::ReadPluginKvResponse { value }))
     }
 

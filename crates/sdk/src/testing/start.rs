@@ -28,7 +28,10 @@ impl Host {
     where
         S: Send + Sync + 'static,
     {
-        Start { plugin, config: config.into(), services: Services::default() }
+        let (config, services) = (config.into(), Services::default());
+        let pairs = config.iter().map(|(key, value)| (key.to_owned(), value.into()));
+        services.memory().config = pairs.collect();
+        Start { plugin, config, services }
     }
 }
 
@@ -36,6 +39,12 @@ impl<S: Send + Sync + 'static> Start<S> {
     /// Grants scopes such as `kv.readwrite`, as an operator does. Without it none is granted.
     pub fn granting<T: Into<String>>(self, scopes: impl IntoIterator<Item = T>) -> Self {
         self.services.memory().granted.extend(scopes.into_iter().map(Into::into));
+        self
+    }
+
+    /// Starts it as a console does, for its page only: there it can change its own configuration.
+    pub fn in_console(self) -> Self {
+        self.services.memory().in_console = true;
         self
     }
 

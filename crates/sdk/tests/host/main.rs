@@ -1,5 +1,6 @@
 //! What a plugin asks its host, over real sockets: storage, events, apps, sessions, lost connections.
 
+mod entries;
 #[path = "../../../../e2e/src/eventually.rs"]
 mod eventually;
 
