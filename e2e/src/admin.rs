@@ -80,11 +80,30 @@ impl Admin {
         path: &str,
         body: Option<&Value>,
     ) -> (u16, Value) {
+        let bearer = token.map(|token| format!("Bearer {token}"));
+        let headers: Vec<_> =
+            bearer.iter().map(|value| ("authorization", value.as_str())).collect();
+        let answer = self.call_with(&headers, method, path, body).await;
+        let json = if answer.body.is_empty() { Value::Null } else { answer.json() };
+        (answer.status.as_u16(), json)
+    }
+
+    /// The same with these headers and nothing that says who asks.
+    ///
+    /// # Panics
+    /// As [`Admin::call`].
+    pub async fn call_with(
+        &self,
+        headers: &[(&str, &str)],
+        method: &str,
+        path: &str,
+        body: Option<&Value>,
+    ) -> Answer {
         let connection = Connection::open(self.addr, Version::Http1).await;
         let path = format!("/api/v1/{path}");
         let mut request = connection.request(method, &path);
-        if let Some(token) = token {
-            request = request.bearer(token);
+        for (name, value) in headers {
+            request = request.header(name, value);
         }
         if let Some(body) = body {
             request = request.header("content-type", "application/json").body(body.to_string());
@@ -92,10 +111,9 @@ impl Admin {
         let stream = request.try_open().await.expect("the admin API answers");
         let answer = stream.whole().await.expect("the admin API answers completely");
         assert!(answer.headers.contains_key("x-request-id"), "{method} {path}: no request id");
-        let json = if answer.body.is_empty() { Value::Null } else { answer.json() };
         let asked = Asked { method, path: &path };
         contract::check(&asked, answer.status, &answer.headers, &answer.body);
-        (answer.status.as_u16(), json)
+        answer
     }
 
     /// Asks for something; gives the `data` of the answer.

@@ -30,3 +30,9 @@ pub fn schemathesis() -> Option<PathBuf> {
     let place = "schemathesis/run";
     folders.find_map(|folder| Some(folder.join(place)).filter(|path| path.is_file()))
 }
+
+/// The program `curl`, where it is installed.
+pub fn curl() -> Option<PathBuf> {
+    let path = search_path();
+    std::env::split_paths(&path).map(|folder| folder.join("curl")).find(|file| file.is_file())
+}

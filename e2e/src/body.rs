@@ -89,7 +89,7 @@ impl Stream {
     ///
     /// # Errors
     /// [`BrokenOff`] when it is cut.
-    pub(crate) async fn whole(mut self) -> Result<Answer, BrokenOff> {
+    pub async fn whole(mut self) -> Result<Answer, BrokenOff> {
         let body = self.rest().await?;
         Ok(Answer { status: self.status, headers: self.headers, body })
     }

@@ -88,6 +88,12 @@ impl Connection {
         Self { sender, authority: authority.to_owned() }
     }
 
+    /// The same connection, on which another host is asked.
+    #[must_use]
+    pub fn at(&self, authority: &str) -> Self {
+        Self { sender: self.sender.clone(), authority: authority.to_owned() }
+    }
+
     /// Begins a request on this connection.
     pub fn request(&self, method: &str, path: &str) -> Request {
         let method = method.parse().expect("stories use well-formed methods here");

@@ -41,20 +41,32 @@ impl ControlPlane {
     /// When it does not start.
     pub async fn start_with(database: Option<&str>, settings: &[(&str, &str)]) -> Self {
         let folder = tempfile::Builder::new().prefix("sgcp").tempdir().expect("a folder");
-        let mut environment = Environment::usual(&folder.path().join("data"));
+        let mut environment = in_the_role(&folder.path().join("data"));
         let key = folder.path().join("key-of-secrets");
         fs::write(&key, SECRETS_KEY).expect("a file");
         environment.set("SIDEGATE_SECRETS_KEY_FILE", key.to_str().expect("text"));
-        environment.set("SIDEGATE_ROLE", "control");
-        environment.set("SIDEGATE_SYNC_HOST", "127.0.0.1");
-        environment.set("SIDEGATE_SYNC_PORT", &free_port().to_string());
-        environment.remove("PORT");
         if let Some(database) = database {
             environment.set("DATABASE_DSN", database);
         }
         for (name, value) in settings {
             environment.set(name, value);
         }
+        Self::first_started(environment, folder).await
+    }
+
+    /// One that is started on the data folder of a gateway that stood alone, with what lies in it: its database, its key
+    /// and its admin token. Nothing but the role is said.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub async fn start_on(data: &Path) -> Self {
+        let folder = tempfile::Builder::new().prefix("sgcp").tempdir().expect("a folder");
+        let mut environment = in_the_role(data);
+        environment.remove("SIDEGATE_ADMIN_TOKEN");
+        Self::first_started(environment, folder).await
+    }
+
+    async fn first_started(environment: Environment, folder: TempDir) -> Self {
         let admin = Admin::new(([127, 0, 0, 1], 0).into(), environment.admin_token());
         let sync_addr = ([127, 0, 0, 1], 0).into();
         let mut started = Self { admin, sync_addr, running: None, environment, folder };
@@ -125,10 +137,20 @@ impl ControlPlane {
     /// # Panics
     /// When it is refused.
     pub async fn edge(&self, name: &str, namespace: &str) -> GatewayBuilder {
+        let token = self.join_token(name, namespace).await;
+        Gateway::builder().edge(&self.url()).env("SIDEGATE_JOIN_TOKEN", token)
+    }
+
+    /// Registers an edge; gives what it joins with, once.
+    ///
+    /// # Panics
+    /// When it is refused.
+    pub async fn join_token(&self, name: &str, namespace: &str) -> String {
         let new = json!({"name": name, "namespace": namespace});
         let edge = self.admin.create::<EdgeAttributes>("edges", &new).await;
         let token = edge.attributes.join_token.expect("its making shows it");
-        Gateway::builder().edge(&self.url()).env("SIDEGATE_JOIN_TOKEN", token)
+        self.admin.keep_secret(&token);
+        token
     }
 
     /// Kills it as `kill -9` does.
@@ -160,6 +182,16 @@ impl Drop for ControlPlane {
             running.end(&[]);
         }
     }
+}
+
+/// What each of them is told, with its data in this folder.
+fn in_the_role(data: &Path) -> Environment {
+    let mut environment = Environment::usual(data);
+    environment.set("SIDEGATE_ROLE", "control");
+    environment.set("SIDEGATE_SYNC_HOST", "127.0.0.1");
+    environment.set("SIDEGATE_SYNC_PORT", &free_port().to_string());
+    environment.remove("PORT");
+    environment
 }
 
 /// A port that nobody listens on; edges know it when the process that does comes back.

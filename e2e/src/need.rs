@@ -17,6 +17,8 @@ pub enum Need {
     Postgres,
     /// The tester of documented APIs, see `scripts/schemathesis.sh`.
     Schemathesis,
+    /// The program `curl`, for pages whose commands are tried as they stand there.
+    Curl,
 }
 
 impl Need {
@@ -28,6 +30,7 @@ impl Need {
             Self::Unshare => "SIDEGATE_REQUIRE_UNSHARE",
             Self::Postgres => "SIDEGATE_REQUIRE_POSTGRES",
             Self::Schemathesis => "SIDEGATE_REQUIRE_SCHEMATHESIS",
+            Self::Curl => "SIDEGATE_REQUIRE_CURL",
         }
     }
 
@@ -40,6 +43,7 @@ impl Need {
             Self::Schemathesis => {
                 "schemathesis is not installed (scripts/schemathesis.sh --version gets it)"
             }
+            Self::Curl => "curl is not installed",
         }
     }
 

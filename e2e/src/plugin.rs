@@ -17,12 +17,14 @@ pub struct PluginBuilder {
     command: Option<String>,
     config: Map<String, Value>,
     options: Map<String, Value>,
+    scopes: Vec<String>,
 }
 
 impl PluginBuilder {
     pub(crate) fn new(admin: Admin, name: &str) -> Self {
         let config = Map::from_iter([("slug".to_owned(), json!(name))]);
-        Self { admin, name: name.to_owned(), command: None, config, options: Map::new() }
+        let (options, scopes) = (Map::new(), Vec::new());
+        Self { admin, name: name.to_owned(), command: None, config, options, scopes }
     }
 
     /// Mounts it under another name than its own.
@@ -60,6 +62,12 @@ impl PluginBuilder {
         self
     }
 
+    /// Grants it a scope from its beginning.
+    pub fn granted(mut self, scope: &str) -> Self {
+        self.scopes.push(scope.to_owned());
+        self
+    }
+
     /// Registers it and does not wait.
     ///
     /// # Panics
@@ -94,7 +102,7 @@ impl PluginBuilder {
             format!("file://{}", path.display())
         };
         let command = self.command.clone().unwrap_or_else(usual);
-        json!({"name": self.name, "command": command, "config": self.config, "options": self.options})
+        json!({"name": self.name, "command": command, "config": self.config, "options": self.options, "service_scopes": self.scopes})
     }
 }
 

@@ -49,6 +49,9 @@ pub struct Postgres {
     folder: TempDir,
 }
 
+/// What a database was at some time; removed with the server.
+pub struct Backup(PathBuf);
+
 struct Running {
     watch: Child,
     /// The server runs as long as this is open.
@@ -131,6 +134,45 @@ impl Postgres {
     /// When one is refused.
     pub fn tell(&self, statements: &str) -> String {
         self.ask(statements).unwrap_or_else(|refused| panic!("{statements}: {refused}"))
+    }
+
+    /// Backs a database up, while it is used; gives the backup.
+    ///
+    /// # Panics
+    /// When it cannot be.
+    pub fn back_up(&self, database: &str) -> Backup {
+        let backup = Backup(self.folder.path().join(format!("{database}.backup")));
+        self.run("pg_dump", database, &["--format=custom", "--file"], &backup.0);
+        backup
+    }
+
+    /// Puts what was backed up in the place of a database, as whoever restores one: connections to it end.
+    ///
+    /// # Panics
+    /// When it cannot be.
+    pub fn restore(&self, database: &str, backup: &Backup) {
+        let restored = format!("{database}_restored");
+        self.tell(&format!("CREATE DATABASE {restored}"));
+        self.run("pg_restore", &restored, &["--exit-on-error"], &backup.0);
+        self.replace(database, &restored);
+    }
+
+    /// Puts a database in the place of another one, whose connections end.
+    ///
+    /// # Panics
+    /// When it cannot be.
+    pub fn replace(&self, database: &str, by: &str) {
+        self.tell(&format!("ALTER DATABASE {database} WITH ALLOW_CONNECTIONS false"));
+        self.tell(&format!("DROP DATABASE {database} WITH (FORCE)"));
+        self.tell(&format!("ALTER DATABASE {by} RENAME TO {database}"));
+    }
+
+    fn run(&self, program: &str, database: &str, arguments: &[&str], file: &Path) {
+        let mut command = self.command(program);
+        command.args(["-U", ADMIN, "-h", "127.0.0.1", "-p", &self.port.to_string()]);
+        let done = command.args(["-d", database]).args(arguments).arg(file).output();
+        let done = done.unwrap_or_else(|error| panic!("{program} cannot be started: {error}"));
+        assert!(done.status.success(), "{program}: {}", String::from_utf8_lossy(&done.stderr));
     }
 
     fn ask(&self, statements: &str) -> Result<String, String> {

@@ -2,10 +2,14 @@
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::pin::pin;
+use std::sync::{PoisonError, RwLock};
 use std::time::Duration;
 
 /// The longest a story may take.
 const LIMIT: Duration = Duration::from_secs(60);
+
+/// Held by each story while it runs, and by one that runs alone.
+static RUNNING: RwLock<()> = RwLock::new(());
 
 /// Runs a story to its end.
 ///
@@ -20,6 +24,21 @@ pub fn story(told: impl Future<Output = ()>) {
 /// # Panics
 /// With the story, or when it takes longer.
 pub fn long_story(limit: Duration, told: impl Future<Output = ()>) {
+    let _beside_others = RUNNING.read().unwrap_or_else(PoisonError::into_inner);
+    run(limit, told);
+}
+
+/// Runs a story while no other story of this program runs: one that says within how many seconds something comes true, which
+/// nobody can promise on a machine that has other things to do.
+///
+/// # Panics
+/// With the story, or when it takes longer.
+pub fn lone_story(limit: Duration, told: impl Future<Output = ()>) {
+    let _alone = RUNNING.write().unwrap_or_else(PoisonError::into_inner);
+    run(limit, told);
+}
+
+fn run(limit: Duration, told: impl Future<Output = ()>) {
     allow_many_connections();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()

@@ -30,7 +30,13 @@ fn a_demanded_token_that_is_missing_or_wrong_is_401_with_a_challenge() {
         is_challenge(&get().header("authorization", "Basic dTpw").send().await, None);
         // The value alone is no credential: the scheme says what it is.
         is_challenge(&get().header("authorization", &token).send().await, None);
-        is_challenge(&get().header("authorization", "Bearer").send().await, None);
+        // What is there and cannot be read is wrong, whatever stands in the query.
+        for unreadable in ["Bearer", "bearer \t", "Bearer\tx", "Bearer x\u{f6}"] {
+            for path in ["/plugins/lab/x".to_owned(), format!("/plugins/lab/x?token={token}")] {
+                let request = gateway.get(&path).header("authorization", unreadable);
+                is_challenge(&request.send().await, Some("invalid_token"));
+            }
+        }
         is_challenge(&gateway.get("/plugins/lab/x?token=").send().await, None);
         for wrong in
             ["nonsense", &token[..token.len() - 1], &format!("{token}x"), &token.to_uppercase()]

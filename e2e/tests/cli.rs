@@ -153,6 +153,19 @@ fn without_the_right_token_or_a_gateway_the_command_line_says_what_to_do() {
         let wrong = Cli::with(&[("SIDEGATE_URL", &url), ("SIDEGATE_ADMIN_TOKEN", "wrong")]);
         let said = wrong.fails(6, &["plugin", "list"]).await;
         assert!(said.contains("SIDEGATE_ADMIN_TOKEN"), "{said}");
+        // As `$(cat no-such-file)` leaves it: whoever typed that believes to have said a token.
+        let folder = gateway.data_dir().join("elsewhere");
+        let blank = [
+            ("SIDEGATE_URL", url.as_str()),
+            ("DATA_DIR", folder.to_str().unwrap()),
+            ("SIDEGATE_ADMIN_TOKEN", ""),
+        ];
+        let said = Cli::with(&blank).fails(6, &["plugin", "list"]).await;
+        assert!(said.contains("SIDEGATE_ADMIN_TOKEN is empty, and there is no"), "{said}");
+        std::fs::create_dir(&folder).unwrap();
+        std::fs::write(folder.join("admin.token"), "sga_of-another-gateway").unwrap();
+        let said = Cli::with(&blank).fails(6, &["plugin", "list"]).await;
+        assert!(said.contains("admin.token (SIDEGATE_ADMIN_TOKEN is empty)"), "{said}");
         let nobody = [("SIDEGATE_URL", "http://127.0.0.1:1"), ("SIDEGATE_ADMIN_TOKEN", "x")];
         let said = Cli::with(&nobody).fails(7, &["plugin", "list"]).await;
         assert!(said.contains("127.0.0.1:1") && said.contains("SIDEGATE_URL"), "{said}");

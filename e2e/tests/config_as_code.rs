@@ -1,8 +1,8 @@
 //! Configuration as code: what is exported can be applied, what files say becomes so, and nothing else does.
 
 use serde_json::{Value, json};
-use sidegate_e2e::{Cli, Gateway, program, story};
-use std::path::PathBuf;
+use sidegate_e2e::{Admin, Cli, ControlPlane, Gateway, program, story};
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 const HEAD: &str = "apiVersion: sidegate/v1\nkind: Configuration\n";
@@ -31,31 +31,38 @@ fn command() -> String {
 
 /// What is stored, with when it was changed last, and how many entries the audit log has.
 async fn state(gateway: &Gateway) -> Value {
+    state_at(gateway.admin()).await
+}
+
+async fn state_at(admin: &Admin) -> Value {
     let mut things = Vec::new();
-    for kind in ["plugins", "apps"] {
-        let listed = gateway.admin().get(&format!("{kind}?limit=100")).await;
+    for kind in ["plugins", "apps", "issuers", "namespaces"] {
+        let listed = admin.get(&format!("{kind}?limit=100")).await;
         for thing in listed.as_array().unwrap() {
             let mut attributes = thing["attributes"].clone();
-            for living in ["status", "public_endpoints", "missing_scopes"] {
+            for living in ["status", "public_endpoints", "missing_scopes", "head"] {
                 attributes.as_object_mut().unwrap().remove(living);
             }
             things.push(attributes);
         }
     }
-    let audit = gateway.admin().get("audit?limit=100&actor=root").await;
+    let audit = admin.get("audit?limit=100&actor=root").await;
     json!({"things": things, "changes": audit.as_array().unwrap().len()})
 }
 
 /// An app and a plugin with secrets, of which an owner says nothing.
 async fn furnished() -> Gateway {
     let gateway = Gateway::start().await;
-    gateway.admin().keep_secret("hunter2-of-the-hook");
-    gateway.admin().keep_secret("hunter3-of-the-hook");
-    let app = ["app", "create", "--name", "billing", "--owner-email", "o@example.com"];
+    furnish(&gateway.cli(), gateway.admin(), &[]).await;
     gateway
-        .cli()
-        .ok(&[&app[..], &["--metadata", "team=blue", "--rate-limit", "60"]].concat())
-        .await;
+}
+
+/// The same in another installation; plugins are added with these flags, too.
+async fn furnish(cli: &Cli, admin: &Admin, flags: &[&str]) {
+    admin.keep_secret("hunter2-of-the-hook");
+    admin.keep_secret("hunter3-of-the-hook");
+    let app = ["app", "create", "--name", "billing", "--owner-email", "o@example.com"];
+    cli.ok(&[&app[..], &["--metadata", "team=blue", "--rate-limit", "60"]].concat()).await;
     let add = ["plugin", "add", "--name", "hook", "--slug", "hook", "--grant", "kv.readwrite"];
     let command = command();
     let more = [
@@ -70,35 +77,65 @@ async fn furnished() -> Gateway {
         "--option",
         "max_body=8MiB",
     ];
-    gateway.cli().ok(&[&add[..], &more].concat()).await;
-    gateway
+    cli.ok(&[&add[..], flags, &more].concat()).await;
+}
+
+/// What else there can be: a trusted issuer with a client that speaks for an app, a plugin that takes its tokens, and
+/// things of a namespace.
+async fn furnish_more(cli: &Cli, flags: &[&str]) {
+    let issuer = ["issuer", "add", "https://id.example.com", "--name", "corp"];
+    let audience = ["--audience", "https://gw/plugins/{slug}", "--client", "svc=billing"];
+    cli.ok(&[&issuer[..], &audience].concat()).await;
+    cli.ok(&["namespace", "create", "berlin", "--description", "edges in Berlin"]).await;
+    let app = ["app", "create", "--name", "northern", "--owner-email", "n@example.com"];
+    cli.ok(&[&app[..], &["--namespace", "berlin"]].concat()).await;
+    let command = command();
+    let add = ["plugin", "add", "--name", "local", "--slug", "local", "--namespace", "berlin"];
+    let more = ["--command", &command, "--option", "issuers=corp", "--option", "apps=northern"];
+    cli.ok(&[&add[..], flags, &more].concat()).await;
+}
+
+/// Exports everything, applies it, and looks whether anything is another one then.
+async fn applied_without_a_change(cli: &Cli, admin: &Admin, folder: &Path) {
+    let before = state_at(admin).await;
+    for form in ["yaml", "json"] {
+        let exported = cli.ok(&["export", "--output", form]).await;
+        assert!(!exported.contains("hunter") && exported.contains("$secret"), "{exported}");
+        for word in ["created_at", "status", "reloads", "\"id\"", "secrets_version"] {
+            assert!(!exported.contains(word), "{word} in {exported}");
+        }
+        for word in ["corp", "svc", "berlin", "northern", "local", "billing", "hook"] {
+            assert!(exported.contains(word), "{word} is missing in {exported}");
+        }
+        let path = folder.join(format!("exported.{form}"));
+        std::fs::write(&path, &exported).unwrap();
+        let path = path.display().to_string();
+        let said = cli.ok(&["diff", &path]).await;
+        assert!(said.contains("nothing to do: 6 things as the files say"), "{said}");
+        let report = cli.json(&["apply", &path]).await;
+        assert_eq!((&report["plan"]["steps"], &report["done"]), (&json!([]), &json!([])));
+        assert_eq!(cli.ok(&["export", "--output", form]).await, exported, "it is stable");
+    }
+    assert_eq!(state_at(admin).await, before);
 }
 
 #[test]
 fn what_is_exported_is_applied_without_a_change() {
     story(async {
         let gateway = furnished().await;
-        let before = state(&gateway).await;
-        for form in ["yaml", "json"] {
-            let exported = gateway.cli().ok(&["export", "--output", form]).await;
-            assert!(!exported.contains("hunter") && exported.contains("$secret"), "{exported}");
-            for word in ["created_at", "status", "reloads", "\"id\"", "secrets_version"] {
-                assert!(!exported.contains(word), "{word} in {exported}");
-            }
-            let path = gateway.folder().join(format!("exported.{form}"));
-            std::fs::write(&path, &exported).unwrap();
-            let path = path.display().to_string();
-            let said = gateway.cli().ok(&["diff", &path]).await;
-            assert!(said.contains("nothing to do: 2 things as the files say"), "{said}");
-            let report = gateway.cli().json(&["apply", &path]).await;
-            assert_eq!((&report["plan"]["steps"], &report["done"]), (&json!([]), &json!([])));
-            assert_eq!(
-                gateway.cli().ok(&["export", "--output", form]).await,
-                exported,
-                "it is stable"
-            );
-        }
-        assert_eq!(state(&gateway).await, before);
+        // What is of a namespace runs at its edges, and nowhere here.
+        furnish_more(&gateway.cli(), &["--no-wait"]).await;
+        applied_without_a_change(&gateway.cli(), gateway.admin(), gateway.folder()).await;
+    });
+}
+
+#[test]
+fn what_a_control_plane_exports_is_applied_there_without_a_change() {
+    story(async {
+        let control = ControlPlane::start_with(None, &[]).await;
+        furnish(&control.cli(), control.admin(), &["--no-wait"]).await;
+        furnish_more(&control.cli(), &["--no-wait"]).await;
+        applied_without_a_change(&control.cli(), control.admin(), control.folder()).await;
     });
 }
 

@@ -4,11 +4,14 @@
 //! gateway of that time. A new step of the schema brings a folder of its own; none is ever changed.
 
 use serde_json::{Value, json};
-use sidegate_e2e::{Cli, Gateway, GatewayBuilder, eventually, program, story};
+use sidegate_e2e::{
+    Cli, ControlPlane, Gateway, GatewayBuilder, eventually, long_story, program, story,
+};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{AssertSqlSafe, Connection as _};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// The first schema whose secrets are sealed.
 const SEALED: i64 = 5;
@@ -228,6 +231,59 @@ fn what_was_public_before_anybody_was_asked_goes_on_where_it_needs_approval() {
     });
 }
 
+/// Somebody who was signed in to the console before sessions had keys; the session would go on until the year 2100.
+const SIGNED_IN: &str = "INSERT INTO console_sessions \
+     (hash, via, user_id, created_at, last_used_at, expires_at) \
+     VALUES (randomblob(32), 'password', 1, 1, 4102444800000, 4102444800000)";
+
+#[test]
+fn sessions_of_the_console_from_before_they_had_keys_are_over() {
+    let mut all = Kept::all().into_iter();
+    let kept = all.find(|kept| kept.schema == 11).unwrap();
+    story(async {
+        let builder = Gateway::builder().env_remove("SIDEGATE_ADMIN_TOKEN");
+        let data = builder.folder().join("data");
+        kept.lay_out(&data).await;
+        tell(&data, SIGNED_IN).await;
+        let mut gateway = builder.start().await;
+        assert_eq!(names(&gateway.admin().get("users").await), ["jane"], "who signed in is there");
+        assert_eq!(gateway.admin().get("sessions").await, json!([]));
+        gateway.stop();
+        let left = sqlx::query_scalar("SELECT count(*) FROM console_sessions");
+        let left: i64 = left.fetch_one(&mut database(&data).await).await.unwrap();
+        assert_eq!(left, 0);
+    });
+}
+
+/// Two apps of a name that apps of the issuer's clients get: one that was made for its client before there were marks, as the
+/// audit log tells, and one that an operator made.
+const OF_CLIENTS: &str = "INSERT INTO apps (id, namespace, name, description, owner_email, is_active, monthly_budget, \
+     rate_limit, metadata, managed_by, created_at, updated_at) VALUES \
+     (11, '', 'corp/robot-1', '', 'a@b', 1, 0.0, 60, '{}', '', 1, 1), \
+     (12, '', 'corp/own', '', 'a@b', 1, 0.0, 60, '{}', '', 1, 1); \
+     INSERT INTO audit (at, actor_kind, actor_name, operation, outcome, thing_kind, thing_id, thing_name, fields, times) \
+     VALUES (1, 'system', 'system', 'create_app_on_first_sight', 'done', 'app', 11, 'corp/robot-1', '[]', 1), \
+     (1, 'root', 'root', 'create_app', 'done', 'app', 12, 'corp/own', '[]', 1)";
+
+#[test]
+fn apps_that_were_made_on_first_sight_before_there_were_marks_stay_their_clients() {
+    let mut all = Kept::all().into_iter();
+    let kept = all.find(|kept| kept.schema == 15).unwrap();
+    story(async {
+        let builder = Gateway::builder().env_remove("SIDEGATE_ADMIN_TOKEN");
+        let data = builder.folder().join("data");
+        kept.lay_out(&data).await;
+        tell(&data, OF_CLIENTS).await;
+        let gateway = builder.start().await;
+        let made_for = async |id: u32| {
+            let app: Value = gateway.admin().get(&format!("apps/{id}")).await;
+            app["attributes"]["made_for"].clone()
+        };
+        assert_eq!(made_for(11).await, json!({"issuer": "1", "client": "robot-1"}));
+        assert_eq!(made_for(12).await, Value::Null);
+    });
+}
+
 #[test]
 fn todays_schema_is_kept_as_well() {
     let kept = Kept::newest();
@@ -258,5 +314,53 @@ fn a_data_folder_of_a_later_gateway_is_refused_and_the_version_named_that_it_nee
         assert!(said.contains("written by a newer Sidegate (its schema is 999, "), "{said}");
         assert!(said.contains("use Sidegate 12.0.0 or newer, or restore a backup"), "{said}");
         assert_eq!(schema(&data).await, 999, "nothing was changed");
+    });
+}
+
+#[test]
+fn the_data_folder_of_a_gateway_becomes_a_control_planes_by_starting_it_with_the_role() {
+    let kept = Kept::newest();
+    long_story(Duration::from_secs(90), async {
+        let folder = tempfile::tempdir().unwrap();
+        let data = folder.path().join("data");
+        kept.lay_out(&data).await;
+        // The admin token is the one that lies there.
+        let control = ControlPlane::start_on(&data).await;
+        for name in ["billing", "expired", "idle"] {
+            control.admin().keep_secret(&kept.token(name));
+        }
+        assert_eq!(names(&control.admin().get("plugins").await), ["lab", "open", "off"]);
+        assert_eq!(names(&control.admin().get("apps").await), ["billing", "idle"]);
+        assert!(control.cli().ok(&["app", "list"]).await.contains("billing"));
+
+        let edge = control.edge("edge-1", "").await.start().await;
+        let served =
+            async |path: &str, token: &str| edge.get(path).bearer(&kept.token(token)).send().await;
+        let told = eventually("an old token serves at the edge", async || {
+            let answer = served("/plugins/lab/x", "billing").await;
+            (answer.status == 200).then(|| answer.json())
+        })
+        .await;
+        assert_eq!(told["scopes"], json!(["read", "write"]), "{told}");
+        assert_eq!(told["app"]["name"], "billing", "{told}");
+        assert_eq!(told["app"]["metadata"]["mcp_access"], "allowed", "{told}");
+        for (token, why) in [("expired", "its time is over"), ("idle", "its app is inactive")] {
+            assert_eq!(served("/plugins/lab/x", token).await.status, 401, "{why}");
+        }
+        edge.get("/plugins/lab/x").send().await.expect(401);
+        eventually("what needs no token is served", async || {
+            (edge.get("/plugins/open-2/x").send().await.status == 200).then_some(())
+        })
+        .await;
+        edge.get("/plugins/off/x").send().await.expect(404);
+
+        // What is saved from now on is an edge's as well, and secrets lie nowhere in clear.
+        let change = json!({"config": {"slug": "moved", "require_auth": "true"}});
+        control.admin().patch("plugins/1", &change).await;
+        eventually("what is changed is served", async || {
+            (served("/plugins/moved/x", "billing").await.status == 200).then_some(())
+        })
+        .await;
+        assert_eq!(files_with(&data, SECRET), [""; 0]);
     });
 }

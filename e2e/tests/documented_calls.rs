@@ -37,8 +37,8 @@ impl Call {
                     media_type =
                         header.strip_prefix("Content-Type: ").map(str::to_owned).or(media_type);
                 }
-                "--cacert" => drop(value()),
-                "-N" => {}
+                "--cacert" | "--cert" | "--key" | "-b" => drop(value()),
+                "-N" | "-i" => {}
                 option if option.starts_with('-') => panic!("{words:?}: {option} is new here"),
                 _ => address = Some(word.replace("$API", "http://localhost:8080/api/v1")),
             }

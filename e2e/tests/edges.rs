@@ -1,18 +1,22 @@
 //! An edge: it serves by what a control plane published, and needs it for nothing but news.
 
 mod control_plane;
+mod of_tomorrow;
 
 use control_plane::{ControlPlane, DATA_KEY};
 use serde_json::{Value, json};
 use sidegate_e2e::{
-    Answer, Cli, Connection, Gateway, GatewayBuilder, Version, eventually, program, search_path,
-    story,
+    Answer, Cli, Connection, Gateway, GatewayBuilder, Issuer, Version, check_edge, eventually,
+    program, search_path, story,
 };
 use sidegate_model::app::{App, AppId};
+use sidegate_model::issuer::{Issuer as KnownIssuer, IssuerDraft, IssuerId};
 use sidegate_model::plugin::{PluginId, PluginSpec, Slug};
 use sidegate_model::sealing::SealingKey;
 use sidegate_model::snapshot::Snapshot;
 use sidegate_model::token::{Token, TokenHash, TokenId};
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 const TOKEN: &str = "sgt_the-stories-own-token-0123456789012345678901234";
@@ -44,6 +48,7 @@ fn snapshot(slugs: &[&str]) -> Snapshot {
         metadata: <_>::default(),
         max_staleness: None,
         managed_by: String::new(),
+        made_for: None,
         created_at: 0,
         updated_at: 0,
     };
@@ -83,6 +88,11 @@ async fn answers(gateway: &Gateway, path: &str, token: Option<&str>, status: u16
 }
 
 async fn status(gateway: &Gateway) -> Value {
+    for path in ["/api/v1/status", "/ready", "/api/v1/health"] {
+        let connection = Connection::open(gateway.admin().addr(), Version::Http1).await;
+        let answer = connection.request("GET", path).send().await;
+        check_edge(path, answer.status, &answer.json());
+    }
     gateway.cli().json(&["status"]).await
 }
 
@@ -105,7 +115,7 @@ fn an_edge_joins_serves_what_is_published_and_tells_how_it_is_doing() {
         let ready = answers(&gateway, "/ready", None, 200).await.json();
         assert_eq!(ready["status"], "fresh", "{ready}");
         let position = json!({"namespace": "", "lineage": 1, "revision": 7});
-        assert_eq!(ready["positions"], json!([position]));
+        assert_eq!((&ready["positions"], &ready["revision"]), (&json!([position]), &json!(7)));
         let told = status(&gateway).await;
         assert_eq!(told["edge"], "berlin-1");
         assert_eq!(told["connected"], true);
@@ -122,6 +132,40 @@ fn an_edge_joins_serves_what_is_published_and_tells_how_it_is_doing() {
         answers(&gateway, "/plugins/open/pid", None, 200).await;
         control.publish("", 9, &snapshot(&["other"]));
         answers(&gateway, "/plugins/lab/pid", None, 404).await;
+    });
+}
+
+#[test]
+fn an_edge_verifies_jwts_without_its_control_plane() {
+    story(async {
+        let (mut control, issuer) = (ControlPlane::start(), Issuer::start().await);
+        let url = issuer.url();
+        let published = |client: &str| {
+            let draft = IssuerDraft {
+                audiences: vec!["https://gw/plugins/{slug}".to_owned()],
+                clients: [(client.to_owned(), "somebody".to_owned())].into(),
+                allow_private: true,
+                ..IssuerDraft::new("corp", &url)
+            };
+            let known = KnownIssuer { id: IssuerId(1), draft, created_at: 1, updated_at: 1 };
+            let mut spec = lab(1, "lab");
+            spec.options.policy.issuers.insert("corp".to_owned());
+            let all = snapshot(&[]).with_issuer(IssuerId(1), Some(known));
+            all.with_plugin(PluginId(1), Some(spec))
+        };
+        control.publish("", 1, &published("svc"));
+        let mut gateway = edge(&control, "").start().await;
+        let token = |client| issuer.token(client, "https://gw/plugins/lab").sign();
+        answers(&gateway, "/plugins/lab/pid", Some(&token("svc")), 200).await;
+        gateway.get("/plugins/lab/pid").bearer(&token("new")).send().await.expect(401);
+        control.publish("", 2, &published("new"));
+        answers(&gateway, "/plugins/lab/pid", Some(&token("new")), 200).await;
+        gateway.get("/plugins/lab/pid").bearer(&token("svc")).send().await.expect(401);
+        control.go_away();
+        gateway.stop();
+        let gateway = gateway.start_again().await;
+        answers(&gateway, "/plugins/lab/pid", Some(&token("new")), 200).await;
+        gateway.get("/plugins/lab/pid").bearer(&token("svc")).send().await.expect(401);
     });
 }
 
@@ -240,6 +284,7 @@ fn a_new_edge_begins_with_a_bootstrap_file_and_joins_later() {
         std::fs::write(&snapshot_file, file).unwrap();
         let key = SealingKey::new(DATA_KEY).reveal();
         std::fs::write(&keys, format!("_global {key}\nshop {key}\n")).unwrap();
+        std::fs::set_permissions(&keys, Permissions::from_mode(0o600)).unwrap();
         let gateway = builder
             .env("SIDEGATE_BOOTSTRAP_SNAPSHOT", &snapshot_file)
             .env("SIDEGATE_BOOTSTRAP_SIGNER", control.signer())
@@ -286,7 +331,7 @@ fn an_edge_that_cannot_be_one_says_why_and_what_to_do() {
         assert!(said.contains("no join token") && said.contains("sidegate edge create"), "{said}");
         let unknown = control.unknown_token();
         let token = ("SIDEGATE_JOIN_TOKEN", unknown.as_str());
-        let said = refused(folder.path(), 1, &[control_url, token]).await;
+        let said = refused(folder.path(), 6, &[control_url, token]).await;
         assert!(said.contains("the edge has not joined"), "{said}");
         assert!(!said.contains(&unknown), "{said}");
         let boot = ("SIDEGATE_BOOTSTRAP_SNAPSHOT", "/nowhere");
@@ -352,7 +397,7 @@ fn on_its_own_machine_an_edge_tells_and_takes_no_orders() {
         };
         asked("GET", "/health").await.expect(200);
         asked("GET", "/metrics").await.expect(200);
-        for path in ["/api/v1/plugins", "/api/v1/tokens", "/"] {
+        for path in ["/api/v1/plugins", "/api/v1/tokens", "/api/v1/session", "/console/", "/"] {
             let refused = asked("GET", path).await.expect(404).json();
             assert!(refused["error"].as_str().unwrap().contains("control plane"), "{refused}");
         }

@@ -79,6 +79,7 @@ fn what_is_explained_is_what_happens() {
             json!({"rate_limit": "100000", "optional_auth": "true"}),
             json!({"rate_limit_per_client": "100000"}),
             json!({"max_concurrent": "4", "require_auth": "true"}),
+            json!({"oauth.authorization_servers": "plugin:lab", "require_auth": "true"}),
             json!({"max_body": "10", "timeout": "5s", "stream_idle_timeout": "5s"}),
         ];
         let paths = [
@@ -93,6 +94,8 @@ fn what_is_explained_is_what_happens() {
             ("GET", "/plugins/nobody/x"),
             ("GET", "/health"),
             ("POST", "/elsewhere"),
+            ("GET", "/.well-known/oauth-protected-resource/plugins/lab/echo"),
+            ("GET", "/.well-known/openid-configuration/plugins/lab"),
         ];
         for options in options {
             plugin.change(&json!({"options": options})).await;

@@ -6,6 +6,10 @@ use serde_json::json;
 use sidegate_e2e::{Ending, Gateway, Version, pause, story};
 use std::time::Duration;
 
+/// A request whose body comes in chunks, up to the first of these.
+const CHUNKED: &str =
+    "POST /plugins/lab/x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
+
 /// Sends bytes and expects a refusal that ends the connection.
 async fn refused(gateway: &Gateway, bytes: &str) {
     let mut raw = gateway.raw().await;
@@ -235,6 +239,29 @@ fn broken_chunks_are_refused_and_never_reach_the_plugin() {
 }
 
 #[test]
+fn what_a_chunked_body_may_carry_besides_its_content_is_bounded_with_an_answer() {
+    story(async {
+        let gateway = Gateway::start().await;
+        gateway.lab().await;
+        let trailers = |n: usize| format!("3\r\nabc\r\n0\r\n{}\r\n", "X: y\r\n".repeat(n));
+        // 64 bytes of an extension with each chunk, so that 256 of them are just allowed.
+        let chunk = format!("1;{}\r\na\r\n", "x".repeat(63));
+        let extensions = |n: usize| format!("{}0\r\n\r\n", chunk.repeat(n));
+        for (body, content) in [(trailers(100), "abc".into()), (extensions(256), "a".repeat(256))] {
+            let mut raw = gateway.raw().await;
+            raw.send(format!("{CHUNKED}{body}")).await;
+            assert_eq!(raw.answer().await.expect(200).json()["body"], content);
+        }
+        for body in [trailers(101), extensions(257)] {
+            let mut raw = gateway.raw().await;
+            raw.send(format!("{CHUNKED}{body}")).await;
+            let answer = raw.answer().await;
+            assert_eq!(answer.status, 400, "{}", answer.describe());
+        }
+    });
+}
+
+#[test]
 fn a_request_hidden_in_the_body_of_another_is_not_carried_out() {
     story(async {
         let gateway = Gateway::start().await;
@@ -338,7 +365,6 @@ fn lines_of_a_chunked_body_are_judged_the_same_wherever_they_are_cut() {
     story(async {
         let gateway = Gateway::start().await;
         gateway.lab().await;
-        let head = "POST /plugins/lab/x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
         for (before, after, status) in [
             (format!("3;{}", "x".repeat(254)), "abc\r\n0\r\n\r\n", 200),
             (format!("3;{}", "x".repeat(255)), "abc\r\n0\r\n\r\n", 400),
@@ -348,7 +374,7 @@ fn lines_of_a_chunked_body_are_judged_the_same_wherever_they_are_cut() {
             let whole = format!("{before}\r\n{after}");
             for cut in [0, before.len() - 1, before.len(), before.len() + 1, before.len() + 2] {
                 let mut raw = gateway.raw().await;
-                raw.send(head).await;
+                raw.send(CHUNKED).await;
                 for piece in [&whole[..cut], &whole[cut..]] {
                     raw.send(piece).await;
                     // Long enough for the pieces to be read apart, mostly.

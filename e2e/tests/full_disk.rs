@@ -166,3 +166,33 @@ fn a_disk_that_was_read_only_for_a_moment_is_written_to_again() {
         writers.check(&gateway).await;
     });
 }
+
+#[test]
+fn a_plugin_is_told_that_a_full_disk_keeps_nothing_and_opens_what_it_sealed_meanwhile() {
+    story(async {
+        let Some(disk) = Need::Mount.or_skip(SmallDisk::mount(DISK_KIB)) else { return };
+        let gateway = gateway_on(&disk).await;
+        let mut writers = Writers::new(&gateway).await;
+        gateway.plugin("keeper").program("e2e-plugin-keeper").ready().await;
+        gateway.cli().ok(&["plugin", "grant", "keeper", "kv.readwrite"]).await;
+        let create = async |key: &str| {
+            let request = gateway.request("PUT", &format!("/plugins/keeper/put/{key}?if=absent"));
+            let answer = request.body(vec![b'v'; 100 * 1024]).send().await;
+            (answer.status.as_u16(), answer.text().to_owned())
+        };
+        assert_eq!(create("first").await.0, 200);
+        let request = gateway.post("/plugins/keeper/seal/jane").body("clear");
+        let sealed = request.send().await.expect(200).body;
+        let filler = disk.fill();
+        writers.until_not_kept(&gateway).await;
+        let (status, text) = create("second").await;
+        assert_eq!(status, 503, "{text}");
+        assert!(text.contains("the host cannot be asked now"), "{text}");
+        let request = gateway.post("/plugins/keeper/open/jane").body(sealed);
+        assert_eq!(request.send().await.expect(200).text(), "clear");
+        gateway.get("/plugins/keeper/find/first").send().await.expect(200);
+        gateway.get("/plugins/keeper/find/second").send().await.expect(404);
+        drop(filler);
+        assert_eq!(create("second").await.0, 200);
+    });
+}

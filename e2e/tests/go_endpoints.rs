@@ -67,7 +67,10 @@ fn a_plugin_in_go_sees_every_field_of_a_request() {
                 ("app", Value::Null),
                 ("edge_id", json!("edge-7")),
                 ("runtime", json!("gateway")),
-                ("features", json!(["header_list", "raw_path", "large_messages"])),
+                (
+                    "features",
+                    json!(["header_list", "raw_path", "large_messages", "storage", "sealing"]),
+                ),
             ] {
                 assert_eq!(seen[field], value, "{field} with {flavour:?}");
             }

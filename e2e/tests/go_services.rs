@@ -68,6 +68,46 @@ fn what_a_plugin_in_go_stores_for_a_time_is_gone_afterwards() {
 }
 
 #[test]
+fn a_plugin_in_go_keeps_what_is_for_one_use_and_opens_what_it_sealed_itself() {
+    go_story(async |go| {
+        let gateway = Gateway::start().await;
+        let mut sealed = Vec::<String>::new();
+        for (flavour, at, plugin) in all(go, &gateway).await {
+            grant(&gateway, &name(flavour), "kv.readwrite").await;
+            let code = format!("{at}/once/code");
+            assert_eq!(value(&gateway, "PUT", &code, "one").await, true, "{flavour:?}");
+            assert_eq!(value(&gateway, "PUT", &code, "two").await, false, "{flavour:?}");
+            assert_eq!(value(&gateway, "GET", &format!("{at}/once/co"), "").await, json!(["code"]));
+            let takers = (0..10).map(|_| tokio::spawn(gateway.post(&code).send()));
+            let takers: Vec<_> = takers.collect();
+            let mut taken = Vec::new();
+            for taker in takers {
+                let answer = taker.await.unwrap();
+                if answer.status != 404 {
+                    taken.push(answer.expect(200).json()["value"].take());
+                }
+            }
+            assert_eq!(taken, ["one"], "{flavour:?}: one of ten gets it");
+            let cookie = value(&gateway, "POST", &format!("{at}/seal/jane"), "secret").await;
+            let cookie = cookie.as_str().unwrap().to_owned();
+            let before = plugin.pid().await;
+            plugin.reload().await;
+            plugin.wait_other_pid(before).await;
+            let open = async |at: &str, cookie: &str| {
+                let request = gateway.post(&format!("{at}/open/jane")).body(cookie.to_owned());
+                request.send().await.json()
+            };
+            assert_eq!(open(&at, &cookie).await["value"], "secret", "{flavour:?}");
+            for other in &sealed {
+                let refused = open(&at, other).await;
+                assert_eq!(refused["code"], "InvalidArgument", "{flavour:?}: {refused}");
+            }
+            sealed.push(cookie);
+        }
+    });
+}
+
+#[test]
 fn a_refusal_names_the_scope_and_a_grant_takes_effect_in_the_same_process() {
     go_story(async |go| {
         let gateway = Gateway::start().await;

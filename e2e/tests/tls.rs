@@ -2,6 +2,7 @@
 //! certificates that are renewed while the gateway runs.
 
 use rustix::process::Signal;
+use serde_json::{Value, json};
 use sidegate_e2e::{
     Certificate, Cli, Connection, Ending, Gateway, Version, eventually, signal, story,
 };
@@ -50,6 +51,28 @@ fn streams_and_their_ends_are_the_same_over_tls() {
             let cut = open().await.request("GET", "/plugins/m/stream/error-after-body");
             cut.try_send().await.expect_err("a clean end");
         }
+    });
+}
+
+#[test]
+fn a_request_that_is_tried_out_goes_over_tls_to_the_own_port_and_is_decided_like_any_other() {
+    story(async {
+        let (gateway, _certificate) = start().await;
+        let lab = gateway.lab().await;
+        let nodes = gateway.admin().get("nodes").await;
+        let port = gateway.addr().port();
+        assert_eq!(nodes[0]["attributes"]["client_url"], format!("https://127.0.0.1:{port}"));
+        let path = format!("plugins/{}/try", lab.id);
+        let body = json!({"method": "PUT", "path": "/x?y=1", "body": "hello"});
+        let tried = gateway.admin().post(&path, &body).await;
+        let told = &tried["attributes"];
+        assert_eq!((&told["status"], &told["end"]), (&json!(200), &json!("whole")));
+        let seen: Value = serde_json::from_str(told["text"].as_str().unwrap()).unwrap();
+        assert_eq!((&seen["method"], &seen["body"]), (&json!("PUT"), &json!("hello")));
+        // The log has it under the id that is told.
+        gateway.logged(told["request_id"].as_str().unwrap()).await;
+        let missing = gateway.admin().post(&path, &json!({"path": "/%2e%2e/other/x"})).await;
+        assert!(missing["attributes"]["status"].as_u64().unwrap() >= 400);
     });
 }
 

@@ -3,8 +3,9 @@
 //! It knows the names of the commands; each command knows its own arguments.
 
 use crate::commands::{
-    admin_token, app, apply, audit, completions, config, control, db, diff, edge, explain, export,
-    history, log_level, namespace, plugin, routes, serve, status, token, version, whoami,
+    admin_token, app, apply, audit, completions, config, console, control, db, diff, edge, explain,
+    export, history, issuer, log_level, namespace, needs, plugin, routes, serve, status, token,
+    user, version, whoami,
 };
 use crate::error::Failure;
 use clap::{CommandFactory as _, Parser, Subcommand};
@@ -27,8 +28,11 @@ enum Command {
     Serve(Box<serve::Arguments>),
     Plugin(plugin::Arguments),
     App(app::Arguments),
+    Issuer(issuer::Arguments),
     Token(token::Arguments),
     AdminToken(admin_token::Arguments),
+    User(user::Arguments),
+    Console(console::Arguments),
     Whoami(whoami::Arguments),
     Audit(audit::Arguments),
     Edge(edge::Arguments),
@@ -36,6 +40,7 @@ enum Command {
     Namespace(namespace::Arguments),
     History(history::Arguments),
     Routes(routes::Arguments),
+    Needs(needs::Arguments),
     Status(status::Arguments),
     Explain(explain::Arguments),
     LogLevel(log_level::Arguments),
@@ -57,14 +62,18 @@ pub(crate) fn run() -> Result<(), Failure> {
         Command::Serve(arguments) => serve::run(&arguments),
         Command::Plugin(arguments) => wait(plugin::run(&arguments)),
         Command::App(arguments) => wait(app::run(&arguments)),
+        Command::Issuer(arguments) => wait(issuer::run(&arguments)),
         Command::Token(arguments) => wait(token::run(&arguments)),
         Command::AdminToken(arguments) => wait(admin_token::run(&arguments)),
+        Command::User(arguments) => wait(user::run(&arguments)),
+        Command::Console(arguments) => wait(console::run(&arguments)),
         Command::Whoami(arguments) => wait(whoami::run(&arguments)),
         Command::Audit(arguments) => wait(audit::run(&arguments)),
         Command::Edge(arguments) => wait(edge::run(&arguments)),
         Command::Control(arguments) => wait(control::run(&arguments)),
         Command::Namespace(arguments) => wait(namespace::run(&arguments)),
         Command::History(arguments) => wait(history::run(&arguments)),
+        Command::Needs(arguments) => wait(needs::run(&arguments)),
         Command::Routes(arguments) => wait(routes::run(&arguments)),
         Command::Status(arguments) => wait(status::run(&arguments)),
         Command::Explain(arguments) => wait(explain::run(&arguments)),

@@ -1,17 +1,17 @@
-//! The renewal of the gateway's certificates, of the one for clients and the admin API's: both files are
-//! looked at now and then, and a pair that fits takes the place of the one that is shown. What does not
+//! The renewal of the gateway's certificates, of the one for clients and the admin API's: both files, and that of the
+//! authorities that vouch for clients, are looked at now and then, and a pair that fits takes the place of the one that is shown. What does not
 //! fit changes nothing.
 
 use crate::config::resolved::{Config, TlsPaths};
 use crate::error::Failure;
 use crate::plane::tls_identity;
+use sidegate_control::{ShownCertificate, ShownCertificates, Tasks};
 use sidegate_gateway::ShownIdentity;
 use std::fs::metadata;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use tokio::task::JoinSet;
 
 /// Between two looks at the files.
 const PAUSE: Duration = Duration::from_secs(2);
@@ -20,8 +20,8 @@ const PAUSE: Duration = Duration::from_secs(2);
 /// and the times of the last change of its content and of anything else.
 type Trace = Option<[i128; 7]>;
 
-/// Both files at one moment, through whatever links lead there.
-type Seen = [Trace; 2];
+/// All files at one moment, through whatever links lead there.
+type Seen = [Trace; 3];
 
 /// Keeps the shown certificate as new as its files. Copies act as one.
 #[derive(Clone)]
@@ -152,9 +152,11 @@ impl Renewals {
         Self(all.into_iter().flatten().map(|(files, shown)| Renewal::new(files, shown)).collect())
     }
 
-    /// Looks at all files now and then, until what is given back is dropped.
-    pub(crate) fn watch(&self) -> JoinSet<()> {
-        self.0.iter().cloned().map(Renewal::watch).collect()
+    /// Looks at all files now and then, beside.
+    pub(crate) fn watch(&self, beside: &mut Tasks) {
+        for renewal in self.0.iter().cloned() {
+            beside.spawn("looks for renewed certificates", renewal.watch());
+        }
     }
 
     /// Reads the certificates anew, changed or not.
@@ -165,6 +167,17 @@ impl Renewals {
                 tracing::error!(certificate, "a certificate is not reloaded: {}", failure.message);
             }
         }
+    }
+}
+
+impl ShownCertificates for Renewals {
+    fn shown(&self) -> Vec<ShownCertificate> {
+        let shown = |renewal: &Renewal| ShownCertificate {
+            setting: format!("{}_CERT_PATH", renewal.settings),
+            path: renewal.certificate(),
+            expires_at: renewal.shown.expires_at().map(|seconds| seconds.saturating_mul(1000)),
+        };
+        self.0.iter().map(shown).collect()
     }
 }
 
@@ -183,7 +196,8 @@ fn look(paths: &TlsPaths) -> Seen {
         let [written, written_nanos, changed, changed_nanos] = times.map(i128::from);
         Some([device, inode, size, written, written_nanos, changed, changed_nanos])
     };
-    [trace(&paths.certificate), trace(&paths.key)]
+    let clients = paths.client_ca.as_deref().and_then(trace);
+    [trace(&paths.certificate), trace(&paths.key), clients]
 }
 
 #[cfg(test)]
@@ -200,7 +214,7 @@ mod tests {
         for path in [&certificate, &key] {
             std::fs::write(path, "x").unwrap();
         }
-        let paths = TlsPaths { certificate, key };
+        let paths = TlsPaths { certificate, client_ca: None, key };
         let seen = look(&paths);
         assert_eq!(look(&paths), seen);
         // The clock of a file system may stand still for a moment.

@@ -10,7 +10,8 @@ use crate::error::Failure;
 use crate::trust;
 use clap::Args;
 use reqwest::header::{CONTENT_TYPE, ETAG, IF_MATCH};
-use reqwest::{Method, StatusCode};
+use reqwest::{Method, RequestBuilder, Response, StatusCode};
+use serde::Deserialize;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
@@ -19,11 +20,15 @@ use sidegate_api::resource::{ListOf, PageOf, Resource, Shown};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+mod events;
 mod refusals;
 mod writes;
 
+pub(crate) use events::{Event, Events};
 pub(crate) use writes::Change;
 
+/// Where whoever types commands says their token.
+const ADMIN_TOKEN: &str = "SIDEGATE_ADMIN_TOKEN";
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const CALL_TIMEOUT: Duration = Duration::from_secs(30);
 const PAGE_SIZE: u64 = 100;
@@ -52,7 +57,9 @@ impl AdminApiFlags {
     /// # Errors
     /// Wrong settings, or no token anywhere.
     pub(crate) fn client(&self) -> Result<AdminApi, Failure> {
-        AdminApi::new(self.settings()?)
+        let environment = Environment::of_process();
+        let is_blank = environment.is_blank(ADMIN_TOKEN);
+        AdminApi::new(self.settings(&environment)?, is_blank)
     }
 
     /// Finds the address of what is told without a token. Nothing is sent yet.
@@ -60,10 +67,10 @@ impl AdminApiFlags {
     /// # Errors
     /// Wrong settings.
     pub(crate) fn client_without_token(&self) -> Result<AdminApi, Failure> {
-        AdminApi::with_token(self.settings()?, None)
+        AdminApi::with_token(self.settings(&Environment::of_process())?, None)
     }
 
-    fn settings(&self) -> Result<ClientConfig, Failure> {
+    fn settings(&self, environment: &Environment) -> Result<ClientConfig, Failure> {
         let mut flags = Flags::default();
         if let Some(url) = &self.url {
             flags.texts.insert("SIDEGATE_URL", url.clone());
@@ -74,7 +81,7 @@ impl AdminApiFlags {
         if let Some(file) = &self.ca {
             flags.texts.insert("SIDEGATE_CA", file.to_string_lossy().into_owned());
         }
-        let (layers, mut problems) = Layers::collect(&Environment::of_process(), &flags);
+        let (layers, mut problems) = Layers::collect(environment, &flags);
         match ClientConfig::resolve(&layers) {
             Ok(config) if problems.is_empty() => Ok(config),
             Ok(_) => Err(Failure::settings(&problems)),
@@ -118,10 +125,17 @@ pub(crate) struct AdminApi {
 }
 
 impl AdminApi {
-    fn new(config: ClientConfig) -> Result<Self, Failure> {
+    /// With the token of the settings, or that of the data folder. Whoever left the variable blank, as
+    /// `$(cat no-such-file)` does, believes to have said one.
+    fn new(config: ClientConfig, is_blank: bool) -> Result<Self, Failure> {
         let file = data_dir::admin_token_path(&config.data_dir);
         let token = match &config.admin_token {
-            Some(token) => (token.clone(), "SIDEGATE_ADMIN_TOKEN".to_owned()),
+            Some(token) => (token.clone(), ADMIN_TOKEN.to_owned()),
+            None if is_blank => {
+                let read = data_dir::read_admin_token(&file);
+                let read = read.map_err(|f| f.after(&format!("{ADMIN_TOKEN} is empty, and ")))?;
+                (read, format!("{} ({ADMIN_TOKEN} is empty)", file.display()))
+            }
             None => (data_dir::read_admin_token(&file)?, file.display().to_string()),
         };
         Self::with_token(config, Some(token))
@@ -254,6 +268,16 @@ impl AdminApi {
         self.read(&self.call(Method::GET, path, None).await?)
     }
 
+    /// What a plugin answers to a question of its page.
+    pub(crate) async fn ask_plugin(&self, path: &str, payload: &Value) -> Result<Value, Failure> {
+        #[derive(Deserialize)]
+        struct Told {
+            data: Value,
+        }
+        let told: Told = self.read(&self.call(Method::POST, path, Some(payload)).await?)?;
+        Ok(told.data)
+    }
+
     /// Everything in a collection, over all its pages.
     pub(crate) async fn all<A: DeserializeOwned>(
         &self,
@@ -301,7 +325,7 @@ impl AdminApi {
         if answer.status.is_success() { Ok(answer) } else { Err(self.refused(&answer)) }
     }
 
-    async fn ask(&self, ask: &Ask<'_>) -> Result<Answer, Failure> {
+    fn request(&self, ask: &Ask<'_>) -> RequestBuilder {
         let mut request =
             self.http.request(ask.method.clone(), format!("{}/api/v1/{}", self.url, ask.path));
         if let Some((token, _)) = &self.token {
@@ -313,7 +337,16 @@ impl AdminApi {
         if let Some(version) = ask.version {
             request = request.header(IF_MATCH, version);
         }
-        let response = request.send().await.map_err(|e| self.unreachable(&e))?;
+        request
+    }
+
+    async fn ask(&self, ask: &Ask<'_>) -> Result<Answer, Failure> {
+        let response = self.request(ask).send().await.map_err(|e| self.unreachable(&e))?;
+        self.answer(response).await
+    }
+
+    /// A whole answer.
+    async fn answer(&self, response: Response) -> Result<Answer, Failure> {
         let status = response.status();
         let version = response.headers().get(ETAG).and_then(|tag| tag.to_str().ok());
         let version = version.map(str::to_owned);

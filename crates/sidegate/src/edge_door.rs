@@ -2,7 +2,8 @@
 //! another process may take over and then not serve.
 
 use crate::error::Failure;
-use sidegate_control::Edges;
+use futures_util::future::BoxFuture;
+use sidegate_control::{Edges, Ended};
 use sidegate_enrolment::{Clock, EdgeAcceptor, EnrolmentService};
 use sidegate_sync::server::SyncService;
 use std::io;
@@ -23,6 +24,8 @@ pub(crate) struct EdgeDoor {
     /// Listens already; who connects waits.
     socket: Option<TcpListener>,
     serving: Option<Serving>,
+    /// Where it is told that nobody lets edges in any more.
+    ended: Ended,
 }
 
 struct Serving {
@@ -32,8 +35,13 @@ struct Serving {
 
 impl EdgeDoor {
     /// Nobody comes in yet.
-    pub(crate) fn new(addr: SocketAddr, edges: Edges, socket: Option<TcpListener>) -> Self {
-        Self { addr, edges, socket, serving: None }
+    pub(crate) fn new(
+        addr: SocketAddr,
+        edges: Edges,
+        socket: Option<TcpListener>,
+        ended: Ended,
+    ) -> Self {
+        Self { addr, edges, socket, serving: None, ended }
     }
 
     /// A socket for it.
@@ -61,13 +69,22 @@ impl EdgeDoor {
         let accepted = acceptor.start(listener, stopped.clone());
         let enrolment = EnrolmentService::new(edges.enroller(), authorities, clock);
         let sync = SyncService::new(Arc::new(edges), env!("CARGO_PKG_VERSION"), stopped.clone());
+        let broken = self.ended.clone();
         let mut tasks = JoinSet::new();
-        tasks.spawn(async move { ended("edges", sync.serve(accepted.edges).await) });
-        let enrolling = accepted.enrolling;
-        tasks.spawn(async move { ended("enrolment", enrolment.serve(enrolling, stopped).await) });
-        tasks.spawn(async move {
+        let mut spawn = |name, task: BoxFuture<'static, ()>| {
+            let is_stopped = stopped.clone();
+            tasks.spawn(broken.noticed(name, move || *is_stopped.borrow(), task));
+        };
+        let serving = async move { ended("edges", sync.serve(accepted.edges).await) };
+        spawn("serves edges", Box::pin(serving));
+        let (enrolling, stop_enrolling) = (accepted.enrolling, stopped.clone());
+        let serving = enrolment.serve(enrolling, stop_enrolling);
+        let serving = async move { ended("enrolment", serving.await) };
+        spawn("lets edges join", Box::pin(serving));
+        let accepting = async move {
             let _ = accepted.accepting.await;
-        });
+        };
+        spawn("lets edges in", Box::pin(accepting));
         self.serving = Some(Serving { stop, tasks });
         Ok(())
     }

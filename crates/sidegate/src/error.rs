@@ -91,6 +91,11 @@ impl Failure {
         Self { kind, message: message.into(), hint: None }
     }
 
+    /// The same, which begins with more words.
+    pub(crate) fn after(self, words: &str) -> Self {
+        Self { message: format!("{words}{}", self.message), ..self }
+    }
+
     /// Wrong arguments.
     pub(crate) fn usage(message: impl Into<String>) -> Self {
         Self::of(Kind::Usage, message)

@@ -11,10 +11,12 @@ use serde::de::DeserializeOwned;
 use sidegate_api::admin_token::AdminTokenAttributes;
 use sidegate_api::app::AppAttributes;
 use sidegate_api::edge::EdgeAttributes;
+use sidegate_api::issuer::IssuerAttributes;
 use sidegate_api::namespace::NamespaceAttributes;
 use sidegate_api::plugin::PluginAttributes;
 use sidegate_api::resource::Resource;
 use sidegate_api::token::TokenAttributes;
+use sidegate_api::user::UserAttributes;
 use sidegate_model::token::{ADMIN_TOKEN_PREFIX, TOKEN_PREFIX};
 
 /// Shorter texts than this are no whole tokens, in bytes.
@@ -100,6 +102,18 @@ impl Noun for AppAttributes {
     }
 }
 
+impl Noun for IssuerAttributes {
+    const COLLECTION: &'static str = "issuers";
+
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn namespace(&self) -> Option<&str> {
+        Some(&self.namespace)
+    }
+}
+
 impl Noun for TokenAttributes {
     const COLLECTION: &'static str = "tokens";
 
@@ -110,6 +124,14 @@ impl Noun for TokenAttributes {
 
 impl Noun for AdminTokenAttributes {
     const COLLECTION: &'static str = "admin-tokens";
+
+    fn name(&self) -> &str {
+        &self.name
+    }
+}
+
+impl Noun for UserAttributes {
+    const COLLECTION: &'static str = "users";
 
     fn name(&self) -> &str {
         &self.name

@@ -68,12 +68,14 @@ pub(crate) fn start(log: &Log, shards: usize, colour: bool) -> Result<Arc<Loggin
     };
     let (filter, handle) = reload::Layer::new(log.levels.filter());
     let layer = tracing_subscriber::fmt::layer().with_writer(events);
-    let registry = tracing_subscriber::registry();
+    // For all of it, not for the one layer: after a library only asks whether something would be logged, a layer with a
+    // filter of its own drops the next line, whatever that is.
+    let registry = tracing_subscriber::registry().with(filter);
     // A second start would mean a second server in this process; the first one's logs stay.
     let _ = if log.json {
-        registry.with(layer.json().flatten_event(true).with_filter(filter)).try_init()
+        registry.with(layer.json().flatten_event(true)).try_init()
     } else {
-        registry.with(layer.with_ansi(colour).with_filter(filter)).try_init()
+        registry.with(layer.with_ansi(colour)).try_init()
     };
     let logs = Logs { access: Arc::new(AccessLog::new(form, senders)), writers };
     logs.access.switch(log.levels.tell_requests());

@@ -9,7 +9,9 @@ use rustls::client::verify_server_name;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
-use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, Error, SignatureScheme};
+use rustls::{
+    AlertDescription, CertificateError, ClientConfig, DigitallySignedStruct, Error, SignatureScheme,
+};
 use rustls_platform_verifier::Verifier;
 use std::io;
 use std::path::Path;
@@ -127,6 +129,12 @@ pub(crate) fn explained(error: &reqwest::Error, url: &str, ca: Option<&Path>) ->
             }
         }
         Error::InvalidCertificate(reason) => of_certificate(reason, ca)?,
+        Error::AlertReceived(AlertDescription::UnrecognisedName) => Explanation {
+            what: "answers to no such name: the port for edges of a control plane (SIDEGATE_SYNC_PORT) does so"
+                .to_owned(),
+            hint: "set SIDEGATE_URL (or --url) to its admin API, which is on ADMIN_PORT (8080 by default)"
+                .to_owned(),
+        },
         _ => return None,
     };
     Some(

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/base64"
 	"errors"
 	"net/url"
 	"strconv"
@@ -49,6 +50,18 @@ func (p *plugin) ask(ctx plugin_sdk.Context, req *pb.EndpointRequest, query url.
 	switch req.PathSegments[0] {
 	case "kv":
 		return kv(ctx, req, argument, query)
+	case "once":
+		return once(ctx, req, argument)
+	case "seal":
+		sealed, err := plugin_sdk.SealerOf(ctx.Services).Seal(ctx, req.Body, []byte(argument))
+		return base64.StdEncoding.EncodeToString(sealed), err
+	case "open":
+		sealed, err := base64.StdEncoding.DecodeString(string(req.Body))
+		if err != nil {
+			return nil, err
+		}
+		clear, err := plugin_sdk.SealerOf(ctx.Services).Open(ctx, sealed, []byte(argument))
+		return string(clear), err
 	case "publish":
 		return nil, ctx.Services.Events().PublishRaw(ctx, argument, req.Body, plugin_sdk.DirLocal)
 	case "seen":
@@ -75,6 +88,28 @@ func (p *plugin) ask(ctx plugin_sdk.Context, req *pb.EndpointRequest, query url.
 		return nil, err
 	}
 	return map[string]any{"valid": verdict.GetValid(), "app": verdict.GetAppId()}, nil
+}
+
+// once keeps what is for one use: it is put where nothing is, taken by one, and listed by its keys.
+func once(ctx plugin_sdk.Context, req *pb.EndpointRequest, key string) (any, error) {
+	entries := plugin_sdk.EntriesOf(ctx.Services)
+	switch req.Method {
+	case "PUT":
+		_, err := entries.Put(ctx, key, req.Body, plugin_sdk.IfAbsent(), plugin_sdk.ForTime(time.Minute))
+		return !errors.Is(err, plugin_sdk.ErrConditionFailed), ignoring(err, plugin_sdk.ErrConditionFailed)
+	case "POST":
+		value, err := entries.Take(ctx, key)
+		return string(value), err
+	}
+	return ctx.Services.KV().List(ctx, key)
+}
+
+// ignoring is no error where it is the expected one.
+func ignoring(err, expected error) error {
+	if errors.Is(err, expected) {
+		return nil
+	}
+	return err
 }
 
 func kv(ctx plugin_sdk.Context, req *pb.EndpointRequest, key string, query url.Values) (any, error) {

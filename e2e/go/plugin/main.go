@@ -113,7 +113,7 @@ func (p *plugin) HandleEndpointRequest(ctx plugin_sdk.Context, req *pb.EndpointR
 		return answer(map[string]any{"cancelled": p.cancelled.Load(), "ready": p.ready.Load(), "tls": isOverTLS()})
 	case "config":
 		return answer(p.config)
-	case "kv", "publish", "seen", "app", "apps", "credential":
+	case "kv", "once", "seal", "open", "publish", "seen", "app", "apps", "credential":
 		return p.host(ctx, req, query)
 	}
 	return echo(ctx, req)

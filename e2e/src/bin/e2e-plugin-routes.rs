@@ -28,6 +28,7 @@ async fn main() -> Result<()> {
         .endpoints(|state: &State| {
             let endpoints = seeing(streams(methods(paths(Endpoints::new()))));
             let endpoints = scoped(endpoints, state.config.get("scopes"));
+            let endpoints = authorized(endpoints, state.config.get("authorization_servers"));
             match state.config.get("catch_all").map(String::as_str) {
                 Some("true") => endpoints.get("/*", async |_: Request| "catch-all"),
                 _ => endpoints,
@@ -54,6 +55,23 @@ async fn follow(host: Host, state: Arc<State>) -> Result<()> {
         file.write_all(line.as_bytes())?;
     }
     Ok(())
+}
+
+/// An endpoint that says who gives tokens for it, and the document of an issuer.
+fn authorized(endpoints: Endpoints<State>, servers: Option<&String>) -> Endpoints<State> {
+    let Some(servers) = servers else { return endpoints };
+    let resource = Endpoint::new("/mcp/*").require_auth(true);
+    endpoints
+        .any(
+            resource
+                .metadata("authorization_servers", servers)
+                .metadata("scopes_required", "tools.call tools.list"),
+            async |_: Request| "called",
+        )
+        .get("/.well-known/openid-configuration", async |req: Request| {
+            let host = req.header("x-forwarded-host").unwrap_or_default().to_owned();
+            Response::text("an issuer").header("X-Path", req.path()).header("X-Host", host)
+        })
 }
 
 /// Endpoints that are told apart by their paths.
@@ -160,7 +178,22 @@ fn seeing(endpoints: Endpoints<State>) -> Endpoints<State> {
                 ("edge_id", req.edge_id().unwrap_or_default()),
                 ("edge_namespace", req.edge_namespace().unwrap_or_default()),
                 ("traceparent", req.traceparent().unwrap_or_default()),
+                ("jwt_issuer", req.metadata("jwt_issuer").unwrap_or_default()),
+                ("jwt_client", req.metadata("jwt_client").unwrap_or_default()),
+                ("jwt_subject", req.metadata("jwt_subject").unwrap_or_default()),
+                ("tls_issuer", req.metadata("tls_issuer").unwrap_or_default()),
+                ("tls_client", req.metadata("tls_client").unwrap_or_default()),
+                ("tls_fingerprint", req.metadata("tls_fingerprint").unwrap_or_default()),
+                ("own_host", req.metadata("own_host").unwrap_or_default()),
+                ("authorization", req.header("authorization").unwrap_or_default()),
+                ("query", req.query_string()),
             ]))
+        })
+        .get("/cookie", async |_: Request| {
+            Response::text("set")
+                .header("Set-Cookie", "a=1; Domain=example.com; Path=/")
+                .header("Set-Cookie", "b=2; path=/; domain=.Example.com; HttpOnly")
+                .header("Set-Cookie", "c=3")
         })
         .get("/pid", async |_: Request| std::process::id().to_string())
         .get("/panic", async |_: Request| -> &'static str { panic!("on purpose") })

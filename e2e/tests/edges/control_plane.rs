@@ -2,26 +2,32 @@
 //! lives on threads of its own, can go away and come back at the same address.
 
 use bytes::Bytes;
+use prost::Message as _;
 use sidegate_enrolment::{
     AuthoritySet, CertificateAuthority, Claim, Clock, DataKey, EdgeAcceptor, EdgeCertificate,
-    EdgeRegistry, Enroller, EnrolmentService, JoinToken, JoinTokenId, KeyDigest, Refusal,
+    EdgeRegistry, Enroller, EnrolmentService, JoinToken, JoinTokenId, KeyDigest, Redeemed, Refusal,
     SecretHash, Standing, TrustBundle,
 };
 use sidegate_model::clock::now_millis;
+use sidegate_model::plugin::PluginId;
 use sidegate_model::snapshot::Snapshot;
+use sidegate_sync::message;
+use sidegate_sync::object::Blob;
 use sidegate_sync::server::{
     AdmittedEdge, Attachment, EdgeCommands, PeerIdentity, Published, Said, SyncService,
 };
 use sidegate_sync::{
-    Content, Digest, Manifest, Namespace, PinnedSigners, Position, Publication, Signer, TrustBytes,
-    VerifiedManifest, bootstrap,
+    Content, Digest, Manifest, Namespace, ObjectName, PinnedSigners, Position, Publication, Signer,
+    TrustBytes, VerifiedManifest, bootstrap,
 };
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 /// The key of all secrets.
 pub(crate) const DATA_KEY: [u8; 32] = [3; 32];
@@ -64,6 +70,11 @@ impl Published for Memory {
 
     fn said(&self, _: &PeerIdentity, _: Said) {}
 
+    fn looked(&self, _: &Namespace) -> watch::Receiver<Option<Instant>> {
+        // What is in memory can be looked at at any time.
+        watch::channel(Some(Instant::now() + Duration::from_secs(3600))).1
+    }
+
     fn attached(&self, _: &AdmittedEdge, _: EdgeCommands) -> Attachment {
         Attachment { leave: self.leave.subscribe(), guard: Box::new(()) }
     }
@@ -76,20 +87,20 @@ impl EdgeRegistry for Memory {
 }
 
 impl Enroller for Memory {
-    async fn redeem(&self, claim: &Claim) -> Result<PeerIdentity, Refusal> {
+    async fn redeem(&self, claim: &Claim) -> Result<Redeemed, Refusal> {
         let mut tokens = self.tokens.lock().unwrap();
         let token = tokens.get_mut(&claim.token).ok_or(Refusal::NotValid)?;
         if token.secret != claim.secret {
             return Err(Refusal::NotValid);
         }
         match *token.used_by.get_or_insert(claim.key) == claim.key {
-            true => Ok(token.peer.clone()),
+            true => Ok(Redeemed { peer: token.peer.clone(), certificates_after: 0 }),
             false => Err(Refusal::Used),
         }
     }
 
-    async fn renew(&self, _: &EdgeCertificate, _: KeyDigest) -> Result<(), Refusal> {
-        Ok(())
+    async fn renew(&self, _: &EdgeCertificate, _: KeyDigest) -> Result<i64, Refusal> {
+        Ok(0)
     }
 
     async fn trust_bundle(&self, peer: &PeerIdentity) -> Result<Vec<u8>, String> {
@@ -192,6 +203,35 @@ impl ControlPlane {
 
     pub(crate) fn publish(&self, namespace: &str, revision: u64, snapshot: &Snapshot) {
         let content = Content::of(snapshot).unwrap();
+        let blobs: Vec<_> = content.blobs().cloned().collect();
+        self.publish_blobs(namespace, revision, &blobs);
+    }
+
+    /// The same, where an edge has to know a feature to understand this plugin: what a later version adds to objects.
+    pub(crate) fn publish_needing(
+        &self,
+        namespace: &str,
+        revision: u64,
+        snapshot: &Snapshot,
+        (plugin, feature): (PluginId, &str),
+    ) {
+        let content = Content::of(snapshot).unwrap();
+        let of_tomorrow = |blob: &Blob| {
+            if blob.name != ObjectName::plugin(plugin) {
+                return blob.clone();
+            }
+            let mut object = message::Object::decode(&*blob.bytes).unwrap();
+            object.required_features.push(feature.to_owned());
+            let bytes = Bytes::from(object.encode_to_vec());
+            let required_features = object.required_features.into_iter().collect();
+            Blob { digest: Digest::of(&bytes), bytes, required_features, name: blob.name.clone() }
+        };
+        let blobs: Vec<_> = content.blobs().map(of_tomorrow).collect();
+        assert!(blobs.iter().any(|blob| blob.required_features.contains(feature)));
+        self.publish_blobs(namespace, revision, &blobs);
+    }
+
+    fn publish_blobs(&self, namespace: &str, revision: u64, blobs: &[Blob]) {
         let namespace = Namespace::parse(namespace).unwrap();
         let publication = Publication {
             namespace: namespace.clone(),
@@ -201,9 +241,9 @@ impl ControlPlane {
             // So that what an edge knows is as old as its last contact.
             at: now_millis() - 2 * 3600 * 1000,
         };
-        let manifest = Manifest::new(publication, content.blobs()).unwrap();
+        let manifest = Manifest::new(publication, blobs).unwrap();
         let signed = self.memory.signer.sign(manifest);
-        let blobs = content.blobs().map(|blob| (blob.digest, blob.bytes.clone()));
+        let blobs = blobs.iter().map(|blob| (blob.digest, blob.bytes.clone()));
         self.memory.blobs.lock().unwrap().extend(blobs);
         self.memory.heads.lock().unwrap().entry(namespace).or_default().send_replace(Some(signed));
     }

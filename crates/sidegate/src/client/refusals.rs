@@ -21,8 +21,10 @@ impl AdminApi {
         match self.url.strip_prefix("http://") {
             // Somebody is there, and speaks something else.
             Some(rest) if error.is_request() && !error.is_connect() && !error.is_timeout() => {
-                failure
-                    .hint(format!("where that port speaks TLS, set SIDEGATE_URL to https://{rest}"))
+                failure.hint(format!(
+                    "where that is the admin API with TLS, set SIDEGATE_URL to https://{rest}; the port for edges \
+                     (SIDEGATE_SYNC_PORT) is not, the admin API of a control plane is on ADMIN_PORT (8080 by default)"
+                ))
             }
             _ => failure.hint(
                 "start the gateway with `sidegate serve`, or set SIDEGATE_URL to where it runs",
@@ -75,7 +77,9 @@ fn kind_of(status: StatusCode) -> Kind {
         StatusCode::NOT_FOUND => Kind::NotFound,
         StatusCode::CONFLICT | StatusCode::PRECONDITION_FAILED => Kind::Conflict,
         StatusCode::BAD_REQUEST | StatusCode::PAYLOAD_TOO_LARGE => Kind::Usage,
-        StatusCode::SERVICE_UNAVAILABLE | StatusCode::REQUEST_TIMEOUT => Kind::Unreachable,
+        StatusCode::SERVICE_UNAVAILABLE
+        | StatusCode::REQUEST_TIMEOUT
+        | StatusCode::TOO_MANY_REQUESTS => Kind::Unreachable,
         _ => Kind::Failed,
     }
 }

@@ -3,10 +3,9 @@
 //!
 //! It asks the admin API; it keeps no token.
 
-use crate::client::AdminApiFlags;
+use super::named::{Asking, ROLES};
 use crate::error::Failure;
-use crate::find::find;
-use crate::output::{Column, Output, json, print};
+use crate::output::{Column, json, print};
 use crate::values::duration;
 use clap::{Args, Subcommand};
 use sidegate_api::admin_token::{AdminTokenAttributes, AdminTokenFields};
@@ -59,7 +58,8 @@ pub(crate) struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Action {
     Create(Create),
-    List(List),
+    /// List admin tokens, without their values
+    List(Asking),
     Revoke(Revoke),
 }
 
@@ -69,24 +69,13 @@ struct Create {
     /// What its holder is called, in the audit log too; unique
     name: String,
     /// What its holder may do
-    #[arg(long, value_parser = ["viewer", "operator", "admin"])]
+    #[arg(long, value_parser = ROLES)]
     role: String,
     /// For how long it is valid, for example 12h or 90d, or never for until it is revoked
     #[arg(long, value_name = "DURATION", value_parser = life, allow_hyphen_values = true, default_value = "never")]
     expires_in: String,
     #[command(flatten)]
-    admin_api: AdminApiFlags,
-    #[command(flatten)]
-    output: Output,
-}
-
-/// List admin tokens, without their values
-#[derive(Debug, Args)]
-struct List {
-    #[command(flatten)]
-    admin_api: AdminApiFlags,
-    #[command(flatten)]
-    output: Output,
+    asking: Asking,
 }
 
 /// Make an admin token invalid, at once and for good; also the one that is used here
@@ -95,9 +84,7 @@ struct Revoke {
     /// Name or id; never the token itself
     token: String,
     #[command(flatten)]
-    admin_api: AdminApiFlags,
-    #[command(flatten)]
-    output: Output,
+    asking: Asking,
 }
 
 /// How long a token is to be valid, in words of the API.
@@ -112,22 +99,15 @@ fn life(text: &str) -> Result<String, String> {
 pub(crate) async fn run(arguments: &Arguments) -> Result<(), Failure> {
     match &arguments.action {
         Action::Create(create) => create_token(create).await,
-        Action::List(list) => {
-            let tokens: Vec<AdminToken> = list.admin_api.client()?.all("admin-tokens").await?;
-            list.output.list(&tokens, COLUMNS)
-        }
-        Action::Revoke(revoke) => {
-            let api = revoke.admin_api.client()?;
-            let token: AdminToken = find(&api, &revoke.token).await?;
-            api.delete(&format!("admin-tokens/{}", token.id)).await?;
-            eprintln!("admin token {} ({}) is revoked", token.id, token.attributes.name);
-            revoke.output.removed(&token)
+        Action::List(asking) => asking.list(COLUMNS).await,
+        Action::Revoke(Revoke { token, asking }) => {
+            asking.delete::<AdminTokenAttributes>(token, "revoked").await
         }
     }
 }
 
 async fn create_token(create: &Create) -> Result<(), Failure> {
-    let api = create.admin_api.client()?;
+    let api = create.asking.client()?;
     let fields = AdminTokenFields {
         name: Some(create.name.clone()),
         role: Role::parse(&create.role).map(Into::into),
@@ -136,13 +116,13 @@ async fn create_token(create: &Create) -> Result<(), Failure> {
     };
     let when_taken = "choose another name, or revoke that one first: `sidegate admin-token list`";
     let token: AdminToken = api.create("admin-tokens", &fields, when_taken).await?;
-    if create.output.is_json() {
+    if create.asking.output.is_json() {
         return json(&token);
     }
-    if create.output.is_quiet() {
+    if create.asking.output.is_quiet() {
         return print(&(token.attributes.token.unwrap_or_default() + "\n"));
     }
-    create.output.one(&token, NEW)?;
+    create.asking.output.one(&token, NEW)?;
     eprintln!("Keep the token now: it is not stored and cannot be shown again.");
     Ok(())
 }

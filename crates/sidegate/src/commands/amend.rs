@@ -109,6 +109,19 @@ impl Amendment {
         path: &str,
         noun: &str,
     ) -> Result<Resource<A>, Failure> {
+        self.sent::<A, A>(api, path, noun).await
+    }
+
+    /// The same where the answer is about something else than the thing.
+    ///
+    /// # Errors
+    /// Those of [`Amendment::make`].
+    pub(super) async fn sent<A: Serialize + DeserializeOwned, R: DeserializeOwned>(
+        &self,
+        api: &AdminApi,
+        path: &str,
+        noun: &str,
+    ) -> Result<Resource<R>, Failure> {
         let wrapped =
             |attributes| json!({"data": {"type": noun, "attributes": Value::Object(attributes)}});
         if let Some(patch) = self.as_patch() {

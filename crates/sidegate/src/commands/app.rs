@@ -10,7 +10,7 @@ use crate::output::{Column, Output, object_text, optional};
 use crate::pairs::{JsonPair, Pair, object};
 use crate::values;
 use clap::{Args, Subcommand};
-use sidegate_api::app::{AppAttributes, AppFields};
+use sidegate_api::app::{AppAttributes, AppFields, MadeForClient};
 use sidegate_api::resource::Resource;
 use sidegate_model::duration::format_duration;
 
@@ -39,9 +39,15 @@ const DETAILS: &[Column<App>] = &[
     ("monthly budget", |app| app.attributes.monthly_budget.to_string()),
     ("metadata", |app| object_text(&app.attributes.metadata)),
     ("max staleness", |app| optional(app.attributes.max_staleness.as_ref())),
+    ("made for", |app| made_for(&app.attributes)),
     ("created", |app| app.attributes.created_at.clone()),
     ("updated", |app| app.attributes.updated_at.clone()),
 ];
+
+fn made_for(app: &AppAttributes) -> String {
+    let of = |it: &MadeForClient| format!("client {} of issuer {}", it.client, it.issuer);
+    app.made_for.as_ref().map(of).unwrap_or_default()
+}
 
 fn rate_limit(app: &App) -> String {
     match app.attributes.rate_limit {

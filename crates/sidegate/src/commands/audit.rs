@@ -17,6 +17,21 @@ type Entry = Resource<AuditAttributes>;
 /// Most entries that are asked for at once.
 const PAGE_SIZE: usize = 100;
 
+/// Kinds of things that entries are about.
+const KINDS: [&str; 11] = [
+    "plugin",
+    "app",
+    "token",
+    "admin-token",
+    "user",
+    "session",
+    "console-link",
+    "edge",
+    "namespace",
+    "key",
+    "lineage",
+];
+
 const COLUMNS: &[Column<Entry>] = &[
     ("AT", |entry| entry.attributes.at.clone()),
     ("WHO", |entry| entry.attributes.actor.clone().unwrap_or_else(|| "unknown".to_owned())),
@@ -57,11 +72,17 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "NAME")]
     actor: Option<String>,
     /// Only what is about things of this kind
-    #[arg(long, value_parser = ["plugin", "app", "token", "admin-token", "namespace"])]
+    #[arg(long, value_parser = KINDS)]
     kind: Option<String>,
     /// Only what is about things with this id; best together with --kind
     #[arg(long)]
     id: Option<u32>,
+    /// Only what is about things that were called exactly so then
+    #[arg(long)]
+    name: Option<String>,
+    /// Only what was done or wanted by this operation, as the column OPERATION has it
+    #[arg(long)]
+    operation: Option<String>,
     /// Only what was done, or only what was refused
     #[arg(long, value_parser = ["done", "refused"])]
     outcome: Option<String>,
@@ -81,7 +102,7 @@ pub(crate) struct Arguments {
 }
 
 /// A time in words of the API.
-fn time(text: &str) -> Result<String, String> {
+pub(super) fn time(text: &str) -> Result<String, String> {
     if let Ok(time) = text.parse::<jiff::Timestamp>() {
         return Ok(time.to_string());
     }
@@ -106,6 +127,8 @@ async fn entries(api: &AdminApi, arguments: &Arguments) -> Result<Vec<Entry>, Fa
         ("actor", arguments.actor.clone()),
         ("kind", arguments.kind.clone()),
         ("id", arguments.id.map(|id| id.to_string())),
+        ("name", arguments.name.clone()),
+        ("operation", arguments.operation.clone()),
         ("outcome", arguments.outcome.clone()),
         ("since", arguments.since.clone()),
         ("until", arguments.until.clone()),

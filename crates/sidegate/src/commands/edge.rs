@@ -3,15 +3,16 @@
 //!
 //! It asks the admin API; it keeps no token.
 
+use super::named::One;
 use crate::client::AdminApiFlags;
 use crate::error::Failure;
-use crate::find::find;
 use crate::output::{Column, Output, json, print, printable};
 use crate::values::duration;
 use clap::{Args, Subcommand};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use sidegate_api::edge::{
-    EdgeAttributes, EdgeFields, EdgePositionAttributes, JoinTokenFields, RejectedObjectAttributes,
+    EdgeAttributes, EdgeFields, EdgePositionAttributes, EdgeState, JoinTokenFields,
+    RejectedObjectAttributes,
 };
 use sidegate_api::resource::Resource;
 use sidegate_model::duration::format_duration;
@@ -27,10 +28,17 @@ const COLUMNS: &[Column<Edge>] = &[
     ("SERVES", serves),
     ("REJECTED", |edge| rejected(edge).len().to_string()),
     ("VERSION", |edge| edge.attributes.version.clone().unwrap_or_default()),
-    ("LAST SEEN", |edge| {
-        edge.attributes.last_seen_at.clone().unwrap_or_else(|| "never".to_owned())
-    }),
+    ("LAST SEEN", last_seen),
 ];
+
+/// A time that is over before one has read it says less than that it is there now.
+fn last_seen(edge: &Edge) -> String {
+    match (edge.attributes.state, &edge.attributes.last_seen_at) {
+        (EdgeState::Connected, _) => "connected now".to_owned(),
+        (_, Some(at)) => at.clone(),
+        (_, None) => "never".to_owned(),
+    }
+}
 
 const NEW: &[Column<Edge>] = &[
     ("id", |edge| edge.id.clone()),
@@ -51,9 +59,10 @@ const WHOLE: &[Column<Edge>] = &[
     ("readiness", |edge| edge.attributes.readiness.clone().unwrap_or_default()),
     ("why", |edge| edge.attributes.readiness_reasons.join("; ")),
     ("version", |edge| edge.attributes.version.clone().unwrap_or_default()),
+    ("clients", |edge| edge.attributes.client_url.clone().unwrap_or_default()),
     ("connected to", |edge| edge.attributes.replica.clone().unwrap_or_default()),
     ("connected since", |edge| edge.attributes.connected_since.clone().unwrap_or_default()),
-    ("last seen", |edge| edge.attributes.last_seen_at.clone().unwrap_or_default()),
+    ("last seen", last_seen),
     ("certificate ends", |edge| edge.attributes.certificate_expires_at.clone().unwrap_or_default()),
     ("joined", |edge| edge.attributes.joined_at.clone().unwrap_or_default()),
     ("revoked", |edge| edge.attributes.revoked_at.clone().unwrap_or_default()),
@@ -155,28 +164,14 @@ struct List {
     output: Output,
 }
 
-#[derive(Debug, Args)]
-struct One {
-    /// Name or id
-    edge: String,
-    #[command(flatten)]
-    admin_api: AdminApiFlags,
-    #[command(flatten)]
-    output: Output,
-}
-
 /// Give an edge another join token; certificates that it had count no more
 #[derive(Debug, Args)]
 struct NewToken {
-    /// Name or id
-    edge: String,
+    #[command(flatten)]
+    one: One,
     /// For how long it works, for example 1h; what SIDEGATE_JOIN_TOKEN_EXPIRY says if not given
     #[arg(long, value_name = "DURATION", value_parser = life)]
     join_token_expires_in: Option<String>,
-    #[command(flatten)]
-    admin_api: AdminApiFlags,
-    #[command(flatten)]
-    output: Output,
 }
 
 fn life(text: &str) -> Result<String, String> {
@@ -189,31 +184,23 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<(), Failure> {
         Action::Create(create) => create_edge(create).await,
         Action::List(list) => list_edges(list).await,
         Action::Show(one) => {
-            let edge: Edge = find(&one.admin_api.client()?, &one.edge).await?;
-            one.output.one(&edge, WHOLE)
+            let (_, edge) = one.find().await?;
+            one.asking.output.one(&edge, WHOLE)
         }
         Action::JoinToken(new) => {
-            let api = new.admin_api.client()?;
-            let edge: Edge = find(&api, &new.edge).await?;
+            let (api, edge) = new.one.find::<EdgeAttributes>().await?;
             let join_token_expires_in = new.join_token_expires_in.clone();
             let path = format!("edges/{}/join-token", edge.id);
             let edge = api.post(&path, &JoinTokenFields { join_token_expires_in }).await?;
-            shown_once(&edge, &new.output)
+            shown_once(&edge, &new.one.asking.output)
         }
         Action::Revoke(one) => {
-            let api = one.admin_api.client()?;
-            let edge: Edge = find(&api, &one.edge).await?;
+            let (api, edge) = one.find::<EdgeAttributes>().await?;
             let edge: Edge = api.tell(&format!("edges/{}/revoke", edge.id)).await?;
             eprintln!("edge {} ({}) is revoked", edge.id, printable(&edge.attributes.name));
-            one.output.removed(&edge)
+            one.asking.output.removed(&edge)
         }
-        Action::Delete(one) => {
-            let api = one.admin_api.client()?;
-            let edge: Edge = find(&api, &one.edge).await?;
-            api.delete(&format!("edges/{}", edge.id)).await?;
-            eprintln!("edge {} ({}) is deleted", edge.id, printable(&edge.attributes.name));
-            one.output.removed(&edge)
-        }
+        Action::Delete(one) => one.delete::<EdgeAttributes>().await,
     }
 }
 

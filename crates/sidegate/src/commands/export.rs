@@ -20,7 +20,7 @@ enum Form {
     Json,
 }
 
-/// Print namespaces, apps and plugins as a file that `sidegate apply` reads
+/// Print namespaces, apps, issuers and plugins as a file that `sidegate apply` reads
 ///
 /// The file has what operators decide, and every field of it: no numbers, times or states. Secrets are not in it;
 /// {"$secret": "set"} stands in their place and keeps what is stored. Tokens are not in it at all: only their hashes are
@@ -71,7 +71,7 @@ fn file(live: &Live, owner: Option<&str>) -> Node {
     for kind in Kind::ALL {
         let of_kind = live.things.iter().filter(|(key, _)| key.kind == kind);
         let things: Vec<_> = of_kind.map(|(key, live)| thing(key, live)).collect();
-        if kind.is_managed() || !things.is_empty() {
+        if kind.is_always_told() || !things.is_empty() {
             let list = Node { line: 0, content: Content::List(things) };
             members.push((kind.plural().to_owned(), list));
         }

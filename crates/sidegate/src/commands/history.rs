@@ -2,7 +2,8 @@
 //!
 //! It asks the admin API, which shows no secret.
 
-use super::history_view::{changes, differences, what};
+use super::audit::time;
+use super::history_view::{changes, differences, operation, what};
 use crate::client::{AdminApi, AdminApiFlags};
 use crate::error::Failure;
 use crate::output::{Column, Output, json, print};
@@ -22,7 +23,7 @@ const COLUMNS: &[Column<Revision>] = &[
     ("REVISION", |revision| revision.id.clone()),
     ("AT", |revision| revision.attributes.at.clone()),
     ("WHO", |revision| revision.attributes.author.clone()),
-    ("OPERATION", |revision| revision.attributes.operation.clone()),
+    ("OPERATION", |revision| operation(&revision.attributes)),
     ("NAMESPACE", |revision| revision.attributes.namespaces.join(", ")),
     ("WHAT", |revision| what(&revision.attributes)),
 ];
@@ -31,7 +32,7 @@ const DETAILS: &[Column<Revision>] = &[
     ("revision", |revision| revision.id.clone()),
     ("at", |revision| revision.attributes.at.clone()),
     ("who", |revision| revision.attributes.author.clone()),
-    ("operation", |revision| revision.attributes.operation.clone()),
+    ("operation", |revision| operation(&revision.attributes)),
     ("namespace", |revision| revision.attributes.namespaces.join(", ")),
     ("changes", |revision| changes(&revision.attributes)),
 ];
@@ -61,6 +62,24 @@ struct List {
     /// Only those of this author: the name of an admin token, root or system
     #[arg(long, value_name = "NAME")]
     author: Option<String>,
+    /// Only those made by this operation, as the column OPERATION has it
+    #[arg(long)]
+    operation: Option<String>,
+    /// Only those that changed things of this kind
+    #[arg(long, value_parser = ["plugin", "app", "token", "namespace"])]
+    kind: Option<String>,
+    /// Only those that changed things with this id; best together with --kind
+    #[arg(long)]
+    id: Option<u32>,
+    /// Only those that changed things which were called exactly so afterwards
+    #[arg(long)]
+    name: Option<String>,
+    /// Only those since then: a time as in 2030-01-31T12:00:00Z, or how long ago as in 24h
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    since: Option<String>,
+    /// Only those before then, said in the same way
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    until: Option<String>,
     /// How many revisions at most
     #[arg(long, value_name = "NUMBER", default_value = "20", value_parser = clap::value_parser!(u32).range(1..))]
     limit: u32,
@@ -136,8 +155,19 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<(), Failure> {
 
 /// As many revisions as are wanted, page by page.
 async fn revisions(api: &AdminApi, list: &List) -> Result<Vec<Revision>, Failure> {
-    let narrowed = parameter("namespace", list.namespace.as_deref())
-        + &parameter("author", list.author.as_deref());
+    let id = list.id.map(|id| id.to_string());
+    let said = [
+        ("namespace", &list.namespace),
+        ("author", &list.author),
+        ("operation", &list.operation),
+        ("kind", &list.kind),
+        ("id", &id),
+        ("name", &list.name),
+        ("since", &list.since),
+        ("until", &list.until),
+    ];
+    let narrowed: String =
+        said.into_iter().map(|(name, text)| parameter(name, text.as_deref())).collect();
     let wanted = list.limit as usize;
     let mut revisions = Vec::new();
     let mut before = String::new();

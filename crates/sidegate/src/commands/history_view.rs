@@ -2,11 +2,20 @@
 
 use crate::output::{plain, printable};
 use serde_json::Value;
-use sidegate_api::history::{ChangeKind, Difference, FieldChange, RevisionAttributes, ThingChange};
+use sidegate_api::history::{Difference, FieldChange, RevisionAttributes, ThingChange};
+use sidegate_model::diff::ChangeKind;
 use sidegate_model::secret::for_people;
 
 /// Longest value that is shown, in characters.
 const MAX_VALUE: usize = 200;
+
+/// By which operation, and to where it went back.
+pub(super) fn operation(revision: &RevisionAttributes) -> String {
+    match revision.rolled_back_to {
+        Some(to) => format!("{} to {to}", revision.operation),
+        None => revision.operation.clone(),
+    }
+}
 
 /// What a revision changed, in one line.
 pub(super) fn what(revision: &RevisionAttributes) -> String {
@@ -28,21 +37,12 @@ fn lines(revision: &RevisionAttributes) -> Vec<String> {
 fn told(change: &ThingChange) -> String {
     let hint = change.hint.as_ref().map_or_else(String::new, |hint| format!(" {hint}…"));
     let kind = kind(change.kind);
-    format!("{kind} {} ({}){hint} {}", change.id, change.name, word(change.change))
+    format!("{kind} {} ({}){hint} {}", change.id, change.name, change.change.as_str())
 }
 
 fn kind(kind: sidegate_api::audit::ThingKind) -> String {
     // Words of a program.
     serde_json::to_value(kind).ok().map_or_else(String::new, |kind| plain(&kind))
-}
-
-fn word(change: ChangeKind) -> &'static str {
-    match change {
-        ChangeKind::Created => "created",
-        ChangeKind::Changed => "changed",
-        ChangeKind::Deleted => "deleted",
-        ChangeKind::Found => "found",
-    }
 }
 
 /// What differs, thing by thing and field by field.

@@ -2,10 +2,9 @@
 //!
 //! It asks the admin API; the rules of a namespace are checked there.
 
-use crate::client::AdminApiFlags;
+use super::named::{Asking, One};
 use crate::error::Failure;
-use crate::find::find;
-use crate::output::{Column, Output, optional};
+use crate::output::{Column, optional};
 use clap::{Args, Subcommand};
 use sidegate_api::namespace::{NamespaceAttributes, NamespaceFields};
 use sidegate_api::resource::Resource;
@@ -40,7 +39,8 @@ pub(crate) struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Action {
     Create(Create),
-    List(List),
+    /// List all namespaces but the global one
+    List(Asking),
     /// Forget a namespace that nothing is in
     Delete(One),
 }
@@ -54,52 +54,21 @@ struct Create {
     #[arg(long, value_name = "TEXT")]
     description: Option<String>,
     #[command(flatten)]
-    admin_api: AdminApiFlags,
-    #[command(flatten)]
-    output: Output,
-}
-
-/// List all namespaces but the global one
-#[derive(Debug, Args)]
-struct List {
-    #[command(flatten)]
-    admin_api: AdminApiFlags,
-    #[command(flatten)]
-    output: Output,
-}
-
-/// One namespace, by name or id
-#[derive(Debug, Args)]
-struct One {
-    /// Name or id
-    namespace: String,
-    #[command(flatten)]
-    admin_api: AdminApiFlags,
-    #[command(flatten)]
-    output: Output,
+    asking: Asking,
 }
 
 /// Runs the command.
 pub(crate) async fn run(arguments: &Arguments) -> Result<(), Failure> {
     match &arguments.action {
         Action::Create(create) => {
-            let api = create.admin_api.client()?;
+            let api = create.asking.client()?;
             let (name, description) = (Some(create.name.clone()), create.description.clone());
             let fields = NamespaceFields { name, description };
             let when_taken = "`sidegate namespace list` shows what there is";
             let namespace: Namespace = api.create("namespaces", &fields, when_taken).await?;
-            create.output.one(&namespace, DETAILS)
+            create.asking.output.one(&namespace, DETAILS)
         }
-        Action::List(list) => {
-            let namespaces = list.admin_api.client()?.all("namespaces").await?;
-            list.output.list(&namespaces, COLUMNS)
-        }
-        Action::Delete(one) => {
-            let api = one.admin_api.client()?;
-            let namespace: Namespace = find(&api, &one.namespace).await?;
-            api.delete(&format!("namespaces/{}", namespace.id)).await?;
-            eprintln!("namespace {} ({}) is deleted", namespace.attributes.name, namespace.id);
-            one.output.removed(&namespace)
-        }
+        Action::List(asking) => asking.list(COLUMNS).await,
+        Action::Delete(one) => one.delete::<NamespaceAttributes>().await,
     }
 }

@@ -3,10 +3,13 @@
 //! It asks the admin API; what a plugin does is decided by the gateway.
 
 use super::plugin_add::Add;
+use super::plugin_call::{self, Call};
 use super::plugin_follow::follow;
+use super::plugin_inspect::{self, Inspect};
 use super::plugin_logs::{self, Logs};
 use super::plugin_public::{self, ApprovePublic};
 use super::plugin_scopes::{self, Scopes};
+use super::plugin_storage::{self, Storage};
 use super::plugin_update::{self, Update};
 use super::plugin_view::{Plugin, View, callable, whole};
 use super::plugin_wait::Wait;
@@ -45,6 +48,9 @@ enum Action {
     /// Let a plugin ask less of the gateway; counts from its next call on, without a restart
     Revoke(Scopes),
     ApprovePublic(ApprovePublic),
+    Inspect(Inspect),
+    Storage(Storage),
+    Call(Call),
 }
 
 /// List plugins, of all namespaces where none is named
@@ -105,6 +111,9 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<(), Failure> {
         Action::Reload(started) => reload(started).await,
         Action::Grant(scopes) => plugin_scopes::run(scopes, "grant").await,
         Action::Revoke(scopes) => plugin_scopes::run(scopes, "revoke").await,
+        Action::Inspect(inspect) => plugin_inspect::run(inspect).await,
+        Action::Storage(storage) => plugin_storage::run(storage).await,
+        Action::Call(call) => plugin_call::run(call).await,
         Action::ApprovePublic(arguments) => plugin_public::run(arguments).await,
         Action::Disable(one) => {
             let (api, plugin) = one.find().await?;

@@ -1,36 +1,44 @@
-//! `sidegate plugin logs --follow`: shows lines as they come, from one process to the next.
+//! `sidegate plugin logs --follow`: shows lines as they come, from one process to the next, and goes on when the gateway
+//! was away.
 //!
-//! It asks the admin API again and again; how a line looks is said in `plugin_log_lines`.
+//! How a line looks is said in `plugin_log_lines`.
 
-use crate::client::AdminApi;
+use crate::client::{AdminApi, Event, Events};
 use crate::commands::plugin_log_lines::{end_line, shown_line, title};
 use crate::error::Failure;
+use crate::output::printable;
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
-use sidegate_api::record::RecordAttributes;
+use sidegate_api::event_stream::MESSAGE_EVENT;
+use sidegate_api::plugin_log::{LogLine, LogNote, NOTE_EVENT, PROCESS_EVENT};
+use sidegate_api::record::{LineAttributes, RecordAttributes};
 use sidegate_api::resource::Resource;
 use std::collections::BTreeMap;
 use std::io::{ErrorKind, Write as _};
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
-/// Between two questions.
+/// Between two attempts to go on.
 const STEP: Duration = Duration::from_millis(500);
 /// How long the gateway may be away, as when it is started again.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// Most lines of a process that come at once.
+/// What may have been printed meanwhile, of each node.
 const LINES: usize = 200;
+/// Processes that are remembered; more are not told of by any node.
+const KNOWN_PROCESSES: usize = 1000;
 
-type Record = Resource<RecordAttributes>;
+/// A process: its node, and when its start began.
+type Process = (String, String);
 
 /// What was shown so far.
 #[derive(Default)]
 struct Shown {
-    /// The number of the last line.
-    last: u64,
+    /// The number of the last line of each node.
+    last: BTreeMap<String, u64>,
     /// The processes that were seen, and whether their end was.
-    processes: BTreeMap<String, bool>,
-    /// The process that was spoken of last.
-    current: String,
+    processes: BTreeMap<Process, bool>,
+    /// The process that was spoken of last, and its number where that was known.
+    current: Option<(Process, Option<u32>)>,
 }
 
 /// Shows what comes from now on, behind what `seen` holds. Ends when nobody reads any more.
@@ -40,22 +48,19 @@ struct Shown {
 pub(crate) async fn follow(
     api: &AdminApi,
     (id, node): (&str, &str),
-    seen: &[Record],
+    seen: &[Resource<RecordAttributes>],
     is_json: bool,
 ) -> Result<(), Failure> {
-    let mut shown = Shown::default();
-    // Whatever is in them was shown already.
-    shown.take(seen, is_json);
+    let mut shown = Shown::of(seen.iter().map(|record| &record.attributes));
+    let path = format!("plugins/{id}/log?tail={LINES}{node}");
     let mut heard = Instant::now();
     loop {
-        sleep(STEP).await;
-        let path = format!("plugins/{id}/records?lines={LINES}&after={}{node}", shown.last);
-        match api.list(&path).await {
-            Ok(records) => {
-                heard = Instant::now();
-                if !printed(&shown.take(&records, is_json))? {
+        match api.events(&path).await {
+            Ok(events) => {
+                if !shown.follow(events, is_json).await? {
                     return Ok(());
                 }
+                heard = Instant::now();
             }
             // One that is there and refuses will go on refusing; one that is away may come back.
             Err(failure) if heard.elapsed() > PATIENCE || api.is_there().await => {
@@ -63,62 +68,126 @@ pub(crate) async fn follow(
             }
             Err(_) => {}
         }
+        sleep(STEP).await;
     }
 }
 
 impl Shown {
-    /// What is new in these records, newest first, as text.
-    fn take(&mut self, records: &[Record], is_json: bool) -> String {
-        let mut text = String::new();
-        let before = self.last;
-        // Those that are not told of any more never come again.
-        self.processes.retain(|process, _| records.iter().any(|record| record.id == *process));
-        for record in records.iter().rev() {
-            if !self.processes.contains_key(&record.id) {
-                text += &self.begin(record, is_json);
-            }
-            let lines = record.attributes.lines.iter().flatten();
-            for line in lines.filter(|line| line.number > before) {
-                self.last = self.last.max(line.number);
-                text += &match is_json {
-                    true => told(record, "line", &json!(line)),
-                    false => self.turn_to(record) + &shown_line(line),
-                };
-            }
-            let has_ended = !record.attributes.running;
-            let is_known_to_end = self.processes.insert(record.id.clone(), has_ended);
-            if has_ended && is_known_to_end != Some(true) {
-                text += &match is_json {
-                    true => told(record, "end", &end(&record.attributes)),
-                    false => self.turn_to(record) + &end_line(&record.attributes),
-                };
+    /// Whatever is in these records, newest first, was shown already.
+    fn of<'a>(records: impl DoubleEndedIterator<Item = &'a RecordAttributes>) -> Self {
+        let mut shown = Self::default();
+        for record in records.rev() {
+            let process = process_of(record);
+            shown.processes.insert(process.clone(), !record.running);
+            shown.current = Some((process, record.pid));
+            for line in record.lines.iter().flatten() {
+                shown.is_new(&record.node, line.number);
             }
         }
-        text
+        shown
     }
 
-    /// The beginning of a process that was not seen before, although it may not have said anything yet.
-    fn begin(&mut self, record: &Record, is_json: bool) -> String {
-        self.processes.insert(record.id.clone(), false);
-        if is_json {
-            return told(record, "start", &json!({"started_at": record.attributes.started_at}));
+    /// Shows events until they end; gives whether somebody still reads.
+    async fn follow(&mut self, mut events: Events, is_json: bool) -> Result<bool, Failure> {
+        while let Some(event) = events.next().await {
+            if !printed(&self.take(&event, is_json))? {
+                return Ok(false);
+            }
         }
-        self.turn_to(record)
+        Ok(true)
+    }
+
+    /// What is new in an event, as text.
+    fn take(&mut self, event: &Event, is_json: bool) -> String {
+        match event.name.as_str() {
+            MESSAGE_EVENT => read(event).map(|line| self.line(line, is_json)),
+            PROCESS_EVENT => read(event).map(|process| self.process(&process, is_json)),
+            NOTE_EVENT => read(event).map(|note| noted(&note, is_json)),
+            // Of a later version.
+            _ => None,
+        }
+        .unwrap_or_default()
+    }
+
+    /// A line that was not shown yet.
+    fn line(&mut self, line: LogLine, is_json: bool) -> String {
+        if !self.is_new(&line.node, line.number) {
+            return String::new();
+        }
+        let process = RecordAttributes {
+            node: line.node.clone(),
+            pid: line.process,
+            started_at: line.process_started_at.clone(),
+            ..RecordAttributes::default()
+        };
+        let line = LineAttributes::from(line);
+        match is_json {
+            true => told(&process, "line", &json!(line)),
+            false => self.turn_to(&process) + &shown_line(&line),
+        }
+    }
+
+    /// The beginning or the end of a process that was not shown yet.
+    fn process(&mut self, process: &RecordAttributes, is_json: bool) -> String {
+        if self.processes.len() > KNOWN_PROCESSES {
+            self.processes.pop_first();
+        }
+        let was_over = self.processes.insert(process_of(process), !process.running);
+        match (was_over, process.running) {
+            (None, true) if is_json => {
+                told(process, "start", &json!({"started_at": process.started_at}))
+            }
+            (None, true) => self.turn_to(process),
+            (None | Some(false), false) if is_json => told(process, "end", &end(process)),
+            (None | Some(false), false) => self.turn_to(process) + &end_line(process),
+            (Some(_), _) => {
+                // It was over, and what comes late changes nothing.
+                self.processes.insert(process_of(process), was_over == Some(true));
+                String::new()
+            }
+        }
+    }
+
+    fn is_new(&mut self, node: &str, number: u64) -> bool {
+        let last = self.last.entry(node.to_owned()).or_default();
+        let is_new = number > *last;
+        *last = number.max(*last);
+        is_new
     }
 
     /// What stands above lines of another process than the one before.
-    fn turn_to(&mut self, record: &Record) -> String {
-        if self.current == record.id {
+    fn turn_to(&mut self, record: &RecordAttributes) -> String {
+        let current = (process_of(record), record.pid);
+        if self.current.as_ref() == Some(&current) {
             return String::new();
         }
-        self.current.clone_from(&record.id);
-        title(&record.attributes)
+        self.current = Some(current);
+        title(record)
     }
 }
 
+fn process_of(record: &RecordAttributes) -> Process {
+    (record.node.clone(), record.started_at.clone())
+}
+
+/// What an event tells; nothing of one in the words of another version.
+fn read<T: DeserializeOwned>(event: &Event) -> Option<T> {
+    serde_json::from_str(&event.data).ok()
+}
+
+/// What is not seen.
+fn noted(note: &LogNote, is_json: bool) -> String {
+    if is_json {
+        return format!("{}\n", json!({"node": note.node, "note": note.text}));
+    }
+    // Standard output has what was printed, and nothing else.
+    eprintln!("{}", printable(&note.text));
+    String::new()
+}
+
 /// One object of the JSON form: what happened, to which process.
-fn told(record: &Record, what: &str, value: &Value) -> String {
-    format!("{}\n", json!({"pid": record.attributes.pid, what: value}))
+fn told(record: &RecordAttributes, what: &str, value: &Value) -> String {
+    format!("{}\n", json!({"node": record.node, "pid": record.pid, what: value}))
 }
 
 /// What the JSON form tells of the end of a process.
@@ -148,76 +217,94 @@ fn printed(text: &str) -> Result<bool, Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use sidegate_api::record::LineAttributes;
-    use sidegate_api::resource::ResourceType;
+    use serde::Serialize;
 
-    fn record(id: &str, numbers: &[u64], running: bool) -> Record {
-        let line = |number: &u64| LineAttributes {
-            number: *number,
-            at: "T".to_owned(),
-            level: "info".to_owned(),
-            message: format!("m{number}"),
-            ..LineAttributes::default()
-        };
-        let attributes = RecordAttributes {
+    fn process(started_at: &str, running: bool) -> RecordAttributes {
+        RecordAttributes {
+            node: "n".to_owned(),
             pid: Some(7),
-            started_at: "S".to_owned(),
+            started_at: started_at.to_owned(),
             running,
             ended_at: Some("E".to_owned()),
             exit_code: Some(1),
             reason: Some("r".to_owned()),
-            lines: Some(numbers.iter().map(line).collect()),
             ..RecordAttributes::default()
-        };
-        Resource { kind: ResourceType::PluginRecord, id: id.to_owned(), attributes }
+        }
+    }
+
+    fn line(number: u64) -> LineAttributes {
+        LineAttributes {
+            number,
+            at: "T".to_owned(),
+            level: "info".to_owned(),
+            message: format!("m{number}"),
+            ..LineAttributes::default()
+        }
+    }
+
+    fn event(name: &str, data: &impl Serialize) -> Event {
+        Event { name: name.to_owned(), data: serde_json::to_string(data).unwrap() }
+    }
+
+    fn printed_by(started_at: &str, number: u64) -> Event {
+        event(MESSAGE_EVENT, &LogLine::of(&process(started_at, true), line(number)))
+    }
+
+    /// One that was shown with these lines before.
+    fn seen(numbers: &[u64]) -> Shown {
+        let lines = Some(numbers.iter().copied().map(line).collect());
+        Shown::of([RecordAttributes { lines, ..process("a", true) }].iter())
     }
 
     #[test]
     fn every_line_is_shown_once_in_its_order_and_every_end_once() {
-        let mut shown = Shown::default();
-        shown.take(&[record("1-a", &[1, 2], true)], false);
-        let text = shown.take(&[record("1-a", &[1, 2, 3], true)], false);
-        assert_eq!(text, "T info  m3\n");
-        let records = [record("1-b", &[5, 6], true), record("1-a", &[3, 4], false)];
-        let text = shown.take(&records, false);
-        let lines: Vec<_> = text.lines().collect();
-        assert_eq!(lines.len(), 5, "{text}");
-        assert_eq!(lines[0], "T info  m4");
-        assert!(lines[1].starts_with("== ended E"), "{text}");
-        assert!(lines[2].starts_with("== process 7"), "{text}");
-        assert_eq!(shown.take(&records, false), "");
-        let text = shown.take(&[record("1-b", &[7], true)], true);
-        assert_eq!(text.lines().count(), 1);
-        assert_eq!(serde_json::from_str::<Value>(&text).unwrap()["line"]["number"], 7);
+        let mut shown = seen(&[1, 2]);
+        // Whoever connects again is told some of it again.
+        let told = |shown: &mut Shown, event: &Event| shown.take(event, false);
+        assert_eq!(told(&mut shown, &event(PROCESS_EVENT, &process("a", true))), "");
+        assert_eq!(told(&mut shown, &printed_by("a", 2)), "");
+        assert_eq!(told(&mut shown, &printed_by("a", 3)), "T info  m3\n");
+        let end = event(PROCESS_EVENT, &process("a", false));
+        assert!(told(&mut shown, &end).starts_with("== ended E"));
+        assert_eq!(told(&mut shown, &end), "");
+        assert_eq!(told(&mut shown, &event(PROCESS_EVENT, &process("a", true))), "");
+        assert_eq!(told(&mut shown, &end), "");
     }
 
     #[test]
     fn a_process_has_its_title_once_although_it_has_said_nothing_yet() {
-        let mut shown = Shown::default();
-        // What is printed before it is followed ends with the newest one.
-        shown.take(&[record("1-b", &[], true), record("1-a", &[1], false)], false);
-        assert_eq!(shown.take(&[record("1-b", &[2], true)], false), "T info  m2\n");
-        let text = shown.take(&[record("1-c", &[], true), record("1-b", &[], true)], false);
-        assert_eq!(text, "== process 7, started S\n");
+        let mut shown = seen(&[1]);
+        let begun = event(PROCESS_EVENT, &process("b", true));
+        assert_eq!(shown.take(&begun, false), "== process 7, started b\n");
+        assert_eq!(shown.take(&printed_by("b", 2), false), "T info  m2\n");
         // One that drains beside it is told apart.
-        let text = shown.take(&[record("1-c", &[3], true), record("1-b", &[4], false)], false);
-        let lines: Vec<_> = text.lines().map(|line| line.split(',').next().unwrap()).collect();
-        let expected = ["== process 7", "T info  m4", "== ended E", "== process 7", "T info  m3"];
-        assert_eq!(lines, expected);
+        let text = shown.take(&printed_by("a", 3), false);
+        assert_eq!(text, "== process 7, started a\nT info  m3\n");
+        let text = shown.take(&printed_by("b", 4), false);
+        assert_eq!(text, "== process 7, started b\nT info  m4\n");
+    }
+
+    #[test]
+    fn a_process_that_was_seen_before_it_had_a_number_is_named_with_its_first_line() {
+        let unnamed = RecordAttributes { pid: None, ..process("b", true) };
+        let mut shown = Shown::of([unnamed].iter());
+        let text = shown.take(&printed_by("b", 1), false);
+        assert_eq!(text, "== process 7, started b\nT info  m1\n");
     }
 
     #[test]
     fn the_json_form_tells_of_starts_and_ends_too() {
-        let mut shown = Shown::default();
-        shown.take(&[record("1-a", &[1], true)], true);
-        let text = shown.take(&[record("1-b", &[3], true), record("1-a", &[2], false)], true);
-        let told: Vec<Value> =
-            text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-        assert_eq!(told.len(), 4, "{text}");
-        assert_eq!((&told[0]["pid"], &told[0]["line"]["number"]), (&json!(7), &json!(2)));
-        let ends = ["ended_at", "reason", "exit_code"].map(|name| told[1]["end"][name].clone());
+        let mut shown = seen(&[1]);
+        let mut told =
+            |event: &Event| -> Value { serde_json::from_str(&shown.take(event, true)).unwrap() };
+        let line = told(&printed_by("a", 2));
+        assert_eq!((&line["pid"], &line["line"]["number"]), (&json!(7), &json!(2)));
+        let end = told(&event(PROCESS_EVENT, &process("a", false)));
+        let ends = ["ended_at", "reason", "exit_code"].map(|name| end["end"][name].clone());
         assert_eq!(ends, [json!("E"), json!("r"), json!(1)]);
-        assert_eq!(told[2]["start"]["started_at"], "S");
-        assert_eq!(told[3]["line"]["number"], 3);
+        let start = told(&event(PROCESS_EVENT, &process("b", true)));
+        assert_eq!(start["start"]["started_at"], "b");
+        let note = LogNote { node: Some("n".to_owned()), text: "gone".to_owned() };
+        assert_eq!(told(&event(NOTE_EVENT, &note))["note"], "gone");
     }
 }

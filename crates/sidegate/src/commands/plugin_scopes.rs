@@ -15,8 +15,8 @@ use sidegate_api::plugin::ScopeFields;
 pub(crate) struct Scopes {
     /// Name or id
     plugin: String,
-    /// apps.read, budget.read, control.send, credentials.validate, kv.readwrite, llms.read or
-    /// pricing.read
+    /// apps.read, apps.write, budget.read, control.send, credentials.validate, kv.readwrite,
+    /// llms.read, plugins.config, plugins.read, plugins.write or pricing.read
     #[arg(required = true, value_name = "SCOPE")]
     scopes: Vec<String>,
     #[command(flatten)]

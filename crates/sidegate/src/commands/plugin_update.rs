@@ -4,6 +4,7 @@
 
 use super::amend::{Amendment, Members};
 use super::plugin_follow::follow;
+use super::plugin_preview;
 use super::plugin_view::{Plugin, View, callable};
 use super::plugin_wait::Wait;
 use crate::client::{AdminApiFlags, said};
@@ -65,6 +66,9 @@ pub(crate) struct Update {
     /// example because a newer program is about to take its place
     #[arg(long)]
     ignore_schema: bool,
+    /// Change nothing, and say what would be changed and what would happen to its processes
+    #[arg(long)]
+    dry_run: bool,
     #[command(flatten)]
     within: Within,
     #[command(flatten)]
@@ -81,6 +85,10 @@ pub(super) async fn run(update: &Update) -> Result<(), Failure> {
     let api = update.admin_api.client()?;
     let id = find_within::<PluginAttributes>(&api, &update.plugin, &update.within).await?.id;
     let path = format!("plugins/{id}");
+    if update.dry_run {
+        let preview = amendment.sent::<PluginAttributes, _>(&api, &path, "plugin").await?;
+        return plugin_preview::show(&preview, update.view.output());
+    }
     // What serves is looked at first: what others change from here on starts after it.
     let served: Resource<WholeStatusAttributes> = api.get(&format!("{path}/status")).await?;
     let before: Plugin = api.get(&path).await?;
@@ -141,7 +149,12 @@ fn read(update: &Update) -> Result<Amendment, Failure> {
     let amendment = Amendment {
         fields: said(&fields),
         members: vec![("config", config), ("options", options)],
-        query: if update.ignore_schema { "?schema=ignore" } else { "" },
+        query: match (update.ignore_schema, update.dry_run) {
+            (false, false) => "",
+            (true, false) => "?schema=ignore",
+            (false, true) => "?dry_run=true",
+            (true, true) => "?schema=ignore&dry_run=true",
+        },
     };
     if amendment.is_nothing() {
         return Err(Failure::usage("nothing to change: name at least one field")

@@ -98,6 +98,11 @@ pub(crate) struct View {
 }
 
 impl View {
+    /// For what is no plugin.
+    pub(super) fn output(&self) -> &Output {
+        &self.output
+    }
+
     /// Whether only data is printed, so that people must be told on stderr.
     pub(super) fn is_for_programs(&self) -> bool {
         self.output.is_quiet() || self.output.is_json()

@@ -22,6 +22,7 @@ const FIELDS: &[Column<EdgeStatus>] = &[
         lines(edge.rejected.iter().map(|it| format!("{}: {}", it.object, it.reason)))
     }),
     ("plugins", |edge| lines(edge.plugins.iter().map(plugin))),
+    ("warnings", |edge| lines(edge.warnings.iter().cloned())),
     ("certificate until", |edge| edge.certificate_expires_at.clone().unwrap_or_default()),
 ];
 

@@ -3,6 +3,7 @@
 use super::reader::Reader;
 use super::role::Role;
 use super::secret::Secret;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -22,6 +23,35 @@ pub(crate) struct EdgeSettings {
     pub(crate) max_staleness: Duration,
     /// A file to begin with.
     pub(crate) bootstrap: Option<Bootstrap>,
+    /// Where these were written.
+    pub(crate) places: Places,
+}
+
+/// Where settings were written, as their problems name them: what an operator typed, be it a flag, a variable or a line of
+/// a file.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Places(BTreeMap<&'static str, String>);
+
+/// What can be found wrong with an edge only once it starts.
+const LOOKED_AT_LATER: [&str; 7] = [
+    "SIDEGATE_CONTROL_URL",
+    "SIDEGATE_CONTROL_PROXY",
+    "SIDEGATE_JOIN_TOKEN",
+    "SIDEGATE_BOOTSTRAP_SNAPSHOT",
+    "SIDEGATE_BOOTSTRAP_SIGNER",
+    "SIDEGATE_BOOTSTRAP_KEY_FILE",
+    "EDGE_NAMESPACE",
+];
+
+impl Places {
+    fn read(read: &Reader<'_>) -> Self {
+        Self(LOOKED_AT_LATER.map(|variable| (variable, read.place(variable))).into())
+    }
+
+    /// Where this one was written.
+    pub(crate) fn of<'a>(&'a self, variable: &'a str) -> &'a str {
+        self.0.get(variable).map_or(variable, String::as_str)
+    }
 }
 
 /// A bootstrap file, and what tells a good one from another.
@@ -33,6 +63,8 @@ pub(crate) struct Bootstrap {
     pub(crate) signer: Option<String>,
     /// The file with the keys of its secrets, likewise.
     pub(crate) keys: Option<PathBuf>,
+    /// Where these were written.
+    pub(crate) places: Places,
 }
 
 /// Settings that mean nothing at an edge, each with the reason.
@@ -52,14 +84,17 @@ impl EdgeSettings {
             _ => read.duration("SIDEGATE_MAX_STALENESS"),
         };
         let control_url = text(read.text("SIDEGATE_CONTROL_URL").trim_end_matches('/').to_owned());
+        let places = Places::read(read);
         let bootstrap = path(read.path("SIDEGATE_BOOTSTRAP_SNAPSHOT")).map(|snapshot| Bootstrap {
             snapshot,
             signer: text(read.text("SIDEGATE_BOOTSTRAP_SIGNER")),
             keys: path(read.path("SIDEGATE_BOOTSTRAP_KEY_FILE")),
+            places: places.clone(),
         });
         let join_token = text(read.text("SIDEGATE_JOIN_TOKEN")).map(Secret::new);
         let control_proxy = text(read.text("SIDEGATE_CONTROL_PROXY")).map(Secret::new);
-        let settings = Self { control_url, control_proxy, join_token, max_staleness, bootstrap };
+        let settings =
+            Self { control_url, control_proxy, join_token, max_staleness, bootstrap, places };
         if role == Role::Edge {
             settings.check(read);
         }

@@ -67,6 +67,11 @@ impl Environment {
         self.0.get(variable).filter(|value| !value.is_empty())
     }
 
+    /// Whether a variable is there and says nothing.
+    pub(crate) fn is_blank(&self, variable: &str) -> bool {
+        self.0.get(variable).is_some_and(|value| value.is_empty())
+    }
+
     /// A variable under the first of the names it answers to that is set, with that name.
     pub(crate) fn find(&self, variable: &str) -> Option<(&OsString, String)> {
         let mut names = variables(variable).into_iter();

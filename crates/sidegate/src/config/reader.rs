@@ -5,7 +5,7 @@
 
 use super::layers::{Layers, Origin, Problem};
 use super::raw::{Kind, Setting, setting};
-use sidegate_gateway::Network;
+use sidegate_gateway::{Network, PublicUrls};
 use sidegate_model::duration::parse_duration;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
@@ -37,13 +37,17 @@ impl<'a> Reader<'a> {
         (text.trim().to_owned(), origin.clone())
     }
 
-    pub(super) fn wrong(&mut self, variable: &str, what: String) {
+    /// Where somebody wrote a setting; the variable where nobody did.
+    pub(super) fn place(&self, variable: &str) -> String {
         let row: &Setting = setting(variable);
-        let place = match self.layers.get(row).1 {
+        match self.layers.get(row).1 {
             Origin::Default => row.variable.to_owned(),
             origin => origin.to_string(),
-        };
-        self.problems.push(Problem { place, what });
+        }
+    }
+
+    pub(super) fn wrong(&mut self, variable: &str, what: String) {
+        self.problems.push(Problem { place: self.place(variable), what });
     }
 
     /// Those of these settings that somebody set.
@@ -159,6 +163,14 @@ impl<'a> Reader<'a> {
             self.wrong(variable, what);
         }
         networks
+    }
+
+    pub(super) fn public_urls(&mut self, variable: &str) -> PublicUrls {
+        let items = self.list(variable);
+        PublicUrls::parse(items.iter().map(String::as_str)).unwrap_or_else(|wrong| {
+            wrong.into_iter().for_each(|what| self.wrong(variable, what.to_string()));
+            PublicUrls::default()
+        })
     }
 
     pub(super) fn url(&mut self, variable: &str) -> String {

@@ -3,6 +3,7 @@
 //!
 //! It reads no environment and opens no file; `layers.rs` brings the texts, and `reader.rs` reads them.
 
+use super::console;
 use super::control::ControlPlaneSettings;
 use super::edge::EdgeSettings;
 use super::layers::{Layers, Problem};
@@ -10,7 +11,8 @@ use super::levels::Levels;
 use super::reader::Reader;
 pub(crate) use super::role::Role;
 pub(crate) use super::secret::Secret;
-use sidegate_gateway::{Believed, EdgeLimits, Proxies};
+use sidegate_control::ConsoleSettings;
+use sidegate_gateway::{Believed, EdgeLimits, Proxies, PublicUrls};
 use sidegate_model::public_endpoints::PublicMode;
 use sidegate_plugins::host::Permitted;
 use std::net::SocketAddr;
@@ -55,6 +57,8 @@ pub(crate) struct Config {
     pub(crate) permitted: Permitted,
     /// Whose word about clients is believed, and which.
     pub(crate) proxies: Proxies,
+    /// Where clients reach the gateway.
+    pub(crate) public_urls: PublicUrls,
     /// Name of this gateway, for plugins.
     pub(crate) edge_id: String,
     /// Namespace of this gateway, for plugins.
@@ -71,6 +75,10 @@ pub(crate) struct Config {
     pub(crate) audit_retention: Option<Duration>,
     /// How long revisions are kept; `None` for ever.
     pub(crate) history_retention: Option<Duration>,
+    /// How the console behaves.
+    pub(crate) console: ConsoleSettings,
+    /// After how long a process for the page of a plugin ends that is asked nothing.
+    pub(crate) plugin_page_idle: Duration,
 }
 
 /// The file of the key that encrypts secrets.
@@ -98,6 +106,8 @@ pub(crate) struct Log {
 pub(crate) struct TlsPaths {
     /// PEM file with the chain.
     pub(crate) certificate: PathBuf,
+    /// The authorities that vouch for clients, where these are asked for certificates.
+    pub(crate) client_ca: Option<PathBuf>,
     /// PEM file with the key.
     pub(crate) key: PathBuf,
 }
@@ -169,6 +179,7 @@ impl Config {
                     _ => Believed::XForwardedFor,
                 },
             },
+            public_urls: read.public_urls("SIDEGATE_PUBLIC_URL"),
             edge_id: read.text("EDGE_ID"),
             edge_namespace: read.text("EDGE_NAMESPACE"),
             shards: read.number("GATEWAY_SHARDS"),
@@ -180,13 +191,19 @@ impl Config {
                 .filter(|retention| !retention.is_zero()),
             history_retention: Some(read.duration("SIDEGATE_HISTORY_RETENTION"))
                 .filter(|retention| !retention.is_zero()),
+            console: console::read(&mut read),
+            plugin_page_idle: read.duration("SIDEGATE_PLUGIN_PAGE_IDLE_TIMEOUT"),
         };
-        if listen_on_the_same(config.gateway_addr, config.admin_addr) {
-            let port = config.admin_addr.port();
+        config.check_ports(&mut read);
+        read.outcome(config)
+    }
+
+    fn check_ports(&self, read: &mut Reader<'_>) {
+        if listen_on_the_same(self.gateway_addr, self.admin_addr) {
+            let port = self.admin_addr.port();
             let what = format!("the admin API has port {port} too: choose another for one of them");
             read.wrong("PORT", what);
         }
-        read.outcome(config)
     }
 }
 
@@ -264,9 +281,17 @@ impl Reader<'_> {
 
     fn tls(&mut self) -> Option<TlsPaths> {
         let enabled = self.switch("TLS_ENABLED");
-        let paths =
-            TlsPaths { certificate: self.path("TLS_CERT_PATH"), key: self.path("TLS_KEY_PATH") };
+        const CLIENT_CA: &str = "SIDEGATE_TLS_CLIENT_CA_PATH";
+        let client_ca = self.path(CLIENT_CA);
+        let client_ca = (!client_ca.as_os_str().is_empty()).then_some(client_ca);
+        let [certificate, key] = ["TLS_CERT_PATH", "TLS_KEY_PATH"].map(|name| self.path(name));
+        let paths = TlsPaths { certificate, client_ca, key };
         if !enabled {
+            if paths.client_ca.is_some() {
+                let what =
+                    "clients come without TLS and can show no certificate: set TLS_ENABLED=true";
+                self.wrong(CLIENT_CA, what.to_owned());
+            }
             return None;
         }
         for (variable, path) in
@@ -293,7 +318,7 @@ impl Reader<'_> {
                 self.wrong(missing, format!("{other} needs it: name the PEM file"));
             }
         }
-        Some(TlsPaths { certificate, key })
+        Some(TlsPaths { certificate, client_ca: None, key })
     }
 
     fn limits(&mut self) -> EdgeLimits {
@@ -382,6 +407,8 @@ mod tests {
         assert_eq!(problems.len(), 2, "{problems:?}");
         let both = [("TLS_ENABLED", "true"), ("TLS_CERT_PATH", "c"), ("TLS_KEY_PATH", "k")];
         assert!(resolve(&both).unwrap().tls.is_some());
+        let without = resolve(&[("SIDEGATE_TLS_CLIENT_CA_PATH", "ca")]).unwrap_err();
+        assert!(without[0].contains("TLS_ENABLED=true"), "{without:?}");
     }
 
     #[test]

@@ -9,23 +9,25 @@ pub(crate) const API_VERSION: &str = "sidegate/v1";
 /// What a file is.
 pub(crate) const KIND: &str = "Configuration";
 
-/// A kind of thing. In the order in which they are made: all are in namespaces, and plugins can name apps.
+/// A kind of thing. In the order in which they are made: all are in namespaces, issuers name apps, and plugins both.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Kind {
     Namespace,
     App,
+    Issuer,
     Plugin,
 }
 
 impl Kind {
-    pub(crate) const ALL: [Self; 3] = [Self::Namespace, Self::App, Self::Plugin];
+    pub(crate) const ALL: [Self; 4] = [Self::Namespace, Self::App, Self::Issuer, Self::Plugin];
 
     /// The noun, as the API calls it.
     pub(crate) const fn noun(self) -> &'static str {
         match self {
             Self::Namespace => "namespace",
             Self::App => "app",
+            Self::Issuer => "issuer",
             Self::Plugin => "plugin",
         }
     }
@@ -35,6 +37,7 @@ impl Kind {
         match self {
             Self::Namespace => "namespaces",
             Self::App => "apps",
+            Self::Issuer => "issuers",
             Self::Plugin => "plugins",
         }
     }
@@ -44,6 +47,7 @@ impl Kind {
         match self {
             Self::Namespace => NAMESPACE,
             Self::App => APP,
+            Self::Issuer => ISSUER,
             Self::Plugin => PLUGIN,
         }
     }
@@ -52,6 +56,11 @@ impl Kind {
     /// stays as it is.
     pub(crate) const fn is_managed(self) -> bool {
         !matches!(self, Self::Namespace)
+    }
+
+    /// Whether every export has a list of them, be it an empty one.
+    pub(crate) const fn is_always_told(self) -> bool {
+        matches!(self, Self::App | Self::Plugin)
     }
 
     /// The field of this name.
@@ -161,6 +170,49 @@ const APP: &[Field] = &[
     .rare("\"\""),
 ];
 
+const ISSUER: &[Field] = &[
+    Field::new("url", Form::Text, "Its iss, exactly as its JWTs say it.").required(),
+    Field::new(
+        "audiences",
+        Form::Texts,
+        "A JWT must be for one of these; {slug} stands for the slug of the plugin that is called.",
+    )
+    .rare("[]"),
+    Field::new("clients", Form::Data, "For which app each of its clients speaks, by name."),
+    Field::new("is_active", Form::Flag, "Whether its JWTs are taken."),
+    Field::new("scopes", Form::Texts, "The scopes that its JWTs may carry; none for all.")
+        .rare("[]"),
+    Field::new("jwks_uri", Form::Text, "Where its keys are; empty for where its metadata say.")
+        .rare("\"\""),
+    Field::new("algorithms", Form::Texts, "How its JWTs may be signed.")
+        .rare("[\"ES256\", \"RS256\", \"EdDSA\"]"),
+    Field::new(
+        "client_claims",
+        Form::Texts,
+        "The claims that may name the client, of which the first that is there counts.",
+    )
+    .rare("[\"client_id\", \"azp\"]"),
+    Field::new("token_types", Form::Texts, "What the typ of a JWT may be.").rare("[\"at+jwt\"]"),
+    Field::new(
+        "create_apps",
+        Form::Count(1000),
+        "How many apps are made at most for clients that are bound to none; standalone only.",
+    )
+    .rare("0"),
+    Field::new("create_apps_owner", Form::Text, "The address of whoever owns them.").rare("\"\""),
+    Field::new("create_apps_rate_limit", Form::Count(u32::MAX), "Requests a minute of each.")
+        .rare("60"),
+    Field::new("allow_private", Form::Flag, "Whether its keys may be at a private address.")
+        .rare("false"),
+    Field::new("leeway", Form::Duration, "How far clocks may differ, at most 5m.").rare("\"30s\""),
+    Field::new(
+        "keys_max_age",
+        Form::Duration,
+        "How long its keys are good after they were fetched, where it is away; at most 7d.",
+    )
+    .rare("\"1h\""),
+];
+
 const PLUGIN: &[Field] = &[
     Field::new(
         "command",
@@ -212,6 +264,7 @@ fn distance(a: &str, b: &str) -> usize {
 mod tests {
     use super::*;
     use sidegate_api::app::AppFields;
+    use sidegate_api::issuer::IssuerFields;
     use sidegate_api::plugin::PluginFields;
 
     /// What the API takes and no file says, each for a reason.
@@ -237,6 +290,7 @@ mod tests {
     fn every_field_of_the_api_is_in_the_table_or_has_a_reason_not_to_be() {
         let rows = [
             (Kind::App, known(&schemars::schema_for!(AppFields))),
+            (Kind::Issuer, known(&schemars::schema_for!(IssuerFields))),
             (Kind::Plugin, known(&schemars::schema_for!(PluginFields))),
         ];
         for (kind, names) in rows {

@@ -64,9 +64,7 @@ impl Live {
         for kind in Kind::ALL {
             let found: Vec<Resource<Value>> = match api.all(kind.plural()).await {
                 // A gateway of an earlier version knows none.
-                Err(failure)
-                    if kind == Kind::Namespace && failure.kind == FailureKind::NotFound =>
-                {
+                Err(failure) if !kind.is_always_told() && failure.kind == FailureKind::NotFound => {
                     Vec::new()
                 }
                 found => found?,

@@ -24,6 +24,7 @@ pub(crate) async fn applied(api: &AdminApi, owner: Option<&str>) -> Result<Appli
     let thing = |thing: AppliedThing| {
         let kind = match thing.kind {
             AppliedKind::App => Kind::App,
+            AppliedKind::Issuer => Kind::Issuer,
             AppliedKind::Plugin => Kind::Plugin,
         };
         let key = Key { kind, namespace: thing.namespace, name: thing.name };
@@ -44,6 +45,7 @@ pub(crate) async fn remember(
     let thing = |(key, names): (&Key, &Names)| {
         let kind = match key.kind {
             Kind::App => AppliedKind::App,
+            Kind::Issuer => AppliedKind::Issuer,
             Kind::Plugin => AppliedKind::Plugin,
             Kind::Namespace => return None,
         };

@@ -1,43 +1,51 @@
 //! A control plane: desired state, the admin API, and what edges get. It has no port for clients and runs no plugin.
 
 use super::life::{self, Begin, Process};
-use super::standalone::{opened, write_notes};
-use crate::admin_api::AdminApi;
+use super::standalone::{RECORDS, forget_what_is_old, opened, write_notes};
+use crate::admin_api::{AdminApi, ByProxies};
 use crate::certificate::{Renewals, Unread};
 use crate::config::resolved::Config;
 use crate::data_dir;
 use crate::edge_door::{self, EdgeDoor};
 use crate::error::Failure;
+use crate::inspection::OwnInspector;
+use crate::pages::OwnPages;
 use crate::plane;
 use crate::server::Server;
 use sidegate_control::{
-    AdminParts, AdminTls, Control, ControlSettings, Edges, EdgesSettings, LogLevels, keep_recorded,
+    AdminParts, AdminTls, ClientAddresses, Control, ControlSettings, Edges, EdgesSettings, Tasks,
+    keep_recorded,
 };
 use sidegate_gateway::Gateway;
 use sidegate_model::token::TokenHash;
+use sidegate_plugins::host::HostSettings;
 use sidegate_store::Store;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::task::JoinSet;
+use tokio::sync::watch;
 use tokio::time::timeout;
 
 /// How long the first publication may take before the process says that it serves.
 const FIRST_PUBLICATION: Duration = Duration::from_secs(30);
 /// How long others may take to hear that this process ends.
 const LAST_WORD: Duration = Duration::from_secs(2);
+/// The setting `EDGE_ID` where nobody gave a name.
+const UNNAMED_NODE: &str = "standalone";
 
 /// Runs a control plane until it is asked to stop.
 ///
 /// # Errors
 /// Why it could not start, or that it was forced to stop.
-pub(super) fn run(config: &Config, process: Process) -> Result<(), Failure> {
-    crate::open_files::raise_limit();
+pub(super) fn run(config: &Config, mut process: Process) -> Result<(), Failure> {
+    let environment = std::mem::take(&mut process.environment);
+    let open_files = crate::open_files::raise_limit();
+    let host = HostSettings { open_files, ..plane::host_settings(config, environment) };
     let certificates = Unread::look(config);
     life::live(config, process, certificates, async move |begin: Begin<'_>| {
-        ControlPlane::start(config, begin).await.map(Some)
+        ControlPlane::start(config, host, begin).await.map(Some)
     })
 }
 
@@ -47,17 +55,18 @@ struct ControlPlane {
     control: Control,
     edges: Edges,
     admin: AdminApi,
+    pages: OwnPages,
     admin_addr: SocketAddr,
     door: EdgeDoor,
     sync_addr: SocketAddr,
     renewals: Renewals,
     /// Who publishes, who shares what edges say, who looks for renewed certificates, and who forgets what is old; they
     /// end with the server.
-    _beside: Vec<JoinSet<()>>,
+    _beside: [Tasks; 2],
 }
 
 impl ControlPlane {
-    async fn start(config: &Config, begin: Begin<'_>) -> Result<Self, Failure> {
+    async fn start(config: &Config, host: HostSettings, begin: Begin<'_>) -> Result<Self, Failure> {
         let Begin { folder, predecessor, sockets, logging, certificates, .. } = begin;
         let token = match &config.admin_token {
             Some(token) => token.clone(),
@@ -65,12 +74,8 @@ impl ControlPlane {
         };
         let admin_identity = plane::admin_identity(config)?;
         let socket = plane::admin_socket(config, sockets.admin)?;
-        // While another process serves it has the port, and gives it up when it steps back.
         let wanted = config.control.sync_addr;
-        let edge_socket = match EdgeDoor::bind(wanted) {
-            Err(_) if predecessor.is_some() => None,
-            bound => Some(bound?),
-        };
+        let edge_socket = edge_socket(wanted, predecessor.is_some())?;
         let bound = edge_socket.as_ref().and_then(|socket| socket.local_addr().ok());
         let sync_addr = bound.unwrap_or(wanted);
         let store = opened(config).await?;
@@ -90,39 +95,72 @@ impl ControlPlane {
         }
         let shown = admin_identity.clone();
         let tls = shown.map(|shown| AdminTls::new(move || shown.for_http1()));
-        let logs: Arc<dyn LogLevels> = logging;
         let settings = ControlSettings::new(TokenHash::of(token.reveal()));
-        let token_expiry = config.token_expiry;
-        let settings = ControlSettings { logs: Some(logs), tls, token_expiry, ..settings };
+        let settings = ControlSettings { logs: Some(logging), tls, ..configured(config, settings) };
+        let renewals = Renewals::new(certificates, [None, admin_identity]);
         let fleet = Arc::new(edges.clone());
         let recording = keep_recorded(control.clone(), fleet.clone());
+        let pages = OwnPages::new(config, host.clone(), (&store, &control), fleet.clone());
         let parts = AdminParts {
             control: control.clone(),
             fleet: fleet.clone(),
             probes: fleet,
             edges: Some(edges.clone()),
+            inspector: Arc::new(OwnInspector::new(host)),
+            pages: Arc::new(pages.clone()),
+            certificates: Arc::new(renewals.clone()),
         };
         let admin = AdminApi::new(socket, settings, parts)
             .map_err(|e| plane::admin_unusable(config, &e))?;
         let admin_addr = admin.addr().unwrap_or(config.admin_addr);
-        let renewals = Renewals::new(certificates, [None, admin_identity]);
-        let mut beside = renewals.watch();
-        beside.spawn(recording);
-        if let Some(retention) = config.audit_retention {
-            beside.spawn(control.clone().keep_audit_swept(retention));
-        }
-        if let Some(retention) = config.history_retention {
-            beside.spawn(control.clone().keep_history_swept(retention));
-        }
-        let door = EdgeDoor::new(sync_addr, edges.clone(), edge_socket);
-        let _beside = vec![tasks, beside];
-        Ok(Self { store, control, edges, admin, admin_addr, door, sync_addr, renewals, _beside })
+        let mut beside = Tasks::new(control.ended().clone());
+        renewals.watch(&mut beside);
+        beside.spawn(RECORDS, recording);
+        forget_what_is_old(config, &control, &mut beside);
+        let door = EdgeDoor::new(sync_addr, edges.clone(), edge_socket, control.ended().clone());
+        let _beside = [tasks, beside];
+        Ok(Self {
+            store,
+            control,
+            edges,
+            admin,
+            pages,
+            admin_addr,
+            door,
+            sync_addr,
+            renewals,
+            _beside,
+        })
+    }
+}
+
+/// What operators set of the admin API.
+fn configured(config: &Config, settings: ControlSettings) -> ControlSettings {
+    let clients: Arc<dyn ClientAddresses> = Arc::new(ByProxies(config.proxies.clone()));
+    ControlSettings {
+        token_expiry: config.token_expiry,
+        console: config.console.clone(),
+        clients: Some(clients),
+        ..settings
+    }
+}
+
+/// Where edges come in. While another process serves it has the port, and gives it up when it steps back.
+fn edge_socket(wanted: SocketAddr, takes_over: bool) -> Result<Option<TcpListener>, Failure> {
+    match EdgeDoor::bind(wanted) {
+        Err(_) if takes_over => Ok(None),
+        bound => bound.map(Some),
     }
 }
 
 /// The name of this process: of the machine or what it was called, and of this start.
 fn replica(edge_id: &str) -> String {
-    format!("{edge_id}-{}-{:x}", std::process::id(), sidegate_model::clock::now_millis())
+    let machine = rustix::system::uname();
+    let name = match edge_id {
+        UNNAMED_NODE => machine.nodename().to_string_lossy(),
+        named => named.into(),
+    };
+    format!("{name}-{}-{:x}", std::process::id(), sidegate_model::clock::now_millis())
 }
 
 impl Server for ControlPlane {
@@ -171,6 +209,10 @@ impl Server for ControlPlane {
         format!("{ready}\n")
     }
 
+    fn broken(&self) -> watch::Receiver<Option<String>> {
+        self.control.ended().follow()
+    }
+
     async fn step_back(&mut self) {
         self.admin.end().await;
         self.door.close().await;
@@ -192,6 +234,7 @@ impl Server for ControlPlane {
     async fn stop(mut self) {
         self.door.close().await;
         self.admin.end().await;
+        self.pages.shutdown().await;
         match timeout(LAST_WORD, self.edges.leave()).await {
             Ok(Ok(())) => {}
             // They find out within seconds.

@@ -1,7 +1,7 @@
 //! An edge: a data plane that serves by what a control plane published, and goes on without it. Reading order:
 //! `identity` and `joining` (who it is), `replica` with `bootstrap` and `served` (what it serves by), `link` with
 //! `trust`, `reporting` and `commands` (what it hears and tells), `knowledge` with `age` (what it knows, and since
-//! when), `status` (what it tells on its own machine), `storage` (what its plugins keep); `parts` puts all of it together, and `running` is the whole.
+//! when), `status` (what it tells on its own machine), `storage` (what its plugins keep), `version` (which it is); `parts` puts all of it together, and `running` is the whole.
 
 mod age;
 mod bootstrap;
@@ -10,6 +10,7 @@ mod identity;
 mod joining;
 mod knowledge;
 mod link;
+mod observing;
 mod parts;
 mod replica;
 mod reporting;
@@ -18,6 +19,7 @@ mod served;
 mod status;
 mod storage;
 mod trust;
+mod version;
 
 use super::life::{self, Begin, Process};
 use crate::certificate::Unread;

@@ -2,30 +2,40 @@
 //! name.
 
 use super::life::{self, Begin, Process};
-use crate::admin_api::AdminApi;
+use crate::admin_api::{AdminApi, ByProxies};
 use crate::certificate::{Renewals, Unread};
 use crate::config::resolved::Config;
 use crate::data_dir;
 use crate::error::Failure;
+use crate::inspection::OwnInspector;
+use crate::newcomers::make_apps;
+use crate::pages::OwnPages;
 use crate::plane::{self, OwnNode};
 use crate::secrets_key;
 use crate::server::Server;
-use sidegate_control::{AdminParts, AdminTls, Control, ControlSettings, LogLevels, keep_recorded};
+use crate::stored_keys::StoredKeys;
+use sidegate_control::{
+    AdminParts, AdminTls, ClientAddresses, Control, ControlSettings, LogLevels, Tasks,
+    keep_recorded,
+};
 use sidegate_gateway::{Gateway, GatewaySettings};
 use sidegate_model::node::NodeId;
 use sidegate_model::token::TokenHash;
+use sidegate_plugins::Keepers;
 use sidegate_store::{Store, StoreError};
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::task::JoinSet;
+use tokio::sync::watch;
 use tokio::time::timeout;
 
 /// How long the last writing of what was noted may take.
 const LAST_WRITE: Duration = Duration::from_secs(3);
 
+/// What one of the tasks beside does.
+pub(super) const RECORDS: &str = "records what plugins offer without a token";
 /// How long what was last changed may take to be live.
 const APPLY_DEADLINE: Duration = Duration::from_secs(10);
 
@@ -50,11 +60,12 @@ struct Standalone {
     control: Control,
     gateway: Gateway,
     admin: AdminApi,
+    pages: OwnPages,
     admin_addr: SocketAddr,
     renewals: Renewals,
     /// Who looks for renewed certificates, who records what is public, who writes when tokens were used, and
     /// who forgets what is old in the audit log; they end with the server.
-    _beside: JoinSet<()>,
+    _beside: Tasks,
     /// How many plugins are to run.
     plugins: usize,
 }
@@ -71,6 +82,8 @@ impl Standalone {
     ) -> Result<Self, Failure> {
         let Begin { folder, predecessor, sockets, logging, certificates, .. } = begin;
         gateway.host.predecessor = predecessor;
+        let (sender, newcomers) = sidegate_gateway::newcomers();
+        gateway.newcomers = Some(sender);
         let token = match &config.admin_token {
             Some(token) => token.clone(),
             None => data_dir::admin_token_of(folder, &config.data_dir)?,
@@ -84,36 +97,61 @@ impl Standalone {
         // Before the plugins, so that a taken port costs nobody a start.
         let socket = plane::admin_socket(config, sockets.admin)?;
         let listeners = plane::listeners(&gateway, sockets.clients)?;
-        let kv = Arc::new(store.clone());
-        let gateway = sidegate_gateway::start(gateway, listeners, kv, desired).await;
+        let keepers = Keepers::new(store.clone(), StoredKeys::new(store.clone()));
+        let (inspector, host_settings) =
+            (OwnInspector::new(gateway.host.clone()), gateway.host.clone());
+        let gateway = sidegate_gateway::start(gateway, listeners, keepers, desired).await;
         let gateway = gateway.map_err(|e| plane::start_failure(&e))?;
         let shown = admin_identity.clone();
         let tls = shown.map(|shown| AdminTls::new(move || shown.for_http1()));
         let logs: Arc<dyn LogLevels> = logging;
         let settings = ControlSettings::new(TokenHash::of(token.reveal()));
         let token_expiry = config.token_expiry;
-        let settings = ControlSettings { logs: Some(logs), tls, token_expiry, ..settings };
-        let id = NodeId::new(config.edge_id.clone());
-        let (host, probes) = (gateway.host(), gateway.probes());
-        let node = Arc::new(OwnNode { id, host, probes, public_mode: config.public_endpoints });
+        let console = config.console.clone();
+        let clients: Option<Arc<dyn ClientAddresses>> =
+            Some(Arc::new(ByProxies(config.proxies.clone())));
+        let settings =
+            ControlSettings { logs: Some(logs), tls, token_expiry, console, clients, ..settings };
+        let node = own_node(config, &gateway, &control);
         let recording = keep_recorded(control.clone(), node.clone());
-        let parts =
-            AdminParts { control: control.clone(), fleet: node.clone(), probes: node, edges: None };
+        let pages = OwnPages::new(config, host_settings, (&store, &control), node.clone());
+        let renewals = Renewals::new(certificates, [gateway.identity(), admin_identity]);
+        let parts = AdminParts {
+            control: control.clone(),
+            fleet: node.clone(),
+            probes: node,
+            edges: None,
+            inspector: Arc::new(inspector),
+            pages: Arc::new(pages.clone()),
+            certificates: Arc::new(renewals.clone()),
+        };
         let admin = AdminApi::new(socket, settings, parts)
             .map_err(|e| plane::admin_unusable(config, &e))?;
         let admin_addr = admin.addr().unwrap_or(config.admin_addr);
-        let renewals = Renewals::new(certificates, [gateway.identity(), admin_identity]);
-        let mut beside = renewals.watch();
-        beside.spawn(recording);
-        beside.spawn(control.clone().keep_token_uses_written(config.token_use_interval));
-        if let Some(retention) = config.audit_retention {
-            beside.spawn(control.clone().keep_audit_swept(retention));
-        }
-        if let Some(retention) = config.history_retention {
-            beside.spawn(control.clone().keep_history_swept(retention));
-        }
-        Ok(Self { store, control, gateway, admin, admin_addr, renewals, _beside: beside, plugins })
+        let mut beside = Tasks::new(control.ended().clone());
+        renewals.watch(&mut beside);
+        beside.spawn(RECORDS, recording);
+        let made = make_apps(control.clone(), newcomers);
+        beside.spawn("makes apps for clients that come for the first time", made);
+        let noted = control.clone().keep_token_uses_written(config.token_use_interval);
+        beside.spawn("notes when tokens were used", noted);
+        forget_what_is_old(config, &control, &mut beside);
+        let _beside = beside;
+        Ok(Self { store, control, gateway, admin, pages, admin_addr, renewals, _beside, plugins })
     }
+}
+
+/// The gateway of this process, as its control plane sees it.
+fn own_node(config: &Config, gateway: &Gateway, control: &Control) -> Arc<OwnNode> {
+    Arc::new(OwnNode {
+        id: NodeId::new(config.edge_id.clone()),
+        host: gateway.host(),
+        probes: gateway.probes(),
+        clients: gateway.client_address(),
+        loopback: gateway.loopback(),
+        public_mode: config.public_endpoints,
+        ended: control.ended().clone(),
+    })
 }
 
 impl Server for Standalone {
@@ -150,6 +188,10 @@ impl Server for Standalone {
         plane::ready_text(Some(self.gateway.local_addr()), self.admin_addr)
     }
 
+    fn broken(&self) -> watch::Receiver<Option<String>> {
+        self.control.ended().follow()
+    }
+
     async fn step_back(&mut self) {
         self.admin.end().await;
         // What the new one changes of plugins is its own affair.
@@ -183,8 +225,21 @@ impl Server for Standalone {
     async fn stop(mut self) {
         self.gateway.shutdown().await;
         self.admin.end().await;
+        self.pages.shutdown().await;
         write_notes(&self.control).await;
         self.store.close().await;
+    }
+}
+
+/// Lets what is kept for a limited time only be removed beside.
+pub(super) fn forget_what_is_old(config: &Config, control: &Control, beside: &mut Tasks) {
+    if let Some(retention) = config.audit_retention {
+        let swept = control.clone().keep_audit_swept(retention);
+        beside.spawn("removes old entries of the audit log", swept);
+    }
+    if let Some(retention) = config.history_retention {
+        let swept = control.clone().keep_history_swept(retention);
+        beside.spawn("removes old revisions", swept);
     }
 }
 

@@ -12,11 +12,14 @@ fn the_help_of_the_commands_names_every_flag() {
     for command in [
         &["plugin", "add"][..],
         &["plugin", "approve-public"],
+        &["plugin", "call"],
         &["plugin", "grant"],
+        &["plugin", "inspect"],
         &["plugin", "logs"],
         &["plugin", "reload"],
         &["plugin", "revoke"],
         &["plugin", "show"],
+        &["plugin", "storage", "list"],
         &["plugin", "update"],
         &["app", "create"],
         &["app", "update"],
@@ -33,6 +36,9 @@ fn the_help_of_the_commands_names_every_flag() {
         &["admin-token", "create"],
         &["admin-token", "list"],
         &["admin-token", "revoke"],
+        &["user", "create"],
+        &["user", "password"],
+        &["console", "link"],
         &["audit"],
         &["apply"],
         &["diff"],
@@ -40,6 +46,7 @@ fn the_help_of_the_commands_names_every_flag() {
         &["completions"],
         &["whoami"],
         &["routes"],
+        &["needs"],
     ] {
         let name = command.join("_");
         insta::assert_snapshot!(name, run(&[command, &["--help"]].concat()).data());
@@ -85,7 +92,9 @@ fn what_is_not_understood_is_a_usage_error() {
 
 #[test]
 fn the_help_of_groups_says_what_each_command_does() {
-    for group in ["plugin", "app", "token", "admin-token", "namespace", "history"] {
+    for group in
+        ["plugin", "app", "token", "admin-token", "user", "console", "namespace", "history"]
+    {
         insta::assert_snapshot!(group, run(&[group, "--help"]).data());
     }
 }

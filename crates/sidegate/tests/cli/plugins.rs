@@ -154,7 +154,7 @@ fn a_scope_that_is_unknown_is_refused_and_the_known_ones_are_listed() {
     let server = Server::start();
     add(&server, &[]);
     let stderr = server.run(&["plugin", "grant", "hook", "kv.readwrite", "kv.write"]).failure(2);
-    insta::assert_snapshot!(stderr, @r#"error: scope "kv.write" is unknown: known are apps.read, budget.read, control.send, credentials.validate, kv.readwrite, llms.read, pricing.read"#);
+    insta::assert_snapshot!(stderr, @r#"error: scope "kv.write" is unknown: known are apps.read, apps.write, budget.read, control.send, credentials.validate, kv.readwrite, llms.read, plugins.config, plugins.read, plugins.write, pricing.read"#);
     let command = ["plugin", "add", "--name", "x", "--command", "file:///p", "--grant", "all"];
     let stderr = server.run(&command).failure(2);
     assert!(stderr.contains("\"all\" is unknown: known are apps.read"), "{stderr}");

@@ -76,6 +76,9 @@ fn reported(status_code: i32, text: &str) -> wire::EndpointResponse {
     }
 }
 
+/// What would sign somebody in to the console, in the browser of whoever reads the answer.
+const CONSOLE_COOKIE: &str = " __HOST-sidegate_console = sgc_stolen; SECURE; path=/; HttpOnly";
+
 /// Headers that would break an answer, or take over what is not the plugin's.
 fn hostile_headers() -> wire::EndpointResponse {
     let headers = headers(&[
@@ -92,6 +95,7 @@ fn hostile_headers() -> wire::EndpointResponse {
         ("X-Empty", ""),
         ("X-Request-ID", "mine"),
         ("X-Sidegate-Error", "gateway"),
+        ("Set-Cookie", CONSOLE_COOKIE),
         ("X-Good", "1"),
     ]);
     wire::EndpointResponse { headers, body: "whole body".into(), ..Default::default() }
@@ -146,6 +150,9 @@ fn script(case: &str) -> Option<Vec<wire::EndpointResponseChunk>> {
         "empty-body-first" => vec![piece(""), ok(), piece(""), piece("a"), done()],
         "second-headers" => {
             vec![ok(), piece("a"), head(500, &[("X-Late", "1")]), piece("b"), done()]
+        }
+        "console-cookie" => {
+            vec![head(200, &[("set-cookie", CONSOLE_COOKIE), ("X-Good", "1")]), piece("a"), done()]
         }
         "no-done" => vec![ok(), piece("a")],
         "only-headers" => vec![ok()],

@@ -1,28 +1,24 @@
 //! What a control plane asks of an edge beside what it serves by: each answer is of the shape that the admin API has.
 
+use super::observing::observed;
 use super::served::ServingHost;
+use crate::log_following::Followed;
 use futures_util::StreamExt as _;
 use futures_util::future::BoxFuture;
-use futures_util::stream::{self, BoxStream};
+use futures_util::stream::BoxStream;
 use serde::Serialize;
 use serde_json::Value;
 use sidegate_api::explain::ExplanationAttributes;
-use sidegate_control::{told_line, told_record};
+use sidegate_control::told_record;
 use sidegate_gateway::Probes;
 use sidegate_model::explain::HashedRequest;
 use sidegate_model::node::NodeId;
+use sidegate_model::observation::ObservationQuestion;
 use sidegate_model::plugin::PluginId;
-use sidegate_model::record::LoggedLine;
 use sidegate_model::status::PluginState;
 use sidegate_plugins::host::HostHandle;
 use sidegate_sync::edge::CommandRunner;
-use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Duration;
-use tokio::time::sleep;
-
-/// Between two looks at what a plugin has printed.
-const LOOK: Duration = Duration::from_millis(200);
 
 /// An edge that does as it is asked.
 #[derive(Clone)]
@@ -61,52 +57,19 @@ impl CommandRunner for OwnCommands {
         after: u64,
         lines: usize,
     ) -> BoxStream<'static, Result<Value, String>> {
-        let known = after_line(self.plugins.recent_output(plugin), after);
-        let surplus = known.len().saturating_sub(lines);
-        let begin = Following {
-            plugins: self.plugins.clone(),
-            plugin,
-            after: known.last().map_or(after, |line| line.number),
-            waiting: known.into_iter().skip(surplus).collect(),
-        };
-        stream::unfold(begin, |mut following| async move {
-            let line = following.next().await;
-            Some((json(&told_line(&line)), following))
-        })
-        .boxed()
+        let (node, host) = (self.node.clone(), self.plugins.clone());
+        let followed = Followed { node, host, plugin, after, lines };
+        followed.events().map(|event| json(&event)).boxed()
     }
 
     fn reload(&self, plugin: PluginId) -> BoxFuture<'static, Result<(), String>> {
         let this = self.clone();
         Box::pin(async move { this.reloaded(plugin).await })
     }
-}
 
-/// Lines of a plugin as it prints them.
-struct Following {
-    plugins: Arc<HostHandle>,
-    plugin: PluginId,
-    after: u64,
-    waiting: VecDeque<LoggedLine>,
-}
-
-impl Following {
-    async fn next(&mut self) -> LoggedLine {
-        loop {
-            if let Some(line) = self.waiting.pop_front() {
-                return line;
-            }
-            sleep(LOOK).await;
-            let lines = after_line(self.plugins.recent_output(self.plugin), self.after);
-            self.after = lines.last().map_or(self.after, |line| line.number);
-            self.waiting = lines.into();
-        }
+    fn observe(&self, question: ObservationQuestion) -> BoxStream<'static, Result<Value, String>> {
+        observed(&self.probes, &self.plugins, question)
     }
-}
-
-fn after_line(mut lines: Vec<LoggedLine>, after: u64) -> Vec<LoggedLine> {
-    lines.retain(|line| line.number > after);
-    lines
 }
 
 impl OwnCommands {

@@ -1,8 +1,8 @@
 //! Who an edge is: what its folder says, or else what it gets by its join token.
 
 use crate::config::edge::EdgeSettings;
-use crate::error::Failure;
-use sidegate_enrolment::edge::{ControlPlanes, EdgeIdentity, JoinError, Proxy};
+use crate::error::{Failure, Kind};
+use sidegate_enrolment::edge::{ControlPlanes, EdgeIdentity, EnrolError, JoinError, Proxy};
 use sidegate_enrolment::{Clock, ControlUrl, JoinToken};
 use std::path::{Path, PathBuf};
 
@@ -39,13 +39,14 @@ pub(super) fn load(edge: &Path) -> Result<Option<EdgeIdentity>, Failure> {
 pub(super) fn control_planes(settings: &EdgeSettings) -> Result<Option<ControlPlanes>, Failure> {
     let Some(urls) = &settings.control_url else { return Ok(None) };
     let urls = urls.split(',').map(str::trim).filter(|url| !url.is_empty());
-    let wrong = |what: String| Failure::usage(format!("SIDEGATE_CONTROL_URL: {what}"));
+    let place = |variable| settings.places.of(variable);
+    let wrong = |what: String| Failure::usage(format!("{}: {what}", place("SIDEGATE_CONTROL_URL")));
     let urls = urls.map(ControlUrl::parse).collect::<Result<Vec<_>, _>>();
     let urls = urls.map_err(|error| wrong(error.to_string()))?;
     let proxy = settings.control_proxy.as_ref().map(|proxy| Proxy::parse(proxy.reveal()));
     let proxy = proxy.transpose();
-    let proxy =
-        proxy.map_err(|error| Failure::usage(format!("SIDEGATE_CONTROL_PROXY: {error}")))?;
+    let proxy = proxy
+        .map_err(|error| Failure::usage(format!("{}: {error}", place("SIDEGATE_CONTROL_PROXY"))))?;
     ControlPlanes::new(urls, proxy).map(Some).map_err(|error| wrong(error.to_string()))
 }
 
@@ -59,13 +60,25 @@ pub(super) fn joining(
     control: Option<&ControlPlanes>,
 ) -> Result<Option<Joining>, Failure> {
     let (Some(token), Some(control)) = (&settings.join_token, control) else { return Ok(None) };
-    let token = JoinToken::parse(token.reveal())
-        .map_err(|error| Failure::usage(format!("SIDEGATE_JOIN_TOKEN: {error}")))?;
+    let token = JoinToken::parse(token.reveal()).map_err(|error| {
+        Failure::usage(format!("{}: {error}", settings.places.of("SIDEGATE_JOIN_TOKEN")))
+    })?;
     Ok(Some(Joining { folder: folder(edge), control: control.clone(), token }))
 }
 
-/// Tells why an edge did not join.
+/// Tells why an edge did not join, where that does not pass.
 pub(super) fn not_joined(error: &JoinError) -> Failure {
-    Failure::failed(error.to_string())
-        .hint("make a new join token at the control plane: `sidegate edge create`")
+    let told = error.to_string();
+    match error {
+        JoinError::Enrol(EnrolError::Stranger(_)) => Failure::usage(told).hint(
+            "see whether SIDEGATE_CONTROL_URL names the control plane that made the join token; if it does, make a new \
+             token there: `sidegate edge join-token`",
+        ),
+        // The control plane said what to do, but not where.
+        JoinError::Enrol(_) => Failure::of(Kind::Refused, told).hint(
+            "such commands are for the control plane: on its machine, or with SIDEGATE_URL and an admin token of it",
+        ),
+        JoinError::Identity(_) => Failure::failed(told)
+            .hint("the folder `edge` in DATA_DIR must be one that this user may write"),
+    }
 }

@@ -8,6 +8,8 @@ use crate::signals::Signals;
 use sidegate_enrolment::Clock;
 use sidegate_enrolment::edge::{EdgeIdentity, keep_joining};
 use sidegate_gateway::{Gateway, GatewaySettings, Listeners};
+use sidegate_model::plugin_sealing::NoKeys;
+use sidegate_plugins::Keepers;
 use sidegate_store::EdgeStore;
 use std::sync::Arc;
 use tokio::sync::watch;
@@ -51,7 +53,8 @@ async fn waiting(
     })?;
     // Nothing is ever sent.
     let snapshots = watch::channel(Arc::default()).1;
-    let started = sidegate_gateway::start(settings, listeners, Arc::new(kv.clone()), snapshots);
+    let keepers = Keepers::new(kv.clone(), NoKeys);
+    let started = sidegate_gateway::start(settings, listeners, keepers, snapshots);
     let gateway = started.await.map_err(|error| plane::start_failure(&error))?;
     gateway.accept();
     Ok(gateway)

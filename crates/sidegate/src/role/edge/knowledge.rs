@@ -4,8 +4,10 @@
 use super::age::{Age, AgeFile};
 use super::served::Served;
 use sidegate_gateway::{Freshness, Knowledge, ServedPosition};
+use sidegate_model::UnixMillis;
 use sidegate_model::clock::now_millis;
 use sidegate_model::namespace::Namespace;
+use sidegate_sync::BootTime;
 use sidegate_sync::edge::Contact;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -67,7 +69,16 @@ fn why(contact: &Contact, age: Duration) -> String {
         Contact::Lost(reason) => {
             format!("no contact to the control plane for {seconds} s: {reason}")
         }
-        _ => format!("something newer is published, and for {seconds} s it is not served by"),
+        Contact::Connected => {
+            format!(
+                "for {seconds} s it is not served by what is the newest, or the control plane does not say what that is"
+            )
+        }
+        Contact::UpToDate(_) => {
+            format!(
+                "for {seconds} s the control plane has not said whether anything newer is published"
+            )
+        }
     }
 }
 
@@ -81,13 +92,15 @@ pub(super) async fn keep_told(
     let mut tick = tokio::time::interval(TICK);
     loop {
         let now = Instant::now();
-        let is_newest = *sources.contact.borrow_and_update() == Contact::UpToDate;
-        if is_newest {
-            age.renew(now);
-            note(&mut file, now).await;
+        let boot = BootTime::now();
+        let contact = sources.contact.borrow_and_update().clone();
+        if let Contact::UpToDate(as_of) = contact
+            && age.renew(as_of)
+        {
+            note(&mut file, boot, as_of).await;
         }
         sources.served.mark_unchanged();
-        let knowledge = sources.knowledge(age.at(now));
+        let knowledge = sources.knowledge(age.at(boot));
         tell(&knowledge, (&mut told_at, now));
         freshness.tell(knowledge);
         let Sources { served, contact, .. } = &mut sources;
@@ -100,9 +113,11 @@ pub(super) async fn keep_told(
 }
 
 /// Says on the disk that nothing newer is known. One that cannot be written loses what it says, no more.
-async fn note(file: &mut AgeFile, now: Instant) {
+async fn note(file: &mut AgeFile, now: BootTime, as_of: BootTime) {
     let Some(note) = file.due(now) else { return };
-    let written = tokio::task::spawn_blocking(move || note.write(now_millis())).await;
+    let ago = UnixMillis::try_from(now.since(as_of).as_millis()).unwrap_or(UnixMillis::MAX);
+    let at = now_millis().saturating_sub(ago);
+    let written = tokio::task::spawn_blocking(move || note.write(at)).await;
     if let Ok(Err(failure)) = written {
         tracing::warn!("after a restart this edge may seem staler than it is: {}", failure.message);
     }
@@ -155,7 +170,8 @@ mod tests {
     #[test]
     fn an_edge_knows_all_with_something_of_each_namespace() {
         let of = |served: &[&str]| {
-            let known = sources(Contact::UpToDate, served).knowledge(Duration::ZERO);
+            let known =
+                sources(Contact::UpToDate(BootTime::now()), served).knowledge(Duration::ZERO);
             (known.is_complete, known.stale_because.is_some())
         };
         assert_eq!(of(&[]), (false, true));

@@ -5,6 +5,8 @@ use super::identity::Joining;
 use super::replica::{Believing, Opening};
 use super::served::ServingHost;
 use super::trust::{self, BundleKeeper};
+use futures_util::future::BoxFuture;
+use sidegate_control::Ended;
 use sidegate_enrolment::Clock;
 use sidegate_enrolment::edge::{ControlPlanes, Dialer, EdgeIdentity, keep_joining, keep_renewed};
 use sidegate_model::namespace::Namespace;
@@ -52,7 +54,7 @@ pub(super) struct LinkEnds {
     /// When the certificate ends, in seconds since the Unix epoch.
     pub(super) certificate_expiry: Arc<AtomicI64>,
     /// Told when it ends in a way that leaves nobody knowing what is served by.
-    pub(super) broken: watch::Sender<Option<String>>,
+    pub(super) broken: Ended,
 }
 
 /// A running one.
@@ -65,16 +67,19 @@ impl Link {
     /// Connects, again and again, until it is stopped; with snapshots that are open already, if they are.
     pub(super) fn start(parts: LinkParts, replica: Option<Replica<ServingHost>>) -> Self {
         let (stop, stopped) = watch::channel(false);
-        let task = tokio::spawn(async move {
+        let ended = parts.ends.broken.clone();
+        let living = async move {
             let (contact, broken) = (parts.ends.contact.clone(), parts.ends.broken.clone());
             match parts.live(replica, stopped).await {
                 Ok(reason) => drop(contact.send_replace(Contact::Lost(reason))),
                 Err(reason) => {
                     contact.send_replace(Contact::Lost(reason.clone()));
-                    broken.send_replace(Some(reason));
+                    broken.tell(reason);
                 }
             }
-        });
+        };
+        // It tells by itself where it cannot go on, or why it need not.
+        let task = tokio::spawn(ended.noticed("follows the control plane", || true, living));
         Self { stop, task }
     }
 
@@ -118,9 +123,16 @@ impl LinkParts {
         let keys = self.opening.keys.clone();
         let keeper = BundleKeeper { identity: identity.clone(), keys: keys.clone() };
         let mut beside = JoinSet::new();
-        beside.spawn(keep_renewed(identity.clone(), control.clone(), stop.clone()));
-        beside.spawn(trust::follow(identity.clone(), keys.clone()));
-        beside.spawn(tell_expiry(identity.clone(), self.ends.certificate_expiry));
+        let mut spawn = |name, task: BoxFuture<'static, ()>| {
+            let is_stopped = stop.clone();
+            beside.spawn(self.ends.broken.noticed(name, move || *is_stopped.borrow(), task));
+        };
+        let renewed = keep_renewed(identity.clone(), control.clone(), stop.clone());
+        spawn("renews the certificate of this edge", Box::pin(renewed));
+        let followed = trust::follow(identity.clone(), keys.clone());
+        spawn("follows who is to be trusted", Box::pin(followed));
+        let told = tell_expiry(identity.clone(), self.ends.certificate_expiry.clone());
+        spawn("tells when the certificate ends", Box::pin(told));
         let surroundings = Surroundings {
             reports: self.ends.reports,
             contact: self.ends.contact,

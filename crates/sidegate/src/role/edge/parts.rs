@@ -3,7 +3,7 @@
 use super::age::{Age, AgeFile};
 use super::commands::OwnCommands;
 use super::identity::{self, Joining};
-use super::knowledge::{self, Sources};
+use super::knowledge::{Sources, keep_told};
 use super::link::{LinkEnds, LinkParts};
 use super::replica::{Believing, Opening, on_disk};
 use super::reporting::Reporter;
@@ -16,20 +16,21 @@ use crate::config::resolved::Config;
 use crate::error::Failure;
 use crate::plane;
 use crate::role::life::Begin;
-use sidegate_control::AdminTls;
+use sidegate_control::{AdminTls, Ended, Tasks};
 use sidegate_enrolment::edge::{ControlPlanes, EdgeIdentity};
 use sidegate_gateway::{GatewaySettings, Listeners};
 use sidegate_model::UnixMillis;
 use sidegate_model::clock::now_millis;
 use sidegate_model::namespace::Namespace;
 use sidegate_model::node::NodeId;
+use sidegate_plugins::Keepers;
 use sidegate_store::EdgeStore;
 use sidegate_sync::edge::{Contact, Inspection, Replica};
-use sidegate_sync::{DataKeys, message};
+use sidegate_sync::{BootTime, DataKeys, message};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tokio::sync::watch;
 
 /// Who an edge is and what it serves by, before anything runs.
@@ -46,6 +47,7 @@ pub(super) struct Prepared {
     believing: Believing,
     replica: Replica<ServingHost>,
     certificates: Unread,
+    warnings: Vec<String>,
 }
 
 /// Who it is, and whom it believes.
@@ -53,6 +55,8 @@ struct Somebody {
     identity: Option<EdgeIdentity>,
     believing: Believing,
     keys: DataKeys,
+    /// What looks wrong with that.
+    warnings: Vec<String>,
 }
 
 impl Prepared {
@@ -87,7 +91,7 @@ impl Prepared {
                 }
             }
         }
-        let Somebody { identity, believing, keys } = somebody(config, identity)?;
+        let Somebody { identity, believing, keys, warnings } = somebody(config, identity)?;
         let host = ServingHost::new(Inspection::with_keys(&keys));
         let folder_of_snapshots = folder.join("snapshots");
         let opening = Opening { folder: folder_of_snapshots, host, keys, boot_id: boot_id()? };
@@ -110,6 +114,7 @@ impl Prepared {
             believing,
             replica,
             certificates,
+            warnings,
         }))
     }
 
@@ -125,11 +130,11 @@ impl Prepared {
         let Wires { sources, ends, reports_to, broken } =
             Wires::new(&self.opening, &self.believing, config.edge.max_staleness);
         let ages = ages(&self.folder, &self.opening.host.served().borrow());
-        freshness.tell(sources.knowledge(ages.0.at(Instant::now())));
+        freshness.tell(sources.knowledge(ages.0.at(BootTime::now())));
         let snapshots = self.opening.host.snapshots();
-        let kv = Arc::new(self.store.clone());
+        let kept = Keepers::new(self.store.clone(), self.opening.keys.clone());
         let started =
-            sidegate_gateway::start(self.settings, self.listeners, kv, snapshots.clone()).await;
+            sidegate_gateway::start(self.settings, self.listeners, kept, snapshots.clone()).await;
         let gateway = started.map_err(|error| plane::start_failure(&error))?;
         let own = OwnEdge {
             name: name.clone(),
@@ -139,19 +144,21 @@ impl Prepared {
             freshness: freshness.clone(),
             host: gateway.host(),
             probes: gateway.probes(),
+            warnings: self.warnings,
         };
-        let shown = admin_identity.clone();
-        let tls = shown.map(|shown| AdminTls::new(move || shown.for_http1()));
-        let status = StatusApi::new(self.socket, tls, Arc::new(own))
+        let tls = admin_identity.clone().map(|shown| AdminTls::new(move || shown.for_http1()));
+        let status = StatusApi::new(self.socket, tls, Arc::new(own), broken.clone())
             .map_err(|error| plane::admin_unusable(config, &error))?;
         let node = NodeId::new(name.clone());
         let (plugins, probes, serving) =
             (gateway.host(), gateway.probes(), self.opening.host.clone());
         let commands = OwnCommands { node: node.clone(), plugins, probes, serving };
         let renewals = Renewals::new(self.certificates, [gateway.identity(), admin_identity]);
-        let mut beside = renewals.watch();
+        let mut beside = Tasks::new(broken.clone());
+        renewals.watch(&mut beside);
         let reporter = Reporter {
             id: node,
+            clients: gateway.client_address(),
             host: gateway.host(),
             probes: gateway.probes(),
             freshness: freshness.clone(),
@@ -160,9 +167,10 @@ impl Prepared {
             boot_id: self.opening.boot_id,
             started_at: now_millis(),
         };
-        beside.spawn(reporter.keep_reported(reports_to));
-        beside.spawn(storage::keep_swept(self.store.clone(), snapshots, freshness.clone()));
-        beside.spawn(knowledge::keep_told(sources, freshness, ages));
+        beside.spawn("tells how this edge is doing", reporter.keep_reported(reports_to));
+        let swept = storage::keep_swept(self.store.clone(), snapshots, freshness.clone());
+        beside.spawn("removes what plugins need no more", swept);
+        beside.spawn("tells how old what is known is", keep_told(sources, freshness, ages));
         Ok(Edge {
             store: self.store,
             status_addr: status.addr().unwrap_or(config.admin_addr),
@@ -191,7 +199,7 @@ struct Wires {
     sources: Sources,
     ends: LinkEnds,
     reports_to: watch::Sender<Option<message::NodeReport>>,
-    broken: watch::Receiver<Option<String>>,
+    broken: Ended,
 }
 
 impl Wires {
@@ -200,7 +208,7 @@ impl Wires {
         let (contact, contacts) = watch::channel(Contact::Lost(started));
         let (namespaces, all_namespaces) = watch::channel(believing.namespaces.clone());
         let (reports_to, reports) = watch::channel(None);
-        let (broken_to, broken) = watch::channel(None);
+        let broken = Ended::default();
         let certificate_expiry = Arc::default();
         let sources = Sources {
             served: opening.host.served(),
@@ -209,7 +217,8 @@ impl Wires {
             certificate_expiry: Arc::clone(&certificate_expiry),
             max_staleness,
         };
-        let ends = LinkEnds { reports, contact, namespaces, certificate_expiry, broken: broken_to };
+        let ends =
+            LinkEnds { reports, contact, namespaces, certificate_expiry, broken: broken.clone() };
         Self { sources, ends, reports_to, broken }
     }
 }
@@ -219,18 +228,25 @@ fn somebody(config: &Config, identity: Option<EdgeIdentity>) -> Result<Somebody,
     if let Some(identity) = identity {
         let believing = Believing::of(&identity)?;
         let keys = DataKeys::new(trust::keyrings(&identity.trust().borrow()));
-        return Ok(Somebody { identity: Some(identity), believing, keys });
+        let warnings = Vec::new();
+        return Ok(Somebody { identity: Some(identity), believing, keys, warnings });
     }
     let Some(file) = &config.edge.bootstrap else {
         return Err(Failure::usage("this edge never joined a control plane, and has no join token").hint(
             "`sidegate edge create NAME` at the control plane prints the command with which an edge joins",
         ));
     };
-    let (signers, keys) = bootstrap::trusted(file)?;
+    let place = config.edge.places.of("EDGE_NAMESPACE");
     let namespace = Namespace::parse(&config.edge_namespace)
-        .map_err(|error| Failure::usage(format!("EDGE_NAMESPACE: {error}")))?;
+        .map_err(|error| Failure::usage(format!("{place}: {error}")))?;
+    let (signers, keys) = bootstrap::trusted(file)?;
+    let warnings: Vec<_> = bootstrap::unnamed(&keys, &namespace).into_iter().collect();
+    for warning in &warnings {
+        tracing::warn!("{warning}");
+    }
+    let keys = DataKeys::new(keys);
     let believing = Believing::of_settings(namespace, signers);
-    Ok(Somebody { identity: None, believing, keys })
+    Ok(Somebody { identity: None, believing, keys, warnings })
 }
 
 /// An edge is called what its certificate says.
@@ -259,7 +275,7 @@ fn ages(folder: &Path, served: &Served) -> (Age, AgeFile) {
     let published: Option<UnixMillis> = served.values().map(|content| content.published_at).max();
     let now = now_millis();
     let since = file.read().max(published).unwrap_or(now);
-    (Age::since(since, (now, Instant::now())), file)
+    (Age::since(since, (now, BootTime::now())), file)
 }
 
 fn boot_id() -> Result<[u8; 16], Failure> {

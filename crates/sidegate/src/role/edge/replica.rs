@@ -2,12 +2,14 @@
 
 use super::served::ServingHost;
 use super::trust;
+use super::version::Version;
 use crate::config::edge::Bootstrap;
 use crate::error::Failure;
 use sidegate_enrolment::edge::EdgeIdentity;
+use sidegate_model::clock::now_millis;
 use sidegate_model::namespace::Namespace;
 use sidegate_sync::edge::{EdgeConfig, Replica};
-use sidegate_sync::{DataKeys, Features, PinnedSigners};
+use sidegate_sync::{DataKeys, PinnedSigners};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
@@ -77,12 +79,14 @@ impl Opening {
     /// When the folder cannot be used.
     pub(super) fn open(&self, believing: &Believing) -> Result<Replica<ServingHost>, Failure> {
         let [seed @ .., _, _, _, _, _, _, _, _] = self.boot_id;
+        let Version { number, features } = Version::of_this_build();
         let config = EdgeConfig {
             signers: believing.signers.clone(),
             trust: believing.trust,
-            features: Features::of_this_version(),
-            version: env!("CARGO_PKG_VERSION").to_owned(),
+            features,
+            version: number,
             boot_id: self.boot_id,
+            connections_before: u64::try_from(now_millis()).unwrap_or_default(),
             seed: u64::from_le_bytes(seed),
         };
         let namespaces = believing.namespaces.iter().cloned();

@@ -2,10 +2,11 @@
 //! happens, so that what is told is never old.
 
 use super::served::Served;
+use super::version::Version;
 use futures_util::StreamExt as _;
 use sidegate_gateway::{Freshness, Probes};
 use sidegate_model::UnixMillis;
-use sidegate_model::node::{NodeId, NodeReport};
+use sidegate_model::node::{ClientAddress, NodeId, NodeReport};
 use sidegate_model::public_endpoints::PublicMode;
 use sidegate_plugins::host::HostHandle;
 use sidegate_sync::message;
@@ -24,6 +25,8 @@ const GATHER: Duration = Duration::from_millis(50);
 pub(super) struct Reporter {
     /// The name of the edge.
     pub(super) id: NodeId,
+    /// Where its clients come in.
+    pub(super) clients: ClientAddress,
     /// Its plugins.
     pub(super) host: Arc<HostHandle>,
     /// What its gateway tells.
@@ -45,14 +48,15 @@ impl Reporter {
     fn report(&self) -> message::NodeReport {
         let revision = *self.host.applied().borrow();
         let (id, plugins) = (self.id.clone(), self.host.statuses());
-        let node = NodeReport { id, revision, public_mode: self.public_mode, plugins };
+        let (clients, public_mode) = (Some(self.clients), self.public_mode);
+        let node = NodeReport { id, revision, clients, public_mode, plugins };
         let known = self.freshness.knowledge().unwrap_or_default();
         let served = self.served.borrow();
         let position = |(namespace, content): (&_, &super::served::ServedContent)| {
             (Clone::clone(namespace), content.position)
         };
         let edge = EdgeCondition {
-            version: env!("CARGO_PKG_VERSION").to_owned(),
+            version: Version::of_this_build().number,
             boot_id: self.boot_id.to_vec(),
             started_at: Some(self.started_at),
             stale_for: (!known.is_connected).then_some(known.staleness),

@@ -9,6 +9,7 @@ use crate::config::resolved::Config;
 use crate::error::Failure;
 use crate::plane;
 use crate::server::Server;
+use sidegate_control::{Ended, Tasks};
 use sidegate_gateway::Gateway;
 use sidegate_store::EdgeStore;
 use sidegate_sync::edge::Replica;
@@ -17,7 +18,6 @@ use std::net::SocketAddr;
 use std::os::fd::BorrowedFd;
 use std::time::Duration;
 use tokio::sync::watch;
-use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 /// How long what was written last may take to be live.
@@ -34,10 +34,10 @@ pub(super) struct Edge {
     /// Snapshots that are open and not yet the link's.
     pub(super) opened: Option<Replica<ServingHost>>,
     pub(super) link: Option<Link>,
-    pub(super) broken: watch::Receiver<Option<String>>,
+    pub(super) broken: Ended,
     /// What it is called, for the log.
     pub(super) name: String,
-    pub(super) _beside: JoinSet<()>,
+    pub(super) _beside: Tasks,
 }
 
 impl Edge {
@@ -86,7 +86,7 @@ impl Server for Edge {
     }
 
     fn broken(&self) -> watch::Receiver<Option<String>> {
-        self.broken.clone()
+        self.broken.follow()
     }
 
     async fn step_back(&mut self) {

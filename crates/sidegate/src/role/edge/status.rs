@@ -4,7 +4,7 @@ use super::knowledge::Sources;
 use crate::error::Failure;
 use serde_json::Value;
 use sidegate_api::edge_status::{EdgePlugin, EdgePosition, EdgeStatus, RejectedObject};
-use sidegate_control::{AdminTls, EdgeProbes, NodeProbes, serve_status};
+use sidegate_control::{AdminTls, EdgeProbes, Ended, NodeProbes, serve_status};
 use sidegate_gateway::{Freshness, METRICS_TYPE, Probes};
 use sidegate_model::status::PluginStatus;
 use sidegate_plugins::host::HostHandle;
@@ -13,7 +13,7 @@ use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::os::fd::{AsFd as _, BorrowedFd};
 use std::sync::Arc;
-use tokio::sync::oneshot;
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 /// An edge, as it knows itself.
@@ -32,6 +32,8 @@ pub(super) struct OwnEdge {
     pub(super) host: Arc<HostHandle>,
     /// What its gateway tells.
     pub(super) probes: Probes,
+    /// What looks wrong with its settings, as long as it has not joined.
+    pub(super) warnings: Vec<String>,
 }
 
 impl NodeProbes for OwnEdge {
@@ -74,6 +76,10 @@ impl EdgeProbes for OwnEdge {
             rejected: self.rejected(),
             plugins,
             certificate_expires_at: knowledge.certificate_expiry.and_then(utc),
+            warnings: match knowledge.certificate_expiry {
+                None => self.warnings.clone(),
+                Some(_) => Vec::new(),
+            },
         }
     }
 }
@@ -114,7 +120,8 @@ pub(super) struct StatusApi {
     socket: TcpListener,
     tls: Option<AdminTls>,
     probes: Arc<dyn EdgeProbes>,
-    serving: Option<(JoinHandle<()>, oneshot::Sender<()>)>,
+    serving: Option<(JoinHandle<()>, watch::Sender<bool>)>,
+    ended: Ended,
 }
 
 impl StatusApi {
@@ -123,9 +130,10 @@ impl StatusApi {
         socket: TcpListener,
         tls: Option<AdminTls>,
         probes: Arc<dyn EdgeProbes>,
+        ended: Ended,
     ) -> io::Result<Self> {
         socket.set_nonblocking(true)?;
-        Ok(Self { socket, tls, probes, serving: None })
+        Ok(Self { socket, tls, probes, serving: None, ended })
     }
 
     /// Where it listens.
@@ -144,12 +152,15 @@ impl StatusApi {
     /// When there are too many open files.
     pub(super) fn serve(&mut self) -> io::Result<()> {
         let listener = tokio::net::TcpListener::from_std(self.socket.try_clone()?)?;
-        let (stop, stopped) = oneshot::channel::<()>();
-        let shutdown = async {
+        let (stop, mut stopped) = watch::channel(false);
+        let is_stopped = stopped.clone();
+        let shutdown = async move {
             // A sender that is gone says the same as one that has spoken.
-            let _ = stopped.await;
+            let _ = stopped.wait_for(|is_stopped| *is_stopped).await;
         };
         let serving = serve_status(listener, self.tls.clone(), self.probes.clone(), shutdown);
+        let may_end = move || *is_stopped.borrow();
+        let serving = self.ended.noticed("tells the status of this edge", may_end, serving);
         self.serving = Some((tokio::spawn(serving), stop));
         Ok(())
     }
@@ -157,7 +168,7 @@ impl StatusApi {
     /// Finishes what it does and serves no more; who connects waits.
     pub(super) async fn end(&mut self) {
         let Some((serving, stop)) = self.serving.take() else { return };
-        let _ = stop.send(());
+        stop.send_replace(true);
         if let Err(error) = serving.await {
             tracing::error!(%error, "the status of the edge ended badly");
         }

@@ -26,16 +26,17 @@ pub(super) async fn keep_swept(
     loop {
         sleep(PAUSE).await;
         let is_complete = freshness.knowledge().is_some_and(|known| known.is_complete);
-        // One that is switched off is registered still, and keeps what it has.
-        let plugins = {
-            let now = snapshots.borrow();
-            now.plugins.keys().chain(now.registered.keys()).copied().collect()
-        };
+        let plugins = there_are(&snapshots.borrow());
         // Before everything has arrived nobody knows what is gone.
         if let Err(error) = sweep(&store, is_complete.then_some(plugins)).await {
             tracing::warn!(%error, "entries that plugins need no more stay for now");
         }
     }
+}
+
+/// One that is switched off is registered still, and keeps what it has.
+fn there_are(now: &Snapshot) -> BTreeSet<PluginId> {
+    now.plugins.keys().chain(now.registered.keys()).copied().collect()
 }
 
 async fn sweep(store: &EdgeStore, plugins: Option<BTreeSet<PluginId>>) -> Result<(), StoreError> {
@@ -47,4 +48,35 @@ async fn sweep(store: &EdgeStore, plugins: Option<BTreeSet<PluginId>>) -> Result
     let before = now.saturating_sub(grace);
     while store.remove_entries_of_gone_plugins(before, AT_ONCE).await? == u64::from(AT_ONCE) {}
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sidegate_model::kv::Kv as _;
+    use sidegate_model::plugin::PluginSpec;
+
+    #[tokio::test]
+    async fn a_plugin_that_is_switched_off_keeps_what_it_stored_and_one_that_is_deleted_does_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = EdgeStore::open(&folder.path().join("kv.db")).await.unwrap();
+        let [serves, off, deleted] = [PluginId(1), PluginId(2), PluginId(3)];
+        let spec = |id: PluginId| PluginSpec::new(id, "p", "file:///p");
+        let mut snapshot = Snapshot::default();
+        for plugin in [serves, off, deleted] {
+            store.write(plugin, "k", b"1", None).await.unwrap();
+            snapshot =
+                snapshot.with_registered(plugin, Some(1)).with_plugin(plugin, Some(spec(plugin)));
+        }
+        sweep(&store, Some(there_are(&snapshot))).await.unwrap();
+        let snapshot = snapshot.with_plugin(off, None);
+        let snapshot = snapshot.with_plugin(deleted, None).with_registered(deleted, None);
+        // Missed since long ago, as if it were deleted before the grace that it has.
+        store.know_plugins(&there_are(&snapshot), 1).await.unwrap();
+        sweep(&store, Some(there_are(&snapshot))).await.unwrap();
+        for kept in [serves, off] {
+            assert_eq!(store.read(kept, "k").await, Ok(Some(b"1".to_vec())), "{kept}");
+        }
+        assert_eq!(store.read(deleted, "k").await, Ok(None));
+    }
 }

@@ -1,0 +1,335 @@
+PRAGMA application_id = 1397178708;
+BEGIN TRANSACTION;
+CREATE TABLE _sqlx_migrations (
+    version BIGINT PRIMARY KEY,
+    description TEXT NOT NULL,
+    installed_on TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP,
+    success BOOLEAN NOT NULL,
+    checksum BLOB NOT NULL,
+    execution_time BIGINT NOT NULL
+);
+INSERT INTO "_sqlx_migrations" VALUES(1,'0.1.0: apps, tokens and plugins','2026-11-30 10:32:21',1,X'194592BE2F8ADA64F49032547B76465110744F8187DD589DECCED6F4919BFE865D2D18E6852FA26F7CE5CC27F83C4FEB',865295);
+INSERT INTO "_sqlx_migrations" VALUES(2,'0.1.0: service scopes','2026-11-30 10:32:21',1,X'F323340F4D4874B61FBF4D9F7FEC1E980C27D31285F58899FB710EBAE745B1A8BC2ADB9B81AED6FDA1036454EFA11766',568252);
+INSERT INTO "_sqlx_migrations" VALUES(3,'0.1.0: what plugins keep','2026-11-30 10:32:21',1,X'098D7E742885F863186F24A2C13CBD1CC9530E8D2F594BCF42C70903B0CEE2D79E0CD785CD1CD18EB556120A3F67F701',380860);
+INSERT INTO "_sqlx_migrations" VALUES(4,'0.2.0: who may call plugins, and tokens over time','2026-11-30 10:32:21',1,X'178A81C2F823167EF1D8078C50A360B25BAD57DB877733E0073183509C90974B26466AE3BA4C5FC378247DD27566BA9D',1212579);
+INSERT INTO "_sqlx_migrations" VALUES(5,'0.3.0: sealed secrets','2026-11-30 10:32:21',1,X'E0E235480205819F842178D1E11A4E78A4A9946E8710C44D2EF7B69E9641A7066E70F816C1F20CB0F2E41A788A0F0A22',754380);
+INSERT INTO "_sqlx_migrations" VALUES(6,'0.3.0: admin tokens and the audit log','2026-11-30 10:32:21',1,X'E846EC6069A9D65FF2BC56AABF3E6DBE06DA5E852AA3E7B9D77DFD7ACD0992FB96A5A6F352F80DD6453014EF06AEFF94',575512);
+INSERT INTO "_sqlx_migrations" VALUES(7,'0.4.0: namespaces and history','2026-11-30 10:32:21',1,X'5E869CFDEE6A32E221EDC6905197A100957730F1C2AB31607003809C46A8DCB8E932E02939738C0C04957B5CB21FF907',2858882);
+INSERT INTO "_sqlx_migrations" VALUES(8,'0.4.0: fleets','2026-11-30 10:32:21',1,X'8FEB56E875E344C6E104F2D15F54BC1ECB8BF03B79145F66D486FB5016E0988D25BBF232EDC6F39435E55B52E56A35C2',1120171);
+INSERT INTO "_sqlx_migrations" VALUES(9,'0.4.0: what files named that were applied','2026-11-30 10:32:21',1,X'559D24622ED5F4D1ABD582F7764401F95798CA8A0C7EF0706CF0D4E9947347075FD23C1A9B5453BC426CF3DDA064E2F7',264465);
+INSERT INTO "_sqlx_migrations" VALUES(10,'0.5.0: questions to edges that are connected elsewhere','2026-11-30 10:32:21',1,X'C71B092EF39F0FC4E8F3E6F97DDD07D8AFEC5406FD234FAED3DD923A55C0ADB46A594C5C32340FDCFC327B2A620DA326',742763);
+INSERT INTO "_sqlx_migrations" VALUES(11,'0.5.0: users and sessions of the console','2026-11-30 10:32:21',1,X'1D32CA61DEA7BD40E6FC69594B9E53945FFB1784A2511BB92F9395656289B3EB59EDC6EDF19D91F4E534774226B41A92',866211);
+INSERT INTO "_sqlx_migrations" VALUES(12,'0.5.0: keys of sessions of the console','2026-11-30 10:32:21',1,X'E270E9A4255875383A58069A7A9A73E6622A014521F746549CCBB8EB936E7C5B0F9F7AC34A4C26F0BBB754FEEDFE310A',1744342);
+INSERT INTO "_sqlx_migrations" VALUES(13,'0.5.0: settings that are left to admins','2026-11-30 10:32:21',1,X'368C6475A268FFEA8EA91358910FCBB76AAD6B063FA8D5CCF2E1A8903658A2B0B789DBC713BD3135851AD301AFCFFFEE',307988);
+CREATE TABLE admin_settings (
+    id        INTEGER PRIMARY KEY AUTOINCREMENT,
+    plugin_id INTEGER NOT NULL UNIQUE,
+    settings  TEXT    NOT NULL CHECK (json_type(settings) = 'array')
+);
+INSERT INTO "admin_settings" VALUES(1,1,'[]');
+INSERT INTO "admin_settings" VALUES(2,2,'[]');
+CREATE TABLE admin_tokens (
+    id           INTEGER PRIMARY KEY AUTOINCREMENT,
+    name         TEXT    NOT NULL UNIQUE,
+    hash         BLOB    NOT NULL UNIQUE CHECK (length(hash) = 32),
+    hint         TEXT    NOT NULL,
+    role         TEXT    NOT NULL CHECK (role IN ('viewer', 'operator', 'admin')),
+    expires_at   INTEGER,
+    last_used_at INTEGER,
+    created_at   INTEGER NOT NULL
+);
+CREATE TABLE applied_files (
+    id         INTEGER PRIMARY KEY AUTOINCREMENT,
+    owner      TEXT    NOT NULL UNIQUE,
+    content    TEXT    NOT NULL CHECK (json_type(content) = 'array'),
+    updated_at INTEGER NOT NULL
+);
+CREATE TABLE apps (
+    id             INTEGER PRIMARY KEY AUTOINCREMENT,
+    namespace      TEXT    NOT NULL DEFAULT '',
+    name           TEXT    NOT NULL,
+    description    TEXT    NOT NULL,
+    owner_email    TEXT    NOT NULL,
+    is_active      BOOLEAN NOT NULL,
+    monthly_budget REAL    NOT NULL,
+    rate_limit     INTEGER NOT NULL,
+    metadata       TEXT    NOT NULL CHECK (json_type(metadata) = 'object'),
+    max_staleness  INTEGER,
+    managed_by     TEXT    NOT NULL DEFAULT '',
+    created_at     INTEGER NOT NULL,
+    updated_at     INTEGER NOT NULL,
+    UNIQUE (namespace, name)
+);
+INSERT INTO "apps" VALUES(1,'','billing','who pays','ops@example.com',1,12.5,600,'{"mcp_access":"allowed","tiers":["a",{"b":null}]}',NULL,'',1796034745852,1796034745852);
+INSERT INTO "apps" VALUES(2,'','idle','','idle@example.com',0,0.0,0,'{}',NULL,'',1796034745922,1796034746180);
+CREATE TABLE audit (
+    id            INTEGER PRIMARY KEY AUTOINCREMENT,
+    at            INTEGER NOT NULL,
+    actor_kind    TEXT    NOT NULL,
+    actor_id      INTEGER,
+    actor_name    TEXT    NOT NULL,
+    peer          TEXT,
+    operation     TEXT    NOT NULL,
+    outcome       TEXT    NOT NULL CHECK (outcome IN ('done', 'refused')),
+    thing_kind    TEXT    NOT NULL,
+    thing_id      INTEGER,
+    thing_name    TEXT    NOT NULL,
+    digest_before TEXT,
+    digest_after  TEXT,
+    fields        TEXT    NOT NULL CHECK (json_type(fields) = 'array'),
+    revision      INTEGER,
+    times         INTEGER NOT NULL,
+    detail        TEXT
+);
+INSERT INTO "audit" VALUES(1,1796034744893,'root',NULL,'root','127.0.0.1','create_plugin','done','plugin',1,'lab',NULL,'d2aec858618712100471aecf879f4ba765a09feb035eb4cb979cf6dae7247a46','[]',1,1,NULL);
+INSERT INTO "audit" VALUES(2,1796034745187,'root',NULL,'root','127.0.0.1','create_plugin','done','plugin',2,'open',NULL,'d2b397185ed523def052c02ad6cbf23acc2d5649ba9f12464adec3e93483d10d','[]',2,1,NULL);
+INSERT INTO "audit" VALUES(3,1796034745470,'root',NULL,'root','127.0.0.1','create_plugin','done','plugin',3,'off',NULL,'5fbedd9b6ce5378369c2748928f2bfabe08ba8c0db869ef44175a89c15d3edde','[]',3,1,NULL);
+INSERT INTO "audit" VALUES(4,1796034745654,'root',NULL,'root','127.0.0.1','change_plugin','done','plugin',3,'off','5fbedd9b6ce5378369c2748928f2bfabe08ba8c0db869ef44175a89c15d3edde','cbbe4ae9d3cc28e9d96f204812cd0bc315c7c99e1feeb9f1cd2bd35071bdd839','["is_active"]',4,1,NULL);
+INSERT INTO "audit" VALUES(5,1796034745852,'root',NULL,'root','127.0.0.1','create_app','done','app',1,'billing',NULL,'6fce70bcd3ae6dacd54366c2d9fec0bea60607d49353e170eb7930ab550ad385','[]',5,1,NULL);
+INSERT INTO "audit" VALUES(6,1796034745922,'root',NULL,'root','127.0.0.1','create_app','done','app',2,'idle',NULL,'aad0830219f8ad1af0d92601141d60a431f49b8bfc480831a2a8c31e82fb6c45','[]',6,1,NULL);
+INSERT INTO "audit" VALUES(7,1796034746028,'root',NULL,'root','127.0.0.1','create_token','done','token',1,'ci',NULL,'2651a3ad9a3f44ed4f7413e6fe72ece292d0c417b58e9349c500423b7b9f284c','[]',7,1,NULL);
+INSERT INTO "audit" VALUES(8,1796034746062,'root',NULL,'root','127.0.0.1','create_token','done','token',2,'old',NULL,'a8dc53417c6954f818b1af99b6f79a38d8405c18e6560106713839899019a860','[]',8,1,NULL);
+INSERT INTO "audit" VALUES(9,1796034746112,'root',NULL,'root','127.0.0.1','create_token','done','token',3,'',NULL,'dba093a519eacf6d8f70af15ab0c892f878ad422374866f4206ecd0604dbbe7b','[]',9,1,NULL);
+INSERT INTO "audit" VALUES(10,1796034746180,'root',NULL,'root','127.0.0.1','change_app','done','app',2,'idle','aad0830219f8ad1af0d92601141d60a431f49b8bfc480831a2a8c31e82fb6c45','2985f9219afa82bb661cbefbbcb6737acdf1a80409c0deba59321ea1a3a8900a','["is_active"]',10,1,NULL);
+INSERT INTO "audit" VALUES(11,1796034746329,'root',NULL,'root','127.0.0.1','create_user','done','user',1,'jane',NULL,'85fb61d3406f59b45964917a01ec9e78b937722d70dab25effbf7acbbf49cc74','[]',NULL,1,'with the role operator');
+CREATE TABLE console_links (
+    id             INTEGER PRIMARY KEY AUTOINCREMENT,
+    hash           BLOB    NOT NULL UNIQUE CHECK (length(hash) = 32),
+    user_id        INTEGER REFERENCES users (id) ON DELETE CASCADE,
+    admin_token_id INTEGER REFERENCES admin_tokens (id) ON DELETE CASCADE,
+    root_hash      BLOB    CHECK (length(root_hash) = 32),
+    created_at     INTEGER NOT NULL,
+    expires_at     INTEGER NOT NULL
+, session_ends_at INTEGER);
+CREATE TABLE console_sessions (
+    id             INTEGER PRIMARY KEY AUTOINCREMENT,
+    hash           BLOB    NOT NULL UNIQUE CHECK (length(hash) = 32),
+    via            TEXT    NOT NULL CHECK (via IN ('password', 'admin_token', 'link')),
+    user_id        INTEGER REFERENCES users (id) ON DELETE CASCADE,
+    admin_token_id INTEGER REFERENCES admin_tokens (id) ON DELETE CASCADE,
+    root_hash      BLOB    CHECK (length(root_hash) = 32),
+    peer           TEXT,
+    created_at     INTEGER NOT NULL,
+    last_used_at   INTEGER NOT NULL,
+    expires_at     INTEGER NOT NULL
+, key_hash BLOB NOT NULL DEFAULT x'' CHECK (length(key_hash) = 32));
+CREATE TABLE data_keys (
+    id         INTEGER PRIMARY KEY AUTOINCREMENT,
+    namespace  TEXT    NOT NULL,
+    sealed     BLOB    NOT NULL,
+    created_at INTEGER NOT NULL,
+    retired_at INTEGER
+);
+INSERT INTO "data_keys" VALUES(1,'',X'01F974B7B36CB8D3219F21E8C9AEAF0ED19DA31C5CE84F9E833848161BDAB970355511719DF8A90609D978724ED0DB5C60AC57276B585799D42FD4D63C332FD7FDE8640DC8',1796034742040,NULL);
+INSERT INTO "data_keys" VALUES(2,'_digests',X'01F974B7B36CB8D321356A0764A3F0E77B21B6EA74DE3D3B6C2F1C6764DBF55559F1FFD53ED1A0B1C0C7AF16D4B0FB5629E14E258A29DF5206CA3C0DE2E1C10295A94748BB',1796034742040,NULL);
+CREATE TABLE edge_questions (
+    id         INTEGER PRIMARY KEY AUTOINCREMENT,
+    edge       TEXT    NOT NULL,
+    question   BLOB    NOT NULL CHECK (length(question) <= 300000),
+    answer     BLOB    CHECK (length(answer) <= 1100000),
+    expires_at INTEGER NOT NULL
+);
+CREATE TABLE edge_reports (
+    edge    TEXT    NOT NULL PRIMARY KEY,
+    replica TEXT    NOT NULL,
+    is_here BOOLEAN NOT NULL,
+    number  INTEGER NOT NULL,
+    state   TEXT    NOT NULL,
+    report  BLOB    NOT NULL
+);
+CREATE TABLE edges (
+    id                    INTEGER PRIMARY KEY AUTOINCREMENT,
+    name                  TEXT    NOT NULL UNIQUE,
+    namespace             TEXT    NOT NULL,
+    created_at            INTEGER NOT NULL,
+    join_token_id         TEXT    UNIQUE,
+    join_token_hash       BLOB    CHECK (length(join_token_hash) = 32),
+    join_token_expires_at INTEGER,
+    joined_key            BLOB    CHECK (length(joined_key) = 32),
+    joined_at             INTEGER,
+    certificates_after    INTEGER NOT NULL,
+    revoked_at            INTEGER,
+    last_seen_at          INTEGER,
+    last_version          TEXT    NOT NULL
+);
+CREATE TABLE fleet_state (
+    only_row INTEGER PRIMARY KEY CHECK (only_row = 1),
+    lineage  INTEGER NOT NULL,
+    changes  INTEGER NOT NULL,
+    reports  INTEGER NOT NULL
+, questions INTEGER NOT NULL DEFAULT 0);
+INSERT INTO "fleet_state" VALUES(1,1,0,0,0);
+CREATE TABLE namespaces (
+    id          INTEGER PRIMARY KEY AUTOINCREMENT,
+    name        TEXT    NOT NULL UNIQUE,
+    description TEXT    NOT NULL,
+    created_at  INTEGER NOT NULL
+);
+CREATE TABLE plugin_kv (
+    id         INTEGER PRIMARY KEY,
+    plugin_id  INTEGER NOT NULL REFERENCES plugins (id) ON DELETE CASCADE,
+    key        TEXT    NOT NULL,
+    bytes      INTEGER NOT NULL,
+    expires_at INTEGER,
+    updated_at INTEGER NOT NULL,
+    value      BLOB    NOT NULL,
+    UNIQUE (plugin_id, key)
+);
+INSERT INTO "plugin_kv" VALUES(1,1,'plain',21,NULL,1796034746398,X'6B657074206279206120706C7567696E');
+INSERT INTO "plugin_kv" VALUES(2,1,'bytes',8,NULL,1796034746413,X'FFFE01');
+INSERT INTO "plugin_kv" VALUES(3,1,'for-long',32,4102444800000,1796034746449,X'6578706972657320696E2074686520796561722032313030');
+CREATE TABLE plugins (
+    id               INTEGER PRIMARY KEY AUTOINCREMENT,
+    namespace        TEXT    NOT NULL DEFAULT '',
+    name             TEXT    NOT NULL,
+    description      TEXT    NOT NULL,
+    command          TEXT    NOT NULL,
+    slug             TEXT,
+    config           TEXT    NOT NULL CHECK (json_type(config) = 'object'),
+    options          TEXT    NOT NULL CHECK (json_type(options) = 'object'),
+    hook_type        TEXT    NOT NULL,
+    hook_types       TEXT    NOT NULL CHECK (json_type(hook_types) = 'array'),
+    is_active        BOOLEAN NOT NULL,
+    reloads          INTEGER NOT NULL,
+    created_at       INTEGER NOT NULL,
+    updated_at       INTEGER NOT NULL,
+    service_scopes   TEXT    NOT NULL DEFAULT '[]' CHECK (json_type(service_scopes) = 'array'),
+    public_endpoints TEXT    CHECK (json_type(public_endpoints) = 'array'),
+    secret_settings  TEXT    NOT NULL DEFAULT '[]' CHECK (json_type(secret_settings) = 'array'),
+    managed_by       TEXT    NOT NULL DEFAULT '',
+    UNIQUE (namespace, name),
+    UNIQUE (namespace, slug)
+);
+INSERT INTO "plugins" VALUES(1,'','lab','Kept: ä, "quotes" and a line','file://@PROGRAMS@/sidegate-plugin-lab','lab','{"api_key":"$sealed:AZSYK-NoQC5j1lHVQLPaFJtPZf1YSPKOri72R5cuAwZitWv_NLE0QIu1ZfLBIaXg2nE","limits":{"n":[1,2.5,null]},"require_auth":"true","slug":"lab"}','{"pass_token":"true","stream_timeout":"1h"}','custom_endpoint','["custom_endpoint"]',1,0,1796034744893,1796034744893,'["kv.readwrite"]','[]','[]','');
+INSERT INTO "plugins" VALUES(2,'','open','','file://@PROGRAMS@/sidegate-plugin-lab','open-2','{"slug":"open-2"}','{}','custom_endpoint','["custom_endpoint"]',1,0,1796034745187,1796034745187,'[]','[]','[]','');
+INSERT INTO "plugins" VALUES(3,'','off','','file:///nonexistent/program','off','{"slug":"off"}','{}','custom_endpoint','["custom_endpoint"]',0,0,1796034745470,1796034745654,'[]','[]','[]','');
+CREATE TABLE published_blobs (
+    digest     BLOB    NOT NULL PRIMARY KEY CHECK (length(digest) = 32),
+    bytes      BLOB    NOT NULL,
+    created_at INTEGER NOT NULL
+);
+CREATE TABLE published_manifests (
+    namespace  TEXT    NOT NULL,
+    lineage    INTEGER NOT NULL,
+    revision   INTEGER NOT NULL,
+    manifest   BLOB    NOT NULL,
+    signature  BLOB    NOT NULL,
+    created_at INTEGER NOT NULL,
+    PRIMARY KEY (namespace, lineage, revision)
+);
+CREATE TABLE replicas (
+    name    TEXT    NOT NULL PRIMARY KEY,
+    seen_at INTEGER NOT NULL
+);
+CREATE TABLE revision (
+    only_row INTEGER PRIMARY KEY CHECK (only_row = 1),
+    value    INTEGER NOT NULL
+);
+INSERT INTO "revision" VALUES(1,10);
+CREATE TABLE revisions (
+    id         INTEGER PRIMARY KEY AUTOINCREMENT,
+    revision   INTEGER NOT NULL,
+    namespace  TEXT    NOT NULL,
+    at         INTEGER NOT NULL,
+    actor_kind TEXT    NOT NULL,
+    actor_id   INTEGER,
+    actor_name TEXT    NOT NULL,
+    operation  TEXT    NOT NULL,
+    UNIQUE (revision, namespace)
+);
+INSERT INTO "revisions" VALUES(1,0,'',1796034742040,'system',NULL,'system','begin_history');
+INSERT INTO "revisions" VALUES(2,1,'',1796034744893,'root',NULL,'root','create_plugin');
+INSERT INTO "revisions" VALUES(3,2,'',1796034745187,'root',NULL,'root','create_plugin');
+INSERT INTO "revisions" VALUES(4,3,'',1796034745470,'root',NULL,'root','create_plugin');
+INSERT INTO "revisions" VALUES(5,4,'',1796034745654,'root',NULL,'root','change_plugin');
+INSERT INTO "revisions" VALUES(6,5,'',1796034745852,'root',NULL,'root','create_app');
+INSERT INTO "revisions" VALUES(7,6,'',1796034745922,'root',NULL,'root','create_app');
+INSERT INTO "revisions" VALUES(8,7,'',1796034746028,'root',NULL,'root','create_token');
+INSERT INTO "revisions" VALUES(9,8,'',1796034746062,'root',NULL,'root','create_token');
+INSERT INTO "revisions" VALUES(10,9,'',1796034746112,'root',NULL,'root','create_token');
+INSERT INTO "revisions" VALUES(11,10,'',1796034746180,'root',NULL,'root','change_app');
+CREATE TABLE sealed_keys (
+    id         INTEGER PRIMARY KEY AUTOINCREMENT,
+    purpose    TEXT    NOT NULL CHECK (purpose IN ('signer', 'authority')),
+    public     BLOB    NOT NULL,
+    sealed     BLOB    NOT NULL,
+    state      TEXT    NOT NULL CHECK (state IN ('next', 'current', 'previous')),
+    created_at INTEGER NOT NULL,
+    retired_at INTEGER
+);
+CREATE TABLE tokens (
+    id           INTEGER PRIMARY KEY AUTOINCREMENT,
+    app_id       INTEGER NOT NULL REFERENCES apps (id),
+    name         TEXT    NOT NULL,
+    hash         BLOB    NOT NULL UNIQUE CHECK (length(hash) = 32),
+    hint         TEXT    NOT NULL,
+    scopes       TEXT    NOT NULL CHECK (json_type(scopes) = 'array'),
+    expires_at   INTEGER,
+    created_at   INTEGER NOT NULL,
+    last_used_at INTEGER,
+    replaced_by  INTEGER,
+    updated_at   INTEGER NOT NULL DEFAULT 0
+);
+INSERT INTO "tokens" VALUES(1,1,'ci',X'F89B844D3883AE278425165CD7E4D8C00BDEE2FE2A5504A80769A5A912C27477','sgt_dQam','["read","write"]',NULL,1796034746028,1796034746384,NULL,1796034746028);
+INSERT INTO "tokens" VALUES(2,1,'old',X'48F003A9404A565660ADEF97B3C75C6AC8035E8CC80C1D4E5D5AAAB65392D536','sgt_mrzG','[]',1796034747062,1796034746062,NULL,NULL,1796034746062);
+INSERT INTO "tokens" VALUES(3,2,'',X'F8391B81074A1641F0DD3CF5563CB66C3E7E94A4FF297DF80AAA0DE07B1FD09F','sgt_79Gs','[]',NULL,1796034746112,NULL,NULL,1796034746112);
+CREATE TABLE users (
+    id                  INTEGER PRIMARY KEY AUTOINCREMENT,
+    name                TEXT    NOT NULL UNIQUE,
+    role                TEXT    NOT NULL CHECK (role IN ('viewer', 'operator', 'admin')),
+    is_enabled          BOOLEAN NOT NULL,
+    password            TEXT,
+    password_changed_at INTEGER,
+    last_signed_in_at   INTEGER,
+    created_at          INTEGER NOT NULL,
+    updated_at          INTEGER NOT NULL
+);
+INSERT INTO "users" VALUES(1,'jane','operator',1,'$argon2id$v=19$m=19456,t=2,p=1$0eDgRJnqWaPAesG62jTJnQ$3P8eVRNC9xrKD1+9K/Ldd9FK1m7ATRsBFKTY3Ea46+k',1796034746329,NULL,1796034746329,1796034746329);
+CREATE TABLE versions (
+    id        INTEGER PRIMARY KEY AUTOINCREMENT,
+    kind      TEXT    NOT NULL,
+    thing_id  INTEGER NOT NULL,
+    revision  INTEGER NOT NULL,
+    namespace TEXT    NOT NULL,
+    name      TEXT    NOT NULL,
+    hint      TEXT,
+    change    TEXT    NOT NULL CHECK (change IN ('created', 'changed', 'deleted', 'found')),
+    content   TEXT    CHECK (json_type(content) = 'object'),
+    UNIQUE (kind, thing_id, revision)
+);
+INSERT INTO "versions" VALUES(1,'plugin',1,1,'','lab',NULL,'created','{"id":1,"namespace":"","name":"lab","description":"Kept: ä, \"quotes\" and a line","command":"file://@PROGRAMS@/sidegate-plugin-lab","slug":"lab","config":"{\"api_key\":\"$sealed:AZSYK-NoQC5j1lHVQLPaFJtPZf1YSPKOri72R5cuAwZitWv_NLE0QIu1ZfLBIaXg2nE\",\"limits\":{\"n\":[1,2.5,null]},\"require_auth\":\"true\",\"slug\":\"lab\"}","options":"{\"pass_token\":\"true\",\"stream_timeout\":\"1h\"}","hook_type":"custom_endpoint","hook_types":"[\"custom_endpoint\"]","service_scopes":"[\"kv.readwrite\"]","is_active":true,"reloads":0,"public_endpoints":"[]","secret_settings":"[]","managed_by":"","created_at":1796034744893,"updated_at":1796034744893}');
+INSERT INTO "versions" VALUES(2,'plugin',2,2,'','open',NULL,'created','{"id":2,"namespace":"","name":"open","description":"","command":"file://@PROGRAMS@/sidegate-plugin-lab","slug":"open-2","config":"{\"slug\":\"open-2\"}","options":"{}","hook_type":"custom_endpoint","hook_types":"[\"custom_endpoint\"]","service_scopes":"[]","is_active":true,"reloads":0,"public_endpoints":"[]","secret_settings":"[]","managed_by":"","created_at":1796034745187,"updated_at":1796034745187}');
+INSERT INTO "versions" VALUES(3,'plugin',3,3,'','off',NULL,'created','{"id":3,"namespace":"","name":"off","description":"","command":"file:///nonexistent/program","slug":"off","config":"{\"slug\":\"off\"}","options":"{}","hook_type":"custom_endpoint","hook_types":"[\"custom_endpoint\"]","service_scopes":"[]","is_active":true,"reloads":0,"public_endpoints":"[]","secret_settings":"[]","managed_by":"","created_at":1796034745470,"updated_at":1796034745470}');
+INSERT INTO "versions" VALUES(4,'plugin',3,4,'','off',NULL,'changed','{"id":3,"namespace":"","name":"off","description":"","command":"file:///nonexistent/program","slug":"off","config":"{\"slug\":\"off\"}","options":"{}","hook_type":"custom_endpoint","hook_types":"[\"custom_endpoint\"]","service_scopes":"[]","is_active":false,"reloads":0,"public_endpoints":"[]","secret_settings":"[]","managed_by":"","created_at":1796034745470,"updated_at":1796034745654}');
+INSERT INTO "versions" VALUES(5,'app',1,5,'','billing',NULL,'created','{"id":1,"namespace":"","name":"billing","description":"who pays","owner_email":"ops@example.com","is_active":true,"monthly_budget":"12.5","rate_limit":600,"metadata":"{\"mcp_access\":\"allowed\",\"tiers\":[\"a\",{\"b\":null}]}","max_staleness":null,"managed_by":"","created_at":1796034745852,"updated_at":1796034745852}');
+INSERT INTO "versions" VALUES(6,'app',2,6,'','idle',NULL,'created','{"id":2,"namespace":"","name":"idle","description":"","owner_email":"idle@example.com","is_active":true,"monthly_budget":"0","rate_limit":0,"metadata":"{}","max_staleness":null,"managed_by":"","created_at":1796034745922,"updated_at":1796034745922}');
+INSERT INTO "versions" VALUES(7,'token',1,7,'','ci','sgt_dQam','created',NULL);
+INSERT INTO "versions" VALUES(8,'token',2,8,'','old','sgt_mrzG','created',NULL);
+INSERT INTO "versions" VALUES(9,'token',3,9,'','','sgt_79Gs','created',NULL);
+INSERT INTO "versions" VALUES(10,'app',2,10,'','idle',NULL,'changed','{"id":2,"namespace":"","name":"idle","description":"","owner_email":"idle@example.com","is_active":false,"monthly_budget":"0","rate_limit":0,"metadata":"{}","max_staleness":null,"managed_by":"","created_at":1796034745922,"updated_at":1796034746180}');
+CREATE UNIQUE INDEX data_keys_in_use ON data_keys (namespace) WHERE retired_at IS NULL;
+CREATE INDEX audit_by_time ON audit (at);
+CREATE INDEX tokens_by_app ON tokens (app_id, id);
+CREATE INDEX plugin_kv_sizes ON plugin_kv (plugin_id, expires_at, bytes);
+CREATE INDEX plugin_kv_expiry ON plugin_kv (expires_at) WHERE expires_at IS NOT NULL;
+CREATE INDEX apps_by_name ON apps (name);
+CREATE INDEX plugins_by_name ON plugins (name);
+CREATE INDEX revisions_by_namespace ON revisions (namespace, revision);
+CREATE INDEX versions_by_revision ON versions (revision);
+CREATE UNIQUE INDEX sealed_keys_in_use ON sealed_keys (purpose) WHERE state = 'current';
+CREATE INDEX edge_reports_by_number ON edge_reports (number);
+CREATE INDEX console_sessions_by_user ON console_sessions (user_id);
+CREATE INDEX console_sessions_by_admin_token ON console_sessions (admin_token_id);
+CREATE INDEX console_links_by_user ON console_links (user_id);
+CREATE INDEX console_links_by_admin_token ON console_links (admin_token_id);
+DELETE FROM "sqlite_sequence";
+INSERT INTO "sqlite_sequence" VALUES('data_keys',2);
+INSERT INTO "sqlite_sequence" VALUES('revisions',11);
+INSERT INTO "sqlite_sequence" VALUES('plugins',3);
+INSERT INTO "sqlite_sequence" VALUES('versions',10);
+INSERT INTO "sqlite_sequence" VALUES('audit',11);
+INSERT INTO "sqlite_sequence" VALUES('admin_settings',2);
+INSERT INTO "sqlite_sequence" VALUES('apps',2);
+INSERT INTO "sqlite_sequence" VALUES('tokens',3);
+INSERT INTO "sqlite_sequence" VALUES('users',1);
+COMMIT;
