@@ -1,0 +1,384 @@
+//! One process, owned by one task, which ends it: when its session ends, when nobody used it for long, and with the plugin.
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::process::Stdio;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use futures_util::{StreamExt as _, stream};
+use sidegate_sdk::tracing;
+use tokio::io::{
+    AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _, AsyncWriteExt as _, BufReader,
+};
+use tokio::process::{Child, ChildStdin, Command};
+use tokio::sync::{Notify, mpsc};
+use tokio::time::timeout;
+
+use super::group::Group;
+use super::history::{History, LISTENER};
+use super::{Program, lock};
+use crate::era::meta;
+use crate::failure::Failure;
+use crate::message::{Id, Message};
+use crate::reply::{Event, Events};
+
+/// Messages that wait for a slow reader; more of them are left out, but for answers.
+const WAITING: usize = 64;
+/// How long an answer waits for a slow client, and a message for a process that does not read.
+const PATIENCE: Duration = Duration::from_secs(10);
+const STDERR_LINE: u64 = 4096;
+/// Some programs greet on their stdout; one that writes more lines than this that are no messages, in a row, is none.
+const MOST_ODD_LINES: u32 = 100;
+/// Questions whose clients went away are forgotten when there are more than so many.
+const MOST_ASKED: usize = 100;
+
+type Told = mpsc::Sender<Result<Event, Failure>>;
+
+/// A question that is not answered yet.
+struct Open {
+    /// The number of its stream, where that is kept.
+    stream: u64,
+    told: Told,
+}
+
+/// Who waits for what.
+#[derive(Default)]
+struct Waiting {
+    asked: HashMap<Id, Open>,
+    /// The question that was asked last, to which belongs what is said beside answers.
+    last: Option<Id>,
+    listener: Option<Told>,
+    /// What its client may still ask for; none where questions of several clients share the process, and tell by their
+    /// numbers what is theirs.
+    history: Option<History>,
+}
+
+impl Waiting {
+    /// Whether somebody still waits for an answer.
+    fn is_asked(&self) -> bool {
+        self.asked.values().any(|open| !open.told.is_closed())
+    }
+
+    /// Whom a message is for, by the number of a question that it names; what names none is for the only one.
+    fn meant(&self, message: &Message) -> Option<Told> {
+        let Message::Notification { params, .. } = message else { return None };
+        let params = params.as_ref();
+        let token = params.and_then(|params| params.get::<Id>("progressToken"));
+        let envelope = params.and_then(|params| params.object("_meta"));
+        let number = token.or_else(|| envelope.and_then(|own| own.get::<Id>(meta::SUBSCRIPTION)));
+        let mut open = self.asked.values().map(|open| &open.told).filter(|told| !told.is_closed());
+        match number {
+            Some(number) => self.asked.get(&number).map(|open| open.told.clone()),
+            None => open.next().filter(|_| self.asked.len() == 1).cloned(),
+        }
+    }
+
+    /// The stream of a session on which a message goes, and who reads it now, if anybody.
+    fn stream_of(&mut self, message: &Message) -> Option<(u64, Option<Told>)> {
+        if let Message::Answer { id, .. } = message {
+            let open = self.asked.remove(id.as_ref()?)?;
+            return Some((open.stream, Some(open.told)));
+        }
+        let last = self.last.as_ref().and_then(|id| self.asked.get(id));
+        let is_read = |open: &&Open| !open.told.is_closed();
+        let last = last.or_else(|| self.asked.values().find(is_read));
+        if let Some(open) = last.filter(is_read) {
+            return Some((open.stream, Some(open.told.clone())));
+        }
+        if let Some(told) = self.listener.as_ref().filter(|told| !told.is_closed()) {
+            return Some((LISTENER, Some(told.clone())));
+        }
+        let heard = self.listener.as_ref().map(|_| LISTENER);
+        Some((last.map(|open| open.stream).or(heard)?, None))
+    }
+
+    /// Whom a message is for, and what they get.
+    fn passed(&mut self, message: Message) -> Option<(Told, Event)> {
+        if self.history.is_none() {
+            let told = match &message {
+                Message::Answer { id, .. } => self.asked.remove(id.as_ref()?)?.told,
+                other => self.meant(other)?,
+            };
+            return Some((told, message.into()));
+        }
+        let (stream, told) = self.stream_of(&message)?;
+        let event = self.history.as_mut()?.add(stream, message);
+        Some((told?, event))
+    }
+
+    /// Makes place for another question.
+    fn tidy(&mut self) {
+        if self.history.is_none() || self.asked.len() >= MOST_ASKED {
+            self.asked.retain(|_, open| !open.told.is_closed());
+        }
+        if let Some(history) = &mut self.history {
+            history.forget(|stream| self.asked.values().any(|open| open.stream == stream));
+        }
+    }
+}
+
+/// A process of a session.
+pub(super) struct Process {
+    lines: mpsc::Sender<String>,
+    waiting: Arc<Mutex<Waiting>>,
+    used: Arc<Notify>,
+    over: Arc<Notify>,
+    next: AtomicI64,
+}
+
+impl Process {
+    /// Starts it; `forget` is called when it has ended.
+    pub(super) fn start(
+        program: &Program,
+        history: Option<History>,
+        forget: impl FnOnce() + Send + 'static,
+    ) -> Result<Self, Failure> {
+        let mut command = Command::new(&program.command);
+        command.args(&program.args).env_clear().envs(program.env.iter().cloned());
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let spawned = command.process_group(0).kill_on_drop(true).spawn();
+        let mut child = spawned.map_err(|error| Failure::Away(error.to_string()))?;
+        let group = Group::of(&child);
+        let (stdin, stdout) = (child.stdin.take(), child.stdout.take());
+        let (Some(stdin), Some(stdout), Some(stderr)) = (stdin, stdout, child.stderr.take()) else {
+            return Err(Failure::Away("it has no pipes".to_owned()));
+        };
+        let (lines, to_write) = mpsc::channel(WAITING);
+        let waiting = Arc::new(Mutex::new(Waiting { history, ..Waiting::default() }));
+        let (used, over) = (Arc::default(), Arc::default());
+        let process = Self { lines, waiting, used, over, next: AtomicI64::new(1) };
+        tokio::spawn(log_lines(program.server.clone(), stderr));
+        let (most, used) = (program.most_bytes, Arc::clone(&process.used));
+        let reading =
+            read(stdout, Arc::clone(&process.waiting), program.server.clone(), most, used);
+        let life = Life {
+            group,
+            child,
+            server: program.server.clone(),
+            longest_idle: program.longest_idle,
+            waiting: Arc::clone(&process.waiting),
+            used: Arc::clone(&process.used),
+            over: Arc::clone(&process.over),
+        };
+        let waiting = Arc::clone(&process.waiting);
+        tokio::spawn(async move {
+            life.run(reading, write(stdin, to_write)).await;
+            // Whoever still waits learns that nothing comes.
+            let left = std::mem::take(&mut *lock(&waiting));
+            for open in left.asked.into_values() {
+                let _ = open.told.try_send(Err(Failure::Ended));
+            }
+            forget();
+        });
+        Ok(process)
+    }
+
+    /// Asks, and gives what comes up to the answer. First comes an id from which to go on, where the client knows events
+    /// without a message.
+    pub(super) async fn ask(
+        &self,
+        question: &Id,
+        message: &Message,
+        knows_bare: bool,
+    ) -> Result<Events, Failure> {
+        let (told, events) = mpsc::channel(WAITING);
+        let mut first = None;
+        {
+            let mut waiting = lock(&self.waiting);
+            waiting.tidy();
+            let mut stream = LISTENER;
+            if let Some(history) = &mut waiting.history {
+                let (number, id) = history.begin();
+                stream = number;
+                first = knows_bare.then(|| Event { id: Some(id), ..Event::default() });
+            }
+            waiting.asked.insert(question.clone(), Open { stream, told });
+            waiting.last = Some(question.clone());
+        }
+        self.tell(message).await?;
+        Ok(received(first.into_iter().collect(), events))
+    }
+
+    /// Writes a message.
+    pub(super) async fn tell(&self, message: &Message) -> Result<(), Failure> {
+        self.used.notify_one();
+        let sent = timeout(PATIENCE, self.lines.send(message.to_json())).await;
+        match sent {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(_)) => Err(Failure::Away("its process has ended".to_owned())),
+            Err(_) => Err(Failure::Slow),
+        }
+    }
+
+    /// Writes a message, if there is room for it.
+    pub(super) fn tell_soon(&self, message: &Message) {
+        if self.lines.try_send(message.to_json()).is_err() {
+            tracing::debug!("a process does not take a message");
+        }
+    }
+
+    /// A number that no other question has.
+    pub(super) fn number(&self) -> i64 {
+        self.next.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Whether it reads no more.
+    pub(super) fn has_ended(&self) -> bool {
+        self.lines.is_closed()
+    }
+
+    pub(super) fn listen(&self) -> Events {
+        self.used.notify_one();
+        let (told, events) = mpsc::channel(WAITING);
+        lock(&self.waiting).listener = Some(told);
+        received(Vec::new(), events)
+    }
+
+    /// Goes on with a stream after the event with this id; `None` where that is not known any more.
+    pub(super) fn resume(&self, id: &str) -> Option<Events> {
+        self.used.notify_one();
+        let (told, events) = mpsc::channel(WAITING);
+        let mut waiting = lock(&self.waiting);
+        let (stream, missed) = waiting.history.as_ref()?.after(id)?;
+        if stream == LISTENER {
+            waiting.listener = Some(told);
+        } else if let Some(open) = waiting.asked.values_mut().find(|open| open.stream == stream) {
+            // Whoever read it so far reads no more, if the connection is there at all.
+            open.told = told;
+        }
+        Some(received(missed, events))
+    }
+
+    pub(super) fn end(&self) {
+        self.over.notify_one();
+    }
+}
+
+fn received(first: Vec<Event>, events: mpsc::Receiver<Result<Event, Failure>>) -> Events {
+    let rest = stream::unfold(events, |mut events| async move {
+        let event = events.recv().await?;
+        Some((event, events))
+    });
+    Box::pin(stream::iter(first.into_iter().map(Ok)).chain(rest))
+}
+
+/// What the owner of a process has.
+struct Life {
+    /// Before the child, whose number could be another's once it is reaped.
+    group: Group,
+    child: Child,
+    server: String,
+    longest_idle: Duration,
+    waiting: Arc<Mutex<Waiting>>,
+    used: Arc<Notify>,
+    over: Arc<Notify>,
+}
+
+impl Life {
+    /// Up to the end of the process.
+    async fn run(mut self, reading: impl Future<Output = ()>, writing: impl Future<Output = ()>) {
+        let idle = async {
+            let used = || timeout(self.longest_idle, self.used.notified());
+            while used().await.is_ok() || lock(&self.waiting).is_asked() {}
+        };
+        let why = tokio::select! {
+            () = reading => "it closed its stdout",
+            () = writing => "it does not read",
+            () = idle => "nobody used it for long",
+            () = self.over.notified() => "its session ended",
+        };
+        // Its stdin is closed by now, which asks it to end.
+        if !self.group.end(&mut self.child).await {
+            tracing::warn!(server = self.server, "a process could not be ended");
+        }
+        tracing::info!(server = self.server, why, "a process has ended");
+    }
+}
+
+async fn write(mut stdin: ChildStdin, mut lines: mpsc::Receiver<String>) {
+    while let Some(mut line) = lines.recv().await {
+        line.push('\n');
+        if stdin.write_all(line.as_bytes()).await.is_err() || stdin.flush().await.is_err() {
+            return;
+        }
+    }
+}
+
+/// Reads up to the end, or to what is no message: after that nobody knows where the next one begins.
+async fn read(
+    stdout: impl AsyncRead + Unpin,
+    waiting: Arc<Mutex<Waiting>>,
+    server: String,
+    most: usize,
+    used: Arc<Notify>,
+) {
+    let mut lines = BufReader::new(stdout);
+    let mut line = Vec::new();
+    let mut odd = 0;
+    loop {
+        line.clear();
+        let read = (&mut lines).take(most as u64 + 1).read_until(b'\n', &mut line).await;
+        match read {
+            Ok(0) | Err(_) => return,
+            Ok(read) if read > most => {
+                tracing::warn!(server, most, "a message is too long");
+                return;
+            }
+            Ok(_) if line.iter().all(u8::is_ascii_whitespace) => continue,
+            Ok(_) => {}
+        }
+        match Message::parse(&line) {
+            Ok(message) => {
+                odd = 0;
+                let is_answer = matches!(message, Message::Answer { .. });
+                pass_on(&waiting, message, &server).await;
+                if is_answer {
+                    // Its client may go on from here.
+                    used.notify_one();
+                }
+            }
+            Err(why) => {
+                tracing::warn!(server, why = why.text, "a line is no message; left out");
+                odd += 1;
+                if odd > MOST_ODD_LINES {
+                    return;
+                }
+            }
+        }
+    }
+}
+
+/// Answers go to who asked, and all else to the question that was asked last, or to who listens.
+async fn pass_on(waiting: &Mutex<Waiting>, message: Message, server: &str) {
+    let is_answer = matches!(message, Message::Answer { .. });
+    let passed = lock(waiting).passed(message);
+    let Some((told, event)) = passed else {
+        tracing::debug!(server, "nobody waits for a message");
+        return;
+    };
+    let is_taken = if is_answer {
+        timeout(PATIENCE, told.send(Ok(event))).await.is_ok()
+    } else {
+        told.try_send(Ok(event)).is_ok()
+    };
+    if !is_taken {
+        tracing::warn!(server, "a client is too slow; a message is left out");
+    }
+}
+
+async fn log_lines(server: String, stderr: impl AsyncRead + Unpin) {
+    let mut lines = BufReader::new(stderr);
+    let mut line = Vec::new();
+    loop {
+        line.clear();
+        match (&mut lines).take(STDERR_LINE).read_until(b'\n', &mut line).await {
+            Ok(0) | Err(_) => return,
+            Ok(_) => {
+                let line = String::from_utf8_lossy(&line);
+                tracing::info!(server, line = line.trim_end(), "a server says");
+            }
+        }
+    }
+}
