@@ -27,6 +27,11 @@ impl Admin {
         Self { addr }
     }
 
+    /// Where it is.
+    pub fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
     /// Registers a program as the plugin of the benchmark and waits until it serves.
     ///
     /// # Errors
@@ -35,7 +40,15 @@ impl Admin {
         let command = format!("file://{}", program.display());
         let config = json!({"slug": "bench", "routes": routes.to_string()});
         let plugin = json!({"name": "bench", "command": command, "config": config});
-        self.call("POST", "plugins", &plugin).await?;
+        self.register(&plugin).await
+    }
+
+    /// Registers the first plugin and waits until it serves.
+    ///
+    /// # Errors
+    /// When it is refused or does not serve.
+    pub(crate) async fn register(&self, plugin: &Value) -> Result<()> {
+        self.call("POST", "plugins", plugin).await?;
         self.wait_ready(None).await?;
         Ok(())
     }
@@ -81,7 +94,11 @@ impl Admin {
         }
     }
 
-    async fn call(&self, method: &str, path: &str, body: &Value) -> Result<Value> {
+    /// Calls it; gives the `data` of the answer.
+    ///
+    /// # Errors
+    /// When it is refused, or takes too long.
+    pub(crate) async fn call(&self, method: &str, path: &str, body: &Value) -> Result<Value> {
         let answer = timeout(CALL, self.exchange(method, path, body)).await;
         let answer = answer.with_context(|| format!("{method} {path} took too long"))??;
         let (head, body) = answer.split_once("\r\n\r\n").context("an answer of the admin API")?;

@@ -20,7 +20,8 @@ pub fn target_folder() -> Result<PathBuf> {
 /// # Errors
 /// When Cargo fails.
 pub fn all() -> Result<()> {
-    cargo(&root(), &target_folder()?, &["-p", "sidegate", "-p", "sidegate-bench", "--bins"])
+    let what = ["-p", "sidegate", "-p", "sidegate-plugin-mcp", "-p", "sidegate-bench", "--bins"];
+    cargo(&root(), &target_folder()?, &what)
 }
 
 /// Runs `cargo build` in a folder, for another target folder.

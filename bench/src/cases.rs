@@ -3,7 +3,10 @@
 
 pub mod calls;
 pub mod idle;
+pub mod jwt;
 pub mod logged;
+pub mod mcp_call;
+pub mod mcp_sessions;
 pub mod reload;
 pub mod scale;
 pub mod shards;

@@ -87,11 +87,11 @@ impl Contestant {
     }
 }
 
-/// Whether it is one of the plugins of the benchmark. The kernel keeps 15 characters of a name.
+/// Whether it is one of the plugins that are measured. The kernel keeps 15 characters of a name.
 fn is_plugin(pid: u32) -> bool {
     let name = fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
     let name = name.trim_end();
-    ["bench-plugin", "bench-tonic-plugin"]
+    ["bench-plugin", "bench-tonic-plugin", "sidegate-plugin-mcp"]
         .iter()
         .any(|known| known.get(..15).unwrap_or(known) == name)
 }

@@ -1,8 +1,10 @@
 //! A client of HTTP/1.1 that does as little as possible for a request: it writes prepared bytes,
 //! reads status and length, and counts the body. So the load's own core is never the limit.
 
+use crate::dechunk::Dechunker;
 use std::io;
 use std::net::SocketAddr;
+use std::ops::Range;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
@@ -95,9 +97,12 @@ impl Connection {
                 break head;
             }
         };
-        if head.status != 200 || head.body != Some(expected) {
+        if head.status != 200 || head.body.is_some_and(|length| length != expected) {
             let text = String::from_utf8_lossy(&self.buffer[..filled.min(600)]);
             return Err(io::Error::other(format!("wanted 200 and {expected} bytes, got {text}")));
+        }
+        if head.body.is_none() {
+            return self.chunks(head.length..filled, expected).await;
         }
         let mut seen = filled - head.length;
         while seen < expected {
@@ -111,6 +116,51 @@ impl Connection {
             return Err(io::Error::other("the answer is longer than it said"));
         }
         Ok(())
+    }
+
+    /// Reads a chunked body; its beginning is in the buffer.
+    async fn chunks(&mut self, mut piece: Range<usize>, expected: usize) -> io::Result<()> {
+        let (mut dechunker, mut content) = (Dechunker::new(), Vec::with_capacity(expected));
+        loop {
+            let fed = dechunker.feed(&self.buffer[piece], &mut content);
+            fed.map_err(io::Error::other)?;
+            if dechunker.is_over() {
+                break;
+            }
+            piece = 0..self.stream.read(&mut self.buffer).await?;
+            if piece.is_empty() {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+        }
+        if content.len() == expected {
+            return Ok(());
+        }
+        let text = String::from_utf8_lossy(&content[..content.len().min(600)]).into_owned();
+        Err(io::Error::other(format!("wanted {expected} bytes, got {text}")))
+    }
+
+    /// Sends a request and gives the head of the answer, before whose body nothing is waited for.
+    ///
+    /// # Errors
+    /// When the connection ends.
+    pub async fn head_of(&mut self, request: &[u8]) -> io::Result<String> {
+        self.stream.write_all(request).await?;
+        let mut filled = 0;
+        loop {
+            let read = self.stream.read(&mut self.buffer[filled..]).await?;
+            if read == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+            filled += read;
+            if let Some(head) = Head::read(&self.buffer[..filled]) {
+                return Ok(String::from_utf8_lossy(&self.buffer[..head.length]).into_owned());
+            }
+        }
+    }
+
+    /// Reads nothing more and keeps the connection.
+    pub fn stall(self) -> TcpStream {
+        self.stream
     }
 
     /// Sends a request and gives the body of the answer, which has to be a 200 with a length.
@@ -164,5 +214,25 @@ mod tests {
         let text = String::from_utf8(request("POST", "/echo", Some("t"), b"abc")).unwrap();
         assert!(text.contains("Content-Length: 3\r\n") && text.ends_with("\r\n\r\nabc"));
         assert!(text.contains("Authorization: Bearer t\r\n"));
+    }
+
+    /// What a server says to the first request that it gets.
+    async fn answered(answer: &'static [u8], expected: usize) -> io::Result<()> {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+        let mut connection = Connection::open(listener.local_addr()?).await?;
+        let (mut stream, _) = listener.accept().await?;
+        stream.write_all(answer).await?;
+        drop(stream);
+        connection.exchange(b"GET / HTTP/1.1\r\n\r\n", expected).await
+    }
+
+    #[tokio::test]
+    async fn an_answer_in_chunks_counts_when_it_is_whole_and_as_long_as_it_should() {
+        let whole = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n";
+        answered(whole, 5).await.unwrap();
+        assert!(answered(whole, 4).await.is_err());
+        assert!(answered(&whole[..whole.len() - 5], 5).await.is_err());
+        let failed = b"HTTP/1.1 503 No\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n";
+        assert!(answered(failed, 0).await.is_err());
     }
 }

@@ -12,6 +12,9 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 use tokio::task::{JoinSet, LocalSet};
 
+/// Length of what the gateway says of its health.
+const HEALTH_BYTES: usize = r#"{"service":"sidegate","status":"ok"}"#.len();
+
 /// Requests that are asked again and again.
 #[derive(Debug, Clone)]
 pub struct Asked {
@@ -124,6 +127,58 @@ async fn measure_here(contestant: &Contestant, asked: &Asked, span: Span) -> Res
         ended??;
     }
     Ok(slice)
+}
+
+/// Asks each of these once, spread over connections that are open and warm, and measures what that cost.
+///
+/// # Errors
+/// With the first answer that is not as it should be, or when there are fewer requests than connections.
+pub async fn measure_once(
+    contestant: &Contestant,
+    requests: &[Rc<[u8]>],
+    expected: usize,
+    connections: usize,
+) -> Result<Slice> {
+    ensure!(requests.len() >= connections, "each connection has something to ask");
+    let local = LocalSet::new();
+    local.run_until(measure_once_here(contestant, requests, expected, connections)).await
+}
+
+async fn measure_once_here(
+    contestant: &Contestant,
+    requests: &[Rc<[u8]>],
+    expected: usize,
+    connections: usize,
+) -> Result<Slice> {
+    let health = crate::http::request("GET", "/health", None, b"");
+    let mut open = Vec::new();
+    for _ in 0..connections {
+        let mut connection = Connection::open(contestant.addr).await?;
+        connection.exchange(&health, HEALTH_BYTES).await?;
+        open.push(connection);
+    }
+    let seen = Rc::new(RefCell::new(Histogram::default()));
+    let begin = Moment::now(contestant)?;
+    let mut clients = JoinSet::new();
+    let each = requests.len().div_ceil(connections);
+    for (mut connection, own) in open.into_iter().zip(requests.chunks(each)) {
+        let (own, seen) = (own.to_vec(), seen.clone());
+        clients.spawn_local(async move {
+            for request in own {
+                let began = Instant::now();
+                connection.exchange(&request, expected).await?;
+                seen.borrow_mut().record(began.elapsed());
+            }
+            // Its end is not to be measured.
+            Ok::<_, anyhow::Error>(connection)
+        });
+    }
+    let mut kept = Vec::new();
+    while let Some(ended) = clients.join_next().await {
+        kept.push(ended??);
+    }
+    let seen = seen.take();
+    begin.slice(contestant, seen.count(), &seen)
 }
 
 /// Lets the clients work for a while; the first that fails ends it.

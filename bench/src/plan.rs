@@ -17,6 +17,8 @@ pub struct Plan {
     pub fine_span: Span,
     /// How many streams without events are opened.
     pub idle_streams: u64,
+    /// How many sessions of MCP are begun.
+    pub mcp_sessions: u64,
     /// How many events each stream of a flood has.
     pub flood_events: u64,
     /// How many events the stream has that a stalled neighbour must not harm.
@@ -43,6 +45,7 @@ impl Plan {
             span: if quick { span(100, 400) } else { span(300, 1200) },
             fine_span: span(50, 250),
             idle_streams: if full { 7000 } else { 2000 },
+            mcp_sessions: if full { 1000 } else { 300 },
             flood_events: if full { 1500 } else { 600 },
             innocent_events: if full { 1400 } else { 400 },
             many_tokens: if full { 100_000 } else { 10_000 },

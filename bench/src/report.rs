@@ -1,14 +1,15 @@
 //! A run as Markdown.
 
+use crate::cases::{idle, mcp_sessions};
 use crate::machine::Machine;
-use crate::results::{GATEWAY, MEDIAN_LATENCY, PLUGIN, Results, Row, Summary, Table};
+use crate::marks::Marks;
+use crate::results::{GATEWAY, MEDIAN_LATENCY, Memory, PLUGIN, Results, Row, Summary, Table};
 use crate::targets::{NGINX, Target, judge};
 use std::fmt::Write as _;
 
-/// Marks the part of a page that a run replaces.
-pub const BEGIN: &str = "<!-- begin of the report -->";
-/// Its end.
-pub const END: &str = "<!-- end of the report -->";
+/// Where it stands.
+pub const MARKS: Marks =
+    Marks { begin: "<!-- begin of the report -->", end: "<!-- end of the report -->" };
 
 /// The report.
 pub fn markdown(results: &Results, machine: &Machine, command: &str) -> String {
@@ -27,18 +28,6 @@ pub fn markdown(results: &Results, machine: &Machine, command: &str) -> String {
         text.push('\n');
     }
     text
-}
-
-/// `page` with the report in the place between [`BEGIN`] and [`END`]; only the report where the
-/// page has no such place.
-pub fn put_into(page: &str, report: &str) -> String {
-    let parts = page
-        .split_once(BEGIN)
-        .and_then(|(before, rest)| rest.split_once(END).map(|(_, after)| (before, after)));
-    match parts {
-        Some((before, after)) => format!("{before}{BEGIN}\n\n{report}{END}{after}"),
-        None => format!("{BEGIN}\n\n{report}{END}\n"),
-    }
 }
 
 fn head(text: &mut String, machine: &Machine, command: &str) {
@@ -131,24 +120,29 @@ fn cost(table: &Table, row: &Row) -> String {
     )
 }
 
+/// Each case with what was counted in it.
+const MEMORY: [(&str, &str, &str); 2] = [
+    (idle::IDLE, "streams", "each open stream without events"),
+    (mcp_sessions::SESSIONS, "sessions", "each session of MCP in which nothing is said"),
+];
+
 fn memory(text: &mut String, results: &Results) {
-    if results.memory.is_empty() {
-        return;
-    }
-    let _ = writeln!(
-        text,
-        "### idle-streams\n\nGrowth of resident memory for each open stream without events; memory \
-         of the kernel's sockets is not in it.\n\n\
-         | | streams | gateway KiB | plugin KiB |\n|---|---|---|---|"
-    );
-    for memory in &results.memory {
+    for (case, things, each) in MEMORY {
+        let mut all = results.memory.iter().filter(|memory| memory.case == case).peekable();
+        if all.peek().is_none() {
+            continue;
+        }
         let _ = writeln!(
             text,
-            "| {} | {} | {:.1} | {:.1} |",
-            memory.name, memory.streams, memory.gateway_kib, memory.plugin_kib
+            "### {case}\n\nGrowth of resident memory for {each}; memory of the kernel's sockets is not in \
+             it.\n\n| | {things} | gateway KiB | plugin KiB |\n|---|---|---|---|"
         );
+        for memory in all {
+            let Memory { name, count, gateway_kib, plugin_kib, .. } = memory;
+            let _ = writeln!(text, "| {name} | {count} | {gateway_kib:.1} | {plugin_kib:.1} |");
+        }
+        text.push('\n');
     }
-    text.push('\n');
 }
 
 fn trials(text: &mut String, results: &Results) {
@@ -204,13 +198,5 @@ mod tests {
         assert!(text.contains("| sidegate | 10.00 (10.00) | 1.00 |"), "{text}");
         assert!(text.contains("| naive | failed |"), "{text}");
         assert!(text.contains("| not measured |"), "{text}");
-    }
-
-    #[test]
-    fn a_run_replaces_its_part_of_the_page_and_nothing_else() {
-        let page = put_into(&format!("# Title\n{BEGIN}\nold\n{END}\nrest\n"), "new\n");
-        assert_eq!(page, format!("# Title\n{BEGIN}\n\nnew\n{END}\nrest\n"));
-        assert_eq!(put_into(&page, "new\n"), page);
-        assert_eq!(put_into("other", "new\n"), format!("{BEGIN}\n\nnew\n{END}\n"));
     }
 }

@@ -147,14 +147,16 @@ pub fn median_interval(mut values: Vec<f64>) -> (f64, f64) {
     interval
 }
 
-/// What open streams without events cost.
+/// What cost memory while nothing was done with it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Memory {
+    /// Its case, by which `--only` finds it.
+    pub case: &'static str,
     /// Of whom.
     pub name: String,
-    /// How many streams were open.
-    pub streams: u64,
-    /// Growth of the gateway's resident memory in KiB for each stream.
+    /// How many there were.
+    pub count: u64,
+    /// Growth of the gateway's resident memory in KiB for each.
     pub gateway_kib: f64,
     /// The same of the plugin.
     pub plugin_kib: f64,
@@ -184,7 +186,7 @@ pub struct Trial {
 pub struct Results {
     /// Costs and latencies.
     pub tables: Vec<Table>,
-    /// Idle streams.
+    /// Idle streams and sessions.
     pub memory: Vec<Memory>,
     /// Losses.
     pub trials: Vec<Trial>,

@@ -1,6 +1,9 @@
 //! The whole benchmark: every contestant, every case, and the results in one place.
 
-use crate::cases::{calls, idle, logged, reload, scale, shards, stalled, streams, unary};
+use crate::cases::{
+    calls, idle, jwt, logged, mcp_call, mcp_sessions, reload, scale, shards, stalled, streams,
+    unary,
+};
 use crate::contestant::Contestant;
 use crate::plan::Plan;
 use crate::program::beside;
@@ -38,6 +41,16 @@ pub async fn run(plan: &Plan) -> Result<Results> {
     }
     if plan.wants(shards::SHARDS) {
         results.tables.push(shards::run(plan).await?);
+    }
+    if plan.wants(jwt::JWT) {
+        results.tables.push(jwt::run(plan).await?);
+    }
+    if plan.wants(mcp_call::CALL) {
+        results.tables.push(mcp_call::run(plan, &subfolder(plan, "mcp-call")?).await?);
+    }
+    if plan.wants(mcp_sessions::SESSIONS) {
+        let folder = subfolder(plan, "mcp-sessions")?;
+        results.memory.extend(mcp_sessions::run(plan, &folder).await?);
     }
     results.tables.extend(scale::run(plan).await?);
     notes(plan, &mut results);
@@ -137,6 +150,14 @@ fn notes(plan: &Plan, results: &mut Results) {
              the load has nothing to do."
                 .to_owned(),
         );
+    }
+    if plan.wants(mcp_call::CALL) {
+        notes.push(format!(
+            "In `{}` the first two rows ask the MCP server itself, whose processor time is in the column \
+             \"gateway\" there; the last one asks the same server through gateway and plugin, each call with a \
+             line of the log.",
+            mcp_call::CALL
+        ));
     }
     if plan.wants(shards::SHARDS) {
         notes.push("`shards` has both cores and shares them with the load.".to_owned());

@@ -68,6 +68,17 @@ impl Sidegate {
     /// # Errors
     /// When it does not.
     pub async fn start(&self, folder: &Path) -> Result<Contestant> {
+        let contestant = self.start_without_plugin(folder).await?;
+        let admin = contestant.admin.as_ref().context("ours has an admin API")?;
+        admin.add_plugin(&self.plugin, self.routes).await?;
+        serves(contestant).await
+    }
+
+    /// Starts it alone.
+    ///
+    /// # Errors
+    /// When it does not come up.
+    pub async fn start_without_plugin(&self, folder: &Path) -> Result<Contestant> {
         let folder = private_folder(folder, &self.name)?;
         let (data, ready) = (folder.join("data"), folder.join("ready.json"));
         fs::DirBuilder::new().mode(0o700).create(&data)?;
@@ -89,15 +100,12 @@ impl Sidegate {
             addr.with_context(|| format!("{key} in the ready file: {said}"))
         };
         let admin = Admin::new(addr("admin_addr")?);
-        admin.add_plugin(&self.plugin, self.routes).await?;
         if tokens.is_empty() {
             tokens.push(admin.token().await?);
         }
         let name = self.name.clone();
         let addr = addr("gateway_addr")?;
-        let contestant =
-            Contestant { name, addr, tokens, admin: Some(admin), gateway, backend: None };
-        serves(contestant).await
+        Ok(Contestant { name, addr, tokens, admin: Some(admin), gateway, backend: None })
     }
 }
 
@@ -214,7 +222,7 @@ pub async fn hyper(folder: &Path) -> Result<Contestant> {
 /// The token that those know who have no admin API.
 const TOKEN: &str = "sgt_the-benchmarks-own-token-of-a-usual-length-";
 
-fn plain(
+pub(crate) fn plain(
     name: &str,
     addr: SocketAddr,
     gateway: Program,
@@ -242,7 +250,7 @@ async fn serves(contestant: Contestant) -> Result<Contestant> {
     Ok(contestant)
 }
 
-fn private_folder(below: &Path, name: &str) -> Result<PathBuf> {
+pub(crate) fn private_folder(below: &Path, name: &str) -> Result<PathBuf> {
     let letters = name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' });
     let folder = below.join(letters.collect::<String>());
     let made = fs::DirBuilder::new().mode(0o700).create(&folder);

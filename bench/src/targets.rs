@@ -1,8 +1,10 @@
 //! What the gateway has to reach, and whether it did. All of them are ratios within one run but the
 //! memory and the losses.
 
-use crate::cases::{calls, logged, scale, shards, streams, unary};
-use crate::results::{Figure, GATEWAY, MEDIAN_LATENCY, PLUGIN, Ratio, Results};
+use crate::cases::{
+    calls, idle, jwt, logged, mcp_call, mcp_sessions, scale, shards, streams, unary,
+};
+use crate::results::{Figure, GATEWAY, MEDIAN_LATENCY, Memory, PLUGIN, Ratio, Results};
 
 /// How reports call the contestants that targets name.
 pub const OURS: &str = "sidegate";
@@ -68,7 +70,7 @@ impl std::fmt::Display for Verdict {
 type Compared = (&'static str, &'static str, &'static str, &'static str, Figure, f64, f64);
 
 #[rustfmt::skip]
-const COMPARED: [Compared; 12] = [
+const COMPARED: [Compared; 13] = [
     ("gateway CPU, small authenticated GET, 64 connections, to nginx", unary::AUTHENTICATED, OURS, NGINX, GATEWAY, 0.90, 0.70),
     ("the same with the access logs of both on, to nginx", logged::LOGGED, OURS, NGINX, GATEWAY, 0.90, 0.75),
     ("gateway CPU, small authenticated GET, to the naive gateway", unary::AUTHENTICATED, OURS, NAIVE, GATEWAY, 0.58, 0.42),
@@ -80,6 +82,7 @@ const COMPARED: [Compared; 12] = [
     ("CPU of 64 plugin calls at once, our HTTP/2 client to the `h2` crate", calls::MANY_AT_ONCE, calls::OWN, calls::H2, GATEWAY, 0.80, 0.60),
     ("gateway CPU, 2 shards to 1", shards::SHARDS, shards::TWO, shards::ONE, GATEWAY, 1.15, 1.05),
     ("gateway CPU, a route among 10,000 to one among 10", scale::ROUTES, scale::MANY, scale::FEW, GATEWAY, 1.05, 1.02),
+    ("gateway CPU, a JWT seen before, to a gateway token", jwt::JWT, jwt::SEEN, jwt::TOKEN, GATEWAY, 1.05, 1.02),
     ("gateway CPU, a token among very many to the only one", scale::TOKENS, scale::MANY, scale::FEW, GATEWAY, 1.05, 1.02),
 ];
 
@@ -103,7 +106,25 @@ pub fn judge(results: &Results) -> Vec<Target> {
             .zip(cost(logged::SILENT))
             .map(|(with, without)| exactly(with - without)),
     });
-    let memory = results.memory.iter().find(|memory| memory.name.starts_with(OURS));
+    let of_jwts = |name| results.table(jwt::JWT)?.row(name)?.median_of(GATEWAY);
+    let more = of_jwts(jwt::NEW).zip(of_jwts(jwt::TOKEN)).map(|(new, token)| new - token);
+    targets.push(Target {
+        figure: "gateway CPU, a JWT (ES256) seen for the first time, more than a gateway token",
+        unit: " µs",
+        must: 15.0,
+        stretch: 12.0,
+        measured: more.map(exactly),
+    });
+    targets.push(Target {
+        figure: "what of that is not the library's verification of the signature",
+        unit: " µs",
+        must: 15.0,
+        stretch: 12.0,
+        measured: more.zip(of_jwts(jwt::ALONE)).map(|(more, alone)| exactly(more - alone)),
+    });
+    targets.extend(mcp(results));
+    let of_idle = |memory: &&Memory| memory.case == idle::IDLE && memory.name.starts_with(OURS);
+    let memory = results.memory.iter().find(of_idle);
     targets.push(Target {
         figure: "gateway memory for each idle stream",
         unit: " KiB",
@@ -124,6 +145,32 @@ pub fn judge(results: &Results) -> Vec<Target> {
     targets
 }
 
+fn mcp(results: &Results) -> [Target; 2] {
+    let p50 = |name| results.table(mcp_call::CALL)?.row(name)?.median_of(MEDIAN_LATENCY);
+    let listening = results
+        .memory
+        .iter()
+        .find(|it| it.case == mcp_sessions::SESSIONS && it.name == mcp_sessions::LISTENING);
+    [
+        Target {
+            figure: "an MCP call at p50, more than at the server itself",
+            unit: " µs",
+            must: 1000.0,
+            stretch: 500.0,
+            measured: p50(mcp_call::THROUGH)
+                .zip(p50(mcp_call::DIRECTLY))
+                .map(|(through, directly)| exactly(through - directly)),
+        },
+        Target {
+            figure: "memory of gateway and plugin for each idle session of MCP, with a stream",
+            unit: " KiB",
+            must: 20.0,
+            stretch: 16.0,
+            measured: listening.map(|it| exactly(it.gateway_kib + it.plugin_kib)),
+        },
+    ]
+}
+
 fn exactly(value: f64) -> Ratio {
     Ratio { median: value, interval: (value, value), best: value }
 }
@@ -132,7 +179,7 @@ fn exactly(value: f64) -> Ratio {
 mod tests {
     use super::*;
     use crate::load::Slice;
-    use crate::results::{Memory, Table, Trial};
+    use crate::results::{Table, Trial};
 
     fn results(ours: f64, lost: u64) -> Results {
         let mut table = Table::new(unary::AUTHENTICATED, "request", [OURS, NGINX]);
@@ -140,7 +187,13 @@ mod tests {
             row.slices.push(Slice { gateway_us, ..Slice::default() });
         }
         let name = OURS.to_owned();
-        let memory = Memory { name: name.clone(), streams: 10, gateway_kib: 13.0, plugin_kib: 1.0 };
+        let memory = Memory {
+            case: idle::IDLE,
+            name: name.clone(),
+            count: 10,
+            gateway_kib: 13.0,
+            plugin_kib: 1.0,
+        };
         let trial = Trial {
             case: "stalled".to_owned(),
             name,
@@ -166,5 +219,26 @@ mod tests {
         assert_eq!(last(1), Some(Verdict::Missed));
         let nothing = judge(&Results::default());
         assert!(nothing.iter().all(|target| target.verdict() == Verdict::Unknown));
+    }
+
+    #[test]
+    fn a_call_of_mcp_is_judged_by_what_it_takes_more_and_a_session_by_all_that_it_holds() {
+        let mut table =
+            Table::new(mcp_call::CALL, "request", [mcp_call::DIRECTLY, mcp_call::THROUGH]);
+        for (row, p50) in table.rows.iter_mut().zip([100.0, 700.0]) {
+            row.slices.push(Slice { latency_us: [p50; 4], ..Slice::default() });
+        }
+        let of = |name: &str, kib| Memory {
+            case: mcp_sessions::SESSIONS,
+            name: name.to_owned(),
+            count: 1000,
+            gateway_kib: kib,
+            plugin_kib: 1.0,
+        };
+        let memory = vec![of(mcp_sessions::SILENT, 90.0), of(mcp_sessions::LISTENING, 20.0)];
+        let results = Results { tables: vec![table], memory, ..Results::default() };
+        let told =
+            mcp(&results).map(|target| (target.measured.map(|it| it.median), target.verdict()));
+        assert_eq!(told, [(Some(600.0), Verdict::Met), (Some(21.0), Verdict::Missed)]);
     }
 }

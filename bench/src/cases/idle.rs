@@ -40,8 +40,9 @@ pub async fn run(plan: &Plan, contestant: &Contestant) -> Result<Memory> {
     let grown = contestant.resident()?.since(before);
     let each = |kib: u64| kib as f64 / plan.idle_streams as f64;
     Ok(Memory {
+        case: IDLE,
         name: contestant.name.clone(),
-        streams: plan.idle_streams,
+        count: plan.idle_streams,
         gateway_kib: each(grown.gateway),
         plugin_kib: each(grown.plugin),
     })
