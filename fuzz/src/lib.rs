@@ -15,6 +15,7 @@ pub mod http2_client;
 pub mod mutate;
 pub mod paths;
 pub mod pieces;
+pub mod plugin_seal;
 pub mod search;
 pub mod snapshots;
 pub mod texts;
@@ -24,7 +25,7 @@ pub use search::search;
 pub use verdict::Verdict;
 
 use snapshots::{bootstrap, sync_manifest, sync_stream, trust_bundle};
-use texts::{admin_body, dsn, duration, handshake, join_token, log_line, manifest, options};
+use texts::{admin_body, dsn, duration, handshake, join_token, jwt, log_line, manifest, options};
 
 /// Something that reads foreign bytes.
 #[derive(Debug, Clone, Copy)]
@@ -35,29 +36,103 @@ pub struct Target {
     pub check: fn(&[u8]) -> Verdict,
     /// Words that belong into its inputs.
     pub words: &'static [&'static [u8]],
+    /// How many inputs a common machine tries in a second, unoptimised: what a search of so many seconds is made of.
+    pub inputs_per_second: u64,
 }
 
 /// All of them.
 pub const TARGETS: &[Target] = &[
-    Target { name: "admin_body", check: admin_body::check, words: admin_body::WORDS },
-    Target { name: "bootstrap", check: bootstrap::check, words: bootstrap::WORDS },
-    Target { name: "codec", check: codec::check, words: codec::WORDS },
-    Target { name: "dsn", check: dsn::check, words: dsn::WORDS },
-    Target { name: "duration", check: duration::check, words: duration::WORDS },
-    Target { name: "forwarded", check: forwarded::check, words: forwarded::WORDS },
-    Target { name: "guard", check: guard::check, words: guard::WORDS },
-    Target { name: "handshake", check: handshake::check, words: handshake::WORDS },
-    Target { name: "hpack", check: hpack::check, words: hpack::WORDS },
-    Target { name: "http1", check: http1::check, words: http1::WORDS },
-    Target { name: "http2_client", check: http2_client::check, words: http2_client::WORDS },
-    Target { name: "join_token", check: join_token::check, words: join_token::WORDS },
-    Target { name: "log_line", check: log_line::check, words: log_line::WORDS },
-    Target { name: "manifest", check: manifest::check, words: manifest::WORDS },
-    Target { name: "options", check: options::check, words: options::WORDS },
-    Target { name: "paths", check: paths::check, words: paths::WORDS },
-    Target { name: "sync_manifest", check: sync_manifest::check, words: sync_manifest::WORDS },
-    Target { name: "sync_stream", check: sync_stream::check, words: sync_stream::WORDS },
-    Target { name: "trust_bundle", check: trust_bundle::check, words: trust_bundle::WORDS },
+    Target {
+        name: "admin_body",
+        check: admin_body::check,
+        words: admin_body::WORDS,
+        inputs_per_second: 4_000,
+    },
+    Target {
+        name: "bootstrap",
+        check: bootstrap::check,
+        words: bootstrap::WORDS,
+        inputs_per_second: 3_000,
+    },
+    Target { name: "codec", check: codec::check, words: codec::WORDS, inputs_per_second: 10_000 },
+    Target { name: "dsn", check: dsn::check, words: dsn::WORDS, inputs_per_second: 20_000 },
+    Target {
+        name: "duration",
+        check: duration::check,
+        words: duration::WORDS,
+        inputs_per_second: 25_000,
+    },
+    Target {
+        name: "forwarded",
+        check: forwarded::check,
+        words: forwarded::WORDS,
+        inputs_per_second: 5_000,
+    },
+    Target { name: "guard", check: guard::check, words: guard::WORDS, inputs_per_second: 400 },
+    Target {
+        name: "handshake",
+        check: handshake::check,
+        words: handshake::WORDS,
+        inputs_per_second: 25_000,
+    },
+    Target { name: "hpack", check: hpack::check, words: hpack::WORDS, inputs_per_second: 700 },
+    Target { name: "http1", check: http1::check, words: http1::WORDS, inputs_per_second: 4_000 },
+    Target {
+        name: "http2_client",
+        check: http2_client::check,
+        words: http2_client::WORDS,
+        inputs_per_second: 2_500,
+    },
+    Target {
+        name: "join_token",
+        check: join_token::check,
+        words: join_token::WORDS,
+        inputs_per_second: 3_500,
+    },
+    Target { name: "jwt", check: jwt::check, words: jwt::WORDS, inputs_per_second: 2_000 },
+    Target {
+        name: "log_line",
+        check: log_line::check,
+        words: log_line::WORDS,
+        inputs_per_second: 8_000,
+    },
+    Target {
+        name: "manifest",
+        check: manifest::check,
+        words: manifest::WORDS,
+        inputs_per_second: 2_500,
+    },
+    Target {
+        name: "options",
+        check: options::check,
+        words: options::WORDS,
+        inputs_per_second: 2_000,
+    },
+    Target { name: "paths", check: paths::check, words: paths::WORDS, inputs_per_second: 5_000 },
+    Target {
+        name: "plugin_seal",
+        check: plugin_seal::check,
+        words: plugin_seal::WORDS,
+        inputs_per_second: 2_000,
+    },
+    Target {
+        name: "sync_manifest",
+        check: sync_manifest::check,
+        words: sync_manifest::WORDS,
+        inputs_per_second: 60_000,
+    },
+    Target {
+        name: "sync_stream",
+        check: sync_stream::check,
+        words: sync_stream::WORDS,
+        inputs_per_second: 2_000,
+    },
+    Target {
+        name: "trust_bundle",
+        check: trust_bundle::check,
+        words: trust_bundle::WORDS,
+        inputs_per_second: 6_000,
+    },
 ];
 
 /// Tries one input.

@@ -5,6 +5,7 @@ pub mod dsn;
 pub mod duration;
 pub mod handshake;
 pub mod join_token;
+pub mod jwt;
 pub mod log_line;
 pub mod manifest;
 pub mod options;

@@ -9,18 +9,21 @@ use sidegate_fuzz::http2_client::wire::Tamper;
 use sidegate_fuzz::search::{Budget, Start};
 use sidegate_fuzz::snapshots::{bootstrap, sync_manifest, sync_stream, trust_bundle};
 use sidegate_fuzz::texts::{
-    admin_body, dsn, duration, handshake, join_token, log_line, manifest, options,
+    admin_body, dsn, duration, handshake, join_token, jwt, log_line, manifest, options,
 };
 use sidegate_fuzz::{
-    TARGETS, Verdict, codec, forwarded, guard, hpack, http1, http2_client, paths, search,
+    TARGETS, Verdict, codec, forwarded, guard, hpack, http1, http2_client, paths, plugin_seal,
+    search,
 };
 use sidegate_gateway::Proxies;
 use sidegate_gateway::fuzzing::{
-    ClientConnection, ConnectionTimeouts, ForwardedInfo, HeadLimits, guard as gateway_guard,
+    Claims, ClientConnection, ConnectionTimeouts, ForwardedInfo, Head, HeadLimits,
+    guard as gateway_guard,
 };
 use sidegate_model::duration::{InvalidDuration, parse_duration};
 use sidegate_model::path::PluginPath;
 use sidegate_model::plugin::{InvalidOption, PluginOptions};
+use sidegate_model::sealing::CannotOpen;
 use sidegate_plugins::host::fuzzing::{LogLine, Wishes, read_manifest};
 use sidegate_store::fuzzing::{Address, read_address};
 use sidegate_sync::PinnedSigners;
@@ -77,10 +80,12 @@ planted! {
     http1: |input| http1::check_with(any_case_of_version, input);
     http2_client: |input| http2_client::check_with(TALKS_ON, input);
     join_token: |input| join_token::check_with(with_blanks, input);
+    jwt: |input| jwt::check_with(LAST_COUNTS, input);
     log_line: |input| log_line::check_with(RAW_LINES, input);
     manifest: |input| manifest::check_with(any_hooks, input);
     options: |input| options::check_with(any_case_of_values, input);
     paths: |input| paths::check_with(decoded_twice, input);
+    plugin_seal: |input| plugin_seal::check_with(whatever_follows, input);
     sync_manifest: |input| sync_manifest::check_with(any_order, input);
     sync_stream: |input| sync_stream::check_with(late_ones, input);
     trust_bundle: |input| trust_bundle::check_with(any_order_of_keys, input);
@@ -94,6 +99,11 @@ const OVERLOOKS_FOUR: admin_body::Readers = admin_body::Readers {
     },
     ..admin_body::OURS
 };
+
+/// Opens what is known also where more follows.
+fn whatever_follows(sealed: &[u8]) -> Result<Vec<u8>, CannotOpen> {
+    plugin_seal::ours(&sealed[..sealed.len().min(37 + 4)])
+}
 
 /// Takes `sgboot1` for the beginning of a file.
 fn any_case_of_magic(bytes: &[u8], signers: &PinnedSigners) -> Option<bootstrap::Taken> {
@@ -148,6 +158,17 @@ fn quoting(text: &str) -> Result<Address, String> {
         false => told,
     };
     read_address(text).map_err(quote)
+}
+
+/// Of a name that stands twice the last one counts.
+const LAST_COUNTS: jwt::Readers = jwt::Readers {
+    head: |json| Head::read(&last_ones(json)?).ok(),
+    claims: |json| Claims::read(&last_ones(json)?).ok(),
+};
+
+fn last_ones(json: &[u8]) -> Option<Vec<u8>> {
+    let value: serde_json::Value = serde_json::from_slice(json).ok()?;
+    Some(value.to_string().into_bytes())
 }
 
 /// Overlooks blanks within a token.

@@ -214,9 +214,14 @@ impl<'a> Reader<'a> {
     }
 
     fn chunks(&mut self) -> Found<()> {
+        let mut extensions = 0;
         loop {
             let line = self.line(256)?;
             let size = chunk_size(line)?;
+            extensions += line.iter().skip_while(|byte| byte.is_ascii_hexdigit()).count();
+            if extensions > 16 * 1024 {
+                return refuse("many extensions");
+            }
             self.at += line.len() + 2;
             if size == 0 {
                 return self.trailers();
@@ -231,12 +236,15 @@ impl<'a> Reader<'a> {
     }
 
     fn trailers(&mut self) -> Found<()> {
-        let mut left = 8 * 1024_usize;
+        let (mut left, mut fields) = (8 * 1024_usize, 0);
         loop {
             let line = self.line(left)?;
             if line.is_empty() {
                 self.at += 2;
                 return Ok(());
+            }
+            if fields == self.limits.max_headers {
+                return refuse("many trailers");
             }
             let (name, _) = read_field(line)?;
             let framing = ["content-length", "transfer-encoding", "host", "authorization"];
@@ -245,6 +253,7 @@ impl<'a> Reader<'a> {
             }
             self.at += line.len() + 2;
             left = left.saturating_sub(line.len() + 2);
+            fields += 1;
         }
     }
 

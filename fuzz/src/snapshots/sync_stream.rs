@@ -2,7 +2,7 @@
 //! and which edges prove that they are ahead.
 //!
 //! An input is a list of messages: `D` or `U` for down and up, a length in two bytes, the smallest first, and the
-//! message. Signers are those whom everybody knows.
+//! message; `P` is a proof, which goes up as one part. Signers are those whom everybody knows.
 
 use crate::verdict::{Outcome, Verdict, ensure, same};
 use prost::Message as _;
@@ -20,8 +20,8 @@ use std::time::Duration;
 pub const WORDS: &[&[u8]] = &[
     b"D\x05\x00",
     b"U\x05\x00",
+    b"P\x05\x00",
     b"\x3a\x03",
-    b"\x32\x02",
     b"\x0a\x01a",
     b"\x12\x20",
     b"\x18\x01",
@@ -148,6 +148,7 @@ fn edge(signers: PinnedSigners) -> Machine {
         features: Features::default(),
         version: "1".to_owned(),
         boot_id: [0; 16],
+        connections_before: 0,
         seed: 1,
     };
     let start = BTreeMap::from([(Namespace::global(), Start::default())]);
@@ -189,12 +190,25 @@ fn pieces(mut input: &[u8]) -> Vec<Piece> {
             _ => None,
         };
         let up = match direction {
-            b'U' => EdgeMessage::decode(bytes).ok().and_then(|message| message.body),
+            // Of parts that are cut in another way a test of their own knows.
+            b'U' => {
+                EdgeMessage::decode(bytes).ok().and_then(|message| message.body).filter(is_whole)
+            }
+            b'P' => Some(edge_message::Body::Proof(message::Part {
+                number: pieces.len() as u64 + 1,
+                total: bytes.len() as u64,
+                offset: 0,
+                bytes: bytes::Bytes::copy_from_slice(bytes),
+            })),
             _ => None,
         };
         pieces.extend(piece.map(with_digest).map(Piece::Down).or(up.map(Piece::Up)));
     }
     pieces
+}
+
+fn is_whole(body: &edge_message::Body) -> bool {
+    !matches!(body, edge_message::Body::Proof(_) | edge_message::Body::Report(_))
 }
 
 fn with_digest(body: control_message::Body) -> control_message::Body {
@@ -269,7 +283,9 @@ impl Control {
                 let digest = Digest::from_slice(&applied.manifest_digest);
                 self.has = digest.map(|digest| (position, digest));
             }
-            edge_message::Body::Proof(proof) => return self.proven(proof),
+            edge_message::Body::Proof(part) => {
+                return self.proven(&message::Proof::decode(&*part.bytes).unwrap_or_default());
+            }
             _ => {}
         }
         let is_ahead = |(position, digest)| self.is_ahead(position, digest);
