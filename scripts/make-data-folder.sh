@@ -38,6 +38,8 @@ sidegate app create --name idle --owner-email idle@example.com
   echo "idle=$(token --app idle)"
 } >"$work/tokens"
 sidegate app update idle --active false
+sidegate user create jane --role operator
+sidegate issuer add https://id.example.com --name corp --audience https://gw.example.com --client web=billing
 # shellcheck disable=SC1091
 . "$work/tokens"
 # shellcheck disable=SC2154

@@ -24,8 +24,11 @@ const ZERO_COPY: &[&str] = &[
     ".plugin.GetAssetResponse",
     ".microgateway_management.ReadPluginKVResponse",
     ".microgateway_management.WritePluginKVRequest",
+    ".ai_studio_management.ReadPluginKVResponse",
+    ".ai_studio_management.WritePluginKVRequest",
     ".plugin_events.EventMessage",
     ".plugin_events.PublishRequest",
+    ".sidegate_host",
 ];
 
 /// Some protocol files, and where the code is that is made of them.
@@ -55,6 +58,7 @@ const CONTRACTS: &[Contract] = &[
         zero_copy: &[
             ".sidegate_sync.BlobChunk",
             ".sidegate_sync.CommandAnswer",
+            ".sidegate_sync.Part",
             ".sidegate_sync.SignedManifest",
             ".sidegate_sync.Trust",
         ],

@@ -9,6 +9,9 @@ use super::page::{Line, code_words, lines};
 use super::repository::{ARCHITECTURE, Repository};
 
 const RULE: &str = "named-paths";
+
+/// Where what is built lies, which nobody commits.
+const MADE: [&str; 3] = ["target/", "ui/dist", "ui/test-results"];
 const PAGES: &[&str] = &[ARCHITECTURE, "README.md", "CONTRIBUTING.md"];
 /// How the names of files end that are looked for even without a folder before them.
 const ENDS: &[&str] = &[".rs", ".md", ".toml", ".sql", ".proto", ".txt", ".sh"];
@@ -80,8 +83,9 @@ impl Named<'_> {
 fn is_path(word: &str) -> bool {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"_-./".contains(&byte);
     let is_elsewhere = ["/", "./", "../"].iter().any(|start| word.starts_with(start));
+    let is_made = MADE.iter().any(|start| word.starts_with(start));
     let is_path = word.contains('/') || ENDS.iter().any(|end| word.ends_with(end));
-    is_path && !is_elsewhere && word.trim_end_matches("/*").bytes().all(allowed)
+    is_path && !is_elsewhere && !is_made && word.trim_end_matches("/*").bytes().all(allowed)
 }
 
 /// Links of a line that lead to no file of the repository.
@@ -122,6 +126,7 @@ mod tests {
     #[test]
     fn what_exists_may_be_named_in_full_or_below_its_crate() {
         is_fine("`crates/gateway/src/edge/head.rs`, `docs/`, `docs/config.md`, `crates/*`\n");
+        is_fine("`ui/dist`, `target/debug/sidegate`\n");
         is_fine("`gateway/edge/head.rs`, `gateway/lane`, `gateway/edge`\n");
         is_missing("`gateway/edge/tail.rs`\n", "gateway/edge/tail.rs");
         is_missing("`doc/config.md`\n", "doc/config.md");
