@@ -104,8 +104,14 @@ mod tests {
     }
 
     /// What prints what is no data of the gateway, or nothing at all.
-    const WITHOUT_OUTPUT: [&str; 5] =
-        ["serve", "completions", "export", "control bootstrap-file", "control namespace-key"];
+    const WITHOUT_OUTPUT: [&str; 6] = [
+        "serve",
+        "completions",
+        "export",
+        "control bootstrap-file",
+        "control namespace-key",
+        "plugin call",
+    ];
 
     fn check(command: &clap::Command, path: &str) {
         let mut below = command.get_subcommands().filter(|it| it.get_name() != "help").peekable();
