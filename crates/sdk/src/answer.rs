@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use serde_json::json;
-use sidegate_transport::codec::Encoded;
+use sidegate_transport::codec::{Encoded, Text};
 use tonic::Status;
 
 use crate::endpoints::Answerer;
@@ -59,7 +59,8 @@ pub(crate) async fn whole(ready: &Arc<Ready>, request: Request) -> Result<Encode
 /// the chunks are dropped.
 pub(crate) fn stream(ready: &Arc<Ready>, request: Request) -> Chunks {
     let (stream, chunks) = ResponseStream::open();
-    let id = request.shared_id();
+    // Without the rest of the request, which a handler may let go of while it streams.
+    let id = Text::from(request.request_id().to_owned());
     tokio::spawn(log::in_request(id, run(Arc::clone(ready), request, stream)));
     chunks
 }
@@ -149,7 +150,7 @@ async fn collect(mut chunks: Chunks) -> Result<Response, Status> {
     let mut body = Vec::new();
     while let Some(piece) = chunks.next().await.transpose()? {
         match piece {
-            Piece::Head(head) => response = Some(head),
+            Piece::Head(head) => response = Some(*head),
             Piece::Body(data) if body.len() + data.len() > COLLECTED_BYTES => {
                 let text = "the endpoint streams more than fits into one answer";
                 return Err(Status::resource_exhausted(text));

@@ -27,8 +27,8 @@ const PIECE_BYTES: usize = 256 * 1024;
 /// A part of an answer on its way to the host.
 #[derive(Debug)]
 pub(crate) enum Piece {
-    /// Status and headers; a body on it is not looked at.
-    Head(Response),
+    /// Status and headers; a body on it is not looked at. Boxed, for a stream that waits has room for many small pieces.
+    Head(Box<Response>),
     /// A part of the body, to follow those before it.
     Body(Bytes),
     /// The answer is complete.
@@ -117,7 +117,7 @@ impl ResponseStream {
             return Err(Error::new("the headers of this stream were sent before"));
         }
         let body = head.body().clone();
-        self.put(Piece::Head(head)).await?;
+        self.put(Piece::Head(Box::new(head))).await?;
         self.put_body(body).await?;
         Ok(())
     }
@@ -129,7 +129,7 @@ impl ResponseStream {
     /// [`Closed`] when the client has gone.
     pub async fn send(&mut self, piece: impl Into<Bytes>) -> Result<(), Closed> {
         if !self.started.swap(true, Ordering::Relaxed) {
-            self.put(Piece::Head(Response::new(200))).await?;
+            self.put(Piece::Head(Box::default())).await?;
         }
         self.put_body(piece.into()).await
     }
@@ -165,7 +165,7 @@ impl Finisher {
     /// The handler succeeded. One that sent nothing gave an empty 200.
     pub(crate) async fn done(self) -> Result<(), Closed> {
         if !self.started() {
-            self.0.put(Piece::Head(Response::new(200))).await?;
+            self.0.put(Piece::Head(Box::default())).await?;
         }
         self.0.put(Piece::Done).await
     }

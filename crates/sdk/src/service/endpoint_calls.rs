@@ -32,7 +32,7 @@ pub(super) async fn whole(
 ) {
     let answer = async {
         let ready = ready(&program)?;
-        answer::whole(ready, read(ready, &mut body).await?).await
+        answer::whole(ready, request(ready, &read(&mut body).await?)?).await
     };
     let answer = tokio::select! {
         // Nobody waits any more: the handler is dropped at the await it stands in.
@@ -53,7 +53,8 @@ pub(super) async fn stream(
 ) {
     let begun = async {
         let ready = ready(&program)?;
-        Ok((answer::stream(ready, read(ready, &mut body).await?), ready.header_list))
+        let request = request(ready, &alone(read(&mut body).await?))?;
+        Ok((answer::stream(ready, request), ready.header_list))
     };
     let begun = tokio::select! {
         _ = poll_fn(|cx| respond.poll_reset(cx)) => return,
@@ -77,8 +78,20 @@ fn note(sent: Result<(), h2::Error>) {
     }
 }
 
+/// The request in the message of a call.
+fn request(ready: &Ready, message: &Bytes) -> Result<Request, Status> {
+    let request = ReceivedRequest::decode(message);
+    let request = request.map_err(|error| Status::internal(error.to_string()))?;
+    Ok(Request::new(request, ready.host.clone()))
+}
+
+/// What is kept for as long as a stream is open lies in memory of its own, not among what else came with it.
+fn alone(message: Bytes) -> Bytes {
+    if message.len() < ALONE_BYTES { Bytes::copy_from_slice(&message) } else { message }
+}
+
 /// Reads the one message of a call.
-async fn read(ready: &Ready, body: &mut RecvStream) -> Result<Request, Status> {
+async fn read(body: &mut RecvStream) -> Result<Bytes, Status> {
     let mut reader = MessageReader::new(usize::MAX);
     while let Some(piece) = body.data().await {
         let piece = piece.map_err(|error| Status::cancelled(error.to_string()))?;
@@ -92,8 +105,7 @@ async fn read(ready: &Ready, body: &mut RecvStream) -> Result<Request, Status> {
     if !reader.is_empty() {
         return Err(broken(&"the call has more than one message"));
     }
-    let request = ReceivedRequest::decode(&message).map_err(|error| broken(&error))?;
-    Ok(Request::new(request, ready.host.clone()))
+    Ok(message)
 }
 
 fn send_whole(respond: &mut SendResponse<Bytes>, answer: Encoded) -> Result<(), h2::Error> {
