@@ -24,13 +24,8 @@ const KEEP_ALIVE: Duration = Duration::from_secs(25);
 /// Answers one request.
 pub(crate) async fn answer(req: Request, mut out: ResponseStream, hub: Arc<Hub>) -> Result<()> {
     hub.is_reached_by(&req);
-    let asked = async {
-        match req.method() {
-            "POST" => post(&req, &hub).await,
-            "GET" => listen(&req, &hub).await,
-            _ => end(&req, &hub).await,
-        }
-    };
+    // On the heap, to be gone while an answer of hours is written: the request, too, holds more than it says.
+    let asked = Box::pin(ask(req, hub));
     let asked = tokio::select! {
         asked = asked => asked,
         () = out.closed() => return Ok(()),
@@ -42,6 +37,14 @@ pub(crate) async fn answer(req: Request, mut out: ResponseStream, hub: Arc<Hub>)
             relay(&mut out, events).await
         }
         Err(refusal) => out.headers(refusal.response()).await,
+    }
+}
+
+async fn ask(req: Request, hub: Arc<Hub>) -> Result<Answer, Refusal> {
+    match req.method() {
+        "POST" => post(&req, &hub).await,
+        "GET" => listen(&req, &hub).await,
+        _ => end(&req, &hub).await,
     }
 }
 

@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
+use http_body_util::BodyExt as _;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use reqwest::redirect::Policy;
-use reqwest::{Client, ClientBuilder, Response};
+use reqwest::{Body, Client, ClientBuilder, Response};
 use sidegate_sdk::{Error, Result};
 
 use crate::failure::Failure;
@@ -37,7 +38,8 @@ pub(super) fn kind_of(response: &Response) -> String {
 
 /// Events of a response, one by one.
 pub(super) struct RawEvents {
-    response: Response,
+    /// Without the head of the response, which holds all that was read with it.
+    body: Body,
     reader: Reader,
     read: VecDeque<RawEvent>,
     most: usize,
@@ -46,7 +48,8 @@ pub(super) struct RawEvents {
 impl RawEvents {
     /// Events of at most so many bytes.
     pub(super) fn new(response: Response, most: usize) -> Self {
-        Self { response, reader: Reader::new(most), read: VecDeque::new(), most }
+        let body = http::Response::<Body>::from(response).into_body();
+        Self { body, reader: Reader::new(most), read: VecDeque::new(), most }
     }
 
     pub(super) async fn next(&mut self) -> Result<Option<RawEvent>, Failure> {
@@ -54,8 +57,10 @@ impl RawEvents {
             if let Some(event) = self.read.pop_front() {
                 return Ok(Some(event));
             }
-            let piece = self.response.chunk().await.map_err(|error| broken(&error))?;
-            let Some(piece) = piece else { return Ok(None) };
+            let Some(frame) = self.body.frame().await else { return Ok(None) };
+            let frame = frame.map_err(|error| broken(&error))?;
+            // Trailers say nothing that an event could be made of.
+            let Ok(piece) = frame.into_data() else { continue };
             let events = self.reader.read(&piece);
             self.read.extend(events.map_err(|_| Failure::TooLarge(self.most))?);
         }
