@@ -46,8 +46,8 @@ pub(crate) async fn post(
         };
         return session.post(message.clone()).await;
     }
-    let is_first = message.method() == Some("initialize") && message.asks().is_some();
-    if !is_first {
+    let begins = message.method() == Some("initialize") && message.asks().is_some();
+    if !begins || link.session.is_some() {
         return server.post(link, caller, message).await;
     }
     if server.is_without_sessions() {

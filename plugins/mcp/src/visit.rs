@@ -223,7 +223,8 @@ impl Drop for Visit {
     }
 }
 
-fn client() -> Value {
+/// What the plugin says of itself as a client.
+pub(crate) fn client() -> Value {
     json!({"name": "sidegate-mcp", "version": env!("CARGO_PKG_VERSION")})
 }
 

@@ -40,6 +40,9 @@ pub(crate) struct ServerSettings {
     args: Vec<String>,
     #[serde(default)]
     env: Vec<Header>,
+    /// Who has a process of it.
+    #[serde(default)]
+    process_per: ProcessPer,
     /// How many processes of it there may be at one time.
     #[serde(default = "some_processes")]
     processes: usize,
@@ -85,6 +88,17 @@ enum Transport {
     Http,
     /// HTTP with SSE, of 2024-11-05.
     Sse,
+}
+
+/// Who has a process of a program.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum ProcessPer {
+    /// Each session.
+    #[default]
+    Session,
+    /// Each app, for all of its sessions.
+    App,
 }
 
 /// How long calls of some tools may take.
@@ -148,6 +162,7 @@ impl ServerSettings {
             args: self.args.clone(),
             env: pairs(&self.env),
             bounds: Bounds { in_all: self.processes, per_app: self.processes_per_app },
+            is_shared: self.process_per == ProcessPer::App,
             longest_idle: Duration::from_secs(self.idle.clamp(1, 604_800)),
             most_bytes,
         })))

@@ -1,11 +1,15 @@
 //! A server that is a program: it reads messages from its stdin and writes them to its stdout, one in a line. Each session
-//! has a process of its own, so that what one client does in it no other one sees. Requests that stand alone share one, for each app.
+//! has a process of its own, so that what one client does in it no other one sees, unless sessions of an app are to share
+//! one. Requests that stand alone share one, for each app.
 
 mod alone;
 mod group;
+mod guests;
 mod history;
 mod places;
 mod process;
+mod reading;
+mod waiting;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -27,6 +31,9 @@ use process::Process;
 /// So many processes of the plugin's own there may be beside those of clients.
 const OWN: Bounds = Bounds { in_all: 4, per_app: 4 };
 
+/// How long an answer waits for a slow client, and a message for a process that does not read.
+const PATIENCE: Duration = Duration::from_secs(10);
+
 /// What is started, and within which bounds.
 #[derive(Clone, Debug)]
 pub(crate) struct Program {
@@ -37,6 +44,8 @@ pub(crate) struct Program {
     pub(crate) env: Vec<(String, String)>,
     /// How many processes there may be at one time.
     pub(crate) bounds: Bounds,
+    /// Whether the sessions of an app share a process.
+    pub(crate) is_shared: bool,
     /// After so long without a message, and with no question open, a process ends; its client begins anew.
     pub(crate) longest_idle: Duration,
     /// The longest message that is read, in bytes.
@@ -70,11 +79,15 @@ impl StdioServer {
                 Some(id) => self.own(id)?,
                 None => self.shared(link)?,
             };
-            let events = alone::ask(process, message).await?;
+            let events = alone::ask(process, None, message).await?;
             return Ok(events.map_or(Content::Accepted, Content::Events).into());
         }
         let mut session = None;
         let process = match (&link.session, message.method()) {
+            (None, Some("initialize")) if self.program.is_shared => {
+                let process = self.hosting(link)?;
+                return guests::receive(&process, message).await;
+            }
             (None, Some("initialize")) => {
                 let bounds = self.program.bounds;
                 let (id, process) = self.begin(&self.processes, link.owner, bounds)?;
@@ -82,7 +95,10 @@ impl StdioServer {
                 process
             }
             (None, _) => return Ok(Content::Refused(400, None).into()),
-            (Some(id), _) => match self.process(id) {
+            (Some(id), _) => match self.process(link) {
+                Some(process) if process.guests.has(id) => {
+                    return Ok(guests::give(&process, id, message).await?.into());
+                }
                 Some(process) => process,
                 None => return Ok(Content::Refused(404, None).into()),
             },
@@ -115,7 +131,7 @@ impl StdioServer {
 
     /// Listens for what the process says by itself, or goes on with a stream that broke. Who listens last is told.
     pub(crate) fn listen(&self, link: &Link) -> Reply {
-        let Some(process) = link.session.as_ref().and_then(|id| self.process(id)) else {
+        let Some(process) = self.process(link) else {
             return Content::Refused(404, None).into();
         };
         let Some(id) = &link.last_event_id else {
@@ -126,8 +142,14 @@ impl StdioServer {
         process.resume(id).map_or_else(refused, Content::Events).into()
     }
 
-    /// Ends the process.
+    /// Ends the session, and its process, unless others share it.
     pub(crate) fn end(&self, link: &Link) -> Reply {
+        if let Some((process, id)) = self.process(link).zip(link.session.as_ref())
+            && process.guests.has(id)
+        {
+            process.guests.leave(id);
+            return Content::Accepted.into();
+        }
         let ended = link.session.as_ref().and_then(|id| {
             let of = |all: &Processes| lock(&all.by_id).remove(id);
             of(&self.processes).or_else(|| of(&self.own))
@@ -146,9 +168,17 @@ impl StdioServer {
         (self.processes.places.taken(), self.program.bounds.in_all)
     }
 
-    fn process(&self, id: &str) -> Option<Arc<Process>> {
-        let of = |all: &Processes| lock(&all.by_id).get(id).filter(|one| !one.has_ended()).cloned();
-        of(&self.processes).or_else(|| of(&self.own))
+    /// The process of a session.
+    fn process(&self, link: &Link) -> Option<Arc<Process>> {
+        let id = link.session.as_ref()?;
+        let of = |all: &Processes, name: &str| {
+            lock(&all.by_id).get(name).filter(|one| !one.has_ended()).cloned()
+        };
+        let shared = || {
+            let process = of(&self.processes, &hosting_name(link));
+            process.filter(|process| process.guests.has(id))
+        };
+        of(&self.processes, id).or_else(|| of(&self.own, id)).or_else(shared)
     }
 
     /// The process of requests that stand alone is not needed any more.
@@ -163,16 +193,22 @@ impl StdioServer {
     /// The process that an app's requests share.
     fn shared(&self, link: &Link) -> Result<Arc<Process>, Failure> {
         let bounds = self.program.bounds;
-        self.without_session(&self.processes, shared_name(link), link.owner, bounds)
+        self.common(&self.processes, shared_name(link), link.owner, bounds)
+    }
+
+    /// The process that an app's sessions share.
+    fn hosting(&self, link: &Link) -> Result<Arc<Process>, Failure> {
+        let bounds = self.program.bounds;
+        self.common(&self.processes, hosting_name(link), link.owner, bounds)
     }
 
     /// The process of the plugin's own requests, which begins with the first of them.
     fn own(&self, id: &str) -> Result<Arc<Process>, Failure> {
-        self.without_session(&self.own, id.to_owned(), 0, OWN)
+        self.common(&self.own, id.to_owned(), 0, OWN)
     }
 
-    /// A process of requests that stand alone; it is started where there is none.
-    fn without_session(
+    /// A process that several share; it is started where there is none.
+    fn common(
         &self,
         among: &Processes,
         name: String,
@@ -238,6 +274,10 @@ pub(super) fn name() -> Result<String, Failure> {
 /// No id of a session has a space in it.
 fn shared_name(link: &Link) -> String {
     format!("app {}", link.owner)
+}
+
+fn hosting_name(link: &Link) -> String {
+    format!("sessions of app {}", link.owner)
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

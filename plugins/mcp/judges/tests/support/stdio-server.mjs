@@ -4,6 +4,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 import { StdioServerTransport } from "@modelcontextprotocol/sdk/server/stdio.js";
+import { EmptyResultSchema } from "@modelcontextprotocol/sdk/types.js";
 import { mcpServer } from "./upstream.mjs";
 
 const text = (words) => ({ content: [{ type: "text", text: words }] });
@@ -36,6 +37,12 @@ const tools = {
     async call() {
       setTimeout(() => process.stdout.write('{"jsonrpc":"2.0","method":"notifications/tools/list_changed"}\n'), 200);
       return text("soon");
+    },
+  },
+  ping: {
+    async call(_, { sendRequest }) {
+      await sendRequest({ method: "ping" }, EmptyResultSchema, { timeout: 20_000 });
+      return text("pong");
     },
   },
   helpers: { call: async () => text(JSON.stringify([await helper("polite"), await helper("deaf"), process.pid])) },

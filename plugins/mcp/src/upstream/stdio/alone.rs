@@ -1,4 +1,4 @@
-//! Questions that stand alone and share a process: each has a number of its own there, whatever its client calls it.
+//! Questions of several clients that share a process: each has a number of its own there, whatever its client calls it.
 
 use std::sync::Arc;
 
@@ -17,12 +17,15 @@ struct Asked {
     number: i64,
     id: Id,
     token: Option<Box<serde_json::value::RawValue>>,
+    /// Its session, where it has one.
+    session: Option<String>,
     is_over: bool,
 }
 
-/// Asks, and gives what comes up to the answer.
+/// Asks, and gives what comes up to the answer. `session` is that of the client, who may call the question off by its name.
 pub(super) async fn ask(
     process: Arc<Process>,
+    session: Option<&str>,
     message: &Message,
 ) -> Result<Option<Events>, Failure> {
     let Message::Request { id, method, params } = message else { return Ok(None) };
@@ -37,8 +40,17 @@ pub(super) async fn ask(
     let own = Id::Number(number);
     let question =
         Message::Request { id: own.clone(), method: method.clone(), params: Some(params) };
-    let asked =
-        Asked { process: Arc::clone(&process), number, id: id.clone(), token, is_over: false };
+    if let Some(session) = session {
+        process.guests.asks(session, id, number);
+    }
+    let asked = Asked {
+        process: Arc::clone(&process),
+        number,
+        id: id.clone(),
+        token,
+        session: session.map(str::to_owned),
+        is_over: false,
+    };
     let events = process.ask(&own, &question, false).await?;
     Ok(Some(Box::pin(stream::unfold((asked, events), |(mut asked, mut events)| async move {
         if asked.is_over {
@@ -71,7 +83,7 @@ impl Asked {
                 let params = params.map(|params| self.renamed(params));
                 Some(Message::Notification { method, params })
             }
-            // Servers of this era ask nobody.
+            // It was answered for all of them.
             Message::Request { .. } => None,
         }
     }
@@ -94,6 +106,9 @@ impl Asked {
 
 impl Drop for Asked {
     fn drop(&mut self) {
+        if let Some(session) = &self.session {
+            self.process.guests.is_answered(session, &self.id);
+        }
         if !self.is_over {
             let mut params = Fields::default();
             params.set("requestId", &self.number);

@@ -1,6 +1,5 @@
 //! One process, owned by one task, which ends it: when its session ends, when nobody used it for long, and with the plugin.
 
-use std::collections::HashMap;
 use std::future::Future;
 use std::process::Stdio;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -17,107 +16,18 @@ use tokio::sync::{Notify, mpsc};
 use tokio::time::timeout;
 
 use super::group::Group;
+use super::guests::Guests;
 use super::history::{History, LISTENER};
-use super::{Program, lock};
-use crate::era::meta;
+use super::reading::Reading;
+use super::waiting::{Open, Waiting};
+use super::{PATIENCE, Program, lock};
 use crate::failure::Failure;
 use crate::message::{Id, Message};
 use crate::reply::{Event, Events};
 
 /// Messages that wait for a slow reader; more of them are left out, but for answers.
 const WAITING: usize = 64;
-/// How long an answer waits for a slow client, and a message for a process that does not read.
-const PATIENCE: Duration = Duration::from_secs(10);
 const STDERR_LINE: u64 = 4096;
-/// Some programs greet on their stdout; one that writes more lines than this that are no messages, in a row, is none.
-const MOST_ODD_LINES: u32 = 100;
-/// Questions whose clients went away are forgotten when there are more than so many.
-const MOST_ASKED: usize = 100;
-
-type Told = mpsc::Sender<Result<Event, Failure>>;
-
-/// A question that is not answered yet.
-struct Open {
-    /// The number of its stream, where that is kept.
-    stream: u64,
-    told: Told,
-}
-
-/// Who waits for what.
-#[derive(Default)]
-struct Waiting {
-    asked: HashMap<Id, Open>,
-    /// The question that was asked last, to which belongs what is said beside answers.
-    last: Option<Id>,
-    listener: Option<Told>,
-    /// What its client may still ask for; none where questions of several clients share the process, and tell by their
-    /// numbers what is theirs.
-    history: Option<History>,
-}
-
-impl Waiting {
-    /// Whether somebody still waits for an answer.
-    fn is_asked(&self) -> bool {
-        self.asked.values().any(|open| !open.told.is_closed())
-    }
-
-    /// Whom a message is for, by the number of a question that it names; what names none is for the only one.
-    fn meant(&self, message: &Message) -> Option<Told> {
-        let Message::Notification { params, .. } = message else { return None };
-        let params = params.as_ref();
-        let token = params.and_then(|params| params.get::<Id>("progressToken"));
-        let envelope = params.and_then(|params| params.object("_meta"));
-        let number = token.or_else(|| envelope.and_then(|own| own.get::<Id>(meta::SUBSCRIPTION)));
-        let mut open = self.asked.values().map(|open| &open.told).filter(|told| !told.is_closed());
-        match number {
-            Some(number) => self.asked.get(&number).map(|open| open.told.clone()),
-            None => open.next().filter(|_| self.asked.len() == 1).cloned(),
-        }
-    }
-
-    /// The stream of a session on which a message goes, and who reads it now, if anybody.
-    fn stream_of(&mut self, message: &Message) -> Option<(u64, Option<Told>)> {
-        if let Message::Answer { id, .. } = message {
-            let open = self.asked.remove(id.as_ref()?)?;
-            return Some((open.stream, Some(open.told)));
-        }
-        let last = self.last.as_ref().and_then(|id| self.asked.get(id));
-        let is_read = |open: &&Open| !open.told.is_closed();
-        let last = last.or_else(|| self.asked.values().find(is_read));
-        if let Some(open) = last.filter(is_read) {
-            return Some((open.stream, Some(open.told.clone())));
-        }
-        if let Some(told) = self.listener.as_ref().filter(|told| !told.is_closed()) {
-            return Some((LISTENER, Some(told.clone())));
-        }
-        let heard = self.listener.as_ref().map(|_| LISTENER);
-        Some((last.map(|open| open.stream).or(heard)?, None))
-    }
-
-    /// Whom a message is for, and what they get.
-    fn passed(&mut self, message: Message) -> Option<(Told, Event)> {
-        if self.history.is_none() {
-            let told = match &message {
-                Message::Answer { id, .. } => self.asked.remove(id.as_ref()?)?.told,
-                other => self.meant(other)?,
-            };
-            return Some((told, message.into()));
-        }
-        let (stream, told) = self.stream_of(&message)?;
-        let event = self.history.as_mut()?.add(stream, message);
-        Some((told?, event))
-    }
-
-    /// Makes place for another question.
-    fn tidy(&mut self) {
-        if self.history.is_none() || self.asked.len() >= MOST_ASKED {
-            self.asked.retain(|_, open| !open.told.is_closed());
-        }
-        if let Some(history) = &mut self.history {
-            history.forget(|stream| self.asked.values().any(|open| open.stream == stream));
-        }
-    }
-}
 
 /// A process of a session.
 pub(super) struct Process {
@@ -126,6 +36,8 @@ pub(super) struct Process {
     used: Arc<Notify>,
     over: Arc<Notify>,
     next: AtomicI64,
+    /// The sessions that share it, if it is shared by sessions.
+    pub(super) guests: Guests,
 }
 
 impl Process {
@@ -148,11 +60,16 @@ impl Process {
         let (lines, to_write) = mpsc::channel(WAITING);
         let waiting = Arc::new(Mutex::new(Waiting { history, ..Waiting::default() }));
         let (used, over) = (Arc::default(), Arc::default());
-        let process = Self { lines, waiting, used, over, next: AtomicI64::new(1) };
+        let (next, guests) = (AtomicI64::new(1), Guests::default());
+        let process = Self { lines, waiting, used, over, next, guests };
         tokio::spawn(log_lines(program.server.clone(), stderr));
-        let (most, used) = (program.most_bytes, Arc::clone(&process.used));
-        let reading =
-            read(stdout, Arc::clone(&process.waiting), program.server.clone(), most, used);
+        let reading = Reading {
+            waiting: Arc::clone(&process.waiting),
+            server: program.server.clone(),
+            most: program.most_bytes,
+            used: Arc::clone(&process.used),
+            replies: process.lines.downgrade(),
+        };
         let life = Life {
             group,
             child,
@@ -164,7 +81,7 @@ impl Process {
         };
         let waiting = Arc::clone(&process.waiting);
         tokio::spawn(async move {
-            life.run(reading, write(stdin, to_write)).await;
+            life.run(reading.run(stdout), write(stdin, to_write)).await;
             // Whoever still waits learns that nothing comes.
             let left = std::mem::take(&mut *lock(&waiting));
             for open in left.asked.into_values() {
@@ -232,7 +149,7 @@ impl Process {
     pub(super) fn listen(&self) -> Events {
         self.used.notify_one();
         let (told, events) = mpsc::channel(WAITING);
-        lock(&self.waiting).listener = Some(told);
+        lock(&self.waiting).listen(told);
         received(Vec::new(), events)
     }
 
@@ -243,7 +160,7 @@ impl Process {
         let mut waiting = lock(&self.waiting);
         let (stream, missed) = waiting.history.as_ref()?.after(id)?;
         if stream == LISTENER {
-            waiting.listener = Some(told);
+            waiting.listen(told);
         } else if let Some(open) = waiting.asked.values_mut().find(|open| open.stream == stream) {
             // Whoever read it so far reads no more, if the connection is there at all.
             open.told = told;
@@ -303,68 +220,6 @@ async fn write(mut stdin: ChildStdin, mut lines: mpsc::Receiver<String>) {
         if stdin.write_all(line.as_bytes()).await.is_err() || stdin.flush().await.is_err() {
             return;
         }
-    }
-}
-
-/// Reads up to the end, or to what is no message: after that nobody knows where the next one begins.
-async fn read(
-    stdout: impl AsyncRead + Unpin,
-    waiting: Arc<Mutex<Waiting>>,
-    server: String,
-    most: usize,
-    used: Arc<Notify>,
-) {
-    let mut lines = BufReader::new(stdout);
-    let mut line = Vec::new();
-    let mut odd = 0;
-    loop {
-        line.clear();
-        let read = (&mut lines).take(most as u64 + 1).read_until(b'\n', &mut line).await;
-        match read {
-            Ok(0) | Err(_) => return,
-            Ok(read) if read > most => {
-                tracing::warn!(server, most, "a message is too long");
-                return;
-            }
-            Ok(_) if line.iter().all(u8::is_ascii_whitespace) => continue,
-            Ok(_) => {}
-        }
-        match Message::parse(&line) {
-            Ok(message) => {
-                odd = 0;
-                let is_answer = matches!(message, Message::Answer { .. });
-                pass_on(&waiting, message, &server).await;
-                if is_answer {
-                    // Its client may go on from here.
-                    used.notify_one();
-                }
-            }
-            Err(why) => {
-                tracing::warn!(server, why = why.text, "a line is no message; left out");
-                odd += 1;
-                if odd > MOST_ODD_LINES {
-                    return;
-                }
-            }
-        }
-    }
-}
-
-/// Answers go to who asked, and all else to the question that was asked last, or to who listens.
-async fn pass_on(waiting: &Mutex<Waiting>, message: Message, server: &str) {
-    let is_answer = matches!(message, Message::Answer { .. });
-    let passed = lock(waiting).passed(message);
-    let Some((told, event)) = passed else {
-        tracing::debug!(server, "nobody waits for a message");
-        return;
-    };
-    let is_taken = if is_answer {
-        timeout(PATIENCE, told.send(Ok(event))).await.is_ok()
-    } else {
-        told.try_send(Ok(event)).is_ok()
-    };
-    if !is_taken {
-        tracing::warn!(server, "a client is too slow; a message is left out");
     }
 }
 
