@@ -48,10 +48,7 @@ impl Federation<'_> {
                 }
                 _ => return self.one(&parts, message).await.map(|reply| (reply, None)),
             },
-            Message::Notification { .. } => {
-                self.all(&parts, &message).await;
-                Content::Accepted
-            }
+            Message::Notification { .. } => self.tell(&parts, &message).await?,
             Message::Answer { .. } => {
                 return self.one(&parts, message).await.map(|reply| (reply, None));
             }
@@ -76,8 +73,13 @@ impl Federation<'_> {
         });
         let mut all = Vec::new();
         for (server, reply) in join_all(listened).await {
-            if let Ok(Reply { content: Content::Events(events), .. }) = reply {
-                all.push(outward(&server, events));
+            match reply.map(|reply| reply.content) {
+                Ok(Content::Events(events)) => all.push(outward(&server, events)),
+                // The one that was asked says why its stream does not go on.
+                Ok(content @ Content::Refused(..)) if resumed.is_some() => {
+                    return Ok(content.into());
+                }
+                _ => {}
             }
         }
         if all.is_empty() {
@@ -138,6 +140,24 @@ impl Federation<'_> {
             reply.content.answer().await
         });
         join_all(asked).await
+    }
+
+    /// Tells all servers. What none of them takes is refused as the first one refuses it.
+    async fn tell(
+        &self,
+        parts: &[(&Arc<Server>, Link)],
+        message: &Message,
+    ) -> Result<Content, Refusal> {
+        let told =
+            parts.iter().map(|(server, link)| present::post(server, link, &self.caller, message));
+        let mut refused = None;
+        for told in join_all(told).await {
+            match told {
+                Ok(_) => return Ok(Content::Accepted),
+                Err(refusal) => refused = refused.or(Some(refusal)),
+            }
+        }
+        refused.map_or(Ok(Content::Accepted), Err)
     }
 
     /// A list of what all servers have.

@@ -88,6 +88,15 @@ test("no server is asked by a method that none of them is named by, and nothing 
   assert.equal((await send(served.url(), request("tools/list"), { token: ann })).status, 400);
 });
 
+test("what no server takes is refused, as one by itself refuses it", async () => {
+  for (const [url, name] of [[served.url("one"), "who"], [served.url(), "one__who"]]) {
+    const session = await begin(url, ann);
+    const { jsonrpc, method, params } = call(name);
+    assert.equal((await send(url, { jsonrpc, method, params }, { session, token: ann })).status, 400, name);
+    assert.equal((await send(url, { jsonrpc, method: "notifications/roots/list_changed" }, { session, token: ann })).status, 202, name);
+  }
+});
+
 test("an app has the servers that its metadata names", async () => {
   const client = await connected(served.url(), narrow);
   const names = (await client.listTools()).tools.map(({ name }) => name);

@@ -113,3 +113,20 @@ test("an id of another session, one that is too old and one that never was are 4
   for (let number = 100; number < 201; number++) await last(await send(served.url(), call("pid", {}, number), { session, token: ann }));
   assert.equal((await resume(session, id)).status, 400);
 });
+
+test("a stream of one of several programs that does not go on is 400 as with one alone", async () => {
+  const several = await Served.start({ servers: [server, { ...server, name: "other" }] }, { "env.MCP_COMMANDS": process.execPath });
+  try {
+    const token = await several.token("ann");
+    const session = await begin(several.url(), token);
+    const listened = async (id) => {
+      const headers = id ? { "last-event-id": id } : {};
+      const answer = await send(several.url(), undefined, { session, token, method: "GET", headers });
+      await answer.body?.cancel();
+      return answer.status;
+    };
+    assert.deepEqual([await listened("program:never-was"), await listened("nobody:x"), await listened()], [400, 405, 200]);
+  } finally {
+    await several.stop();
+  }
+});
