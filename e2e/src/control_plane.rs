@@ -3,12 +3,13 @@
 
 use crate::admin::Admin;
 use crate::cli::Cli;
+use crate::free_port;
 use crate::gateway::{Gateway, GatewayBuilder};
 use crate::running::{Environment, Launch, Running, log_file};
 use serde_json::json;
 use sidegate_api::edge::EdgeAttributes;
 use std::fs;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::thread::panicking;
 use tempfile::TempDir;
@@ -192,10 +193,4 @@ fn in_the_role(data: &Path) -> Environment {
     environment.set("SIDEGATE_SYNC_PORT", &free_port().to_string());
     environment.remove("PORT");
     environment
-}
-
-/// A port that nobody listens on; edges know it when the process that does comes back.
-fn free_port() -> u16 {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("loopback has free ports");
-    listener.local_addr().expect("it listens").port()
 }

@@ -4,10 +4,10 @@
 use crate::binaries::search_path;
 use crate::certificate::Certificate;
 use crate::eventually::some_time_blocking;
+use crate::free_port;
 use crate::process::{descendants, freeze, thaw};
 use std::fs::{self, File};
 use std::io::Write as _;
-use std::net::TcpListener;
 use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
@@ -356,9 +356,4 @@ fn owner() -> Option<(u32, u32)> {
         Some((fields.next()?.ok()?, fields.next()?.ok()?))
     };
     Some(of("postgres").or_else(|| of("nobody")).expect("there is a user without rights"))
-}
-
-fn free_port() -> u16 {
-    let socket = TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr());
-    socket.expect("loopback has a free port").port()
 }

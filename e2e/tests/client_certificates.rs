@@ -208,11 +208,11 @@ fn a_certificate_opens_nothing_once_it_ends_is_unbound_or_its_app_or_issuer_is_o
         within(soon, "a stream", stream.rest()).await.expect_err("a clean end");
         scene.app.change(&json!({"is_active": true})).await;
 
-        let brief = scene.authority.client_for("billing", Duration::from_secs(4));
+        let brief = scene.authority.client_for("billing", Duration::from_secs(6));
         let connection = scene.connection(Some(&brief)).await;
         let mut stream = connection.request("GET", "/plugins/r/stream").open().await;
         stream.read_until("begun").await;
-        within(Duration::from_secs(12), "a stream", stream.rest()).await.expect_err("a clean end");
+        within(Duration::from_secs(20), "a stream", stream.rest()).await.expect_err("a clean end");
         // The second in which it ends is its last.
         eventually("nobody vouches for it", async || {
             (!scene.lets_in(Some(&brief)).await).then_some(())
@@ -225,7 +225,7 @@ fn a_certificate_opens_nothing_once_it_ends_is_unbound_or_its_app_or_issuer_is_o
 fn a_connection_that_outlives_its_certificate_is_401_from_then_on() {
     story(async {
         let scene = Scene::new().await;
-        let brief = scene.authority.client_for("billing", Duration::from_secs(3));
+        let brief = scene.authority.client_for("billing", Duration::from_secs(6));
         let connection = scene.connection(Some(&brief)).await;
         assert_eq!(fares(&connection).await, 200);
         eventually("it has expired", async || {

@@ -1,8 +1,9 @@
 //! "A fleet in ten minutes" of the page on control planes, as it stands there: its blocks in their order, each in the
 //! terminal that the page says. Only ports are other ones, so that several of these can run at one time.
 
-use sidegate_e2e::{Need, curl, eventually, long_story, program, search_path, terminate, within};
-use std::net::TcpListener;
+use sidegate_e2e::{
+    Need, curl, eventually, free_port, long_story, program, search_path, terminate, within,
+};
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -36,16 +37,13 @@ fn blocks() -> Vec<String> {
 
 /// Ports that nobody listens on, one for each of the page.
 fn free_ports() -> Vec<(&'static str, String)> {
-    // All are held until each was found, so that they differ.
-    let (mut held, mut found) = (Vec::new(), Vec::new());
+    let mut found = Vec::new();
     while found.len() < PORTS.len() {
-        let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
-        let number = listener.local_addr().unwrap().port().to_string();
+        let number = free_port().to_string();
         // None in which one of the page would be found in turn.
         if !PORTS.iter().any(|port| number.contains(port)) {
             found.push((PORTS[found.len()], number));
         }
-        held.push(listener);
     }
     found
 }

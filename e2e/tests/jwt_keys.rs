@@ -76,13 +76,13 @@ fn a_slow_issuer_holds_up_those_who_wait_for_its_keys_and_nobody_else() {
         let others = async {
             pause(Duration::from_millis(200)).await;
             for _ in 0..50 {
-                let fares = within(Duration::from_secs(1), "another request", scene.fares(&token));
+                let fares = within(Duration::from_secs(4), "another request", scene.fares(&token));
                 assert_eq!(fares.await, 200);
             }
         };
         let ((answer, lasted), ()) = futures_util::join!(waits, others);
         answer.is_error(503, "identity_unavailable", "gateway");
-        assert!(lasted < Duration::from_secs(8), "{lasted:?}");
+        assert!(lasted < Duration::from_secs(15), "{lasted:?}");
     });
 }
 

@@ -4,8 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
-use sidegate_e2e::{Answer, Connection, Gateway, Plugin, Version, eventually, story};
-use std::net::TcpListener;
+use sidegate_e2e::{Answer, Connection, Gateway, Plugin, Version, eventually, free_port, story};
 use tokio::net::TcpStream;
 
 const SECRET: &str = "a-secret-that-nobody-guesses-at-all";
@@ -15,11 +14,6 @@ struct Scene {
     gateway: Gateway,
     oidc: Plugin,
     r: Plugin,
-}
-
-/// A port that nobody has just now, so that addresses can be said before the gateway has it.
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 impl Scene {
@@ -184,8 +178,12 @@ fn a_provider_at_its_own_host_is_called_so_and_its_jwts_count_at_once() {
         scene.oidc.change(&json!({"config": config, "options": change["options"]})).await;
         let host = format!("op.example.com:{port}");
         let token = scene.token_at(&host, "/token", &resource).await;
-        let seen = scene.ask(&token).await.expect(200).json();
-        assert_eq!(seen["jwt_issuer"], format!("http://{host}"));
+        // Its keys are asked for anew where the first question came before it served.
+        let seen = eventually("its JWT is taken", async || {
+            let answer = scene.ask(&token).await;
+            (answer.status == 200).then(|| answer.json())
+        });
+        assert_eq!(seen.await["jwt_issuer"], format!("http://{host}"));
     });
 }
 

@@ -5,7 +5,7 @@ use futures_util::stream::{self, StreamExt as _};
 use serde_json::json;
 use sidegate_api::app::AppAttributes;
 use sidegate_api::edge::EdgeAttributes;
-use sidegate_e2e::{ControlPlane, long_story, within};
+use sidegate_e2e::{ControlPlane, lone_story, within};
 use sidegate_enrolment::edge::{ControlPlanes, Dialer, join};
 use sidegate_enrolment::{Clock, ControlUrl, JoinToken};
 use sidegate_model::namespace::Namespace;
@@ -90,7 +90,7 @@ impl Client {
 
 #[test]
 fn one_save_at_a_real_control_plane_reaches_two_hundred_edges_within_five_seconds() {
-    long_story(JOIN_WITHIN + 3 * PATIENCE, async {
+    lone_story(JOIN_WITHIN + 3 * PATIENCE, async {
         let control = ControlPlane::start_with(None, &[]).await;
         let app = json!({"name": "fleet", "owner_email": "a@b"});
         let app = control.admin().create::<AppAttributes>("apps", &app).await;

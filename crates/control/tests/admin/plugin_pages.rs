@@ -4,6 +4,7 @@ use crate::harness::{ADMIN_TOKEN, Admin, Answer};
 use reqwest::Method;
 use serde_json::{Value, json};
 use sidegate_model::role::Role;
+use std::time::Instant;
 
 async fn with_plugin(name: &str) -> (Admin, String) {
     let admin = Admin::start().await;
@@ -145,12 +146,14 @@ async fn one_user_fetches_fifty_files_a_second_and_another_one_as_many() {
     let (admin, path) = with_plugin("page").await;
     let operator = admin.admin_token("o", Role::Operator).await;
     let file = format!("{path}/assets/none");
-    let mut refused = 0;
-    for _ in 0..300 {
-        let answer = admin.get(&file).await;
-        refused += usize::from(answer.status == 429);
+    let (begun, mut asked, mut is_refused) = (Instant::now(), 0, false);
+    while !is_refused && asked < 1000 {
+        is_refused = admin.get(&file).await.status == 429;
+        asked += 1;
     }
-    assert!(refused > 0, "300 files in a row were all fetched");
+    // A machine that does not get there in time never meets the bound.
+    let fast = f64::from(asked) > 60.0 * begun.elapsed().as_secs_f64();
+    assert!(is_refused || !fast, "{asked} files in a row were all fetched");
     admin.call_as(&operator, Method::GET, &file, None).await.expect(404);
     called(&admin, &format!("{path}/rpc/x"), None).await.expect(200);
 }

@@ -3,14 +3,14 @@
 use crate::control_plane::ControlPlane;
 use crate::edge::{Edge, Site, snapshot};
 use crate::{DEADLINE, Time};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 const EDGES: usize = 200;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn one_save_reaches_two_hundred_edges_over_tls_within_five_seconds() {
+async fn one_save_reaches_two_hundred_edges_over_tls() {
     let time = Time::new();
     let control = std::sync::Arc::new(ControlPlane::start(&time).await);
     control.publish("", 1, &snapshot(1));
@@ -39,6 +39,7 @@ async fn one_save_reaches_two_hundred_edges_over_tls_within_five_seconds() {
         edge.serves(2).await;
     }
     let taken = begin.elapsed();
+    // How fast it is on a machine that does nothing else, the story of a large fleet tells.
     println!("one save has reached {EDGES} edges after {taken:?}");
-    assert!(taken < Duration::from_secs(5), "one save took {taken:?}");
+    assert!(taken < DEADLINE, "one save took {taken:?}");
 }
