@@ -8,7 +8,7 @@ tools=${CARGO_TARGET_DIR:-$PWD/target}/authlib
 if ! cmp -s "$requirements" "$tools/requirements.txt"; then
   rm -rf "$tools"
   echo "authlib.sh: getting $(grep ^Authlib "$requirements")" >&2
-  PIP_ROOT_USER_ACTION=ignore python3 -m pip install --quiet --disable-pip-version-check --no-deps --only-binary :all: \
+  PIP_ROOT_USER_ACTION=ignore python3 -m pip install --quiet --retries 5 --disable-pip-version-check --no-deps --only-binary :all: \
     --target "$tools/packages" --requirement "$requirements" >&2
   cp "$requirements" "$tools/requirements.txt"
 fi

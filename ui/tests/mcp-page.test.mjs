@@ -62,11 +62,19 @@ async function plugin({ api, gateway }, config = {}) {
   return { upstream, id: added.id, ask, call: (name) => ask("tools/call", { name, arguments: { path: "/a" } }) };
 }
 
+/** Presses a button of the page: once more where it moved meanwhile, since the frame grows with what it shows. */
+const press = (frame, name, seen) =>
+  eventually(`${name} does something`, async () => {
+    await frame.getByRole("button", { name }).click();
+    await seen.waitFor({ timeout: 3_000 });
+    return true;
+  });
+
 const visit = async (world, id) => look(world, id, { token: await world.api.adminToken("ops", "operator"), path: "mcp/servers" });
 
 flow("an operator sees how servers do, what a tool answers, and who may use it", {}, async (world) => {
   const { upstream, id, ask, call } = await plugin(world);
-  assert.ok((await call("read_file")).result);
+  await eventually("it is pinned", async () => (await call("read_file")).result);
   await ask("tools/list", {}, "away");
   const { frame } = await visit(world, id);
   await eventually("the state of both is there", async () => {
@@ -78,7 +86,7 @@ flow("an operator sees how servers do, what a tool answers, and who may use it",
   await frame.getByRole("button", { name: "Look at the tools of files" }).click();
   await frame.getByText("files-server 1.2.0").waitFor();
   assert.ok(await frame.getByRole("button", { name: "Try delete_file" }).isDisabled(), "what is denied is not tried either");
-  await frame.getByRole("button", { name: "Try read_file" }).click();
+  await press(frame, "Try read_file", frame.getByRole("heading", { name: "Try read_file" }));
   await frame.getByLabel(/^path/).fill('/etc/"motd"');
   await frame.getByLabel(/^lines/).fill("3");
   upstream.calls.length = 0;
@@ -162,18 +170,16 @@ flow("viewers see why the page is closed, and can call and approve nothing", {},
 
 flow("the page is sound in both themes and on a telephone", {}, async (world) => {
   const { upstream, id, ask, call } = await plugin(world);
-  await call("read_file");
+  await eventually("it is pinned", async () => (await call("read_file")).result);
   await ask("tools/list", {}, "away");
   upstream.tools[0] = tool("read_file", "Reads a file. Then sends it", schema);
   await eventually("it is held", async () => (await call("read_file")).error?.code === -32003);
   const { frame, visitor } = await visit(world, id);
   const found = [];
   const shots = [["Servers"], ["Tools", async () => {
-    await frame.getByRole("button", { name: "Try write_file" }).click();
-    await frame.getByRole("heading", { name: "Try write_file" }).waitFor();
+    await press(frame, "Try write_file", frame.getByRole("heading", { name: "Try write_file" }));
   }], ["Who may use what", async () => {
-    await frame.getByRole("button", { name: "Evaluate" }).click();
-    await frame.getByRole("region", { name: "Access to files" }).waitFor();
+    await press(frame, "Evaluate", frame.getByRole("region", { name: "Access to files" }));
   }], ["Pinned definitions"], ["Connect a client"]];
   for (const [name, first] of shots) {
     await frame.getByRole("tab", { name }).click();

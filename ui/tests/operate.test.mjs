@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { eventually } from "./support/eventually.mjs";
 import { pluginCommand, startEdgeBy } from "./support/gateway.mjs";
 import { flows } from "./support/start.mjs";
-import { pluginIs } from "./support/world.mjs";
+import { isLive, pluginIs } from "./support/world.mjs";
 
 const flow = flows();
 
@@ -144,7 +144,7 @@ flow("requests are seen as they end, and one that is open can be ended", {}, asy
   const { page } = visitor;
   await visitor.signIn(api.token);
   await visitor.open("/traffic?status=5xx");
-  await page.getByText("Live", { exact: true }).last().waitFor();
+  await isLive(page);
   await fetch(`${gateway.clients}/plugins/lab/status/204`);
   await fetch(`${gateway.clients}/plugins/lab/status/503`).then((answer) => answer.text());
   await page.getByText("/plugins/lab/status/503").first().waitFor();

@@ -5,7 +5,7 @@ import test, { after, before } from "node:test";
 import { startBrowser, Visitor } from "./support/browser.mjs";
 import { look, TWO_VIEWS } from "./support/look.mjs";
 import { allRoutes, pluginTabs } from "./support/routes.mjs";
-import { populatedControlPlane, populatedGateway } from "./support/world.mjs";
+import { isLive, populatedControlPlane, populatedGateway } from "./support/world.mjs";
 
 // A page and where it is: the route in the router's words, then addresses for it. A route without a row fails.
 const ALONE = (world) => ({ ...world, is: "gateway" });
@@ -53,7 +53,7 @@ async function tried(_, { page }) {
 
 /** Lets some requests end while their page is looked at. */
 async function traffic({ gateway }, { page }) {
-  await page.locator("[role=status].live-dot.on").waitFor();
+  await isLive(page);
   for (const path of ["/plugins/lab/status/200", "/plugins/lab/status/404", "/plugins/lab/status/500", "/plugins/lab/sse?n=1"]) {
     await fetch(gateway.clients + path).then((answer) => answer.text());
   }

@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { eventually } from "./support/eventually.mjs";
 import { pluginCommand, startEdgeBy } from "./support/gateway.mjs";
 import { forger, grabber, honest, hostile, look, sender, served } from "./support/plugin_pages.mjs";
+import { slowness } from "./support/slowness.mjs";
 import { flows } from "./support/start.mjs";
 import { pluginIs } from "./support/world.mjs";
 
@@ -161,7 +162,7 @@ flow("what is saved in the console of a control plane is served by its edge with
     await frame.locator("textarea").fill("for the edge");
     await frame.locator("#save").click();
     await eventually("it is saved", async () => /^(?!saving|not saved|loaded)./.test(await frame.locator(".message").textContent()));
-    await eventually("the edge serves it", async () => (await served(edge, "notes")) === "for the edge", 2_000);
+    await eventually("the edge serves it", async () => (await served(edge, "notes")) === "for the edge", 2_000 * Math.max(slowness(), slowness()));
   } finally {
     await edge.stop();
   }
@@ -334,8 +335,12 @@ for (const wants of ["input", "window"]) {
     page.on("console", (message) => message.text().startsWith("heard ") && heard.push(message.text().slice(6)));
     const hasKeyboard = () => page.evaluate(() => document.activeElement?.tagName === "IFRAME");
     await eventually("the page has the keyboard", hasKeyboard);
-    await page.keyboard.press("x");
-    await eventually("it is heard", () => heard.includes("x"));
+    await eventually("it is heard", async () => {
+      // The browser gives the keyboard to the process of the page some time after it says so.
+      await page.keyboard.press("x");
+      return heard.includes("x");
+    });
+    await page.waitForTimeout(200);
     for (const text of ["not for plugins", "and not this"]) {
       heard.length = 0;
       await page.getByRole("button", { name: /Search|Find|Go to/ }).first().click();

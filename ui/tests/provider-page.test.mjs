@@ -4,7 +4,8 @@ import assert from "node:assert/strict";
 import { createHash, randomBytes } from "node:crypto";
 import { createServer } from "node:http";
 import { eventually } from "./support/eventually.mjs";
-import { freePort, pluginCommand } from "./support/gateway.mjs";
+import { freePort } from "./support/free-port.mjs";
+import { pluginCommand } from "./support/gateway.mjs";
 import { look } from "./support/plugin_pages.mjs";
 import { flows } from "./support/start.mjs";
 

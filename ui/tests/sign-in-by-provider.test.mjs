@@ -10,7 +10,8 @@ import { join } from "node:path";
 import test, { after, before } from "node:test";
 import { startBrowser, Visitor } from "./support/browser.mjs";
 import { eventually } from "./support/eventually.mjs";
-import { freePort, Gateway, pluginCommand } from "./support/gateway.mjs";
+import { freePort } from "./support/free-port.mjs";
+import { Gateway, pluginCommand } from "./support/gateway.mjs";
 import { IdentityProvider } from "./support/identity_provider.mjs";
 
 const PASSWORD = "correct horse battery staple";
@@ -124,7 +125,10 @@ test("who is in no group with a role is refused with words, and a group that is 
     await atProvider(jane.page, "jane");
     await jane.page.getByRole("heading", { level: 1, name: "Overview" }).waitFor();
     assert.equal((await session(jane.page)).data.attributes.role, "admin");
-    await world.api.done("PATCH", `/plugins/${world.plugin.id}`, { config: world.config([person("jane", ["guests"], { sub: "somebody-else" })]) });
+    const changed = { ...world.config([person("jane", ["guests"], { sub: "somebody-else" })]), scopes: [{ name: "later" }] };
+    await world.api.done("PATCH", `/plugins/${world.plugin.id}`, { config: changed });
+    // The process before it answers until the new one does.
+    await eventually("the change counts", async () => (await (await fetch(`${world.issuer}/.well-known/openid-configuration`)).json()).scopes_supported.includes("later"));
     // In another browser she is refused; the session of the first one ends with that.
     const again = await Visitor.come(browser, world.gateway);
     await again.page.goto(world.gateway.page("/sign-in"));

@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { SIZES } from "./support/browser.mjs";
+import { slowness } from "./support/slowness.mjs";
 import { flows } from "./support/start.mjs";
 import { pluginCommand } from "./support/gateway.mjs";
 
@@ -15,15 +16,6 @@ const MOST_BYTES = 200 * 1024;
 const LONGEST_MS = 1000;
 const VIEWS = 5;
 const ROUNDS = 2;
-const SPIN_MS = 30;
-
-/** How many times as long as alone a program takes now, since others use the machine: 1 where it has a processor for itself. */
-function slowness() {
-  const [begun, before] = [performance.now(), process.cpuUsage()];
-  const used = ({ user, system }) => (user + system) / 1000;
-  while (used(process.cpuUsage(before)) < SPIN_MS);
-  return Math.max(1, (performance.now() - begun) / used(process.cpuUsage(before)));
-}
 
 /** One first view by a browser that has nothing of the console but a session: how long it took, and what it asked for. */
 async function firstView(visitor, storageState) {
@@ -112,14 +104,21 @@ flow("a list of ten thousand stays quick", {}, async ({ gateway, api, come }) =>
   late.open();
   await page.getByText(`${MANY} apps`, { exact: false }).first().waitFor();
   assert.ok((await page.locator("tbody tr").count()) < 300, "what is out of sight is not drawn");
-  const begun = performance.now();
-  await page.getByLabel("Search apps").fill("app-9876");
-  await page.getByRole("link", { name: "app-9876", exact: true }).waitFor();
-  await page.waitForFunction(() => document.querySelectorAll("tbody tr").length === 1);
-  const took = performance.now() - begun;
-  console.log(`# ten thousand rows are searched in ${took.toFixed(0)} ms`);
-  const longest = LONGEST_MS * slowness();
-  assert.ok(took < longest, `the search took ${took.toFixed(0)} ms of ${longest.toFixed(0)}`);
+  let [told, inTime] = ["", false];
+  for (let round = 0; round < ROUNDS && !inTime; round += 1) {
+    await page.getByLabel("Search apps").fill("");
+    await page.getByRole("link", { name: "app-1", exact: true }).waitFor();
+    const [before, begun] = [slowness(), performance.now()];
+    await page.getByLabel("Search apps").fill("app-9876");
+    await page.getByRole("link", { name: "app-9876", exact: true }).waitFor();
+    await page.waitForFunction(() => document.querySelectorAll("tbody tr").length === 1);
+    const took = performance.now() - begun;
+    const longest = LONGEST_MS * Math.max(before, slowness());
+    inTime = took < longest;
+    told = `the search of ten thousand rows took ${took.toFixed(0)} ms of ${longest.toFixed(0)}`;
+    console.log(`# ${told}`);
+  }
+  assert.ok(inTime, told);
 });
 
 flow("of a long list only the row that changed is read again", {}, async ({ gateway, api, come }) => {

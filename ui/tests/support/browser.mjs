@@ -5,6 +5,7 @@ import { createRequire } from "node:module";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { chromium } from "playwright-core";
+import { CHROMIUM } from "./chromium.mjs";
 import { PATIENCE_MS } from "./eventually.mjs";
 
 const axeSource = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
@@ -13,14 +14,10 @@ export const RESULTS = resolve(dirname(fileURLToPath(import.meta.url)), "../../t
 export const THEMES = ["light", "dark"];
 export const SIZES = { wide: { width: 1440, height: 900 }, narrow: { width: 390, height: 844 } };
 
-/** Starts Chromium; as root it cannot have a sandbox of its own. */
+/** Starts Chromium. */
 export async function startBrowser() {
   mkdirSync(RESULTS, { recursive: true });
-  return chromium.launch({
-    executablePath: process.env.CHROMIUM_BIN ?? "/usr/bin/chromium",
-    args: process.getuid?.() === 0 ? ["--no-sandbox"] : [],
-    timeout: 60_000,
-  });
+  return chromium.launch(CHROMIUM);
 }
 
 /** Somebody in front of a browser window of their own, without any cookie at first. */

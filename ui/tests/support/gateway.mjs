@@ -1,12 +1,12 @@
 // A real gateway, control plane or edge: the real program with a folder, ports and an environment of its own.
 
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Api } from "./api.mjs";
 import { eventually } from "./eventually.mjs";
+import { freePort } from "./free-port.mjs";
 import { Process } from "./processes.mjs";
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), "../../..");
@@ -21,15 +21,6 @@ export function pluginCommand(name) {
   const program = join(dirname(SIDEGATE), `sidegate-plugin-${name}`);
   if (!existsSync(program)) throw new Error(`${program} is not built: cargo build --workspace --bins`);
   return `file://${program}`;
-}
-
-/** A port of this machine that nobody has. */
-export async function freePort() {
-  const server = createServer();
-  await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }
 
 function usual(folder) {

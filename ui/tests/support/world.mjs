@@ -60,3 +60,8 @@ export async function populatedControlPlane() {
   });
   return { control, edge, edgeId: made.id };
 }
+
+/** Waits until a page that follows what happens is told of it: the word in the sidebar, which is on every page, says less. */
+export async function isLive(page) {
+  await page.locator("[role=status].live-dot.on").waitFor();
+}

@@ -13,7 +13,9 @@ const here = (name) => fileURLToPath(new URL(name, import.meta.url));
 /** A program that holds sessions. */
 export class Program {
   constructor(command, args, env) {
-    this.child = spawn(command, args, { env: { PATH: process.env.PATH, ...env }, stdio: ["pipe", "pipe", "pipe"] });
+    const { PATH, CARGO_TARGET_DIR } = process.env;
+    const usual = { PATH, ...(CARGO_TARGET_DIR ? { CARGO_TARGET_DIR } : {}) };
+    this.child = spawn(command, args, { env: { ...usual, ...env }, stdio: ["pipe", "pipe", "pipe"] });
     this.waiting = new Map();
     this.count = 0;
     this.errors = "";

@@ -11,7 +11,7 @@ tools=${CARGO_TARGET_DIR:-$here/../../../../target}/mcp-judge-$line
 if ! cmp -s "$requirements" "$tools/requirements.txt"; then
   rm -rf "$tools"
   echo "python.sh: getting $(grep -o '^mcp==[0-9.]*' "$requirements")" >&2
-  PIP_ROOT_USER_ACTION=ignore python3 -m pip install --quiet --disable-pip-version-check --no-deps --only-binary :all: \
+  PIP_ROOT_USER_ACTION=ignore python3 -m pip install --quiet --retries 5 --disable-pip-version-check --no-deps --only-binary :all: \
     --target "$tools/packages" --requirement "$requirements" >&2
   cp "$requirements" "$tools/requirements.txt"
 fi

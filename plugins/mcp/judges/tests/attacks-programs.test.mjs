@@ -18,7 +18,7 @@ let served;
 const scene = {
   async start() {
     const servers = WAYS.map((way) => ({ name: `program-${way}`, command: process.execPath, args: [program, way] }));
-    const config = { servers, timeout: 6, longest: 9, message_bytes: 100_000, require_auth: false };
+    const config = { servers, timeout: 12, longest: 15, message_bytes: 100_000, require_auth: false };
     served = await Served.start(config, { "env.MCP_COMMANDS": process.execPath }, { LOG_LEVEL: "info" });
   },
   stop: () => served?.stop(),

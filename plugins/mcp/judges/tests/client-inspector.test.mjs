@@ -5,7 +5,8 @@ import assert from "node:assert/strict";
 import test, { after, before } from "node:test";
 import { eventually } from "../../../../ui/tests/support/eventually.mjs";
 import { Inspector } from "../clients/inspector.mjs";
-import { lastingPort, Served } from "./support/served.mjs";
+import { freePort } from "../../../../ui/tests/support/free-port.mjs";
+import { Served } from "./support/served.mjs";
 import { Upstream } from "./support/upstream.mjs";
 
 const AT_ONCE = 20;
@@ -31,7 +32,7 @@ let [upstream, served, inspector] = [];
 before(async () => {
   upstream = await Upstream.start({ tools });
   // The same after a restart.
-  const settings = { PORT: String(await lastingPort()) };
+  const settings = { PORT: String(await freePort()) };
   served = await Served.start({ servers: [{ name: "everything", url: upstream.url }] }, { query_token: "false" }, settings);
   inspector = new Inspector(served.url(), await served.token("ann"));
 });

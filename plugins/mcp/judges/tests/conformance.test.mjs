@@ -48,7 +48,7 @@ async function judged({ entry, args }, url) {
   const folder = mkdtempSync(join(tmpdir(), "mcp-suite"));
   try {
     const all = [entry, "server", "--url", url, ...args, "--output-dir", folder];
-    const said = await new Promise((resolve) => execFile(NODE, all, { maxBuffer: 1 << 26 }, (_, out, err) => resolve(out + err)));
+    const said = await new Promise((resolve) => execFile(NODE, all, { maxBuffer: 1 << 26, timeout: 120_000 }, (_, out, err) => resolve(out + err)));
     const results = {};
     for (const file of readdirSync(folder, { recursive: true }).filter((name) => name.endsWith("checks.json"))) {
       const scenario = file.split("/").at(-2).replace(/^server-/, "").replace(/-\d{4}-\d{2}-\d{2}T.*$/, "");

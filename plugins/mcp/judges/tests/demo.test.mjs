@@ -11,7 +11,8 @@ import { UnauthorizedError } from "@modelcontextprotocol/sdk/client/auth.js";
 import { Client } from "@modelcontextprotocol/sdk/client/index.js";
 import { StreamableHTTPClientTransport } from "@modelcontextprotocol/sdk/client/streamableHttp.js";
 import { eventually } from "../../../../ui/tests/support/eventually.mjs";
-import { freePort, SIDEGATE } from "../../../../ui/tests/support/gateway.mjs";
+import { freePort } from "../../../../ui/tests/support/free-port.mjs";
+import { SIDEGATE } from "../../../../ui/tests/support/gateway.mjs";
 import { Process } from "../../../../ui/tests/support/processes.mjs";
 import { Visitor } from "../../../oidc/judges/tests/support/visitor.mjs";
 
@@ -107,7 +108,7 @@ test("another start has the same user, and Ctrl-C ends it", async () => {
 
 test("all of it is in a folder of its own, and make starts it for DEMO=mcp only", () => {
   assert.ok(existsSync(join(folder, "data-mcp")) && !existsSync(join(folder, "data")));
-  const made = (...args) => execFileSync("make", ["-n", "run", ...args], { cwd: root, encoding: "utf8" });
+  const made = (...args) => execFileSync("make", ["--no-print-directory", "-n", "run", ...args], { cwd: root, encoding: "utf8" });
   assert.match(made("DEMO=mcp"), /run-mcp-demo\.sh/);
   assert.doesNotMatch(made(), /mcp|oidc/);
 });

@@ -45,14 +45,16 @@ test("a program serves: tools, progress and questions to the client, with its ow
 });
 
 test("each session has a process of its own, which ends with it, and there are no more than may be", async () => {
-  const clients = await Promise.all([1, 2, 3].map(() => connected(served.url(), ann)));
+  // What ended before has its place up to the end of its process.
+  const come = () => eventually("there is room", () => connected(served.url(), ann));
+  const clients = await Promise.all([come(), come(), come()]);
   assert.deepEqual(await Promise.all([said(clients[0], "counted"), said(clients[1], "counted")]), ["1", "1"]);
   assert.equal((await send(served.url(), initialize, { token: ann })).status, 503);
   const pids = await Promise.all(clients.map((client) => said(client, "pid")));
   assert.equal(new Set(pids).size, 3);
   for (const client of clients) await client.transport_.terminateSession();
   for (const pid of pids) await eventually("the process ends", () => !runs(pid));
-  const again = await eventually("there is room", () => connected(served.url(), ann));
+  const again = await come();
   await again.transport_.terminateSession();
 });
 

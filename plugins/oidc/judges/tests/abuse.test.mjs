@@ -447,12 +447,13 @@ test("O-26 who is told that too many sign in at once did not fail", async () => 
     const visitor = new Visitor(own);
     const form = await visitor.go(plain(own).url);
     const said = new Map();
-    // Together more than an address has free; those that are compared are fewer.
     for (let round = 0; round < 3; round++) {
-      const names = Array.from({ length: 28 }, (_, at) => `user-${round}-${at}`);
+      // Less than an address has free, and more than there are places: whoever finds none did not fail.
+      const size = Math.min(40, 48 - (said.get(401) ?? 0));
+      if (size < 20) break;
+      const names = Array.from({ length: size }, (_, at) => `user-${round}-${at}`);
       const answers = await Promise.all(names.map((name) => visitor.send(form, { name, password: "wrong" })));
       for (const { status } of answers) said.set(status, (said.get(status) ?? 0) + 1);
-      if (said.get(401) + 28 >= 50) break;
     }
     assert.ok(said.get(503) > 0 && said.get(401) < 50, JSON.stringify([...said]));
     assert.equal(said.get(429), undefined, JSON.stringify([...said]));

@@ -9,7 +9,9 @@ import { join } from "node:path";
 import test, { after, before } from "node:test";
 import * as oidc from "oidc-provider";
 import { chromium } from "playwright-core";
-import { freePort, Gateway } from "../../../../ui/tests/support/gateway.mjs";
+import { CHROMIUM } from "../../../../ui/tests/support/chromium.mjs";
+import { freePort } from "../../../../ui/tests/support/free-port.mjs";
+import { Gateway } from "../../../../ui/tests/support/gateway.mjs";
 
 const GROUPS = { ann: ["staff", "ops"], bob: [] };
 let browser, server, gateway, folder, issuer;
@@ -44,11 +46,7 @@ before(async () => {
     "[provider.roles]", 'staff = "viewer"', 'ops = "operator"',
   ].join("\n"));
   gateway = await Gateway.start({ ADMIN_PORT: String(admin), SIDEGATE_CONSOLE_ORIGIN: `http://localhost:${admin}`, SIDEGATE_CONSOLE_OIDC_FILE: file });
-  browser = await chromium.launch({
-    executablePath: process.env.CHROMIUM_BIN ?? "/usr/bin/chromium",
-    // As root it cannot have a sandbox of its own.
-    args: process.getuid?.() === 0 ? ["--no-sandbox"] : [],
-  });
+  browser = await chromium.launch(CHROMIUM);
 });
 after(async () => {
   await browser?.close();

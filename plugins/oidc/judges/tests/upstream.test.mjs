@@ -5,6 +5,7 @@ import { createServer } from "node:http";
 import test, { after, before } from "node:test";
 import * as oidc from "oidc-provider";
 import { chromium } from "playwright-core";
+import { CHROMIUM } from "../../../../ui/tests/support/chromium.mjs";
 import { plain } from "./support/clients.mjs";
 import { configuration, Provider } from "./support/provider.mjs";
 
@@ -36,11 +37,7 @@ before(async () => {
     upstreams: [{ name: "npm", title: "oidc-provider", issuer, client_id: "gateway", client_secret: "a secret: with/odd+letters%" }],
     upstream_private_addresses: true,
   });
-  browser = await chromium.launch({
-    executablePath: process.env.CHROMIUM_BIN ?? "/usr/bin/chromium",
-    // As root it cannot have a sandbox of its own.
-    args: process.getuid?.() === 0 ? ["--no-sandbox"] : [],
-  });
+  browser = await chromium.launch(CHROMIUM);
 });
 after(async () => {
   await browser?.close();

@@ -3,7 +3,8 @@
 import assert from "node:assert/strict";
 import test, { after, before } from "node:test";
 import { eventually } from "../../../../../ui/tests/support/eventually.mjs";
-import { lastingPort, Served } from "./served.mjs";
+import { freePort } from "../../../../../ui/tests/support/free-port.mjs";
+import { Served } from "./served.mjs";
 import { Upstream } from "./upstream.mjs";
 
 const AT_ONCE = 20;
@@ -64,7 +65,7 @@ export function judged(name, open, { hasSession = true } = {}) {
     Object.assign(state, fresh());
     upstream = await Upstream.start({ tools: toolsOf(state) });
     // The same after a restart.
-    const settings = { PORT: String(await lastingPort()) };
+    const settings = { PORT: String(await freePort()) };
     served = await Served.start({ servers: [{ name: "everything", url: upstream.url }] }, { query_token: "false" }, settings);
     token = await served.token("ann");
   });

@@ -4,14 +4,11 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { chromium } from "playwright-core";
+import { CHROMIUM } from "../../../../../ui/tests/support/chromium.mjs";
 
-/** Starts Chromium; as root it cannot have a sandbox of its own. */
+/** Starts Chromium. */
 export function startBrowser() {
-  return chromium.launch({
-    executablePath: process.env.CHROMIUM_BIN ?? "/usr/bin/chromium",
-    args: process.getuid?.() === 0 ? ["--no-sandbox"] : [],
-    timeout: 60_000,
-  });
+  return chromium.launch(CHROMIUM);
 }
 
 /** An application, and who uses it. It keeps what it is given, as applications do. */

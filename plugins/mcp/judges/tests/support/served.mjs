@@ -1,21 +1,7 @@
 // The plugin as operators run it: served by a real gateway, before servers of the tests.
 
-import { randomInt } from "node:crypto";
-import { createServer } from "node:net";
 import { eventually } from "../../../../../ui/tests/support/eventually.mjs";
 import { Gateway, pluginCommand } from "../../../../../ui/tests/support/gateway.mjs";
-
-/** A port that is free, and stays so during a restart: not of those that the system gives to whoever asks for any. */
-export async function lastingPort() {
-  for (let tries = 0; tries < 20; tries++) {
-    const port = randomInt(20_000, 30_000);
-    const server = createServer();
-    const isFree = await new Promise((resolve) => server.once("error", () => resolve(false)).listen(port, "127.0.0.1", () => resolve(true)));
-    await new Promise((resolve) => server.close(resolve));
-    if (isFree) return port;
-  }
-  throw new Error("no port between 20000 and 30000 is free");
-}
 
 /** A gateway with the plugin. */
 export class Served {
