@@ -35,3 +35,32 @@ impl Lifetime {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use tokio::time::{Instant, sleep};
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_session_that_nobody_uses_ends_and_each_use_begins_its_time_anew() {
+        let (lifetime, begun) = (Arc::new(Lifetime::default()), Instant::now());
+        let used = Arc::clone(&lifetime);
+        tokio::spawn(async move {
+            sleep(IDLE * 3 / 4).await;
+            used.renew();
+        });
+        assert_eq!(lifetime.over().await, "nobody used it for long");
+        assert_eq!(begun.elapsed(), IDLE * 7 / 4);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_session_that_is_ended_ends_at_once() {
+        let (lifetime, begun) = (Lifetime::default(), Instant::now());
+        lifetime.end();
+        assert_eq!(lifetime.over().await, "its session ended");
+        assert_eq!(begun.elapsed(), Duration::ZERO);
+    }
+}
