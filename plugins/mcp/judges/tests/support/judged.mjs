@@ -4,11 +4,21 @@ import assert from "node:assert/strict";
 import test, { after, before } from "node:test";
 import { eventually } from "../../../../../ui/tests/support/eventually.mjs";
 import { freePort } from "../../../../../ui/tests/support/free-port.mjs";
+import { messages } from "./client.mjs";
+import { alone, sendAlone } from "./modern-client.mjs";
 import { Served } from "./served.mjs";
 import { Upstream } from "./upstream.mjs";
 
 const AT_ONCE = 20;
 const text = (words) => ({ content: [{ type: "text", text: words }] });
+
+/** A call by the newer protocol that has begun: how its answer ends. */
+async function begun(url, token) {
+  const answer = messages(await sendAlone(url, alone("tools/call", { name: "stepwise", arguments: {}, _meta: { progressToken: "p" } }), { token }));
+  assert.equal((await answer.next()).value.params.progressToken, "p");
+  const rest = answer.next().then(({ done }) => (done ? "it ends as if it were whole" : "it is answered"), () => "it breaks");
+  return { rest };
+}
 
 /** A promise, and how it comes true. */
 function promised() {
@@ -143,6 +153,7 @@ export function judged(name, open, { hasSession = true } = {}) {
     const seen = promised();
     const { answer } = session.call("stepwise", {}, seen.keep);
     await seen.promise;
+    const plain = hasSession ? undefined : await begun(served.url(), token);
     const before = await pid();
     process.kill(before, "SIGKILL");
     await eventually("another process serves", async () => ![null, before].includes(await pid()));
@@ -153,6 +164,8 @@ export function judged(name, open, { hasSession = true } = {}) {
       // When a client notices is its own affair; an answer it cannot get.
       const told = answer.then((text) => text, () => "an error");
       assert.notEqual(await Promise.race([told, answers(session)]), "done");
+      // Whoever reads learns at once that nothing comes any more.
+      assert.equal(await plain.rest, "it breaks");
     }
     assert.equal(await answers(session), SIMPLE);
   });
