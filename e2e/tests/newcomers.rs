@@ -69,7 +69,7 @@ fn no_app_is_made_for_a_jwt_that_is_not_good_nor_where_nobody_wants_it() {
         }
         let asked = json!({"method": "GET", "path": PATH, "token": new().sign()});
         let said = scene.gateway.admin().post("explain", &asked).await.to_string();
-        assert!(said.contains("one would be made on first sight"), "{said}");
+        assert!(said.contains("one is made on first sight"), "{said}");
         scene.change_issuer(&json!({"create_apps": 0})).await;
         assert_eq!(scene.fares(&new().sign()).await, 401);
         assert_eq!(apps(&scene.gateway).await.len(), 1);
