@@ -167,7 +167,9 @@ fn without_app(
     newcomers: Option<&Arc<Newcomers>>,
 ) -> Unidentified {
     let Some(newcomers) = newcomers else {
-        return wrong("its client speaks for no app yet: one is made on first sight, unless one of its name is there");
+        return wrong(
+            "its client speaks for no app yet: one is made on first sight, unless one of its name is there",
+        );
     };
     match newcomers.ask(known.issuer.id, &jwt.client) {
         Asked::No(why) => wrong(why),
