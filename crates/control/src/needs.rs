@@ -2,12 +2,14 @@
 //! is known is `admin/needs`.
 
 mod issuers;
+mod names;
 #[cfg(test)]
 mod tests;
 
 pub(crate) use issuers::KnownIssuers;
 
 use issuers::of_issuers;
+use names::Names;
 use sidegate_api::edge::{EdgeAttributes, EdgeState};
 use sidegate_api::need::{NeedAttributes, NeedKind, NeedThing, NeedThingKind};
 use sidegate_api::plugin::PluginAttributes;
@@ -83,9 +85,11 @@ pub(crate) fn needs(
     known: &Known,
     time_text: impl Fn(UnixMillis) -> String,
 ) -> Vec<NeedAttributes> {
-    let mut all: Vec<_> = known.plugins.iter().flat_map(of_plugin).collect();
+    let plugins = Names::of(known.plugins.iter().map(|plugin| plugin.attributes.name.as_str()));
+    let mut all: Vec<_> =
+        known.plugins.iter().flat_map(|plugin| of_plugin(plugin, &plugins)).collect();
     all.extend(known.edges.iter().flat_map(|(id, edge)| of_edge(id, edge)));
-    all.extend(of_issuers(&known.issuers, &known.plugins, &time_text));
+    all.extend(of_issuers(&known.issuers, (&known.plugins, &plugins), &time_text));
     all.extend(
         expiries(known)
             .into_iter()
@@ -119,12 +123,12 @@ pub(super) fn some(texts: &[String]) -> String {
     }
 }
 
-fn of_plugin(plugin: &KnownPlugin) -> Vec<NeedAttributes> {
+fn of_plugin(plugin: &KnownPlugin, names: &Names<'_>) -> Vec<NeedAttributes> {
     let KnownPlugin { id, attributes, config_problems } = plugin;
     if !attributes.is_active {
         return Vec::new();
     }
-    let called = callable(id, &attributes.name);
+    let called = names.call(id, &attributes.name);
     let of = |kind| need(kind, (NeedThingKind::Plugin, id, &attributes.name));
     let mut needs = Vec::new();
     needs.extend(failing(plugin).map(|(kind, text)| NeedAttributes {
@@ -231,6 +235,7 @@ fn of_edge(id: &str, edge: &EdgeAttributes) -> Vec<NeedAttributes> {
 /// What ends soon of that which this process keeps, soonest first.
 fn expiries(known: &Known) -> Vec<(UnixMillis, NeedAttributes)> {
     let is_soon = |at: &UnixMillis| *at > known.now && *at <= known.now.saturating_add(SOON);
+    let names = Names::of(known.tokens.iter().map(|known| known.token.name.as_str()));
     let tokens = known.tokens.iter().filter_map(|KnownToken { token, app }| {
         let at = token.expires_at.filter(is_soon)?;
         // One that has a successor ends because somebody wanted it.
@@ -238,7 +243,7 @@ fn expiries(known: &Known) -> Vec<(UnixMillis, NeedAttributes)> {
             return None;
         }
         let id = token.id.to_string();
-        let called = callable(&id, &token.name);
+        let called = names.call(&id, &token.name);
         let of = need(NeedKind::TokenExpires, (NeedThingKind::Token, &id, &token.name));
         let text =
             format!("a token of app {app:?} ends; whoever calls with it is refused from then on");

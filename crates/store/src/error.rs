@@ -159,7 +159,9 @@ fn problem(error: &sqlx::Error) -> String {
         sqlx::Error::Io(e) => return format!("{} ({e})", of_io(e.kind())),
         sqlx::Error::PoolTimedOut => "all connections stayed busy; try again, or reduce the load",
         sqlx::Error::PoolClosed => "it was closed; the program is ending",
-        sqlx::Error::WorkerCrashed => "its thread ended unexpectedly; restart the program",
+        sqlx::Error::WorkerCrashed => {
+            "its thread ended unexpectedly; restart the program if that goes on"
+        }
         sqlx::Error::Tls(e) => return format!("{NO_TLS} ({e})"),
         _ => "it refused the request unexpectedly; the log tells more",
     };

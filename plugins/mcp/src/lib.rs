@@ -6,6 +6,7 @@
 //! `era` is which version of the protocol a message is of: a `door` is an address as clients with sessions meet it, `wrap` is for clients without any, `present` for servers without any. Between them go a `message`
 //! and a `reply`, which know nothing of HTTP. `sessions` are carried by the clients.
 
+mod about;
 mod audit;
 mod caller;
 mod clock;

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use tokio::runtime::Handle;
 use tokio::time::timeout;
 
+use crate::about;
 use crate::era::words::{enveloped, introduction};
 use crate::era::{SESSIONS, STATELESS};
 use crate::failure::Failure;
@@ -80,7 +81,7 @@ impl Visitor {
         let about = json!({
             "protocolVersion": SESSIONS,
             "capabilities": {},
-            "clientInfo": client(),
+            "clientInfo": about::implementation(),
         });
         let begun = async {
             let reply = self.upstream.begin_own(&request("initialize", &about)).await?;
@@ -124,7 +125,7 @@ impl Visit {
     /// Parameters as the server's era wants them.
     pub(crate) fn worded(&self, params: Fields) -> Fields {
         match self.link.stateless {
-            true => enveloped(&params, "{}", &client().to_string(), ""),
+            true => enveloped(&params, "{}", &about::implementation().to_string(), ""),
             false => params,
         }
     }
@@ -221,11 +222,6 @@ impl Drop for Visit {
             });
         }
     }
-}
-
-/// What the plugin says of itself as a client.
-pub(crate) fn client() -> Value {
-    json!({"name": "sidegate-mcp", "version": env!("CARGO_PKG_VERSION")})
 }
 
 fn request(method: &str, params: &Value) -> Message {

@@ -1,11 +1,11 @@
 //! What is the matter with issuers of JWTs: keys that do not come, and names that lead nowhere.
 
+use super::names::Names;
 use super::{KnownPlugin, need, some};
 use sidegate_api::need::{NeedAttributes, NeedKind, NeedThingKind};
 use sidegate_model::UnixMillis;
 use sidegate_model::issuer::Issuer;
 use sidegate_model::issuer_keys::IssuerKeysReport;
-use sidegate_model::name::callable;
 use std::collections::BTreeSet;
 
 /// Issuers, and what is known of what they name.
@@ -22,16 +22,17 @@ pub(crate) struct KnownIssuers {
 /// at some edge.
 pub(super) fn of_issuers(
     known: &KnownIssuers,
-    plugins: &[KnownPlugin],
+    (plugins, names): (&[KnownPlugin], &Names<'_>),
     time_text: &impl Fn(UnixMillis) -> String,
 ) -> Vec<NeedAttributes> {
-    let mut needs: Vec<_> =
-        plugins.iter().filter_map(|plugin| unknown_issuers(plugin, &known.issuers)).collect();
+    let unknown = |plugin| unknown_issuers(plugin, names, &known.issuers);
+    let mut needs: Vec<_> = plugins.iter().filter_map(unknown).collect();
+    let issuers = Names::of(known.issuers.iter().map(|issuer| issuer.draft.name.as_str()));
     let slugs: BTreeSet<_> =
         plugins.iter().filter_map(|plugin| plugin.attributes.slug.as_deref()).collect();
     for issuer in known.issuers.iter().filter(|issuer| issuer.draft.is_active) {
         let id = issuer.id.to_string();
-        let (draft, called) = (&issuer.draft, callable(&id, &issuer.draft.name));
+        let (draft, called) = (&issuer.draft, issuers.call(&id, &issuer.draft.name));
         let of = |kind| NeedAttributes {
             command: Some(format!("sidegate issuer show {called}")),
             ..need(kind, (NeedThingKind::Issuer, &id, &draft.name))
@@ -85,13 +86,17 @@ pub(super) fn of_issuers(
 }
 
 /// The issuers that a plugin names and that are not there.
-fn unknown_issuers(plugin: &KnownPlugin, issuers: &[Issuer]) -> Option<NeedAttributes> {
+fn unknown_issuers(
+    plugin: &KnownPlugin,
+    names: &Names<'_>,
+    issuers: &[Issuer],
+) -> Option<NeedAttributes> {
     let KnownPlugin { id, attributes, .. } = plugin;
     let named = attributes.options.get("issuers").filter(|_| attributes.is_active)?.as_str()?;
     let is_there = |name: &&str| issuers.iter().any(|issuer| issuer.draft.name == *name);
     let named = named.split(',').map(str::trim).filter(|name| !name.is_empty());
     let gone: Vec<_> = named.filter(|name| !is_there(name)).map(str::to_owned).collect();
-    let called = callable(id, &attributes.name);
+    let called = names.call(id, &attributes.name);
     (!gone.is_empty()).then(|| NeedAttributes {
         text: format!("its option issuers names {}, which is no issuer here", some(&gone)),
         action: "trust that issuer, or name others: JWTs are taken of none that is not there"

@@ -29,7 +29,7 @@ pub(super) fn problem(code: &str) -> &'static str {
             "the server is starting or shutting down; try again in a moment"
         }
         "42P01" | "42703" => {
-            "its tables are not those that were there at the start; restart the program"
+            "its tables are not those that were there at the start; restore them, or restart the program"
         }
         _ => match code.get(..2) {
             Some("08") => {

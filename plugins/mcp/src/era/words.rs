@@ -1,8 +1,7 @@
 //! What requests that stand alone say of their client, and what a server without sessions says of itself.
 
-use serde_json::json;
-
 use super::{STATELESS, meta};
+use crate::about;
 use crate::fields::Fields;
 
 /// Parameters with what a request that stands alone says of its client.
@@ -31,7 +30,7 @@ pub(crate) fn introduction(found: &Fields, version: &str) -> Fields {
     let mut capabilities = found.object("capabilities").unwrap_or_default();
     capabilities.remove("extensions");
     result.set("capabilities", &capabilities);
-    let nobody = json!({"name": "sidegate-mcp", "version": env!("CARGO_PKG_VERSION")});
+    let nobody = about::implementation();
     match found.object("_meta").and_then(|meta| meta.object(super::meta::SERVER)) {
         Some(server) => result.set("serverInfo", &server),
         None => result.set("serverInfo", &nobody),

@@ -8,6 +8,7 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
 use super::names;
+use crate::about;
 use crate::fields::Fields;
 use crate::message::{Message, Outcome};
 use crate::refusal::Refusal;
@@ -142,7 +143,7 @@ pub(super) fn introduction(begun: &[(Part, Fields)]) -> Value {
     let mut introduction = json!({
         "protocolVersion": version,
         "capabilities": capabilities,
-        "serverInfo": {"name": "sidegate-mcp", "version": env!("CARGO_PKG_VERSION")},
+        "serverInfo": about::implementation(),
     });
     if !instructions.is_empty() {
         introduction["instructions"] = json!(instructions.join("\n\n"));

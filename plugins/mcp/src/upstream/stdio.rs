@@ -6,6 +6,7 @@ mod alone;
 mod group;
 mod guests;
 mod history;
+mod hosting;
 mod places;
 mod process;
 mod reading;
@@ -86,7 +87,7 @@ impl StdioServer {
         let process = match (&link.session, message.method()) {
             (None, Some("initialize")) if self.program.is_shared => {
                 let process = self.hosting(link)?;
-                return guests::receive(&process, message).await;
+                return hosting::receive(&process, message).await;
             }
             (None, Some("initialize")) => {
                 let bounds = self.program.bounds;
@@ -97,7 +98,7 @@ impl StdioServer {
             (None, _) => return Ok(Content::Refused(400, None).into()),
             (Some(id), _) => match self.process(link) {
                 Some(process) if process.guests.has(id) => {
-                    return Ok(guests::give(&process, id, message).await?.into());
+                    return Ok(hosting::give(&process, id, message).await?.into());
                 }
                 Some(process) => process,
                 None => return Ok(Content::Refused(404, None).into()),

@@ -3,6 +3,7 @@
 use serde_json::json;
 use serde_json::value::RawValue;
 
+use crate::about;
 use crate::era::{SESSIONS, meta};
 use crate::fields::Fields;
 use crate::message::{Id, Message};
@@ -71,7 +72,7 @@ pub(super) fn initialize(capabilities: &str, client: &str) -> Message {
     let mut own: Fields = serde_json::from_str(capabilities).unwrap_or_default();
     // Those of the older era are another thing.
     own.remove("tasks");
-    let nobody = json!({"name": "sidegate-mcp", "version": env!("CARGO_PKG_VERSION")});
+    let nobody = about::implementation();
     let mut params = Fields::default();
     params.set("protocolVersion", &SESSIONS);
     params.set("capabilities", &own);

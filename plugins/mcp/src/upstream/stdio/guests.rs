@@ -1,19 +1,14 @@
-//! Sessions of an app that share a process. It is introduced once, by the first of them, and knows nothing of the others.
+//! Which sessions share a process, and what it is asked for them.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
 
-use serde_json::json;
 use serde_json::value::RawValue;
 use tokio::sync::OnceCell;
 
-use super::process::Process;
-use super::{alone, lock, name};
+use super::{lock, name};
 use crate::failure::Failure;
-use crate::fields::Fields;
-use crate::message::{Id, Message, Outcome};
-use crate::reply::{Content, Reply};
-use crate::visit;
+use crate::message::Id;
 
 /// So many sessions share a process; with one more the oldest ends, and its client begins anew.
 const MOST: usize = 1000;
@@ -22,7 +17,7 @@ const MOST: usize = 1000;
 #[derive(Default)]
 pub(super) struct Guests {
     /// What the process said of itself.
-    introduction: OnceCell<Box<RawValue>>,
+    pub(super) introduction: OnceCell<Box<RawValue>>,
     known: Mutex<Known>,
 }
 
@@ -33,26 +28,14 @@ struct Known {
     asked: HashMap<(String, Id), i64>,
 }
 
-/// Why a session does not begin.
-enum Unready {
-    Failed(Failure),
-    /// The process says no.
-    Refused(Message),
-}
-
-impl From<Failure> for Unready {
-    fn from(failure: Failure) -> Self {
-        Self::Failed(failure)
-    }
-}
-
 impl Guests {
     /// Whether it is the session of one of them.
     pub(super) fn has(&self, session: &str) -> bool {
         lock(&self.known).sessions.iter().any(|known| known == session)
     }
 
-    fn enter(&self) -> Result<String, Failure> {
+    /// Another session begins.
+    pub(super) fn enter(&self) -> Result<String, Failure> {
         let session = name()?;
         let mut known = lock(&self.known);
         if known.sessions.len() == MOST {
@@ -77,100 +60,8 @@ impl Guests {
         lock(&self.known).asked.remove(&(session.to_owned(), question.clone()));
     }
 
-    fn number_of(&self, session: &str, question: Id) -> Option<i64> {
+    /// The number of a question that is open.
+    pub(super) fn number_of(&self, session: &str, question: Id) -> Option<i64> {
         lock(&self.known).asked.get(&(session.to_owned(), question)).copied()
     }
-}
-
-/// Begins a session.
-pub(super) async fn receive(process: &Arc<Process>, message: &Message) -> Result<Reply, Failure> {
-    let Some(question) = message.asks() else { return Ok(Content::Refused(400, None).into()) };
-    let introduction = &process.guests.introduction;
-    match introduction.get_or_try_init(|| introduce(process, message)).await {
-        Ok(introduction) => {
-            let content = Content::One(Message::result(question.clone(), introduction));
-            Ok(Reply { session: Some(process.guests.enter()?), presented: None, content })
-        }
-        Err(Unready::Refused(answer)) => Ok(Content::One(answer).into()),
-        Err(Unready::Failed(failure)) => Err(failure),
-    }
-}
-
-/// Introduces all clients at once: as one that can be asked nothing, for whom would be asked is not known.
-async fn introduce(process: &Arc<Process>, message: &Message) -> Result<Box<RawValue>, Unready> {
-    let Message::Request { id, method, params } = message else {
-        return Err(Failure::Ended.into());
-    };
-    let mut beginning = Beginning { process, is_done: false };
-    let mut params = params.clone().unwrap_or_default();
-    params.set("capabilities", &json!({}));
-    params.set("clientInfo", &visit::client());
-    let (id, method, params) = (id.clone(), method.clone(), Some(params));
-    let question = Message::Request { id, method, params };
-    let events = alone::ask(Arc::clone(process), None, &question).await?;
-    let answer = match events {
-        Some(events) => Content::Events(events).answer().await,
-        None => None,
-    };
-    let introduction = match answer {
-        Some(Message::Answer { outcome: Outcome::Result(result), .. }) => result,
-        Some(refusal) => return Err(Unready::Refused(refusal)),
-        None => return Err(Failure::Ended.into()),
-    };
-    process.tell(&Message::notification("notifications/initialized", None)).await?;
-    beginning.is_done = true;
-    Ok(introduction)
-}
-
-/// A process that may not be introduced a second time: it ends where that fails.
-struct Beginning<'p> {
-    process: &'p Process,
-    is_done: bool,
-}
-
-impl Drop for Beginning<'_> {
-    fn drop(&mut self) {
-        if !self.is_done {
-            self.process.end();
-        }
-    }
-}
-
-/// Gives a message of a session to the process.
-pub(super) async fn give(
-    process: &Arc<Process>,
-    session: &str,
-    message: &Message,
-) -> Result<Content, Failure> {
-    match message {
-        Message::Request { id, method, .. } if method == "initialize" => {
-            let text = "Invalid Request: the session has begun";
-            return Ok(Content::One(Message::refusal(Some(id.clone()), -32600, text)));
-        }
-        Message::Request { .. } => {
-            let events = alone::ask(Arc::clone(process), Some(session), message).await?;
-            return Ok(events.map_or(Content::Accepted, Content::Events));
-        }
-        Message::Notification { method, params } => match method.as_str() {
-            "notifications/cancelled" => {
-                if let Some(told) = cancelled(&process.guests, session, params.as_ref()) {
-                    process.tell(&told).await?;
-                }
-            }
-            // What was said for all of them is not said again for one.
-            "notifications/initialized" | "notifications/roots/list_changed" => {}
-            _ => process.tell(message).await?,
-        },
-        // Nobody was asked.
-        Message::Answer { .. } => {}
-    }
-    Ok(Content::Accepted)
-}
-
-/// The same in the words of the process, where the question is known there.
-fn cancelled(guests: &Guests, session: &str, params: Option<&Fields>) -> Option<Message> {
-    let mut params = params?.clone();
-    let number = guests.number_of(session, params.get("requestId")?)?;
-    params.set("requestId", &number);
-    Some(Message::notification("notifications/cancelled", Some(params)))
 }
