@@ -90,7 +90,7 @@ pub enum NeedKind {
     PluginParked,
     /// A plugin is to run, and cannot be started, whatever is tried again.
     PluginStopped,
-    /// A plugin fails and is started again and again.
+    /// A plugin fails and is started again and again, or cannot be started as it is now, and its process before serves.
     PluginFailing,
     /// The configuration of a plugin does not fit its schema.
     PluginInvalidConfig,

@@ -176,7 +176,11 @@ fn failing(plugin: &KnownPlugin) -> Option<(NeedKind, String)> {
         State::Parked => NeedKind::PluginParked,
         State::Backoff => NeedKind::PluginFailing,
         State::Stopped => NeedKind::PluginStopped,
-        State::Starting | State::Ready | State::Draining => return None,
+        State::Starting | State::Ready | State::Draining => {
+            let is_reload = |warning: &&String| warning.starts_with("reload failed");
+            let warning = status.summary.warnings.iter().find(is_reload)?;
+            return Some((NeedKind::PluginFailing, warning.clone()));
+        }
     };
     let reason = status.summary.reason.clone();
     let reason = reason.unwrap_or_else(|| "it does not run, and nothing says why".to_owned());

@@ -15,11 +15,11 @@ pub fn shortened(text: &str) -> String {
     text.chars().take(100).collect()
 }
 
-/// What a thing is called in a command that a person may copy: its name, or its id where a shell
+/// What a thing is called in a command that a person may copy: its name, or its id where it has none or a shell
 /// would take the name apart.
 pub fn callable(id: &str, name: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
-    let is_plain = name.chars().all(plain) && !name.starts_with('-');
+    let is_plain = !name.is_empty() && name.chars().all(plain) && !name.starts_with('-');
     if is_plain { name } else { id }.to_owned()
 }
 
@@ -30,7 +30,7 @@ mod tests {
     #[test]
     fn a_name_that_a_shell_takes_apart_is_replaced_by_the_id() {
         assert_eq!(callable("3", "my-echo"), "my-echo");
-        for name in ["my echo", "a$b", "-x", "a;b"] {
+        for name in ["", "my echo", "a$b", "-x", "a;b"] {
             assert_eq!(callable("3", name), "3", "{name}");
         }
     }

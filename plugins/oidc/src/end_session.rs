@@ -82,10 +82,10 @@ impl Wish {
             return Ok(Self { hint, address: None, params });
         };
         let id = client_id.or(hint.as_ref().map(|hint| hint.aud.as_str()));
-        let client = match id {
-            Some(id) => visit.provider.client(id, visit.caller).await?,
-            None => None,
+        let Some(id) = id else {
+            return invalid("an address after the sign-out needs `id_token_hint` or `client_id`");
         };
+        let client = visit.provider.client(id, visit.caller).await?;
         let is_its = |client: &Arc<Client>| {
             redirect_uri::is_registered(&client.post_logout_redirect_uris, uri)
         };

@@ -96,6 +96,11 @@ fn a_plugin_that_is_to_run_and_does_not_is_a_need_that_says_why_and_where() {
     for state in [State::Ready, State::Starting, State::Draining] {
         assert_eq!(found(of_plugins(vec![plugin(state)])), [], "{state:?}");
     }
+    let mut old = plugin(State::Ready);
+    let warning = "reload failed, the instance before goes on serving: exit code 1";
+    old.attributes.status.summary.warnings = vec!["a word".to_owned(), warning.to_owned()];
+    let need = only(of_plugins(vec![old]));
+    assert_eq!((need.kind, need.text.as_str()), (NeedKind::PluginFailing, warning));
 }
 
 #[test]
