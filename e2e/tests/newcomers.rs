@@ -242,7 +242,7 @@ fn an_issuer_that_uses_up_its_apps_takes_nothing_from_other_issuers_tokens_or_me
         assert!(made <= MAX as usize, "{made}");
         assert!(refused > 500, "{refused}");
         let grown = resident_kib(scene.gateway.pid()).saturating_sub(memory);
-        assert!(grown < 96 * 1024, "{grown} KiB more");
+        assert!(grown < 48 * 1024, "{grown} KiB more");
         // Each bound is its issuer's own.
         assert_eq!(scene.fares(&theirs("b2")).await, 401);
         assert_eq!(scene.fares(&theirs("b0")).await, 200);
