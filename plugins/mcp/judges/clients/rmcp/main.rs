@@ -98,7 +98,21 @@ async fn call(session: Session, id: u64, order: Value) -> Outcome {
     Ok(text.map(|text| text.text.clone()).unwrap_or_default())
 }
 
-/// Ends a session that nobody calls any more.
+/// A call that runs.
+struct Call {
+    session: u64,
+    task: JoinHandle<()>,
+}
+
+/// Stops waiting for the answer of a call, of which the server is told.
+async fn cancel(id: u64, call: Call) {
+    call.task.abort();
+    if call.task.await.is_err_and(|error| error.is_cancelled()) {
+        tell(id, Err("cancelled".to_owned()));
+    }
+}
+
+/// Ends a session, in which nothing is waited for any more.
 async fn close(session: Session) -> Outcome {
     let session = Arc::into_inner(session).ok_or("calls of it still run")?;
     session.cancel().await.map(|_| "closed".to_owned()).map_err(|error| error.to_string())
@@ -122,7 +136,7 @@ async fn main() {
     let mut orders = orders();
     let mut opening: HashMap<u64, JoinHandle<Option<Session>>> = HashMap::new();
     let mut sessions: HashMap<u64, Session> = HashMap::new();
-    let mut calls: HashMap<u64, JoinHandle<()>> = HashMap::new();
+    let mut calls: HashMap<u64, Call> = HashMap::new();
     while let Some(line) = orders.recv().await {
         let Ok(order) = serde_json::from_str::<Value>(&line) else { continue };
         let id = order["id"].as_u64().unwrap_or_default();
@@ -145,20 +159,23 @@ async fn main() {
             (Some("call"), Some(session)) => {
                 let session = Arc::clone(session);
                 let task = async move { tell(id, call(session, id, order).await) };
-                calls.insert(id, tokio::spawn(task));
+                calls.insert(id, Call { session: of, task: tokio::spawn(task) });
             }
-            // Who stops waiting tells the server.
             (Some("cancel"), _) => {
-                if let Some(task) = calls.remove(&id) {
-                    task.abort();
-                    let _ = task.await;
-                    tell(id, Err("cancelled".to_owned()));
+                if let Some(call) = calls.remove(&id) {
+                    cancel(id, call).await;
                 }
             }
-            (Some("close"), _) => match sessions.remove(&of) {
-                Some(session) => tell(id, close(session).await),
-                None => tell(id, Err("there is no such session".to_owned())),
-            },
+            (Some("close"), _) => {
+                // A call whose server was lost may run until it notices.
+                for (id, call) in calls.extract_if(|_, call| call.session == of) {
+                    cancel(id, call).await;
+                }
+                match sessions.remove(&of) {
+                    Some(session) => tell(id, close(session).await),
+                    None => tell(id, Err("there is no such session".to_owned())),
+                }
+            }
             _ => tell(id, Err("this is no order".to_owned())),
         }
     }
