@@ -25,6 +25,7 @@ use crate::refusal::Refusal;
 use crate::reply::{Content, Events, Reply};
 use crate::settings::Limits;
 use crate::settings::server::ServerSettings;
+use crate::unknown;
 use crate::upstream::{Link, Upstream};
 use crate::visit::Visitor;
 use asked::Asked;
@@ -136,6 +137,7 @@ impl Server {
             link: link.clone(),
             question: id.clone(),
             method: method.clone(),
+            about: Subject::of(message),
             limits,
             account,
         };
@@ -258,17 +260,7 @@ impl Server {
         match self.policy.judge(caller, kind, &name) {
             Verdict::Pass => Ok(()),
             Verdict::Deny => {
-                let (code, what) = match kind {
-                    Kind::Tool => (-32602, "Unknown tool"),
-                    Kind::Resource if link.stateless => (-32602, "Resource not found"),
-                    Kind::Resource => (-32002, "Resource not found"),
-                    Kind::Prompt => (-32602, "Unknown prompt"),
-                };
-                let refusal = Refusal::new(200, code, format!("{what}: {name}"));
-                let refusal = match kind {
-                    Kind::Resource => refusal.with_data(serde_json::json!({"uri": name})),
-                    _ => refusal,
-                };
+                let refusal = unknown::refusal(kind, &name, link.stateless);
                 Err(refusal.answering(message.asks()))
             }
             Verdict::NeedsScope(scope) => {

@@ -13,9 +13,11 @@ use crate::caller::Caller;
 use crate::failure::Failure;
 use crate::fields::Fields;
 use crate::message::{Id, Message};
+use crate::policy::Subject;
 use crate::refusal::Refusal;
 use crate::reply::{Content, Event, Events};
 use crate::settings::Limits;
+use crate::unknown;
 use crate::upstream::Link;
 
 /// What is told a server beside answers waits no longer.
@@ -31,6 +33,7 @@ pub(super) struct Asked {
     pub(super) link: Link,
     pub(super) question: Id,
     pub(super) method: String,
+    pub(super) about: Subject,
     pub(super) limits: Limits,
     pub(super) account: Option<Account>,
 }
@@ -46,9 +49,10 @@ impl Asked {
             Content::One(_) | Content::Accepted => {
                 Err(self.failed(&Failure::Broken("it did not answer the question".to_owned())))
             }
-            Content::Refused(..) => {
+            Content::Refused(status, answer) => {
                 self.ends("refused");
-                Ok(content)
+                let unknown = answer.as_ref().and_then(|answer| self.unknown(answer));
+                Ok(unknown.map_or(Content::Refused(status, answer), Content::One))
             }
         }
     }
@@ -75,8 +79,16 @@ impl Asked {
         if let Some(account) = &mut self.account {
             account.answered(&answer);
         }
+        if let Some(unknown) = self.unknown(&answer) {
+            return unknown;
+        }
         let passed = self.server.screen(&self.caller, Some(&self.method), answer);
         passed.unwrap_or_else(|| Message::refusal(Some(self.question.clone()), -32603, "no answer"))
+    }
+
+    /// The answer in the words that what is held back has, where the server says that there is nothing.
+    fn unknown(&self, answer: &Message) -> Option<Message> {
+        unknown::in_our_words(&self.about, answer, self.link.stateless)
     }
 
     fn failed(&mut self, failure: &Failure) -> Refusal {
