@@ -1,13 +1,12 @@
 //! A question that a server was asked, up to its answer.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use futures_util::{StreamExt as _, stream};
 use sidegate_sdk::tracing;
 use tokio::time::{Instant, timeout_at};
 
-use super::Server;
+use super::{ASIDE, Server};
 use crate::audit::Account;
 use crate::caller::Caller;
 use crate::failure::Failure;
@@ -19,9 +18,6 @@ use crate::reply::{Content, Event, Events};
 use crate::settings::Limits;
 use crate::unknown;
 use crate::upstream::Link;
-
-/// What is told a server beside answers waits no longer.
-const ASIDE: Duration = Duration::from_secs(5);
 
 /// A server that asks back more often than this within one call will not end.
 const MOST_QUESTIONS: u32 = 100;
