@@ -146,6 +146,14 @@ fn an_app_of_an_operators_is_never_taken_by_a_client_that_is_called_like_it() {
         scene.gateway.app("corp/robot-1").rate_limit(99).create().await;
         assert_eq!(scene.fares(&token(&scene, "robot-1")).await, 401);
         scene.gateway.logged("has the name that its client's would have: bind the client").await;
+        for (client, fate) in [
+            ("robot-1", "has the name that its client's would have: bind the client"),
+            ("robot-2", "one is made on first sight"),
+        ] {
+            let asked = json!({"method": "GET", "path": PATH, "token": token(&scene, client)});
+            let said = scene.gateway.admin().post("explain", &asked).await.to_string();
+            assert!(said.contains(fate), "{client}: {said}");
+        }
         scene.change_issuer(&json!({"clients": {"robot-1": "corp/robot-1"}})).await;
         let bound = token(&scene, "robot-1");
         let answer = scene.gateway.get(PATH).bearer(&bound).send().await.expect(200);

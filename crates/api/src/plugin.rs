@@ -150,6 +150,8 @@ pub struct StatusSummary {
     pub reason: Option<String>,
     /// What an operator should know although it runs.
     pub warnings: Vec<String>,
+    /// Why the latest reload failed, where the instance before it serves on; a warning says so, too.
+    pub reload_failure: Option<String>,
     /// Process id of the instance that serves.
     pub pid: Option<u32>,
     /// How often it was started again after it ended by itself.

@@ -17,6 +17,7 @@ use sidegate_api::state::State;
 use sidegate_model::UnixMillis;
 use sidegate_model::admin_token::AdminToken;
 use sidegate_model::name::callable;
+use sidegate_model::status::reload_warning;
 use sidegate_model::token::Token;
 
 /// What ends within this time is told.
@@ -177,9 +178,8 @@ fn failing(plugin: &KnownPlugin) -> Option<(NeedKind, String)> {
         State::Backoff => NeedKind::PluginFailing,
         State::Stopped => NeedKind::PluginStopped,
         State::Starting | State::Ready | State::Draining => {
-            let is_reload = |warning: &&String| warning.starts_with("reload failed");
-            let warning = status.summary.warnings.iter().find(is_reload)?;
-            return Some((NeedKind::PluginFailing, warning.clone()));
+            let reason = status.summary.reload_failure.as_deref()?;
+            return Some((NeedKind::PluginFailing, reload_warning(reason)));
         }
     };
     let reason = status.summary.reason.clone();

@@ -43,7 +43,7 @@ impl Control {
             return Ok(MadeApp::Made);
         }
         let Some(app) = newcomers::app_for(known, client) else {
-            return Ok(MadeApp::Refused("its client cannot be the name of an app"));
+            return Ok(MadeApp::Refused(newcomers::NO_NAME));
         };
         if of_issuer().count() >= said.max as usize {
             return Ok(MadeApp::Refused(
@@ -58,9 +58,7 @@ impl Control {
                 tracing::info!(app, name, %issuer, "an app was made for a client that came for the first time");
                 Ok(MadeApp::Made)
             }
-            Err(StoreError::Conflict { .. }) => Ok(MadeApp::Refused(
-                "an app that was not made for its client has the name that its client's would have: bind the client to it",
-            )),
+            Err(StoreError::Conflict { .. }) => Ok(MadeApp::Refused(newcomers::NAME_TAKEN)),
             Err(error) => Err(error),
         }
     }

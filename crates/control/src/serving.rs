@@ -7,7 +7,7 @@ use sidegate_model::clock::now_millis;
 use sidegate_model::node::{NodeId, NodeReport};
 use sidegate_model::plugin::PluginId;
 use sidegate_model::snapshot::Revision;
-use sidegate_model::status::{PluginState, PluginStatus};
+use sidegate_model::status::{PluginState, PluginStatus, reload_warning};
 use std::collections::HashMap;
 use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout_at};
@@ -115,13 +115,10 @@ fn decided(now: &PluginStatus, before: Option<&PluginStatus>) -> Served {
     match now.state {
         // Another process than before may be of another change, which began earlier.
         PluginState::Ready if is_same || now.is_outdated => {
-            let warned = before.map(|before| &before.warnings[..]).unwrap_or_default();
-            let failed = now
-                .warnings
-                .iter()
-                .find(|warning| warning.starts_with("reload failed") && !warned.contains(warning));
+            let known = before.and_then(|before| before.reload_failure.as_ref());
+            let failed = now.reload_failure.as_ref().filter(|failed| Some(*failed) != known);
             let still = || Served::Pending("the process before serves still".to_owned());
-            failed.map_or_else(still, |why| Served::Fails(why.clone()))
+            failed.map_or_else(still, |why| Served::Fails(reload_warning(why)))
         }
         PluginState::Ready => Served::On(1),
         PluginState::Backoff | PluginState::Parked | PluginState::Stopped if !is_same => {
@@ -183,10 +180,11 @@ mod tests {
     fn what_failed_after_the_change_is_told_and_what_failed_before_is_waited_out() {
         use PluginState::{Backoff, Ready};
         let mut known = before(&[node("a", vec![status(1, Ready, 10)])]);
-        let warned = PluginStatus {
-            warnings: vec!["reload failed, the instance before goes on serving: refused".into()],
-            ..status(1, Ready, 10)
-        };
+        let warned =
+            PluginStatus { reload_failure: Some("refused".into()), ..status(1, Ready, 10) };
+        let says_so = vec!["reload failed, says the plugin of itself".into()];
+        let of_itself = PluginStatus { warnings: says_so, ..status(1, Ready, 10) };
+        assert!(matches!(word(&mut known, of_itself), Served::Pending(_)));
         let told = word(&mut known, warned.clone());
         assert!(matches!(&told, Served::Fails(why) if why.contains("refused")), "{told:?}");
         let mut known = before(&[node("a", vec![warned.clone()])]);

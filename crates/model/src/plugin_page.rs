@@ -24,6 +24,8 @@ pub const CALL_DEADLINE: Duration = Duration::from_secs(30);
 
 /// Most pages of one plugin.
 const MAX_PAGES: usize = 32;
+/// Most of those that are not shown that a warning names.
+const MAX_NAMED: usize = 8;
 /// Longest text of one, in characters.
 const MAX_TEXT: usize = 200;
 /// Longest path, in bytes.
@@ -187,37 +189,71 @@ pub enum PageFailure {
 
 /// The pages that a manifest names, in its order. What is no page that can be shown is left out.
 pub fn pages_of(manifest: &Value) -> Vec<Page> {
-    let slots = list(&manifest["ui"]["slots"])
-        .flat_map(|slot| list(&slot["items"]).map(move |item| (slot, item)));
-    slots.filter_map(|(slot, item)| page(manifest, slot, item)).take(MAX_PAGES).collect()
+    items(manifest)
+        .filter_map(|(slot, item)| page(manifest, slot, item).ok())
+        .take(MAX_PAGES)
+        .collect()
+}
+
+/// What an operator should know of the items that a manifest names and that are no pages: which they are, and why.
+pub fn unshown(manifest: &Value) -> Option<String> {
+    let unshown = items(manifest).filter_map(|(slot, item)| {
+        let why = page(manifest, slot, item).err()?;
+        let named = [&item["title"], &item["path"], &slot["label"]].into_iter().find_map(text);
+        Some(format!("{} ({why})", named.unwrap_or_else(|| "one without a name".to_owned())))
+    });
+    let all: Vec<_> = unshown.take(MAX_PAGES).collect();
+    let named = all[..all.len().min(MAX_NAMED)].join(", ");
+    match all.len().saturating_sub(MAX_NAMED) {
+        _ if all.is_empty() => None,
+        0 => Some(format!("the console does not show of its pages: {named}")),
+        more => Some(format!("the console does not show of its pages: {named} and {more} more")),
+    }
+}
+
+/// What a manifest puts into the console, with where it puts it.
+fn items(manifest: &Value) -> impl Iterator<Item = (&Value, &Value)> {
+    list(&manifest["ui"]["slots"])
+        .flat_map(|slot| list(&slot["items"]).map(move |item| (slot, item)))
 }
 
 fn list(value: &Value) -> impl Iterator<Item = &Value> {
     value.as_array().into_iter().flatten().take(MAX_PAGES)
 }
 
-fn page(manifest: &Value, slot: &Value, item: &Value) -> Option<Page> {
+/// # Errors
+/// Why it is no page that can be shown.
+fn page(manifest: &Value, slot: &Value, item: &Value) -> Result<Page, String> {
     let mount = &item["mount"];
+    let said = |value: &Value| text(value).unwrap_or_else(|| "nothing".to_owned());
+    if item["type"].as_str() != Some("route") {
+        return Err(format!("its type is {}, and only a route is shown", said(&item["type"])));
+    }
     let kind = [PageKind::Component, PageKind::Document]
         .into_iter()
-        .find(|kind| mount["kind"].as_str() == Some(kind.as_str()))?;
-    if item["type"].as_str() != Some("route") {
-        return None;
-    }
+        .find(|kind| mount["kind"].as_str() == Some(kind.as_str()))
+        .ok_or_else(|| {
+            format!("its mount is {}, and only webc and iframe are shown", said(&mount["kind"]))
+        })?;
     let (tag, entry) = match kind {
-        PageKind::Component => (mount["tag"].as_str().filter(|tag| is_tag(tag))?, &mount["entry"]),
-        PageKind::Document => ("", &mount["app"]),
+        PageKind::Component => {
+            let tag = mount["tag"].as_str().filter(|tag| is_tag(tag));
+            let tag = tag.ok_or("its mount has no tag that an element can have")?;
+            (tag, (&mount["entry"], "its mount has no entry that is a path"))
+        }
+        PageKind::Document => ("", (&mount["app"], "its mount has no app that is a path")),
     };
+    let (entry, without_entry) = entry;
     let label = text(&slot["label"]).or_else(|| text(&manifest["name"])).unwrap_or_default();
     let title = text(&item["title"]).unwrap_or_else(|| label.clone());
     let props = mount["props"].as_object().cloned().unwrap_or_default();
     let fits = serde_json::to_vec(&props).is_ok_and(|json| json.len() <= MAX_PROPS_BYTES);
-    Some(Page {
+    Ok(Page {
         slot: text(&slot["slot"]).unwrap_or_default(),
         icon: text(&slot["icon"]).unwrap_or_default(),
-        path: path(&item["path"])?,
+        path: path(&item["path"]).ok_or("it has no path")?,
         tag: tag.to_owned(),
-        entry: path(entry)?,
+        entry: path(entry).ok_or(without_entry)?,
         props: if fits { props } else { Map::new() },
         label,
         title,
@@ -298,6 +334,23 @@ mod tests {
             (app.kind, &*app.entry, &*app.title),
             (PageKind::Document, "/ui/app.html", "Echo")
         );
+    }
+
+    #[test]
+    fn what_is_no_page_is_told_with_its_reason() {
+        assert_eq!(
+            unshown(&whole()).unwrap(),
+            "the console does not show of its pages: \
+             /mf (its mount is module-federation, and only webc and iframe are shown), \
+             /other (its type is link, and only a route is shown)"
+        );
+        let with = |items: Value| unshown(&json!({"ui": {"slots": [{"items": items}]}}));
+        let good = json!({"type": "route", "path": "/a", "mount": {"kind": "iframe", "app": "/e"}});
+        assert_eq!(with(json!([good])), None);
+        assert_eq!(with(json!(null)), None);
+        let link = json!({"type": "link", "title": "L"});
+        let many = with(json!(vec![link; 10])).unwrap();
+        assert!(many.matches("L (").count() == 8 && many.ends_with(" and 2 more"), "{many}");
     }
 
     #[test]

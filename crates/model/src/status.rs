@@ -58,6 +58,8 @@ pub struct PluginStatus {
     pub reason: Option<String>,
     /// What an operator should know although it runs.
     pub warnings: Vec<String>,
+    /// Why the latest reload failed, where the instance before it serves on; a warning says so, too.
+    pub reload_failure: Option<String>,
     /// Process id of the instance that serves.
     pub pid: Option<u32>,
     /// How often it was started again after it ended by itself.
@@ -86,4 +88,9 @@ pub struct PluginStatus {
     pub start_duration: Option<Duration>,
     /// Requests open now, on all its processes.
     pub in_flight: usize,
+}
+
+/// The warning about a reload that failed for this reason.
+pub fn reload_warning(reason: &str) -> String {
+    format!("reload failed, the instance before goes on serving: {reason}")
 }

@@ -8,7 +8,7 @@ use crate::instance::Instance;
 use crate::issuer_table::IssuerTable;
 use crate::limits::PluginLimits;
 use rustc_hash::FxBuildHasher;
-use sidegate_model::app::AppId;
+use sidegate_model::app::{App, AppDraft, AppId};
 use sidegate_model::endpoint::EndpointTable;
 use sidegate_model::issuer::{Issuer, IssuerId};
 use sidegate_model::own_host::OwnHost;
@@ -117,6 +117,14 @@ impl Generation {
     /// Of desired state and what runs, after none.
     pub fn new(snapshot: &Snapshot, mounts: Vec<Mount>) -> Self {
         Self::default().next(snapshot, mounts)
+    }
+
+    /// Whether an app is there that would have to be called otherwise beside a new one. Looks at all of them.
+    pub fn has_app_beside(&self, new: &AppDraft) -> bool {
+        let is_seen_beside = |app: &App| {
+            app.namespace == new.namespace || app.namespace.is_global() || new.namespace.is_global()
+        };
+        self.apps.iter().any(|app| app.name == new.name && is_seen_beside(app))
     }
 
     /// The one after this: of desired state and what runs, with what did not change.

@@ -1,6 +1,7 @@
 //! Several servers as one: what a client sends goes to whom it is for, and what they say comes back under names of its
 //! own. Each server keeps its rules; nothing is decided here.
 
+mod called;
 mod gather;
 mod names;
 
@@ -13,12 +14,15 @@ use serde_json::json;
 use crate::caller::Caller;
 use crate::fields::Fields;
 use crate::message::{Id, Message};
+use crate::policy::Subject;
 use crate::present;
 use crate::refusal::Refusal;
 use crate::reply::{Content, Event, Events, Reply};
 use crate::server::Server;
 use crate::sessions::{Part, Session};
+use crate::unknown;
 use crate::upstream::Link;
+use called::Called;
 
 /// Servers under one address, as one client meets them.
 pub(crate) struct Federation<'a> {
@@ -185,26 +189,42 @@ impl Federation<'_> {
         message: Message,
     ) -> Result<Reply, Refusal> {
         let id = message.asks().cloned();
-        let method = message.method().unwrap_or_default().to_owned();
-        let Some((name, message)) = names::inward(message) else {
-            let is_known = names::NAMED.contains(&method.as_str());
-            let (code, text) = if is_known {
-                (-32602, "Unknown: it names no server")
-            } else {
-                (-32601, "Method not found")
+        let is_named = message.method().is_some_and(|method| names::NAMED.contains(&method));
+        let about = Subject::of(&message);
+        let inward = names::inward(message);
+        let found = inward.and_then(|(name, message)| {
+            let (server, link) = parts.iter().find(|(server, _)| server.name == name)?;
+            Some((*server, link, message))
+        });
+        let Some((server, link, message)) = found else {
+            let refusal = match about {
+                // As what is held back, and not as what is of a server that this session is without.
+                Subject::Thing(kind, name) => unknown::refusal(kind, &name, false),
+                _ if is_named => Refusal::new(200, -32602, "Invalid params: nothing is named"),
+                _ => Refusal::new(200, -32601, "Method not found"),
             };
-            return Err(Refusal::new(200, code, text).answering(id.as_ref()));
+            return Err(refusal.answering(id.as_ref()));
         };
-        let found = parts.iter().find(|(server, _)| server.name == name);
-        let Some((server, link)) = found else {
-            let text = "Unknown: no such server in this session";
-            return Err(Refusal::new(200, -32602, text).answering(id.as_ref()));
+        let called = Called::of(about, &message);
+        let posted = present::post(server, link, &self.caller, &message).await;
+        let mut reply = posted.map_err(|refusal| match &called {
+            Some(called) => called.refusal(refusal),
+            None => refusal,
+        })?;
+        let as_called = move |message: Message| match &called {
+            Some(called) => called.message(message),
+            None => message,
         };
-        let mut reply = present::post(server, link, &self.caller, &message).await?;
         reply.content = match reply.content {
-            Content::Events(events) => Content::Events(outward(server, events)),
-            Content::One(message) => Content::One(names::outward(&server.name, message)),
-            other => other,
+            Content::Events(events) => {
+                let events = events.map(move |event| {
+                    event.map(|event| Event { message: event.message.map(&as_called), ..event })
+                });
+                Content::Events(outward(server, Box::pin(events)))
+            }
+            Content::One(message) => Content::One(names::outward(&server.name, as_called(message))),
+            Content::Refused(status, answer) => Content::Refused(status, answer.map(as_called)),
+            Content::Accepted => Content::Accepted,
         };
         Ok(reply)
     }

@@ -1,6 +1,8 @@
 //! The client's end: Streamable HTTP at an address of the gateway. From a request to messages and back, and nothing of what
 //! they say.
 
+mod at_once;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,6 +14,7 @@ use crate::era;
 use crate::era::claim::{self, Headers};
 use crate::hub::Hub;
 use crate::message::Message;
+use crate::policy::Subject;
 use crate::refusal::{Refusal, whole};
 use crate::reply::{Content, Events, Reply};
 use crate::sessions::{Owner, Session};
@@ -66,7 +69,11 @@ async fn post(req: &Request, hub: &Hub) -> Result<Answer, Refusal> {
     let door = Door::of(req, &hub.servers, link(req))?;
     let owner = owner(req, &door);
     let session = session(req, hub, &owner).await?;
-    let (reply, began) = door.post(session.as_ref(), message).await?;
+    let names = names_a_thing(&message);
+    let (mut reply, began) = door.post(session.as_ref(), message).await?;
+    if names {
+        reply.content = at_once::whole(reply.content).await;
+    }
     let began = match began {
         Some(session) => Some(hub.sessions.seal(&owner, session).await?),
         None => None,
@@ -96,13 +103,22 @@ async fn alone(req: &Request, hub: &Hub, message: Message) -> Result<Answer, Ref
         }
         Target::All(_) => false,
     };
-    let reply = if is_native {
+    let names = names_a_thing(&message);
+    let mut reply = if is_native {
         door.post(None, message).await?.0
     } else {
         let owner = owner(req, &door);
         hub.wrapped.post(door, owner, message).await?
     };
+    if names {
+        reply.content = at_once::whole(reply.content).await;
+    }
     Ok(to_client(reply, 202, None))
+}
+
+/// Whether a message asks for something that can be held back.
+fn names_a_thing(message: &Message) -> bool {
+    matches!(Subject::of(message), Subject::Thing(..))
 }
 
 /// The headers by which a client repeats arguments of a call, for the server to compare.

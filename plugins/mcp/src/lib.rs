@@ -33,6 +33,7 @@ mod server;
 mod sessions;
 mod settings;
 mod sse;
+mod unknown;
 mod upstream;
 mod visit;
 mod wrap;

@@ -16,6 +16,7 @@ use crate::fields::Fields;
 use crate::message::Message;
 use crate::policy::{Kind, Subject, for_one_now};
 use crate::refusal::Refusal;
+use crate::unknown;
 use crate::visit::Visitor;
 use definitions::INSTRUCTIONS;
 pub(crate) use definitions::{Definitions, LISTS};
@@ -111,13 +112,12 @@ impl Pins {
         if approved.is_some() && approved == known.seen.of(kind, &name) {
             return Ok(());
         }
-        let what = if kind == Kind::Tool { "tool" } else { "prompt" };
         let is_known = known.approved.names(kind, &name) || known.seen.names(kind, &name);
         let refusal = match is_known {
             true => {
                 Refusal { outcome: "held", ..Refusal::new(200, -32003, format!("{name}: {HELD}")) }
             }
-            false => Refusal::new(200, -32602, format!("Unknown {what}: {name}")),
+            false => unknown::refusal(kind, &name, false),
         };
         Err(Stopped::Refused(refusal))
     }

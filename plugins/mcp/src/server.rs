@@ -1,6 +1,7 @@
 //! One server and what holds for it: every message to it and from it comes by here, whatever address the client asked.
 
 mod asked;
+mod questions;
 mod subscribed;
 
 use std::sync::Arc;
@@ -25,9 +26,14 @@ use crate::refusal::Refusal;
 use crate::reply::{Content, Events, Reply};
 use crate::settings::Limits;
 use crate::settings::server::ServerSettings;
+use crate::unknown;
 use crate::upstream::{Link, Upstream};
 use crate::visit::Visitor;
 use asked::Asked;
+use questions::Questions;
+
+/// What is told a server beside answers waits no longer.
+const ASIDE: Duration = Duration::from_secs(5);
 
 /// A server behind the plugin.
 pub(crate) struct Server {
@@ -42,6 +48,7 @@ pub(crate) struct Server {
     /// Sessions of clients that the server knows nothing of.
     pub(crate) states: States,
     quotas: Arc<Quotas>,
+    questions: Questions,
     watch: Watch,
     /// Where definitions are pinned.
     pub(crate) pins: Option<Pins>,
@@ -63,6 +70,7 @@ impl Server {
             era,
             states: States::default(),
             quotas: Arc::new(settings.quotas()),
+            questions: Questions::default(),
             watch: Watch::default(),
             pins: settings.pins(limits, host.kv(), visitor.clone()),
             visitor,
@@ -110,6 +118,9 @@ impl Server {
             }
             return Err(refusal);
         }
+        if let Message::Answer { id: Some(id), .. } = message {
+            self.questions.close(link, id);
+        }
         if link.stateless && message.method() == Some(subscribed::METHOD) {
             return self.subscribe(link, caller, message).await;
         }
@@ -136,6 +147,7 @@ impl Server {
             link: link.clone(),
             question: id.clone(),
             method: method.clone(),
+            about: Subject::of(message),
             limits,
             account,
         };
@@ -159,13 +171,15 @@ impl Server {
             asked.unwrap_or(Err(Failure::Slow)).map_err(|failure| self.failed(&failure, None))?;
         if let Content::Events(events) = reply.content {
             let is_resumed = link.last_event_id.is_some();
-            reply.content = Content::Events(self.screened(events, caller, is_resumed));
+            let screened = self.screened(events, caller, is_resumed);
+            reply.content = Content::Events(self.bounded(link, screened));
         }
         Ok(reply)
     }
 
     /// Ends the server's session.
     pub(crate) async fn end(&self, link: &Link) -> Result<Reply, Refusal> {
+        self.questions.end(link);
         let asked = timeout(self.limits.timeout, self.upstream.end(link)).await;
         asked.unwrap_or(Err(Failure::Slow)).map_err(|failure| self.failed(&failure, None))
     }
@@ -258,17 +272,7 @@ impl Server {
         match self.policy.judge(caller, kind, &name) {
             Verdict::Pass => Ok(()),
             Verdict::Deny => {
-                let (code, what) = match kind {
-                    Kind::Tool => (-32602, "Unknown tool"),
-                    Kind::Resource if link.stateless => (-32602, "Resource not found"),
-                    Kind::Resource => (-32002, "Resource not found"),
-                    Kind::Prompt => (-32602, "Unknown prompt"),
-                };
-                let refusal = Refusal::new(200, code, format!("{what}: {name}"));
-                let refusal = match kind {
-                    Kind::Resource => refusal.with_data(serde_json::json!({"uri": name})),
-                    _ => refusal,
-                };
+                let refusal = unknown::refusal(kind, &name, link.stateless);
                 Err(refusal.answering(message.asks()))
             }
             Verdict::NeedsScope(scope) => {

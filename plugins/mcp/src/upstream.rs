@@ -1,5 +1,6 @@
 //! The servers, by whatever they are reached.
 
+mod beginning;
 pub(crate) mod http;
 mod inbox;
 mod kept;

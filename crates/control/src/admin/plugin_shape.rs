@@ -137,6 +137,7 @@ fn summary_of(plugin: &Plugin, status: Option<&PluginStatus>) -> StatusSummary {
         state: status.state.into(),
         reason: status.reason.clone(),
         warnings: status.warnings.clone(),
+        reload_failure: status.reload_failure.clone(),
         pid: status.pid,
         restarts: status.restarts,
         next_start_in_ms: status.next_start_at.map(remaining),

@@ -110,6 +110,7 @@ pub(crate) mod tests {
             state,
             reason: None,
             warnings: Vec::new(),
+            reload_failure: None,
             pid: Some(pid),
             restarts: 0,
             next_start_at: None,

@@ -96,10 +96,16 @@ fn a_plugin_that_is_to_run_and_does_not_is_a_need_that_says_why_and_where() {
     for state in [State::Ready, State::Starting, State::Draining] {
         assert_eq!(found(of_plugins(vec![plugin(state)])), [], "{state:?}");
     }
-    let mut old = plugin(State::Ready);
+    let old = |reload_failure: Option<&str>| {
+        let mut old = plugin(State::Ready);
+        let summary = &mut old.attributes.status.summary;
+        summary.warnings = vec!["reload failed, says the plugin of itself".to_owned()];
+        summary.reload_failure = reload_failure.map(str::to_owned);
+        old
+    };
+    assert_eq!(found(of_plugins(vec![old(None)])), []);
     let warning = "reload failed, the instance before goes on serving: exit code 1";
-    old.attributes.status.summary.warnings = vec!["a word".to_owned(), warning.to_owned()];
-    let need = only(of_plugins(vec![old]));
+    let need = only(of_plugins(vec![old(Some("exit code 1"))]));
     assert_eq!((need.kind, need.text.as_str()), (NeedKind::PluginFailing, warning));
 }
 

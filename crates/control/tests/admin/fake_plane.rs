@@ -63,6 +63,7 @@ fn status(spec: &PluginSpec, endpoints: &EndpointTable) -> PluginStatus {
         state,
         reason: None,
         warnings: vec!["runs as root".to_owned()],
+        reload_failure: None,
         pid: Some(4711),
         restarts: spec.reloads,
         next_start_at: (spec.name == "waits").then(|| now_millis() + 3_600_000),

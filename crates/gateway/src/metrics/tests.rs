@@ -19,6 +19,7 @@ fn status(id: u32, name: &str) -> PluginStatus {
         state: PluginState::Ready,
         reason: None,
         warnings: Vec::new(),
+        reload_failure: None,
         pid: Some(std::process::id()),
         restarts: id,
         next_start_at: None,

@@ -8,6 +8,11 @@ use serde::{Deserialize, Serialize};
 /// Requests a minute of an app that is made so, where nothing else is said.
 pub const RATE_LIMIT: u32 = 60;
 
+/// Why no app is made for a client that cannot be the name of one.
+pub const NO_NAME: &str = "its client cannot be the name of an app";
+/// Why no app is made for a client where another one has its name.
+pub const NAME_TAKEN: &str = "an app that was not made for its client has the name that its client's would have: bind the client to it";
+
 /// What is said of apps that are made on first sight.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Newcomers {

@@ -5,6 +5,7 @@
 use serde::de::{IgnoredAny, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use sidegate_model::plugin::PluginSpec;
+use sidegate_model::plugin_page::unshown;
 use std::fmt;
 
 /// The hooks that this gateway runs.
@@ -26,6 +27,8 @@ pub(super) struct Manifest {
     pub(super) scopes: Vec<String>,
     /// The plugin has one that can be read.
     is_there: bool,
+    /// What it brings for the console that is not shown there.
+    unshown: Option<String>,
     /// Why it could not be read.
     problem: Option<String>,
 }
@@ -58,6 +61,7 @@ impl Manifest {
                 hooks: document.capabilities.unwrap_or_default().hooks.unwrap_or_default().0,
                 scopes: document.permissions.unwrap_or_default().services.unwrap_or_default().0,
                 is_there: true,
+                unshown: serde_json::from_str(json).ok().and_then(|json| unshown(&json)),
                 problem: None,
             },
             Err(error) => Self::unreadable(&error.to_string()),
@@ -112,7 +116,8 @@ impl Manifest {
         let nothing = !has_endpoints && promised && idle.is_none();
         let nothing =
             nothing.then(|| "offers no endpoints: nothing of it can be called".to_owned());
-        unreadable.into_iter().chain(idle).chain(nothing).collect()
+        let unshown = self.unshown.clone();
+        unreadable.into_iter().chain(idle).chain(nothing).chain(unshown).collect()
     }
 }
 

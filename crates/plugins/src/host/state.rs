@@ -5,7 +5,7 @@
 //! Why a plugin was restarted, or is not restarted any more, is answered here.
 
 use super::settings::RestartLimits;
-use sidegate_model::status::PluginState;
+use sidegate_model::status::{PluginState, reload_warning};
 use std::collections::VecDeque;
 use std::time::Duration;
 
@@ -417,12 +417,17 @@ impl Life {
     /// What an operator should know although it serves.
     pub(super) fn warning(&self) -> Option<String> {
         if let Some(reason) = &self.reload_failure {
-            return Some(format!("reload failed, the instance before goes on serving: {reason}"));
+            return Some(reload_warning(reason));
         }
         (self.serving.is_some() && self.next == Next::Due).then(|| {
             let count = self.retiring.len();
             format!("a reload waits until one of {count} older instances has finished its requests")
         })
+    }
+
+    /// Why the latest reload failed, where the instance before it serves on.
+    pub(super) fn reload_failure(&self) -> Option<&str> {
+        self.reload_failure.as_deref()
     }
 
     /// How often it was started again after a failure.

@@ -177,11 +177,12 @@ async fn a_failed_reload_leaves_the_old_instance_serving_and_says_why() {
         bench.want(good(1).with("start", start));
         let status = bench.status_where(1, |s| s.warnings.iter().any(|w| w.contains(words))).await;
         assert_eq!((status.state, status.pid), (PluginState::Ready, pid));
+        assert!(status.reload_failure.is_some_and(|reason| reason.contains(words)));
         assert!(get(&bench.instance("s1").unwrap(), "/pid").await.is_ok());
     }
     bench.want(good(1).reloaded());
     let status = bench.status_where(1, |s| s.pid.is_some() && s.pid != pid).await;
-    assert_eq!(status.warnings, Vec::<String>::new());
+    assert_eq!((status.warnings, status.reload_failure), (Vec::new(), None));
     bench.host.shutdown().await;
 }
 

@@ -11,6 +11,7 @@ use sidegate_api::plugin::{StatusSummary, WholeStatusAttributes};
 use sidegate_api::resource::Resource;
 use sidegate_api::state::State;
 use sidegate_model::duration::format_duration;
+use sidegate_model::status::reload_warning;
 use std::time::{Duration, Instant};
 
 const PAUSE: Duration = Duration::from_millis(100);
@@ -104,9 +105,9 @@ fn is_same_instance(status: &StatusSummary, before: Option<&StatusSummary>) -> b
     status.pid.is_some() && before.is_some_and(is_same)
 }
 
-/// A reload that fails leaves the instance before in place and a warning about it.
+/// A reload that fails leaves the instance before in place.
 fn failed_reload(status: &StatusSummary) -> Option<String> {
-    status.warnings.iter().find(|warning| warning.starts_with("reload failed")).cloned()
+    status.reload_failure.as_deref().map(reload_warning)
 }
 
 #[cfg(test)]
@@ -136,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reload_is_done_when_another_instance_serves_and_failed_when_a_warning_says_so() {
+    fn a_reload_is_done_when_another_instance_serves_and_failed_when_the_status_says_so() {
         let ready = |pid: u32, since: &str| StatusSummary {
             pid: Some(pid),
             ready_since: Some(since.to_owned()),
@@ -146,7 +147,11 @@ mod tests {
         assert!(matches!(outcome(&before, Some(&before)), Outcome::Pending(_)));
         assert_eq!(outcome(&ready(8, "t2"), Some(&before)), Outcome::Ready);
         let warning = "reload failed, the instance before goes on serving: exit code 1";
-        let failed = StatusSummary { warnings: vec![warning.to_owned()], ..ready(7, "t1") };
+        let warnings = vec!["reload failed, says the plugin of itself".to_owned()];
+        let of_itself = StatusSummary { warnings, ..ready(7, "t1") };
+        assert!(matches!(outcome(&of_itself, Some(&before)), Outcome::Pending(_)));
+        let reload_failure = Some("exit code 1".to_owned());
+        let failed = StatusSummary { reload_failure, ..ready(7, "t1") };
         assert_eq!(outcome(&failed, Some(&before)), Outcome::Failed(warning.into()));
     }
 }

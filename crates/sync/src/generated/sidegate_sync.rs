@@ -698,6 +698,9 @@ pub struct PluginStatus {
     /// What serves is of before the desired state that the edge has.
     #[prost(bool, tag = "21")]
     pub is_outdated: bool,
+    /// Why the latest reload failed, where the instance before it serves on.
+    #[prost(string, optional, tag = "22")]
+    pub reload_failure: ::core::option::Option<::prost::alloc::string::String>,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct EndpointStatus {

@@ -80,11 +80,11 @@ attacks(import.meta.url, scene, [
         for (const spelled of spellings("delete_all")) {
           const answer = await ask(call(name(spelled)));
           assert.equal(answer.status, 200);
-          assert.deepEqual((await answer.json()).error, { code: -32602, message: `Unknown tool: ${spelled}` });
+          assert.deepEqual((await answer.json()).error, { code: -32602, message: `Unknown tool: ${name(spelled)}` });
         }
         const escaped = `{"jsonrpc":"2.0","id":1,"method":"tools\\u002fcall","params":{"n\\u0061me":${JSON.stringify(name("delete_"))}}}`;
         const { error } = await (await ask(escaped.replace('delete_"', 'delete_\\u0061ll"'))).json();
-        assert.deepEqual(error, { code: -32602, message: "Unknown tool: delete_all" });
+        assert.deepEqual(error, { code: -32602, message: `Unknown tool: ${name("delete_all")}` });
       }
       assert.deepEqual(one.calls, []);
     },

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import test, { after, before } from "node:test";
-import { CreateMessageRequestSchema, ElicitRequestSchema, ProgressNotificationSchema } from "@modelcontextprotocol/sdk/types.js";
+import { CreateMessageRequestSchema, ElicitRequestSchema, ElicitResultSchema, ProgressNotificationSchema } from "@modelcontextprotocol/sdk/types.js";
 import { eventually } from "../../../../ui/tests/support/eventually.mjs";
 import { begin, call, connected, last, messages, send } from "./support/client.mjs";
 import { Served } from "./support/served.mjs";
@@ -94,4 +94,30 @@ test("a call that takes too long is an error for the client and cancelled at the
   const answer = await last(await send(url(), call("hang", {}, 7), { session }));
   assert.deepEqual(answer, { jsonrpc: "2.0", id: 7, error: { code: -32001, message: "the server did not answer in time" } });
   assert.match(await eventually("it is cancelled", () => upstream.cancelled), /too long/);
+});
+
+test("a client that listens is asked at most 64 things that it has not answered: the server is told of more", async () => {
+  const session = await begin(url());
+  const server = [...upstream.servers.values()].at(-1);
+  const connection = new AbortController();
+  const heard = [];
+  const listening = send(url(), undefined, { session, method: "GET", signal: connection.signal }).then(async (answer) => {
+    heard.push("head");
+    for await (const message of messages(answer)) heard.push(message);
+  });
+  listening.catch(() => {});
+  await eventually("it listens", () => heard.length > 0);
+  const ask = () => server.request({ method: "elicitation/create", params: { message: "?", requestedSchema: { type: "object", properties: {} } } }, ElicitResultSchema);
+  const outcomes = [];
+  const asked = () => void ask().then(() => outcomes.push("answered"), (error) => outcomes.push(error.message));
+  for (let number = 0; number < 70; number += 1) asked();
+  await eventually("some are refused", () => outcomes.length === 6 && heard.length === 1 + 64);
+  for (const outcome of outcomes) assert.match(outcome, /has not answered 64 questions/);
+  const answer = { jsonrpc: "2.0", id: heard[1].id, result: { action: "decline" } };
+  assert.equal((await send(url(), answer, { session })).status, 202);
+  await eventually("it is answered", () => outcomes.at(-1) === "answered");
+  asked();
+  await eventually("there is room for one more", () => heard.length === 1 + 65);
+  connection.abort();
+  await (await send(url(), undefined, { session, method: "DELETE" })).text();
 });

@@ -1,25 +1,23 @@
 //! A question that a server was asked, up to its answer.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use futures_util::{StreamExt as _, stream};
 use sidegate_sdk::tracing;
 use tokio::time::{Instant, timeout_at};
 
-use super::Server;
+use super::{ASIDE, Server};
 use crate::audit::Account;
 use crate::caller::Caller;
 use crate::failure::Failure;
 use crate::fields::Fields;
 use crate::message::{Id, Message};
+use crate::policy::Subject;
 use crate::refusal::Refusal;
 use crate::reply::{Content, Event, Events};
 use crate::settings::Limits;
+use crate::unknown;
 use crate::upstream::Link;
-
-/// What is told a server beside answers waits no longer.
-const ASIDE: Duration = Duration::from_secs(5);
 
 /// A server that asks back more often than this within one call will not end.
 const MOST_QUESTIONS: u32 = 100;
@@ -31,6 +29,7 @@ pub(super) struct Asked {
     pub(super) link: Link,
     pub(super) question: Id,
     pub(super) method: String,
+    pub(super) about: Subject,
     pub(super) limits: Limits,
     pub(super) account: Option<Account>,
 }
@@ -46,9 +45,10 @@ impl Asked {
             Content::One(_) | Content::Accepted => {
                 Err(self.failed(&Failure::Broken("it did not answer the question".to_owned())))
             }
-            Content::Refused(..) => {
+            Content::Refused(status, answer) => {
                 self.ends("refused");
-                Ok(content)
+                let unknown = answer.as_ref().and_then(|answer| self.unknown(answer));
+                Ok(unknown.map_or(Content::Refused(status, answer), Content::One))
             }
         }
     }
@@ -75,8 +75,16 @@ impl Asked {
         if let Some(account) = &mut self.account {
             account.answered(&answer);
         }
+        if let Some(unknown) = self.unknown(&answer) {
+            return unknown;
+        }
         let passed = self.server.screen(&self.caller, Some(&self.method), answer);
         passed.unwrap_or_else(|| Message::refusal(Some(self.question.clone()), -32603, "no answer"))
+    }
+
+    /// The answer in the words that what is held back has, where the server says that there is nothing.
+    fn unknown(&self, answer: &Message) -> Option<Message> {
+        unknown::in_our_words(&self.about, answer, self.link.stateless)
     }
 
     fn failed(&mut self, failure: &Failure) -> Refusal {

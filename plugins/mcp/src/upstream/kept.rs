@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
+use super::beginning::Beginning;
 use super::{Link, lock};
 use crate::failure::Failure;
 use crate::message::{Id, Message};
@@ -122,24 +123,11 @@ async fn begin<C: Channel>(
     getrandom::fill(&mut random).map_err(|error| Failure::Away(error.to_string()))?;
     // Ids of an earlier run name no session of this one.
     let id = URL_SAFE_NO_PAD.encode(random);
-    let mut begun = Begun { channel: keep(among, most, id.clone(), start)?, is_known: false };
-    let content = give(&*begun.channel, message).await?;
-    begun.is_known = true;
+    let channel = keep(among, most, id.clone(), start)?;
+    let beginning = Beginning::or_end(|| channel.end());
+    let content = give(&*channel, message).await?;
+    beginning.is_known();
     Ok(Reply { session: Some(id), presented: None, content })
-}
-
-/// A session up to when its client learns of it.
-struct Begun<C: Channel> {
-    channel: Arc<C>,
-    is_known: bool,
-}
-
-impl<C: Channel> Drop for Begun<C> {
-    fn drop(&mut self) {
-        if !self.is_known {
-            self.channel.end();
-        }
-    }
 }
 
 async fn give<C: Channel>(channel: &C, message: &Message) -> Result<Content, Failure> {

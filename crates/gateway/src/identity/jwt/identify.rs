@@ -8,7 +8,7 @@ use crate::identity::unidentified::{Awaited, EXPIRED, INVALID, UNDECIDED, Uniden
 use sidegate_jwt::key_set::KeySet;
 use sidegate_jwt::reader::{MAX_BYTES, Malformed, Parts};
 use sidegate_model::UnixMillis;
-use sidegate_model::issuer::{Issuer, IssuerId};
+use sidegate_model::issuer::{Issuer, IssuerId, newcomers};
 use sidegate_model::token::TokenHash;
 use sidegate_plugins::{Generation, KnownIssuer, Mount};
 use std::sync::{Arc, Weak};
@@ -76,7 +76,10 @@ impl Jwts {
         due(&jwt, now)?;
         // Last of all, so that only a good JWT leads to an app.
         match jwt.is_of_newcomer() {
-            true => Err(without_app(known, &jwt, newcomers)),
+            true => match newcomers {
+                Some(newcomers) => Err(without_app(known, &jwt, newcomers)),
+                None => Err(wrong(would_be_made(generation, known, &jwt))),
+            },
             false => {
                 let (mount, issuers) = (Arc::downgrade(mount), Arc::downgrade(&generation.issuers));
                 let (state, keys) = good_by;
@@ -160,17 +163,17 @@ fn awaits(issuer: IssuerId) -> Unidentified {
     Unidentified { awaits: Some(Awaited::Keys(issuer)), internal, ..UNDECIDED }
 }
 
+/// It is good, its client speaks for no app yet, and none is to be made now: what would become of it.
+fn would_be_made(generation: &Generation, known: &KnownIssuer, jwt: &VerifiedJwt) -> Malformed {
+    match newcomers::app_for(&known.issuer, &jwt.client) {
+        None => newcomers::NO_NAME,
+        Some(app) if generation.has_app_beside(&app) => newcomers::NAME_TAKEN,
+        Some(_) => "its client speaks for no app yet: one is made on first sight",
+    }
+}
+
 /// It is good, and its client speaks for no app yet.
-fn without_app(
-    known: &KnownIssuer,
-    jwt: &VerifiedJwt,
-    newcomers: Option<&Arc<Newcomers>>,
-) -> Unidentified {
-    let Some(newcomers) = newcomers else {
-        return wrong(
-            "its client speaks for no app yet: one is made on first sight, unless one of its name is there",
-        );
-    };
+fn without_app(known: &KnownIssuer, jwt: &VerifiedJwt, newcomers: &Arc<Newcomers>) -> Unidentified {
     match newcomers.ask(known.issuer.id, &jwt.client) {
         Asked::No(why) => wrong(why),
         Asked::Unknown(internal) => Unidentified { internal, ..UNDECIDED },

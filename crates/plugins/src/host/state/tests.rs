@@ -109,10 +109,10 @@ fn a_failed_reload_leaves_the_old_instance_serving_and_says_so() {
     assert_eq!(life.on(failed(2), at(6)), vec![]);
     assert_eq!((life.serving(), life.state()), (Some(Serial(1)), PluginState::Ready));
     assert!(life.warning().unwrap().ends_with("reason 2"));
-    assert_eq!(life.reason(), None);
+    assert_eq!((life.reload_failure(), life.reason()), (Some("reason 2"), None));
     life.on(LifecycleEvent::Gone(Serial(2)), at(6));
     assert_eq!(life.on(LifecycleEvent::Wanted(Edition(3)), at(7)), start(3, 3));
-    assert_eq!(life.warning(), None);
+    assert_eq!((life.warning(), life.reload_failure()), (None, None));
 }
 
 #[test]

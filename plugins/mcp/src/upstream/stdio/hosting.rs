@@ -13,6 +13,7 @@ use crate::failure::Failure;
 use crate::fields::Fields;
 use crate::message::{Message, Outcome};
 use crate::reply::{Content, Reply};
+use crate::upstream::beginning::Beginning;
 
 /// Why a session does not begin.
 enum Unready {
@@ -46,7 +47,8 @@ async fn introduce(process: &Arc<Process>, message: &Message) -> Result<Box<RawV
     let Message::Request { id, method, params } = message else {
         return Err(Failure::Ended.into());
     };
-    let mut beginning = Beginning { process, is_done: false };
+    // It may not be introduced a second time: it ends where this fails.
+    let beginning = Beginning::or_end(|| process.end());
     let mut params = params.clone().unwrap_or_default();
     params.set("capabilities", &json!({}));
     params.set("clientInfo", &about::implementation());
@@ -63,22 +65,8 @@ async fn introduce(process: &Arc<Process>, message: &Message) -> Result<Box<RawV
         None => return Err(Failure::Ended.into()),
     };
     process.tell(&Message::notification("notifications/initialized", None)).await?;
-    beginning.is_done = true;
+    beginning.is_known();
     Ok(introduction)
-}
-
-/// A process that may not be introduced a second time: it ends where that fails.
-struct Beginning<'p> {
-    process: &'p Process,
-    is_done: bool,
-}
-
-impl Drop for Beginning<'_> {
-    fn drop(&mut self) {
-        if !self.is_done {
-            self.process.end();
-        }
-    }
 }
 
 /// Gives a message of a session to the process.
