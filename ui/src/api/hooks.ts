@@ -5,6 +5,7 @@ import { isFollowing } from "./live-state";
 import { isLong, noteWhole, refreshLongLists } from "./long-lists";
 import { hasPath } from "./operations";
 import type { paths } from "./schema.gen";
+import { sessionKey } from "./session";
 
 type GetPath = { [P in keyof paths]: paths[P] extends { get: { responses: { 200: unknown } } } ? P : never }[keyof paths];
 export type Answer<P extends keyof paths> = paths[P] extends {
@@ -12,6 +13,11 @@ export type Answer<P extends keyof paths> = paths[P] extends {
 }
   ? T
   : never;
+
+/** Who asks without a session is refused each time, which is noted as an attempt: nothing is asked again by itself. */
+export function whileSignedIn(interval: number | false | undefined) {
+  return (query: { state: { error: ApiError | null } }) => (query.state.error?.status === 401 ? false : (interval ?? false));
+}
 
 type Options = { enabled?: boolean; refetchInterval?: number | false; keep?: boolean };
 type Ids = Record<string, string | number>;
@@ -30,7 +36,7 @@ export function useGet<P extends GetPath>(
     queryKey: [url, ask.query ?? {}],
     queryFn: async ({ signal }) => (await call<Answer<P>>(url, { query: ask.query, signal })).body,
     enabled: ask.enabled,
-    refetchInterval: ask.refetchInterval,
+    refetchInterval: whileSignedIn(ask.refetchInterval),
     placeholderData: ask.keep ? keepPreviousData : undefined,
   });
 }
@@ -58,7 +64,7 @@ export function useOptional<T>(path: string, ask: { query?: Query } & Options = 
       }
     },
     enabled: ask.enabled,
-    refetchInterval: ask.refetchInterval,
+    refetchInterval: whileSignedIn(ask.refetchInterval),
     placeholderData: ask.keep ? keepPreviousData : undefined,
   });
 }
@@ -108,7 +114,7 @@ export function useList<P extends ListPath>(path: P, ask: { query?: Query } & Op
       return rows;
     },
     enabled: ask.enabled,
-    refetchInterval: ask.refetchInterval,
+    refetchInterval: whileSignedIn(ask.refetchInterval),
   });
 }
 
@@ -133,8 +139,17 @@ export function atLeast(role: Role | undefined, needed: Role): boolean {
   return role !== undefined && ORDER.indexOf(role) >= ORDER.indexOf(needed);
 }
 
-export function useWhoami() {
-  return useGet("/api/v1/whoami");
+const WHOAMI = "/api/v1/whoami";
+
+/** Who is signed in. Without the key of a session nobody is, which needs no question. */
+export function useWhoami(): UseQueryResult<Answer<typeof WHOAMI>, ApiError> {
+  return useQuery<Answer<typeof WHOAMI>, ApiError>({
+    queryKey: [WHOAMI, {}],
+    queryFn: async ({ signal }) => {
+      if (sessionKey() === null) throw new ApiError(401, "unauthorized", "Nobody is signed in.", null, []);
+      return (await call<Answer<typeof WHOAMI>>(WHOAMI, { signal })).body;
+    },
+  });
 }
 
 /** The browser's own session; `null` for a gateway without sessions, or where a token asks. */

@@ -1,6 +1,7 @@
 // What is around every page: navigation, where one is, palette, theme, who one is.
+import { useQueryClient } from "@tanstack/react-query";
 import { Outlet, useRouterState } from "@tanstack/react-router";
-import { useEffect, useState } from "react";
+import { useEffect, useRef, useState } from "react";
 import { ApiError, call, SIGN_IN } from "../api/client";
 import { atLeast, useOptional, useSession, useStandsAlone, useWhoami } from "../api/hooks";
 import { useLive } from "../api/live";
@@ -33,6 +34,13 @@ export function Shell() {
   useEffect(() => {
     if (signedOut && !who.data) go(`/sign-in?to=${encodeURIComponent(here.replace(/^\/console/, "") || "/")}`, { replace: true });
   }, [signedOut]);
+  const client = useQueryClient();
+  const wasSignedOut = useRef(false);
+  useEffect(() => {
+    // What had stopped asking goes on.
+    if (wasSignedOut.current && !signedOut) void client.invalidateQueries();
+    wasSignedOut.current = signedOut;
+  }, [client, signedOut]);
   if (signedOut && !who.data) return null;
   if (who.isPending) return <main className="main" aria-label="Loading"><Skeleton lines={8} height={20} /></main>;
   if (who.error && !who.data) return <main className="main"><h1>Sidegate</h1><ErrorBox error={who.error} title="The gateway cannot be asked who you are" retry={() => void who.refetch()} /></main>;
@@ -60,7 +68,7 @@ function Frame({ name, role, ended, again }: FrameProps) {
   }, []);
   return (
     <div className="shell">
-      <Announcer path={path} />
+      <Announcer />
       <a className="skip" href="#main" onClick={(event) => { event.preventDefault(); document.getElementById("main")?.focus(); }}>Skip to the page</a>
       {open && <button type="button" className="side-shade" aria-label="Close the navigation" onClick={() => setOpen(false)} />}
       <Side open={open} role={role} />
@@ -93,13 +101,23 @@ function Frame({ name, role, ended, again }: FrameProps) {
   );
 }
 
-/** Says to screen readers which page is open now; a browser does that only when it loads one. */
-function Announcer({ path }: { path: string }) {
+/** Says to screen readers which page is open now; a browser does that only when it loads one. Names come with what is read. */
+function Announcer() {
   const [title, setTitle] = useState("");
   useEffect(() => {
-    const timer = setTimeout(() => setTitle(document.title), 400);
-    return () => clearTimeout(timer);
-  }, [path]);
+    let timer: number | undefined;
+    const say = () => {
+      clearTimeout(timer);
+      timer = window.setTimeout(() => setTitle(document.title), 400);
+    };
+    const watch = new MutationObserver(say);
+    watch.observe(document.head, { subtree: true, childList: true, characterData: true });
+    say();
+    return () => {
+      watch.disconnect();
+      clearTimeout(timer);
+    };
+  }, []);
   return <div className="sr-only" role="status">{title}</div>;
 }
 

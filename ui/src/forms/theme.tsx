@@ -198,23 +198,21 @@ function SecretField({ formData, onChange, schema, name, required, fieldPathId, 
   const id = fieldPathId.$id;
   const path = fieldPathId.path;
   const off = disabled || readonly;
-  const label = (
-    <label htmlFor={id}>{schema.title ?? name}{required && <span className="required" aria-hidden="true"> *</span>}</label>
-  );
+  const title = <>{schema.title ?? name}{required && <span className="required" aria-hidden="true"> *</span>}</>;
   if (draft === null && isSecret(formData)) {
     return (
       <>
-        {label}
+        <span className="label" id={`${id}-label`}>{title}</span>
         <div className="row wrap">
           <Badge icon="lock">A secret is stored</Badge>
-          <Button small id={id} disabled={off} onClick={() => { setDraft(""); onChange("", path); }}>Replace it</Button>
+          <Button small id={id} aria-describedby={`${id}-label`} disabled={off} onClick={() => { setDraft(""); onChange("", path); }}>Replace it</Button>
         </div>
       </>
     );
   }
   return (
     <>
-      {label}
+      <label htmlFor={id}>{title}</label>
       <div className="secret-field">
         <input id={id} type="password" className="input code" value={typeof formData === "string" ? formData : ""} disabled={off} autoComplete="new-password" placeholder="The new secret" onChange={(event) => onChange(event.target.value, path)} />
         <Button onClick={() => { setDraft(null); onChange({ ...KEEP }, path); }}>Keep the stored one</Button>

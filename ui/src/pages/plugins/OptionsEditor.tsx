@@ -68,12 +68,12 @@ export function OptionsEditor({ options, disabled, problems, onChange }: { optio
       {names.map((key) => (
         <div className="item" key={key}>
           <div className="field">
-            <label htmlFor={`option-${key}`}><code>{key}</code></label>
+            {isSecret(options[key]) ? <span className="label" id={`option-${key}-label`}><code>{key}</code></span> : <label htmlFor={`option-${key}`}><code>{key}</code></label>}
             {MEANING.get(key) && <p className="hint">{MEANING.get(key)}</p>}
             {isSecret(options[key]) ? (
               <div className="row wrap">
                 <Badge icon="lock">A secret is stored</Badge>
-                <Button small id={`option-${key}`} disabled={disabled} onClick={() => onChange({ ...options, [key]: "" })}>Replace it</Button>
+                <Button small id={`option-${key}`} aria-describedby={`option-${key}-label`} disabled={disabled} onClick={() => onChange({ ...options, [key]: "" })}>Replace it</Button>
               </div>
             ) : (
               <input id={`option-${key}`} className="input code" autoFocus={key === added} value={String(options[key] ?? "")} disabled={disabled} spellCheck={false} autoComplete="off" onChange={(event) => onChange({ ...options, [key]: event.target.value })} />

@@ -25,7 +25,8 @@ type Props = {
   changes: FieldDiff[];
   busy: boolean;
   error: unknown;
-  onSave: () => void;
+  /** With what it does to the processes, where that is known. */
+  onSave: (effect: Preview["effect"] | undefined) => void;
   onClose: () => void;
 };
 
@@ -54,6 +55,7 @@ export function Review({ id, name, patch, changes, busy, error, onSave, onClose 
   const looked = useQuery({ queryKey: ["preview", id, JSON.stringify(patch)], queryFn: () => preview(id, patch), staleTime: 0, gcTime: 0, retry: false });
   const told = looked.data;
   const shown = told && told.changes.length > 0 ? told.changes : changes;
+  const losesSlug = shown.some(({ path, from, to }) => path === "config.slug" && Boolean(from) && !to);
   const stops = (told?.problems.length ?? 0) > 0;
   return (
     <Drawer
@@ -62,7 +64,7 @@ export function Review({ id, name, patch, changes, busy, error, onSave, onClose 
       footer={
         <>
           <Button onClick={onClose}>Back to editing</Button>
-          <Button kind="primary" busy={busy} disabled={stops} onClick={onSave}>{busy ? "Saving…" : "Save"}</Button>
+          <Button kind="primary" busy={busy} disabled={stops} onClick={() => onSave(told?.effect)}>{busy ? "Saving…" : "Save"}</Button>
         </>
       }
     >
@@ -75,6 +77,7 @@ export function Review({ id, name, patch, changes, busy, error, onSave, onClose 
             <ul>{told?.problems.map((problem) => <li key={problem.detail}><Sentence text={problem.detail} /></li>)}</ul>
           </Note>
         )}
+        {losesSlug && <Note tone="warn" title="Nothing of it is served any more">Without a slug it has no address: clients get 404.</Note>}
         <Diff changes={shown} />
         <ErrorBox error={error} title="Nothing was saved; your edits are still here" />
         <details>

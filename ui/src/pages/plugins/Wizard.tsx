@@ -1,5 +1,5 @@
 // From a program to a served endpoint: look at it, configure it, grant what it asks, see it serve. Nothing is stored before the last step.
-import { useEffect, useState } from "react";
+import { useEffect, useRef, useState } from "react";
 import { call, type Schemas } from "../../api/client";
 import { isDocumented } from "../../api/operations";
 import { PageHead, useTitle } from "../../kit/basics";
@@ -21,9 +21,14 @@ export default function Wizard() {
   const [wanted, setWanted] = useState<Wanted>(EMPTY);
   const [seen, setSeen] = useState<Inspection | null>(null);
   const [id, setId] = useState<string | null>(null);
+  const place = useRef<HTMLDivElement>(null);
+  const shown = useRef(step);
   useEffect(() => {
     // In braces: browsers begin to answer with a promise, which is no clean-up.
     void window.scrollTo({ top: 0 });
+    // The button that was pressed is gone: whoever uses the keyboard goes on where the step begins.
+    if (step !== shown.current) place.current?.focus({ preventScroll: true });
+    shown.current = step;
   }, [step]);
   const set = (part: Partial<Wanted>) => setWanted((before) => ({ ...before, ...part }));
 
@@ -69,7 +74,7 @@ export default function Wizard() {
           <li key={name} aria-current={index === step ? "step" : undefined} className={index < step ? "done" : undefined}>{name}</li>
         ))}
       </ol>
-      <div className={step === 0 || step === 3 ? "narrow-form" : "grid-main"}>
+      <div ref={place} tabIndex={-1} role="group" aria-label={`Step ${step + 1} of ${STEPS.length}: ${STEPS[step]}`} className={step === 0 || step === 3 ? "narrow-form" : "grid-main"}>
         {step === 0 && <ProgramStep wanted={wanted} set={set} busy={inspect.busy} error={inspect.error} onNext={(anyway) => { if (anyway) { setSeen(null); setStep(1); } else void inspect.run(1); }} />}
         {step === 1 && <SettingsStep wanted={wanted} set={set} seen={seen} busy={inspect.busy} error={inspect.error} onBack={() => setStep(0)} onNext={(anyway) => (anyway ? setStep(2) : void inspect.run(2))} />}
         {step === 2 && <PermissionsStep wanted={wanted} set={set} seen={seen} busy={register.busy} error={register.error} command={commandOf(wanted, seen?.secret_settings)} onBack={() => setStep(1)} onNext={() => void register.run()} />}

@@ -22,7 +22,7 @@ const COLUMNS: Column<Session>[] = [
 
 export default function Sessions() {
   useTitle("Sessions");
-  const sessions = useQuery<Session[], ApiError>({ queryKey: [PATH, "whole"], queryFn: ({ signal }) => wholeList<Session>(PATH, {}, signal), refetchInterval: 30_000 });
+  const sessions = useQuery<Session[], ApiError>({ queryKey: [PATH, "whole"], queryFn: ({ signal }) => wholeList<Session>(PATH, {}, signal), refetchInterval: whileSignedIn(30_000) });
   return (
     <>
       <PageHead title="Sessions" lead="Who is signed in to this console. Switching a user off, another password, or revoking an admin token ends theirs at once.">

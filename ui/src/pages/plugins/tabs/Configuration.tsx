@@ -8,14 +8,16 @@ import { Button, Card, Note, Segmented, Skeleton } from "../../../kit/basics";
 import { Confirm } from "../../../kit/overlay";
 import { ErrorBox } from "../../../kit/ErrorBox";
 import { TextArea, TextField } from "../../../kit/fields";
+import { Sentence } from "../../../kit/Sentence";
 import { toast } from "../../../kit/toast";
 import type { TabProps } from "../Detail";
 import { changedFields, type Editing, useEditing } from "../../common/editing";
 import { MergeBox } from "../../common/MergeBox";
-import { type Draft, draftOf, save } from "../draft";
+import { type Draft, draftOf, type Preview, save } from "../draft";
 import { JsonEditor } from "../JsonEditor";
 import { OptionsEditor } from "../OptionsEditor";
 import { Review } from "../Review";
+import { settled } from "../settled";
 import type { Plugin } from "../data";
 
 const SchemaForm = lazy(() => import("../../../forms/SchemaForm"));
@@ -38,22 +40,36 @@ export default function ConfigurationTab({ plugin, etag, reload }: TabProps) {
   const edit = useEditing(useMemo(() => draftOf(plugin), [plugin]), etag);
   const [view, setView] = useState<"form" | "json">("form");
   const [valid, setValid] = useState(true);
+  // The text of the JSON begins anew with it.
+  const [discarded, setDiscarded] = useState(0);
   const [reviewing, setReviewing] = useState(false);
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<unknown>(null);
   const invalidate = useInvalidate();
   const told = schema.data?.data.attributes.schema;
   const form = describes(told, SLUG);
-  const blocker = useBlocker({ shouldBlockFn: () => edit.dirty, enableBeforeUnload: () => edit.dirty, withResolver: true });
+  const dirty = edit.dirty || !valid;
+  const blocker = useBlocker({ shouldBlockFn: () => dirty, enableBeforeUnload: () => dirty, withResolver: true });
 
-  const onSave = async () => {
+  /** Tells what came of a change that is stored: whether what is to serve by it does. */
+  const follow = async (applied: boolean, effect: Preview["effect"] | undefined) => {
+    if (!applied) return toast.good("Saved; some node has not taken it up yet");
+    if (effect !== "reload" && effect !== "start") return toast.good(effect === "stop" ? "Saved; its processes end" : "Saved, and live");
+    const found = await settled(plugin.id, plugin.attributes.status).catch(() => "open" as const);
+    if (found === "open") toast.good("Saved; its new process does not serve yet");
+    else if (found.failed === null) toast.good("Saved, and live");
+    else toast.bad(`Saved, but it does not run: ${found.failed}`);
+    await invalidate("/api/v1/plugins", "/api/v1/needs");
+  };
+
+  const onSave = async (effect: Preview["effect"] | undefined) => {
     setBusy(true);
     setError(null);
     try {
       const result = await save(plugin.id, changedFields(edit.base, edit.draft), edit.version);
       edit.saved(draftOf(result.plugin), result.etag);
       setReviewing(false);
-      toast.good(result.applied ? "Saved, and live" : "Saved; some node has not taken it up yet");
+      void follow(result.applied, effect);
       await invalidate("/api/v1/plugins", "/api/v1/routes", "/api/v1/needs", "/api/v1/revisions");
     } catch (cause) {
       setError(cause);
@@ -66,14 +82,20 @@ export default function ConfigurationTab({ plugin, etag, reload }: TabProps) {
       setBusy(false);
     }
   };
+  const fields = edit.changes.length === 1 ? "One field" : `${edit.changes.length} fields`;
   return (
     <div className="stack">
       {!operator && <Note tone="info">Your role may read this. Changes need the role operator.</Note>}
+      {plugin.attributes.status.reload_failure && (
+        <Note tone="bad" title="What is stored here does not run; the process before serves on">
+          <Sentence text={plugin.attributes.status.reload_failure} />
+        </Note>
+      )}
       <MergeBox what="plugin" edit={edit} then={() => setError(null)} />
       {error !== null && !reviewing && !edit.merge && <ErrorBox error={error} title="Nothing was saved; your edits are still here" />}
       <Card
         title="Configuration"
-        actions={form && <Segmented label="How to edit" value={view} options={[["form", "Form"], ["json", "JSON"]]} onChange={setView} />}
+        actions={form && <Segmented label="How to edit" value={view} options={[["form", "Form"], ["json", "JSON"]]} onChange={(wanted) => { if (valid) setView(wanted); else toast.bad("The form needs JSON that can be read: mend the text, or discard it"); }} />}
       >
         {schema.isPending ? (
           <Skeleton lines={5} height={30} />
@@ -84,26 +106,26 @@ export default function ConfigurationTab({ plugin, etag, reload }: TabProps) {
         ) : (
           <div className="stack">
             {!form && <p className="muted small">The plugin told no schema of its settings{plugin.attributes.status.state === "ready" ? "" : ", or was not started yet"}; so they are edited as JSON.</p>}
-            <JsonEditor label="Configuration as JSON" value={edit.draft.config} onChange={(config) => edit.set({ config })} onValid={setValid} disabled={!operator} problem={error instanceof ApiError ? error.byField.config : undefined} />
+            <JsonEditor key={discarded} label="Configuration as JSON" value={edit.draft.config} onChange={(config) => edit.set({ config })} onValid={setValid} disabled={!operator} problem={error instanceof ApiError ? error.byField.config : undefined} />
           </div>
         )}
       </Card>
       <Registration plugin={plugin} edit={edit} operator={operator} admin={admin} error={error} />
-      {operator && edit.dirty && (
+      {operator && dirty && (
         <div className="card savebar" role="region" aria-label="Unsaved changes">
-          <span><strong>{edit.changes.length === 1 ? "One field" : `${edit.changes.length} fields`}</strong> changed, not saved</span>
+          <span><strong>{valid ? fields : "The JSON"}</strong> {valid ? "changed, not saved" : "cannot be read yet, so it is not saved"}</span>
           <span className="row">
-            <Button onClick={() => { edit.discard(); setError(null); setValid(true); }}>Discard</Button>
+            <Button onClick={() => { edit.discard(); setError(null); setValid(true); setDiscarded((count) => count + 1); }}>Discard</Button>
             <Button kind="primary" disabled={!valid || edit.merge !== null} onClick={() => setReviewing(true)}>Review and save</Button>
           </span>
         </div>
       )}
       {reviewing && (
-        <Review id={plugin.id} name={plugin.attributes.name} patch={changedFields(edit.base, edit.draft)} changes={edit.changes} busy={busy} error={error} onSave={() => void onSave()} onClose={() => setReviewing(false)} />
+        <Review id={plugin.id} name={plugin.attributes.name} patch={changedFields(edit.base, edit.draft)} changes={edit.changes} busy={busy} error={error} onSave={(effect) => void onSave(effect)} onClose={() => setReviewing(false)} />
       )}
       {blocker.status === "blocked" && (
         <Confirm title="Leave without saving?" action="Leave" danger onConfirm={blocker.proceed} onClose={blocker.reset}>
-          <p>{edit.changes.length === 1 ? "One changed field" : `${edit.changes.length} changed fields`} would be lost.</p>
+          <p>{valid ? `${fields} that changed` : "Text that is no JSON yet"} would be lost.</p>
         </Confirm>
       )}
     </div>

@@ -11,10 +11,18 @@ import { Icon } from "../../../kit/Icon";
 import { useUrlState } from "../../../kit/url";
 import type { TabProps } from "../Detail";
 
-export type LogLine = { key: string; at: string; node?: string; process?: number | string | null; stream?: string; level?: string; text: string };
+export type LogLine = { key: string; at: string; node?: string; process?: number | string | null; stream?: string; level?: string; text: string; /** What was said beside the text. */ more?: string };
 const MOST = 2_000;
 
-type Told = { at: string; number?: number; node?: string; process?: number | string | null; pid?: number | null; stream?: string; level?: string; text?: string; message?: string };
+type Told = { at: string; number?: number; node?: string; process?: number | string | null; pid?: number | null; stream?: string; level?: string; text?: string; message?: string } & Beside;
+type Beside = { module?: string | null; request_id?: string | null; fields?: unknown };
+
+/** What was said beside the text, as the command line shows it. */
+function beside({ module, request_id, fields }: Beside): string | undefined {
+  const told = typeof fields === "object" && fields !== null ? Object.entries(fields).map(([name, value]) => `${name}=${JSON.stringify(value)}`) : fields ? [String(fields)] : [];
+  const all = [module && `module=${module}`, request_id && `request_id=${request_id}`, ...told].filter(Boolean);
+  return all.length > 0 ? all.join(" ") : undefined;
+}
 
 export default function LogsTab({ plugin }: TabProps) {
   const operator = useMay("operator");
@@ -59,7 +67,7 @@ function useLogStream(id: string, paused: boolean) {
             if (event.event === "dropped") batch.push({ key: `d${count++}`, at: new Date().toISOString(), level: "gap", text: "Some lines were left out: it prints faster than they can be sent." });
             else {
               const told = JSON.parse(event.data) as Told;
-              if (told.text !== undefined || told.message !== undefined) batch.push({ key: `s${count++}`, at: told.at, node: told.node, process: told.process ?? told.pid, stream: told.stream, level: told.level, text: told.text ?? told.message ?? "" });
+              if (told.text !== undefined || told.message !== undefined) batch.push({ key: `s${count++}`, at: told.at, node: told.node, process: told.process ?? told.pid, stream: told.stream, level: told.level, text: told.text ?? told.message ?? "", more: beside(told) });
             }
           }
         } catch (cause) {
@@ -92,7 +100,7 @@ function useLastLines(id: string, enabled: boolean): { lines: LogLine[]; error: 
   const lines = useMemo(
     () =>
       (records.data?.data ?? [])
-        .flatMap((record) => (record.attributes.lines ?? []).map((line): LogLine & { number: number } => ({ key: `${record.attributes.node} ${line.number}`, number: line.number, at: line.at, node: record.attributes.node, process: record.attributes.pid, stream: line.stream, level: line.level, text: line.message })))
+        .flatMap((record) => (record.attributes.lines ?? []).map((line): LogLine & { number: number } => ({ key: `${record.attributes.node} ${line.number}`, number: line.number, at: line.at, node: record.attributes.node, process: record.attributes.pid, stream: line.stream, level: line.level, text: line.message, more: beside(line) })))
         .sort((left, right) => left.at.localeCompare(right.at) || left.number - right.number)
         .slice(-MOST),
     [records.data],
@@ -112,7 +120,7 @@ const Line = memo(function Line({ line, node }: { line: LogLine; node: boolean }
     <div className={`line ${tone}`}>
       <span className="at" title={line.at}>{line.at.slice(11, 23)}</span>
       <span className="from">{node ? `${line.node} ` : ""}{line.process ?? ""}</span>
-      <span className="text">{line.level === "warn" || line.level === "error" ? `${line.level.toUpperCase()} ` : ""}{line.text}</span>
+      <span className="text">{line.level === "warn" || line.level === "error" ? `${line.level.toUpperCase()} ` : ""}{line.text}{line.more && <span className="more"> {line.more}</span>}</span>
     </div>
   );
 });
@@ -128,7 +136,7 @@ function Log({ plugin }: Pick<TabProps, "plugin">) {
   const severalNodes = new Set(all.map((line) => line.node)).size > 1;
   const kept = useMemo(() => {
     const words = query.toLowerCase().split(/\s+/).filter(Boolean);
-    return all.filter((line) => line.level === "gap" || ((!level || line.level === level || (level === "warn" && line.level === "error")) && words.every((word) => `${line.text} ${line.process ?? ""} ${line.node ?? ""}`.toLowerCase().includes(word))));
+    return all.filter((line) => line.level === "gap" || ((!level || line.level === level || (level === "warn" && line.level === "error")) && words.every((word) => `${line.text} ${line.more ?? ""} ${line.process ?? ""} ${line.node ?? ""}`.toLowerCase().includes(word))));
   }, [all, query, level]);
   const box = useRef<HTMLDivElement>(null);
   const atEnd = useRef(true);
