@@ -11,7 +11,7 @@ use sidegate_enrolment::{Clock, ControlUrl, JoinToken};
 use sidegate_model::namespace::Namespace;
 use sidegate_model::snapshot::Snapshot;
 use sidegate_sync::edge::{
-    Contact, EdgeConfig, Inspection, NoCommands, Replica, SnapshotHost, Surroundings, run,
+    Contact, EdgeConfig, Inspection, NoCommands, Replica, SnapshotHost, Surroundings, UseLine, run,
 };
 use sidegate_sync::{DataKeys, Features};
 use std::collections::BTreeSet;
@@ -64,6 +64,7 @@ impl Client {
         let contact = watch::Sender::new(Contact::Lost("it has just started".to_owned()));
         let mut contacts = contact.subscribe();
         let surroundings = Surroundings {
+            uses: UseLine::default(),
             reports: watch::channel(None).1,
             contact,
             commands: Arc::new(NoCommands),

@@ -23,6 +23,7 @@ mod crash_under_load;
 mod data_folders;
 mod documented_calls;
 mod edge_exits;
+mod edge_token_uses;
 mod edges;
 mod error_table;
 mod examples;

@@ -7,7 +7,8 @@ use sidegate_enrolment::{Clock, ControlUrl, JoinToken};
 use sidegate_model::namespace::Namespace;
 use sidegate_model::snapshot::Snapshot;
 use sidegate_sync::edge::{
-    Contact, Dial, EdgeConfig, Inspection, NoCommands, Replica, SnapshotHost, Surroundings, run,
+    Contact, Dial, EdgeConfig, Inspection, NoCommands, Replica, SnapshotHost, Surroundings,
+    UseLine, run,
 };
 use sidegate_sync::{DataKeys, Features};
 use std::collections::BTreeSet;
@@ -68,7 +69,8 @@ impl Client {
         let (_, reports) = watch::channel(None);
         let keys = DataKeys::default();
         let commands = Arc::new(NoCommands);
-        let surroundings = Surroundings { reports, contact, commands, keys, stop: stopped };
+        let uses = UseLine::default();
+        let surroundings = Surroundings { reports, uses, contact, commands, keys, stop: stopped };
         let read = Arc::new(AtomicU64::new(0));
         let dialer = Counting { dialer: Dialer::new(identity, control), read: read.clone() };
         let (seen, tokens) = watch::channel((0, Instant::now()));

@@ -3,7 +3,7 @@
 //!
 //! Reading order: `partition` (desired state by namespaces), `manifests` (signed and stored), `heads` (what is
 //! published now), `publishing` (when), `signers`, `authorities`, `trust` (by which keys), `table` (which edges there
-//! are), `status` (what one said), `sharing` (with other processes), `coverage` (how far a change has come), `enrolling` (who may come),
+//! are), `status` (what one said), `sharing` (with other processes), `token_uses` (when tokens were last used there), `coverage` (how far a change has come), `enrolling` (who may come),
 //! `asking` (commands to one), `elsewhere` (to one that is connected to another process), `changing` (what is done to them), `nodes` (as a fleet), `metrics`, `retention` (what is forgotten), `bootstrap` (all of it as a file).
 //!
 //! Knows no socket: who accepts connections is told elsewhere.
@@ -29,6 +29,7 @@ mod status;
 mod table;
 #[cfg(test)]
 mod tests;
+mod token_uses;
 mod trust;
 
 pub(crate) use bootstrap::BootstrapError;
@@ -56,6 +57,7 @@ use std::sync::Arc;
 use std::time::Instant;
 use table::EdgeTable;
 pub(crate) use table::SeenEdge;
+use token_uses::EdgeUses;
 use tokio::sync::watch;
 use trust::TrustLines;
 
@@ -83,6 +85,7 @@ struct Inner {
     trust: TrustLines,
     heads: Heads,
     table: EdgeTable,
+    uses: EdgeUses,
     counts: Counts,
     published: watch::Sender<Revision>,
     /// Whether the first look at everything is over.
@@ -119,6 +122,7 @@ impl Edges {
             trust,
             heads: Heads::default(),
             table,
+            uses: EdgeUses::default(),
             counts: Counts::default(),
             published: watch::Sender::default(),
             begun: watch::Sender::default(),
@@ -156,6 +160,8 @@ impl Edges {
         let (store, table) = (&inner.store, &inner.table);
         let shared = sharing::keep_shared(store.clone(), table.clone());
         tasks.spawn("shares what edges say", shared);
+        let written = inner.uses.clone().keep_written(store.clone(), table.clone());
+        tasks.spawn("writes when tokens were last used at edges", written);
         let stored = inner.control.publisher().stored();
         let heard = sharing::keep_heard(store.clone(), table.clone(), stored);
         tasks.spawn("reads what edges say elsewhere", heard);
@@ -328,6 +334,7 @@ impl Published for Edges {
             Said::Ahead(shown) => {
                 self.0.ahead.send_replace(Some(shown));
             }
+            Said::Uses(uses) => self.0.uses.said(peer, uses),
             said => self.0.table.said(&peer.edge, said),
         }
     }
@@ -335,10 +342,11 @@ impl Published for Edges {
     fn attached(&self, edge: &AdmittedEdge, commands: EdgeCommands) -> Attachment {
         let (number, leave) = self.0.table.attach(edge, commands);
         let peer = &edge.peer;
+        let kept = self.0.table.follow_kept(&peer.edge, number);
         tracing::info!(edge = peer.edge, namespace = %peer.namespace, "an edge is connected");
         let guard =
             Box::new(Stream { table: self.0.table.clone(), edge: peer.edge.clone(), number });
-        Attachment { leave, guard }
+        Attachment { leave, kept, guard }
     }
 }
 

@@ -134,6 +134,7 @@ for_each_database! {
         a_planned_change_is_refused_as_a_real_one_and_changes_nothing;
     token_life:
         a_use_is_kept_without_a_new_revision_and_only_the_latest_counts
+        an_edge_says_nothing_of_tokens_that_it_does_not_serve
         a_rotated_token_has_a_successor_like_it_and_ends_after_the_overlap
         an_overlap_prolongs_nothing_and_a_new_end_is_what_is_said
         what_has_ended_or_a_successor_is_not_rotated

@@ -9,6 +9,7 @@ use crate::store::Store;
 use crate::tokens::{NewTokenRow, insert, read, require};
 use sidegate_model::UnixMillis;
 use sidegate_model::audit::Change;
+use sidegate_model::namespace::Namespace;
 use sidegate_model::token::{Token, TokenHash, TokenId};
 
 /// How one token takes the place of another.
@@ -116,6 +117,25 @@ impl Store {
                    WHERE id = $1 AND (last_used_at IS NULL OR last_used_at < $2)";
         for (id, time) in uses {
             write.tx.all(sql, params![id.0, *time]).await?;
+        }
+        write.aside(()).await
+    }
+
+    /// The same of an edge of this namespace: those of others are left out, too, which it does not serve.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn note_token_uses_of(
+        &self,
+        namespace: &Namespace,
+        uses: &[(TokenId, UnixMillis)],
+    ) -> Result<(), StoreError> {
+        let mut write = self.begin_write().await?;
+        let sql = "UPDATE tokens SET last_used_at = $2 \
+                   WHERE id = $1 AND (last_used_at IS NULL OR last_used_at < $2) \
+                   AND app_id IN (SELECT id FROM apps WHERE namespace IN ('', $3))";
+        for (id, time) in uses {
+            write.tx.all(sql, params![id.0, *time, namespace.as_str()]).await?;
         }
         write.aside(()).await
     }

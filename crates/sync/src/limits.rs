@@ -30,6 +30,8 @@ pub const MAX_REPORT_BYTES: usize = 3 * 1024 * 1024;
 pub const MAX_PROOF_BYTES: usize = MAX_MANIFEST_BYTES + 1024;
 /// Largest trust bundle, in bytes.
 pub const MAX_TRUST_BYTES: usize = 1024 * 1024;
+/// Most tokens whose last use is told in one message.
+pub const MAX_TOKEN_USES: usize = 1000;
 /// Commands that one edge carries out at one time.
 pub const MAX_COMMANDS: usize = 16;
 /// Largest answer to a command, in bytes; most commands have many.

@@ -13,6 +13,6 @@ mod tests;
 
 pub use commands::{Answers, CommandError, EdgeCommands};
 pub use peer::{AdmittedEdge, IdentifiedIo, PeerIdentity};
-pub use said::{AppliedState, EdgeHello, Said};
+pub use said::{AppliedState, EdgeHello, Said, SaidUses};
 pub use service::{Attachment, Published, SyncService};
 pub use session::{Output, Session, SessionEvent};

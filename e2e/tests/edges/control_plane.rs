@@ -76,7 +76,9 @@ impl Published for Memory {
     }
 
     fn attached(&self, _: &AdmittedEdge, _: EdgeCommands) -> Attachment {
-        Attachment { leave: self.leave.subscribe(), guard: Box::new(()) }
+        // It keeps no uses of tokens, as older ones do not.
+        let (_, kept) = watch::channel(0);
+        Attachment { leave: self.leave.subscribe(), kept, guard: Box::new(()) }
     }
 }
 

@@ -49,6 +49,8 @@ struct OpenStream {
     /// By what it came in.
     edge: AdmittedEdge,
     leave: watch::Sender<Option<String>>,
+    /// See [`EdgeTable::kept`].
+    kept: watch::Sender<u64>,
     commands: EdgeCommands,
 }
 
@@ -134,6 +136,20 @@ impl EdgeTable {
         rows.said.get(edge)?.streams.values().next_back().map(|stream| stream.commands.clone())
     }
 
+    /// Tells an edge that is connected here that what it told under this number of the uses of tokens is kept.
+    pub(crate) fn kept(&self, edge: &str, number: u64) {
+        for stream in self.rows().said.get(edge).iter().flat_map(|entry| entry.streams.values()) {
+            stream.kept.send_replace(number);
+        }
+    }
+
+    /// Follows what of a stream's edge is kept; nothing, once the stream has ended.
+    pub(crate) fn follow_kept(&self, edge: &str, stream: u64) -> watch::Receiver<u64> {
+        let rows = self.rows();
+        let stream = rows.said.get(edge).and_then(|entry| entry.streams.get(&stream));
+        stream.map_or_else(|| watch::channel(0).1, |stream| stream.kept.subscribe())
+    }
+
     /// The edge with this name, if there is one.
     pub(crate) fn known(&self, name: &str) -> Option<Edge> {
         self.rows().known.get(name).cloned()
@@ -155,7 +171,8 @@ impl EdgeTable {
             // The one before is lost, which may be noticed much later: what is asked over it goes nowhere.
             entry.leave(CONNECTED_ANEW);
         }
-        entry.streams.insert(number, OpenStream { edge: edge.clone(), leave, commands });
+        let kept = watch::Sender::default();
+        entry.streams.insert(number, OpenStream { edge: edge.clone(), leave, kept, commands });
         entry.status.replica = self.replica.to_string();
         entry.status.is_here = true;
         entry.status.told.attached_at = now_millis();
@@ -196,8 +213,8 @@ impl EdgeTable {
                 let report = Arc::new(Report::of(report));
                 self.note(edge, |status| status.report = Some(report));
             }
-            // For whoever publishes.
-            Said::Ahead(_) => {}
+            // For whoever publishes, and for whoever writes.
+            Said::Ahead(_) | Said::Uses(_) => {}
         }
     }
 

@@ -6,6 +6,7 @@ mod elsewhere;
 mod fleet;
 mod publishing;
 mod restores;
+mod token_uses;
 
 use super::heads::Heads;
 use super::manifests::Manifests;

@@ -75,7 +75,8 @@ impl Published for Memory {
 
     fn attached(&self, edge: &AdmittedEdge, _: EdgeCommands) -> Attachment {
         self.attached.send_modify(|all| all.push(edge.peer.clone()));
-        Attachment { leave: self.leave.subscribe(), guard: Box::new(()) }
+        let (_, kept) = watch::channel(0);
+        Attachment { leave: self.leave.subscribe(), kept, guard: Box::new(()) }
     }
 }
 

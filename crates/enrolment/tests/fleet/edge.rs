@@ -8,7 +8,7 @@ use sidegate_model::plugin::{PluginId, PluginSpec};
 use sidegate_model::snapshot::Snapshot;
 use sidegate_sync::edge::{
     Contact, Dial as _, EdgeConfig, Inspection, NoCommands, Replica, SnapshotHost, Surroundings,
-    run,
+    UseLine, run,
 };
 use sidegate_sync::{DataKeys, Features, Namespace};
 use std::collections::BTreeSet;
@@ -102,6 +102,7 @@ impl Edge {
         let (_, reports) = watch::channel(None);
         let surroundings = Surroundings {
             reports,
+            uses: UseLine::default(),
             contact,
             commands: Arc::new(NoCommands),
             keys: DataKeys::default(),

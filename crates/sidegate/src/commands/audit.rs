@@ -2,6 +2,7 @@
 //!
 //! It asks the admin API; it changes nothing.
 
+use super::history_view::in_brackets;
 use crate::client::{AdminApi, AdminApiFlags};
 use crate::error::Failure;
 use crate::output::{Column, Output, listed};
@@ -55,7 +56,8 @@ fn thing(entry: &AuditAttributes) -> String {
     thing.map_or_else(String::new, |thing| {
         // Words of a program, but for the name.
         let kind = serde_json::to_value(thing.kind).unwrap_or_default();
-        format!("{} {} ({})", kind.as_str().unwrap_or_default(), thing.id, thing.name)
+        let name = in_brackets(&thing.name);
+        format!("{} {}{name}", kind.as_str().unwrap_or_default(), thing.id)
     })
 }
 

@@ -37,7 +37,13 @@ fn lines(revision: &RevisionAttributes) -> Vec<String> {
 fn told(change: &ThingChange) -> String {
     let hint = change.hint.as_ref().map_or_else(String::new, |hint| format!(" {hint}…"));
     let kind = kind(change.kind);
-    format!("{kind} {} ({}){hint} {}", change.id, change.name, change.change.as_str())
+    let name = in_brackets(&change.name);
+    format!("{kind} {}{name}{hint} {}", change.id, change.change.as_str())
+}
+
+/// A name after a number; nothing of a thing without a name, as tokens may be.
+pub(super) fn in_brackets(name: &str) -> String {
+    if name.is_empty() { String::new() } else { format!(" ({name})") }
 }
 
 fn kind(kind: sidegate_api::audit::ThingKind) -> String {
@@ -57,7 +63,7 @@ fn difference(difference: &Difference) -> String {
         false => format!(" in {namespace}"),
     };
     let (sign, thing) = (sign(*change), kind(*thing));
-    let head = printable(&format!("{sign} {thing} {id} ({name}){place}"));
+    let head = printable(&format!("{sign} {thing} {id}{}{place}", in_brackets(name)));
     let fields = fields.iter().map(field).collect::<String>();
     format!("{head}\n{fields}")
 }
@@ -125,5 +131,21 @@ mod tests {
             "~ plugin 7 (hooks) in berlin\n    command: file:///a → file:///b\n    \
              config.api_key: … → … (a secret changes)\n    config.url: x\n    config.old: [1] →\n"
         );
+    }
+
+    #[test]
+    fn a_thing_without_a_name_is_told_by_its_number_alone() {
+        let told_as = |name: &str| {
+            told(&ThingChange {
+                change: ChangeKind::Created,
+                kind: ThingKind::Token,
+                id: "7".to_owned(),
+                name: name.to_owned(),
+                namespace: String::new(),
+                hint: Some("sgt_abcd".to_owned()),
+            })
+        };
+        assert_eq!(told_as(""), "token 7 sgt_abcd… created");
+        assert_eq!(told_as("ci"), "token 7 (ci) sgt_abcd… created");
     }
 }

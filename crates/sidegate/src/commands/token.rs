@@ -27,6 +27,9 @@ struct Row {
     /// How its app is called, where that is known, else its number.
     #[serde(skip)]
     app: String,
+    /// Where its app is, where that is known.
+    #[serde(skip)]
+    namespace: String,
 }
 
 impl Printed for Row {
@@ -38,6 +41,7 @@ impl Printed for Row {
 const COLUMNS: &[Column<Row>] = &[
     ("ID", |row| row.token.id.clone()),
     ("APP", |row| row.app.clone()),
+    ("NAMESPACE", |row| row.namespace.clone()),
     ("NAME", |row| row.token.attributes.name.clone()),
     ("BEGINS WITH", |row| row.token.attributes.hint.clone()),
     ("SCOPES", |row| listed(&row.token.attributes.scopes)),
@@ -227,19 +231,23 @@ async fn list_tokens(list: &List) -> Result<(), Failure> {
         false => format!("tokens?{}", query.join("&")),
     };
     let tokens: Vec<Token> = api.all(&collection).await?;
-    let names = if list.output.is_table() { app_names(&api).await? } else { HashMap::new() };
+    let apps = if list.output.is_table() { apps_by_id(&api).await? } else { HashMap::new() };
     // An app that came or went between the two questions has no name here.
     let row = |token: Token| {
         let id = token.attributes.app_id.to_string();
-        Row { app: names.get(&id).cloned().unwrap_or(id), token }
+        let (app, namespace) = match apps.get(&id) {
+            Some(app) => (app.name.clone(), app.namespace.clone()),
+            None => (id, String::new()),
+        };
+        Row { token, app, namespace }
     };
     list.output.list(&tokens.into_iter().map(row).collect::<Vec<_>>(), COLUMNS)
 }
 
-/// How every app is called, by its id.
-async fn app_names(api: &AdminApi) -> Result<HashMap<String, String>, Failure> {
+/// Every app, by its id.
+async fn apps_by_id(api: &AdminApi) -> Result<HashMap<String, AppAttributes>, Failure> {
     let apps = api.all::<AppAttributes>("apps").await?;
-    Ok(apps.into_iter().map(|app| (app.id, app.attributes.name)).collect())
+    Ok(apps.into_iter().map(|app| (app.id, app.attributes)).collect())
 }
 
 async fn create_token(create: &Create) -> Result<(), Failure> {
@@ -257,7 +265,8 @@ async fn create_token(create: &Create) -> Result<(), Failure> {
         expires_at: None,
     };
     let token: Token = api.post("tokens", &fields).await?;
-    show_new(&create.output, Row { token, app: app.attributes.name })
+    let AppAttributes { name, namespace, .. } = app.attributes;
+    show_new(&create.output, Row { token, app: name, namespace })
 }
 
 async fn rotate_token(rotate: &Rotate) -> Result<(), Failure> {
@@ -275,8 +284,11 @@ async fn rotate_token(rotate: &Rotate) -> Result<(), Failure> {
     let app_id = old.attributes.app_id;
     // The new one is shown whatever became of its app meanwhile.
     let app = api.get::<AppAttributes>(&format!("apps/{app_id}")).await;
-    let app = app.map_or_else(|_| app_id.to_string(), |app| app.attributes.name);
-    show_new(&rotate.output, Row { token, app })?;
+    let (app, namespace) = match app {
+        Ok(app) => (app.attributes.name, app.attributes.namespace),
+        Err(_) => (app_id.to_string(), String::new()),
+    };
+    show_new(&rotate.output, Row { token, app, namespace })?;
     if rotate.output.is_table() {
         tell_end(&api.get(&path).await?);
     }

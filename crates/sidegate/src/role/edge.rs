@@ -1,6 +1,6 @@
 //! An edge: a data plane that serves by what a control plane published, and goes on without it. Reading order:
 //! `identity` and `joining` (who it is), `replica` with `bootstrap` and `served` (what it serves by), `link` with
-//! `trust`, `reporting` and `commands` (what it hears and tells), `knowledge` with `age` (what it knows, and since
+//! `trust`, `reporting`, `token_uses` and `commands` (what it hears and tells), `knowledge` with `age` (what it knows, and since
 //! when), `status` (what it tells on its own machine), `storage` (what its plugins keep), `version` (which it is); `parts` puts all of it together, and `running` is the whole.
 
 mod age;
@@ -18,6 +18,7 @@ mod running;
 mod served;
 mod status;
 mod storage;
+mod token_uses;
 mod trust;
 mod version;
 

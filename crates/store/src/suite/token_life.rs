@@ -3,7 +3,9 @@
 use super::{saved_app, token};
 use crate::{NewEnd, NewTokenRow, Page, Precondition, Rotation, Store, StoreError, TokenFilter};
 use sidegate_model::UnixMillis;
+use sidegate_model::app::AppDraft;
 use sidegate_model::clock::now_millis;
+use sidegate_model::namespace::Namespace;
 use sidegate_model::token::{Token, TokenHash, TokenId};
 
 const HOUR: UnixMillis = 3_600_000;
@@ -39,6 +41,42 @@ pub(super) async fn a_use_is_kept_without_a_new_revision_and_only_the_latest_cou
     assert_eq!(
         (snapshot.revision, store.token(one.id).await.unwrap().version()),
         (revision, version)
+    );
+}
+
+pub(super) async fn an_edge_says_nothing_of_tokens_that_it_does_not_serve(store: &Store) {
+    let mut tokens = Vec::new();
+    for of in ["", "berlin", "oslo"] {
+        let namespace = Namespace::parse(of).unwrap();
+        if !namespace.is_global() {
+            store.create_namespace(&namespace, "").await.unwrap();
+        }
+        let draft = AppDraft { namespace, ..AppDraft::new(&format!("a{of}"), "o@example.com") };
+        let app = store.create_app(&draft).await.unwrap().value.id;
+        tokens.push(store.create_token(&token(app, &format!("t{of}"))).await.unwrap().value.id);
+    }
+    let (revision, head) = (store.revision().await.unwrap(), store.stored_head().await.unwrap());
+    let of = |name| Namespace::parse(name).unwrap();
+    let last_uses = async || {
+        let mut times = Vec::new();
+        for id in &tokens {
+            times.push(store.token(*id).await.unwrap().last_used.time());
+        }
+        times
+    };
+    let all_at = |time| {
+        let known = tokens.iter().map(|id| (*id, time));
+        known.chain([(TokenId(99), time)]).collect::<Vec<_>>()
+    };
+    store.note_token_uses_of(&of("berlin"), &all_at(500)).await.unwrap();
+    assert_eq!(last_uses().await, [Some(500), Some(500), None]);
+    store.note_token_uses_of(&of(""), &all_at(700)).await.unwrap();
+    assert_eq!(last_uses().await, [Some(700), Some(500), None]);
+    store.note_token_uses_of(&of("berlin"), &all_at(600)).await.unwrap();
+    assert_eq!(last_uses().await, [Some(700), Some(600), None], "only the latest counts");
+    assert_eq!(
+        (store.revision().await.unwrap(), store.stored_head().await.unwrap()),
+        (revision, head)
     );
 }
 

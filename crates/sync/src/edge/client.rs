@@ -5,6 +5,7 @@ use super::apply::Host;
 use super::commands::{CommandRunner, Commands};
 use super::machine::{Action, Event, Machine};
 use super::replica::Replica;
+use super::token_uses::UseLine;
 use crate::boot_time::BootTime;
 use crate::data_keys::{DataKeys, Keyrings};
 use crate::limits::{MAX_DOWNWARD_BYTES, MAX_UPWARD_BYTES};
@@ -62,6 +63,8 @@ pub enum Contact {
 pub struct Surroundings {
     /// How it and its plugins are doing; the last one is sent.
     pub reports: watch::Receiver<Option<NodeReport>>,
+    /// When tokens were last used.
+    pub uses: UseLine,
     /// Whether it is connected.
     pub contact: watch::Sender<Contact>,
     /// Who carries out what is asked of this edge.
@@ -83,6 +86,7 @@ pub async fn run<D: Dial, H: Host + Send + 'static>(
 ) -> Result<(), tokio::task::JoinError> {
     // What is there already is to be sent, too.
     surroundings.reports.mark_changed();
+    surroundings.uses.said.mark_changed();
     let machine = Machine::new(replica.config().clone(), replica.start());
     let client = Client {
         machine,
@@ -96,6 +100,7 @@ pub async fn run<D: Dial, H: Host + Send + 'static>(
         asked: VecDeque::new(),
         link: Link::Down,
         has_reports: true,
+        has_uses: true,
         has_keys: true,
         started: Instant::now(),
     };
@@ -132,6 +137,7 @@ struct Client<D, H> {
     asked: VecDeque<(u64, BootTime)>,
     link: Link,
     has_reports: bool,
+    has_uses: bool,
     has_keys: bool,
     started: Instant,
 }
@@ -151,6 +157,7 @@ impl<D: Dial, H: Host + Send + 'static> Client<D, H> {
         loop {
             self.act();
             self.tell_whether_up_to_date();
+            self.tell_what_is_kept();
             let is_full = self.send();
             let event = match self.wait(is_full).await {
                 Happened::Nothing => Event::Tick,
@@ -202,6 +209,11 @@ impl<D: Dial, H: Host + Send + 'static> Client<D, H> {
             }
             is_other
         });
+    }
+
+    fn tell_what_is_kept(&self) {
+        let last = self.machine.uses_kept();
+        self.surroundings.uses.kept.send_if_modified(|kept| std::mem::replace(kept, last) != last);
     }
 
     /// Begins all that is to be done.
@@ -264,7 +276,7 @@ impl<D: Dial, H: Host + Send + 'static> Client<D, H> {
 
     async fn wait(&mut self, is_full: bool) -> Happened<H> {
         let wakeup = self.machine.next_wakeup(self.started.elapsed());
-        let Surroundings { reports, stop, .. } = &mut self.surroundings;
+        let Surroundings { reports, uses, stop, .. } = &mut self.surroundings;
         tokio::select! {
             _ = stop.wait_for(|stop| *stop) => Happened::Stopped,
             happened = link_event(&mut self.link, is_full) => happened,
@@ -278,6 +290,10 @@ impl<D: Dial, H: Host + Send + 'static> Client<D, H> {
                 self.has_reports = changed.is_ok();
                 let report = reports.borrow_and_update().clone();
                 report.map_or(Happened::Nothing, |report| Happened::Event(Event::Report(report)))
+            }
+            changed = uses.said.changed(), if self.has_uses => {
+                self.has_uses = changed.is_ok();
+                Happened::Event(Event::Uses(uses.said.borrow_and_update().clone()))
             }
             () = sleep_until(self.started + wakeup.unwrap_or_default()), if wakeup.is_some() => {
                 Happened::Nothing

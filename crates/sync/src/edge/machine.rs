@@ -75,6 +75,8 @@ pub enum Event {
     KeysChanged,
     /// How the edge and its plugins are doing now.
     Report(message::NodeReport),
+    /// When tokens were last used, to be said until it is kept.
+    Uses(Option<message::TokenUses>),
     /// Nothing but time.
     Tick,
 }
@@ -196,6 +198,7 @@ impl Machine {
                 self.report_is_new = true;
                 self.report = Some(report);
             }
+            Event::Uses(uses) => self.upward.uses.told(uses),
             Event::Tick => {}
         }
     }
@@ -274,6 +277,11 @@ impl Machine {
         self.newest.as_of(&self.namespaces).filter(|_| is_heard)
     }
 
+    /// Which uses of tokens were kept last; nothing while there is nobody who keeps them.
+    pub fn uses_kept(&self) -> Option<u64> {
+        self.upward.uses.last_kept().filter(|_| self.is_connected())
+    }
+
     fn hello(&self) -> message::Hello {
         message::Hello {
             protocols: PROTOCOLS.to_vec(),
@@ -332,6 +340,7 @@ impl Machine {
         match message {
             control_message::Body::Welcome(welcome) => {
                 self.is_welcome = PROTOCOLS.contains(&welcome.protocol);
+                self.upward.uses.welcome(&welcome);
                 if !self.is_welcome {
                     let reason = "the control plane speaks another version of the protocol";
                     self.close(reason, RECONNECT_MOST);
@@ -350,6 +359,7 @@ impl Machine {
                 }
             }
             control_message::Body::Current(current) => self.newest.answered(current),
+            control_message::Body::TokenUsesKept(kept) => self.upward.uses.kept(kept),
             control_message::Body::Goodbye(goodbye) => {
                 self.was_healthy(now);
                 self.close(&goodbye.reason, Duration::from_millis(goodbye.retry_after_ms));

@@ -1,5 +1,7 @@
 //! What the edge's machine says and does, step by step.
 
+mod uses;
+
 use super::apply::Applied;
 use super::config::EdgeConfig;
 use super::machine::{Action, Event, Machine, Start};
@@ -64,7 +66,8 @@ impl Bench {
     }
 
     fn welcome(&mut self) {
-        let welcome = message::Welcome { protocol: 1, control_version: "1".to_owned() };
+        let control_version = "1".to_owned();
+        let welcome = message::Welcome { protocol: 1, control_version, ..<_>::default() };
         self.hear(control_message::Body::Welcome(welcome));
     }
 

@@ -240,7 +240,7 @@ pub struct ObjectName {
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct EdgeMessage {
-    #[prost(oneof = "edge_message::Body", tags = "1, 2, 3, 5, 16, 17, 18")]
+    #[prost(oneof = "edge_message::Body", tags = "1, 2, 3, 5, 7, 16, 17, 18")]
     pub body: ::core::option::Option<edge_message::Body>,
 }
 /// Nested message and enum types in `EdgeMessage`.
@@ -255,7 +255,9 @@ pub mod edge_message {
         Applied(super::Applied),
         #[prost(message, tag = "5")]
         CommandAnswer(super::CommandAnswer),
-        /// 7 to 15 are for what edges count, keep for later and send upward.
+        #[prost(message, tag = "7")]
+        TokenUses(super::TokenUses),
+        /// 8 to 15 are for what edges count, keep for later and send upward.
         /// A `NodeReport`.
         #[prost(message, tag = "16")]
         Report(super::Part),
@@ -378,6 +380,25 @@ pub struct RefusedHead {
     #[prost(string, tag = "2")]
     pub reason: ::prost::alloc::string::String,
 }
+/// When tokens were last used at this edge. Said again, on this stream and the next ones, until it is kept; only to a
+/// control plane that keeps it.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct TokenUses {
+    /// Another one, and a higher one, for what is told next, over starts of the process, too.
+    #[prost(uint64, tag = "1")]
+    pub number: u64,
+    /// Each token once.
+    #[prost(message, repeated, tag = "2")]
+    pub uses: ::prost::alloc::vec::Vec<TokenUse>,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct TokenUse {
+    #[prost(uint32, tag = "1")]
+    pub token_id: u32,
+    /// In Unix milliseconds, to within a minute.
+    #[prost(int64, tag = "2")]
+    pub at: i64,
+}
 /// What an edge serves by in a namespace, as the control plane signed it: the answer to `Prove`.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Proof {
@@ -386,7 +407,7 @@ pub struct Proof {
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ControlMessage {
-    #[prost(oneof = "control_message::Body", tags = "1, 2, 3, 4, 5, 6, 7, 8, 16")]
+    #[prost(oneof = "control_message::Body", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 16")]
     pub body: ::core::option::Option<control_message::Body>,
 }
 /// Nested message and enum types in `ControlMessage`.
@@ -409,7 +430,9 @@ pub mod control_message {
         Trust(super::Trust),
         #[prost(message, tag = "8")]
         Prove(super::Prove),
-        /// 9 to 15 are for acknowledgements, limits and storage of a fleet.
+        #[prost(message, tag = "9")]
+        TokenUsesKept(super::TokenUsesKept),
+        /// 10 to 15 are for acknowledgements, limits and storage of a fleet.
         #[prost(message, tag = "16")]
         Current(super::Current),
     }
@@ -453,6 +476,16 @@ pub struct Welcome {
     pub protocol: u32,
     #[prost(string, tag = "2")]
     pub control_version: ::prost::alloc::string::String,
+    /// It takes `TokenUses` and answers with `TokenUsesKept`.
+    #[prost(bool, tag = "3")]
+    pub keeps_token_uses: bool,
+}
+/// These uses are in the database.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct TokenUsesKept {
+    /// Of the `TokenUses`.
+    #[prost(uint64, tag = "1")]
+    pub number: u64,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Head {

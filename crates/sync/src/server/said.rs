@@ -3,12 +3,14 @@
 use crate::digest::Digest;
 use crate::edge_content::Rejected;
 use crate::features::Features;
-use crate::limits::{MAX_FEATURES, MAX_REJECTED, told};
+use crate::limits::{MAX_FEATURES, MAX_REJECTED, MAX_TOKEN_USES, told};
 use crate::manifest::Position;
 use crate::message;
 use crate::object::ObjectName;
 use crate::signature::VerifiedManifest;
+use sidegate_model::UnixMillis;
 use sidegate_model::namespace::Namespace;
+use sidegate_model::token::TokenId;
 use std::collections::BTreeMap;
 
 /// What an edge says.
@@ -20,6 +22,8 @@ pub enum Said {
     Applied(AppliedState),
     /// How it is doing, see [`crate::report::bounded`].
     Report(message::NodeReport),
+    /// When tokens were last used there. It says so again until it hears that it is kept, see [`super::Attachment::kept`].
+    Uses(SaidUses),
     /// It serves by this manifest, which is ahead of the newest one that this stream was told of, and is signed by us: a
     /// database was restored, or this replica is behind it. Whoever publishes looks at the database, and where that is
     /// behind, raises the lineage above this one.
@@ -41,6 +45,15 @@ pub struct EdgeHello {
     pub refused_trust: Option<(Digest, String)>,
     /// Grows with each stream that it opens, by its own count; 0 where it does not say so.
     pub connection: u64,
+}
+
+/// When tokens were last used at an edge, by its own word: whether they are any of its business is not known here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SaidUses {
+    /// By this it is told that they are kept.
+    pub number: u64,
+    /// At most [`MAX_TOKEN_USES`].
+    pub uses: Vec<(TokenId, UnixMillis)>,
 }
 
 /// What an edge serves by in one namespace.
@@ -70,6 +83,14 @@ impl EdgeHello {
             }),
             connection: hello.connection,
         }
+    }
+}
+
+impl SaidUses {
+    pub(super) fn read(message: &message::TokenUses) -> Self {
+        let uses = message.uses.iter().take(MAX_TOKEN_USES);
+        let uses = uses.map(|told| (TokenId(told.token_id), told.at)).collect();
+        Self { number: message.number, uses }
     }
 }
 

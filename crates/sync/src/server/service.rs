@@ -86,6 +86,8 @@ pub trait Published: Send + Sync + 'static {
 pub struct Attachment {
     /// Becomes the reason why the stream has to end: the edge was revoked, or is to go to another replica.
     pub leave: watch::Receiver<Option<String>>,
+    /// The number of what this edge said last of the uses of tokens and is kept; closed where nobody keeps it.
+    pub kept: watch::Receiver<u64>,
     /// Lives as long as the stream.
     pub guard: Box<dyn Send + Sync>,
 }
@@ -272,12 +274,14 @@ impl<P: Published> EdgeStream<P> {
         // Of before this stream it says nothing, but somebody may know of what comes.
         looked.mark_changed();
         let commands = EdgeCommands::default();
+        let attached = published.attached(edge, commands.clone());
+        session.set_keeps_uses(attached.kept.has_changed().is_ok());
         Self {
             session,
             trust,
             global: head(&Namespace::global()),
             own: if has_own { head(&peer.namespace) } else { Head(None) },
-            attached: published.attached(edge, commands.clone()),
+            attached,
             commands,
             is_commands_turn: false,
             has_trust: true,
@@ -406,6 +410,9 @@ impl<P: Published> EdgeStream<P> {
                     // Before this stream, in whose time that has no name.
                     None => return,
                 }
+            }
+            Ok(()) = self.attached.kept.changed() => {
+                SessionEvent::Kept(*self.attached.kept.borrow_and_update())
             }
             () = sleep(look_in), if !self.is_leaving => return,
             () = self.commands.changed() => return,

@@ -5,7 +5,7 @@
 //! An edge gets blobs of manifests that it was sent, and no others: a digest opens nothing.
 
 use super::line::{COALESCE, Line};
-use super::said::{AppliedState, EdgeHello, Said};
+use super::said::{AppliedState, EdgeHello, Said, SaidUses};
 use crate::digest::Digest;
 use crate::edge::PROTOCOLS;
 use crate::limits::{CHUNK_BYTES, MAX_PROOF_BYTES, MAX_REPORT_BYTES, WINDOW_BLOBS};
@@ -44,6 +44,8 @@ pub enum SessionEvent {
     Loaded(Digest, Option<Bytes>),
     /// The heads were the newest at this moment, as the database says. One before this stream says nothing.
     Looked(Duration),
+    /// What the edge said under this number of the uses of tokens is kept.
+    Kept(u64),
     /// The edge is to go elsewhere, and to come back here not before this time.
     Leave(String, Duration),
 }
@@ -93,6 +95,10 @@ pub struct Session {
     warning: Option<String>,
     reports: Incoming,
     proofs: Incoming,
+    /// Uses of tokens of which the edge has not been told that they are kept.
+    kept: Option<u64>,
+    /// Somebody keeps them.
+    keeps_uses: bool,
     /// Questions whether the edge has the newest, and when each came, the oldest first. A new one does not take the place
     /// of an old one: where looking takes longer than the edge waits between two, none would be answered.
     asked: VecDeque<(u64, Duration)>,
@@ -128,6 +134,8 @@ impl Session {
             warning: None,
             reports: Incoming::new(MAX_REPORT_BYTES),
             proofs: Incoming::new(MAX_PROOF_BYTES),
+            kept: None,
+            keeps_uses: false,
             asked: VecDeque::new(),
             looked_at: None,
             signers: None,
@@ -143,6 +151,11 @@ impl Session {
         self.signers = signers;
     }
 
+    /// Somebody keeps what the edge says of the uses of tokens.
+    pub fn set_keeps_uses(&mut self, keeps_uses: bool) {
+        self.keeps_uses = keeps_uses;
+    }
+
     /// Whether the edge is known and welcome.
     pub fn is_serving(&self) -> bool {
         self.phase == Phase::Serving && self.welcome.is_none()
@@ -156,6 +169,7 @@ impl Session {
             SessionEvent::Trust(trust) => self.trust = trust,
             SessionEvent::Loaded(digest, bytes) => self.loaded(digest, bytes),
             SessionEvent::Looked(at) => self.looked_at = Some(at),
+            SessionEvent::Kept(number) => self.kept = Some(number),
             SessionEvent::Leave(reason, retry_after) => {
                 self.goodbye = Some((reason, retry_after));
             }
@@ -187,7 +201,8 @@ impl Session {
             return None;
         }
         if let Some(protocol) = self.welcome.take() {
-            let welcome = message::Welcome { protocol, control_version: self.version.clone() };
+            let (control_version, keeps_token_uses) = (self.version.clone(), self.keeps_uses);
+            let welcome = message::Welcome { protocol, control_version, keeps_token_uses };
             return Some(Output::Send(control_message::Body::Welcome(welcome)));
         }
         // Before every head that may need it.
@@ -204,6 +219,10 @@ impl Session {
         }
         if let Some(current) = self.current() {
             return Some(Output::Send(control_message::Body::Current(current)));
+        }
+        if let Some(number) = self.kept.take() {
+            let kept = message::TokenUsesKept { number };
+            return Some(Output::Send(control_message::Body::TokenUsesKept(kept)));
         }
         if let Some(prove) = self.lines.iter_mut().find_map(|(name, line)| line.prove(name)) {
             return Some(Output::Send(control_message::Body::Prove(prove)));
@@ -254,6 +273,7 @@ impl Session {
                 }
             }
             edge_message::Body::Report(part) => self.report(&part),
+            edge_message::Body::TokenUses(uses) => self.tell(Said::Uses(SaidUses::read(&uses))),
             edge_message::Body::Proof(part) => self.proof_part(&part),
             edge_message::Body::Ask(ask) => {
                 // The oldest are answered first, and the newest is answered whatever comes.

@@ -3,7 +3,7 @@
 use super::said::Said;
 use super::session::{Output, Session, SessionEvent};
 use crate::digest::Digest;
-use crate::limits::{CHUNK_BYTES, MAX_REASON_BYTES, MAX_REJECTED};
+use crate::limits::{CHUNK_BYTES, MAX_REASON_BYTES, MAX_REJECTED, MAX_TOKEN_USES};
 use crate::message::{self, control_message, edge_message};
 use crate::object::Blob;
 use crate::parts::Outgoing;
@@ -446,4 +446,27 @@ fn an_edge_that_asks_more_often_than_somebody_looks_is_answered_all_the_same() {
     bench.session.handle(SessionEvent::Looked(bench.now), bench.now);
     let [control_message::Body::Current(current)] = &*bench.sent() else { panic!() };
     assert_eq!(current.number, 299);
+}
+
+#[test]
+fn uses_of_tokens_are_told_within_bounds_and_the_edge_hears_that_they_are_kept() {
+    for keeps_uses in [false, true] {
+        let mut bench = Bench::new();
+        bench.session.set_keeps_uses(keeps_uses);
+        bench.say(edge_message::Body::Hello(hello(&[1], None)));
+        let sent = bench.sent();
+        let [control_message::Body::Welcome(welcome)] = &sent[..] else { panic!("{sent:?}") };
+        assert_eq!(welcome.keeps_token_uses, keeps_uses);
+    }
+    let mut bench = Bench::with_edge();
+    let uses = vec![message::TokenUse { token_id: 3, at: 500 }; MAX_TOKEN_USES + 1];
+    bench.say(edge_message::Body::TokenUses(message::TokenUses { number: 6, uses: vec![] }));
+    bench.say(edge_message::Body::TokenUses(message::TokenUses { number: 7, uses }));
+    let outputs = bench.outputs();
+    let [Output::Tell(Said::Uses(said))] = outputs.as_slice() else { panic!("{outputs:?}") };
+    assert_eq!((said.number, said.uses.len()), (7, MAX_TOKEN_USES), "the last counts");
+    bench.session.handle(SessionEvent::Kept(7), bench.now);
+    let kept = message::TokenUsesKept { number: 7 };
+    assert_eq!(bench.sent(), [control_message::Body::TokenUsesKept(kept)]);
+    assert_eq!(bench.sent(), []);
 }

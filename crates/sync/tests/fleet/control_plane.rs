@@ -32,6 +32,7 @@ pub(crate) struct Memory {
     blobs: Mutex<HashMap<Digest, Bytes>>,
     blobs_read: AtomicUsize,
     leave: watch::Sender<Option<String>>,
+    kept: watch::Sender<u64>,
     trust: watch::Sender<Option<TrustBytes>>,
     signers: PinnedSigners,
     commands: watch::Sender<Option<EdgeCommands>>,
@@ -49,6 +50,7 @@ impl Memory {
             blobs: Mutex::default(),
             blobs_read: AtomicUsize::default(),
             leave: watch::Sender::new(None),
+            kept: watch::Sender::new(0),
             said: watch::Sender::new(Vec::new()),
             looked: watch::Sender::new(always()),
         }
@@ -88,7 +90,8 @@ impl Published for Memory {
 
     fn attached(&self, _: &AdmittedEdge, commands: EdgeCommands) -> Attachment {
         self.commands.send_replace(Some(commands));
-        Attachment { leave: self.leave.subscribe(), guard: Box::new(()) }
+        let kept = self.kept.subscribe();
+        Attachment { leave: self.leave.subscribe(), kept, guard: Box::new(()) }
     }
 }
 
@@ -145,6 +148,11 @@ impl ControlPlane {
     pub(crate) fn head(&self, namespace: &str) -> Option<VerifiedManifest> {
         let namespace = Namespace::parse(namespace).unwrap();
         self.memory.heads.lock().unwrap().get(&namespace)?.borrow().clone()
+    }
+
+    /// Tells edges that these uses of tokens are kept.
+    pub(crate) fn keeps(&self, number: u64) {
+        self.memory.kept.send_replace(number);
     }
 
     /// Sends every edge away.
@@ -236,6 +244,11 @@ impl ControlPlane {
 
     pub(crate) fn blobs_read(&self) -> usize {
         self.memory.blobs_read.load(Ordering::Relaxed)
+    }
+
+    /// What was said so far was not.
+    pub(crate) fn forget_said(&self) {
+        self.memory.said.send_replace(Vec::new());
     }
 
     /// Waits until an edge said something of this kind.

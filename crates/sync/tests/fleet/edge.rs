@@ -6,7 +6,7 @@ use sidegate_model::sealing::Keyring;
 use sidegate_model::snapshot::Snapshot;
 use sidegate_sync::edge::{
     CommandRunner, Contact, Dial, EdgeConfig, Inspection, NoCommands, Replica, SnapshotHost,
-    Surroundings, TrustKeeper, run,
+    Surroundings, TokenUses, TrustKeeper, UseTeller, run,
 };
 use sidegate_sync::report::EdgeReport;
 use sidegate_sync::{
@@ -29,6 +29,7 @@ pub(crate) struct Edge {
     pub(crate) keys: DataKeys,
     snapshots: watch::Receiver<Arc<Snapshot>>,
     reports: watch::Sender<Option<message::NodeReport>>,
+    uses: UseTeller,
     contact: watch::Receiver<Contact>,
     stop: watch::Sender<bool>,
     running: JoinHandle<()>,
@@ -171,11 +172,13 @@ impl Edge {
             replica.bootstrap(&mut file, &keys).unwrap();
         }
         let (reports, reported) = watch::channel(None);
+        let (teller, uses) = UseTeller::new(0);
         let (stop, stopped) = watch::channel(false);
         let contact = watch::Sender::new(Contact::Lost("it has just started".to_owned()));
         let contacts = contact.subscribe();
         let surroundings = Surroundings {
             reports: reported,
+            uses,
             contact,
             commands: plan.commands,
             keys: keys.clone(),
@@ -185,7 +188,8 @@ impl Edge {
         let running = tokio::spawn(async move {
             run(replica, dialler, surroundings).await.unwrap();
         });
-        (Self { keys, snapshots, reports, contact: contacts, stop, running }, damaged)
+        let (uses, contact) = (teller, contacts);
+        (Self { keys, snapshots, reports, uses, contact, stop, running }, damaged)
     }
 
     /// Waits until it serves by such a snapshot.
@@ -218,6 +222,11 @@ impl Edge {
 
     pub(crate) fn report(&self, report: &EdgeReport) {
         self.reports.send_replace(Some(report::to_message(report)));
+    }
+
+    /// Tells when tokens were last used; it is over once that is kept.
+    pub(crate) async fn tells_uses(&mut self, uses: &TokenUses) {
+        timeout(DEADLINE, self.uses.tell(uses)).await.expect("it is kept in time");
     }
 
     pub(crate) async fn stop(self) {

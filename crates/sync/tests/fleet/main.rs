@@ -17,9 +17,11 @@ use sidegate_model::plugin::{PluginId, PluginSpec};
 use sidegate_model::public_endpoints::PublicMode;
 use sidegate_model::sealing::Keyring;
 use sidegate_model::snapshot::Snapshot;
+use sidegate_model::token::TokenId;
+use sidegate_sync::edge::TokenUses;
 use sidegate_sync::message::{Ask, control_message, edge_message};
 use sidegate_sync::report::{EdgeCondition, EdgeReport, Readiness, from_message};
-use sidegate_sync::server::{AppliedState, Said};
+use sidegate_sync::server::{AppliedState, PeerIdentity, Said};
 use sidegate_sync::{BootTime, Features, Namespace, Position, sealed_settings};
 use std::time::Duration;
 use tempfile::TempDir;
@@ -233,6 +235,43 @@ async fn reports_reach_the_control_plane() {
     });
     let arrived = arrived.await;
     assert_eq!((arrived.node.revision, arrived.edge), (7, condition));
+}
+
+#[tokio::test]
+async fn uses_of_tokens_are_told_until_they_are_kept_whatever_becomes_of_streams() {
+    let control = ControlPlane::start().await;
+    let folder = TempDir::new().unwrap();
+    let mut edge = Edge::start(&control, "one", "", folder.path());
+    let mut uses = TokenUses::default();
+    uses.add(TokenId(7), 500);
+    let said = |of: u64| {
+        move |_: &PeerIdentity, said: &Said| match said {
+            Said::Uses(told) if told.number == of => Some(told.uses.clone()),
+            _ => None,
+        }
+    };
+    let telling = async {
+        edge.tells_uses(&uses).await;
+        edge
+    };
+    let keeping = async {
+        assert_eq!(control.said(said(1)).await, [(TokenId(7), 500)]);
+        // Heard and not kept: the next process is told, too.
+        let address = control.stop().await;
+        control.forget_said();
+        let control = control.start_again(address).await;
+        assert_eq!(control.said(said(1)).await, [(TokenId(7), 500)]);
+        control.keeps(1);
+        control
+    };
+    let (mut edge, control) = tokio::join!(telling, keeping);
+    uses.add(TokenId(8), 600);
+    let keeping = async {
+        assert_eq!(control.said(said(2)).await, [(TokenId(7), 500), (TokenId(8), 600)]);
+        control.keeps(2);
+    };
+    tokio::join!(edge.tells_uses(&uses), keeping);
+    edge.stop().await;
 }
 
 #[tokio::test]

@@ -10,7 +10,7 @@ use sidegate_control::Ended;
 use sidegate_enrolment::Clock;
 use sidegate_enrolment::edge::{ControlPlanes, Dialer, EdgeIdentity, keep_joining, keep_renewed};
 use sidegate_model::namespace::Namespace;
-use sidegate_sync::edge::{CommandRunner, Contact, Replica, Surroundings, run};
+use sidegate_sync::edge::{CommandRunner, Contact, Replica, Surroundings, UseLine, run};
 use sidegate_sync::message;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -47,6 +47,8 @@ pub(super) struct LinkParts {
 pub(super) struct LinkEnds {
     /// How the edge and its plugins are doing.
     pub(super) reports: watch::Receiver<Option<message::NodeReport>>,
+    /// When tokens were last used.
+    pub(super) uses: UseLine,
     /// Whether the control plane is heard.
     pub(super) contact: watch::Sender<Contact>,
     /// What there must be something of.
@@ -135,6 +137,7 @@ impl LinkParts {
         spawn("tells when the certificate ends", Box::pin(told));
         let surroundings = Surroundings {
             reports: self.ends.reports,
+            uses: self.ends.uses,
             contact: self.ends.contact,
             commands: self.commands,
             keys,

@@ -10,6 +10,7 @@ use super::reporting::Reporter;
 use super::running::Edge;
 use super::served::{Served, ServingHost};
 use super::status::{OwnEdge, StatusApi};
+use super::token_uses::UseTelling;
 use super::{bootstrap, joining, storage, trust};
 use crate::certificate::{Renewals, Unread};
 use crate::config::resolved::Config;
@@ -25,7 +26,7 @@ use sidegate_model::namespace::Namespace;
 use sidegate_model::node::NodeId;
 use sidegate_plugins::Keepers;
 use sidegate_store::EdgeStore;
-use sidegate_sync::edge::{Contact, Inspection, Replica};
+use sidegate_sync::edge::{Contact, Inspection, Replica, UseTeller};
 use sidegate_sync::{BootTime, DataKeys, message};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -127,7 +128,7 @@ impl Prepared {
         let (name, namespace) =
             (self.settings.edge_id.clone(), self.settings.edge_namespace.clone());
         let admin_identity = plane::admin_identity(config)?;
-        let Wires { sources, ends, reports_to, broken } =
+        let Wires { sources, ends, reports_to, uses_to, broken } =
             Wires::new(&self.opening, &self.believing, config.edge.max_staleness);
         let ages = ages(&self.folder, &self.opening.host.served().borrow());
         freshness.tell(sources.knowledge(ages.0.at(BootTime::now())));
@@ -152,7 +153,7 @@ impl Prepared {
         let node = NodeId::new(name.clone());
         let (plugins, probes, serving) =
             (gateway.host(), gateway.probes(), self.opening.host.clone());
-        let commands = OwnCommands { node: node.clone(), plugins, probes, serving };
+        let commands = Arc::new(OwnCommands { node: node.clone(), plugins, probes, serving });
         let renewals = Renewals::new(self.certificates, [gateway.identity(), admin_identity]);
         let mut beside = Tasks::new(broken.clone());
         renewals.watch(&mut beside);
@@ -168,25 +169,22 @@ impl Prepared {
             started_at: now_millis(),
         };
         beside.spawn("tells how this edge is doing", reporter.keep_reported(reports_to));
+        let (telling, last_uses) = UseTelling::new(snapshots.clone(), uses_to);
+        beside.spawn("tells when tokens were last used", telling.keep_told());
         let swept = storage::keep_swept(self.store.clone(), snapshots, freshness.clone());
         beside.spawn("removes what plugins need no more", swept);
         beside.spawn("tells how old what is known is", keep_told(sources, freshness, ages));
+        let Self { identity, joining, control, opening, .. } = self;
         Ok(Edge {
             store: self.store,
             status_addr: status.addr().unwrap_or(config.admin_addr),
             gateway,
             status,
             renewals,
-            parts: LinkParts {
-                identity: self.identity,
-                joining: self.joining,
-                control: self.control,
-                opening: self.opening,
-                commands: Arc::new(commands),
-                ends,
-            },
+            parts: LinkParts { identity, joining, control, opening, commands, ends },
             opened: Some(self.replica),
             link: None,
+            last_uses,
             broken,
             name,
             _beside: beside,
@@ -199,6 +197,7 @@ struct Wires {
     sources: Sources,
     ends: LinkEnds,
     reports_to: watch::Sender<Option<message::NodeReport>>,
+    uses_to: UseTeller,
     broken: Ended,
 }
 
@@ -208,6 +207,7 @@ impl Wires {
         let (contact, contacts) = watch::channel(Contact::Lost(started));
         let (namespaces, all_namespaces) = watch::channel(believing.namespaces.clone());
         let (reports_to, reports) = watch::channel(None);
+        let (uses_to, uses) = UseTeller::new(u64::try_from(now_millis()).unwrap_or_default());
         let broken = Ended::default();
         let certificate_expiry = Arc::default();
         let sources = Sources {
@@ -217,9 +217,15 @@ impl Wires {
             certificate_expiry: Arc::clone(&certificate_expiry),
             max_staleness,
         };
-        let ends =
-            LinkEnds { reports, contact, namespaces, certificate_expiry, broken: broken.clone() };
-        Self { sources, ends, reports_to, broken }
+        let ends = LinkEnds {
+            reports,
+            uses,
+            contact,
+            namespaces,
+            certificate_expiry,
+            broken: broken.clone(),
+        };
+        Self { sources, ends, reports_to, uses_to, broken }
     }
 }
 

@@ -4,6 +4,7 @@ use super::link::{Link, LinkParts};
 use super::replica::{Believing, Opening, on_disk};
 use super::served::ServingHost;
 use super::status::{StatusApi, unserved};
+use super::token_uses::LastUses;
 use crate::certificate::Renewals;
 use crate::config::resolved::Config;
 use crate::error::Failure;
@@ -34,6 +35,7 @@ pub(super) struct Edge {
     /// Snapshots that are open and not yet the link's.
     pub(super) opened: Option<Replica<ServingHost>>,
     pub(super) link: Option<Link>,
+    pub(super) last_uses: LastUses,
     pub(super) broken: Ended,
     /// What it is called, for the log.
     pub(super) name: String,
@@ -92,6 +94,7 @@ impl Server for Edge {
     async fn step_back(&mut self) {
         self.status.end().await;
         if let Some(link) = self.link.take() {
+            self.last_uses.told(&self.parts.ends.contact).await;
             link.stop().await;
         }
     }
@@ -123,6 +126,7 @@ impl Server for Edge {
     async fn stop(mut self) {
         self.gateway.shutdown().await;
         if let Some(link) = self.link.take() {
+            self.last_uses.told(&self.parts.ends.contact).await;
             link.stop().await;
         }
         self.status.end().await;
