@@ -27,7 +27,7 @@ const PIECE_BYTES: usize = 256 * 1024;
 /// A part of an answer on its way to the host.
 #[derive(Debug)]
 pub(crate) enum Piece {
-    /// Status and headers; a body on it is not looked at. Boxed, for a stream that waits has room for many small pieces.
+    /// Status and headers; a body on it is not looked at.
     Head(Box<Response>),
     /// A part of the body, to follow those before it.
     Body(Bytes),
@@ -54,6 +54,9 @@ impl Piece {
         matches!(self, Self::Done | Self::Error(..))
     }
 }
+
+/// What is on its way. Boxed, for the channel has room for 32 of it as long as the stream is open, also while nothing is said.
+type Sent = Box<Result<Piece, Status>>;
 
 /// Where a streaming handler writes its answer: [`headers`](Self::headers) once, then
 /// [`send`](Self::send) as often as it likes. When the handler returns `Ok`, the answer is
@@ -83,7 +86,7 @@ impl Piece {
 /// dropped at the await it stands in.
 #[derive(Debug)]
 pub struct ResponseStream {
-    pieces: mpsc::Sender<Result<Piece, Status>>,
+    pieces: mpsc::Sender<Sent>,
     started: Arc<AtomicBool>,
 }
 
@@ -153,7 +156,7 @@ impl ResponseStream {
     }
 
     async fn put(&self, piece: Piece) -> Result<(), Closed> {
-        self.pieces.send(Ok(piece)).await.map_err(|_| Closed)
+        self.pieces.send(Box::new(Ok(piece))).await.map_err(|_| Closed)
     }
 }
 
@@ -182,7 +185,7 @@ impl Finisher {
         if self.started() {
             self.0.put(Piece::Error(0, status.message().to_owned())).await
         } else {
-            self.0.pieces.send(Err(status)).await.map_err(|_| Closed)
+            self.0.pieces.send(Box::new(Err(status))).await.map_err(|_| Closed)
         }
     }
 
@@ -200,7 +203,7 @@ impl Finisher {
 /// task behind sends later; dropping it is how the handler learns that the client has gone.
 #[derive(Debug)]
 pub(crate) struct Chunks {
-    pieces: mpsc::Receiver<Result<Piece, Status>>,
+    pieces: mpsc::Receiver<Sent>,
     over: bool,
 }
 
@@ -211,7 +214,7 @@ impl Stream for Chunks {
         if self.over {
             return Poll::Ready(None);
         }
-        let piece = ready!(self.pieces.poll_recv(cx));
+        let piece = ready!(self.pieces.poll_recv(cx)).map(|piece| *piece);
         self.over = match &piece {
             Some(Ok(piece)) => piece.is_last(),
             Some(Err(_)) | None => true,

@@ -5,6 +5,7 @@ pub(crate) mod http;
 mod inbox;
 mod kept;
 mod lifetime;
+mod quiet;
 pub(crate) mod sse_transport;
 pub(crate) mod stdio;
 mod web;

@@ -98,6 +98,11 @@ impl EdgeBody {
         matches!(&self.payload, Payload::Stream(stream) if stream.is_ended_by_connection())
     }
 
+    /// Whether it is a plugin's stream.
+    pub(crate) fn is_stream(&self) -> bool {
+        matches!(self.payload, Payload::Stream(_))
+    }
+
     /// Attaches what ends with the last byte: the record of the request, with its place on the
     /// connection, and a deadline, `stall_timeout` from now and more for a large answer.
     pub(crate) fn owning(

@@ -182,7 +182,8 @@ impl Shard {
         connection: &Arc<ClientConnection>,
     ) -> Result<(), Ended> {
         tcp.set_nodelay(true)?;
-        let opening = unless_stopped(&self.close, self.open(tcp, connection));
+        // In a box, to be gone while the connection is served.
+        let opening = Box::pin(unless_stopped(&self.close, self.open(tcp, connection)));
         match opening.await {
             Some(opened) => self.serve_opened(opened?, connection).await,
             None => Ok(()),
@@ -203,7 +204,8 @@ impl Shard {
                 self.http1(guard(socket, sniffed, Some(limits.head())), connection).await
             }
             Opened::Http2(socket, sniffed) => {
-                self.http2(guard(socket, sniffed, None), connection).await
+                // In a box, for a connection of HTTP/1 would have the room for it, too.
+                Box::pin(self.http2(guard(socket, sniffed, None), connection)).await
             }
             Opened::WithoutTls(socket) => {
                 let io = guard(socket, BytesMut::new(), Some(limits.head()));

@@ -15,7 +15,7 @@ use super::well_known::Place;
 use super::{cors, operations, own_hosts, sanity, well_known};
 use crate::route::lookup::Miss;
 use http::request::Parts;
-use http::{HeaderValue, Method, Request, Response, Version, header};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, Version, header};
 use hyper::body::Incoming;
 use sidegate_model::path::PluginPath;
 use sidegate_plugins::RateLimitedLog;
@@ -107,6 +107,12 @@ fn answer_of_ours(
     Ok(None)
 }
 
+/// The HTTP library keeps what headers took for as long as a stream is open, which may be hours: here only as much as there are.
+fn without_spare_room(headers: &mut HeaderMap) {
+    let all = std::mem::take(headers);
+    headers.extend(all);
+}
+
 /// A panic ends one request, never the process, and so does an operator who wants it to end.
 fn caught(
     (connection, place): (Arc<ClientConnection>, usize),
@@ -177,6 +183,9 @@ impl Asked {
         } else if unread {
             tokio::spawn(self.body.take_rest());
         }
+        if response.body().is_stream() {
+            without_spare_room(response.headers_mut());
+        }
         self.record.answers(response.status());
         let stall_timeout = self.context.edge.limits.answer_timeout();
         response.body_mut().owning(self.record, version, stall_timeout);
@@ -221,6 +230,18 @@ mod tests {
 
     fn size_of_future<F: Future>(_: fn(Arc<Edge>, OpenRequest, Request<Incoming>) -> F) -> usize {
         size_of::<F>()
+    }
+
+    #[test]
+    fn headers_without_spare_room_are_the_same() {
+        let mut headers = HeaderMap::with_capacity(12);
+        for (name, value) in [("a", "1"), ("b", "2"), ("a", "3"), ("c", "4"), ("d", "5")] {
+            headers.append(name, HeaderValue::from_static(value));
+        }
+        let before = headers.clone();
+        without_spare_room(&mut headers);
+        assert_eq!(headers, before);
+        assert!(headers.capacity() < 12, "{}", headers.capacity());
     }
 
     #[test]

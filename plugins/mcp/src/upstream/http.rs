@@ -1,15 +1,16 @@
 //! A server that is reached by Streamable HTTP: the protocol since 2025-03-26.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use futures_util::stream;
 use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderName};
-use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
+use reqwest::{Method, RequestBuilder, Response, StatusCode};
 use sidegate_sdk::Result;
 use url::Url;
 
 use super::Link;
-use super::web::{EVENTS, RawEvents, away, broken, client, kind_of};
+use super::web::{EVENTS, RawEvents, Web, away, broken, kind_of};
 use crate::era::headers;
 use crate::failure::Failure;
 use crate::message::Message;
@@ -24,12 +25,14 @@ const LAST_EVENT: HeaderName = HeaderName::from_static("last-event-id");
 const METHOD: HeaderName = HeaderName::from_static("mcp-method");
 const NAME: HeaderName = HeaderName::from_static("mcp-name");
 const TRACE: HeaderName = HeaderName::from_static("traceparent");
+/// After so long without a byte, a server is asked whether it is there.
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// What a refusal says is for people.
 const REFUSAL_BYTES: usize = 64 * 1024;
 
 /// A server at an address.
 pub(crate) struct HttpServer {
-    client: Client,
+    web: Web,
     url: Url,
     most: usize,
 }
@@ -37,8 +40,7 @@ pub(crate) struct HttpServer {
 impl HttpServer {
     /// A server that gets these headers with each message and is believed messages of at most so many bytes.
     pub(crate) fn new(url: Url, headers: &BTreeMap<String, String>, most: usize) -> Result<Self> {
-        let client = client(headers)?.build()?;
-        Ok(Self { client, url, most })
+        Ok(Self { web: Web::new(headers, KEEP_ALIVE)?, url, most })
     }
 
     /// Gives a message to the server.
@@ -47,22 +49,22 @@ impl HttpServer {
         let request = self.request(Method::POST, link, accept);
         let request = repeat(request, link, message);
         let request = request.header(CONTENT_TYPE, "application/json").body(message.to_json());
-        self.reply(request).await
+        self.reply(send(request).await?).await
     }
 
     /// Listens for what the server has to say by itself.
     pub(crate) async fn listen(&self, link: &Link) -> Result<Reply, Failure> {
         let accept = link.accept.as_deref().unwrap_or(EVENTS);
-        self.reply(self.request(Method::GET, link, accept)).await
+        self.reply(self.web.open(self.request(Method::GET, link, accept)).await?).await
     }
 
     /// Ends the session.
     pub(crate) async fn end(&self, link: &Link) -> Result<Reply, Failure> {
-        self.reply(self.request(Method::DELETE, link, BOTH)).await
+        self.reply(send(self.request(Method::DELETE, link, BOTH)).await?).await
     }
 
     fn request(&self, method: Method, link: &Link, accept: &str) -> RequestBuilder {
-        let mut request = self.client.request(method, self.url.clone()).header(ACCEPT, accept);
+        let mut request = self.web.client.request(method, self.url.clone()).header(ACCEPT, accept);
         for (name, value) in [
             (SESSION, &link.session),
             (VERSION, &link.version),
@@ -76,8 +78,7 @@ impl HttpServer {
         request
     }
 
-    async fn reply(&self, request: RequestBuilder) -> Result<Reply, Failure> {
-        let response = request.send().await.map_err(|error| away(&error))?;
+    async fn reply(&self, response: Response) -> Result<Reply, Failure> {
         let header = |name: HeaderName| response.headers().get(name)?.to_str().ok();
         let session = header(SESSION).map(str::to_owned);
         let kind = kind_of(&response);
@@ -103,6 +104,10 @@ impl HttpServer {
             Ok(Some((from_raw(event)?, raw)))
         }))
     }
+}
+
+async fn send(request: RequestBuilder) -> Result<Response, Failure> {
+    request.send().await.map_err(|error| away(&error))
 }
 
 /// Repeats in headers what the body says, where the era wants it.

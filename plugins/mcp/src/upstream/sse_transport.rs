@@ -8,12 +8,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use reqwest::Client;
 use sidegate_sdk::Result;
 use url::Url;
 
+use super::Link;
 use super::kept::Kept;
-use super::{Link, web};
+use super::web::Web;
 use crate::failure::Failure;
 use crate::message::Message;
 use crate::reply::{Content, Reply};
@@ -42,15 +42,15 @@ pub(crate) struct Address {
 /// A server, with a stream for each session.
 pub(crate) struct SseServer {
     address: Arc<Address>,
-    client: Client,
+    web: Web,
     streams: Kept<Session>,
 }
 
 impl SseServer {
     pub(crate) fn new(address: Address) -> Result<Self> {
-        let client = web::client(&address.headers)?.tcp_keepalive(KEEP_ALIVE).build()?;
+        let web = Web::new(&address.headers, KEEP_ALIVE)?;
         let streams = Kept::new(address.most_streams);
-        Ok(Self { address: Arc::new(address), client, streams })
+        Ok(Self { address: Arc::new(address), web, streams })
     }
 
     /// Posts a message; the first one of a session opens its stream.
@@ -59,13 +59,13 @@ impl SseServer {
             // Servers of this transport are older than messages that stand alone.
             return Ok(Content::Refused(400, None).into());
         }
-        let start = |forget| Ok(Session::start(&self.address, &self.client, forget));
+        let start = |forget| Ok(Session::start(&self.address, &self.web, forget));
         self.streams.post(link, message, start).await
     }
 
     /// Begins a session of the plugin's own, of which there are at most so many beside those of clients.
     pub(crate) async fn begin_own(&self, message: &Message) -> Result<Reply, Failure> {
-        let start = |forget| Ok(Session::start(&self.address, &self.client, forget));
+        let start = |forget| Ok(Session::start(&self.address, &self.web, forget));
         self.streams.begin_own(message, OWN, start).await
     }
 

@@ -1,33 +1,66 @@
 //! What servers that are reached by HTTP have in common, whichever transport they speak over it.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::error::{self, Error as _};
+use std::iter;
+use std::sync::Arc;
 use std::time::Duration;
 
 use http_body_util::BodyExt as _;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use reqwest::redirect::Policy;
-use reqwest::{Body, Client, ClientBuilder, Response};
+use reqwest::{Body, Client, RequestBuilder, Response};
 use sidegate_sdk::{Error, Result};
 
+use super::quiet::Quiet;
 use crate::failure::Failure;
 use crate::sse::{RawEvent, Reader};
 
-const CONNECT: Duration = Duration::from_secs(5);
+/// How long it may take to reach a server.
+pub(super) const CONNECT: Duration = Duration::from_secs(5);
 pub(super) const EVENTS: &str = "text/event-stream";
 
-/// A client that sends these headers with each request.
-pub(super) fn client(headers: &BTreeMap<String, String>) -> Result<ClientBuilder> {
-    let mut own = HeaderMap::new();
+/// Who asks a server.
+#[derive(Clone)]
+pub(super) struct Web {
+    /// For all that has an end.
+    pub(super) client: Client,
+    /// For streams that may be silent for long.
+    quiet: Arc<Quiet>,
+}
+
+impl Web {
+    /// Sends these headers with each request. After so long without a byte it asks whether the other end is there.
+    pub(super) fn new(headers: &BTreeMap<String, String>, keep_alive: Duration) -> Result<Self> {
+        let headers = sent(headers)?;
+        // Whoever is sent elsewhere takes the headers there.
+        let client = Client::builder().redirect(Policy::none()).no_proxy();
+        let client = client.connect_timeout(CONNECT).tcp_nodelay(true).tcp_keepalive(keep_alive);
+        let client = client.default_headers(headers.clone()).build()?;
+        Ok(Self { client, quiet: Arc::new(Quiet::new(headers, keep_alive)) })
+    }
+
+    /// Asks for a stream.
+    pub(super) async fn open(&self, request: RequestBuilder) -> Result<Response, Failure> {
+        let request = request.build().map_err(|error| away(&error))?;
+        match Quiet::takes(&request) {
+            // What is needed up to then is not kept for as long as the stream is open.
+            true => Box::pin(self.quiet.open(request)).await,
+            false => self.client.execute(request).await.map_err(|error| away(&error)),
+        }
+    }
+}
+
+fn sent(headers: &BTreeMap<String, String>) -> Result<HeaderMap> {
+    let mut all = HeaderMap::new();
     for (name, value) in headers {
         let no_header = |_| Error::new(format!("{name:?} is no header that can be sent"));
         let header = HeaderName::try_from(name).map_err(|_| no_header(()))?;
         let mut value = HeaderValue::try_from(value).map_err(|_| no_header(()))?;
         value.set_sensitive(true);
-        own.insert(header, value);
+        all.insert(header, value);
     }
-    // Whoever is sent elsewhere takes the headers there.
-    let client = Client::builder().redirect(Policy::none()).no_proxy().default_headers(own);
-    Ok(client.connect_timeout(CONNECT).tcp_nodelay(true))
+    Ok(all)
 }
 
 /// What a response is said to be, without its parameters.
@@ -69,24 +102,17 @@ impl RawEvents {
 
 /// A request that got no response.
 pub(super) fn away(error: &reqwest::Error) -> Failure {
-    if error.is_timeout() { Failure::Slow } else { Failure::Away(causes(error)) }
+    if error.is_timeout() { Failure::Slow } else { Failure::Away(causes(error.source())) }
 }
 
 /// A response that did not come to its end.
 pub(super) fn broken(error: &reqwest::Error) -> Failure {
-    Failure::Broken(causes(error))
+    Failure::Broken(causes(error.source()))
 }
 
-/// An error with its causes, without the address, in which there may be a secret.
-fn causes(error: &reqwest::Error) -> String {
-    let mut text = String::new();
-    let mut cause = std::error::Error::source(error);
-    while let Some(error) = cause {
-        if !text.is_empty() {
-            text.push_str(": ");
-        }
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    if text.is_empty() { "the connection failed".to_owned() } else { text }
+/// An error and what it came of, in words: never one that has the address in it, in which there may be a secret.
+pub(super) fn causes(error: Option<&(dyn error::Error + 'static)>) -> String {
+    let all = iter::successors(error, |error| (*error).source());
+    let text: Vec<_> = all.map(ToString::to_string).collect();
+    if text.is_empty() { "the connection failed".to_owned() } else { text.join(": ") }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use futures_util::{StreamExt as _, future, stream};
 use reqwest::header::{ACCEPT, CONTENT_TYPE};
-use reqwest::{Client, RequestBuilder, Response, StatusCode};
+use reqwest::{RequestBuilder, Response, StatusCode};
 use sidegate_sdk::tracing;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
@@ -18,14 +18,14 @@ use crate::reply::Events;
 use crate::upstream::inbox::{Inbox, PATIENCE, WAITING};
 use crate::upstream::kept::{Channel, Forget};
 use crate::upstream::lifetime::Lifetime;
-use crate::upstream::web::{EVENTS, RawEvents, away, kind_of};
+use crate::upstream::web::{EVENTS, RawEvents, Web, away, kind_of};
 
 type Endpoint = Result<Url, Failure>;
 
 /// A session with its stream.
 pub(super) struct Session {
     address: Arc<Address>,
-    client: Client,
+    web: Web,
     inbox: Arc<Inbox>,
     lifetime: Arc<Lifetime>,
     /// Where messages are posted, once the server has told it.
@@ -36,21 +36,21 @@ pub(super) struct Session {
 
 impl Session {
     /// Opens the stream; `forget` is called when it has ended.
-    pub(super) fn start(address: &Arc<Address>, client: &Client, forget: Forget) -> Self {
+    pub(super) fn start(address: &Arc<Address>, web: &Web, forget: Forget) -> Self {
         let (told, endpoint) = watch::channel(None);
         let session = Self {
             address: Arc::clone(address),
-            client: client.clone(),
+            web: web.clone(),
             inbox: Arc::new(Inbox::new(&address.server)),
             lifetime: Arc::default(),
             endpoint,
             places: Arc::new(Semaphore::new(WAITING)),
         };
         let (inbox, lifetime) = (Arc::clone(&session.inbox), Arc::clone(&session.lifetime));
-        let (address, client) = (Arc::clone(address), client.clone());
+        let (address, web) = (Arc::clone(address), web.clone());
         tokio::spawn(async move {
             let why = tokio::select! {
-                heard = hear(&address, &client, &inbox, &told) => match heard {
+                heard = hear(&address, &web, &inbox, &told) => match heard {
                     Ok(()) => "the server closed it".to_owned(),
                     Err(failure) => {
                         let why = failure.to_string();
@@ -80,7 +80,7 @@ impl Session {
         self.lifetime.renew();
         let place = timeout(PATIENCE, Arc::clone(&self.places).acquire_owned());
         let place = place.await.map_err(|_| Failure::Slow)?;
-        let request = self.client.post(to).header(CONTENT_TYPE, "application/json");
+        let request = self.web.client.post(to).header(CONTENT_TYPE, "application/json");
         let request = request.body(message.to_json());
         let (inbox, lifetime) = (Arc::clone(&self.inbox), Arc::clone(&self.lifetime));
         let longest = self.address.longest;
@@ -152,11 +152,12 @@ impl Channel for Session {
 /// Opens the stream and reads it up to its end.
 async fn hear(
     address: &Address,
-    client: &Client,
+    web: &Web,
     inbox: &Inbox,
     told: &watch::Sender<Option<Endpoint>>,
 ) -> Result<(), Failure> {
-    let response = send(client.get(address.url.clone()).header(ACCEPT, EVENTS)).await?;
+    let request = web.client.get(address.url.clone()).header(ACCEPT, EVENTS);
+    let response = web.open(request).await?;
     if response.status() != StatusCode::OK {
         return Err(refusal(response.status()));
     }
