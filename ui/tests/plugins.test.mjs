@@ -21,6 +21,7 @@ flow("from a one-time link to a plugin that serves, without a shell", {}, async 
   await page.getByRole("textbox", { name: /^Name\b/ }).fill("greeter");
   await page.getByLabel(/^Slug/).fill("greeter");
   await page.getByRole("button", { name: "Look at it" }).click();
+  await eventually("the keyboard goes on where the step begins", () => page.evaluate(() => document.activeElement?.getAttribute("aria-label") === "Step 2 of 4: Configuration"));
   await page.getByLabel(/custom_content/i).fill("Good morning from the console");
   await page.getByRole("button", { name: "Continue" }).click();
   await page.getByRole("button", { name: /register/i }).click();
@@ -282,6 +283,68 @@ flow("what a plugin prints is seen as it prints it", {}, async ({ gateway, api, 
   const before = await lines.count();
   await fetch(`${gateway.clients}/plugins/lab/panic`).then((answer) => answer.text(), () => undefined);
   await eventually("another line is shown", async () => (await lines.count()) > before);
+});
+
+flow("a save whose program does not run says so for as long as it is so", {}, async ({ gateway, api, come }) => {
+  const { id } = await api.addPlugin({ name: "echo", slug: "echo", command: pluginCommand("echo") });
+  await pluginIs(api, id, "ready");
+  const visitor = await come();
+  const { page } = visitor;
+  await visitor.signIn(api.token);
+  await visitor.open(`/plugins/${id}/configuration`);
+  const saved = async (program) => {
+    await page.getByLabel(/^Program/).fill(program);
+    await page.getByRole("button", { name: "Review and save" }).click();
+    await page.getByRole("button", { name: "Save", exact: true }).click();
+  };
+  const note = page.getByText("What is stored here does not run; the process before serves on");
+  await saved(gateway.script("broken", "echo no license >&2; exit 3"));
+  await page.getByText(/^Saved, but it does not run: /).waitFor();
+  await note.waitFor();
+  assert.equal(await page.getByText("Saved, and live").count(), 0);
+  await pluginIs(api, id, "ready");
+  await saved(pluginCommand("echo"));
+  await page.getByText("Saved, and live").waitFor();
+  await note.waitFor({ state: "detached" });
+});
+
+flow("text that is no JSON yet stays until it is mended or discarded", {}, async ({ api, come }) => {
+  const { id } = await api.addPlugin({ name: "echo", slug: "echo", command: pluginCommand("echo") });
+  await pluginIs(api, id, "ready");
+  const visitor = await come();
+  const { page } = visitor;
+  await visitor.signIn(api.token);
+  await visitor.open(`/plugins/${id}/configuration`);
+  await page.getByRole("button", { name: "JSON", exact: true }).click();
+  const text = page.getByLabel("Configuration as JSON");
+  const before = await text.inputValue();
+  await text.fill('{"slug": ');
+  await page.getByRole("button", { name: "Form", exact: true }).click();
+  await page.getByText(/^The form needs JSON that can be read/).waitFor();
+  assert.equal(await text.inputValue(), '{"slug": ');
+  const unsaved = page.getByRole("region", { name: "Unsaved changes" });
+  await unsaved.getByText(/cannot be read yet/).waitFor();
+  assert.ok(await unsaved.getByRole("button", { name: "Review and save" }).isDisabled());
+  // Whoever saves without a slug is told before what it does.
+  await text.fill("{}");
+  await page.getByRole("button", { name: "Review and save" }).click();
+  await page.getByText("Nothing of it is served any more").waitFor();
+  await page.getByRole("button", { name: "Back to editing" }).click();
+  await text.fill('{"slug": ');
+  await unsaved.getByRole("button", { name: "Discard" }).click();
+  assert.equal(await text.inputValue(), before);
+});
+
+flow("what a line of the log says beside its text is shown, and found", {}, async ({ gateway, api, come }) => {
+  const line = JSON.stringify({ "@level": "info", "@message": "received", request_id: "req_beside", event: "push" });
+  const { id } = await api.addPlugin({ name: "says", slug: "says", command: gateway.script("says", `echo '${line}' >&2; exit 3`) });
+  const visitor = await come();
+  const { page } = visitor;
+  await visitor.signIn(api.token);
+  await visitor.open(`/plugins/${id}/logs?q=req_beside`);
+  const shown = page.locator("section[aria-label='Log'] .line").first();
+  await shown.waitFor();
+  assert.match(await shown.innerText(), /received request_id=req_beside event="push"/);
 });
 
 flow("a program that only edges have is registered in a namespace without looking at it", { control: true, expected: [/^400 POST \/api\/v1\/plugins\/inspect/] }, async ({ api, come }) => {

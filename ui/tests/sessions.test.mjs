@@ -55,4 +55,7 @@ flow("a page that nobody looks at asks on and does not keep its session", { sett
   await page.getByText("Your session has ended.").waitFor({ timeout: 60_000 });
   assert.ok(byThemselves > 0);
   assert.equal(await keyOf(page), null);
+  // It would have asked every two seconds, and each time would have been noted as an attempt.
+  const asksOn = page.waitForRequest((request) => new URL(request.url()).pathname.startsWith("/api/v1/"), { timeout: 5_000 });
+  await assert.rejects(asksOn, /Timeout/);
 });

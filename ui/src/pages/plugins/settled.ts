@@ -22,6 +22,8 @@ export function settledBy(now: Status, before: Status, waited: number): Settled 
   const failure = now.reload_failure;
   const isNew = failure !== before.reload_failure || waited >= OLD_FAILURE_MS;
   if (failure && isNew) return { failed: failure };
+  // What failed before is mended, also by going back to what serves.
+  if (before.reload_failure && !failure) return { failed: null };
   const isSame = now.pid !== null && now.pid === before.pid && now.ready_since === before.ready_since;
   return isSame ? "open" : { failed: null };
 }

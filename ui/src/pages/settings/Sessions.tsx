@@ -1,7 +1,7 @@
 // Who is signed in now.
 import { useQuery } from "@tanstack/react-query";
 import type { ApiError } from "../../api/client";
-import { wholeList } from "../../api/hooks";
+import { whileSignedIn, wholeList } from "../../api/hooks";
 import { Badge, Card, Empty, Note, PageHead, useTitle } from "../../kit/basics";
 import { adminCurl, CopyAs } from "../../kit/copy";
 import { type Column, Table } from "../../kit/Table";
