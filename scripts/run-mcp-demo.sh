@@ -34,6 +34,7 @@ mcp='{
   "servers": [{
     "name": "notes",
     "command": "'$programs'/sidegate-example-mcp-server",
+    "idle": 120,
     "scopes": [{"tool": "add_*", "scope": "notes.write"}]
   }]
 }'

@@ -6,6 +6,7 @@ mod inbox;
 mod kept;
 mod lifetime;
 mod quiet;
+mod reaching;
 pub(crate) mod sse_transport;
 pub(crate) mod stdio;
 mod web;

@@ -23,7 +23,7 @@ use tokio::time::timeout;
 use tower::Service as _;
 use url::{Position, Url};
 
-use super::web::{CONNECT, causes};
+use super::reaching::{CONNECT, causes};
 use crate::failure::Failure;
 use body::QuietBody;
 

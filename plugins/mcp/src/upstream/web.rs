@@ -1,8 +1,7 @@
 //! What servers that are reached by HTTP have in common, whichever transport they speak over it.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::error::{self, Error as _};
-use std::iter;
+use std::error::Error as _;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,11 +12,10 @@ use reqwest::{Body, Client, RequestBuilder, Response};
 use sidegate_sdk::{Error, Result};
 
 use super::quiet::Quiet;
+use super::reaching::{CONNECT, causes};
 use crate::failure::Failure;
 use crate::sse::{RawEvent, Reader};
 
-/// How long it may take to reach a server.
-pub(super) const CONNECT: Duration = Duration::from_secs(5);
 pub(super) const EVENTS: &str = "text/event-stream";
 
 /// Who asks a server.
@@ -108,11 +106,4 @@ pub(super) fn away(error: &reqwest::Error) -> Failure {
 /// A response that did not come to its end.
 pub(super) fn broken(error: &reqwest::Error) -> Failure {
     Failure::Broken(causes(error.source()))
-}
-
-/// An error and what it came of, in words: never one that has the address in it, in which there may be a secret.
-pub(super) fn causes(error: Option<&(dyn error::Error + 'static)>) -> String {
-    let all = iter::successors(error, |error| (*error).source());
-    let text: Vec<_> = all.map(ToString::to_string).collect();
-    if text.is_empty() { "the connection failed".to_owned() } else { text.join(": ") }
 }
