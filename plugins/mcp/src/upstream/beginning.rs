@@ -11,7 +11,7 @@ impl<F: FnOnce()> Beginning<F> {
     }
 
     /// From now on it ends by itself or by whoever knows it.
-    pub(super) fn is_known(mut self) {
+    pub(super) fn become_known(mut self) {
         self.end = None;
     }
 }
@@ -33,7 +33,7 @@ mod tests {
     fn what_nobody_came_to_know_ends_once_and_what_is_known_does_not() {
         let ended = Cell::new(0);
         let begin = || Beginning::or_end(|| ended.set(ended.get() + 1));
-        begin().is_known();
+        begin().become_known();
         assert_eq!(ended.get(), 0);
         drop(begin());
         assert_eq!(ended.get(), 1);

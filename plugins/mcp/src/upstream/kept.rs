@@ -126,7 +126,7 @@ async fn begin<C: Channel>(
     let channel = keep(among, most, id.clone(), start)?;
     let beginning = Beginning::or_end(|| channel.end());
     let content = give(&*channel, message).await?;
-    beginning.is_known();
+    beginning.become_known();
     Ok(Reply { session: Some(id), presented: None, content })
 }
 

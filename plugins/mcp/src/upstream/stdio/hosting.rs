@@ -65,7 +65,7 @@ async fn introduce(process: &Arc<Process>, message: &Message) -> Result<Box<RawV
         None => return Err(Failure::Ended.into()),
     };
     process.tell(&Message::notification("notifications/initialized", None)).await?;
-    beginning.is_known();
+    beginning.become_known();
     Ok(introduction)
 }
 
