@@ -34,12 +34,12 @@ pub(crate) async fn answer(req: Request, mut out: ResponseStream, hub: Arc<Hub>)
         () = out.closed() => return Ok(()),
     };
     match asked {
-        Ok(Answer::Whole(response)) => out.headers(response).await,
+        Ok(Answer::Whole(response)) => Box::pin(out.headers(response)).await,
         Ok(Answer::Events(head, events)) => {
-            out.headers(head).await?;
+            Box::pin(out.headers(head)).await?;
             relay(&mut out, events).await
         }
-        Err(refusal) => out.headers(refusal.response()).await,
+        Err(refusal) => Box::pin(out.headers(refusal.response())).await,
     }
 }
 

@@ -5,9 +5,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
+use futures_util::future::{self, Either};
 use tokio::time::Instant;
 
 use super::{ASIDE, Server};
+use crate::failure::Failure;
 use crate::fields::Fields;
 use crate::message::{Id, Message};
 use crate::reply::{Event, Events};
@@ -57,6 +59,15 @@ impl Questions {
         }
     }
 
+    /// The question that this event asks, where its client may not be asked any more. What is asked, or no longer, is noted.
+    fn refused(&self, link: &Link, event: &Result<Event, Failure>) -> Option<Id> {
+        let message = event.as_ref().ok()?.message.as_ref()?;
+        if let Some(id) = withdrawn(message) {
+            self.close(link, &id);
+        }
+        message.asks().filter(|id| !self.ask(link, id)).cloned()
+    }
+
     /// The session ends.
     pub(super) fn end(&self, link: &Link) {
         self.lock().remove(&whose(link));
@@ -78,20 +89,18 @@ impl Server {
         // What is said of the stream is nothing that goes with an answer.
         let link = Arc::new(Link { last_event_id: None, accept: None, ..link.clone() });
         Box::pin(events.filter_map(move |event| {
+            let Some(id) = server.questions.refused(&link, &event) else {
+                return Either::Left(future::ready(Some(event)));
+            };
             let (server, link) = (Arc::clone(&server), Arc::clone(&link));
-            async move {
-                let Ok(Event { message: Some(message), .. }) = &event else { return Some(event) };
-                if let Some(id) = withdrawn(message) {
-                    server.questions.close(&link, &id);
-                }
-                let refused = message.asks().filter(|id| !server.questions.ask(&link, id));
-                let Some(id) = refused else { return Some(event) };
+            // In a box: a stream is open for hours, and who is told nothing needs no room for it.
+            Either::Right(Box::pin(async move {
                 let text =
                     format!("the client has not answered {MOST} questions: no more are asked");
-                let refusal = Message::refusal(Some(id.clone()), -32603, &text);
+                let refusal = Message::refusal(Some(id), -32603, &text);
                 server.tell(&link, &refusal, ASIDE).await;
                 None
-            }
+            }))
         }))
     }
 }
